@@ -1,0 +1,137 @@
+"""The one command, `channels`. Each verb imports what it needs when it runs: starting must cost next to nothing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from channels.core.channel import Channel
+
+__all__ = ["CHANNELS", "channel", "main"]
+
+# A further platform is one more line here: its name, and the module that holds its CHANNEL.
+CHANNELS = {"telegram": "channels.telegram.config"}
+
+
+def channel(name: str) -> Channel:
+    """The platform called `name`, as a row of data."""
+    found: Channel = importlib.import_module(CHANNELS[name]).CHANNEL
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs one verb. Exit codes: 0 done, 1 could not be done (the reason on stderr), 2 wrong usage."""
+    args = _parser().parse_args(argv)
+    from channels.core.errors import ChannelError
+
+    try:
+        code = args.run(args)
+    except ChannelError as error:
+        from channels.core.log import redact
+
+        print(redact(f"channels: {error}"), file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="channels", description="Your agent's phone line: chats and button taps for a coding agent."
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    serve = verbs.add_parser("serve", help="the MCP server over stdio; an agent host starts it from .mcp.json")
+    serve.add_argument("channel", choices=CHANNELS)
+    serve.set_defaults(run=_serve)
+
+    setup = verbs.add_parser("setup", help="check and store a bot's token")
+    setup.add_argument("channel", choices=CHANNELS)
+    setup.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
+    _json(setup)
+    setup.set_defaults(run=_run("setup"))
+
+    status = verbs.add_parser("status", help="who reads the bot, who is paired, what is waiting")
+    status.add_argument("channel", choices=CHANNELS)
+    _json(status)
+    status.set_defaults(run=_run("status"))
+
+    access = verbs.add_parser("access", help="who may talk to the agent: pair, allow, remove, groups")
+    access.add_argument("channel", choices=CHANNELS)
+    _json(access)
+    _access_verbs(access)
+
+    sandbox = verbs.add_parser("sandbox", help="try everything on this machine, with no account and no network")
+    sandbox.add_argument("--keep", action="store_true", help="leave the servers up and say how to attach to them")
+    sandbox.add_argument("--port", type=int, default=0, help="port of the platform's server (default: a free one)")
+    sandbox.set_defaults(run=_run("sandbox"))
+    return parser
+
+
+def _access_verbs(access: argparse.ArgumentParser) -> None:
+    access.set_defaults(run=_run("access"), action="status")
+    actions = access.add_subparsers(dest="action", metavar="ACTION")
+
+    def add(name: str, text: str, *arguments: tuple[str, str]) -> argparse.ArgumentParser:
+        sub = actions.add_parser(name, help=text)
+        for argument, words in arguments:
+            sub.add_argument(argument, help=words)
+        # On the verb itself and on each action; the later one must not undo the earlier.
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+        return sub
+
+    add("status", "lists people, groups and who is waiting (the default)")
+    add("pair", "lets the person with this code in", ("code", "the 8 characters the person was shown"))
+    add("deny", "turns the person with this code away", ("code", "the 8 characters the person was shown"))
+    add("allow", "lets a person in by id", ("id", "the person's numeric id"))
+    add("remove", "takes a person off every list", ("id", "the person's numeric id"))
+    add("policy", "the rule for direct messages", ("mode", "pairing, allowlist or disabled"))
+    group = actions.add_parser("group", help="enables or disables a group")
+    steps = group.add_subparsers(dest="step", required=True, metavar="STEP")
+    adding = steps.add_parser("add", help="enables a group, or changes its rule")
+    adding.add_argument("id", help="the group's id; negative ones as they are")
+    adding.add_argument("--no-mention", action="store_true", help="every message counts, not only those to the bot")
+    adding.add_argument("--allow", metavar="IDS", help="comma-separated ids of those who may speak; default: everybody")
+    removing = steps.add_parser("rm", help="disables a group")
+    removing.add_argument("id", help="the group's id")
+    for step in (adding, removing):
+        step.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _run(verb: str):  # type: ignore[no-untyped-def]
+    """A verb's function, imported when it is called."""
+
+    def run(args: argparse.Namespace) -> int:
+        found: int = importlib.import_module(f"channels.cli_{verb}").run(args)
+        return found
+
+    return run
+
+
+def _serve(args: argparse.Namespace) -> int:
+    import gc
+
+    # The collector would walk the libraries' objects again and again while they are being made.
+    gc.disable()
+    from channels.core.app import run
+
+    row = channel(args.channel)
+    gc.enable()
+    gc.freeze()
+    run(row)
+
+
+def _version() -> str:
+    from channels import __version__
+
+    return f"channels {__version__}"

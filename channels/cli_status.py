@@ -1,0 +1,65 @@
+"""`channels status`: the same facts as the tool `channel_status`, from any shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from channels.cli import channel
+from channels.core.config import Environment, load
+from channels.core.errors import ConfigError
+from channels.core.status import facts
+from channels.core.store import Store
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the facts; exit code 1 when a setting or the token is unusable."""
+    row, env = channel(args.channel), Environment(args.channel)
+    bot_id, problem = None, None
+    try:
+        load(row.settings, env)
+        token = env.token()
+        if token is None:
+            problem = f"no token is set; run `channels setup {args.channel}`"
+        else:
+            bot_id = row.bot_id(token)
+    except ConfigError as error:
+        problem = str(error)
+    with Store.of(env.state_dir) as store:
+        known = facts(args.channel, env.state_dir, store, bot_id, problem)
+    known["token_from"] = env.token_source()
+    print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
+    return 1 if problem else 0
+
+
+def _words(known: dict[str, Any]) -> str:
+    bot, owner, inbox, reader = known["bot"], known["owner"], known["inbox"], known["reader"]
+    named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
+    lines = [
+        f"{known['channel']}",
+        f"  state folder  {known['state_dir']}",
+        f"  bot           {named}" + (f", token from {known['token_from']}" if known["token_from"] else ""),
+        f"  policy        {known['policy']}: "
+        + ", ".join(
+            (f"{len(known['paired'])} paired", f"{len(known['pending'])} waiting", f"{len(known['groups'])} groups")
+        ),
+        f"  read by       {_owner(owner)}",
+        f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
+        f"  last poll     {known['last_poll_ok'] or 'never'}",
+        f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
+        f"  messages      {', '.join(f'{inbox[k]} {k}' for k in ('received', 'offered', 'answered', 'open'))}"
+        + (f" (oldest {known['oldest_open']})" if known["oldest_open"] else ""),
+    ]
+    lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
+    lines += [f"  note          {reader['note']}"] if reader["note"] else []
+    lines += [f"  problem       {known['problem']}"] if known["problem"] else []
+    return "\n".join(lines)
+
+
+def _owner(owner: dict[str, Any] | None) -> str:
+    if owner is None:
+        return "nobody"
+    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {owner['since']}"

@@ -1,0 +1,1 @@
+"""What every channel shares: it never names, and never imports, a platform."""

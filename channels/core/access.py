@@ -1,0 +1,229 @@
+"""The one gate: who may speak to the agent, and where the agent may speak.
+
+Every handler passes it, taps and commands too. Only numeric ids decide; names are for reading. What is not allowed in
+so many words is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, cast, get_args
+
+from channels.core.errors import Refused
+from channels.core.store import Row, Store
+from channels.core.types import Chat, Person
+
+__all__ = ["Access", "Group", "Member", "Policy", "Verdict"]
+
+Policy = Literal["pairing", "allowlist", "disabled"]
+
+
+class Verdict(Enum):
+    """What the gate says of an event."""
+
+    PASS = "pass"  # noqa: S105
+    PAIR = "pair"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who may write to the bot directly."""
+
+    user_id: str
+    name: str
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An enabled group. `senders` None: every member."""
+
+    chat_id: str
+    require_mention: bool
+    senders: frozenset[str] | None
+    title: str | None
+
+
+class Access:
+    """The tables people, groups, chats and the policy."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # ---- the gate
+
+    def decide(self, chat: Chat, sender: Person, *, addressed: bool) -> Verdict:
+        """Whether an event from `sender` in `chat` reaches the agent."""
+        if chat.kind == "direct":
+            return self._decide_direct(sender)
+        group = self.group(chat.id) or (self.group(chat.parent_id) if chat.parent_id else None)
+        if group is None:
+            return Verdict.SILENT
+        if group.senders is not None and sender.id not in group.senders:
+            return Verdict.SILENT
+        if sender.is_bot and (group.senders is None or sender.id not in group.senders):
+            return Verdict.SILENT
+        return Verdict.PASS if addressed or not group.require_mention else Verdict.SILENT
+
+    def _decide_direct(self, sender: Person) -> Verdict:
+        policy = self.policy()
+        if policy == "disabled":
+            return Verdict.SILENT
+        if self.member(sender.id):
+            return Verdict.PASS
+        return Verdict.PAIR if policy == "pairing" and not sender.is_bot else Verdict.SILENT
+
+    def require_target(self, chat_id: str, channel: str) -> None:
+        """Lets through only chats the gate would deliver from.
+
+        Raises `Refused` naming the chat and the command which would allow it.
+        """
+        group = self.group(chat_id)
+        if group is not None:
+            return
+        row = self.store.row("SELECT kind, user_id FROM chats WHERE chat_id = ?", chat_id)
+        person = row["user_id"] if row and row["kind"] == "direct" else chat_id
+        if self.member(person) is None:
+            msg = (
+                f"chat {chat_id!r} is not allowed; the operator can allow a person with "
+                f"`channels access {channel} pair CODE` or `allow ID`, a group with `group add ID`"
+            )
+            raise Refused(msg)
+        if self.policy() == "disabled":
+            raise Refused(
+                f"direct messages are disabled; the operator can change that: `channels access {channel} policy`"
+            )
+
+    # ---- the policy
+
+    def policy(self) -> Policy:
+        """The rule for direct messages; `pairing` until the operator says otherwise."""
+        value = self.store.value("SELECT value FROM settings WHERE key = 'policy'")
+        # A value nobody knows must not open the door.
+        return cast("Policy", value) if value in get_args(Policy) else "pairing" if value is None else "disabled"
+
+    def set_policy(self, policy: Policy) -> None:
+        """Changes the rule for direct messages."""
+        with self.store.write() as db:
+            db.execute("INSERT OR REPLACE INTO settings VALUES ('policy', ?)", (policy,))
+            self.audit("policy", detail=policy)
+
+    # ---- people
+
+    def member(self, user_id: str) -> Member | None:
+        """The paired or allowed person with this id."""
+        row = self.store.row("SELECT * FROM people WHERE user_id = ?", user_id)
+        return None if row is None else _member(row)
+
+    def members(self) -> list[Member]:
+        """Everybody who may write directly, oldest first."""
+        return [_member(row) for row in self.store.rows("SELECT * FROM people ORDER BY added_at, user_id")]
+
+    def allow(self, user_id: str, *, by: str, name: str = "", username: str | None = None) -> bool:
+        """Lets a person write directly; False when they already could."""
+        with self.store.write() as db:
+            added = db.execute(
+                "INSERT INTO people (user_id, name, username, added_at, added_by) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (user_id, name, username, time.time(), by),
+            ).rowcount
+            if added:
+                self.audit("allow", user_id, by)
+            return bool(added)
+
+    def remove(self, user_id: str) -> bool:
+        """Takes a person off every list; False when they were on none."""
+        with self.store.write() as db:
+            gone = db.execute("DELETE FROM people WHERE user_id = ?", (user_id,)).rowcount
+            listed = 0
+            for group in self.groups():
+                if group.senders and user_id in group.senders:
+                    self._set_group(group.chat_id, group.require_mention, group.senders - {user_id})
+                    listed += 1
+            if gone or listed:
+                self.audit("remove", user_id)
+            return bool(gone or listed)
+
+    # ---- groups
+
+    def group(self, chat_id: str) -> Group | None:
+        """The enabled group with this id."""
+        row = self.store.row(
+            "SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) WHERE g.chat_id = ?", chat_id
+        )
+        return None if row is None else _group(row)
+
+    def groups(self) -> list[Group]:
+        """Every enabled group."""
+        rows = self.store.rows("SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) ORDER BY added_at")
+        return [_group(row) for row in rows]
+
+    def add_group(self, chat_id: str, *, require_mention: bool, senders: frozenset[str] | None) -> None:
+        """Enables a group, or changes its rule."""
+        with self.store.write():
+            self._set_group(chat_id, require_mention, senders)
+            self.audit("group add", chat_id)
+
+    def remove_group(self, chat_id: str) -> bool:
+        """Disables a group; False when it was not enabled."""
+        with self.store.write() as db:
+            gone = db.execute("DELETE FROM groups WHERE chat_id = ?", (chat_id,)).rowcount
+            if gone:
+                self.audit("group rm", chat_id)
+            return bool(gone)
+
+    def move_group(self, old_id: str, new_id: str) -> None:
+        """A group lives on under a new id: so does its rule."""
+        with self.store.write() as db:
+            db.execute("UPDATE OR REPLACE groups SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            self.audit("group moved", new_id, old_id)
+
+    def _set_group(self, chat_id: str, require_mention: bool, senders: frozenset[str] | None) -> None:  # noqa: FBT001
+        with self.store.write() as db:
+            db.execute(
+                "INSERT INTO groups (chat_id, require_mention, senders, added_at) VALUES (?, ?, ?, ?) ON CONFLICT "
+                "(chat_id) DO UPDATE SET require_mention = excluded.require_mention, senders = excluded.senders",
+                (chat_id, require_mention, None if senders is None else json.dumps(sorted(senders)), time.time()),
+            )
+
+    # ---- chats the bot has seen
+
+    def seen(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
+        """Remembers where the bot is and whose direct chat is whose."""
+        with self.store.write() as db:
+            db.execute(
+                "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at) VALUES (?, ?, ?, ?, ?, ?) ON "
+                "CONFLICT (chat_id) DO UPDATE SET title = excluded.title, present = excluded.present, "
+                "seen_at = excluded.seen_at",
+                (chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, time.time()),
+            )
+
+    def unlisted_groups(self) -> list[tuple[str, str]]:
+        """Groups the bot is in that are not enabled, newest first: (id, title)."""
+        rows = self.store.rows(
+            "SELECT chat_id, title FROM chats WHERE kind = 'group' AND present AND chat_id NOT IN "
+            "(SELECT chat_id FROM groups) ORDER BY seen_at DESC LIMIT 50"
+        )
+        return [(row["chat_id"], row["title"] or "") for row in rows]
+
+    def audit(self, what: str, subject: str | None = None, detail: str | None = None) -> None:
+        """Writes a line into the audit table."""
+        with self.store.write() as db:
+            db.execute(
+                "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)",
+                (time.time(), what, subject, detail),
+            )
+
+
+def _member(row: Row) -> Member:
+    return Member(row["user_id"], row["name"], row["username"])
+
+
+def _group(row: Row) -> Group:
+    senders = None if row["senders"] is None else frozenset(json.loads(row["senders"]))
+    return Group(row["chat_id"], bool(row["require_mention"]), senders, row["title"])

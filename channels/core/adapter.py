@@ -1,0 +1,115 @@
+"""The contract of a platform: two pure translations and a handful of verbs.
+
+An adapter is an async context manager: entering it opens its connections, leaving it closes them. Every verb raises
+only `channels.core.errors.PlatformError` and its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from channels.core.types import (
+    Attachment,
+    Capabilities,
+    Identity,
+    Inbound,
+    Keyboard,
+    Limits,
+    Outgoing,
+    RawEvent,
+    Sent,
+)
+
+__all__ = ["Adapter", "Sink"]
+
+
+class Sink(Protocol):
+    """Where an adapter puts what it reads."""
+
+    async def put(self, events: Sequence[RawEvent]) -> None:
+        """Stores the events and returns once they are on disk: only then may the platform be told they arrived.
+
+        Raises `StoreError`: nothing was stored, the platform must not be acknowledged.
+        """
+        ...
+
+    def round_trip(self) -> None:
+        """Says that the platform answered just now, with or without events."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Says something the operator should see in the status, such as a webhook that was removed."""
+        ...
+
+
+class Adapter(Protocol):
+    """One platform's bot."""
+
+    channel: str
+    limits: Limits
+    capabilities: Capabilities
+
+    @property
+    def shown_name(self) -> str:
+        """The bot's name for people, such as @name; empty until it was identified."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def identify(self) -> Identity:
+        """Asks the platform who the token's bot is."""
+        ...
+
+    async def listen(self, sink: Sink) -> None:
+        """Reads for ever, handing raw events to `sink`; returns only by raising."""
+        ...
+
+    def to_inbound(self, event: RawEvent) -> Inbound:
+        """Translates a raw event; pure, never raises: what cannot be read becomes `Ignored`."""
+        ...
+
+    def check(self, text: str, format_: str) -> None:
+        """Raises `Refused` when `format_` is not one this platform knows."""
+        ...
+
+    def split(self, text: str, format_: str) -> list[str]:
+        """Cuts `text` into parts which the platform accepts, in order; only white space at a cut is lost."""
+        ...
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Sends one message."""
+        ...
+
+    async def edit(self, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+        """Replaces a message's text and keyboard (None removes it)."""
+        ...
+
+    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+        """Takes a panel's keyboard away and writes `outcome` under its text, leaving the text's formatting whole."""
+        ...
+
+    async def answer_tap(self, tap_id: str, text: str, *, alert: bool) -> None:
+        """Acknowledges a tap; `text` (maybe empty) is shown to the person who tapped."""
+        ...
+
+    async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
+        """Sets the bot's one reaction; an empty string removes it."""
+        ...
+
+    async def typing(self, chat_id: str, thread_id: str | None) -> None:
+        """Shows that an answer is being written, for a few seconds."""
+        ...
+
+    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
+        """Streams a file to `target` (which must not exist) and returns its size in bytes.
+
+        Raises `Refused` above `limit`; leaves no partial file behind.
+        """
+        ...

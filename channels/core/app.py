@@ -1,0 +1,159 @@
+"""`serve`: one process, one host, one channel. Leaving the block is the shutdown."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from typing import Any, NoReturn
+
+import anyio
+from mcp.server.connection import Connection
+from mcp.server.stdio import stdio_server
+
+from channels import __version__
+from channels.core import log
+from channels.core.channel import Channel
+from channels.core.config import Environment
+from channels.core.errors import ChannelError, ConfigError, Refused, StoreError
+from channels.core.line import Line, open_line
+from channels.core.session import Session
+from channels.core.status import facts
+from channels.core.store import Store
+from channels.core.tasks import Backoff
+from channels.core.tools import instructions, tool_table
+
+__all__ = ["run"]
+
+logger = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+LINE_WITHIN_S = 20.0
+
+
+def run(channel: Channel) -> NoReturn:
+    """Serves until the host closes stdin or a signal comes, then leaves the process at once."""
+    log.configure()
+    _leave_on_signals()
+    try:
+        anyio.run(_serve, channel)
+    except BaseException:
+        logger.exception("the server failed")
+        _leave(code=1)
+    _leave()
+
+
+async def _serve(channel: Channel) -> None:
+    server = _Server(channel, Environment(channel.name))
+    async with stdio_server() as (read, write), anyio.create_task_group() as group:
+
+        def start(connection: Connection) -> None:
+            group.start_soon(server.tend, connection)
+
+        try:
+            await server.session.serve(read, write, start)
+        except Exception:
+            logger.exception("the session failed")
+            _leave(code=1)
+        # The host closed its end. Leaving these blocks would wait for a thread that may block on a full pipe.
+        _leave()
+
+
+class _Server:
+    """The session, and the line behind it as soon and as long as there is one."""
+
+    def __init__(self, channel: Channel, env: Environment) -> None:
+        self.channel, self.env = channel, env
+        self.line: Line | None = None
+        self.problem = "starting"
+        self._settled = anyio.Event()
+        tools = tool_table(self._line, self._facts, channel.formats)
+        self.session = Session(channel.name, __version__, instructions(channel.title), tools)
+
+    async def tend(self, connection: Connection) -> None:
+        """Opens the line once the host is initialised, and again whenever what was wrong has been mended."""
+        await connection.initialized.wait()
+        backoff = Backoff(first_s=1.0, cap_s=10.0)
+        while True:
+            stamp = self._stamp()
+            pause = await self._once(backoff)
+            self._settled.set()
+            await self._mended(stamp, pause)
+
+    async def _once(self, backoff: Backoff) -> float | None:
+        """Runs the line until it fails; returns after how many seconds to try again, None for when files change."""
+        try:
+            async with open_line(self.channel, self.env, self.session.push) as line:
+                self.line, self.problem = line, ""
+                self._settled.set()
+                await line.run()
+        except ConfigError as error:
+            self.problem = str(error)
+            logger.warning("%s", error)
+            return None
+        except StoreError as error:
+            self.problem = str(error)
+            logger.error("%s", error)  # noqa: TRY400 - the sentence is the finding
+        except Exception:
+            self.problem = "the line failed unexpectedly and is opened again; the server's log says more"
+            logger.exception("the line failed")
+        finally:
+            self.line = None
+        return backoff.next()
+
+    def _stamp(self) -> list[int]:
+        paths = [self.env.state_dir / name for name in (".env", "config.yaml")]
+        return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+
+    async def _mended(self, stamp: list[int], pause_s: float | None) -> None:
+        if pause_s is not None:
+            await anyio.sleep(pause_s)
+        else:
+            while self._stamp() == stamp:  # noqa: ASYNC110 - another program's files ring no bell
+                await anyio.sleep(LOOK_EVERY_S)
+        self.env = Environment(self.channel.name, self.env.environ)
+
+    async def _line(self) -> Line:
+        with anyio.move_on_after(LINE_WITHIN_S):
+            await self._settled.wait()
+        if self.line is None:
+            raise Refused(self.problem)
+        return self.line
+
+    def _facts(self) -> dict[str, Any]:
+        try:
+            if self.line is not None:
+                line = self.line
+                known = facts(self.channel.name, self.env.state_dir, line.store, line.bot_id)
+                name, why = line.mode()
+                return {**known, "mode": {"name": name, "why": why}, "host": self.session.client()}
+            with Store.of(self.env.state_dir) as store:
+                return facts(self.channel.name, self.env.state_dir, store, None, self.problem)
+        except ChannelError as error:
+            return {"channel": self.channel.name, "state_dir": str(self.env.state_dir), "problem": str(error)}
+
+
+def _leave_on_signals() -> None:
+    """Ends the process at a signal, even while the event loop is stuck or the host does not read.
+
+    The C-level handler writes to a socket, a thread waits at its other end: neither needs the main thread.
+    """
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        with theirs, ours:
+            ours.recv(1)
+            _leave()
+
+    threading.Thread(target=wait, daemon=True, name="signals").start()
+
+
+def _leave(*, code: int = 0) -> NoReturn:
+    """Ends the process now. What must be kept was committed as it happened, and the kernel frees the lock."""
+    os._exit(code)

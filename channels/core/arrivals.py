@@ -1,0 +1,215 @@
+"""One inbound event: what it is, whether the gate lets it through, and what follows from it.
+
+Everything that an event changes is changed in one transaction; what has to be said to the platform follows afterwards,
+as errands. An errand that a crash swallows is either repeated from the store (an outcome, a notice) or harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+
+from channels.core.access import Access, Verdict
+from channels.core.adapter import Adapter
+from channels.core.errors import PlatformError, StoreError
+from channels.core.events import message_event, tap_event
+from channels.core.inbox import Inbox
+from channels.core.log import redact
+from channels.core.pairing import HELD_MAX, Pairing
+from channels.core.panels import Panels, Press
+from channels.core.sanitize import label
+from channels.core.tasks import Backoff, Bell
+from channels.core.types import Command, Ignored, Membership, Message, Outgoing, RawEvent, Tap
+from channels.core.wording import say
+
+__all__ = ["Arrivals", "Errand"]
+
+logger = logging.getLogger(__name__)
+Errand = Callable[[], Awaitable[None]]
+BATCH = 100
+
+
+class Arrivals:
+    """Turns journalled raw events into open entries, pairings and presses."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        inbox: Inbox,
+        access: Access,
+        pairing: Pairing,
+        panels: Panels,
+        bells: tuple[Bell, Bell, Bell],
+        pictures: Callable[[], None],
+        errands: MemoryObjectSendStream[Errand],
+    ) -> None:
+        """`bells`: rung for us when something was journalled; rung by us for the delivery, and for outcomes to show.
+
+        `pictures` starts the download of pictures that just arrived.
+        """
+        self._adapter, self._inbox, self._access = adapter, inbox, access
+        self._pairing, self._panels = pairing, panels
+        self._arrived, self._opened, self._due = bells
+        self._pictures, self._errands = pictures, errands
+        self._todo: list[Errand] = []
+
+    async def run(self) -> None:
+        """Works until cancelled; what a dead process left unread comes first."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._drain()
+            except StoreError as error:
+                logger.warning("arrivals wait: %s", error)
+                await anyio.sleep(backoff.next())
+                continue
+            await self._arrived.wait()
+
+    async def _drain(self) -> None:
+        while rows := self._inbox.raw(BATCH):
+            self._todo = []
+            with self._inbox.store.write():
+                for entry_id, event in rows:
+                    self._one(entry_id, event)
+            self._opened.ring()
+            self._pictures()
+            for errand in self._todo:
+                await self._errands.send(errand)
+            await anyio.lowlevel.checkpoint()
+
+    def _one(self, entry_id: int, event: RawEvent) -> None:
+        try:
+            with self._inbox.store.part():
+                self._process(entry_id, event)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop all that follow
+            logger.error("event %s could not be processed and is kept: %s", event.event_id, redact(repr(error)))  # noqa: TRY400
+            self._inbox.fail(entry_id)
+
+    def _process(self, entry_id: int, event: RawEvent) -> None:
+        inbound = self._adapter.to_inbound(event)
+        match inbound:
+            case Message():
+                self._message(entry_id, inbound)
+            case Tap():
+                self._tap(entry_id, inbound)
+            case Membership():
+                self._access.seen(inbound.chat, inbound.by, present=inbound.present)
+                self._inbox.drop(entry_id)
+            case Ignored():
+                logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
+                self._inbox.drop(entry_id)
+
+    # ---- messages
+
+    def _message(self, entry_id: int, message: Message) -> None:
+        self._access.seen(message.chat, message.sender)
+        verdict = self._access.decide(message.chat, message.sender, addressed=message.addressed)
+        if verdict is Verdict.PAIR:
+            self._stranger(entry_id, message)
+        elif verdict is Verdict.SILENT:
+            self._inbox.drop(entry_id)
+        elif message.command and not message.edited and self._command(message, message.command):
+            self._inbox.drop(entry_id, "answered")
+        else:
+            self._deliver(entry_id, message)
+
+    def _deliver(self, entry_id: int, message: Message) -> None:
+        if not message.edited and not message.attachments and message.image is None:
+            reply_to = message.reply.message_id if message.reply else None
+            press = self._panels.typed(message.chat.id, message.thread_id, message.text, message.sender, reply_to)
+            if press and press.refused is None:
+                self._inbox.open(entry_id, tap_event(message, press))
+                self._due.ring()
+                return
+        self._inbox.open(entry_id, message_event(message))
+
+    def _stranger(self, entry_id: int, message: Message) -> None:
+        code = self._pairing.ask(message.chat, message.sender)
+        spoken = message.command is None or message.command.name != "start"
+        if spoken and self._pairing.keep(message.sender.id):
+            self._inbox.open(entry_id, message_event(message), held=True)
+        else:
+            self._inbox.drop(entry_id)
+        if code:
+            command = f"channels access {self._adapter.channel} pair {code}"
+            text = say("pairing_code", code=code, command=command, kept=HELD_MAX)
+            self._say(message, text, code)
+
+    def _command(self, message: Message, command: Command) -> bool:
+        """Answers the commands that need no agent; False for any other, which is the agent's."""
+        match command.name:
+            case "start":
+                self._say(message, say("start"))
+            case "help":
+                self._say(message, say("help"))
+            case "status":
+                waiting = self._inbox.open_in(message.chat.id)
+                rest = say("status_open", count=waiting) if waiting > 0 else say("status_none")
+                self._say(message, say("status", bot=self._adapter.shown_name, waiting=rest))
+            case _:
+                return False
+        return True
+
+    def _say(self, message: Message, text: str, code: str | None = None) -> None:
+        outgoing = Outgoing(message.chat.id, text, thread_id=message.thread_id, code=code)
+
+        async def errand() -> None:
+            await self._adapter.send(outgoing)
+
+        self._todo.append(errand)
+
+    # ---- taps
+
+    def _tap(self, entry_id: int, tap: Tap) -> None:
+        self._access.seen(tap.chat, tap.sender)
+        # Standing in the group is asked, not a mention: a tap is always addressed.
+        if self._access.decide(tap.chat, tap.sender, addressed=True) is not Verdict.PASS:
+            self._inbox.drop(entry_id)
+            self._answer(tap, say("tap_not_allowed"), alert=True)
+            return
+        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
+        if press.refused is None and press.button is not None:
+            self._inbox.open(entry_id, tap_event(tap, press))
+            self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False)
+            self._due.ring()
+            return
+        self._inbox.drop(entry_id)
+        self._answer(tap, _refusal(press), alert=press.refused != "answered")
+        # Never the keyboard of a question that is still open, whatever data somebody made up.
+        if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
+            self._take_keyboard_away(tap, press)
+
+    def _answer(self, tap: Tap, text: str, *, alert: bool) -> None:
+        async def errand() -> None:
+            await self._adapter.answer_tap(tap.tap_id, text, alert=alert)
+
+        self._todo.append(errand)
+
+    def _take_keyboard_away(self, tap: Tap, press: Press) -> None:
+        if press.refused == "answered":
+            # The answer is shown by whoever shows due outcomes.
+            return
+
+        async def errand() -> None:
+            await self._adapter.close_panel(tap.chat.id, tap.message_id, tap.snapshot, "")
+
+        self._todo.append(errand)
+
+
+def _refusal(press: Press) -> str:
+    if press.refused == "answered":
+        return say("tap_answered", label=label(press.outcome or "", 120))
+    return say(f"tap_{press.refused}")
+
+
+async def run_errand(errand: Errand) -> None:
+    """Runs an errand; what the platform refuses is logged, since nobody waits for it."""
+    try:
+        await errand()
+    except PlatformError as error:
+        logger.info("not said: %s", redact(str(error)))

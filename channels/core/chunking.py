@@ -1,0 +1,210 @@
+"""Cuts a long text into parts that a platform accepts.
+
+A text is a run of `Piece`s: as much source as must stay together, with the marks it opens or closes. Cutting prefers a
+paragraph's end, then a line's, a sentence's, a word's; marks that are open at a cut are closed there and opened again
+in the next part, so a code fence never loses its end. Lengths are in the platform's unit, never of bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Mark", "Piece", "length", "pack", "plain_pieces", "split_text"]
+
+Unit = Literal["utf16", "codepoint"]
+
+_FENCE = re.compile(r"^(?P<indent> {0,3})(?P<ticks>`{3,}|~{3,})(?P<info>[^\n]*)$")
+# How good it is to cut after a piece.
+ANYWHERE, WORD, SENTENCE, LINE, PARAGRAPH = range(1, 6)
+_SENTENCE_ENDS = frozenset(".!?…。！？")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A formatting mark that stays open over a cut: what ends it, and what begins it again."""
+
+    close: str
+    reopen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Source that is never cut inside. `cut` is how good a cut behind it is; 0: no cut there."""
+
+    text: str
+    cut: int = ANYWHERE
+    opens: Mark | None = None
+    closes: bool = False
+
+
+def length(text: str, unit: Unit) -> int:
+    """The length of `text` as the platform counts it."""
+    if unit == "codepoint" or text.isascii():
+        return len(text)
+    return len(text) + sum(ch > "\uffff" for ch in text)
+
+
+def split_text(text: str, limit: int, unit: Unit) -> list[str]:
+    """Parts of a text whose fenced code blocks (``` or ~~~) stay closed in each part."""
+    if length(text, unit) <= limit:
+        return [text]
+    return pack(plain_pieces(text), limit, unit)
+
+
+def pack(pieces: Iterable[Piece], limit: int, unit: Unit) -> list[str]:
+    """Fills parts of at most `limit` units; white space at a cut is dropped, nothing else."""
+    parts: list[str] = []
+    packer = _Packer(limit, unit)
+    for piece in pieces:
+        for fitting in packer.fit(piece):
+            if not packer.takes(fitting):
+                parts.append(packer.flush())
+            packer.add(fitting)
+    parts.append(packer.end())
+    return [part for part in parts if part.strip()]
+
+
+class _Packer:
+    def __init__(self, limit: int, unit: Unit) -> None:
+        self.limit, self.unit = limit, unit
+        self.pieces: list[Piece] = []
+        self.used = 0
+        # Marks open at the start of this part, and open now.
+        self.carried: list[Mark] = []
+        self.marks: list[Mark] = []
+
+    def fit(self, piece: Piece) -> Iterator[Piece]:
+        """A piece that no part could hold is cut into graphemes."""
+        room = self.limit // 2
+        if length(piece.text, self.unit) <= room:
+            yield piece
+            return
+        bits = list(_graphemes(piece.text))
+        for index, bit in enumerate(bits):
+            last = index == len(bits) - 1
+            yield Piece(bit, piece.cut if last else ANYWHERE, piece.opens if last else None, piece.closes and last)
+
+    def takes(self, piece: Piece) -> bool:
+        after = _after(self.marks, piece)
+        closing = max(_cost(self.marks, self.unit), _cost(after, self.unit))
+        return self.used + length(piece.text, self.unit) + closing <= self.limit or not self.pieces
+
+    def add(self, piece: Piece) -> None:
+        if not self.pieces and not self.marks and not piece.text.strip() and not piece.opens:
+            return
+        self.pieces.append(piece)
+        self.used += length(piece.text, self.unit)
+        self.marks = _after(self.marks, piece)
+
+    def flush(self) -> str:
+        """Ends a part at the best place in its second half, and starts the next with what came after that place."""
+        cut = self._best()
+        kept, rest = self.pieces[:cut], self.pieces[cut:]
+        open_marks = list(self.carried)
+        for piece in kept:
+            open_marks = _after(open_marks, piece)
+        body = "".join(piece.text for piece in kept)
+        part = self._head() + (body if open_marks else body.rstrip()) + _closing(open_marks, body)
+        self.carried, self.marks, self.pieces = open_marks, list(open_marks), []
+        self.used = length(self._head(), self.unit)
+        for piece in rest:
+            self.add(piece)
+        return part
+
+    def end(self) -> str:
+        return self._head() + "".join(piece.text for piece in self.pieces).rstrip()
+
+    def _head(self) -> str:
+        return "".join(mark.reopen for mark in self.carried)
+
+    def _best(self) -> int:
+        seen, best, score = 0, len(self.pieces), 0
+        for index, piece in enumerate(self.pieces, 1):
+            seen += length(piece.text, self.unit)
+            # A paragraph's end is worth a part that is only half full; a word's end is not worth much.
+            worth = piece.cut if seen * 2 >= self.used else 0
+            if worth and worth >= score:
+                best, score = index, worth
+        return best
+
+
+def _after(marks: Sequence[Mark], piece: Piece) -> list[Mark]:
+    after = list(marks)
+    if piece.closes and after:
+        after.pop()
+    if piece.opens:
+        after.append(piece.opens)
+    return after
+
+
+def _cost(marks: Sequence[Mark], unit: Unit) -> int:
+    # One more for the line break that may have to stand before a closing fence.
+    return sum(length(mark.close, unit) + 1 for mark in marks)
+
+
+def _closing(marks: Sequence[Mark], body: str) -> str:
+    closing = "".join(mark.close for mark in reversed(marks))
+    return closing.removeprefix("\n") if body.endswith("\n") else closing
+
+
+def plain_pieces(text: str) -> Iterator[Piece]:
+    """Pieces of a text without markup but for fenced code blocks, which are opened and closed as marks."""
+    lines = text.splitlines(keepends=True)
+    fence: str | None = None
+    for index, line in enumerate(lines):
+        bare = line.rstrip("\n")
+        match = _FENCE.match(bare)
+        if fence is None and match and "`" not in match["info"]:
+            fence = match["ticks"]
+            yield Piece(line, 0, opens=Mark("\n" + fence, line if line.endswith("\n") else line + "\n"))
+        elif fence is not None and match and match["ticks"].startswith(fence) and not match["info"].strip():
+            fence = None
+            yield Piece(line, LINE, closes=True)
+        elif fence is not None:
+            yield from _words(line, LINE)
+        else:
+            blank_next = index + 1 < len(lines) and not lines[index + 1].strip()
+            yield from _words(line, PARAGRAPH if blank_next or not bare.strip() else LINE)
+
+
+def _words(line: str, last: int) -> Iterator[Piece]:
+    words = re.findall(r"\s*\S+\s*|\s+", line)
+    for index, word in enumerate(words):
+        if index == len(words) - 1:
+            yield Piece(word, last)
+        else:
+            yield Piece(word, SENTENCE if word.rstrip()[-1:] in _SENTENCE_ENDS else WORD)
+
+
+def _graphemes(text: str) -> Iterator[str]:
+    """Characters with their marks, joiners and modifiers: near enough what a reader sees as one sign."""
+    start = 0
+    for index in range(1, len(text)):
+        here, before = text[index], text[index - 1]
+        joined = (
+            unicodedata.combining(here)
+            or unicodedata.category(here) in {"Mn", "Me", "Mc"}
+            or here in "\u200d\ufe0f\u20e3"
+            or before == "\u200d"
+            or "\U0001f3fb" <= here <= "\U0001f3ff"
+            or "\U000e0020" <= here <= "\U000e007f"
+            or ("\U0001f1e6" <= here <= "\U0001f1ff" and _half_flag(text, index))
+            or (before == "\r" and here == "\n")
+        )
+        # A run of marks without end is not one sign any more.
+        if not joined or index - start >= 32:
+            yield text[start:index]
+            start = index
+    if text:
+        yield text[start:]
+
+
+def _half_flag(text: str, index: int) -> bool:
+    run = 0
+    while index - run - 1 >= 0 and "\U0001f1e6" <= text[index - run - 1] <= "\U0001f1ff":
+        run += 1
+    return run % 2 == 1

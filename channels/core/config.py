@@ -1,0 +1,163 @@
+"""Settings: what a person wrote in `config.yaml`, under what the environment says.
+
+Precedence, highest first: environment, STATE_DIR/.env, config.yaml, default. A name nobody knows is refused with the
+nearest one that exists, since a misspelt setting that is silently ignored is worse than none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from channels.core.errors import ConfigError
+from channels.core.log import keep_secret
+from channels.core.paths import env_value, state_dir
+
+__all__ = ["Claim", "Environment", "Mode", "Settings", "load", "safe_root"]
+
+Mode = Literal["auto", "push", "wake", "hook", "pull"]
+Claim = Literal["auto", "always", "never"]
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(BaseModel):
+    """What `config.yaml` may hold on every channel. Durations end in their unit; sizes are MB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode = Field("auto", description="how messages reach the agent; auto finds it out")
+    claim: Claim = Field("auto", description="when this server may read the bot: auto, always or never")
+    grace_s: float = Field(0.25, ge=0, le=30, description="pause after the handshake before the bot is read")
+    typing_cap_s: float = Field(120, ge=0, le=3600, description="longest time `typing` is shown; 0: never")
+    panel_ttl_h: float = Field(168, gt=0, le=8760, description="hours after which an unanswered button grid expires")
+    rate_wait_s: float = Field(30, ge=0, le=600, description="longest wait for rate limits inside one reply")
+    send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
+    files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest go")
+
+
+class Environment:
+    """The environment with STATE_DIR/.env under it; says where each value came from."""
+
+    def __init__(self, channel: str, environ: Mapping[str, str] | None = None) -> None:
+        self.channel = channel
+        self.environ = os.environ if environ is None else environ
+        self.state_dir = state_dir(channel, self.environ)
+        self._dotenv: Mapping[str, str | None] | None = None
+
+    @property
+    def dotenv(self) -> Mapping[str, str | None]:
+        """STATE_DIR/.env, read once; empty when there is none."""
+        if self._dotenv is None:
+            path = self.state_dir / ".env"
+            if not path.is_file():
+                self._dotenv = {}
+            else:
+                from dotenv import dotenv_values
+
+                try:
+                    self._dotenv = dotenv_values(path, interpolate=False)
+                except (OSError, UnicodeDecodeError) as error:
+                    msg = f"{path} cannot be read ({error}); write it again with `channels setup {self.channel}`"
+                    raise ConfigError(msg) from error
+        return self._dotenv
+
+    def get(self, name: str) -> str | None:
+        """The value of an environment name by precedence; None when neither place has one."""
+        return env_value(name, self.environ) or (self.dotenv.get(name) or "").strip() or None
+
+    def own(self, suffix: str) -> str | None:
+        """As `get`, for this channel's own name: `own("API_ROOT")`."""
+        return self.get(f"{self.channel.upper()}_{suffix}")
+
+    def token(self) -> str | None:
+        """The bot's token, registered as a secret; None when none was set."""
+        token = self.own("BOT_TOKEN")
+        if token:
+            keep_secret(token)
+        return token
+
+    def token_source(self) -> str | None:
+        """Where the token comes from, in words; None when there is none."""
+        name = f"{self.channel.upper()}_BOT_TOKEN"
+        if env_value(name, self.environ):
+            return f"the environment variable {name}"
+        return str(self.state_dir / ".env") if (self.dotenv.get(name) or "").strip() else None
+
+
+def load(model: type[S], env: Environment) -> S:
+    """Reads config.yaml and the environment into `model`.
+
+    Raises `ConfigError` naming the file, the key and what would be right.
+    """
+    path = env.state_dir / "config.yaml"
+    values = _read_yaml(path)
+    for key in ("mode", "claim"):
+        given = env.get(f"CHANNELS_{key.upper()}")
+        if given:
+            values[key] = given
+    for key in model.model_fields:
+        given = env.own(key.upper()) if key not in Settings.model_fields else None
+        if given:
+            values[key] = given
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, model, path)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        msg = f"{path} cannot be read: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold `name: value` lines, not a {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _explain(error: ValidationError, model: type[Settings], path: Path) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.0)
+            lines.append(f"unknown setting {name!r}; did you mean {near[0]!r}?")
+        else:
+            lines.append(f"setting {name!r} is {problem.get('input')!r}: {problem['msg'].lower()}")
+    return f"{path} (or the environment): " + "; ".join(lines)
+
+
+def safe_root(name: str, url: str) -> str:
+    """`url` without a trailing slash.
+
+    Raises `ConfigError` when it is not http(s), or plain http to another machine: the token would travel in clear.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"{name} is {url!r}: write it as https://host[:port][/path]")
+    if parts.scheme == "http" and not _loopback(parts.hostname):
+        raise ConfigError(f"{name} is {url!r}: plain http would show the token to the network; use https or loopback")
+    return url.rstrip("/")
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,120 @@
+"""From a neutral inbound value to what the host is shown: the contract's text and meta, all of it sanitised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from channels.core.inbox import Entry, Event
+from channels.core.panels import Press
+from channels.core.sanitize import CAPS, attribute, content, file_name
+from channels.core.types import Attachment, Chat, Message, Person, Quote, Tap
+
+__all__ = ["message_event", "push_params", "tap_event"]
+
+
+def message_event(message: Message) -> Event:
+    """The event of something a person said."""
+    meta = _who(message.chat, message.message_id, message.sender, message.ts)
+    _add_thread(meta, message.chat, message.thread_id, message.thread_name)
+    files = message.attachments
+    if files:
+        _add_files(meta, files)
+    if message.reply:
+        _add_reply(meta, message.reply)
+    if message.forward_from:
+        meta["forward_from"] = attribute(message.forward_from)
+    if message.edited:
+        meta["edited"] = "true"
+    text = content(message.text)
+    if not text.strip() and (files or message.image):
+        kinds = [f.kind for f in files] or ["photo"]
+        text = f"({', '.join(kind.replace('_', ' ') for kind in kinds)})"
+    return Event(
+        chat_id=message.chat.id,
+        message_id=message.message_id,
+        user_id=message.sender.id,
+        content=text,
+        meta=meta,
+        thread_id=message.thread_id,
+        image=message.image,
+        attachments=files,
+    )
+
+
+def tap_event(tap: Tap | Message, press: Press) -> Event:
+    """The event of a button that counts: tapped, or its label or number typed."""
+    button, panel = press.button, press.panel
+    if button is None or panel is None:
+        raise ValueError("only a press that counts becomes an event")
+    message_id = panel.message_id or tap.message_id
+    meta = _who(tap.chat, message_id, tap.sender, tap.ts)
+    _add_thread(meta, tap.chat, tap.thread_id, tap.thread_name if isinstance(tap, Message) else None)
+    meta |= {
+        "button": "true",
+        "button_label": attribute(button.label, 4096),
+        "button_value": attribute(button.label if button.value is None else button.value, 4096),
+        "button_row": str(press.row),
+        "button_col": str(press.col),
+        "panel_id": panel.id,
+    }
+    return Event(
+        chat_id=tap.chat.id,
+        message_id=message_id,
+        user_id=tap.sender.id,
+        content=content(button.label),
+        meta=meta,
+        thread_id=tap.thread_id,
+    )
+
+
+def push_params(entry: Entry) -> dict[str, object]:
+    """The params of the host's notification; `redelivered` from the second offer on."""
+    meta = {**entry.meta, "delivery_id": entry.delivery_id}
+    if entry.offers > 1:
+        meta["redelivered"] = "true"
+    return {"content": entry.content, "meta": meta}
+
+
+def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str, str]:
+    return {
+        "chat_id": chat.id,
+        "message_id": message_id,
+        "user": attribute(sender.shown) or sender.id,
+        "user_id": sender.id,
+        "ts": ts.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_name: str | None) -> None:
+    if thread_id:
+        meta["thread_id"] = thread_id
+        if thread_name:
+            meta["thread_name"] = attribute(thread_name)
+    if chat.parent_id:
+        meta["parent_chat_id"] = chat.parent_id
+
+
+def _add_files(meta: dict[str, str], files: Sequence[Attachment]) -> None:
+    shown = [_file(file) for file in files]
+    meta |= {f"attachment_{key}": str(value) for key, value in shown[0].items() if value is not None}
+    meta |= {"attachment_count": str(len(files)), "attachments": json.dumps(shown, ensure_ascii=False)}
+
+
+def _add_reply(meta: dict[str, str], reply: Quote) -> None:
+    meta["reply_to_message_id"] = attribute(reply.message_id)
+    if reply.user:
+        meta["reply_to_user"] = attribute(reply.user)
+    if reply.text:
+        meta["reply_to_text"] = attribute(reply.text, CAPS["quote"], lines=True)
+
+
+def _file(attachment: Attachment) -> dict[str, object]:
+    return {
+        "kind": attribute(attachment.kind),
+        "file_id": attribute(attachment.file_id, 512),
+        "name": file_name(attachment.name) if attachment.name else None,
+        "mime": attribute(attachment.mime) if attachment.mime else None,
+        "size": attachment.size,
+    }

@@ -1,0 +1,68 @@
+"""What the reading process knows about itself, kept in the store so that every other process can say it too."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from channels.core.errors import StoreError
+from channels.core.store import Store
+
+__all__ = ["Health"]
+
+# The journal of polls is for people: one write in this many seconds is enough under load.
+WRITE_EVERY_S = 5.0
+
+
+class Health:
+    """The health table: last_poll_ok, reader (state), error, note, mode."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._written_at = 0.0
+        self._state: tuple[str, str] | None = None
+
+    def heard(self) -> None:
+        """The platform answered a read just now."""
+        now = time.time()
+        changed = self.state("reading", "")
+        if changed or now - self._written_at >= WRITE_EVERY_S:
+            self._written_at = now
+            self._write("last_poll_ok", str(now))
+
+    def state(self, state: str, error: str) -> bool:
+        """The reader's state; True when it is another one than before."""
+        if self._state == (state, error):
+            return False
+        self._state = (state, error)
+        self._write("reader", state)
+        self._write("error", error)
+        return True
+
+    def retry_in(self, seconds: float) -> None:
+        """When the next try comes."""
+        self._write("retry_at", str(time.time() + seconds))
+
+    def note(self, text: str) -> None:
+        """Something done on the operator's behalf, such as a webhook that was removed."""
+        self._write("note", text)
+
+    def mode(self, name: str, why: str) -> None:
+        """The delivery mode in force, and why."""
+        self._write("mode", name)
+        self._write("mode_why", why)
+
+    def bot(self, bot_id: str, username: str) -> None:
+        """Who the token's bot is, as the platform said."""
+        self._write("bot_id", bot_id)
+        self._write("bot_username", username)
+
+    def read(self) -> dict[str, Any]:
+        """Everything known, by key."""
+        return {row["key"]: row["value"] for row in self.store.rows("SELECT key, value FROM health")}
+
+    def _write(self, key: str, value: str) -> None:
+        # A disk that takes no writes is told by the journal, which must; this note may be missing.
+        with contextlib.suppress(StoreError), self.store.write() as db:
+            db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, value, time.time()))

@@ -1,0 +1,81 @@
+"""What can be known about the agent host that started this process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from channels.core.paths import env_value
+
+__all__ = ["ancestors", "evidence", "opted_in"]
+
+_FLAGS = ("--channels", "--dangerously-load-development-channels")
+_DEPTH = 8
+
+
+def evidence(channel: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """Why this host can be expected to show what is pushed, in words; None when nothing says so.
+
+    Being initialised proves nothing: listing servers starts and initialises them too.
+    """
+    flag = next((f for argv in ancestors() if (f := opted_in(argv, channel))), None)
+    if flag:
+        return f"the host was started with {flag}"
+    if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
+        return "the host gave its session's inbox socket"
+    return None
+
+
+def opted_in(argv: Sequence[str], channel: str) -> str | None:
+    """The channel flag in a host's command line which names this channel, with its value; None without one."""
+    for index, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        if flag not in _FLAGS:
+            continue
+        values = [value] if equals else []
+        for following in argv[index + 1 :]:
+            if following.startswith("-"):
+                break
+            values.append(following)
+        named = [v for v in re.split(r"[,\s]+", " ".join(values)) if _names(v, channel)]
+        if named:
+            return f"{flag} {named[0]}"
+    return None
+
+
+def _names(value: str, channel: str) -> bool:
+    kind, _, name = value.partition(":")
+    return (kind == "server" and name == channel) or (kind == "plugin" and bool(name))
+
+
+def ancestors() -> Iterator[list[str]]:
+    """The command lines of this process's ancestors, nearest first, as far as the system shows them."""
+    pid = os.getppid()
+    for _ in range(_DEPTH):
+        if pid <= 1:
+            return
+        found = _process(pid)
+        if found is None:
+            return
+        pid, argv = found
+        yield argv
+
+
+def _process(pid: int) -> tuple[int, list[str]] | None:
+    """A process's parent and command line; None when the system does not show them."""
+    try:
+        if Path("/proc/self/stat").exists():
+            proc = Path("/proc") / str(pid)
+            argv = (proc / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+            # The command name may hold spaces and parentheses; the fields start after the last one.
+            parent = (proc / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+            return int(parent), argv
+        shown = subprocess.run(  # noqa: S603
+            ["/bin/ps", "-o", "ppid=,command=", "-p", str(pid)], capture_output=True, text=True, timeout=2, check=False
+        ).stdout.split()
+        return int(shown[0]), shown[1:]
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None

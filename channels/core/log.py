@@ -1,0 +1,48 @@
+"""Logging to stderr, with every secret taken out before a line is written."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+
+__all__ = ["configure", "keep_secret", "redact"]
+
+MASK = "[token]"
+# Shapes of bot tokens, so that one is masked even where nobody registered it: digits, a colon and 30 or more
+# characters (it sits in API URLs), or three dot-separated base64 runs.
+_SHAPES = re.compile(
+    r"\b\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}\b|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}\b",
+    re.IGNORECASE,
+)
+_secrets: set[str] = set()
+
+
+def keep_secret(value: str) -> None:
+    """Registers a value which must never be written anywhere; values shorter than 8 characters are not maskable."""
+    if len(value) >= 8:
+        _secrets.add(value)
+
+
+def redact(text: str) -> str:
+    """`text` with every registered secret, and whatever has a token's shape, replaced by `[token]`."""
+    for secret in _secrets:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return _SHAPES.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text
+
+
+class _Redacted(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def configure(level: str = "INFO") -> None:
+    """Sends the program's log to stderr; libraries speak from WARNING up (their INFO lines carry request URLs)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("channels").setLevel(level)
+    logging.captureWarnings(capture=True)

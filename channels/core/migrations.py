@@ -1,0 +1,75 @@
+"""The schema, as a numbered list. A migration that shipped is never changed: append another."""
+
+from __future__ import annotations
+
+__all__ = ["MIGRATIONS"]
+
+_FIRST: tuple[str, ...] = (
+    # One row per raw event. States: raw (journalled), held (said by somebody whose pairing is pending), fetching (its
+    # picture is being downloaded), ready, offering (handed to the host, not known to be through), offered, answered,
+    # dropped (not for the agent), failed (could not be read; kept for inspection).
+    """CREATE TABLE inbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        bot_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        delivery_id TEXT NOT NULL UNIQUE,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'raw',
+        received_at REAL NOT NULL,
+        chat_id TEXT, thread_id TEXT, message_id TEXT, user_id TEXT,
+        content TEXT, meta TEXT, image TEXT, attachments TEXT,
+        offers INTEGER NOT NULL DEFAULT 0,
+        offered_at REAL, answered_at REAL,
+        UNIQUE (bot_id, event_id)
+    )""",
+    "CREATE INDEX inbox_open ON inbox (state, id) WHERE state NOT IN ('answered', 'dropped')",
+    "CREATE INDEX inbox_message ON inbox (chat_id, message_id)",
+    """CREATE TABLE people (
+        user_id TEXT PRIMARY KEY, name TEXT NOT NULL DEFAULT '', username TEXT,
+        added_at REAL NOT NULL, added_by TEXT NOT NULL
+    )""",
+    """CREATE TABLE groups (
+        chat_id TEXT PRIMARY KEY, require_mention INTEGER NOT NULL DEFAULT 1, senders TEXT, added_at REAL NOT NULL
+    )""",
+    # Chats the bot has seen: maps a direct chat to its person, and lists groups nobody enabled yet.
+    """CREATE TABLE chats (
+        chat_id TEXT PRIMARY KEY, kind TEXT NOT NULL, user_id TEXT, title TEXT, present INTEGER NOT NULL DEFAULT 1,
+        seen_at REAL NOT NULL
+    )""",
+    """CREATE TABLE pairings (
+        id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, chat_id TEXT NOT NULL, name TEXT NOT NULL, username TEXT,
+        salt BLOB NOT NULL, code_hash BLOB NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL,
+        ended INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE panels (
+        id TEXT PRIMARY KEY, chat_id TEXT NOT NULL, thread_id TEXT, message_id TEXT, grid TEXT NOT NULL, tappers TEXT,
+        single_use INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'open',
+        created_at REAL NOT NULL, expires_at REAL NOT NULL, snapshot TEXT,
+        outcome TEXT, outcome_due INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX panels_open ON panels (chat_id, created_at) WHERE state = 'open'",
+    "CREATE INDEX panels_message ON panels (chat_id, message_id)",
+    "CREATE INDEX panels_due ON panels (outcome_due) WHERE outcome_due = 1",
+    """CREATE TABLE presses (
+        id INTEGER PRIMARY KEY, panel_id TEXT NOT NULL REFERENCES panels (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, user_id TEXT NOT NULL, user TEXT NOT NULL, at REAL NOT NULL
+    )""",
+    # What has to be said to people whatever happens to this process in between.
+    """CREATE TABLE notices (
+        id INTEGER PRIMARY KEY, chat_id TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL, claimed_at REAL
+    )""",
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY, key TEXT, digest TEXT NOT NULL, chat_id TEXT NOT NULL, created_at REAL NOT NULL,
+        state TEXT NOT NULL DEFAULT 'sending', result TEXT
+    )""",
+    "CREATE UNIQUE INDEX outbox_key ON outbox (key) WHERE key IS NOT NULL",
+    """CREATE TABLE outbox_parts (
+        outbox_id INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE, part INTEGER NOT NULL,
+        state TEXT NOT NULL, message_id TEXT, error TEXT, at REAL NOT NULL, PRIMARY KEY (outbox_id, part)
+    )""",
+    "CREATE TABLE health (key TEXT PRIMARY KEY, value TEXT, at REAL NOT NULL)",
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, subject TEXT, detail TEXT)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)

@@ -1,0 +1,272 @@
+"""Sending: everything is checked before anything goes, parts go in order, faults are waited out inside a bound."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import anyio
+
+from channels.core.access import Access
+from channels.core.adapter import Adapter
+from channels.core.errors import Ambiguous, Migrated, PlatformError, RateLimited, Refused, Unavailable
+from channels.core.files import Files
+from channels.core.outbox import Outbox, Shipment
+from channels.core.panels import Panels, check_grid, lay_out
+from channels.core.types import Grid, Keyboard, Outgoing
+
+__all__ = ["Outbound", "Reply"]
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an agent wants sent to a chat."""
+
+    chat_id: str
+    text: str
+    format: str
+    reply_to: str | None = None
+    thread_id: str | None = None
+    files: Sequence[str] = ()
+    grid: Grid | None = None
+    tappers: Sequence[str] | None = None
+    silent: bool = False
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """How long the platform made us wait in this send."""
+
+    seconds: float = 0.0
+    chat_id: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Outbound:
+    """Replies and edits, one at a time in each chat."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        access: Access,
+        panels: Panels,
+        outbox: Outbox,
+        files: Files,
+        *,
+        rate_wait_s: float,
+        ttl_s: float,
+    ) -> None:
+        self._adapter, self._access, self._panels = adapter, access, panels
+        self._outbox, self._files = outbox, files
+        self._rate_wait_s, self._ttl_s = rate_wait_s, ttl_s
+        self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    def turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
+        """The right to send in a chat: two replies are never interleaved."""
+        return self._turns[chat_id]
+
+    async def reply(self, reply: Reply) -> str:
+        """Sends a reply and returns the result in words, with every message id.
+
+        Raises `Refused` before anything is sent, `PlatformError` when a part did not go: the message names the ids of
+        the parts that did and how to go on.
+        """
+        self._access.require_target(reply.chat_id, self._adapter.channel)
+        parts = self._prepare(reply)
+        key = reply.key or f"auto-{secrets.token_hex(8)}"
+        async with self.turn(reply.chat_id):
+            shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
+            if shipment.result is not None:
+                return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
+            waiting = _Waiting()
+            for number, outgoing in enumerate(parts):
+                if shipment.parts.get(number, ("", None))[0] in {"sent", "unknown"}:
+                    continue
+                grid = reply.grid if number == self._grid_part(reply, parts) else None
+                await self._part(shipment, number, len(parts), outgoing, grid, reply, waiting)
+            return self._result(shipment, len(parts), waiting)
+
+    def _prepare(self, reply: Reply) -> list[Outgoing]:
+        if not reply.text.strip() and not reply.files:
+            raise Refused("text is empty and there are no files; nothing to send")
+        if reply.grid:
+            check_grid(reply.grid, self._adapter.limits)
+        self._adapter.check(reply.text, reply.format)
+        limits = self._adapter.limits
+        paths = [str(self._files.sendable(path, limits.upload)) for path in reply.files]
+        base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
+        texts = self._adapter.split(reply.text, reply.format) if reply.text.strip() else []
+        parts = [replace(base, text=text) for text in texts] + [replace(base, path=path) for path in paths]
+        parts[0] = replace(parts[0], reply_to=reply.reply_to)
+        return parts
+
+    @staticmethod
+    def _grid_part(reply: Reply, parts: Sequence[Outgoing]) -> int | None:
+        """The grid goes on the last part of the text; without text, on the last file."""
+        if not reply.grid:
+            return None
+        texts = [i for i, part in enumerate(parts) if part.path is None]
+        return texts[-1] if texts else len(parts) - 1
+
+    async def _part(
+        self,
+        shipment: Shipment,
+        number: int,
+        total: int,
+        outgoing: Outgoing,
+        grid: Grid | None,
+        reply: Reply,
+        waiting: _Waiting,
+    ) -> None:
+        panel_id = None
+        if grid:
+            panel_id, keyboard = self._panel(reply.chat_id, reply.thread_id, grid, reply.tappers)
+            outgoing = replace(outgoing, keyboard=keyboard)
+        self._outbox.part(shipment, number, "sending")
+        try:
+            sent = await self._patiently(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
+        except PlatformError as error:
+            unknown = isinstance(error, Ambiguous)
+            self._outbox.part(shipment, number, "unknown" if unknown else "failed", error=str(error))
+            if panel_id and not unknown:
+                self._panels.discard(panel_id)
+            raise type_of(error)(self._failure(shipment, number, total, error)) from error
+        except BaseException:
+            # Cancelled on the way: the request may have been executed.
+            self._outbox.part(shipment, number, "unknown", error="cancelled")
+            raise
+        with self._outbox.store.write():
+            self._outbox.part(shipment, number, "sent", sent.message_id)
+            if panel_id:
+                self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+
+    def _panel(
+        self, chat_id: str, thread_id: str | None, grid: Grid, tappers: Sequence[str] | None
+    ) -> tuple[str, Keyboard]:
+        panel_id = self._panels.create(chat_id, grid, ttl_s=self._ttl_s, thread_id=thread_id, tappers=tappers)
+        return panel_id, lay_out(panel_id, grid, self._adapter.limits)
+
+    async def edit(
+        self, chat_id: str, message_id: str, text: str, format_: str, grid: Grid | None, *, keep: bool
+    ) -> str:
+        """Replaces a message of ours; `keep`: an open grid stays as it is, else `grid` (or nothing) takes its place."""
+        self._access.require_target(chat_id, self._adapter.channel)
+        if not text.strip():
+            raise Refused("text is empty; a message cannot be emptied")
+        if grid:
+            check_grid(grid, self._adapter.limits)
+        self._adapter.check(text, format_)
+        if len(self._adapter.split(text, format_)) > 1:
+            raise Refused(
+                f"text is longer than one message ({self._adapter.limits.text:,} characters); an edit cannot be split: "
+                "shorten it, or send a reply"
+            )
+        async with self.turn(chat_id):
+            return await self._edit(chat_id, message_id, text, format_, grid, keep=keep)
+
+    async def _edit(
+        self, chat_id: str, message_id: str, text: str, format_: str, grid: Grid | None, *, keep: bool
+    ) -> str:
+        held = self._panels.open_on(chat_id, message_id)
+        panel_id, keyboard = None, None
+        if grid:
+            panel_id, keyboard = self._panel(chat_id, held.thread_id if held else None, grid, None)
+        elif keep and held:
+            panel_id, keyboard = held.id, lay_out(held.id, held.grid, self._adapter.limits)
+        try:
+            sent = await self._patiently(
+                lambda: self._adapter.edit(chat_id, message_id, text, format_, keyboard), _Waiting()
+            )
+        except PlatformError:
+            if grid and panel_id:
+                self._panels.discard(panel_id)
+            raise
+        if panel_id:
+            self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+        elif held:
+            self._panels.close_on(chat_id, message_id)
+        return f"edited (id: {sent.message_id})"
+
+    async def react(self, chat_id: str, message_id: str, emoji: str) -> str:
+        """Sets the bot's reaction."""
+        self._access.require_target(chat_id, self._adapter.channel)
+        allowed = self._adapter.limits.reactions
+        plain = emoji.replace("\ufe0f", "")
+        known = {e.replace("\ufe0f", ""): e for e in allowed} if allowed is not None else None
+        if known is not None and emoji and plain not in known:
+            raise Refused(f"{emoji!r} is not a reaction this platform offers; it offers {' '.join(sorted(known))}")
+        wanted = known.get(plain, emoji) if known is not None else emoji
+        await self._patiently(lambda: self._adapter.react(chat_id, message_id, wanted), _Waiting())
+        return f"reacted with {wanted}" if emoji else "reaction removed"
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:
+        """Calls until it works: rate limits are waited for inside the bound, faults before execution tried again."""
+        failures = 0
+        while True:
+            try:
+                return await call()
+            except RateLimited as error:
+                if waiting.seconds + error.retry_after > self._rate_wait_s:
+                    msg = f"{error}; the platform asks for {error.retry_after:.0f} s, more than is waited for here"
+                    raise RateLimited(msg, error.retry_after) from error
+                waiting.seconds += error.retry_after
+                await anyio.sleep(error.retry_after)
+            except Migrated as error:
+                if waiting.chat_id is not None:
+                    raise
+                waiting.chat_id = error.new_chat_id
+                waiting.notes.append(f"the chat now has the id {error.new_chat_id}; use it from now on")
+            except Unavailable:
+                failures += 1
+                if failures >= TRIES:
+                    raise
+                await anyio.sleep(0.25 * 2**failures * random.uniform(0.75, 1.25))  # noqa: S311
+
+    def _moved(self, outgoing: Outgoing, waiting: _Waiting) -> Outgoing:
+        if waiting.chat_id is None or outgoing.chat_id == waiting.chat_id:
+            return outgoing
+        self._access.move_group(outgoing.chat_id, waiting.chat_id)
+        return replace(outgoing, chat_id=waiting.chat_id)
+
+    def _result(self, shipment: Shipment, total: int, waiting: _Waiting) -> str:
+        ids = shipment.ids()
+        unknown = [n + 1 for n, (state, _) in sorted(shipment.parts.items()) if state == "unknown"]
+        if unknown:
+            sent = f"sent: {', '.join(ids)}" if ids else "nothing else was sent"
+            return (
+                f"unknown: part {', '.join(map(str, unknown))} of {total} may or may not have arrived, and is not sent "
+                f"again under this idempotency_key ({sent})"
+            )
+        text = f"sent (id: {ids[0]})" if total == 1 else f"sent {total} parts (ids: {', '.join(ids)})"
+        if waiting.seconds:
+            waiting.notes.append(f"waited {waiting.seconds:.0f} s for the platform's rate limit")
+        self._outbox.done(shipment, text)
+        return "; ".join([text, *waiting.notes])
+
+    @staticmethod
+    def _failure(shipment: Shipment, number: int, total: int, error: PlatformError) -> str:
+        ids = shipment.ids()
+        said = f"sent so far: {', '.join(ids)}" if ids else "nothing was sent before it"
+        again = f"call again with the same arguments and idempotency_key={shipment.key!r}"
+        if isinstance(error, Ambiguous):
+            return (
+                f"unknown: part {number + 1} of {total} may or may not have arrived ({error}); {said}. It is not sent "
+                f"again by itself; to go on after it, {again}"
+            )
+        return f"part {number + 1} of {total} was not sent: {error}; {said}. To go on from there, {again}"
+
+
+def type_of(error: PlatformError) -> type[PlatformError]:
+    """The class to raise a told failure as: one that needs no more than its message."""
+    return Ambiguous if isinstance(error, Ambiguous) else PlatformError

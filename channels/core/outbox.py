@@ -1,0 +1,72 @@
+"""The ledger of what was sent: written before and after every part, so that nothing is sent twice by itself.
+
+An idempotency key names one send. The same key with the same arguments returns the first result; after a failure it
+goes on with the parts that did not go. A part whose fate is unknown is never sent again under its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+
+from channels.core.errors import Refused
+from channels.core.store import Store
+
+__all__ = ["Outbox", "Shipment"]
+
+
+@dataclass(slots=True)
+class Shipment:
+    """One send. `parts`: part number -> (state, message id); states: sending, sent, failed, unknown."""
+
+    id: int
+    key: str
+    result: str | None
+    parts: dict[int, tuple[str, str | None]]
+
+    def ids(self) -> list[str]:
+        """The ids of the messages that went, in order."""
+        return [message_id for _, (_, message_id) in sorted(self.parts.items()) if message_id]
+
+
+class Outbox:
+    """The tables outbox and outbox_parts."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def begin(self, key: str, chat_id: str, arguments: object) -> Shipment:
+        """The send named `key`, new or as far as it came.
+
+        Raises `Refused` when the key already names a send with other arguments.
+        """
+        digest = hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()
+        with self.store.write() as db:
+            db.execute(
+                "INSERT INTO outbox (key, digest, chat_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (key, digest, chat_id, time.time()),
+            )
+            row = self.store.row("SELECT * FROM outbox WHERE key = ?", key)
+        if row is None or row["digest"] != digest:
+            raise Refused(f"idempotency_key {key!r} was used for another message; use a new key for a new message")
+        parts = self.store.rows("SELECT * FROM outbox_parts WHERE outbox_id = ?", row["id"])
+        # A part that was on its way when its process died may or may not have arrived.
+        states = {p["part"]: ("unknown" if p["state"] == "sending" else p["state"], p["message_id"]) for p in parts}
+        return Shipment(row["id"], key, row["result"], states)
+
+    def part(self, shipment: Shipment, number: int, state: str, message_id: str | None = None, error: str = "") -> None:
+        """Writes down how far a part came."""
+        shipment.parts[number] = (state, message_id)
+        with self.store.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO outbox_parts VALUES (?, ?, ?, ?, ?, ?)",
+                (shipment.id, number, state, message_id, error, time.time()),
+            )
+
+    def done(self, shipment: Shipment, result: str) -> None:
+        """Every part went: this is what the same key will answer from now on."""
+        shipment.result = result
+        with self.store.write() as db:
+            db.execute("UPDATE outbox SET state = 'done', result = ? WHERE id = ?", (result, shipment.id))

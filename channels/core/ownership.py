@@ -1,0 +1,97 @@
+"""Who reads this bot: a kernel file lock that all of a user's projects meet at.
+
+Held while reading, freed by the kernel when the process dies. Nobody kills anybody; the note beside the lock only tells
+people who holds it, and is believed only while the lock is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from channels.core.paths import project_dir, runtime_dir
+
+__all__ = ["Holder", "Ownership"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that reads the bot: process id, host name, project folder, and since when (epoch seconds)."""
+
+    pid: int
+    host: str
+    project: str
+    since: float
+    state_dir: str = ""
+
+    def shown(self) -> str:
+        """For a sentence: who, where, since when."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
+
+
+class Ownership:
+    """The lock of one bot on one platform."""
+
+    def __init__(self, channel: str, bot_id: str, state_dir: Path, *, folder: Path | None = None) -> None:
+        from filelock import FileLock
+
+        base = (folder or runtime_dir()) / f"{channel}-{bot_id}"
+        self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
+        self._note = base.with_suffix(".json")
+        self._state_dir = state_dir
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock."""
+        return bool(self._lock.is_locked)
+
+    def claim(self) -> bool:
+        """Takes the lock if it is free; True when this process holds it now."""
+        from filelock import Timeout
+
+        if self.held:
+            return True
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        me = Holder(os.getpid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
+        # Replaced in one step: a reader sees the old note or the new one, never half of one.
+        draft = self._note.with_suffix(f".{os.getpid()}")
+        with contextlib.suppress(OSError):
+            draft.write_text(json.dumps(asdict(me)), encoding="utf-8")
+            draft.replace(self._note)
+        return True
+
+    def release(self) -> None:
+        """Gives the lock back."""
+        if self.held:
+            with contextlib.suppress(OSError):
+                self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock; None when it is free."""
+        if not self.held and self._free():
+            return None
+        try:
+            return Holder(**json.loads(self._note.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return Holder(0, "unknown", "unknown", time.time())
+
+    def _free(self) -> bool:
+        from filelock import Timeout
+
+        # Trying is the only question the kernel answers; the lock is given back at once.
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        self._lock.release()
+        return True

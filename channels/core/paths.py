@@ -1,0 +1,65 @@
+"""The one place that knows where things lie."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from channels.core.errors import ConfigError
+
+__all__ = ["env_value", "private_dir", "private_file", "project_dir", "runtime_dir", "state_dir"]
+
+
+def env_value(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """An environment variable's value; None when unset, blank, or an unexpanded `${...}`.
+
+    Hosts pass an unset `${VAR}` of `.mcp.json` on as that literal text, so it counts as unset.
+    """
+    value = (os.environ if environ is None else environ).get(name, "").strip()
+    return None if not value or value.startswith("${") else value
+
+
+def project_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """`$CLAUDE_PROJECT_DIR`, else the working directory."""
+    return Path(env_value("CLAUDE_PROJECT_DIR", environ) or Path.cwd()).expanduser()
+
+
+def state_dir(channel: str, environ: Mapping[str, str] | None = None) -> Path:
+    """`<CHANNEL>_STATE_DIR`, else `$CLAUDE_PROJECT_DIR/state/<channel>`, else `<cwd>/state/<channel>`; absolute."""
+    named = env_value(f"{channel.upper()}_STATE_DIR", environ)
+    path = Path(named).expanduser() if named else project_dir(environ) / "state" / channel
+    return path.absolute()
+
+
+def private_dir(path: Path) -> Path:
+    """Makes `path` and sees to it that only its owner can enter it (mode 0700).
+
+    Raises `ConfigError` when it cannot be made or is not a directory.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o700)
+    except OSError as error:
+        msg = f"the folder {path} cannot be used ({error.strerror or error}); name another one or mend its permissions"
+        raise ConfigError(msg) from error
+    return path
+
+
+def private_file(path: Path) -> None:
+    """Creates `path` if needed and sees to it that only its owner can read it (mode 0600)."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            path.chmod(0o600)
+    finally:
+        os.close(descriptor)
+
+
+def runtime_dir() -> Path:
+    """The user's runtime folder for this program: where processes of all projects meet."""
+    import platformdirs
+
+    return private_dir(Path(platformdirs.user_runtime_dir("agent-channels", appauthor=False)))

@@ -1,0 +1,114 @@
+"""Reading the platform for ever: journal first, then acknowledge; every fault has a name, a pause and a next try."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+
+from channels.core.adapter import Adapter
+from channels.core.errors import (
+    ChannelError,
+    Conflict,
+    PlatformError,
+    RateLimited,
+    StoreError,
+    Unauthorized,
+    Unavailable,
+)
+from channels.core.health import Health
+from channels.core.inbox import Inbox
+from channels.core.log import redact
+from channels.core.tasks import Backoff, Bell
+from channels.core.types import RawEvent
+
+__all__ = ["Reader"]
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """The one reader of a bot, and the `Sink` its adapter writes into."""
+
+    def __init__(
+        self, adapter: Adapter, bot_id: str, inbox: Inbox, health: Health, arrived: Bell, silence_s: float
+    ) -> None:
+        """`silence_s`: how long the platform may stay silent before the connection is taken for dead."""
+        self._adapter, self._bot_id, self._inbox, self._health = adapter, bot_id, inbox, health
+        self._arrived, self._silence_s = arrived, silence_s
+        # The watchdog on the last completed round trip: each one moves its deadline.
+        self._patience = anyio.CancelScope()
+        self._faults = Backoff()
+        # Two readers that fight only disturb each other more often when they hurry.
+        self._conflicts = Backoff(first_s=1.0, cap_s=8.0)
+
+    # ---- Sink
+
+    async def put(self, events: Sequence[RawEvent]) -> None:
+        """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
+        if self._inbox.put(self._bot_id, events):
+            self._arrived.ring()
+        await self._inbox.store.durable()
+
+    def round_trip(self) -> None:
+        """The platform answered."""
+        self._patience.deadline = anyio.current_time() + self._silence_s
+        self._health.heard()
+
+    def note(self, text: str) -> None:
+        """Something the operator should know."""
+        logger.warning("%s", text)
+        self._health.note(text)
+
+    # ---- the loop
+
+    async def identify(self) -> None:
+        """Asks who the bot is until the platform says it: mentions and replies cannot be told without."""
+        self._health.state("connecting", "")
+        await self._until_done(self._identify)
+
+    async def run(self) -> None:
+        """Reads until cancelled."""
+        await self._until_done(self._listen)
+
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except PlatformError as error:
+                pause = self._pause(error)
+            except StoreError as error:
+                pause = self._faults.next()
+                self._log("store", error)
+            self._health.retry_in(pause)
+            await anyio.sleep(pause)
+
+    async def _identify(self) -> None:
+        identity = await self._adapter.identify()
+        self._health.bot(identity.id, identity.username)
+
+    def _pause(self, error: PlatformError) -> float:
+        self._log(_STATES.get(type(error), "unreachable"), error)
+        if isinstance(error, RateLimited):
+            return max(error.retry_after, self._faults.next())
+        if isinstance(error, Conflict):
+            return self._conflicts.next()
+        return self._faults.next()
+
+    def _log(self, state: str, error: ChannelError) -> None:
+        text = redact(str(error))
+        if self._health.state(state, text):
+            logger.warning("reading failed (%s): %s", state, text)
+
+    async def _listen(self) -> None:
+        with anyio.move_on_after(self._silence_s) as self._patience:
+            await self._adapter.listen(self)
+        raise Unavailable(f"the platform has been silent for {self._silence_s:.0f} s; connecting anew")
+
+
+_STATES: dict[type[PlatformError], str] = {
+    Unauthorized: "unauthorized",
+    Conflict: "conflict",
+    RateLimited: "rate limited",
+}

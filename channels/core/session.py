@@ -1,0 +1,193 @@
+"""The MCP server over stdio, as an agent host's channel.
+
+It stays on the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
+channel capabilities, validates tool arguments, and lets nothing out that would end the connection or name a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from mcp import types
+from mcp.server.connection import Connection
+from mcp.server.lowlevel import Server
+from mcp.server.runner import serve_connection
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp.shared.message import SessionMessage
+from pydantic import BaseModel, ValidationError
+
+from channels.core.errors import ChannelError
+from channels.core.log import redact
+from channels.core.sanitize import well_formed
+from channels.core.wire import CHANNEL, PERMISSION
+
+__all__ = ["Session", "Tool"]
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[Any], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: its argument model gives the schema and the value, its handler the text the agent reads."""
+
+    name: str
+    description: str
+    model: type[BaseModel]
+    handler: Handler
+    read_only: bool = False
+
+    def declared(self) -> types.Tool:
+        """The tool as `tools/list` shows it."""
+        schema = self.model.model_json_schema()
+        _untitle(schema)
+        return types.Tool(
+            name=self.name,
+            description=self.description,
+            input_schema=schema,
+            annotations=types.ToolAnnotations(read_only_hint=self.read_only),
+        )
+
+
+class Session:
+    """One host's connection."""
+
+    def __init__(self, name: str, version: str, instructions: str, tools: Sequence[Tool]) -> None:
+        self.tools = {tool.name: tool for tool in tools}
+        self._listed = types.ListToolsResult(tools=[tool.declared() for tool in tools])
+        self._server: Server[dict[str, Any]] = Server(
+            name, version=version, instructions=instructions, on_list_tools=self._list, on_call_tool=self._call
+        )
+        self._connection: Connection | None = None
+
+    async def serve(
+        self,
+        read: ReadStream[SessionMessage | Exception],
+        write: WriteStream[SessionMessage],
+        started: Callable[[Connection], None],
+    ) -> None:
+        """Serves until the host closes its end; `started` gets the connection, whose `initialized` can be awaited."""
+        dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
+            read, _Scrubbed(write), inline_methods=frozenset({"initialize"})
+        )
+        self._connection = Connection.for_loop(dispatcher)
+        options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
+        started(self._connection)
+        await serve_connection(
+            self._server, dispatcher, connection=self._connection, lifespan_state={}, init_options=options
+        )
+
+    async def push(self, method: str, params: dict[str, object]) -> None:
+        """Sends a notification; returns when its bytes are on their way, which a host that does not read holds up."""
+        if self._connection is not None:
+            await self._connection.notify(method, params)
+
+    def client(self) -> str:
+        """The host's name and version, as it gave them."""
+        params = self._connection.client_params if self._connection else None
+        return f"{params.client_info.name} {params.client_info.version}".strip() if params else ""
+
+    async def _list(self, _context: object, _params: object) -> types.ListToolsResult:
+        return self._listed
+
+    async def _call(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = self.tools.get(params.name)
+        if tool is None:
+            return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
+        try:
+            arguments = tool.model.model_validate(params.arguments or {})
+            return _text(await tool.handler(arguments))
+        except ValidationError as error:
+            return _failed(_explain(error, tool))
+        except ChannelError as error:
+            return _failed(str(error))
+        except Exception as error:
+            # The text of an error nobody foresaw may hold anything: it goes to the log, the agent gets its kind.
+            logger.exception("tool %s failed", params.name)
+            return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
+
+
+def _text(text: str, *, failed: bool = False) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
+
+
+def _failed(text: str) -> types.CallToolResult:
+    return _text(text, failed=True)
+
+
+def _explain(error: ValidationError, tool: Tool) -> str:
+    known = list(tool.model.model_fields)
+    lines = []
+    for problem in error.errors(include_url=False)[:5]:
+        where = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        if problem["type"] == "extra_forbidden" and where not in known:
+            near = difflib.get_close_matches(where, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            lines.append(f"unknown argument {where!r}: {hint}")
+        elif problem["type"] == "missing":
+            lines.append(f"argument {where!r} is missing")
+        else:
+            lines.append(f"argument {where!r} is {_shown(problem.get('input'))}: {problem['msg']}")
+    return f"{tool.name} was not run: " + "; ".join(lines)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _untitle(schema: object) -> None:
+    """Drops the titles pydantic derives from names: they say nothing and cost the agent's context."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for value in schema.values():
+            _untitle(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _untitle(value)
+
+
+class _Scrubbed:
+    """A write stream through which no lone surrogate passes (it would end the SDK's writer) and no secret."""
+
+    def __init__(self, inner: WriteStream[SessionMessage]) -> None:
+        self._inner = inner
+
+    async def send(self, item: SessionMessage) -> None:
+        message = item.message
+        for field in ("params", "result", "error"):
+            value = getattr(message, field, None)
+            if isinstance(value, BaseModel):
+                setattr(message, field, type(value).model_validate(_clean(value.model_dump(exclude_unset=True))))
+            elif value is not None:
+                setattr(message, field, _clean(value))
+        await self._inner.send(item)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._inner.__aexit__(kind, error, trace)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(well_formed(value))
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value

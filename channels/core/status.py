@@ -1,0 +1,78 @@
+"""The facts about a channel, gathered from the store and the lock: the same for the tool and for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from channels.core.access import Access
+from channels.core.health import Health
+from channels.core.inbox import Inbox
+from channels.core.ownership import Ownership
+from channels.core.pairing import Pairing
+from channels.core.sanitize import label
+from channels.core.store import Store
+
+__all__ = ["facts", "iso"]
+
+
+def iso(seconds: float | str | None) -> str | None:
+    """Epoch seconds as ISO 8601 UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(float(seconds), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def facts(
+    channel: str, state_dir: Path, store: Store, bot_id: str | None, problem: str | None = None
+) -> dict[str, Any]:
+    """Everything known of a channel.
+
+    Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, groups, groups_not_enabled, owner
+    {pid, host, project, since, state_dir} or null, mode {name, why}, reader {state, error, note}, last_poll_ok (ISO
+    time or null), inbox {received, open, offered, answered, held, failed}, oldest_open, problem.
+    """
+    access, health = Access(store), Health(store).read()
+    inbox = Inbox(store)
+    holder = Ownership(channel, bot_id, state_dir).holder() if bot_id else None
+    known = health.get("bot_id") == bot_id
+    return {
+        "channel": channel,
+        "state_dir": str(state_dir),
+        "bot": {"id": bot_id, "username": health.get("bot_username") if known else None} if bot_id else None,
+        "policy": access.policy(),
+        "paired": [{"id": m.user_id, "name": label(m.name), "username": m.username} for m in access.members()],
+        "pending": [
+            {"id": a.user_id, "name": label(a.name), "username": a.username, "since": iso(a.asked_at)}
+            for a in Pairing(store).pending()
+        ],
+        "groups": [
+            {
+                "id": g.chat_id,
+                "title": label(g.title or ""),
+                "require_mention": g.require_mention,
+                "senders": None if g.senders is None else sorted(g.senders),
+            }
+            for g in access.groups()
+        ],
+        "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in access.unlisted_groups()],
+        "owner": {**asdict(holder), "since": iso(holder.since)} if holder else None,
+        "mode": _mode(health, held=holder is not None),
+        "reader": {
+            "state": health.get("reader") if holder else "idle",
+            "error": health.get("error") or None,
+            "note": health.get("note") or None,
+        },
+        "last_poll_ok": iso(health.get("last_poll_ok")),
+        "inbox": inbox.counts(),
+        "oldest_open": iso(inbox.oldest_open()),
+        "problem": problem,
+    }
+
+
+def _mode(health: dict[str, Any], *, held: bool) -> dict[str, str]:
+    if not held:
+        return {"name": "none", "why": "no running server reads this bot"}
+    return {"name": health.get("mode") or "none", "why": health.get("mode_why") or "starting"}

@@ -1,0 +1,182 @@
+"""One SQLite database per STATE_DIR, in WAL mode, shared by the server, the command line and the hooks.
+
+Transactions are short and take the write lock at once, so that two processes queue instead of failing half-way.
+A commit survives the death of this process; `durable` makes it survive the death of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.to_thread
+
+from channels.core.errors import StoreError
+from channels.core.migrations import MIGRATIONS
+from channels.core.paths import private_dir, private_file
+
+__all__ = ["Row", "Store"]
+
+Row = sqlite3.Row
+BUSY_TIMEOUT_MS = 5000
+
+
+class Store:
+    """An open database. Used from one thread; every service module takes one."""
+
+    def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+        """Opens (and creates, and migrates) the database at `path`.
+
+        Raises `StoreError` when it cannot be used, saying why; nothing is overwritten then.
+        """
+        self.path = path
+        self._depth = 0
+        with _explained(path):
+            private_dir(path.parent)
+            private_file(path)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._migrate(migrations)
+
+    @classmethod
+    def of(cls, state_dir: Path) -> Store:
+        """The database of a STATE_DIR."""
+        return cls(state_dir / "channel.db")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the database; what was committed stays."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
+        if self._depth:
+            yield self._db
+            return
+        with _explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            with _explained(self.path):
+                yield self._db
+                self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth -= 1
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of an open transaction that is undone alone when it fails."""
+        self._db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self._db.execute("RELEASE part")
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        """Every row of a query."""
+        with _explained(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> Row | None:
+        """The first row of a query, or None."""
+        with _explained(self.path):
+            found: Row | None = self._db.execute(sql, values).fetchone()
+            return found
+
+    def value(self, sql: str, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self.row(sql, *values)
+        return None if row is None else row[0]
+
+    def revision(self) -> int:
+        """A number that changes whenever another process commits."""
+        return int(self.value("PRAGMA data_version"))
+
+    async def durable(self) -> None:
+        """Returns once every commit so far is on disk.
+
+        Raises `StoreError` when the disk does not take it.
+        """
+        with _explained(self.path):
+            await anyio.to_thread.run_sync(_flush, self.path)
+
+    def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
+        known, found = len(migrations), self._version()
+        if found > known:
+            msg = (
+                f"{self.path} was written by a newer version (schema {found}, this program knows {known}); "
+                "update this program, or name another state folder"
+            )
+            raise StoreError(msg)
+        if found == known:
+            return
+        with self.write() as db:
+            # Read again under the lock: another process may have migrated in between.
+            for number in range(self._version() + 1, known + 1):
+                for statement in migrations[number - 1]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+    def _version(self) -> int:
+        return int(self.value("PRAGMA user_version"))
+
+
+def _flush(path: Path) -> None:
+    # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
+    # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
+    wal = path.with_name(path.name + "-wal")
+    descriptor = os.open(wal if wal.exists() else path, os.O_RDWR)
+    try:
+        if sys.platform == "darwin":
+            import fcntl
+
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_REASONS = (
+    ("disk is full", "the disk is full; free some space"),
+    ("readonly", "it cannot be written to; mend the permissions of the folder"),
+    ("unable to open", "it cannot be opened; mend the permissions of the folder"),
+    ("malformed", "it is damaged; move it away to start anew, it is not touched"),
+    ("not a database", "it is not a database of this program; move it away to start anew, it is not touched"),
+    ("locked", "another process has held it for over five seconds; end that process"),
+)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error).lower()
+        reason = next((words for sign, words in _REASONS if sign in text), str(error))
+        raise StoreError(f"the database {path} cannot be used: {reason}") from error
+    except OSError as error:
+        raise StoreError(f"the database {path} cannot be used: {error.strerror or error}") from error

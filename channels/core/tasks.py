@@ -1,0 +1,55 @@
+"""Small pieces of scheduling: a bell that wakes one waiter, and a backoff that cannot collapse."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import anyio
+
+__all__ = ["Backoff", "Bell"]
+
+
+class Bell:
+    """Rung any number of times, heard once: `wait` returns if it was rung since the last return."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Wakes the waiter, now or when it comes."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Waits for the next ring."""
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
+class Backoff:
+    """Growing pauses with jitter.
+
+    Nothing resets it to zero: it falls back to its first step only when the last failure lies `calm_s` behind, so a
+    fault that alternates with successes never becomes a hot loop.
+    """
+
+    def __init__(
+        self,
+        first_s: float = 0.5,
+        cap_s: float = 3.5,
+        calm_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.first_s, self.cap_s, self.calm_s = first_s, cap_s, calm_s
+        self._clock = clock
+        self._step = 0
+        self._failed_at = -calm_s
+
+    def next(self) -> float:
+        """The pause in seconds after one more failure."""
+        now = self._clock()
+        self._step = self._step + 1 if now - self._failed_at < self.calm_s else 0
+        self._failed_at = now
+        pause = min(self.cap_s, self.first_s * 2.0 ** min(self._step, 16))
+        return pause * random.uniform(0.75, 1.25)  # noqa: S311

@@ -1,0 +1,249 @@
+"""The neutral values which cross the seam between the core and a platform.
+
+Ids are strings everywhere; only an adapter turns them into what its platform wants. Every value is frozen: an adapter
+builds it, the core reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+__all__ = [
+    "Attachment",
+    "Button",
+    "Capabilities",
+    "Chat",
+    "Command",
+    "Grid",
+    "Identity",
+    "Ignored",
+    "Inbound",
+    "Key",
+    "Keyboard",
+    "Limits",
+    "Membership",
+    "Message",
+    "Outgoing",
+    "Person",
+    "Quote",
+    "RawEvent",
+    "Sent",
+    "Style",
+    "Tap",
+]
+
+ChatKind = Literal["direct", "group"]
+Style = Literal["primary", "secondary", "success", "danger"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """One event exactly as the platform sent it: `event_id` is unique per bot, `payload` is its JSON text.
+
+    `received_at` (epoch seconds) is set when it is read from the journal.
+    """
+
+    event_id: str
+    payload: str
+    received_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The bot behind a token."""
+
+    id: str
+    username: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on the platform. `id` decides; `username` (without @) and `name` are only for reading."""
+
+    id: str
+    name: str
+    username: str | None = None
+    is_bot: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The username, else the display name, else the id."""
+        return self.username or self.name or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Where something was said. `parent_id` is the chat whose access rule a thread-like chat inherits."""
+
+    id: str
+    kind: ChatKind
+    title: str | None = None
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file of a message. `kind` is the platform's field name (`photo`, `video_note` ...), `size` in bytes."""
+
+    kind: str
+    file_id: str
+    name: str | None = None
+    mime: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The message somebody replied to; `text` is the quoted part when one was chosen."""
+
+    message_id: str
+    user: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A bot command: `/start abc` is name `start`, argument `abc`."""
+
+    name: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something a person said. `addressed`: said to the bot (direct, mention, reply to it, command for it)."""
+
+    chat: Chat
+    message_id: str
+    sender: Person
+    ts: datetime
+    text: str
+    addressed: bool
+    thread_id: str | None = None
+    thread_name: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    image: Attachment | None = None
+    reply: Quote | None = None
+    forward_from: str | None = None
+    edited: bool = False
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A press on a button. `tap_id` is what the platform wants acknowledged, `data` what the button carried."""
+
+    tap_id: str
+    data: str
+    chat: Chat
+    message_id: str
+    sender: Person
+    ts: datetime
+    thread_id: str | None = None
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The bot's own standing in a chat changed; `present` is false when it was removed or blocked."""
+
+    chat: Chat
+    by: Person
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that is nobody's message (or could not be read); `reason` goes to the log."""
+
+    reason: str
+
+
+Inbound = Message | Tap | Membership | Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One cell of a grid as the agent wrote it. A `url` opens a page and never comes back as a tap."""
+
+    label: str
+    value: str | None = None
+    style: Style | None = None
+    url: str | None = None
+
+
+Grid = tuple[tuple[Button, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One button as the platform is asked to draw it: opaque `data` or a `url`."""
+
+    label: str
+    data: str | None = None
+    url: str | None = None
+    style: Style | None = None
+
+
+Keyboard = tuple[tuple[Key, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send: text or one file (`path`, with `text` as its caption).
+
+    `code` is a part of `text` to be drawn as something to copy.
+    """
+
+    chat_id: str
+    text: str = ""
+    format: str = "text"
+    reply_to: str | None = None
+    thread_id: str | None = None
+    silent: bool = False
+    keyboard: Keyboard | None = None
+    path: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the platform made of an `Outgoing`. `snapshot` is the adapter's own note of how the message reads, so that
+    an outcome can be written into it later without losing its formatting.
+    """
+
+    message_id: str
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the platform refuses. Lengths are in `unit`s, sizes in bytes, durations in seconds."""
+
+    text: int
+    unit: Literal["utf16", "codepoint"]
+    buttons: int
+    row: int
+    rows: int
+    label: int | None
+    data_bytes: int
+    upload: int
+    photo: int
+    download: int
+    reactions: frozenset[str] | None = None
+    answer_text: int = 200
+    typing_every_s: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the platform can do; the core reads these instead of asking which platform it is."""
+
+    formats: tuple[str, ...]
+    default_format: str = "text"
+    threads: bool = True
+    invite_link: str | None = None
+    meta: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,39 @@
+"""Every sentence a person reads in a chat. One table, so that it can be read, checked and translated as a whole."""
+
+from __future__ import annotations
+
+__all__ = ["say"]
+
+_TEXTS: dict[str, str] = {
+    "pairing_code": (
+        "Hello. This bot belongs to somebody's coding agent, and you are not on its list yet.\n\n"
+        "Your pairing code: {code}\n\n"
+        "Give it to the operator, who lets you in with:\n{command}\n\n"
+        "It is valid for one hour. What you write until then is kept (the first {kept} messages) and passed on "
+        "once you are in."
+    ),
+    "paired": "Paired. Hello {name}, what you write here now reaches the agent.",
+    "start": "You are paired. What you write here reaches the agent; when it shows buttons, tap one or type its label.",
+    "help": (
+        "What you write here reaches the agent: text, pictures, files, voice notes.\n"
+        "When it shows buttons, tap one, or type its label or number.\n\n"
+        "/status – is anybody listening?\n/help – this text"
+    ),
+    "status": "Connected as {bot}. {waiting}",
+    "status_none": "Every message has been answered.",
+    "status_open": "{count} waiting for the agent.",
+    "tap_done": "{label}",
+    "tap_unknown": "This button is not known any more.",
+    "tap_expired": "This question has expired.",
+    "tap_closed": "This question is closed.",
+    "tap_answered": "Already answered: {label}",
+    "tap_foreign": "This question is for somebody else.",
+    "tap_not_allowed": "You are not allowed to answer here.",
+    "outcome": "✅ {label} · {user}",
+    "image_failed": "[the picture could not be downloaded: {reason}]",
+}
+
+
+def say(key: str, **values: object) -> str:
+    """The sentence `key` with its values put in."""
+    return _TEXTS[key].format(**values)

@@ -1,0 +1,247 @@
+"""From an update, as Telegram sent it, to the neutral values of the core. Pure: no network, no clock."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from telegram import (
+    CallbackQuery,
+    ChatMemberUpdated,
+    MaybeInaccessibleMessage,
+    MessageEntity,
+    MessageOriginChannel,
+    MessageOriginChat,
+    MessageOriginHiddenUser,
+    MessageOriginUser,
+    Update,
+    User,
+)
+from telegram import Chat as TelegramChat
+from telegram import Message as TelegramMessage
+
+from channels.core.types import (
+    Attachment,
+    Chat,
+    Command,
+    Identity,
+    Ignored,
+    Inbound,
+    Membership,
+    Message,
+    Person,
+    Quote,
+    RawEvent,
+    Tap,
+)
+
+__all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
+
+# The list is sticky on Telegram's side, so every kind that is wanted is named at every poll.
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+
+_FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sticker")
+
+
+def to_inbound(event: RawEvent, me: Identity) -> Inbound:
+    """What an update means to the bot `me`."""
+    try:
+        raw = json.loads(event.payload)
+        update = Update.de_json(raw, None)
+    except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
+        return Ignored(f"an update that cannot be read ({type(error).__name__})")
+    if update.callback_query:
+        return _tap(update.callback_query, raw["callback_query"], event.received_at)
+    if update.my_chat_member:
+        return _membership(update.my_chat_member)
+    message = update.message or update.edited_message
+    if message is None:
+        return Ignored("a kind of update nobody asked for")
+    return _message(message, me, edited=update.edited_message is not None)
+
+
+def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound:
+    if message.from_user is None and message.sender_chat is None:
+        return Ignored("a message without a sender")
+    attachments = _attachments(message)
+    image = _photo(message)
+    text = message.text or message.caption or ""
+    extra = "" if attachments or image or text else _other(message)
+    if not (text or extra or attachments or image):
+        return Ignored("a service message")
+    entities = message.entities or message.caption_entities
+    command = _command(text, entities, me)
+    return Message(
+        chat=_chat(message.chat),
+        message_id=str(message.message_id),
+        sender=_sender(message),
+        ts=message.date,
+        text=text or extra,
+        addressed=_addressed(message, text, entities, me, command),
+        thread_id=_thread(message),
+        thread_name=_thread_name(message),
+        attachments=attachments,
+        image=image,
+        reply=_quote(message, me),
+        forward_from=_origin(message),
+        edited=edited,
+        command=command,
+    )
+
+
+def _tap(query: CallbackQuery, raw: dict[str, Any], received_at: float) -> Inbound:
+    if query.message is None or query.data is None:
+        return Ignored("a tap on a message outside every chat")
+    return Tap(
+        tap_id=query.id,
+        data=query.data,
+        chat=_chat(query.message.chat),
+        message_id=str(query.message.message_id),
+        sender=_person(query.from_user),
+        # Telegram does not say when a button was tapped.
+        ts=datetime.fromtimestamp(received_at, UTC),
+        thread_id=_thread(query.message),
+        snapshot=snapshot(raw.get("message", {})),
+    )
+
+
+def _membership(change: ChatMemberUpdated) -> Inbound:
+    present = change.new_chat_member.status not in {"left", "kicked"}
+    return Membership(_chat(change.chat), _person(change.from_user), present)
+
+
+def snapshot(message: dict[str, Any]) -> str | None:
+    """How a message reads, as JSON: its text or caption with entities and preview options; None without a text."""
+    kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
+    note = {key: message[key] for key in kept if message.get(key)}
+    return json.dumps(note) if "text" in note or "caption" in note else None
+
+
+# ---- pieces
+
+
+def _chat(chat: TelegramChat) -> Chat:
+    kind = "direct" if chat.type == TelegramChat.PRIVATE else "group"
+    return Chat(str(chat.id), "direct" if kind == "direct" else "group", chat.title)
+
+
+def _person(user: User) -> Person:
+    return Person(str(user.id), user.full_name, user.username, user.is_bot)
+
+
+def _sender(message: TelegramMessage) -> Person:
+    # An anonymous admin or a channel speaks as a chat; the user in `from` is then only Telegram's stand-in.
+    if message.sender_chat is not None:
+        chat = message.sender_chat
+        return Person(str(chat.id), chat.title or "", chat.username)
+    if message.from_user is None:
+        raise ValueError("a message without a sender was let through")
+    return _person(message.from_user)
+
+
+def _thread(message: MaybeInaccessibleMessage) -> str | None:
+    # Replies outside forums carry a thread id too; only topics count.
+    if isinstance(message, TelegramMessage) and message.is_topic_message and message.message_thread_id:
+        return str(message.message_thread_id)
+    return None
+
+
+def _thread_name(message: TelegramMessage) -> str | None:
+    created = message.reply_to_message.forum_topic_created if message.reply_to_message else None
+    return created.name if created and _thread(message) else None
+
+
+def _photo(message: TelegramMessage) -> Attachment | None:
+    if not message.photo:
+        return None
+    largest = max(message.photo, key=lambda size: size.width * size.height)
+    return Attachment("photo", largest.file_id, None, "image/jpeg", largest.file_size)
+
+
+def _attachments(message: TelegramMessage) -> tuple[Attachment, ...]:
+    for kind in _FILES:
+        file = getattr(message, kind)
+        if file is not None:
+            name = getattr(file, "file_name", None)
+            mime = getattr(file, "mime_type", None)
+            return (Attachment(kind, file.file_id, name, mime, file.file_size),)
+    return ()
+
+
+def _other(message: TelegramMessage) -> str:
+    """What has no text and no file, in words, so that nothing is dropped without a sign."""
+    if message.venue:
+        place = message.venue.location
+        return f"(venue: {message.venue.title}, {message.venue.address}, {place.latitude}, {place.longitude})"
+    if message.location:
+        return f"(location: {message.location.latitude}, {message.location.longitude})"
+    if message.contact:
+        name = " ".join(filter(None, (message.contact.first_name, message.contact.last_name)))
+        return f"(contact: {name}, {message.contact.phone_number})"
+    if message.dice:
+        return f"(dice: {message.dice.emoji} {message.dice.value})"
+    if message.poll:
+        options = " | ".join(option.text for option in message.poll.options)
+        return f"(poll: {message.poll.question} – {options})"
+    if message.story:
+        return "(story)"
+    return ""
+
+
+def _quote(message: TelegramMessage, me: Identity) -> Quote | None:
+    replied = message.reply_to_message
+    if replied is None or replied.forum_topic_created:
+        return None
+    author = None
+    if replied.from_user or replied.sender_chat:
+        person = _sender(replied)
+        author = me.username if person.id == me.id else person.shown
+    text = message.quote.text if message.quote else replied.text or replied.caption
+    return Quote(str(replied.message_id), author, text)
+
+
+def _origin(message: TelegramMessage) -> str | None:
+    match message.forward_origin:
+        case MessageOriginUser() as origin:
+            return origin.sender_user.username or origin.sender_user.full_name
+        case MessageOriginHiddenUser() as origin:
+            return origin.sender_user_name
+        case MessageOriginChat() as origin:
+            return origin.sender_chat.title or str(origin.sender_chat.id)
+        case MessageOriginChannel() as origin:
+            return origin.chat.title or str(origin.chat.id)
+        case _:
+            return None
+
+
+def _command(text: str, entities: tuple[MessageEntity, ...], me: Identity) -> Command | None:
+    """The bot command a text begins with, unless it is for another bot."""
+    first = entities[0] if entities else None
+    if first is None or first.type != MessageEntity.BOT_COMMAND or first.offset != 0:
+        return None
+    # A command is ASCII, so its length in UTF-16 units is its length in characters.
+    word, argument = text[1 : first.length], text[first.length :].strip()
+    name, _, target = word.partition("@")
+    if target and target.casefold() != me.username.casefold():
+        return None
+    return Command(name.lower(), argument)
+
+
+def _addressed(
+    message: TelegramMessage, text: str, entities: tuple[MessageEntity, ...], me: Identity, command: Command | None
+) -> bool:
+    if message.chat.type == TelegramChat.PRIVATE or command is not None:
+        return True
+    replied = message.reply_to_message
+    if replied and not replied.forum_topic_created and replied.from_user and str(replied.from_user.id) == me.id:
+        return True
+    units = text.encode("utf-16-le", "surrogatepass")
+    for entity in entities:
+        if entity.type == MessageEntity.TEXT_MENTION and entity.user and str(entity.user.id) == me.id:
+            return True
+        if entity.type == MessageEntity.MENTION:
+            said = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
+            if said.casefold() == f"@{me.username}".casefold():
+                return True
+    return False

@@ -1,0 +1,33 @@
+"""One command tells the truth: `python -m tests` runs the linter, the type checker and every test with coverage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+    ("coverage", "erase"),
+    ("coverage", "run", "-m", "pytest", *sys.argv[1:]),
+    ("coverage", "combine", "--quiet"),
+    ("coverage", "report", "--skip-covered", "--show-missing"),
+)
+
+
+def main() -> int:
+    """Runs every step, stops at the first that fails, and returns its exit code."""
+    for step in STEPS:
+        print(f"$ {' '.join(step)}", flush=True)
+        code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode
+        if code:
+            print(f"failed: {' '.join(step)}", flush=True)
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
