@@ -60,7 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     status = verbs.add_parser("status", help="who reads the bot, who is paired, what is waiting")
     status.add_argument("channel", choices=CHANNELS)
     _json(status)
+    status.add_argument("--release", action="store_true", help="ask the process that reads the bot to hand it over")
     status.set_defaults(run=_run("status"))
+
+    inbox = verbs.add_parser("inbox", help="every message with its state and age; redeliver or drop one")
+    inbox.add_argument("channel", choices=CHANNELS)
+    inbox.add_argument("--open", action="store_true", help="only those nobody has answered")
+    inbox.add_argument("--limit", type=int, default=50, help="how many at most, the newest (default 50)")
+    inbox.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
+    inbox.add_argument("--drop", metavar="ID", help="give this delivery_id up")
+    _json(inbox)
+    inbox.set_defaults(run=_run("inbox"))
 
     access = verbs.add_parser("access", help="who may talk to the agent: pair, allow, remove, groups")
     access.add_argument("channel", choices=CHANNELS)

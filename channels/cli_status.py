@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from channels.cli import channel
 from channels.core.config import Environment, load
-from channels.core.errors import ConfigError
+from channels.core.errors import ConfigError, Refused
+from channels.core.ownership import Ownership, Requests
 from channels.core.status import facts
 from channels.core.store import Store
 
@@ -28,11 +30,26 @@ def run(args: argparse.Namespace) -> int:
             bot_id = row.bot_id(token)
     except ConfigError as error:
         problem = str(error)
+    if args.release:
+        return _release(args, env, bot_id)
     with Store.of(env.state_dir) as store:
         known = facts(args.channel, env.state_dir, store, bot_id, problem)
     known["token_from"] = env.token_source()
     print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
     return 1 if problem else 0
+
+
+def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:
+    """Asks whoever reads the bot, in whatever project, to hand it over."""
+    holder = Ownership(args.channel, bot_id, env.state_dir).holder() if bot_id else None
+    if holder is None:
+        raise Refused("nobody reads this bot; there is nothing to hand over")
+    # The request goes where the holder looks: its own state folder.
+    with Store.of(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
+        Requests(store).release()
+    words = f"Asked {holder.shown()}, to hand the bot over; a server that waits for it takes over within seconds."
+    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else words)
+    return 0
 
 
 def _words(known: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from mcp.server.stdio import stdio_server
 from channels import __version__
 from channels.core import log
 from channels.core.channel import Channel
-from channels.core.config import Environment
+from channels.core.config import Environment, load
 from channels.core.errors import ChannelError, ConfigError, Refused, StoreError
 from channels.core.line import Line, open_line
 from channels.core.session import Session
@@ -82,29 +82,47 @@ class _Server:
             await self._mended(stamp, pause)
 
     async def _once(self, backoff: Backoff) -> float | None:
-        """Runs the line until it fails; returns after how many seconds to try again, None for when files change."""
+        """Runs the line until it ends; returns after how many seconds to open it again, None for when files change."""
+        pause: float | None = 0.0
         try:
-            async with open_line(self.channel, self.env, self.session.push) as line:
+            async with open_line(self.channel, self.env, self.session.push) as line, anyio.create_task_group() as group:
                 self.line, self.problem = line, ""
                 self._settled.set()
-                await line.run()
-        except ConfigError as error:
-            self.problem = str(error)
-            logger.warning("%s", error)
-            return None
-        except StoreError as error:
-            self.problem = str(error)
-            logger.error("%s", error)  # noqa: TRY400 - the sentence is the finding
-        except Exception:
+                group.start_soon(line.run)
+                await self._changed(line)
+                group.cancel_scope.cancel()
+        except* ConfigError as errors:
+            self.problem, pause = _first(errors), None
+            logger.warning("%s", self.problem)
+        except* StoreError as errors:
+            self.problem, pause = _first(errors), backoff.next()
+            logger.error("%s", self.problem)  # noqa: TRY400 - the sentence is the finding
+        except* Exception:
+            pause = backoff.next()
             self.problem = "the line failed unexpectedly and is opened again; the server's log says more"
             logger.exception("the line failed")
         finally:
             self.line = None
-        return backoff.next()
+        return pause
 
     def _stamp(self) -> list[int]:
         paths = [self.env.state_dir / name for name in (".env", "config.yaml")]
         return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+
+    async def _changed(self, line: Line) -> None:
+        """Returns when the token or a setting is another one than the line was opened with."""
+        stamp = self._stamp()
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            if self._stamp() == stamp:
+                continue
+            stamp, env = self._stamp(), Environment(self.channel.name, self.env.environ)
+            try:
+                if env.token() == line.env.token() and load(self.channel.settings, env) == line.settings:
+                    continue
+            except ConfigError as error:
+                logger.warning("%s", error)
+            return
 
     async def _mended(self, stamp: list[int], pause_s: float | None) -> None:
         if pause_s is not None:
@@ -132,6 +150,11 @@ class _Server:
                 return facts(self.channel.name, self.env.state_dir, store, None, self.problem)
         except ChannelError as error:
             return {"channel": self.channel.name, "state_dir": str(self.env.state_dir), "problem": str(error)}
+
+
+def _first(errors: BaseExceptionGroup[ChannelError]) -> str:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else str(first)
 
 
 def _leave_on_signals() -> None:

@@ -23,6 +23,7 @@ from channels.core.panels import Panels, Press
 from channels.core.sanitize import label
 from channels.core.tasks import Backoff, Bell
 from channels.core.types import Command, Ignored, Membership, Message, Outgoing, RawEvent, Tap
+from channels.core.waiting import Marks
 from channels.core.wording import say
 
 __all__ = ["Arrivals", "Errand"]
@@ -44,6 +45,7 @@ class Arrivals:
         panels: Panels,
         bells: tuple[Bell, Bell, Bell],
         pictures: Callable[[], None],
+        marks: Marks,
         errands: MemoryObjectSendStream[Errand],
     ) -> None:
         """`bells`: rung for us when something was journalled; rung by us for the delivery, and for outcomes to show.
@@ -53,7 +55,8 @@ class Arrivals:
         self._adapter, self._inbox, self._access = adapter, inbox, access
         self._pairing, self._panels = pairing, panels
         self._arrived, self._opened, self._due = bells
-        self._pictures, self._errands = pictures, errands
+        self._pictures, self._marks, self._errands = pictures, marks, errands
+        self._delivered: list[Message] = []
         self._todo: list[Errand] = []
 
     async def run(self) -> None:
@@ -70,13 +73,13 @@ class Arrivals:
 
     async def _drain(self) -> None:
         while rows := self._inbox.raw(BATCH):
-            self._todo = []
+            self._todo, self._delivered = [], []
             with self._inbox.store.write():
                 for entry_id, event in rows:
                     self._one(entry_id, event)
             self._opened.ring()
             self._pictures()
-            for errand in self._todo:
+            for errand in [*self._todo, *self._marks.received(self._delivered)]:
                 await self._errands.send(errand)
             await anyio.lowlevel.checkpoint()
 
@@ -127,6 +130,7 @@ class Arrivals:
                 self._due.ring()
                 return
         self._inbox.open(entry_id, message_event(message))
+        self._delivered.append(message)
 
     def _stranger(self, entry_id: int, message: Message) -> None:
         code = self._pairing.ask(message.chat, message.sender)

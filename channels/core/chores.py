@@ -23,7 +23,7 @@ __all__ = ["Chores", "Watch"]
 logger = logging.getLogger(__name__)
 # A notice claimed by a process that died is anybody's again after this.
 LEASE_S = 30.0
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.5
 
 
 class Watch:
@@ -33,7 +33,7 @@ class Watch:
         self._store, self._rings = store, rings
 
     async def run(self) -> None:
-        """Calls `rings` after every foreign commit, at most four times a second."""
+        """Calls `rings` after every foreign commit, at most twice a second."""
         last = self._store.revision()
         while True:
             await anyio.sleep(LOOK_EVERY_S)

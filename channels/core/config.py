@@ -38,6 +38,12 @@ class Settings(BaseModel):
     typing_cap_s: float = Field(120, ge=0, le=3600, description="longest time `typing` is shown; 0: never")
     panel_ttl_h: float = Field(168, gt=0, le=8760, description="hours after which an unanswered button grid expires")
     rate_wait_s: float = Field(30, ge=0, le=600, description="longest wait for rate limits inside one reply")
+    told_after_s: float = Field(
+        300, ge=0, description="seconds after which a person is told that a message waits; 0: never"
+    )
+    marks: bool = Field(True, description="react to a message when it was received and kept")  # noqa: FBT003
+    keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
+    keep_rows: int = Field(20_000, ge=100, description="answered messages kept at most")
     send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest go")
 

@@ -34,9 +34,23 @@ Push = Callable[[str, dict[str, object]], Awaitable[None]]
 class Delivery:
     """Offers what is ready to the attached host, as long as pushing is the mode in force."""
 
-    def __init__(self, inbox: Inbox, push: Push, opened: Bell, presence: Presence, *, pushing: bool) -> None:
-        """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up."""
-        self._pushing = pushing
+    def __init__(
+        self,
+        inbox: Inbox,
+        push: Push,
+        opened: Bell,
+        presence: Presence,
+        session: str,
+        late: Callable[[], None],
+        *,
+        pushing: bool,
+    ) -> None:
+        """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up.
+
+        `late` is called before new entries are offered, to have people told who waited long.
+        """
+        self._pushing, self._session, self._late = pushing, session, late
+        self._push_began: float | None = None
         self._inbox, self._push, self._opened, self._presence = inbox, push, opened, presence
         self._through: list[int] = []
 
@@ -55,8 +69,11 @@ class Delivery:
 
     async def _drain(self) -> None:
         while self._pushing and (entries := self._inbox.ready(BATCH)):
-            for entry in self._inbox.offering(entries):
+            self._late()
+            for entry in self._inbox.offering(entries, self._session):
+                self._push_began = anyio.current_time()
                 await self._push(PUSH, push_params(entry))
+                self._push_began = None
                 self._through.append(entry.id)
                 self._presence.start(entry.chat_id, entry.thread_id)
             self.settle()
@@ -67,11 +84,9 @@ class Delivery:
             through, self._through = self._through, []
             self._inbox.offered(through)
 
-    def acted(self, chat_id: str) -> None:
-        """The agent acted on a chat: everything it was shown from there is answered."""
-        self.settle()
-        self._inbox.answered(chat_id)
-        self._presence.stop(chat_id)
+    def stalled_s(self) -> float:
+        """For how long the host has not read, in seconds; 0 while it does."""
+        return 0.0 if self._push_began is None else anyio.current_time() - self._push_began
 
 
 class Pictures:

@@ -40,6 +40,7 @@ def message_event(message: Message) -> Event:
         thread_id=message.thread_id,
         image=message.image,
         attachments=files,
+        said_at=message.ts.timestamp(),
     )
 
 
@@ -66,6 +67,7 @@ def tap_event(tap: Tap | Message, press: Press) -> Event:
         content=content(button.label),
         meta=meta,
         thread_id=tap.thread_id,
+        said_at=tap.ts.timestamp(),
     )
 
 

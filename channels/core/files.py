@@ -103,14 +103,15 @@ class Files:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         return self.folder / f"{stamp}-{secrets.token_hex(6)}{ending.lower()}"
 
-    def prune(self) -> int:
-        """Deletes the oldest downloads above the quota; returns how many."""
+    def prune(self, keep_days: float | None = None) -> int:
+        """Deletes downloads older than `keep_days`, and the oldest above the quota; returns how many."""
         if not self.folder.is_dir():
             return 0
+        before = 0.0 if keep_days is None else time.time() - keep_days * 86_400
         files = sorted((e.stat().st_mtime, e.stat().st_size, e.path) for e in os.scandir(self.folder) if e.is_file())
         total, gone = sum(size for _, size, _ in files), 0
-        for _, size, path in files:
-            if total <= self.quota:
+        for changed, size, path in files:
+            if total <= self.quota and changed >= before:
                 break
             Path(path).unlink(missing_ok=True)
             total, gone = total - size, gone + 1

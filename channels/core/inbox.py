@@ -31,6 +31,7 @@ class Event:
     thread_id: str | None = None
     image: Attachment | None = None
     attachments: tuple[Attachment, ...] = ()
+    said_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ class Inbox:
         with self.store.write() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
-                "meta = ?, image = ?, attachments = ? WHERE id = ?",
+                "meta = ?, image = ?, attachments = ?, said_at = ? WHERE id = ?",
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
-                    json.dumps(event.meta), _dump(image), _dump([*image, *event.attachments]),
+                    json.dumps(event.meta), _dump(image), _dump([*image, *event.attachments]), event.said_at,
                     entry_id,
                 ),
             )  # fmt: skip
@@ -137,8 +138,8 @@ class Inbox:
         rows = self.store.rows("SELECT * FROM inbox WHERE state = 'ready' ORDER BY id LIMIT ?", limit)
         return [_entry(row) for row in rows]
 
-    def offering(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Writes down that entries are about to be offered, and returns them as they now are.
+    def offering(self, entries: Sequence[Entry], session: str = "") -> list[Entry]:
+        """Writes down that entries are about to be offered to a session, and returns them as they now are.
 
         Written before the host sees them: a death in between must show up as `redelivered`, never as a duplicate that
         looks new.
@@ -146,8 +147,8 @@ class Inbox:
         now = time.time()
         with self.store.write() as db:
             db.executemany(
-                "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ? WHERE id = ?",
-                [(now, entry.id) for entry in entries],
+                "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ?, session = ? WHERE id = ?",
+                [(now, session, entry.id) for entry in entries],
             )
         return [replace(entry, offers=entry.offers + 1) for entry in entries]
 
@@ -163,17 +164,60 @@ class Inbox:
         with self.store.write() as db:
             return db.execute("UPDATE inbox SET state = 'ready' WHERE state IN ('offering', 'offered')").rowcount
 
-    def answered(self, chat_id: str) -> int:
-        """The agent acted on a chat: everything offered there so far is answered. Returns how many entries."""
+    def answered(self, chat_id: str, session: str = "") -> int:
+        """A session's agent acted on a chat: what it was offered from there is answered. Returns how many entries.
+
+        What was reopened for another session, but not offered to it yet, counts too: it has been answered after all.
+        """
         with self.store.write() as db:
             return db.execute(
-                "UPDATE inbox SET state = 'answered', answered_at = ? WHERE state = 'offered' AND chat_id = ?",
-                (time.time(), chat_id),
+                "UPDATE inbox SET state = 'answered', answered_at = ? WHERE chat_id = ? AND session = ? AND "
+                "(state = 'offered' OR (state = 'ready' AND offers > 0))",
+                (time.time(), chat_id, session),
             ).rowcount
+
+    def acknowledge(self, delivery_ids: Sequence[str]) -> int:
+        """Answers entries by their delivery ids, whoever was offered them. Returns how many were open."""
+        now = time.time()
+        with self.store.write() as db:
+            return sum(
+                db.execute(
+                    f"UPDATE inbox SET state = 'answered', answered_at = ? WHERE state IN {OPEN} AND delivery_id = ?",
+                    (now, delivery_id),
+                ).rowcount
+                for delivery_id in delivery_ids
+            )
+
+    def redeliver(self, delivery_id: str) -> bool:
+        """Has an entry offered again, answered or not; False when no entry for the agent has this id."""
+        with self.store.write() as db:
+            return bool(
+                db.execute(
+                    "UPDATE inbox SET state = 'ready', answered_at = NULL WHERE delivery_id = ? "
+                    "AND content IS NOT NULL AND state NOT IN ('held', 'fetching')",
+                    (delivery_id,),
+                ).rowcount
+            )
+
+    def give_up(self, delivery_id: str) -> bool:
+        """Drops an open entry by hand; False when none is open under this id."""
+        with self.store.write() as db:
+            return bool(
+                db.execute(
+                    f"UPDATE inbox SET state = 'dropped' WHERE delivery_id = ? AND state IN {OPEN}",
+                    (delivery_id,),
+                ).rowcount
+            )
+
+    def listed(self, *, only_open: bool, limit: int) -> list[Row]:
+        """The newest entries, oldest of them first, with every column."""
+        where = f"state IN {OPEN}" if only_open else "state != 'dropped'"
+        rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC LIMIT ?", limit)
+        return rows[::-1]
 
     def open_in(self, chat_id: str) -> int:
         """How many entries of a chat are still open."""
-        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {OPEN} AND chat_id = ?", chat_id))  # noqa: S608
+        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {OPEN} AND chat_id = ?", chat_id))
 
     def attachments(self, chat_id: str, message_id: str) -> list[Attachment] | None:
         """The files of a message that was delivered from a chat; None when no such message is known."""
@@ -201,7 +245,7 @@ class Inbox:
         by_state = {row[0]: row[1] for row in self.store.rows("SELECT state, count(*) FROM inbox GROUP BY state")}
         open_ = sum(by_state.get(s, 0) for s in ("raw", "fetching", "ready", "offering", "offered"))
         answered = by_state.get("answered", 0)
-        offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {OPEN}")  # noqa: S608
+        offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {OPEN}")
         return {
             "received": open_ + answered,
             "open": open_,
@@ -213,7 +257,7 @@ class Inbox:
 
     def oldest_open(self) -> float | None:
         """When the oldest open entry arrived (seconds since the epoch)."""
-        found: float | None = self.store.value(f"SELECT min(received_at) FROM inbox WHERE state IN {OPEN}")  # noqa: S608
+        found: float | None = self.store.value(f"SELECT min(received_at) FROM inbox WHERE state IN {OPEN}")
         return found
 
 

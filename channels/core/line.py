@@ -1,23 +1,23 @@
-"""One bot's line while it is open: the store and its services, the adapter, and the tasks of the one who reads."""
+"""One bot's line while it is open: the store and its services, the adapter, and the claim to read the bot."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import secrets
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from channels.core.access import Access
 from channels.core.adapter import Adapter
-from channels.core.arrivals import Arrivals, Errand, run_errand
 from channels.core.channel import Channel
-from channels.core.chores import Chores, Watch
+from channels.core.chores import Watch
 from channels.core.config import Environment, Settings, load
-from channels.core.delivery import Delivery, Pictures
+from channels.core.delivery import Push
 from channels.core.errors import ConfigError
 from channels.core.files import Files
 from channels.core.health import Health
@@ -25,20 +25,18 @@ from channels.core.host import evidence
 from channels.core.inbox import Inbox
 from channels.core.outbound import Outbound
 from channels.core.outbox import Outbox
-from channels.core.ownership import Ownership
-from channels.core.pairing import Pairing
+from channels.core.owner import Owner
+from channels.core.ownership import Ownership, Requests
 from channels.core.panels import Panels
-from channels.core.presence import Presence
-from channels.core.reader import Reader
+from channels.core.paths import env_value
 from channels.core.store import Store
-from channels.core.tasks import Bell
 
 __all__ = ["Line", "open_line"]
 
 logger = logging.getLogger(__name__)
 TAKE_OVER_EVERY_S = 1.0
-ERRANDS = 256
-WORKERS = 4
+# After handing over on request, the others get this long to claim before we try again.
+STAND_BACK_S = 15.0
 
 
 @dataclass(slots=True)
@@ -51,7 +49,8 @@ class Line:
     bot_id: str
     store: Store
     adapter: Adapter
-    push: Callable[[str, dict[str, object]], Awaitable[None]]
+    push: Push
+    session: str
     inbox: Inbox = field(init=False)
     access: Access = field(init=False)
     panels: Panels = field(init=False)
@@ -59,8 +58,9 @@ class Line:
     health: Health = field(init=False)
     outbound: Outbound = field(init=False)
     ownership: Ownership = field(init=False)
-    delivery: Delivery | None = field(init=False, default=None)
-    waiting_why: str = field(init=False, default="")
+    owner: Owner | None = field(init=False, default=None)
+    waiting_why: str = field(init=False, default="starting")
+    _owning: anyio.CancelScope = field(init=False, default_factory=anyio.CancelScope)
 
     def __post_init__(self) -> None:
         settings, store = self.settings, self.store
@@ -84,9 +84,12 @@ class Line:
         self.ownership = Ownership(self.channel.name, self.bot_id, self.env.state_dir)
 
     def acted(self, chat_id: str) -> None:
-        """The agent acted on a chat. Only the session that shows messages can have answered them."""
-        if self.delivery is not None:
-            self.delivery.acted(chat_id)
+        """The session's agent acted on a chat: what it was shown from there is answered."""
+        if self.owner is not None:
+            self.owner.settle()
+        self.inbox.answered(chat_id, self.session)
+        if self.owner is not None:
+            self.owner.answered(chat_id)
 
     async def run(self) -> None:
         """Claims the bot when it may and reads it while it can, until cancelled."""
@@ -94,15 +97,53 @@ class Line:
         if why is None:
             await anyio.sleep_forever()
         await anyio.sleep(self.settings.grace_s)
+        async with anyio.create_task_group() as group:
+            group.start_soon(Watch(self.store, self._foreign_commit).run)
+            while True:
+                await self._claim()
+                try:
+                    await self._own()
+                finally:
+                    self.ownership.release()
+                self.waiting_why = "the bot was handed over on request"
+                await anyio.sleep(STAND_BACK_S)
+
+    async def _claim(self) -> None:
         while not self.ownership.claim():
             holder = self.ownership.holder()
-            self.waiting_why = f"{holder.shown()} reads this bot" if holder else ""
+            self.waiting_why = f"{holder.shown()} reads this bot" if holder else "starting"
             await anyio.sleep(TAKE_OVER_EVERY_S)
         self.waiting_why = ""
-        try:
-            await self._own()
-        finally:
-            self.ownership.release()
+
+    async def _own(self) -> None:
+        """Reads until asked to hand over."""
+        Requests(self.store).take_release()
+        silence_s = self.channel.silence_s(self.settings)
+        with anyio.CancelScope() as self._owning:
+            self.owner = Owner(
+                self.adapter,
+                self.store,
+                self.settings,
+                self.files,
+                self.bot_id,
+                self.push,
+                self.session,
+                silence_s,
+                self.health,
+            )
+            self.health.mode(*self.mode())
+            try:
+                await self.owner.run()
+            finally:
+                self.owner = None
+
+    def _foreign_commit(self) -> None:
+        if self.owner is None:
+            return
+        self.owner.foreign_commit()
+        if Requests(self.store).take_release():
+            logger.warning("handing the bot over, as was asked for")
+            self._owning.cancel()
 
     def claim_reason(self) -> str | None:
         """Why this process may read the bot; None, with `waiting_why` saying what is missing, when it may not."""
@@ -124,67 +165,11 @@ class Line:
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""
-        if self.settings.mode in {"auto", "push"}:
-            fixed = "fixed by the operator" if self.settings.mode == "push" else "the mode this version finds by itself"
-            if self.delivery is not None:
-                return "push", fixed
-            return "none", self.waiting_why or "starting"
-        return "none", f"mode {self.settings.mode} is set, which this version does not carry; messages are kept"
-
-    async def _own(self) -> None:
-        """Everything only the one reader does."""
-        arrived, opened, due = Bell(), Bell(), Bell()
-        errands_in, errands_out = anyio.create_memory_object_stream[Errand](ERRANDS)
-        async with anyio.create_task_group() as group, errands_in, errands_out:
-            presence = Presence(self.adapter, group, self.settings.typing_cap_s)
-            pictures = Pictures(self.adapter, self.inbox, self.files, opened, group)
-            reader = Reader(
-                self.adapter, self.bot_id, self.inbox, self.health, arrived, self.channel.silence_s(self.settings)
-            )
-            self.delivery = Delivery(
-                self.inbox, self.push, opened, presence, pushing=self.settings.mode in {"auto", "push"}
-            )
-            self.health.mode(*self.mode())
-            arrivals = Arrivals(
-                self.adapter,
-                self.inbox,
-                self.access,
-                Pairing(self.store),
-                self.panels,
-                (arrived, opened, due),
-                pictures.start,
-                errands_in,
-            )
-
-            def foreign_commit() -> None:
-                opened.ring()
-                due.ring()
-                pictures.start()
-
-            try:
-                group.start_soon(Watch(self.store, foreign_commit).run)
-                group.start_soon(self.delivery.run)
-                group.start_soon(Chores(self.adapter, self.store, due).run)
-                for _ in range(WORKERS):
-                    group.start_soon(_work, errands_out.clone())
-                pictures.start()
-                await reader.identify()
-                group.start_soon(arrivals.run)
-                await reader.run()
-            finally:
-                self.delivery = None
-
-
-async def _work(errands: MemoryObjectReceiveStream[Errand]) -> None:
-    async with errands:
-        async for errand in errands:
-            await run_errand(errand)
+        return self.owner.mode() if self.owner else ("none", self.waiting_why)
 
 
 @asynccontextmanager
-async def open_line(
-    channel: Channel, env: Environment, push: Callable[[str, dict[str, object]], Awaitable[None]]
-) -> AsyncIterator[Line]:
+async def open_line(channel: Channel, env: Environment, push: Push) -> AsyncIterator[Line]:
     """Opens the line of the bot whose token is set.
 
     Raises `ConfigError` when no token is set or a setting is wrong, `StoreError` when the database cannot be used.
@@ -201,4 +186,6 @@ async def open_line(
         # The platform's library is heavy; the session keeps answering while it is imported.
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)
         async with adapter:
-            yield Line(channel, env, settings, bot_id, store, adapter, push)
+            # The host's own name for its session, so that a reconnected server is known to serve the same agent.
+            session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or f"{int(time.time())}-{secrets.token_hex(4)}"
+            yield Line(channel, env, settings, bot_id, store, adapter, push, session)

@@ -72,4 +72,15 @@ _FIRST: tuple[str, ...] = (
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, subject TEXT, detail TEXT)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# Which session an entry was offered to, when it was said, what its sender was told about waiting, and our mark on it.
+_WAITING: tuple[str, ...] = (
+    "ALTER TABLE inbox ADD COLUMN session TEXT",
+    "ALTER TABLE inbox ADD COLUMN said_at REAL",
+    "ALTER TABLE inbox ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE inbox ADD COLUMN late INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE inbox ADD COLUMN mark TEXT",
+    "CREATE INDEX inbox_mark ON inbox (chat_id) WHERE mark IS NOT NULL",
+    "CREATE INDEX inbox_ended ON inbox (id) WHERE state IN ('answered', 'dropped')",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING)

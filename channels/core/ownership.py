@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from channels.core.paths import project_dir, runtime_dir
+from channels.core.store import Store
 
-__all__ = ["Holder", "Ownership"]
+__all__ = ["Holder", "Ownership", "Requests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,25 @@ class Holder:
         """For a sentence: who, where, since when."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
         return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
+
+
+class Requests:
+    """What processes ask of the one that reads, through the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def release(self) -> None:
+        """Asks the reader of this STATE_DIR to hand its bot over."""
+        with self.store.write() as db:
+            db.execute("INSERT OR REPLACE INTO settings VALUES ('release', ?)", (str(time.time()),))
+
+    def take_release(self) -> bool:
+        """Whether a hand-over was asked for; asked once, it is answered once."""
+        if self.store.value("SELECT 1 FROM settings WHERE key = 'release'") is None:
+            return False
+        with self.store.write() as db:
+            return bool(db.execute("DELETE FROM settings WHERE key = 'release'").rowcount)
 
 
 class Ownership:

@@ -42,6 +42,8 @@ class Reader:
         self._faults = Backoff()
         # Two readers that fight only disturb each other more often when they hurry.
         self._conflicts = Backoff(first_s=1.0, cap_s=8.0)
+        # A refused token stays refused until somebody acts; a new one is noticed at once, elsewhere.
+        self._refusals = Backoff(first_s=5.0, cap_s=30.0, calm_s=300.0)
 
     # ---- Sink
 
@@ -94,6 +96,8 @@ class Reader:
             return max(error.retry_after, self._faults.next())
         if isinstance(error, Conflict):
             return self._conflicts.next()
+        if isinstance(error, Unauthorized):
+            return self._refusals.next()
         return self._faults.next()
 
     def _log(self, state: str, error: ChannelError) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +44,8 @@ class Store:
             private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            _turn_wal_on(self._db)
+            for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._migrate(migrations)
 
@@ -144,6 +147,35 @@ class Store:
         return int(self.value("PRAGMA user_version"))
 
 
+def _turn_wal_on(db: sqlite3.Connection) -> None:
+    # Two processes that create the database together: this statement alone does not wait for the other's lock.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _keep_aside(path: Path) -> str:
+    """A copy of a damaged database, made once, named for when it was last changed; "" when it cannot be made."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(path.stat().st_mtime))
+    copy = path.with_name(f"{path.name}.damaged-{stamp}")
+    try:
+        for ending in ("", "-wal"):
+            source, target = path.with_name(path.name + ending), copy.with_name(copy.name + ending)
+            if source.exists() and not target.exists():
+                private_file(target)
+                shutil.copyfile(source, target)
+    except OSError:
+        return ""
+    return f" A copy is kept as {copy}."
+
+
 def _flush(path: Path) -> None:
     # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
     # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
@@ -164,8 +196,8 @@ _REASONS = (
     ("disk is full", "the disk is full; free some space"),
     ("readonly", "it cannot be written to; mend the permissions of the folder"),
     ("unable to open", "it cannot be opened; mend the permissions of the folder"),
-    ("malformed", "it is damaged; move it away to start anew, it is not touched"),
-    ("not a database", "it is not a database of this program; move it away to start anew, it is not touched"),
+    ("malformed", "it is damaged, and is not touched any more; move it away to start anew (people pair again)."),
+    ("not a database", "it is no database, and is not touched; move it away to start anew (people pair again)."),
     ("locked", "another process has held it for over five seconds; end that process"),
 )
 
@@ -177,6 +209,8 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         text = str(error).lower()
         reason = next((words for sign, words in _REASONS if sign in text), str(error))
+        if "malformed" in text or "not a database" in text:
+            reason += _keep_aside(path)
         raise StoreError(f"the database {path} cannot be used: {reason}") from error
     except OSError as error:
         raise StoreError(f"the database {path} cannot be used: {error.strerror or error}") from error

@@ -246,4 +246,6 @@ class Capabilities:
     default_format: str = "text"
     threads: bool = True
     invite_link: str | None = None
+    marks: tuple[str, str] | None = None
+    """The reactions for "received and kept" and "nobody picks it up yet", where the platform has such."""
     meta: dict[str, str] = field(default_factory=dict)

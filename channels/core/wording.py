@@ -30,6 +30,13 @@ _TEXTS: dict[str, str] = {
     "tap_foreign": "This question is for somebody else.",
     "tap_not_allowed": "You are not allowed to answer here.",
     "outcome": "✅ {label} · {user}",
+    "one_message": "Your message is",
+    "messages": "Your {count} messages are",
+    "kept_unoffered": "{count} kept; no agent has picked it up yet{reason}. Nothing is lost.",
+    "kept_offered": "{count} kept and with the agent's session; there has been no answer yet{reason}.",
+    "kept_late": "{count} kept while I was away, and handed to the agent now.",
+    "why_not_read": "its program has not read for {seconds} s",
+    "why_no_mode": "this session does not take messages",
     "image_failed": "[the picture could not be downloaded: {reason}]",
 }
 

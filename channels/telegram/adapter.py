@@ -53,7 +53,9 @@ class TelegramAdapter:
 
     channel = "telegram"
     limits = markup.LIMITS
-    capabilities = Capabilities(formats=tuple(markup.FORMATS), invite_link="https://t.me/{bot}?start={code}")
+    capabilities = Capabilities(
+        formats=tuple(markup.FORMATS), invite_link="https://t.me/{bot}?start={code}", marks=("👀", "😴")
+    )
 
     def __init__(self, settings: TelegramSettings, token: str) -> None:
         self._settings = settings

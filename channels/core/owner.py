@@ -1,0 +1,126 @@
+"""The tasks of the one process that reads a bot: read, sort, deliver, show outcomes, tell people, prune."""
+
+from __future__ import annotations
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from channels.core.access import Access
+from channels.core.adapter import Adapter
+from channels.core.arrivals import Arrivals, Errand, run_errand
+from channels.core.chores import Chores
+from channels.core.config import Settings
+from channels.core.delivery import Delivery, Pictures, Push
+from channels.core.files import Files
+from channels.core.health import Health
+from channels.core.inbox import Inbox
+from channels.core.pairing import Pairing
+from channels.core.panels import Panels
+from channels.core.presence import Presence
+from channels.core.reader import Reader
+from channels.core.retention import Retention
+from channels.core.store import Store
+from channels.core.tasks import Bell
+from channels.core.waiting import Marks, Waiting
+from channels.core.wording import say
+
+__all__ = ["Owner"]
+
+ERRANDS = 256
+WORKERS = 4
+STALLED_S = 10.0
+
+
+class Owner:
+    """Lives as long as the lock is held."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        store: Store,
+        settings: Settings,
+        files: Files,
+        bot_id: str,
+        push: Push,
+        session: str,
+        silence_s: float,
+        health: Health,
+    ) -> None:
+        """`silence_s`: how long the platform may be silent; `session`: the host session that entries are offered to."""
+        self._adapter, self._store, self._settings = adapter, store, settings
+        self._pushing = settings.mode in {"auto", "push"}
+        self._inbox = Inbox(store)
+        self._arrived, self._opened, self._due = Bell(), Bell(), Bell()
+        self._group = anyio.create_task_group()
+        self._presence = Presence(adapter, self._group, settings.typing_cap_s)
+        self._pictures = Pictures(adapter, self._inbox, files, self._opened, self._group)
+        self._marks = Marks(adapter, store, on=settings.marks)
+        self._waiting = Waiting(store, self._due, settings.told_after_s, self.why_waiting)
+        self._reader = Reader(adapter, bot_id, self._inbox, health, self._arrived, silence_s)
+        self._delivery = Delivery(
+            self._inbox, push, self._opened, self._presence, session, self._waiting.late, pushing=self._pushing
+        )
+        self._retention = Retention(store, files, settings.keep_days, settings.keep_rows)
+
+    async def run(self) -> None:
+        """Works until cancelled, or until one of its tasks fails."""
+        errands_in, errands_out = anyio.create_memory_object_stream[Errand](ERRANDS)
+        arrivals = Arrivals(
+            self._adapter,
+            self._inbox,
+            Access(self._store),
+            Pairing(self._store),
+            Panels(self._store),
+            (self._arrived, self._opened, self._due),
+            self._pictures.start,
+            self._marks,
+            errands_in,
+        )
+        async with self._group as group, errands_in, errands_out:
+            for task in (self._delivery.run, self._retention.run, Chores(self._adapter, self._store, self._due).run):
+                group.start_soon(task)
+            for _ in range(WORKERS):
+                group.start_soon(_work, errands_out.clone())
+            group.start_soon(self._waiting.run, self._marks)
+            self._pictures.start()
+            await self._reader.identify()
+            group.start_soon(arrivals.run)
+            await self._reader.run()
+
+    def foreign_commit(self) -> None:
+        """Another process wrote to the store: look at everything it may have changed."""
+        self._opened.ring()
+        self._due.ring()
+        self._pictures.start()
+
+    def settle(self) -> None:
+        """Before an answer is counted: write down what went through."""
+        self._delivery.settle()
+
+    def answered(self, chat_id: str) -> None:
+        """The agent acted on a chat."""
+        self._presence.stop(chat_id)
+        self._group.start_soon(self._marks.restore, chat_id)
+
+    def mode(self) -> tuple[str, str]:
+        """The delivery mode in force, and why."""
+        if not self._pushing:
+            return "none", f"mode {self._settings.mode} is set, which this version does not carry; messages are kept"
+        stalled = self._delivery.stalled_s()
+        if stalled > STALLED_S:
+            return "push", f"the host has not read for {stalled:.0f} s; messages are kept until it does"
+        why = "fixed by the operator" if self._settings.mode == "push" else "the mode this version finds by itself"
+        return "push", why
+
+    def why_waiting(self) -> str:
+        """Why nobody picks messages up, for a person; empty when unknown."""
+        if not self._pushing:
+            return say("why_no_mode")
+        stalled = self._delivery.stalled_s()
+        return say("why_not_read", seconds=f"{stalled:.0f}") if stalled > STALLED_S else ""
+
+
+async def _work(errands: MemoryObjectReceiveStream[Errand]) -> None:
+    async with errands:
+        async for errand in errands:
+            await run_errand(errand)

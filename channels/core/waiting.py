@@ -1,0 +1,144 @@
+"""What a person is told about a message that waits: kept, with the reason when it is known; picked up late; and marks.
+
+Nothing here claims more than is known: a host never says that it showed a message, so "offered" is the most we say.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from channels.core.adapter import Adapter
+from channels.core.errors import PlatformError, StoreError
+from channels.core.log import redact
+from channels.core.store import Store
+from channels.core.tasks import Bell
+from channels.core.types import Message
+from channels.core.wording import say
+
+__all__ = ["Marks", "Waiting"]
+
+logger = logging.getLogger(__name__)
+LOOK_EVERY_S = 5.0
+# Above this many new messages at once, only the newest of each chat is marked: marks are requests too.
+MARKED_ONE_BY_ONE = 10
+
+
+class Waiting:
+    """Tells people, once, that what they wrote is still open; and that it was handed over late."""
+
+    def __init__(self, store: Store, due: Bell, told_after_s: float, why: Callable[[], str]) -> None:
+        """`why`: the reason why nobody picks messages up, in words for a person; empty when unknown."""
+        self._store, self._due, self._after_s, self._why = store, due, told_after_s, why
+
+    async def run(self, marks: Marks) -> None:
+        """Looks every few seconds until cancelled."""
+        while self._after_s > 0:
+            await anyio.sleep(min(LOOK_EVERY_S, self._after_s))
+            try:
+                await marks.waiting(self.tell())
+            except StoreError as error:
+                logger.warning("nobody can be told that messages wait: %s", error)
+
+    def tell(self) -> list[tuple[str, str]]:
+        """Writes one notice for each chat whose messages have waited long enough; returns (chat, newest message)."""
+        before = time.time() - self._after_s
+        if not self._store.value(f"SELECT 1 FROM inbox WHERE {_UNTOLD} LIMIT 1", before):
+            return []
+        with self._store.write() as db:
+            # SQLite takes a bare column from the row that gave the maximum.
+            rows = self._store.rows(
+                "SELECT chat_id, count(*) AS n, max(id) AS newest, message_id, "
+                f"sum(state = 'ready') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id",
+                before,
+            )
+            for row in rows:
+                why = self._why()
+                reason = f" ({why})" if why else ""
+                key = "kept_unoffered" if row["unoffered"] else "kept_offered"
+                self._notice(row["chat_id"], say(key, count=_messages(row["n"]), reason=reason))
+            db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
+        self._due.ring()
+        return [(row["chat_id"], row["message_id"]) for row in rows]
+
+    def late(self) -> None:
+        """Writes one notice for each chat whose messages are about to be offered for the first time, and late."""
+        if self._after_s <= 0:
+            return
+        before = time.time() - self._after_s
+        where = "state = 'ready' AND offers = 0 AND late = 0 AND said_at < ?"
+        if not self._store.value(f"SELECT 1 FROM inbox WHERE {where} LIMIT 1", before):
+            return
+        with self._store.write() as db:
+            for row in self._store.rows(
+                f"SELECT chat_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id",
+                before,
+            ):
+                self._notice(row["chat_id"], say("kept_late", count=_messages(row["n"])))
+            db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
+        self._due.ring()
+
+    def _notice(self, chat_id: str, text: str) -> None:
+        with self._store.write() as db:
+            db.execute("INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)", (chat_id, text, time.time()))
+
+
+_UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_at < ?"
+
+
+def _messages(count: int) -> str:
+    return say("one_message") if count == 1 else say("messages", count=count)
+
+
+class Marks:
+    """Reactions of ours on what people wrote: received and kept, and another one while nobody picks it up."""
+
+    def __init__(self, adapter: Adapter, store: Store, *, on: bool) -> None:
+        self._adapter, self._store = adapter, store
+        self._emoji = adapter.capabilities.marks if on else None
+
+    def received(self, messages: list[Message]) -> list[Callable[[], Awaitable[None]]]:
+        """The errands that mark messages which were just journalled."""
+        if self._emoji is None or not messages:
+            return []
+        chosen = messages if len(messages) <= MARKED_ONE_BY_ONE else list({m.chat.id: m for m in messages}.values())
+        return [self._mark(m.chat.id, m.message_id, self._emoji[0]) for m in chosen if not m.edited]
+
+    async def waiting(self, told: list[tuple[str, str]]) -> None:
+        """Marks the newest message of each chat that was told to wait."""
+        if self._emoji is None:
+            return
+        for chat_id, message_id in told:
+            with self._store.write() as db:
+                db.execute(
+                    "UPDATE inbox SET mark = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+                )
+            await self._quietly(self._mark(chat_id, message_id, self._emoji[1]))
+
+    async def restore(self, chat_id: str) -> None:
+        """The agent acted on a chat: nothing there waits any more."""
+        if self._emoji is None:
+            return
+        rows = self._store.rows("SELECT message_id FROM inbox WHERE chat_id = ? AND mark = 'waiting'", chat_id)
+        if not rows:
+            return
+        with self._store.write() as db:
+            db.execute("UPDATE inbox SET mark = NULL WHERE chat_id = ? AND mark = 'waiting'", (chat_id,))
+        for row in rows:
+            await self._quietly(self._mark(chat_id, row["message_id"], self._emoji[0]))
+
+    def _mark(self, chat_id: str, message_id: str, emoji: str) -> Callable[[], Awaitable[None]]:
+        async def errand() -> None:
+            await self._adapter.react(chat_id, message_id, emoji)
+
+        return errand
+
+    @staticmethod
+    async def _quietly(errand: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await errand()
+        except PlatformError as error:
+            logger.info("not marked: %s", redact(str(error)))
