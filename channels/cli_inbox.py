@@ -67,8 +67,8 @@ _STATES = {"raw": "received", "fetching": "received", "ready": "received", "offe
 
 
 def _line(entry: dict[str, Any]) -> str:
-    return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  "
-        f"{entry['user'] or '-'}: {entry['text']}"
+    said = f"{entry['user'] or '-'}: {entry['text']}"
+    return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  {said}"
 
 
 def _age(seconds: int) -> str:
