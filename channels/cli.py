@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sandbox = verbs.add_parser("sandbox", help="try everything on this machine, with no account and no network")
     sandbox.add_argument("--keep", action="store_true", help="leave the servers up and say how to attach to them")
-    sandbox.add_argument("--port", type=int, default=0, help="port of the platform's server (default: a free one)")
+    sandbox.add_argument("--port", type=_port, default=0, help="port of the platform's server (default: a free one)")
     sandbox.set_defaults(run=_run("sandbox"))
     return parser
 
@@ -129,16 +129,25 @@ def _run(verb: str):  # type: ignore[no-untyped-def]
 
 
 def _serve(args: argparse.Namespace) -> int:
+    import contextlib
     import gc
 
-    # The collector would walk the libraries' objects again and again while they are being made.
+    # The collector would walk the libraries' objects again and again while they are being made. What one of them
+    # prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
-    from channels.core.app import run
+    with contextlib.redirect_stdout(sys.stderr):
+        from channels.core.app import run
 
-    row = channel(args.channel)
+        row = channel(args.channel)
     gc.enable()
     gc.freeze()
     run(row)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it is a number from 0 to 65535")
+    return int(text)
 
 
 def _version() -> str:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import anyio
 from mcp.server.connection import Connection
@@ -21,6 +21,7 @@ from channels.core.errors import ChannelError, ConfigError, Refused, StoreError
 from channels.core.line import Line, open_line
 from channels.core.session import Session
 from channels.core.status import facts
+from channels.core.stdin import Lines
 from channels.core.store import Store
 from channels.core.tasks import Backoff
 from channels.core.tools import instructions, tool_table
@@ -38,7 +39,10 @@ def run(channel: Channel) -> NoReturn:
     _leave_on_signals()
     try:
         anyio.run(_serve, channel)
-    except BaseException:
+    except* BrokenPipeError:
+        # The host died: nobody reads what we write.
+        _leave()
+    except* BaseException:
         logger.exception("the server failed")
         _leave(code=1)
     _leave()
@@ -46,7 +50,10 @@ def run(channel: Channel) -> NoReturn:
 
 async def _serve(channel: Channel) -> None:
     server = _Server(channel, Environment(channel.name))
-    async with stdio_server() as (read, write), anyio.create_task_group() as group:
+    async with (
+        stdio_server(stdin=cast("anyio.AsyncFile[str]", Lines())) as (read, write),
+        anyio.create_task_group() as group,
+    ):
 
         def start(connection: Connection) -> None:
             group.start_soon(server.tend, connection)
@@ -85,7 +92,10 @@ class _Server:
         """Runs the line until it ends; returns after how many seconds to open it again, None for when files change."""
         pause: float | None = 0.0
         try:
-            async with open_line(self.channel, self.env, self.session.push) as line, anyio.create_task_group() as group:
+            async with (
+                open_line(self.channel, self.env, self.session.push, self.session.client) as line,
+                anyio.create_task_group() as group,
+            ):
                 self.line, self.problem = line, ""
                 self._settled.set()
                 group.start_soon(line.run)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = ["Mark", "Piece", "length", "pack", "plain_pieces", "split_text"]
 
 Unit = Literal["utf16", "codepoint"]
 
-_FENCE = re.compile(r"^(?P<indent> {0,3})(?P<ticks>`{3,}|~{3,})(?P<info>[^\n]*)$")
+_FENCE = re.compile(r"^(?P<indent> {0,3})(?P<ticks>`{3,64}(?!`)|~{3,64}(?!~))(?P<info>[^\n]*)$")
 # How good it is to cut after a piece.
 ANYWHERE, WORD, SENTENCE, LINE, PARAGRAPH = range(1, 6)
+_TICKS = frozenset("`~")
+FENCE_MAX = 200
 _SENTENCE_ENDS = frozenset(".!?…。！？")
 
 
@@ -61,7 +63,7 @@ def pack(pieces: Iterable[Piece], limit: int, unit: Unit) -> list[str]:
     packer = _Packer(limit, unit)
     for piece in pieces:
         for fitting in packer.fit(piece):
-            if not packer.takes(fitting):
+            while not packer.takes(fitting):
                 parts.append(packer.flush())
             packer.add(fitting)
     parts.append(packer.end())
@@ -78,19 +80,21 @@ class _Packer:
         self.marks: list[Mark] = []
 
     def fit(self, piece: Piece) -> Iterator[Piece]:
-        """A piece that no part could hold is cut into graphemes."""
+        """A piece that no part could hold is cut into graphemes; a mark that would fill every part is not repeated."""
         room = self.limit // 2
+        if piece.opens and sum(_weight(mark, self.unit) for mark in [*self.marks, piece.opens]) > room:
+            piece = replace(piece, opens=Mark("", ""))
         if length(piece.text, self.unit) <= room:
             yield piece
             return
         bits = list(_graphemes(piece.text))
         for index, bit in enumerate(bits):
             last = index == len(bits) - 1
-            yield Piece(bit, piece.cut if last else ANYWHERE, piece.opens if last else None, piece.closes and last)
+            cut = piece.cut if last else 0 if bits[index + 1] in _TICKS else ANYWHERE
+            yield Piece(bit, cut, piece.opens if last else None, piece.closes and last)
 
     def takes(self, piece: Piece) -> bool:
-        after = _after(self.marks, piece)
-        closing = max(_cost(self.marks, self.unit), _cost(after, self.unit))
+        closing = _cost(_after(self.marks, piece), self.unit)
         return self.used + length(piece.text, self.unit) + closing <= self.limit or not self.pieces
 
     def add(self, piece: Piece) -> None:
@@ -116,7 +120,11 @@ class _Packer:
         return part
 
     def end(self) -> str:
-        return self._head() + "".join(piece.text for piece in self.pieces).rstrip()
+        """The last part; what the text never closed is closed here too, unless there is only one part."""
+        if self.carried and not any(piece.text.strip() and not piece.closes for piece in self.pieces):
+            return ""
+        body = "".join(piece.text for piece in self.pieces).rstrip()
+        return self._head() + body + _closing(self.marks, body)
 
     def _head(self) -> str:
         return "".join(mark.reopen for mark in self.carried)
@@ -129,6 +137,11 @@ class _Packer:
             worth = piece.cut if seen * 2 >= self.used else 0
             if worth and worth >= score:
                 best, score = index, worth
+        # An end belongs to what it ends, a beginning to what it begins: neither leaves an empty pair behind.
+        while best < len(self.pieces) and self.pieces[best].closes:
+            best += 1
+        while best > 1 and self.pieces[best - 1].opens:
+            best -= 1
         return best
 
 
@@ -146,6 +159,10 @@ def _cost(marks: Sequence[Mark], unit: Unit) -> int:
     return sum(length(mark.close, unit) + 1 for mark in marks)
 
 
+def _weight(mark: Mark, unit: Unit) -> int:
+    return length(mark.close + mark.reopen, unit) + 1
+
+
 def _closing(marks: Sequence[Mark], body: str) -> str:
     closing = "".join(mark.close for mark in reversed(marks))
     return closing.removeprefix("\n") if body.endswith("\n") else closing
@@ -153,14 +170,19 @@ def _closing(marks: Sequence[Mark], body: str) -> str:
 
 def plain_pieces(text: str) -> Iterator[Piece]:
     """Pieces of a text without markup but for fenced code blocks, which are opened and closed as marks."""
-    lines = text.splitlines(keepends=True)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     fence: str | None = None
     for index, line in enumerate(lines):
         bare = line.rstrip("\n")
         match = _FENCE.match(bare)
         if fence is None and match and "`" not in match["info"]:
             fence = match["ticks"]
-            yield Piece(line, 0, opens=Mark("\n" + fence, line if line.endswith("\n") else line + "\n"))
+            if len(bare) <= FENCE_MAX:
+                yield Piece(line, 0, opens=Mark("\n" + fence, bare + "\n"))
+            else:
+                # Too long to be repeated in each part: only the fence is.
+                yield Piece(match["indent"] + fence, 0, opens=Mark("\n" + fence, fence + "\n"))
+                yield from _words(line[match.end("ticks") :], LINE)
         elif fence is not None and match and match["ticks"].startswith(fence) and not match["info"].strip():
             fence = None
             yield Piece(line, LINE, closes=True)
@@ -176,6 +198,9 @@ def _words(line: str, last: int) -> Iterator[Piece]:
     for index, word in enumerate(words):
         if index == len(words) - 1:
             yield Piece(word, last)
+        elif words[index + 1].startswith(("```", "~~~")):
+            # At the start of a part these would become a fence.
+            yield Piece(word, 0)
         else:
             yield Piece(word, SENTENCE if word.rstrip()[-1:] in _SENTENCE_ENDS else WORD)
 
@@ -192,7 +217,7 @@ def _graphemes(text: str) -> Iterator[str]:
             or before == "\u200d"
             or "\U0001f3fb" <= here <= "\U0001f3ff"
             or "\U000e0020" <= here <= "\U000e007f"
-            or ("\U0001f1e6" <= here <= "\U0001f1ff" and _half_flag(text, index))
+            or ("\U0001f1e6" <= here <= "\U0001f1ff" and _half_flag(text, start, index))
             or (before == "\r" and here == "\n")
         )
         # A run of marks without end is not one sign any more.
@@ -203,8 +228,8 @@ def _graphemes(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _half_flag(text: str, index: int) -> bool:
+def _half_flag(text: str, start: int, index: int) -> bool:
     run = 0
-    while index - run - 1 >= 0 and "\U0001f1e6" <= text[index - run - 1] <= "\U0001f1ff":
+    while index - run - 1 >= start and "\U0001f1e6" <= text[index - run - 1] <= "\U0001f1ff":
         run += 1
     return run % 2 == 1

@@ -41,6 +41,13 @@ class Settings(BaseModel):
     told_after_s: float = Field(
         300, ge=0, description="seconds after which a person is told that a message waits; 0: never"
     )
+    escalate_after_s: float = Field(
+        15, ge=1, description="seconds without an answer after which the next mode is tried"
+    )
+    hook_bound_s: float = Field(300, ge=1, le=3600, description="longest time a permission or question hook waits")
+    stop_wait_s: float = Field(0, ge=0, le=3600, description="seconds the Stop hook waits for the next message")
+    stop_cap: int = Field(8, ge=0, le=100, description="most turns in a row that the Stop hook lets go on")
+    relay: bool = Field(True, description="ask approvers in chat when the host asks for a permission")  # noqa: FBT003
     marks: bool = Field(True, description="react to a message when it was received and kept")  # noqa: FBT003
     keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
     keep_rows: int = Field(20_000, ge=100, description="answered messages kept at most")
@@ -76,7 +83,7 @@ class Environment:
 
     def get(self, name: str) -> str | None:
         """The value of an environment name by precedence; None when neither place has one."""
-        return env_value(name, self.environ) or (self.dotenv.get(name) or "").strip() or None
+        return env_value(name, self.environ) or self._written(name)
 
     def own(self, suffix: str) -> str | None:
         """As `get`, for this channel's own name: `own("API_ROOT")`."""
@@ -94,7 +101,10 @@ class Environment:
         name = f"{self.channel.upper()}_BOT_TOKEN"
         if env_value(name, self.environ):
             return f"the environment variable {name}"
-        return str(self.state_dir / ".env") if (self.dotenv.get(name) or "").strip() else None
+        return str(self.state_dir / ".env") if self._written(name) else None
+
+    def _written(self, name: str) -> str | None:
+        return env_value(name, {name: self.dotenv.get(name) or ""})
 
 
 def load(model: type[S], env: Environment) -> S:
@@ -152,7 +162,10 @@ def safe_root(name: str, url: str) -> str:
 
     Raises `ConfigError` when it is not http(s), or plain http to another machine: the token would travel in clear.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {url!r}: {error}; write it as https://host[:port][/path]") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"{name} is {url!r}: write it as https://host[:port][/path]")
     if parts.scheme == "http" and not _loopback(parts.hostname):

@@ -1,38 +1,42 @@
-"""From the inbox to the host: in order, a bounded number at a time, each one written down before and after."""
+"""From the inbox to the agent: in order, a bounded number at a time, each one written down before and after."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
 
 from channels.core.adapter import Adapter
-from channels.core.errors import ChannelError, StoreError
+from channels.core.errors import ChannelError, StoreError, Unavailable
 from channels.core.events import push_params
 from channels.core.files import Files
 from channels.core.inbox import Entry, Inbox
 from channels.core.log import redact
+from channels.core.modes import Modes
 from channels.core.presence import Presence
 from channels.core.sanitize import label
-from channels.core.tasks import Backoff, Bell
+from channels.core.tasks import Backoff, Bell, Gong
 from channels.core.wire import PUSH
 from channels.core.wording import say
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "Pictures", "Push"]
 
 logger = logging.getLogger(__name__)
-# Written down as "offering" together, then pushed one after the other: the most that a kill can make us repeat.
+# Written down as "offering" together, then handed over one after the other: the most that a kill can make us repeat.
 BATCH = 64
 DOWNLOADS = 4
+# While posts are unanswered, what follows within this time goes as one.
+GATHER_S = 0.5
+LOOK_EVERY_S = 1.0
 
 Push = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
 class Delivery:
-    """Offers what is ready to the attached host, as long as pushing is the mode in force."""
+    """Offers what is ready, by the mode in force; what the agent or its hooks fetch themselves is left to them."""
 
     def __init__(
         self,
@@ -42,17 +46,21 @@ class Delivery:
         presence: Presence,
         session: str,
         late: Callable[[], None],
-        *,
-        pushing: bool,
+        modes: Modes,
+        source: str,
     ) -> None:
         """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up.
 
-        `late` is called before new entries are offered, to have people told who waited long.
+        `late` is called before new entries are offered, to have people told who waited long. `source` names us in
+        blocks. `changed` rings for whoever waits for messages.
         """
-        self._pushing, self._session, self._late = pushing, session, late
-        self._push_began: float | None = None
         self._inbox, self._push, self._opened, self._presence = inbox, push, opened, presence
+        self._session, self._late, self._modes, self._source = session, late, modes, source
         self._through: list[int] = []
+        self._push_began: float | None = None
+        # Agents that are blocked in wait_for_messages right now: they take what comes.
+        self.takers = 0
+        self.changed = Gong()
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
@@ -60,23 +68,88 @@ class Delivery:
         self._inbox.reopen()
         while True:
             try:
+                self._modes.publish()
                 await self._drain()
             except StoreError as error:
                 logger.warning("delivery waits: %s", error)
                 await anyio.sleep(backoff.next())
                 continue
+            self.changed.ring()
             await self._opened.wait()
 
+    async def escalate(self) -> None:
+        """Looks, until cancelled, whether the mode in force has to be given up."""
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            try:
+                if self._modes.escalate():
+                    self._opened.ring()
+            except StoreError as error:
+                logger.warning("nothing is escalated: %s", error)
+
     async def _drain(self) -> None:
-        while self._pushing and (entries := self._inbox.ready(BATCH)):
+        while True:
+            mode, _ = self._modes.current()
+            entries = [] if self.takers else self._inbox.ready(BATCH)
+            if not entries or mode not in {"push", "wake"}:
+                return
             self._late()
-            for entry in self._inbox.offering(entries, self._session):
-                self._push_began = anyio.current_time()
-                await self._push(PUSH, push_params(entry))
-                self._push_began = None
-                self._through.append(entry.id)
-                self._presence.start(entry.chat_id, entry.thread_id)
-            self.settle()
+            if mode == "push":
+                await self._push_all(entries)
+            else:
+                await self._wake(entries)
+
+    async def _push_all(self, entries: Sequence[Entry]) -> None:
+        for entry in self._inbox.offering(entries, self._session, "push"):
+            self._push_began = anyio.current_time()
+            await self._push(PUSH, push_params(entry))
+            self._push_began = None
+            self._went(entry)
+        self.settle()
+
+    async def _wake(self, entries: Sequence[Entry]) -> None:
+        wake = self._modes.wake
+        if wake is None:
+            self._modes.fail("wake", "has no socket")
+            return
+        if wake.full:
+            self._modes.fail("wake", "is not answered, and its queue is full")
+            return
+        if wake.queued:
+            await anyio.sleep(GATHER_S)
+            entries = self._inbox.ready(BATCH)
+        offered = self._inbox.offering(entries[: wake.fitting(entries)], self._session, "wake")
+        if not offered:
+            return
+        try:
+            await wake.post(self._source, offered)
+        except Unavailable as error:
+            # The bytes may have been read before the end; `redelivered` on the next offer is the honest mark.
+            self._inbox.offered([entry.id for entry in offered])
+            self._inbox.escalate(self._session, "wake", anyio.current_time() + 1e12)
+            self._modes.fail("wake", f"failed: {redact(str(error))}")
+            self._modes.publish()
+            return
+        for entry in offered:
+            self._went(entry)
+        self.settle()
+
+    def _went(self, entry: Entry) -> None:
+        self._through.append(entry.id)
+        self._presence.start(entry.chat_id, entry.thread_id)
+
+    def take(self, limit: int, before: float) -> list[Entry]:
+        """What an agent that asks is shown now, written down as offered by pull."""
+        self.settle()
+        found = self._inbox.pullable(self._session, limit, self._modes.unproven(), before)
+        if not found:
+            return []
+        self._late()
+        taken = self._inbox.offering(found, self._session, "pull")
+        self._inbox.offered([entry.id for entry in taken])
+        for entry in taken:
+            self._presence.start(entry.chat_id, entry.thread_id)
+        return taken
 
     def settle(self) -> None:
         """Writes down which entries went through, so that an answer counts for just those."""

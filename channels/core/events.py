@@ -11,7 +11,7 @@ from channels.core.panels import Press
 from channels.core.sanitize import CAPS, attribute, content, file_name
 from channels.core.types import Attachment, Chat, Message, Person, Quote, Tap
 
-__all__ = ["message_event", "push_params", "tap_event"]
+__all__ = ["message_event", "push_params", "shown_meta", "tap_event"]
 
 
 def message_event(message: Message) -> Event:
@@ -72,11 +72,16 @@ def tap_event(tap: Tap | Message, press: Press) -> Event:
 
 
 def push_params(entry: Entry) -> dict[str, object]:
-    """The params of the host's notification; `redelivered` from the second offer on."""
+    """The params of the host's notification."""
+    return {"content": entry.content, "meta": shown_meta(entry)}
+
+
+def shown_meta(entry: Entry) -> dict[str, str]:
+    """An entry's meta as the host sees it: with its delivery id, and `redelivered` from the second offer on."""
     meta = {**entry.meta, "delivery_id": entry.delivery_id}
     if entry.offers > 1:
         meta["redelivered"] = "true"
-    return {"content": entry.content, "meta": meta}
+    return meta
 
 
 def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str, str]:

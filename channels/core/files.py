@@ -60,13 +60,16 @@ class Files:
         shown = repr(path if len(path) <= 300 else path[:299] + "…")
         if "\x00" in path or not path.strip():
             raise Refused(f"the file path {shown} is not a path")
-        given = Path(path).expanduser()
-        if not given.is_absolute():
-            given = self.roots[0] / given
-        real = Path(os.path.realpath(given))
-        self._check_place(real, shown)
         try:
+            given = Path(path).expanduser()
+            if not given.is_absolute():
+                given = self.roots[0] / given
+            real = Path(os.path.realpath(given))
+            self._check_place(real, shown)
             info = real.stat()
+        except (RuntimeError, ValueError) as error:
+            # No such user's home, or characters that no file system takes.
+            raise Refused(f"the file path {shown} is not a path: {error}") from error
         except OSError as error:
             raise Refused(f"the file {shown} cannot be read: {error.strerror or error}") from error
         if not stat.S_ISREG(info.st_mode):

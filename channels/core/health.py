@@ -53,6 +53,10 @@ class Health:
         self._write("mode", name)
         self._write("mode_why", why)
 
+    def session(self, session_id: str) -> None:
+        """The host session for which the bot is read."""
+        self._write("session", session_id)
+
     def bot(self, bot_id: str, username: str) -> None:
         """Who the token's bot is, as the platform said."""
         self._write("bot_id", bot_id)

@@ -10,20 +10,22 @@ from pathlib import Path
 
 from channels.core.paths import env_value
 
-__all__ = ["ancestors", "evidence", "opted_in"]
+__all__ = ["ancestors", "channel_flag", "evidence", "opted_in"]
 
 _FLAGS = ("--channels", "--dangerously-load-development-channels")
 _DEPTH = 8
 
 
-def evidence(channel: str, environ: Mapping[str, str] | None = None) -> str | None:
-    """Why this host can be expected to show what is pushed, in words; None when nothing says so.
+def channel_flag(channel: str) -> str | None:
+    """The flag, with its value, by which the host's command line opts this channel in; None without one."""
+    return next((flag for argv in ancestors() if (flag := opted_in(argv, channel))), None)
+
+
+def evidence(environ: Mapping[str, str] | None = None) -> str | None:
+    """Why this host can be expected to show messages without a flag, in words; None when nothing says so.
 
     Being initialised proves nothing: listing servers starts and initialises them too.
     """
-    flag = next((f for argv in ancestors() if (f := opted_in(argv, channel))), None)
-    if flag:
-        return f"the host was started with {flag}"
     if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
         return "the host gave its session's inbox socket"
     return None

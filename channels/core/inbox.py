@@ -138,7 +138,7 @@ class Inbox:
         rows = self.store.rows("SELECT * FROM inbox WHERE state = 'ready' ORDER BY id LIMIT ?", limit)
         return [_entry(row) for row in rows]
 
-    def offering(self, entries: Sequence[Entry], session: str = "") -> list[Entry]:
+    def offering(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
         """Writes down that entries are about to be offered to a session, and returns them as they now are.
 
         Written before the host sees them: a death in between must show up as `redelivered`, never as a duplicate that
@@ -147,8 +147,9 @@ class Inbox:
         now = time.time()
         with self.store.write() as db:
             db.executemany(
-                "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ?, session = ? WHERE id = ?",
-                [(now, session, entry.id) for entry in entries],
+                "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ?, session = ?, mode = ? "
+                "WHERE id = ?",
+                [(now, session, mode, entry.id) for entry in entries],
             )
         return [replace(entry, offers=entry.offers + 1) for entry in entries]
 
@@ -158,6 +159,49 @@ class Inbox:
             db.executemany(
                 "UPDATE inbox SET state = 'offered' WHERE id = ? AND state = 'offering'", [(i,) for i in entry_ids]
             )
+
+    def withdraw(self, entries: Sequence[Entry]) -> None:
+        """An offer that surely reached nobody: as if it had not been made."""
+        with self.store.write() as db:
+            db.executemany(
+                "UPDATE inbox SET state = 'ready', offers = offers - 1 WHERE id = ? AND state = 'offering'",
+                [(entry.id,) for entry in entries],
+            )
+
+    def escalate(self, session: str, mode: str, before: float) -> int:
+        """What a session was offered by a mode before then, and did not answer, is to be offered another way."""
+        with self.store.write() as db:
+            return db.execute(
+                "UPDATE inbox SET state = 'ready' WHERE state = 'offered' AND session = ? AND mode = ? "
+                "AND offered_at < ?",
+                (session, mode, before),
+            ).rowcount
+
+    def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
+        """What an agent that asks is to be shown: what is ready, what unproven modes carried, what it left long ago."""
+        marks = ", ".join("?" for _ in unproven)
+        rows = self.store.rows(
+            "SELECT * FROM inbox WHERE state = 'ready' OR (state = 'offered' AND session = ? AND "
+            f"(mode IN ({marks}) OR offered_at < ?)) ORDER BY id LIMIT ?",
+            session, *unproven, before, limit,
+        )  # fmt: skip
+        return [_entry(row) for row in rows]
+
+    def modes_of(self, chat_id: str, session: str) -> list[str]:
+        """By which modes a session was offered what is open in a chat."""
+        rows = self.store.rows(
+            "SELECT DISTINCT mode FROM inbox WHERE state = 'offered' AND chat_id = ? AND session = ?", chat_id, session
+        )
+        return [row["mode"] for row in rows if row["mode"]]
+
+    def unrung(self, session: str) -> int:
+        """How many entries are ready that this session's bell has not rung for."""
+        return int(self.store.value("SELECT count(*) FROM inbox WHERE state = 'ready' AND rung IS NOT ?", session) or 0)
+
+    def rang(self, session: str) -> None:
+        """The bell rang for everything that is ready."""
+        with self.store.write() as db:
+            db.execute("UPDATE inbox SET rung = ? WHERE state = 'ready'", (session,))
 
     def reopen(self) -> int:
         """At a new session: whatever was offered and never answered is to be offered again."""

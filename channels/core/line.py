@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -21,15 +21,19 @@ from channels.core.delivery import Push
 from channels.core.errors import ConfigError
 from channels.core.files import Files
 from channels.core.health import Health
-from channels.core.host import evidence
+from channels.core.host import channel_flag, evidence
 from channels.core.inbox import Inbox
+from channels.core.modes import Modes
 from channels.core.outbound import Outbound
 from channels.core.outbox import Outbox
 from channels.core.owner import Owner
 from channels.core.ownership import Ownership, Requests
 from channels.core.panels import Panels
 from channels.core.paths import env_value
+from channels.core.sessions import Sessions
 from channels.core.store import Store
+from channels.core.tasks import Bell, Gong
+from channels.core.wake import Wake
 
 __all__ = ["Line", "open_line"]
 
@@ -51,6 +55,7 @@ class Line:
     adapter: Adapter
     push: Push
     session: str
+    client: Callable[[], str]
     inbox: Inbox = field(init=False)
     access: Access = field(init=False)
     panels: Panels = field(init=False)
@@ -60,6 +65,11 @@ class Line:
     ownership: Ownership = field(init=False)
     owner: Owner | None = field(init=False, default=None)
     waiting_why: str = field(init=False, default="starting")
+    sessions: Sessions = field(init=False)
+    modes: Modes = field(init=False)
+    flag: str | None = field(init=False)
+    changed: Gong = field(init=False, default_factory=Gong)
+    _sign: Bell = field(init=False, default_factory=Bell)
     _owning: anyio.CancelScope = field(init=False, default_factory=anyio.CancelScope)
 
     def __post_init__(self) -> None:
@@ -82,24 +92,27 @@ class Line:
             ttl_s=settings.panel_ttl_h * 3600,
         )
         self.ownership = Ownership(self.channel.name, self.bot_id, self.env.state_dir)
+        self.sessions = Sessions(store)
+        self.flag = channel_flag(self.channel.name)
+        self.modes = Modes(settings, self.session, self.inbox, self.sessions, self.flag, Wake.of(self.env.environ))
 
     def acted(self, chat_id: str) -> None:
         """The session's agent acted on a chat: what it was shown from there is answered."""
         if self.owner is not None:
-            self.owner.settle()
+            self.owner.acting(chat_id)
         self.inbox.answered(chat_id, self.session)
         if self.owner is not None:
             self.owner.answered(chat_id)
 
     async def run(self) -> None:
         """Claims the bot when it may and reads it while it can, until cancelled."""
-        why = self.claim_reason()
-        if why is None:
-            await anyio.sleep_forever()
+        self.sessions.seen(self.session, self.client())
         await anyio.sleep(self.settings.grace_s)
         async with anyio.create_task_group() as group:
             group.start_soon(Watch(self.store, self._foreign_commit).run)
             while True:
+                while self.claim_reason() is None:
+                    await self._sign.wait()
                 await self._claim()
                 try:
                     await self._own()
@@ -130,15 +143,20 @@ class Line:
                 self.session,
                 silence_s,
                 self.health,
+                self.modes,
             )
             self.health.mode(*self.mode())
+            self.health.session(self.session)
             try:
                 await self.owner.run()
             finally:
                 self.owner = None
 
     def _foreign_commit(self) -> None:
+        self.changed.ring()
         if self.owner is None:
+            # A hook of this session may have shown that messages will be heard.
+            self._sign.ring()
             return
         self.owner.foreign_commit()
         if Requests(self.store).take_release():
@@ -154,14 +172,25 @@ class Line:
             return "claim is set to always"
         if self.settings.mode == "push":
             return "mode is fixed to push"
-        shown = evidence(self.channel.name, self.env.environ)
+        shown = self.flag or evidence(self.env.environ) or self._seen()
         if shown is None:
             self.waiting_why = (
                 "this host gave no sign that it shows channel messages, so the bot is not read for it; start the host "
-                f"with its channel flag for server:{self.channel.name}, or set claim: always in config.yaml "
-                "(CHANNELS_CLAIM=always)"
+                f"with its channel flag for server:{self.channel.name}, install the hooks, have the agent call "
+                "wait_for_messages, or set claim: always in config.yaml (CHANNELS_CLAIM=always)"
             )
         return shown
+
+    def _seen(self) -> str | None:
+        known = self.sessions.get(self.session)
+        if known and known.hooks:
+            return f"this session runs the hooks {', '.join(sorted(known.hooks))}"
+        return "the agent asks for messages" if known and known.pulled_at else None
+
+    def pulled(self) -> None:
+        """The agent asked for messages: a sign that it will hear."""
+        self.sessions.pulled(self.session)
+        self._sign.ring()
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""
@@ -169,7 +198,7 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(channel: Channel, env: Environment, push: Push) -> AsyncIterator[Line]:
+async def open_line(channel: Channel, env: Environment, push: Push, client: Callable[[], str]) -> AsyncIterator[Line]:
     """Opens the line of the bot whose token is set.
 
     Raises `ConfigError` when no token is set or a setting is wrong, `StoreError` when the database cannot be used.
@@ -188,4 +217,4 @@ async def open_line(channel: Channel, env: Environment, push: Push) -> AsyncIter
         async with adapter:
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or f"{int(time.time())}-{secrets.token_hex(4)}"
-            yield Line(channel, env, settings, bot_id, store, adapter, push, session)
+            yield Line(channel, env, settings, bot_id, store, adapter, push, session, client)

@@ -10,9 +10,9 @@ __all__ = ["configure", "keep_secret", "redact"]
 
 MASK = "[token]"
 # Shapes of bot tokens, so that one is masked even where nobody registered it: digits, a colon and 30 or more
-# characters (it sits in API URLs), or three dot-separated base64 runs.
+# characters (it sits in API URLs, right behind a word), or three dot-separated base64 runs.
 _SHAPES = re.compile(
-    r"\b\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}\b|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}\b",
+    r"(?<!\d)\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
     re.IGNORECASE,
 )
 _secrets: set[str] = set()
@@ -26,7 +26,8 @@ def keep_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """`text` with every registered secret, and whatever has a token's shape, replaced by `[token]`."""
-    for secret in _secrets:
+    # A secret that begins another one goes last.
+    for secret in sorted(_secrets, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, MASK)
     return _SHAPES.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text

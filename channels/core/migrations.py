@@ -83,4 +83,30 @@ _WAITING: tuple[str, ...] = (
     "CREATE INDEX inbox_ended ON inbox (id) WHERE state IN ('answered', 'dropped')",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING)
+# Host sessions, how each is reached, and questions whose answers somebody waits for.
+_SESSIONS: tuple[str, ...] = (
+    # proven: modes in which the agent was seen to answer; hooks: last time each hook of this session ran, as JSON;
+    # loops: consecutive continuations by the Stop hook; ended_at: a person ended the waiting from the chat.
+    """CREATE TABLE sessions (
+        id TEXT PRIMARY KEY, started_at REAL NOT NULL, client TEXT NOT NULL DEFAULT '', mode TEXT NOT NULL DEFAULT '',
+        why TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '', hooks TEXT NOT NULL DEFAULT '{}',
+        pulled_at REAL, loops INTEGER NOT NULL DEFAULT 0, loops_at REAL, ended_at REAL
+    )""",
+    "ALTER TABLE inbox ADD COLUMN mode TEXT",
+    "ALTER TABLE inbox ADD COLUMN rung TEXT",
+    "ALTER TABLE inbox ADD COLUMN prompt_id TEXT",
+    "ALTER TABLE people ADD COLUMN approver INTEGER NOT NULL DEFAULT 0",
+    # kind: ask, permission, question; state: open, answered, closed; lease_until: until when the asker surely waits.
+    """CREATE TABLE prompts (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, request_id TEXT, session TEXT NOT NULL DEFAULT '', spec TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'open', sent INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+        expires_at REAL NOT NULL, lease_until REAL NOT NULL, chosen TEXT NOT NULL DEFAULT '[]', result TEXT,
+        typing_by TEXT
+    )""",
+    "CREATE INDEX prompts_open ON prompts (expires_at) WHERE state = 'open'",
+    "ALTER TABLE panels ADD COLUMN prompt_id TEXT",
+    "ALTER TABLE panels ADD COLUMN sentence TEXT",
+    "CREATE INDEX panels_prompt ON panels (prompt_id) WHERE prompt_id IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS)

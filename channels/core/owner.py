@@ -14,6 +14,7 @@ from channels.core.delivery import Delivery, Pictures, Push
 from channels.core.files import Files
 from channels.core.health import Health
 from channels.core.inbox import Inbox
+from channels.core.modes import Modes
 from channels.core.pairing import Pairing
 from channels.core.panels import Panels
 from channels.core.presence import Presence
@@ -45,11 +46,11 @@ class Owner:
         session: str,
         silence_s: float,
         health: Health,
+        modes: Modes,
     ) -> None:
         """`silence_s`: how long the platform may be silent; `session`: the host session that entries are offered to."""
         self._adapter, self._store, self._settings = adapter, store, settings
-        self._pushing = settings.mode in {"auto", "push"}
-        self._inbox = Inbox(store)
+        self._inbox, self._modes = Inbox(store), modes
         self._arrived, self._opened, self._due = Bell(), Bell(), Bell()
         self._group = anyio.create_task_group()
         self._presence = Presence(adapter, self._group, settings.typing_cap_s)
@@ -57,8 +58,8 @@ class Owner:
         self._marks = Marks(adapter, store, on=settings.marks)
         self._waiting = Waiting(store, self._due, settings.told_after_s, self.why_waiting)
         self._reader = Reader(adapter, bot_id, self._inbox, health, self._arrived, silence_s)
-        self._delivery = Delivery(
-            self._inbox, push, self._opened, self._presence, session, self._waiting.late, pushing=self._pushing
+        self.delivery = Delivery(
+            self._inbox, push, self._opened, self._presence, session, self._waiting.late, modes, adapter.channel
         )
         self._retention = Retention(store, files, settings.keep_days, settings.keep_rows)
 
@@ -77,7 +78,8 @@ class Owner:
             errands_in,
         )
         async with self._group as group, errands_in, errands_out:
-            for task in (self._delivery.run, self._retention.run, Chores(self._adapter, self._store, self._due).run):
+            chores = Chores(self._adapter, self._store, self._due)
+            for task in (self.delivery.run, self.delivery.escalate, self._retention.run, chores.run):
                 group.start_soon(task)
             for _ in range(WORKERS):
                 group.start_soon(_work, errands_out.clone())
@@ -93,9 +95,10 @@ class Owner:
         self._due.ring()
         self._pictures.start()
 
-    def settle(self) -> None:
-        """Before an answer is counted: write down what went through."""
-        self._delivery.settle()
+    def acting(self, chat_id: str) -> None:
+        """Before an answer is counted: write down what went through, and by what."""
+        self.delivery.settle()
+        self._modes.acted(chat_id)
 
     def answered(self, chat_id: str) -> None:
         """The agent acted on a chat."""
@@ -104,20 +107,18 @@ class Owner:
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""
-        if not self._pushing:
-            return "none", f"mode {self._settings.mode} is set, which this version does not carry; messages are kept"
-        stalled = self._delivery.stalled_s()
+        name, why = self._modes.publish()
+        stalled = self.delivery.stalled_s()
         if stalled > STALLED_S:
-            return "push", f"the host has not read for {stalled:.0f} s; messages are kept until it does"
-        why = "fixed by the operator" if self._settings.mode == "push" else "the mode this version finds by itself"
-        return "push", why
+            return name, f"the host has not read for {stalled:.0f} s; messages are kept until it does"
+        return name, why
 
     def why_waiting(self) -> str:
         """Why nobody picks messages up, for a person; empty when unknown."""
-        if not self._pushing:
-            return say("why_no_mode")
-        stalled = self._delivery.stalled_s()
-        return say("why_not_read", seconds=f"{stalled:.0f}") if stalled > STALLED_S else ""
+        stalled = self.delivery.stalled_s()
+        if stalled > STALLED_S:
+            return say("why_not_read", seconds=f"{stalled:.0f}")
+        return say("why_next_turn") if self._modes.current()[0] in {"hook", "pull"} else ""
 
 
 async def _work(errands: MemoryObjectReceiveStream[Errand]) -> None:

@@ -164,7 +164,8 @@ class Pairing:
         return [float(t) for t in (value or "").split()]
 
     def _locked_for(self) -> float:
-        times = [t for t in self._wrong_times() if t > self._clock() - LOCKOUT_S]
+        # Those kept lay within an hour when the last one was counted; the lock's hour begins with that one.
+        times = self._wrong_times()
         return times[-1] + LOCKOUT_S - self._clock() if len(times) >= WRONG_MAX else 0.0
 
     def _why_not(self, code: str) -> str:

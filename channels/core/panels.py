@@ -206,10 +206,9 @@ class Panels:
         return None if found is None else self._take(panel, *found, person)
 
     def _asked(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
-        if reply_to:
-            answered = self.open_on(chat_id, reply_to)
-            if answered:
-                return answered
+        if reply_to and self._held_one(chat_id, reply_to):
+            # Said of this question and no other, even when it is closed.
+            return self.open_on(chat_id, reply_to)
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "
@@ -217,6 +216,11 @@ class Panels:
             chat_id, thread_id, now, now - TYPED_WITHIN_S,
         )  # fmt: skip
         return None if row is None else _panel(row)
+
+    def _held_one(self, chat_id: str, message_id: str) -> bool:
+        return bool(
+            self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)
+        )
 
     def _take(self, panel: Panel, row: int, col: int, button: Button, person: Person) -> Press:
         with self.store.write() as db:

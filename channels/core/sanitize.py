@@ -19,8 +19,13 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
-_TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z!?])|<(?=\s*/)")
+# Unicode TS 51: a region's flag is a black flag with its code of three to six letters or digits in tag characters. A
+# longer run would be text that nobody sees.
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+# What is drawn as nothing: a tag with it inside still reads as one. With a space behind the bracket only an end, or the
+# frame's own name, does; `a < b` is arithmetic.
+_HIDDEN = r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
+_TAG = re.compile(rf"<(?=[{_HIDDEN}]*[a-z!?]|[\s{_HIDDEN}]*(?:/|channel))", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import anyio.to_thread
-
 from channels.core.errors import StoreError
 from channels.core.migrations import MIGRATIONS
 from channels.core.paths import private_dir, private_file
@@ -123,6 +121,9 @@ class Store:
 
         Raises `StoreError` when the disk does not take it.
         """
+        # Imported here: hooks share this file and never get here.
+        import anyio.to_thread
+
         with _explained(self.path):
             await anyio.to_thread.run_sync(_flush, self.path)
 

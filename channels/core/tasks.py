@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import anyio
 
-__all__ = ["Backoff", "Bell"]
+__all__ = ["Backoff", "Bell", "Gong"]
 
 
 class Bell:
@@ -25,6 +25,23 @@ class Bell:
         """Waits for the next ring."""
         await self._event.wait()
         self._event = anyio.Event()
+
+
+class Gong:
+    """Heard by everybody who waits at that moment."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Wakes everybody who waits."""
+        self._event.set()
+        self._event = anyio.Event()
+
+    async def wait(self, at_most_s: float) -> None:
+        """Returns at the next ring, or when the time is over."""
+        with anyio.move_on_after(at_most_s):
+            await self._event.wait()
 
 
 class Backoff:

@@ -36,7 +36,7 @@ _TEXTS: dict[str, str] = {
     "kept_offered": "{count} kept and with the agent's session; there has been no answer yet{reason}.",
     "kept_late": "{count} kept while I was away, and handed to the agent now.",
     "why_not_read": "its program has not read for {seconds} s",
-    "why_no_mode": "this session does not take messages",
+    "why_next_turn": "this session takes messages at its next turn",
     "image_failed": "[the picture could not be downloaded: {reason}]",
 }
 

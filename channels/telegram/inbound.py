@@ -47,10 +47,14 @@ _FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sti
 def to_inbound(event: RawEvent, me: Identity) -> Inbound:
     """What an update means to the bot `me`."""
     try:
-        raw = json.loads(event.payload)
-        update = Update.de_json(raw, None)
+        return _update(event, me)
     except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
         return Ignored(f"an update that cannot be read ({type(error).__name__})")
+
+
+def _update(event: RawEvent, me: Identity) -> Inbound:
+    raw = json.loads(event.payload)
+    update = Update.de_json(raw, None)
     if update.callback_query:
         return _tap(update.callback_query, raw["callback_query"], event.received_at)
     if update.my_chat_member:

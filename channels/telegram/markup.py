@@ -43,11 +43,19 @@ LIMITS = Limits(
 )
 CAPTION = 1024
 
-_HTML_TOKEN = re.compile(r"<(?P<slash>/?)(?P<name>[a-zA-Z][\w-]*)[^>]*>|&[#\w]{1,10};|\s*[^\s<&]+\s*|\s+|[<&]")
+_HTML_TOKEN = re.compile(
+    r"<(?P<slash>/?)(?P<name>[a-zA-Z][\w-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>|&[#\w]{1,10};?|\s*[^\s<&]+\s*|\s+|[<&]"
+)
 _MARKDOWN_TOKEN = re.compile(
-    r"\\.|```[^\n`]*\n?|`|\|\||__|_|\*|~|!?\[(?:\\.|[^\]\\])*\]\((?:\\.|[^)\\])*\)|\s*[^\s\\`|_*~\[]+\s*|\s+|.",
+    r"\\.|```(?:[^\s`]*\n)?|`|\|\||__|_|\*|~|!?\[(?:\\.|[^\[\]\\])*\](?:\((?:\\.|[^()\\])*\))?"
+    r"|\s*[^\s\\`|_*~\[]+\s*|\s+|.",
     re.DOTALL,
 )
+_CODE_TOKEN = re.compile(r"\\.|```|`|\s*[^\s\\`]+\s*|\s+|.", re.DOTALL)
+# Where two marks could be read as another one, an empty bold stands between them, as the Bot API's documentation says.
+_MARKS = {"_": Mark("_", "_**"), "__": Mark("**__", "__")}
+# Deeper marks are not opened again in the next part.
+DEPTH = 32
 
 
 def parse_mode(format_: str) -> ParseMode | None:
@@ -102,38 +110,55 @@ def split(text: str, format_: str) -> list[str]:
 
 
 def _html_pieces(text: str) -> Iterator[Piece]:
+    depth = 0
     for match in _HTML_TOKEN.finditer(text):
         token, name = match[0], match["name"]
         if name and match["slash"]:
-            yield Piece(token, 1, closes=True)
-        elif name and not token.endswith("/>"):
-            yield Piece(token, 0, opens=Mark(f"</{name}>", token))
+            yield Piece(token, 1, closes=0 < depth <= DEPTH)
+            depth = max(0, depth - 1)
+        elif name:
+            depth += 1
+            yield Piece(token, 0, opens=Mark(f"</{name}>", token) if depth <= DEPTH else None)
         else:
             yield Piece(token, _worth(token))
 
 
 def _markdown_pieces(text: str) -> Iterator[Piece]:
     marks: list[str] = []
-    for match in _MARKDOWN_TOKEN.finditer(text):
-        token = match[0]
-        if marks and marks[-1].startswith("`") and token.strip() != marks[-1] and not _closes_code(token, marks[-1]):
-            yield Piece(token, _worth(token))
-        elif marks and (token == marks[-1] or _closes_code(token, marks[-1])):
+    at = 0
+    while at < len(text):
+        code = bool(marks) and marks[-1].startswith("`")
+        match = (_CODE_TOKEN if code else _MARKDOWN_TOKEN).match(text, at)
+        if match is None:
+            raise ValueError("every character is a token")
+        token, begun, at = match[0], at, match.end()
+        mark = "```" if token.startswith("```") else token
+        if marks and mark == marks[-1]:
+            # A closing fence takes nothing of what follows it.
+            at = begun + len(mark)
+            yield Piece(mark, 1, closes=len(marks) <= DEPTH)
             marks.pop()
-            yield Piece(token, 1, closes=True)
-        elif token.startswith("```"):
-            marks.append("```")
-            yield Piece(token, 0, opens=Mark("\n```", token if token.endswith("\n") else token + "\n"))
-        elif token in {"`", "||", "__", "_", "*", "~"}:
-            marks.append(token)
-            yield Piece(token, 0, opens=Mark(token, token))
+        elif not code and mark in _OPENING and not _ends_quote(text, begun, mark, marks):
+            marks.append(mark)
+            yield Piece(token, 0, opens=_mark(mark, token) if len(marks) <= DEPTH else None)
         else:
             yield Piece(token, _worth(token))
 
 
-def _closes_code(token: str, mark: str) -> bool:
-    # The closing fence may carry the line break after it.
-    return mark == "```" and token.startswith("```")
+_OPENING = frozenset({"```", "`", "||", "__", "_", "*", "~"})
+
+
+def _mark(mark: str, token: str) -> Mark:
+    if mark == "```":
+        return Mark("\n```", token if token.endswith("\n") else token + "\n")
+    return _MARKS.get(mark, Mark(mark, mark))
+
+
+def _ends_quote(text: str, at: int, mark: str, marks: list[str]) -> bool:
+    """Whether `||` at the end of a quoted line is the sign of an expandable quotation."""
+    if mark != "||" or mark in marks or text[at + 2 : at + 3] not in {"", "\n"}:
+        return False
+    return text[text.rfind("\n", 0, at) + 1 : at].lstrip("*").startswith(">")
 
 
 def _worth(token: str) -> int:

@@ -1,0 +1,109 @@
+"""How messages reach this session's agent: found out by itself, with the reason, and given up when it does not work.
+
+The ladder is push, wake, hook, pull. Push and wake are things we do; hook and pull are things the host or the agent
+does, for which messages are kept ready.
+"""
+
+from __future__ import annotations
+
+import time
+
+from channels.core.config import Settings
+from channels.core.inbox import Inbox
+from channels.core.sessions import Sessions
+from channels.core.wake import Wake
+
+__all__ = ["Modes"]
+
+CARRIED = ("push", "wake")
+# A hook that ran this long ago may be gone from the settings.
+HOOK_FRESH_S = 24 * 3600.0
+
+
+class Modes:
+    """The mode in force for one host session."""
+
+    def __init__(
+        self, settings: Settings, session: str, inbox: Inbox, sessions: Sessions, flag: str | None, wake: Wake | None
+    ) -> None:
+        """`flag`: the host's channel flag, if its command line shows one; `wake`: its inbox socket, if it gave one."""
+        self._fixed = None if settings.mode == "auto" else settings.mode
+        self._after_s = settings.escalate_after_s
+        self._session, self._inbox, self._sessions = session, inbox, sessions
+        self._flag = flag
+        self.wake = wake
+        self._failed: dict[str, str] = {}
+        self._said = ""
+
+    def current(self) -> tuple[str, str]:
+        """The mode in force, and why."""
+        if self._fixed:
+            return self._fixed, "fixed by the operator"
+        known = self._sessions.get(self._session)
+        proven = known.proven if known else frozenset()
+        failed = "".join(f"; {mode} {why}" for mode, why in self._failed.items())
+        for mode, why in self._ladder():
+            if mode in proven and mode not in self._failed:
+                return mode, f"{why}, and the agent has answered that way"
+        for mode, why in self._ladder():
+            if mode not in self._failed:
+                return mode, f"{why}{failed}"
+        return "pull", f"messages are kept until the agent calls wait_for_messages{failed}"
+
+    def _ladder(self) -> list[tuple[str, str]]:
+        ladder = []
+        if self._flag:
+            ladder.append(("push", f"the host was started with {self._flag}"))
+        if self.wake is not None:
+            ladder.append(("wake", "the host gave its session's inbox socket"))
+        known = self._sessions.get(self._session)
+        fresh = [n for n, at in known.hooks.items() if at > time.time() - HOOK_FRESH_S] if known else []
+        if fresh:
+            ladder.append(("hook", f"this session runs the hooks {', '.join(sorted(fresh))}"))
+        if known and known.pulled_at:
+            ladder.append(("pull", "the agent asks for messages by itself"))
+        if not ladder:
+            # Costs nothing where it is not understood, and is all that can be tried.
+            ladder.append(("push", "nothing shows how this host takes messages, so they are pushed"))
+        return ladder
+
+    def acted(self, chat_id: str) -> None:
+        """Before an answer is counted: the modes that carried what is being answered are proven."""
+        for mode in self._inbox.modes_of(chat_id, self._session):
+            self._sessions.prove(self._session, mode)
+            self._failed.pop(mode, None)
+        if self.wake is not None:
+            self.wake.acted()
+
+    def fail(self, mode: str, why: str) -> None:
+        """A mode does not work in this session."""
+        self._failed[mode] = why
+
+    def unproven(self) -> list[str]:
+        """The carried modes in which nothing was ever answered."""
+        known = self._sessions.get(self._session)
+        return [mode for mode in CARRIED if not known or mode not in known.proven]
+
+    def escalate(self) -> bool:
+        """Gives up the mode in force if it is unproven and drew no answer in time; True when something is ready again.
+
+        A mode fixed by hand is never given up, and what nothing below could carry stays offered.
+        """
+        if self._fixed:
+            return False
+        mode, _ = self.current()
+        if mode not in self.unproven():
+            return False
+        below = [name for name, _ in self._ladder() if name != mode and name not in self._failed]
+        if not below or not self._inbox.escalate(self._session, mode, time.time() - self._after_s):
+            return False
+        self.fail(mode, f"drew no answer in {self._after_s:.0f} s")
+        return True
+
+    def publish(self) -> tuple[str, str]:
+        """Writes the mode down for other processes; returns it."""
+        mode, why = self.current()
+        if self._said != f"{mode}{why}":
+            self._said = f"{mode}{why}"
+            self._sessions.mode(self._session, mode, why)
+        return mode, why

@@ -1,0 +1,71 @@
+"""A small HTTP interface for acting in a sandbox, for any platform.
+
+Bodies are JSON whatever the content type says. Answers are `{"ok": true, ...}` or `{"ok": false, "error", "next"}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+__all__ = ["Act", "Body", "ControlError", "answering", "asked", "needed", "posted"]
+
+Body: TypeAlias = dict[str, Any]
+Act: TypeAlias = Callable[[Body], Awaitable[Body]]
+Read: TypeAlias = Callable[[web.Request], Awaitable[Body]]
+
+EXAMPLES = "GET /control/ shows examples"
+
+
+class ControlError(Exception):
+    """The request cannot be carried out; `next_step` says what would work."""
+
+    def __init__(self, error: str, next_step: str = EXAMPLES) -> None:
+        super().__init__(error)
+        self.next_step = next_step
+
+
+def needed(body: Body, name: str) -> Any:
+    """A value that must be there. Raises ControlError."""
+    if body.get(name) in (None, ""):
+        raise ControlError(f"{name} is missing", f'add "{name}"; {EXAMPLES}')
+    return body[name]
+
+
+async def posted(request: web.Request) -> Body:
+    """The JSON object of a POST; nothing at all is an empty one. Raises ControlError."""
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except ValueError:
+        raise ControlError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ControlError("the body is not a JSON object")
+    return body
+
+
+async def asked(request: web.Request) -> Body:
+    """The query of a GET."""
+    return dict(request.query)
+
+
+def answering(act: Act, read: Read) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A handler that reads the request, acts, and tells what is wrong in words: 400 for the caller's mistakes."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            result = await act(await read(request))
+        except ControlError as error:
+            return _json({"ok": False, "error": str(error), "next": error.next_step}, 400)
+        except (LookupError, ValueError, TypeError) as error:
+            return _json({"ok": False, "error": str(error), "next": EXAMPLES}, 400)
+        return _json({"ok": True, **result}, 200)
+
+    return answer
+
+
+def _json(body: Body, status: int) -> web.Response:
+    text = json.dumps(body, ensure_ascii=False, default=str)
+    return web.Response(status=status, text=text + "\n", content_type="application/json")

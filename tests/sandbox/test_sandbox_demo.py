@@ -1,0 +1,328 @@
+"""`channels sandbox`: what it shows happened, it ends what it started, and it fails with a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from channels.cli import main
+from channels.sandbox.demo import perform, play
+from channels.sandbox.demo_host import Host, Missed
+from channels.sandbox.demo_phone import Phone
+from channels.sandbox.demo_script import HANDLE, NAME, Act, Event
+from channels.sandbox.demo_stage import Stage, made_up_token, program
+from channels.sandbox.demo_view import View, told
+from channels.sandbox.telegram import TelegramSandbox
+
+PATIENCE_S = 60
+BOT, ANN = {"id": 7, "first_name": "Bot"}, {"id": 1, "first_name": "Ann"}
+
+
+class Demo:
+    """A running `channels sandbox` and what it printed."""
+
+    def __init__(self, process: Process, temp: Path, home: Path) -> None:
+        self.process, self.temp, self.home = process, temp, home
+        self.printed = ""
+
+    async def until(self, mark: str) -> None:
+        """Reads on until a line holds the mark."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            while mark not in self.printed:
+                line = await self.process.stdout.readline()
+                assert line, f"it ended before it printed {mark!r}: {self.printed[-500:]}"
+                self.printed += line.decode()
+
+    async def end(self) -> int:
+        """Reads to the end, the errors last; the exit code."""
+        async with asyncio.timeout(PATIENCE_S):
+            out, errors = await self.process.communicate()
+        self.printed += out.decode() + errors.decode()
+        return self.process.returncode or 0
+
+
+@asynccontextmanager
+async def demo(tmp_path: Path, *options: str, **environ: str) -> AsyncIterator[Demo]:
+    temp, home = tmp_path / "temp", tmp_path / "home"
+    temp.mkdir()
+    home.mkdir()
+    mine = {"TMPDIR": str(temp), "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLAUDE_PROJECT_DIR": str(home)}
+    process = await asyncio.create_subprocess_exec(
+        *program(), "sandbox", *options, stdout=PIPE, stderr=PIPE, cwd=home, env={**os.environ, **mine, **environ}
+    )
+    try:
+        yield Demo(process, temp, home)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def assert_nothing_left(one: Demo, started: list[psutil.Process]) -> None:
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+    assert list(one.temp.iterdir()) == []
+    assert list(one.home.iterdir()) == []
+
+
+def started_by(printed: str) -> list[psutil.Process]:
+    pids = [int(pid) for pid in re.findall(r"\(process (\d+)\)", printed)]
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+def stripped(text: str) -> str:
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) -> None:
+    """The whole journey runs without an account, fits its width in plain text, and leaves nothing behind.
+
+    Tokens, modes and proxies of the user's shell have no part in it.
+    """
+    foreign = {"TELEGRAM_BOT_TOKEN": "123:broken", "CHANNELS_MODE": "hook", "http_proxy": "http://127.0.0.1:9"}
+    async with demo(tmp_path, COLUMNS=str(width), **foreign) as one:
+        assert await one.end() == 0, one.printed
+        assert "\x1b" not in one.printed
+        lines = one.printed.splitlines()
+        assert max(cell_len(line) for line in lines) <= width
+        assert not any(line.endswith(" ") for line in lines)
+        assert any("taps [Approve] │" in line for line in lines) == (width >= 100)
+        assert len(set(re.findall(r"\(process (\d+)\)", one.printed))) == 2
+        assert_nothing_left(one, started_by(one.printed))
+    told_twice = re.findall(r"delivery_id=(\S+)", one.printed)
+    assert len(told_twice) == 8
+    assert len(set(told_twice)) == 7
+    text = stripped(one.printed)
+    for happened in (
+        "Your pairing code: ",
+        "Paired. Hello Ann",
+        "✅ Approve · ann",
+        'toast "Already answered: Approve"',
+        "killed (SIGKILL, exit code -9)",
+        'redelivered="true"',
+        "✅ Publish · ann",
+        "image_path=…/files/",
+        "7 received, 7 answered, 0 open, 0 lost",
+        "channels setup telegram",
+        "--keep",
+    ):
+        assert happened in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
+    """Interrupted in the middle it ends its processes, removes its folder, and says so with exit code 130."""
+    async with demo(tmp_path) as one:
+        await one.until("tools/list")
+        started = started_by(one.printed)
+        assert started
+        one.process.send_signal(number)
+        assert await one.end() == 130
+        assert "Stopped: everything it started has ended" in one.printed
+        assert "answered, 0 open" not in one.printed
+        assert_nothing_left(one, started)
+
+
+def grid(event: Event) -> Act:
+    """An attached agent which answers everything with a grid."""
+    return Act("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
+
+
+async def curl(line: str) -> dict[str, Any]:
+    """Does what the printed curl command does, with the content type it sends."""
+    words = shlex.split(line)
+    assert words[:2] == ["curl", "-s"]
+    data = words[words.index("-d") + 1].encode() if "-d" in words else None
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request("POST" if data else "GET", words[2], data=data, headers=form) as answer,
+    ):
+        found: dict[str, Any] = json.loads(await answer.read())
+        return found
+
+
+async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Path) -> None:
+    """The .mcp.json entry printed by --keep attaches a host that owns the bot; the printed commands act as Ann."""
+    async with demo(tmp_path, "--keep") as one:
+        await one.until("Ctrl-C ends")
+        assert started_by(one.printed) == []
+        block = re.search(r"^\{\n.*?^\}$", one.printed, re.MULTILINE | re.DOTALL)
+        assert block
+        entry = json.loads(block[0])["mcpServers"]["telegram"]
+        assert set(entry["env"]) == {
+            "TELEGRAM_API_ROOT", "TELEGRAM_BOT_TOKEN", "TELEGRAM_STATE_DIR", "CHANNELS_CLAIM",
+        }  # fmt: skip
+        say, look, tap, rest = re.findall(r"^curl .*$", one.printed, re.MULTILINE)
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}
+        environ = {**mine, **entry["env"], "XDG_RUNTIME_DIR": str(tmp_path)}
+        command = [entry["command"], *entry["args"]]
+        host = await Host.start(command, environ, tmp_path, tmp_path / "host.log", grid)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                assert (await host.shake_hands()).is_channel
+                assert (await curl(say))["ok"]
+                heard, done = await host.events.get(), await host.done.get()
+                assert heard is not None
+                assert heard.content == "Hello from the shell"
+                assert "redelivered" not in heard.meta
+                assert done is not None
+                assert not done.failed
+                last = (await curl(look))["messages"][-1]
+                assert [key["text"] for key in last["reply_markup"]["inline_keyboard"][0]] == ["Approve", "Reject"]
+                assert (await curl(tap))["answer"]["text"] == "Approve"
+                tapped = await host.events.get()
+                assert tapped is not None
+                assert tapped.meta["button_label"] == "Approve"
+                assert any("/control/faults" in path for path in (await curl(rest))["paths"])
+        finally:
+            await host.close()
+        shell = await asyncio.create_subprocess_shell(
+            next(line for line in one.printed.splitlines() if line.endswith(" access telegram")), stdout=PIPE
+        )
+        assert f"{NAME} @{HANDLE}" in (await shell.communicate())[0].decode()
+        one.process.send_signal(signal.SIGINT)
+        assert await one.end() == 0
+        assert_nothing_left(one, [])
+
+
+async def test_a_step_that_does_not_happen_ends_the_play_with_a_sentence(tg: TelegramSandbox) -> None:
+    """When the bot cannot write to the stranger, the play says what is missing and shows nothing that comes after."""
+    tg.faults.add("error", method="sendMessage", status=403, times=100)
+    printed = StringIO()
+    view = View(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
+    with pytest.raises(Missed, match=r"^Ann's phone showing the pairing code did not happen within 3 s"):
+        async with Stage(tg, step_s=3) as stage:
+            await play(stage, view)
+    assert "Hello, is anybody there?" in printed.getvalue()
+    assert "sendMessage" not in printed.getvalue()
+    assert "$ channels access" not in printed.getvalue()
+    assert not stage.folder.exists()
+
+
+async def test_a_server_that_dies_by_itself_is_told_at_once(tg: TelegramSandbox) -> None:
+    """Whoever waits for a dead server hears of it before their patience ends, with the end of its log."""
+    async with Stage(tg) as stage:
+        await stage.attach()
+        stage.host.process.terminate()
+        async with asyncio.timeout(stage.step_s / 2):
+            with pytest.raises(Missed, match="the answer did not happen: the server ended by itself"):
+                await stage.take("the answer", stage.host.done)
+            with pytest.raises(Missed, match="the server ended"):
+                await stage.take("the event", stage.host.events)
+
+
+async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
+    tg: TelegramSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends before the handshake: the sentence names the handshake and holds what the server said."""
+    broken = [sys.executable, "-c", "import sys; sys.exit('a library is missing')"]
+    monkeypatch.setattr("channels.sandbox.demo_stage.program", lambda: broken)
+    async with Stage(tg) as stage:
+        with pytest.raises(Missed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"):
+            await stage.attach()
+
+
+async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: TelegramSandbox) -> None:
+    """A wrong code in the play is an error with the command, its exit code and what it said."""
+    async with Stage(tg) as stage:
+        with pytest.raises(Missed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"):
+            await stage.run("access", "telegram", "pair", "WRONGXYZ")
+
+
+def test_a_taken_port_is_said_with_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port somebody else listens on: a clear sentence, exit code 1, nothing played."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
+        main(["sandbox", "--port", str(taken.getsockname()[1])])
+    assert ended.value.code == 1
+    out, errors = capsys.readouterr()
+    assert "cannot listen on port" in errors
+    assert "--port" in errors
+    assert out == ""
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "٣"])
+def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A --port that cannot be one is refused with exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["sandbox", f"--port={port}"])
+    assert ended.value.code == 2
+    assert "is no port" in capsys.readouterr().err
+
+
+def test_the_named_port_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--port N` puts the platform's server on that port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert perform(port=port) == 0
+    assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
+
+
+def test_two_sandboxes_never_share_a_bot() -> None:
+    """Each run has a bot of its own, with a token that looks real, so no lock of another run is in the way."""
+    tokens = [made_up_token() for _ in range(20)]
+    assert all(re.fullmatch(r"\d{10}:[A-Za-z0-9_-]{35}", token) for token in tokens)
+    assert len({token.partition(":")[0] for token in tokens}) == 20
+
+
+WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=80)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=WORDS, labels=st.lists(st.sampled_from(["Yes", "部署", "🚀 Ship", "Not yet"]), min_size=1, max_size=3))
+def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
+    """Whatever script a text is in, every line of a bubble and of its buttons has the same width."""
+    keyboard = {"inline_keyboard": [[{"text": label} for label in labels], [{"text": "Later"}]]}
+    drawn = Phone(Console(file=StringIO(), width=100), 48, me=1).message(
+        {"from": BOT, "text": text, "reply_markup": keyboard}
+    )
+    assert len({line.cell_len for line in drawn}) == 1
+    assert sum(label in line.plain for label in set(labels) for line in drawn) >= len(set(labels))
+
+
+def test_a_message_looks_as_on_a_phone() -> None:
+    """One's own messages stand on the right, formatting follows UTF-16 offsets, and an edit is marked."""
+    phone = Phone(Console(file=StringIO(), width=100), 40, me=1)
+    mine = phone.message({"from": ANN, "text": "hi"})
+    assert all(line.cell_len == 40 for line in mine)
+    bold = {"type": "bold", "offset": 3, "length": 4}
+    drawn = phone.message({"from": BOT, "text": "🚀 bold now", "entities": [bold], "edit_date": 1})
+    body = next(line for line in drawn if "bold" in line.plain)
+    assert [body.plain[s.start : s.end] for s in body.spans if s.style == "bold"] == ["bold"]
+    assert drawn[-1].plain.endswith(" edited ─╯")
+
+
+def test_a_plain_terminal_gets_plain_characters() -> None:
+    """Where the terminal has no box characters, the drawing uses ASCII."""
+    plain = Console(file=open(os.devnull, "w", encoding="ascii"), width=100)  # noqa: SIM115, PTH123 - lives in the console
+    with plain.file:
+        drawn = Phone(plain, 48, me=1).message({"from": BOT, "text": "Deploy?", "photo": [{"width": 1, "height": 2}]})
+    assert all(line.plain.isascii() for line in drawn)
+
+
+def test_an_event_is_abbreviated_without_hiding_that_it_is() -> None:
+    """Long values of an event's meta are cut with a sign, and left-out keys leave one too."""
+    meta = {"chat_id": "1", "panel_id": "abcdefghijklmnop", "image_path": "/a/state/files/x.jpg", "ts": "now"}
+    ((tag, body),) = told(Event("hi", meta))
+    assert (tag, str(body)) == ("event", '"hi" chat_id=1 panel_id=abcdef… image_path=…/files/x.jpg …')

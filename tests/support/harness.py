@@ -1,0 +1,152 @@
+"""The real program from outside: a sandbox platform, folders of its own, server processes and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import sysconfig
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+from wire_host import PATIENCE_S, Event, Host, Result
+
+from channels.core.access import Access
+from channels.core.store import Store
+from channels.sandbox.telegram import Person, TelegramSandbox
+
+__all__ = ["COMMAND", "TOKEN", "Event", "Host", "Result", "Ran", "Stage"]
+
+COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
+TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"
+# A line may carry a whole 100,000-character message.
+LINE_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its standard output as JSON."""
+        return json.loads(self.out)
+
+
+class Stage:
+    """One test's world: a sandbox Telegram, a project folder with its state, and the processes started in it."""
+
+    def __init__(self, tg: TelegramSandbox, folder: Path) -> None:
+        self.tg = tg
+        self.folder = folder
+        self.project, self.home, self.state = folder / "project", folder / "home", folder / "state"
+        runtime = folder / "run"
+        for path in (self.project, self.home, runtime):
+            path.mkdir(mode=0o700)
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "CLAUDE_PROJECT_DIR": str(self.project),
+            "TELEGRAM_STATE_DIR": str(self.state),
+            "TELEGRAM_BOT_TOKEN": tg.token,
+            "TELEGRAM_API_ROOT": tg.root,
+            "CHANNELS_CLAIM": "always",
+        }
+        # Coverage follows into the processes; a tree that is not the installed one is the one which is tested.
+        self.env |= {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
+        self.hosts: list[Host] = []
+        self.ran: list[Ran] = []
+        self.config(grace_s=0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(host.close() for host in self.hosts))
+
+    # ---- setting up
+
+    def config(self, **settings: Any) -> None:
+        """Writes config.yaml."""
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        (self.state / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def person(self, handle: str = "ann", **options: Any) -> Person:
+        """Somebody who may write to the bot."""
+        person = self.tg.person(handle, **options)
+        with Store.of(self.state) as store:
+            Access(store).allow(str(person.id), by="test", name=handle)
+        person.dm.started = True
+        return person
+
+    # ---- processes
+
+    async def start(self, *, before: Sequence[str] = (), **env: str | None) -> Host:
+        """Starts the server and says nothing to it. An env value None unsets; `before` goes before the command."""
+        process = await asyncio.create_subprocess_exec(
+            *before, *COMMAND, "serve", "telegram",
+            stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_LIMIT, cwd=self.project, env=self._env(env),
+        )  # fmt: skip
+        self.hosts.append(Host(process))
+        return self.hosts[-1]
+
+    async def host(self, **env: str | None) -> Host:
+        """A host that started the server and finished the handshake."""
+        return await (await self.start(**env)).attach()
+
+    async def reading(self, **env: str | None) -> Host:
+        """As `host`, once the server waits in a long poll."""
+        host = await self.host(**env)
+        await self.tg.wait_for(lambda: self.tg.polling, PATIENCE_S)
+        return host
+
+    async def cli(self, *arguments: str, stdin: str = "", **env: str | None) -> Ran:
+        """Runs the command line to its end."""
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.project, env=self._env(env)
+        )
+        async with asyncio.timeout(30):
+            out, err = await process.communicate(stdin.encode())
+        ran = Ran(process.returncode or 0, out.decode(), err.decode())
+        self.ran.append(ran)
+        return ran
+
+    async def access(self, *arguments: str, **env: str | None) -> Ran:
+        """Runs `channels access telegram ...`."""
+        return await self.cli("access", "telegram", *arguments, **env)
+
+    def _env(self, changes: dict[str, str | None]) -> dict[str, str]:
+        merged = {**self.env, **changes}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    # ---- judging
+
+    def impure(self) -> list[bytes]:
+        """Every line any server wrote to stdout that is no JSON-RPC message."""
+        return [line for host in self.hosts for line in host.lines if not _is_message(line)]
+
+    def everything_said(self) -> str:
+        """All that processes wrote anywhere."""
+        hosts = "".join(host.log() + b"".join(host.lines).decode(errors="replace") for host in self.hosts)
+        return hosts + "".join(ran.out + ran.err for ran in self.ran)
+
+
+def _is_message(line: bytes) -> bool:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and message.get("jsonrpc") == "2.0" and line.endswith(b"\n")

@@ -1,0 +1,107 @@
+"""Leaving: quickly and cleanly, whatever the platform or the host is doing."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from harness import Host, Stage
+
+WAYS: dict[str, Callable[[Host], None]] = {
+    "stdin EOF": Host.close_stdin,
+    "SIGINT": lambda host: host.signal(signal.SIGINT),
+    "SIGTERM": lambda host: host.signal(signal.SIGTERM),
+    "SIGHUP": lambda host: host.signal(signal.SIGHUP),
+}
+BOUND_S = 2.0
+
+
+async def idle(stage: Stage) -> Host:
+    """Nothing but the handshake's first half."""
+    host = await stage.start()
+    await host.initialize()
+    return host
+
+
+async def polling(stage: Stage) -> Host:
+    """In the middle of a long poll."""
+    return await stage.reading()
+
+
+async def silent_platform(stage: Stage) -> Host:
+    """The platform accepts requests and never answers, neither reads nor sends."""
+    ann = stage.person()
+    host = await stage.reading()
+    stage.tg.faults.add("silence")
+    ann.send("wakes the poll")
+    host.calling("reply", chat_id=ann.id, text="never arrives")
+    await host.event()
+    await stage.tg.wait_for(lambda: all(rule.times is None for rule in stage.tg.faults.rules))
+    return host
+
+
+async def silent_from_the_start(stage: Stage) -> Host:
+    """Not even getMe is answered."""
+    stage.tg.faults.add("silence")
+    host = await stage.host()
+    await host.status_when(lambda s: s["owner"] is not None)
+    return host
+
+
+async def full_stdout(stage: Stage) -> Host:
+    """The host does not read, and the pipe is full."""
+    ann = stage.person()
+    host = await stage.reading()
+    host.stop_reading()
+    for number in range(200):
+        ann.send(f"{number} " + "x" * 4000)
+    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0, 10)
+    return host
+
+
+async def faulty_platform(stage: Stage) -> Host:
+    """Every request fails, so the reader waits for its next try."""
+    stage.tg.faults.add("error", status=500)
+    host = await stage.host()
+    await host.status_when(lambda s: s["reader"]["error"])
+    return host
+
+
+async def no_token(stage: Stage) -> Host:
+    """Waiting for a token."""
+    host = await stage.host(TELEGRAM_BOT_TOKEN=None)
+    await host.status()
+    return host
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "doing", [idle, polling, silent_platform, silent_from_the_start, full_stdout, faulty_platform, no_token]
+)
+async def test_it_leaves_at_once(
+    stage: Stage, doing: Callable[[Stage], Awaitable[Host]], way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """stdin EOF and every signal end the process at once, with exit code 0, whatever it was doing."""
+    host = await doing(stage)
+    began = time.perf_counter()
+    WAYS[way](host)
+    code = await host.wait(BOUND_S)
+    took = time.perf_counter() - began
+    with capsys.disabled() if took > 0.1 else contextlib.nullcontext():
+        print(f"{doing.__name__}, {way}: left after {took * 1000:.0f} ms")
+    assert code == 0
+    assert took < BOUND_S
+
+
+async def test_the_lock_and_the_journal_are_free_after_an_exit(stage: Stage) -> None:
+    """After each way of leaving the next server reads at once and has what was open."""
+    ann = stage.person()
+    ann.send("kept")
+    for leave in (*WAYS.values(), lambda host: host.signal(signal.SIGKILL)):
+        host = await stage.host()
+        assert (await host.event()).content == "kept"
+        leave(host)
+        await host.wait()

@@ -1,0 +1,169 @@
+"""Credentials and settings that are missing, wrong, or mended while the server runs."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+from harness import Stage
+
+NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
+
+
+async def test_without_a_token_it_stays_up_and_comes_alive_when_one_is_set(stage: Stage) -> None:
+    """No token: the status says what to do, tools refuse with that; `channels setup` mends the same running server."""
+    ann = stage.person()
+    ann.send("waiting")
+    host = await stage.host(**NO_TOKEN)
+    problem = (await host.status())["problem"]
+    assert "channels setup telegram" in problem
+    for tool, arguments in (
+        ("reply", {"chat_id": "1", "text": "x"}),
+        ("react", {"chat_id": "1", "message_id": "1", "emoji": "👍"}),
+        ("edit_message", {"chat_id": "1", "message_id": "1", "text": "x"}),
+        ("download_attachment", {"chat_id": "1", "message_id": "1"}),
+    ):
+        assert await host.refused(tool, **arguments) == problem
+    assert stage.tg.calls == []
+
+    ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=f"{stage.tg.token}\n", **NO_TOKEN)
+    assert ran.code == 0, ran.err
+    assert "@sandbox_bot" in ran.out
+    env = stage.state / ".env"
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    assert stat.S_IMODE(stage.state.stat().st_mode) == 0o700
+    assert stage.tg.token in env.read_text()
+
+    assert (await host.event()).content == "waiting"
+    assert (await host.status())["problem"] is None
+    await host.done("reply", chat_id=ann.id, text="here")
+
+
+async def test_setup_keeps_the_rest_of_the_file_and_prints_no_token(stage: Stage) -> None:
+    """Setting a token again replaces one line of .env; --json names the bot and the file."""
+    stage.state.mkdir(exist_ok=True)
+    (stage.state / ".env").write_text("# mine\nOTHER=1\nTELEGRAM_BOT_TOKEN=1234567890:old\n")
+    ran = await stage.cli("setup", "telegram", "--token-stdin", "--json", stdin=stage.tg.token, **NO_TOKEN)
+    assert ran.code == 0, ran.err
+    assert ran.json == {
+        "ok": True,
+        "bot": {"id": stage.tg.token.split(":")[0], "username": "sandbox_bot"},
+        "stored": str(stage.state / ".env"),
+    }
+    lines = (stage.state / ".env").read_text().splitlines()
+    assert lines == ["# mine", "OTHER=1", f"TELEGRAM_BOT_TOKEN={stage.tg.token}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "no token"),
+        ("hello", "does not look like one"),
+        ("7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB", "refuses the token"),
+    ],
+)
+async def test_setup_refuses_what_does_not_work(stage: Stage, given: str, said: str) -> None:
+    """A missing, malformed or unknown token changes nothing, exits 1, and is not printed."""
+    ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=given, **NO_TOKEN)
+    assert ran.code == 1
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert not given or given not in ran.out + ran.err
+    assert not (stage.state / ".env").exists()
+
+
+async def test_setup_without_a_terminal_says_so(stage: Stage) -> None:
+    """Without --token-stdin and without a terminal there is nobody to ask; a token in argv is wrong usage."""
+    ran = await stage.cli("setup", "telegram", **NO_TOKEN)
+    assert ran.code == 1
+    assert "--token-stdin" in ran.err
+    assert (await stage.cli("setup", "telegram", "1:x", **NO_TOKEN)).code == 2
+
+
+async def test_a_wrong_token_is_a_visible_state(stage: Stage) -> None:
+    """A token the platform does not know: the server stays up, says so, and comes alive with the right one."""
+    stage.person().send("waiting")
+    wrong = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB"
+    (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={wrong}\n")
+    host = await stage.host(**NO_TOKEN)
+    status = await host.status_when(lambda s: s["reader"]["state"] == "unauthorized")
+    assert "channels setup telegram" in status["reader"]["error"]
+    assert wrong not in str(status)
+    reason = await host.refused("reply", chat_id=stage.tg.person("ann").id, text="x")
+    assert "token" in reason
+    ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=stage.tg.token, **NO_TOKEN)
+    assert ran.code == 0, ran.err
+    assert (await host.event()).content == "waiting"
+    assert wrong not in stage.everything_said()
+
+
+async def test_a_revoked_token_is_a_visible_state(stage: Stage) -> None:
+    """A token revoked while the bot is read: said in the status, and no busy loop of requests."""
+    host = await stage.reading()
+    stage.tg.revoke_token()
+    status = await host.status_when(lambda s: s["reader"]["state"] == "unauthorized")
+    assert "revoked" in status["reader"]["error"]
+    assert len([call for call in stage.tg.calls if call.response_code == 401]) < 10
+
+
+async def test_a_malformed_token_is_named_and_not_shown(stage: Stage) -> None:
+    """What cannot be a token is told by its shape only."""
+    host = await stage.host(TELEGRAM_BOT_TOKEN="my-secret-password")
+    problem = (await host.status())["problem"]
+    assert "does not look like one" in problem
+    assert "my-secret-password" not in stage.everything_said()
+
+
+@pytest.mark.parametrize(
+    ("yaml", "said"),
+    [
+        ("typing_cap: 5\n", "typing_cap_s"),
+        ("mode: pusj\n", "mode"),
+        ("- a\n- b\n", "name: value"),
+        ("a: [\n", "config.yaml"),
+        ("poll_timeout_s: 99\n", "poll_timeout_s"),
+        ("api_root: http://example.com\n", "plain http"),
+    ],
+)
+async def test_a_wrong_setting_is_named_and_mended(stage: Stage, yaml: str, said: str) -> None:
+    """A typo in config.yaml stops the line, not the server: named with the nearest setting, mended without restart."""
+    stage.person().send("waiting")
+    config = stage.state / "config.yaml"
+    config.write_text(yaml)
+    root = {"TELEGRAM_API_ROOT": None} if "api_root" in yaml else {}
+    poll = {"TELEGRAM_POLL_TIMEOUT_S": None}
+    host = await stage.host(**root, **poll)
+    problem = (await host.status())["problem"]
+    assert said in problem
+    assert str(config) in problem
+    assert await host.refused("reply", chat_id="1", text="x") == problem
+    ran = await stage.cli("status", "telegram", "--json", **root)
+    assert ran.code == 1
+    assert ran.json["problem"] == problem
+    assert stage.tg.calls == []
+    config.write_text(f"grace_s: 0\napi_root: {stage.tg.root}\n")
+    assert (await host.event()).content == "waiting"
+
+
+async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None:
+    """TELEGRAM_STATE_DIR, else $CLAUDE_PROJECT_DIR/state/telegram, else cwd/state/telegram; `${...}` counts as unset."""
+    named = (await stage.cli("status", "telegram", "--json")).json["state_dir"]
+    assert named == str(stage.state)
+    other = stage.folder / "other"
+    ran = await stage.cli("status", "telegram", "--json", TELEGRAM_STATE_DIR=None, CLAUDE_PROJECT_DIR=str(other))
+    assert ran.json["state_dir"] == str(other / "state" / "telegram")
+    ran = await stage.cli("status", "telegram", "--json", TELEGRAM_STATE_DIR="${X}", CLAUDE_PROJECT_DIR="${Y}")
+    assert ran.json["state_dir"] == str(stage.project / "state" / "telegram")
+
+
+async def test_a_database_that_cannot_be_used_is_told(stage: Stage) -> None:
+    """A damaged channel.db is named and never overwritten, by server and command line alike."""
+    (stage.state / "channel.db").write_bytes(b"this is no database, and somebody may want it back" * 100)
+    before = (stage.state / "channel.db").read_bytes()
+    host = await stage.host()
+    assert "no database" in (await host.status())["problem"]
+    ran = await stage.access()
+    assert ran.code == 1
+    assert "no database" in ran.err
+    assert "Traceback" not in ran.err
+    assert (stage.state / "channel.db").read_bytes() == before
