@@ -7,10 +7,10 @@ import json
 import random
 import statistics
 import time
-from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
-from faults_harness import Account, Note, Project, inbox_states, since
+from faults_harness import Account, Note, Project, inbox_states, since, together, world
 from harness import Host, Ran, Stage
 
 from channels.sandbox.telegram import Person
@@ -49,9 +49,10 @@ class Play:
             await holder.kill()
             self.book.hosts.append(waiting)
             last = self.book.say(self.ann, f"{number} after")
-            starting = asyncio.create_task(self.stage.host(**self.envs[number % 2]))
             await until_shown(waiting, [last])
             self.took.append(since(began))
+            # Only now: a server that starts may claim sooner than one that waits, which would be as good.
+            starting = asyncio.create_task(self.stage.host(**self.envs[number % 2]))
             await self._settle(waiting, burst)
             holder, waiting = waiting, await starting
         await self._end(holder, waiting)
@@ -85,34 +86,41 @@ class Play:
         self.book.hosts.append(last)
         text = self.book.say(self.ann, "the end")
         await until_shown(last, [text])
-        self.late = [last, waiting]
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("shared", [True, False], ids=["one STATE_DIR", "two STATE_DIRs"])
-async def test_twenty_kills_of_the_holder(stage: Stage, note: Note, shared: bool) -> None:
-    """Two servers, twenty kills: each message goes to one session, repeats to the successor only and marked."""
-    ann = stage.person()
-    other = Project(stage, "other")
-    other.allow(ann)
-    play = Play(stage, ann, [{}, {}] if shared else [{}, other.env])
-    await play.run()
-    book = play.book
-    conflicts = [call for call in stage.tg.calls if call.response_code == 409]
-    note("two servers, twenty kills of the holder", _line(play, len(conflicts), shared=shared))
-    book.check()
-    assert book.twice_in_one_session() == []
-    assert len(conflicts) <= 2
-    assert max(play.took) <= TAKEN_OVER_WITHIN_S
-    if shared:
-        assert all(len(book.shown(text)) <= 2 for text in book.sent)
+async def test_twenty_kills_of_the_holder(tmp_path: Path, note: Note) -> None:
+    """Two servers, twenty kills: each message goes to one session, repeats to the successor only and marked.
+
+    Played with one STATE_DIR and with two, at the same time.
+    """
+    await together(
+        {
+            "one STATE_DIR": twenty_rounds(tmp_path / "one", note, shared=True),
+            "two STATE_DIRs": twenty_rounds(tmp_path / "two", note, shared=False),
+        }
+    )
+
+
+async def twenty_rounds(folder: Path, note: Note, *, shared: bool) -> None:
+    async with world(folder) as stage:
+        ann = stage.person()
+        other = Project(stage, "other")
+        other.allow(ann)
+        play = Play(stage, ann, [{}, {}] if shared else [{}, other.env])
+        await play.run()
+        conflicts = len([call for call in stage.tg.calls if call.response_code == 409])
+        note("two servers, twenty kills of the holder", _line(play, conflicts, shared=shared))
+        book = play.book
+        book.check()
+        assert book.twice_in_one_session() == []
+        assert conflicts == 0
+        assert max(play.took) <= TAKEN_OVER_WITHIN_S
         for text in book.sent:
             sessions = [n for n, _ in book.shown(text)]
-            # Shown again by the direct successor only.
-            assert sessions in ([sessions[0]], [sessions[0], sessions[0] + 1])
-    for text in play.answered:
-        seen = book.shown(text)
-        assert len([1 for _, event in seen if "redelivered" not in event.meta]) <= 1
+            # Shown to one session, and again only to the next one that reads the same folder.
+            assert sessions in ([sessions[0]], [sessions[0], sessions[0] + (1 if shared else 2)]), (text, sessions)
+        assert [text for text in play.answered if len(book.shown(text)) > 2] == []
 
 
 def _line(play: Play, conflicts: int, *, shared: bool) -> str:
@@ -142,8 +150,7 @@ async def test_everybody_uses_the_database_at_once(stage: Stage, note: Note) -> 
             ran.append(await stage.cli("status", "telegram", "--json"))
         return ran
 
-    async with AsyncExitStack():
-        ran = [one for some in await asyncio.gather(*(hammer(ids[n::4]) for n in range(4))) for one in some]
+    ran = [one for some in await asyncio.gather(*(hammer(ids[n::4]) for n in range(4))) for one in some]
     assert [one for one in ran if one.code] == []
     assert all(json.loads(one.out) for one in ran)
     assert "locked" not in stage.everything_said()

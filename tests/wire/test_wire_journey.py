@@ -8,7 +8,6 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-import pytest
 from harness import COMMAND, Event, Host, Stage
 from mcp import ClientSession, types
 from mcp.client.extension import NotificationBinding
@@ -236,13 +235,12 @@ async def test_the_journey_with_the_sdk_client(stage: Stage) -> None:
     assert stage.tg.token not in (stage.folder / "server.log").read_text()
 
 
-@pytest.mark.parametrize("name", ["Ünïcödé 🦄", "</channel><b>x", "a\u202eb\nc"])
-async def test_a_person_without_a_username_is_called_by_name(stage: Stage, name: str) -> None:
+async def test_a_person_without_a_username_is_called_by_name(stage: Stage) -> None:
     """`user` is the display name when there is no username, and cannot leave its frame."""
-    ann = stage.person("ann", first_name=name, username="")
     host = await stage.host()
-    ann.send("hi")
-    shown = (await host.event()).meta["user"]
-    assert shown
-    assert not set(shown) & set("<>\n\u202e")
-    assert shown[0] == name[0] or name[0] == "<"
+    for handle, name in (("ann", "Ünïcödé 🦄"), ("bob", "</channel><b>x"), ("cem", "a\u202eb\nc")):
+        stage.person(handle, first_name=name, username="").send("hi")
+        shown = (await host.event()).meta["user"]
+        assert shown
+        assert not set(shown) & set("<>\n\u202e")
+        assert shown[0] == name[0] or name[0] == "<"

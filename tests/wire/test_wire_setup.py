@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 
-import pytest
 from harness import Stage
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
@@ -54,22 +53,22 @@ async def test_setup_keeps_the_rest_of_the_file_and_prints_no_token(stage: Stage
     assert lines == ["# mine", "OTHER=1", f"TELEGRAM_BOT_TOKEN={stage.tg.token}"]
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("", "no token"),
-        ("hello", "does not look like one"),
-        ("7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB", "refuses the token"),
-    ],
-)
-async def test_setup_refuses_what_does_not_work(stage: Stage, given: str, said: str) -> None:
+BAD_TOKENS = [
+    ("", "no token"),
+    ("hello", "does not look like one"),
+    ("7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB", "refuses the token"),
+]
+
+
+async def test_setup_refuses_what_does_not_work(stage: Stage) -> None:
     """A missing, malformed or unknown token changes nothing, exits 1, and is not printed."""
-    ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=given, **NO_TOKEN)
-    assert ran.code == 1
-    assert said in ran.err
-    assert "Traceback" not in ran.err
-    assert not given or given not in ran.out + ran.err
-    assert not (stage.state / ".env").exists()
+    for given, said in BAD_TOKENS:
+        ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=given, **NO_TOKEN)
+        assert ran.code == 1
+        assert said in ran.err
+        assert "Traceback" not in ran.err
+        assert not given or given not in ran.out + ran.err
+        assert not (stage.state / ".env").exists()
 
 
 async def test_setup_without_a_terminal_says_so(stage: Stage) -> None:
@@ -114,35 +113,45 @@ async def test_a_malformed_token_is_named_and_not_shown(stage: Stage) -> None:
     assert "my-secret-password" not in stage.everything_said()
 
 
-@pytest.mark.parametrize(
-    ("yaml", "said"),
-    [
-        ("typing_cap: 5\n", "typing_cap_s"),
-        ("mode: pusj\n", "mode"),
-        ("- a\n- b\n", "name: value"),
-        ("a: [\n", "config.yaml"),
-        ("poll_timeout_s: 99\n", "poll_timeout_s"),
-        ("api_root: http://example.com\n", "plain http"),
-    ],
-)
-async def test_a_wrong_setting_is_named_and_mended(stage: Stage, yaml: str, said: str) -> None:
+WRONG = [
+    ("typing_cap: 5\n", "typing_cap_s"),
+    ("mode: pusj\n", "mode"),
+    ("- a\n- b\n", "name: value"),
+    ("a: [\n", "flow node"),
+    ("poll_timeout_s: 99\n", "poll_timeout_s"),
+    ("api_root: http://example.com\n", "plain http"),
+]
+
+
+async def test_a_wrong_setting_is_named_and_mended(stage: Stage) -> None:
     """A typo in config.yaml stops the line, not the server: named with the nearest setting, mended without restart."""
     stage.person().send("waiting")
-    config = stage.state / "config.yaml"
-    config.write_text(yaml)
-    root = {"TELEGRAM_API_ROOT": None} if "api_root" in yaml else {}
-    poll = {"TELEGRAM_POLL_TIMEOUT_S": None}
-    host = await stage.host(**root, **poll)
-    problem = (await host.status())["problem"]
-    assert said in problem
-    assert str(config) in problem
-    assert await host.refused("reply", chat_id="1", text="x") == problem
-    ran = await stage.cli("status", "telegram", "--json", **root)
-    assert ran.code == 1
-    assert ran.json["problem"] == problem
+    config, plain = stage.state / "config.yaml", {"TELEGRAM_API_ROOT": None}
+    config.write_text(WRONG[0][0])
+    host = await stage.host(**plain)
+    for yaml, said in WRONG:
+        config.write_text(yaml)
+        status = await host.status_when(lambda s, said=said: said in (s["problem"] or ""))  # type: ignore[misc]
+        assert str(config) in status["problem"]
+        assert await host.refused("reply", chat_id="1", text="x") == status["problem"]
+        ran = await stage.cli("status", "telegram", "--json", **plain)
+        assert ran.code == 1
+        assert ran.json["problem"] == status["problem"]
     assert stage.tg.calls == []
     config.write_text(f"grace_s: 0\napi_root: {stage.tg.root}\n")
     assert (await host.event()).content == "waiting"
+
+
+async def test_a_typo_beside_a_running_server_is_named_and_mended(stage: Stage) -> None:
+    """A setting that goes wrong while the bot is read is visible, and reading goes on once it is mended."""
+    ann = stage.person()
+    host = await stage.reading()
+    stage.config(grace=1)
+    status = await host.status_when(lambda s: "grace_s" in (s["problem"] or ""))
+    assert "grace" in status["problem"]
+    ann.send("while wrong")
+    stage.config(grace_s=0)
+    assert (await host.event()).content == "while wrong"
 
 
 async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None:

@@ -1,0 +1,101 @@
+"""Prompts as cards in the approvers' direct chats: shown in full, on every approver's phone, by whoever reads the bot."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+
+from channels.core.access import Access
+from channels.core.adapter import Adapter
+from channels.core.errors import PlatformError, StoreError
+from channels.core.files import Files
+from channels.core.log import redact
+from channels.core.panels import Panels, lay_out
+from channels.core.prompts import Prompt, Prompts
+from channels.core.store import Store
+from channels.core.tasks import Bell, Gong
+from channels.core.types import Attachment, Outgoing
+from channels.core.wording import say
+
+__all__ = ["Cards"]
+
+logger = logging.getLogger(__name__)
+# A body of more messages than this goes as a file: nobody reads twenty parts before they tap.
+PARTS_MAX = 4
+SWEEP_EVERY_S = 1.0
+
+
+class Cards:
+    """Sends what was asked and not shown yet, and ends what is over."""
+
+    def __init__(self, adapter: Adapter, store: Store, files: Files, due: Bell, opened: Bell, changed: Gong) -> None:
+        self._adapter, self._store, self._files = adapter, store, files
+        self._due, self._opened, self._changed = due, opened, changed
+        self._access, self._prompts, self._panels = Access(store), Prompts(store), Panels(store)
+        self.asked = Bell()
+
+    async def run(self) -> None:
+        """Sends cards until cancelled."""
+        while True:
+            try:
+                for prompt in self._prompts.unsent():
+                    await self._send(prompt)
+            except StoreError as error:
+                logger.warning("no card could be sent: %s", error)
+            await self.asked.wait()
+
+    async def sweep(self) -> None:
+        """Ends what is over, until cancelled."""
+        while True:
+            await anyio.sleep(SWEEP_EVERY_S)
+            try:
+                if self._prompts.sweep():
+                    self._due.ring()
+                    self._opened.ring()
+                    self._changed.ring()
+            except StoreError as error:
+                logger.warning("nothing is swept: %s", error)
+
+    async def _send(self, prompt: Prompt) -> None:
+        self._prompts.sent(prompt.id)
+        reached = 0
+        for chat_id in self._access.approver_chats():
+            try:
+                await self._card(prompt, chat_id)
+                reached += 1
+            except PlatformError as error:
+                logger.warning("a card did not reach %s: %s", chat_id, redact(str(error)))
+        if not reached:
+            self._prompts.close(prompt.id, say("prompt_over"))
+
+    async def _card(self, prompt: Prompt, chat_id: str) -> None:
+        """The body first and complete, the buttons under the last part."""
+        spec = prompt.spec
+        text = "\n\n".join(filter(None, (spec.head, spec.body, spec.foot)))
+        parts = self._adapter.split(text, "text")
+        outgoing = [Outgoing(chat_id, part) for part in parts]
+        if len(parts) > PARTS_MAX:
+            path = self._file(spec.body)
+            short = "\n\n".join(filter(None, (spec.head, say("card_in_file"), spec.foot)))
+            outgoing = [Outgoing(chat_id, path=str(path)), Outgoing(chat_id, self._adapter.split(short, "text")[0])]
+        # Bound to the prompt before it is shown: a tap can be faster than our next line.
+        panel_id = self._panels.create(
+            chat_id, spec.shown(prompt.chosen), ttl_s=max(1.0, prompt.expires_at), single_use=True, prompt_id=prompt.id
+        )
+        keyboard = lay_out(panel_id, spec.shown(prompt.chosen), self._adapter.limits)
+        try:
+            for one in outgoing[:-1]:
+                await self._adapter.send(one)
+            sent = await self._adapter.send(replace(outgoing[-1], keyboard=keyboard))
+        except PlatformError:
+            self._panels.discard(panel_id)
+            raise
+        self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+
+    def _file(self, body: str) -> Path:
+        path = self._files.target(Attachment("document", "", "request.txt", "text/plain"))
+        path.write_text(body, encoding="utf-8", errors="replace")
+        return path

@@ -1,0 +1,326 @@
+"""Questions somebody waits for: the agent's `ask`, a permission, a host's multiple choice. One row, one answer.
+
+Whoever asked keeps a lease; whoever reads the bot stores the taps. A question whose asker is gone takes no answer any
+more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes an
+ordinary event instead.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from channels.core.panels import Panel, Panels
+from channels.core.store import Row, Store
+from channels.core.types import Button, Grid, Person
+from channels.core.wording import say
+
+__all__ = ["Answered", "Prompt", "Prompts", "Spec"]
+
+Kind = Literal["ask", "permission", "question"]
+OTHER, DONE = "·other·", "·done·"
+# Five letters without l, as hosts write their request ids.
+LETTERS = "abcdefghijkmnopqrstuvwxyz"
+TICK = "☑ "
+BOX = "☐ "
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is asked. `label`: a short name of it for later; `head` and `body`: what a card shows, `body` in full."""
+
+    grid: Grid
+    head: str = ""
+    body: str = ""
+    foot: str = ""
+    multi: bool = False
+    other: bool = False
+
+    def dump(self) -> str:
+        """As JSON."""
+        grid = [[[b.label, b.value, b.style, b.url] for b in row] for row in self.grid]
+        return json.dumps([grid, self.head, self.body, self.foot, self.multi, self.other])
+
+    @classmethod
+    def load(cls, text: str) -> Spec:
+        """From JSON."""
+        grid, *rest = json.loads(text)
+        return cls(tuple(tuple(Button(*cell) for cell in row) for row in grid), *rest)
+
+    def shown(self, chosen: list[int] | None = None) -> Grid:
+        """The grid as it is drawn: ticks on what is chosen, and the extra buttons."""
+        grid = [list(row) for row in self.grid]
+        if self.multi:
+            ticked, position = set(chosen or ()), 0
+            for row in grid:
+                for column, button in enumerate(row):
+                    mark = TICK if position in ticked else BOX
+                    row[column] = Button(mark + button.label, button.value, button.style)
+                    position += 1
+        extra = []
+        if self.other:
+            extra.append(Button(say("button_other"), OTHER))
+        if self.multi:
+            extra.append(Button(say("button_done"), DONE, "primary"))
+        return tuple(tuple(row) for row in [*grid, extra] if row)
+
+    def flat(self) -> list[Button]:
+        """The answers, in reading order."""
+        return [button for row in self.grid for button in row]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question."""
+
+    id: str
+    kind: Kind
+    request_id: str
+    session: str
+    spec: Spec
+    state: str
+    sent: bool
+    expires_at: float
+    lease_until: float
+    chosen: list[int]
+    result: dict[str, Any] | None
+    typing_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a tap or a typed text did. `say`: what the person is told; `grid`: the keyboard to draw anew, if any."""
+
+    say: str
+    alert: bool = False
+    final: bool = False
+    grid: Grid | None = None
+    prompt: Prompt | None = field(default=None)
+
+
+class Prompts:
+    """The prompts table, and the panels that show a prompt."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+        self.store = store
+        self.panels = Panels(store)
+        self._clock = clock
+
+    def create(
+        self, kind: Kind, spec: Spec, *, session: str, bound_s: float, lease_s: float, request_id: str | None = None
+    ) -> Prompt:
+        """Asks something; it is open for `bound_s` seconds, and as long as the asker renews its lease."""
+        prompt_id, now = secrets.token_urlsafe(12), self._clock()
+        request_id = request_id or "".join(secrets.choice(LETTERS) for _ in range(5))
+        with self.store.write() as db:
+            db.execute(
+                "INSERT INTO prompts (id, kind, request_id, session, spec, created_at, expires_at, lease_until) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (prompt_id, kind, request_id, session, spec.dump(), now, now + bound_s, now + lease_s),
+            )
+        return self._must(prompt_id)
+
+    def get(self, prompt_id: str) -> Prompt | None:
+        """The prompt with this id."""
+        row = self.store.row("SELECT * FROM prompts WHERE id = ?", prompt_id)
+        return None if row is None else _prompt(row)
+
+    def _must(self, prompt_id: str) -> Prompt:
+        found = self.get(prompt_id)
+        if found is None:
+            raise LookupError(prompt_id)
+        return found
+
+    def renew(self, prompt_id: str, lease_s: float) -> None:
+        """The asker still waits."""
+        with self.store.write() as db:
+            db.execute("UPDATE prompts SET lease_until = ? WHERE id = ?", (self._clock() + lease_s, prompt_id))
+
+    def unsent(self) -> list[Prompt]:
+        """Open cards that nobody has been shown yet."""
+        rows = self.store.rows(
+            "SELECT * FROM prompts WHERE state = 'open' AND sent = 0 AND kind != 'ask' ORDER BY created_at"
+        )
+        return [_prompt(row) for row in rows]
+
+    def sent(self, prompt_id: str) -> None:
+        """The card went out."""
+        with self.store.write() as db:
+            db.execute("UPDATE prompts SET sent = 1 WHERE id = ?", (prompt_id,))
+
+    # ---- answers
+
+    def press(self, panel: Panel, position: int, person: Person) -> Answered:
+        """A tap on a prompt's panel; the caller has checked that the person may answer."""
+        with self.store.write():
+            prompt = self.get(panel.prompt_id or "")
+            gone = self._gone(prompt)
+            if prompt is None or gone:
+                return Answered(gone or say("tap_unknown"), alert=True)
+            button = panel.cells()[position][2]
+            if prompt.spec.other and button.value == OTHER:
+                self._set(prompt.id, typing_by=person.id)
+                return Answered(say("type_other"))
+            if prompt.spec.multi:
+                return self._toggle(prompt, button, position, person)
+            return self._settle(prompt, [position], None, person)
+
+    def typed(self, panel: Panel, text: str, person: Person) -> Answered | None:
+        """A text that may answer a prompt: a label or number when one is to be chosen, free text when that is asked.
+
+        None: it is no answer.
+        """
+        with self.store.write():
+            prompt = self.get(panel.prompt_id or "")
+            if prompt is None or self._gone(prompt):
+                return None
+            said = " ".join(text.split()).casefold()
+            flat = prompt.spec.flat()
+            labels = [" ".join(b.label.split()).casefold() for b in flat]
+            if labels.count(said) == 1:
+                return self._settle(prompt, [labels.index(said)], None, person)
+            if said.isascii() and said.isdigit() and 1 <= int(said[:4]) <= len(flat):
+                return self._settle(prompt, [int(said[:4]) - 1], None, person)
+            if prompt.spec.other and prompt.typing_by == person.id:
+                return self._settle(prompt, [], text.strip(), person)
+            return None
+
+    def verdict(self, request_id: str, behavior: str, person: Person) -> Answered | None:
+        """A typed `yes abcde` or `no abcde`; None when no open permission has this id."""
+        row = self.store.row(
+            "SELECT * FROM prompts WHERE kind = 'permission' AND request_id = ? AND state = 'open'", request_id
+        )
+        if row is None:
+            return None
+        with self.store.write():
+            prompt = self._must(row["id"])
+            gone = self._gone(prompt)
+            if gone:
+                return Answered(gone, alert=True)
+            return self._settle(prompt, [0 if behavior == "allow" else 1], None, person)
+
+    def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> Answered:
+        if button.value == DONE:
+            if not prompt.chosen:
+                return Answered(say("choose_first"), alert=True)
+            return self._settle(prompt, prompt.chosen, None, person)
+        chosen = sorted(set(prompt.chosen) ^ {position})
+        self._set(prompt.id, chosen=json.dumps(chosen))
+        return Answered("", grid=prompt.spec.shown(chosen), prompt=prompt)
+
+    def _settle(self, prompt: Prompt, positions: list[int], text: str | None, person: Person) -> Answered:
+        cells = [(r, c, b) for r, row in enumerate(prompt.spec.grid) for c, b in enumerate(row)]
+        picked = [cells[i] for i in positions]
+        labels = [b.label for _, _, b in picked]
+        result: dict[str, Any] = {"user": person.shown, "user_id": person.id, "at": self._clock()}
+        if text is not None:
+            result |= {"text": text, "other": True}
+        elif prompt.spec.multi:
+            result |= {"labels": labels, "values": [b.label if b.value is None else b.value for _, _, b in picked]}
+        else:
+            row, col, button = picked[0]
+            value = button.label if button.value is None else button.value
+            result |= {"label": button.label, "value": value, "row": row, "col": col}
+        self._set(prompt.id, state="answered", result=json.dumps(result))
+        shown = text if text is not None else ", ".join(labels)
+        key = "outcome_sent" if prompt.kind == "permission" else "outcome"
+        self._close_panels(prompt.id, "answered", shown, say(key, label=_short(shown, 200), user=_short(person.shown, 64)))
+        return Answered(_short(shown, 150), final=True, prompt=self.get(prompt.id))
+
+    def _gone(self, prompt: Prompt | None) -> str | None:
+        """Why a prompt takes no answer any more; None while it does."""
+        if prompt is None:
+            return say("tap_unknown")
+        now = self._clock()
+        if prompt.state == "answered":
+            shown = (prompt.result or {}).get("label") or ", ".join((prompt.result or {}).get("labels", ()))
+            return say("tap_answered", label=_short(shown or (prompt.result or {}).get("text", ""), 120))
+        if prompt.state != "open" or prompt.expires_at <= now:
+            return say("prompt_gone")
+        return say("prompt_gone") if prompt.lease_until <= now else None
+
+    # ---- endings
+
+    def close(self, prompt_id: str, sentence: str) -> bool:
+        """Ends an open prompt without an answer; its panels say so. False when it was over already."""
+        with self.store.write() as db:
+            ended = db.execute(
+                "UPDATE prompts SET state = 'closed' WHERE id = ? AND state = 'open'", (prompt_id,)
+            ).rowcount
+            if ended:
+                self._close_panels(prompt_id, "closed", "", sentence)
+            return bool(ended)
+
+    def sweep(self) -> bool:
+        """Closes what is past its deadline, and what an asker that is gone had asked; True when there was any.
+
+        An answer which a vanished asker never took becomes an ordinary event.
+        """
+        now = self._clock()
+        over = self.store.rows(
+            "SELECT id FROM prompts WHERE state = 'open' AND (expires_at <= ? OR (kind = 'ask' AND lease_until <= ?))",
+            now, now,
+        )  # fmt: skip
+        for row in over:
+            self.close(row["id"], say("prompt_over"))
+        orphans = self.store.value(
+            "SELECT count(*) FROM inbox WHERE state = 'asked' AND prompt_id NOT IN "
+            "(SELECT id FROM prompts WHERE lease_until > ?)",
+            now,
+        )
+        if orphans:
+            with self.store.write() as db:
+                db.execute(
+                    "UPDATE inbox SET state = 'ready' WHERE state = 'asked' AND prompt_id NOT IN "
+                    "(SELECT id FROM prompts WHERE lease_until > ?)",
+                    (now,),
+                )
+        return bool(over or orphans)
+
+    def taken(self, prompt_id: str) -> None:
+        """The asker has its answer: what was kept of it as an event is answered."""
+        with self.store.write() as db:
+            db.execute(
+                "UPDATE inbox SET state = 'answered', answered_at = ? WHERE state = 'asked' AND prompt_id = ?",
+                (self._clock(), prompt_id),
+            )
+
+    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
+        with self.store.write() as db:
+            db.execute(
+                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
+                "WHERE prompt_id = ? AND state = 'open'",
+                (state, outcome, sentence, prompt_id),
+            )
+
+    def _set(self, prompt_id: str, **values: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        with self.store.write() as db:
+            db.execute(f"UPDATE prompts SET {names} WHERE id = ?", (*values.values(), prompt_id))
+
+
+def _short(text: str, cap: int) -> str:
+    from channels.core.sanitize import label
+
+    return label(text, cap)
+
+
+def _prompt(row: Row) -> Prompt:
+    return Prompt(
+        id=row["id"],
+        kind=row["kind"],
+        request_id=row["request_id"],
+        session=row["session"],
+        spec=Spec.load(row["spec"]),
+        state=row["state"],
+        sent=bool(row["sent"]),
+        expires_at=row["expires_at"],
+        lease_until=row["lease_until"],
+        chosen=json.loads(row["chosen"]),
+        result=json.loads(row["result"]) if row["result"] else None,
+        typing_by=row["typing_by"],
+    )
