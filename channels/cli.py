@@ -40,8 +40,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        from channels.core.log import redact
+
+        # Wrong usage shows back what was typed, and that may be a token.
+        super().error(redact(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="channels", description="Your agent's phone line: chats and button taps for a coding agent."
     )
     parser.add_argument("--version", action="version", version=_version())
@@ -77,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     _json(access)
     _access_verbs(access)
 
+    hook = verbs.add_parser("hook", help="what an agent host's hooks run (hooks/hooks.json)")
+    hook.add_argument("hook", choices=("bell", "stop", "prompt", "session", "permission", "question"))
+    hook.set_defaults(run=_run("hook"))
+
     sandbox = verbs.add_parser("sandbox", help="try everything on this machine, with no account and no network")
     sandbox.add_argument("--keep", action="store_true", help="leave the servers up and say how to attach to them")
     sandbox.add_argument("--port", type=_port, default=0, help="port of the platform's server (default: a free one)")
@@ -102,6 +114,12 @@ def _access_verbs(access: argparse.ArgumentParser) -> None:
     add("allow", "lets a person in by id", ("id", "the person's numeric id"))
     add("remove", "takes a person off every list", ("id", "the person's numeric id"))
     add("policy", "the rule for direct messages", ("mode", "pairing, allowlist or disabled"))
+    approver = actions.add_parser("approver", help="who may answer permission prompts")
+    roles = approver.add_subparsers(dest="step", required=True, metavar="STEP")
+    for name, text in (("add", "gives a paired person the role"), ("rm", "takes the role back")):
+        role = roles.add_parser(name, help=text)
+        role.add_argument("id", help="the person's numeric id")
+        role.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     group = actions.add_parser("group", help="enables or disables a group")
     steps = group.add_subparsers(dest="step", required=True, metavar="STEP")
     adding = steps.add_parser("add", help="enables a group, or changes its rule")

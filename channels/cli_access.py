@@ -43,9 +43,13 @@ def run(args: argparse.Namespace) -> int:
 def _failed(args: argparse.Namespace, error: ChannelError, code: int) -> int:
     import sys
 
+    from channels.core.log import redact
+
+    # What was typed is shown back, and a token may have been typed in the wrong place.
+    text = redact(str(error))
     if args.json:
-        print(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
-    print(f"channels: {error}", file=sys.stderr)
+        print(json.dumps({"ok": False, "error": text}, ensure_ascii=False))
+    print(f"channels: {text}", file=sys.stderr)
     return code
 
 
@@ -73,6 +77,8 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
                 raise WrongUsage(f"there is no policy {args.mode!r}; there are {', '.join(POLICIES)}")
             access.set_policy(args.mode)
             return {"policy": args.mode}, f"Policy for direct messages: {args.mode}. {_POLICY[args.mode]}"
+        case "approver":
+            return _approver(args, access)
         case "group":
             return _group(args, access)
         case _:
@@ -136,6 +142,16 @@ def _allow(access: Access, store: Store, user_id: str) -> tuple[dict[str, Any], 
     return {"allowed": user_id, "changed": True}, f"{user_id} may write to the bot now."
 
 
+def _approver(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], str]:
+    user_id, add = _checked(args.id), args.step == "add"
+    if not access.set_approver(user_id, approver=add) and not add:
+        raise Refused(f"{user_id} is not an approver; `channels access {args.channel}` shows who is")
+    words = (
+        f"{user_id} may answer permission prompts now." if add else f"{user_id} no longer answers permission prompts."
+    )
+    return {"approver": user_id, "is": add}, words
+
+
 def _group(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], str]:
     group_id = _checked(args.id)
     if args.step == "rm":
@@ -169,7 +185,9 @@ def _status(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str
         for key in ("channel", "state_dir", "policy", "paired", "pending", "groups", "groups_not_enabled")
     }
     lines = [f"{args.channel}: policy {kept['policy']} ({kept['state_dir']})"]
-    lines += [f"  paired   {_line(person)}" for person in kept["paired"]] or ["  paired   nobody yet"]
+    lines += [
+        f"  paired   {_line(person)}" + (" (approver)" if person["approver"] else "") for person in kept["paired"]
+    ] or ["  paired   nobody yet"]
     lines += [f"  waiting  {_line(p)}, since {p['since']}: ask them for their code" for p in kept["pending"]]
     for group in kept["groups"]:
         who = "every member" if group["senders"] is None else f"{len(group['senders'])} listed"
@@ -208,6 +226,12 @@ def _named(asker: Asker) -> str:
 
 
 def _lockdown_hint(channel: str, access: Access, pairing: Pairing) -> str:
+    if len(access.members()) == 1 and not access.approvers():
+        only = access.members()[0].user_id
+        return (
+            f"\nThe first one in. Nobody may answer permission prompts from chat yet; if this is you:\n"
+            f"  channels access {channel} approver add {only}"
+        )
     if access.policy() == "pairing" and not pairing.pending():
         return f"\nWhen everybody is in: `channels access {channel} policy allowlist` gives strangers no answer at all."
     return ""

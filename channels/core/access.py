@@ -148,6 +148,38 @@ class Access:
                 self.audit("remove", user_id)
             return bool(gone or listed)
 
+    # ---- approvers: a list of their own, a subset of the paired
+
+    def approver(self, user_id: str) -> bool:
+        """Whether this person may answer permission prompts."""
+        return bool(self.store.value("SELECT approver FROM people WHERE user_id = ?", user_id))
+
+    def approvers(self) -> list[Member]:
+        """Everybody who may answer permission prompts."""
+        return [_member(row) for row in self.store.rows("SELECT * FROM people WHERE approver ORDER BY added_at")]
+
+    def set_approver(self, user_id: str, *, approver: bool) -> bool:
+        """Gives or takes the role; False when it was so already. Raises `Refused` for somebody who is not paired."""
+        if approver and self.member(user_id) is None:
+            raise Refused(f"{user_id} is not paired; only a paired person can be an approver: pair or allow them first")
+        with self.store.write() as db:
+            changed = db.execute(
+                "UPDATE people SET approver = ? WHERE user_id = ? AND approver != ?", (approver, user_id, approver)
+            ).rowcount
+            if changed:
+                self.audit("approver add" if approver else "approver rm", user_id)
+            return bool(changed)
+
+    def approver_chats(self) -> list[str]:
+        """The direct chats of the approvers; where none was seen yet, the person's id, which is the chat's on some
+        platforms.
+        """
+        rows = self.store.rows(
+            "SELECT coalesce((SELECT chat_id FROM chats c WHERE c.user_id = p.user_id AND kind = 'direct' AND "
+            "present), p.user_id) AS chat_id FROM people p WHERE approver ORDER BY added_at"
+        )
+        return [row["chat_id"] for row in rows]
+
     # ---- groups
 
     def group(self, chat_id: str) -> Group | None:

@@ -91,6 +91,10 @@ class Adapter(Protocol):
         """Replaces a message's text and keyboard (None removes it)."""
         ...
 
+    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+        """Replaces a message's keyboard and nothing else."""
+        ...
+
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """Takes a panel's keyboard away and writes `outcome` under its text, leaving the text's formatting whole."""
         ...

@@ -19,12 +19,15 @@ from channels.core.channel import Channel
 from channels.core.config import Environment, load
 from channels.core.errors import ChannelError, ConfigError, Refused, StoreError
 from channels.core.line import Line, open_line
+from channels.core.pull import LISTEN
+from channels.core.relay import PermissionRequest, relay
 from channels.core.session import Session
 from channels.core.status import facts
 from channels.core.stdin import Lines
 from channels.core.store import Store
 from channels.core.tasks import Backoff
 from channels.core.tools import instructions, tool_table
+from channels.core.wire import REQUEST
 
 __all__ = ["run"]
 
@@ -76,7 +79,14 @@ class _Server:
         self.problem = "starting"
         self._settled = anyio.Event()
         tools = tool_table(self._line, self._facts, channel.formats)
-        self.session = Session(channel.name, __version__, instructions(channel.title), tools)
+        self.session = Session(
+            channel.name,
+            __version__,
+            instructions(channel.title),
+            tools,
+            {"listen": ("Keep waiting for messages from people and answering them", LISTEN)},
+            {REQUEST: (PermissionRequest, self._relay)},
+        )
 
     async def tend(self, connection: Connection) -> None:
         """Opens the line once the host is initialised, and again whenever what was wrong has been mended."""
@@ -148,6 +158,10 @@ class _Server:
         if self.line is None:
             raise Refused(self.problem)
         return self.line
+
+    async def _relay(self, request: PermissionRequest) -> None:
+        if self.line is not None:
+            await relay(self.line, request)
 
     def _facts(self) -> dict[str, Any]:
         try:

@@ -7,7 +7,7 @@ as errands. An errand that a crash swallows is either repeated from the store (a
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -15,21 +15,20 @@ from anyio.streams.memory import MemoryObjectSendStream
 from channels.core.access import Access, Verdict
 from channels.core.adapter import Adapter
 from channels.core.errors import PlatformError, StoreError
-from channels.core.events import message_event, tap_event
+from channels.core.events import message_event
 from channels.core.inbox import Inbox
 from channels.core.log import redact
 from channels.core.pairing import HELD_MAX, Pairing
-from channels.core.panels import Panels, Press
-from channels.core.sanitize import label
+from channels.core.sessions import Sessions
+from channels.core.taps import Errand, Taps
 from channels.core.tasks import Backoff, Bell
-from channels.core.types import Command, Ignored, Membership, Message, Outgoing, RawEvent, Tap
+from channels.core.types import Command, Ignored, Membership, Message, Moved, Outgoing, RawEvent, Tap
 from channels.core.waiting import Marks
 from channels.core.wording import say
 
 __all__ = ["Arrivals", "Errand"]
 
 logger = logging.getLogger(__name__)
-Errand = Callable[[], Awaitable[None]]
 BATCH = 100
 
 
@@ -42,22 +41,26 @@ class Arrivals:
         inbox: Inbox,
         access: Access,
         pairing: Pairing,
-        panels: Panels,
-        bells: tuple[Bell, Bell, Bell],
+        bells: tuple[Bell, Bell],
+        decided: Callable[[], None],
         pictures: Callable[[], None],
         marks: Marks,
         errands: MemoryObjectSendStream[Errand],
     ) -> None:
-        """`bells`: rung for us when something was journalled; rung by us for the delivery, and for outcomes to show.
+        """`bells`: rung for us when something was journalled; rung by us for the delivery.
+
+        `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
         `pictures` starts the download of pictures that just arrived.
         """
         self._adapter, self._inbox, self._access = adapter, inbox, access
-        self._pairing, self._panels = pairing, panels
-        self._arrived, self._opened, self._due = bells
+        self._pairing = pairing
+        self._arrived, self._opened = bells
+        self._taps = Taps(adapter, inbox, access, decided)
+        self._end_waiting = Sessions(inbox.store).end_waiting
         self._pictures, self._marks, self._errands = pictures, marks, errands
         self._delivered: list[Message] = []
-        self._todo: list[Errand] = []
+        self._todo = self._taps.todo
 
     async def run(self) -> None:
         """Works until cancelled; what a dead process left unread comes first."""
@@ -73,7 +76,8 @@ class Arrivals:
 
     async def _drain(self) -> None:
         while rows := self._inbox.raw(BATCH):
-            self._todo, self._delivered = [], []
+            self._todo.clear()
+            self._delivered.clear()
             with self._inbox.store.write():
                 for entry_id, event in rows:
                     self._one(entry_id, event)
@@ -99,9 +103,12 @@ class Arrivals:
             case Message():
                 self._message(entry_id, inbound)
             case Tap():
-                self._tap(entry_id, inbound)
+                self._taps.tap(entry_id, inbound)
             case Membership():
                 self._access.seen(inbound.chat, inbound.by, present=inbound.present)
+                self._inbox.drop(entry_id)
+            case Moved():
+                self._access.move_group(inbound.old_id, inbound.new_id)
                 self._inbox.drop(entry_id)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
@@ -122,15 +129,9 @@ class Arrivals:
             self._deliver(entry_id, message)
 
     def _deliver(self, entry_id: int, message: Message) -> None:
-        if not message.edited and not message.attachments and message.image is None:
-            reply_to = message.reply.message_id if message.reply else None
-            press = self._panels.typed(message.chat.id, message.thread_id, message.text, message.sender, reply_to)
-            if press and press.refused is None:
-                self._inbox.open(entry_id, tap_event(message, press))
-                self._due.ring()
-                return
-        self._inbox.open(entry_id, message_event(message))
-        self._delivered.append(message)
+        if not self._taps.typed(entry_id, message):
+            self._inbox.open(entry_id, message_event(message))
+            self._delivered.append(message)
 
     def _stranger(self, entry_id: int, message: Message) -> None:
         code = self._pairing.ask(message.chat, message.sender)
@@ -155,6 +156,9 @@ class Arrivals:
                 waiting = self._inbox.open_in(message.chat.id)
                 rest = say("status_open", count=waiting) if waiting > 0 else say("status_none")
                 self._say(message, say("status", bot=self._adapter.shown_name, waiting=rest))
+            case "end":
+                self._end_waiting()
+                self._say(message, say("waiting_ended"))
             case _:
                 return False
         return True
@@ -166,49 +170,6 @@ class Arrivals:
             await self._adapter.send(outgoing)
 
         self._todo.append(errand)
-
-    # ---- taps
-
-    def _tap(self, entry_id: int, tap: Tap) -> None:
-        self._access.seen(tap.chat, tap.sender)
-        # Standing in the group is asked, not a mention: a tap is always addressed.
-        if self._access.decide(tap.chat, tap.sender, addressed=True) is not Verdict.PASS:
-            self._inbox.drop(entry_id)
-            self._answer(tap, say("tap_not_allowed"), alert=True)
-            return
-        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
-        if press.refused is None and press.button is not None:
-            self._inbox.open(entry_id, tap_event(tap, press))
-            self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False)
-            self._due.ring()
-            return
-        self._inbox.drop(entry_id)
-        self._answer(tap, _refusal(press), alert=press.refused != "answered")
-        # Never the keyboard of a question that is still open, whatever data somebody made up.
-        if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            self._take_keyboard_away(tap, press)
-
-    def _answer(self, tap: Tap, text: str, *, alert: bool) -> None:
-        async def errand() -> None:
-            await self._adapter.answer_tap(tap.tap_id, text, alert=alert)
-
-        self._todo.append(errand)
-
-    def _take_keyboard_away(self, tap: Tap, press: Press) -> None:
-        if press.refused == "answered":
-            # The answer is shown by whoever shows due outcomes.
-            return
-
-        async def errand() -> None:
-            await self._adapter.close_panel(tap.chat.id, tap.message_id, tap.snapshot, "")
-
-        self._todo.append(errand)
-
-
-def _refusal(press: Press) -> str:
-    if press.refused == "answered":
-        return say("tap_answered", label=label(press.outcome or "", 120))
-    return say(f"tap_{press.refused}")
 
 
 async def run_errand(errand: Errand) -> None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 from channels.core.errors import Refused
 from channels.core.line import Line
 from channels.core.outbound import Reply
@@ -87,5 +86,3 @@ async def _answer(line: Line, prompts: Prompts, prompt: Prompt) -> str:
 
 def _nothing(why: str) -> str:
     return json.dumps({"answered": False, "why": why}, ensure_ascii=False)
-
-

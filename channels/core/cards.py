@@ -1,4 +1,4 @@
-"""Prompts as cards in the approvers' direct chats: shown in full, on every approver's phone, by whoever reads the bot."""
+"""Prompts as cards in the approvers' direct chats: in full, on every approver's phone, by whoever reads the bot."""
 
 from __future__ import annotations
 

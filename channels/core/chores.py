@@ -74,7 +74,7 @@ class Chores:
         return again
 
     async def _show(self, panel: Panel) -> bool:
-        outcome = say(
+        outcome = panel.sentence or say(
             "outcome", label=label(panel.outcome or "", 200), user=label(self._panels.chosen_by(panel.id), 64)
         )
         if panel.message_id is None:

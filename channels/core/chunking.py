@@ -54,7 +54,7 @@ def split_text(text: str, limit: int, unit: Unit) -> list[str]:
     """Parts of a text whose fenced code blocks (``` or ~~~) stay closed in each part."""
     if length(text, unit) <= limit:
         return [text]
-    return pack(plain_pieces(text), limit, unit)
+    return pack(plain_pieces(text, min(FENCE_MAX, limit // 4)), limit, unit)
 
 
 def pack(pieces: Iterable[Piece], limit: int, unit: Unit) -> list[str]:
@@ -88,9 +88,11 @@ class _Packer:
             yield piece
             return
         bits = list(_graphemes(piece.text))
+        # Where no cut is wanted behind the piece, none is wanted in the white space at its end.
+        held = len(bits) - (0 if piece.cut else len(piece.text) - len(piece.text.rstrip()) + 1)
         for index, bit in enumerate(bits):
             last = index == len(bits) - 1
-            cut = piece.cut if last else 0 if bits[index + 1] in _TICKS else ANYWHERE
+            cut = piece.cut if last else 0 if index >= held or bits[index + 1] in _TICKS else ANYWHERE
             yield Piece(bit, cut, piece.opens if last else None, piece.closes and last)
 
     def takes(self, piece: Piece) -> bool:
@@ -134,7 +136,7 @@ class _Packer:
         for index, piece in enumerate(self.pieces, 1):
             seen += length(piece.text, self.unit)
             # A paragraph's end is worth a part that is only half full; a word's end is not worth much.
-            worth = piece.cut if seen * 2 >= self.used else 0
+            worth = piece.cut and piece.cut + (PARAGRAPH if seen * 2 >= self.used else 0)
             if worth and worth >= score:
                 best, score = index, worth
         # An end belongs to what it ends, a beginning to what it begins: neither leaves an empty pair behind.
@@ -168,8 +170,11 @@ def _closing(marks: Sequence[Mark], body: str) -> str:
     return closing.removeprefix("\n") if body.endswith("\n") else closing
 
 
-def plain_pieces(text: str) -> Iterator[Piece]:
-    """Pieces of a text without markup but for fenced code blocks, which are opened and closed as marks."""
+def plain_pieces(text: str, fence_max: int = FENCE_MAX) -> Iterator[Piece]:
+    """Pieces of a text without markup but for fenced code blocks, which are opened and closed as marks.
+
+    An opening line of more than `fence_max` characters is not repeated in each part, only its fence is.
+    """
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     fence: str | None = None
     for index, line in enumerate(lines):
@@ -177,10 +182,9 @@ def plain_pieces(text: str) -> Iterator[Piece]:
         match = _FENCE.match(bare)
         if fence is None and match and "`" not in match["info"]:
             fence = match["ticks"]
-            if len(bare) <= FENCE_MAX:
+            if len(bare) <= fence_max:
                 yield Piece(line, 0, opens=Mark("\n" + fence, bare + "\n"))
             else:
-                # Too long to be repeated in each part: only the fence is.
                 yield Piece(match["indent"] + fence, 0, opens=Mark("\n" + fence, fence + "\n"))
                 yield from _words(line[match.end("ticks") :], LINE)
         elif fence is not None and match and match["ticks"].startswith(fence) and not match["info"].strip():
@@ -188,6 +192,11 @@ def plain_pieces(text: str) -> Iterator[Piece]:
             yield Piece(line, LINE, closes=True)
         elif fence is not None:
             yield from _words(line, LINE)
+        elif match:
+            # Code within a line: cut before its end, its beginning would become a fence.
+            end = line.rindex("`") + 1
+            yield Piece(line[:end], WORD)
+            yield from _words(line[end:], LINE)
         else:
             blank_next = index + 1 < len(lines) and not lines[index + 1].strip()
             yield from _words(line, PARAGRAPH if blank_next or not bare.strip() else LINE)

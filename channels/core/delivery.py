@@ -48,6 +48,7 @@ class Delivery:
         late: Callable[[], None],
         modes: Modes,
         source: str,
+        changed: Gong,
     ) -> None:
         """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up.
 
@@ -60,7 +61,7 @@ class Delivery:
         self._push_began: float | None = None
         # Agents that are blocked in wait_for_messages right now: they take what comes.
         self.takers = 0
-        self.changed = Gong()
+        self._changed = changed
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
@@ -74,7 +75,7 @@ class Delivery:
                 logger.warning("delivery waits: %s", error)
                 await anyio.sleep(backoff.next())
                 continue
-            self.changed.ring()
+            self._changed.ring()
             await self._opened.wait()
 
     async def escalate(self) -> None:

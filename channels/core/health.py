@@ -16,7 +16,7 @@ WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (state), error, note, mode."""
+    """The health table: last_poll_ok, reader (state), error, note, session."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -47,11 +47,6 @@ class Health:
     def note(self, text: str) -> None:
         """Something done on the operator's behalf, such as a webhook that was removed."""
         self._write("note", text)
-
-    def mode(self, name: str, why: str) -> None:
-        """The delivery mode in force, and why."""
-        self._write("mode", name)
-        self._write("mode_why", why)
 
     def session(self, session_id: str) -> None:
         """The host session for which the bot is read."""

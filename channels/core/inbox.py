@@ -16,7 +16,7 @@ from channels.core.types import Attachment, RawEvent
 
 __all__ = ["Entry", "Event", "Inbox"]
 
-OPEN = "('raw', 'fetching', 'ready', 'offering', 'offered')"
+OPEN = "('raw', 'fetching', 'ready', 'offering', 'offered', 'asked')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,20 @@ class Inbox:
         )
         return [(row["id"], RawEvent(row["event_id"], row["payload"], row["received_at"])) for row in rows]
 
-    def open(self, entry_id: int, event: Event, *, held: bool = False) -> None:
-        """Makes a raw row an entry for the agent; `held` keeps it back until its sender is paired."""
+    def open(self, entry_id: int, event: Event, *, held: bool = False, prompt_id: str | None = None) -> None:
+        """Makes a raw row an entry for the agent.
+
+        `held` keeps it back until its sender is paired; `prompt_id` until whoever asked has the answer, or is gone.
+        """
         image = [event.image] if event.image else []
-        state = "held" if held else "fetching" if event.image else "ready"
+        state = "held" if held else "asked" if prompt_id else "fetching" if event.image else "ready"
         with self.store.write() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
-                "meta = ?, image = ?, attachments = ?, said_at = ? WHERE id = ?",
+                "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ? WHERE id = ?",
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
-                    json.dumps(event.meta), _dump(image), _dump([*image, *event.attachments]), event.said_at,
+                    json.dumps(event.meta), _dump(image), _dump([*image, *event.attachments]), event.said_at, prompt_id,
                     entry_id,
                 ),
             )  # fmt: skip
@@ -287,7 +290,7 @@ class Inbox:
     def counts(self) -> dict[str, int]:
         """How many entries came as far as each state: received >= offered >= answered; open are not answered."""
         by_state = {row[0]: row[1] for row in self.store.rows("SELECT state, count(*) FROM inbox GROUP BY state")}
-        open_ = sum(by_state.get(s, 0) for s in ("raw", "fetching", "ready", "offering", "offered"))
+        open_ = sum(by_state.get(s, 0) for s in ("raw", "fetching", "ready", "offering", "offered", "asked"))
         answered = by_state.get("answered", 0)
         offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {OPEN}")
         return {

@@ -144,8 +144,9 @@ class Line:
                 silence_s,
                 self.health,
                 self.modes,
+                self.changed,
             )
-            self.health.mode(*self.mode())
+            self.modes.publish()
             self.health.session(self.session)
             try:
                 await self.owner.run()
@@ -191,6 +192,11 @@ class Line:
         """The agent asked for messages: a sign that it will hear."""
         self.sessions.pulled(self.session)
         self._sign.ring()
+
+    def ring_due(self) -> None:
+        """There is an outcome to show; whoever reads the bot shows it."""
+        if self.owner is not None:
+            self.owner.ring_due()
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""

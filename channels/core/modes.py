@@ -74,6 +74,7 @@ class Modes:
             self._failed.pop(mode, None)
         if self.wake is not None:
             self.wake.acted()
+        self.publish()
 
     def fail(self, mode: str, why: str) -> None:
         """A mode does not work in this session."""

@@ -42,6 +42,7 @@ class Reply:
     tappers: Sequence[str] | None = None
     silent: bool = False
     key: str | None = None
+    prompt_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class Outbound:
     ) -> None:
         panel_id = None
         if grid:
-            panel_id, keyboard = self._panel(reply.chat_id, reply.thread_id, grid, reply.tappers)
+            panel_id, keyboard = self._panel(reply.chat_id, reply.thread_id, grid, reply.tappers, reply.prompt_id)
             outgoing = replace(outgoing, keyboard=keyboard)
         self._outbox.part(shipment, number, "sending")
         try:
@@ -152,9 +153,16 @@ class Outbound:
                 self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
     def _panel(
-        self, chat_id: str, thread_id: str | None, grid: Grid, tappers: Sequence[str] | None
+        self,
+        chat_id: str,
+        thread_id: str | None,
+        grid: Grid,
+        tappers: Sequence[str] | None,
+        prompt_id: str | None = None,
     ) -> tuple[str, Keyboard]:
-        panel_id = self._panels.create(chat_id, grid, ttl_s=self._ttl_s, thread_id=thread_id, tappers=tappers)
+        panel_id = self._panels.create(
+            chat_id, grid, ttl_s=self._ttl_s, thread_id=thread_id, tappers=tappers, prompt_id=prompt_id
+        )
         return panel_id, lay_out(panel_id, grid, self._adapter.limits)
 
     async def edit(

@@ -8,6 +8,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.arrivals import Arrivals, Errand, run_errand
+from channels.core.cards import Cards
 from channels.core.chores import Chores
 from channels.core.config import Settings
 from channels.core.delivery import Delivery, Pictures, Push
@@ -16,12 +17,11 @@ from channels.core.health import Health
 from channels.core.inbox import Inbox
 from channels.core.modes import Modes
 from channels.core.pairing import Pairing
-from channels.core.panels import Panels
 from channels.core.presence import Presence
 from channels.core.reader import Reader
 from channels.core.retention import Retention
 from channels.core.store import Store
-from channels.core.tasks import Bell
+from channels.core.tasks import Bell, Gong
 from channels.core.waiting import Marks, Waiting
 from channels.core.wording import say
 
@@ -47,6 +47,7 @@ class Owner:
         silence_s: float,
         health: Health,
         modes: Modes,
+        changed: Gong,
     ) -> None:
         """`silence_s`: how long the platform may be silent; `session`: the host session that entries are offered to."""
         self._adapter, self._store, self._settings = adapter, store, settings
@@ -59,8 +60,18 @@ class Owner:
         self._waiting = Waiting(store, self._due, settings.told_after_s, self.why_waiting)
         self._reader = Reader(adapter, bot_id, self._inbox, health, self._arrived, silence_s)
         self.delivery = Delivery(
-            self._inbox, push, self._opened, self._presence, session, self._waiting.late, modes, adapter.channel
+            self._inbox,
+            push,
+            self._opened,
+            self._presence,
+            session,
+            self._waiting.late,
+            modes,
+            adapter.channel,
+            changed,
         )
+        self._changed = changed
+        self._cards = Cards(adapter, store, files, self._due, self._opened, changed)
         self._retention = Retention(store, files, settings.keep_days, settings.keep_rows)
 
     async def run(self) -> None:
@@ -71,15 +82,16 @@ class Owner:
             self._inbox,
             Access(self._store),
             Pairing(self._store),
-            Panels(self._store),
-            (self._arrived, self._opened, self._due),
+            (self._arrived, self._opened),
+            self._decided,
             self._pictures.start,
             self._marks,
             errands_in,
         )
         async with self._group as group, errands_in, errands_out:
             chores = Chores(self._adapter, self._store, self._due)
-            for task in (self.delivery.run, self.delivery.escalate, self._retention.run, chores.run):
+            tasks = (self.delivery.run, self.delivery.escalate, self._retention.run, chores.run)
+            for task in (*tasks, self._cards.run, self._cards.sweep):
                 group.start_soon(task)
             for _ in range(WORKERS):
                 group.start_soon(_work, errands_out.clone())
@@ -89,11 +101,28 @@ class Owner:
             group.start_soon(arrivals.run)
             await self._reader.run()
 
+    def _decided(self) -> None:
+        self._due.ring()
+        self._changed.ring()
+
     def foreign_commit(self) -> None:
         """Another process wrote to the store: look at everything it may have changed."""
         self._opened.ring()
         self._due.ring()
+        self._cards.asked.ring()
         self._pictures.start()
+
+    def ring_opened(self) -> None:
+        """There may be something to offer."""
+        self._opened.ring()
+
+    def ring_due(self) -> None:
+        """There is an outcome to show."""
+        self._due.ring()
+
+    def ring_asked(self) -> None:
+        """There is a card to send."""
+        self._cards.asked.ring()
 
     def acting(self, chat_id: str) -> None:
         """Before an answer is counted: write down what went through, and by what."""

@@ -42,6 +42,8 @@ class Panel:
     expires_at: float
     snapshot: str | None
     outcome: str | None
+    prompt_id: str | None
+    sentence: str | None
 
     def cells(self) -> list[tuple[int, int, Button]]:
         """Every button with its row and column, in reading order."""
@@ -127,16 +129,17 @@ class Panels:
         thread_id: str | None = None,
         tappers: Collection[str] | None = None,
         single_use: bool = True,
+        prompt_id: str | None = None,
     ) -> str:
         """Stores a grid before it is sent; returns its id."""
         panel_id, now = secrets.token_urlsafe(16), self._clock()
         with self.store.write() as db:
             db.execute(
-                "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
+                "prompt_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     panel_id, chat_id, thread_id, _dump(grid), None if tappers is None else json.dumps(sorted(tappers)),
-                    single_use, now, now + ttl_s,
+                    single_use, now, now + ttl_s, prompt_id,
                 ),
             )  # fmt: skip
         return panel_id
@@ -177,19 +180,25 @@ class Panels:
         )  # fmt: skip
         return None if row is None else _panel(row)
 
-    def press(self, data: str, chat_id: str, message_id: str, person: Person, snapshot: str | None = None) -> Press:
-        """Counts a tap, if it counts: the first one on a single-use panel by somebody who may."""
+    def locate(self, data: str, chat_id: str, message_id: str, snapshot: str | None = None) -> tuple[Panel, int] | None:
+        """The panel, and the position in it, that a button's data names in this message; None for made-up data."""
         parsed = parse_callback(data)
         panel = self.get(parsed[0]) if parsed else None
-        cells = panel.cells() if panel else []
-        if panel is None or parsed is None or parsed[1] >= len(cells) or panel.chat_id != chat_id:
-            return Press(None, "unknown")
+        if panel is None or parsed is None or parsed[1] >= len(panel.cells()) or panel.chat_id != chat_id:
+            return None
         if panel.message_id is None:
             # Sent, but this program died before it learned the message's id.
             self.bind(panel.id, message_id, snapshot)
-        elif panel.message_id != message_id:
+            return self.get(panel.id) or panel, parsed[1]
+        return (panel, parsed[1]) if panel.message_id == message_id else None
+
+    def press(self, data: str, chat_id: str, message_id: str, person: Person, snapshot: str | None = None) -> Press:
+        """Counts a tap, if it counts: the first one on a single-use panel by somebody who may."""
+        located = self.locate(data, chat_id, message_id, snapshot)
+        if located is None:
             return Press(None, "unknown")
-        row, col, button = cells[parsed[1]]
+        panel, position = located
+        row, col, button = panel.cells()[position]
         return self._take(panel, row, col, button, person)
 
     def typed(
@@ -199,20 +208,22 @@ class Panels:
 
         None when the text is no such answer; then it is an ordinary message.
         """
-        panel = self._asked(chat_id, thread_id, reply_to)
+        panel = self.asked(chat_id, thread_id, reply_to)
         if panel is None or (panel.tappers is not None and person.id not in panel.tappers):
             return None
         found = _match(panel, text)
         return None if found is None else self._take(panel, *found, person)
 
-    def _asked(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
+    def asked(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
+        """The open panel that a typed text may answer: the one replied to, else the newest. Never a permission."""
         if reply_to and self._held_one(chat_id, reply_to):
             # Said of this question and no other, even when it is closed.
             return self.open_on(chat_id, reply_to)
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "
-            "AND expires_at > ? AND created_at > ? ORDER BY created_at DESC, rowid DESC LIMIT 1",
+            "AND expires_at > ? AND created_at > ? AND coalesce(prompt_id, '') NOT IN "
+            "(SELECT id FROM prompts WHERE kind = 'permission') ORDER BY created_at DESC, rowid DESC LIMIT 1",
             chat_id, thread_id, now, now - TYPED_WITHIN_S,
         )  # fmt: skip
         return None if row is None else _panel(row)
@@ -300,4 +311,6 @@ def _panel(row: Row) -> Panel:
         expires_at=row["expires_at"],
         snapshot=row["snapshot"],
         outcome=row["outcome"],
+        prompt_id=row["prompt_id"],
+        sentence=row["sentence"],
     )

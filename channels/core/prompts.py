@@ -1,8 +1,8 @@
 """Questions somebody waits for: the agent's `ask`, a permission, a host's multiple choice. One row, one answer.
 
 Whoever asked keeps a lease; whoever reads the bot stores the taps. A question whose asker is gone takes no answer any
-more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes an
-ordinary event instead.
+more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes
+an ordinary event instead.
 """
 
 from __future__ import annotations
@@ -109,6 +109,10 @@ class Prompts:
         self.store = store
         self.panels = Panels(store)
         self._clock = clock
+
+    def now(self) -> float:
+        """The clock that deadlines are measured by (epoch seconds)."""
+        return self._clock()
 
     def create(
         self, kind: Kind, spec: Spec, *, session: str, bound_s: float, lease_s: float, request_id: str | None = None
@@ -228,7 +232,9 @@ class Prompts:
         self._set(prompt.id, state="answered", result=json.dumps(result))
         shown = text if text is not None else ", ".join(labels)
         key = "outcome_sent" if prompt.kind == "permission" else "outcome"
-        self._close_panels(prompt.id, "answered", shown, say(key, label=_short(shown, 200), user=_short(person.shown, 64)))
+        self._close_panels(
+            prompt.id, "answered", shown, say(key, label=_short(shown, 200), user=_short(person.shown, 64))
+        )
         return Answered(_short(shown, 150), final=True, prompt=self.get(prompt.id))
 
     def _gone(self, prompt: Prompt | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,7 @@ from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
 from mcp.server.runner import serve_connection
 from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.shared.message import SessionMessage
 from pydantic import BaseModel, ValidationError
@@ -58,12 +59,30 @@ class Tool:
 class Session:
     """One host's connection."""
 
-    def __init__(self, name: str, version: str, instructions: str, tools: Sequence[Tool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        instructions: str,
+        tools: Sequence[Tool],
+        prompts: Mapping[str, tuple[str, str]],
+        heard: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+    ) -> None:
+        """`prompts`: name -> (description, text); `heard`: the host's notification -> (its model, what it does)."""
         self.tools = {tool.name: tool for tool in tools}
         self._listed = types.ListToolsResult(tools=[tool.declared() for tool in tools])
         self._server: Server[dict[str, Any]] = Server(
-            name, version=version, instructions=instructions, on_list_tools=self._list, on_call_tool=self._call
+            name,
+            version=version,
+            instructions=instructions,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._get_prompt,
         )
+        self._prompts = dict(prompts)
+        for method, (model, hear) in heard.items():
+            self._server.add_notification_handler(method, model, _ignoring_context(hear))
         self._connection: Connection | None = None
 
     async def serve(
@@ -96,6 +115,17 @@ class Session:
     async def _list(self, _context: object, _params: object) -> types.ListToolsResult:
         return self._listed
 
+    async def _list_prompts(self, _context: object, _params: object) -> types.ListPromptsResult:
+        listed = [types.Prompt(name=name, description=words) for name, (words, _) in self._prompts.items()]
+        return types.ListPromptsResult(prompts=listed)
+
+    async def _get_prompt(self, _context: object, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        if params.name not in self._prompts:
+            raise MCPError(types.INVALID_PARAMS, f"there is no prompt {params.name!r}")
+        words, text = self._prompts[params.name]
+        message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
+        return types.GetPromptResult(description=words, messages=[message])
+
     async def _call(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = self.tools.get(params.name)
         if tool is None:
@@ -111,6 +141,13 @@ class Session:
             # The text of an error nobody foresaw may hold anything: it goes to the log, the agent gets its kind.
             logger.exception("tool %s failed", params.name)
             return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
+
+
+def _ignoring_context(hear: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
+    async def handler(_context: object, params: object) -> None:
+        await hear(params)
+
+    return handler
 
 
 def _text(text: str, *, failed: bool = False) -> types.CallToolResult:

@@ -13,6 +13,7 @@ from channels.core.inbox import Inbox
 from channels.core.ownership import Ownership
 from channels.core.pairing import Pairing
 from channels.core.sanitize import label
+from channels.core.sessions import Sessions
 from channels.core.store import Store
 
 __all__ = ["facts", "iso"]
@@ -43,7 +44,10 @@ def facts(
         "state_dir": str(state_dir),
         "bot": {"id": bot_id, "username": health.get("bot_username") if known else None} if bot_id else None,
         "policy": access.policy(),
-        "paired": [{"id": m.user_id, "name": label(m.name), "username": m.username} for m in access.members()],
+        "paired": [
+            {"id": m.user_id, "name": label(m.name), "username": m.username, "approver": access.approver(m.user_id)}
+            for m in access.members()
+        ],
         "pending": [
             {"id": a.user_id, "name": label(a.name), "username": a.username, "since": iso(a.asked_at)}
             for a in Pairing(store).pending()
@@ -59,7 +63,7 @@ def facts(
         ],
         "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in access.unlisted_groups()],
         "owner": {**asdict(holder), "since": iso(holder.since)} if holder else None,
-        "mode": _mode(health, held=holder is not None),
+        "mode": _mode(store, health.get("session") if holder else None),
         "reader": {
             "state": health.get("reader") if holder else "idle",
             "error": health.get("error") or None,
@@ -72,7 +76,9 @@ def facts(
     }
 
 
-def _mode(health: dict[str, Any], *, held: bool) -> dict[str, str]:
-    if not held:
+def _mode(store: Store, session: str | None) -> dict[str, str]:
+    """The mode of the session that the bot is read for."""
+    if session is None:
         return {"name": "none", "why": "no running server reads this bot"}
-    return {"name": health.get("mode") or "none", "why": health.get("mode_why") or "starting"}
+    known = Sessions(store).get(session)
+    return {"name": known.mode, "why": known.why} if known and known.mode else {"name": "none", "why": "starting"}

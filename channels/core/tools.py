@@ -4,130 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-
+from channels.core.arguments import (
+    AskArguments,
+    ButtonArgument,
+    DownloadArguments,
+    EditArguments,
+    NoArguments,
+    ReactArguments,
+    ReplyArguments,
+    WaitArguments,
+)
+from channels.core.asking import Question, ask
 from channels.core.errors import Refused
 from channels.core.line import Line
 from channels.core.outbound import Reply
+from channels.core.pull import wait_for_messages
 from channels.core.session import Tool
 from channels.core.types import Attachment, Button, Grid
 
 __all__ = ["instructions", "tool_table"]
-
-
-def _to_id(value: object) -> object:
-    # Some clients send ids as numbers; a boolean is a mistake even though it is one in Python.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _to_array(value: object) -> object:
-    # Some clients send an array as its JSON text.
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-Id = Annotated[str, BeforeValidator(_to_id), Field(min_length=1, max_length=64), WithJsonSchema({"type": "string"})]
-Format = Annotated[
-    str, Field(description="text (default), or the platform's own: see the tool's description", max_length=32)
-]
-
-
-class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ButtonArgument(_Arguments):
-    """A button with more than a label."""
-
-    label: str
-    value: str | None = Field(None, description="what comes back as button_value; default: the label")
-    style: Literal["primary", "secondary", "success", "danger"] | None = None
-    url: str | None = Field(None, description="opens a page instead of coming back as a tap")
-
-
-Buttons = Annotated[
-    list[list[str | ButtonArgument]] | None,
-    BeforeValidator(_to_array),
-    Field(description='rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?}'),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {
-                "type": "array",
-                "items": {
-                    "anyOf": [
-                        {"type": "string"},
-                        {
-                            "type": "object",
-                            "properties": {
-                                "label": {"type": "string"},
-                                "value": {"type": "string"},
-                                "style": {"enum": ["primary", "secondary", "success", "danger"]},
-                                "url": {"type": "string"},
-                            },
-                            "required": ["label"],
-                            "additionalProperties": False,
-                        },
-                    ]
-                },
-            },
-            "description": 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?}',
-        }
-    ),
-]
-
-
-class ReplyArguments(_Arguments):
-    """Arguments of `reply`."""
-
-    chat_id: Id
-    text: str = Field("", max_length=200_000)
-    reply_to: Id | None = Field(None, description="message_id to quote")
-    files: Annotated[list[str], BeforeValidator(_to_array)] = Field([], description="paths of files", max_length=10)
-    format: Format = ""
-    buttons: Buttons = None
-    thread_id: Id | None = None
-    silent: bool = Field(False, description="without a sound")  # noqa: FBT003
-    idempotency_key: str | None = Field(None, max_length=200, description="same key, same arguments: sent once")
-    tappers: Annotated[list[Id] | None, BeforeValidator(_to_array)] = Field(
-        None, description="user_ids who may tap; default: everybody allowed in the chat"
-    )
-
-
-class ReactArguments(_Arguments):
-    """Arguments of `react`."""
-
-    chat_id: Id
-    message_id: Id
-    emoji: str = Field(max_length=32, description="one emoji; empty removes the reaction")
-
-
-class EditArguments(_Arguments):
-    """Arguments of `edit_message`."""
-
-    chat_id: Id
-    message_id: Id
-    text: str = Field(max_length=200_000)
-    format: Format = ""
-    buttons: Buttons = Field(None, description="a new grid; [] takes the grid away; left out, an open grid stays")
-
-
-class DownloadArguments(_Arguments):
-    """Arguments of `download_attachment`."""
-
-    chat_id: Id
-    message_id: Id | None = None
-    file_id: str | None = Field(None, max_length=512, description="one file, as named in attachments")
-
-
-class NoArguments(_Arguments):
-    """No arguments."""
 
 
 def _grid(buttons: list[list[str | ButtonArgument]] | None) -> Grid | None:
@@ -214,6 +111,27 @@ class _Handlers:
             raise Refused(f"message {args.message_id!r} of chat {args.chat_id!r} holds no file")
         return found
 
+    async def ask(self, args: AskArguments) -> str:
+        line = await self._line()
+        grid = _grid(args.buttons)
+        if not grid:
+            raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+        question = Question(
+            chat_id=args.chat_id,
+            text=args.text,
+            format=args.format or line.adapter.capabilities.default_format,
+            grid=grid,
+            timeout_s=args.timeout_s,
+            multi=args.multi,
+            other=args.other,
+            thread_id=args.thread_id,
+            tappers=args.tappers,
+        )
+        return await ask(line, question)
+
+    async def wait_for_messages(self, args: WaitArguments) -> str:
+        return await wait_for_messages(await self._line(), args.timeout_s, args.limit, args.ack)
+
     async def channel_status(self, _args: NoArguments) -> str:
         return json.dumps(self._status(), ensure_ascii=False, indent=1)
 
@@ -248,6 +166,24 @@ def tool_table(line: Callable[[], Awaitable[Line]], status: Callable[[], dict[st
             "Downloads the files of a message (attachment_count in its meta) and returns their local paths.",
             DownloadArguments,
             do.download_attachment,
+        ),
+        Tool(
+            "ask",
+            "Asks in a chat with a grid of buttons and waits: the result is what was chosen, as JSON (label, value, "
+            "user and time; labels for multi; text for a free answer). Typing a label or its number counts too. Use it "
+            "when "
+            "you cannot go on without the answer; otherwise reply with buttons, whose tap comes as an event.",
+            AskArguments,
+            do.ask,
+        ),
+        Tool(
+            "wait_for_messages",
+            "Returns what people wrote and nobody has answered yet, as <channel> blocks, waiting for the first if "
+            "there is none. A message stays open until you act in its chat (reply, react, edit, ask) or name its "
+            "delivery_id "
+            "in ack.",
+            WaitArguments,
+            do.wait_for_messages,
         ),
         Tool(
             "channel_status",

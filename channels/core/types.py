@@ -25,6 +25,7 @@ __all__ = [
     "Limits",
     "Membership",
     "Message",
+    "Moved",
     "Outgoing",
     "Person",
     "Quote",
@@ -156,13 +157,21 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A chat lives on under a new id."""
+
+    old_id: str
+    new_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that is nobody's message (or could not be read); `reason` goes to the log."""
 
     reason: str
 
 
-Inbound = Message | Tap | Membership | Ignored
+Inbound = Message | Tap | Membership | Moved | Ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["CHANNEL", "META_KEYS", "PERMISSION", "PUSH"]
+__all__ = ["CHANNEL", "META_KEYS", "PERMISSION", "PUSH", "REQUEST", "VERDICT"]
 
 PUSH = "notifications/claude/channel"
+VERDICT = "notifications/claude/channel/permission"
+REQUEST = "notifications/claude/channel/permission_request"
 CHANNEL = "claude/channel"
 PERMISSION = "claude/channel/permission"
 

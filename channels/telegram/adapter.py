@@ -155,6 +155,10 @@ class TelegramAdapter:
         """EditMessageText."""
         return await outbound.edit(self._bot, chat_id, message_id, text, format_, keyboard)
 
+    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+        """EditMessageReplyMarkup."""
+        await outbound.redraw(self._bot, chat_id, message_id, keyboard)
+
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)

@@ -30,6 +30,7 @@ from channels.core.types import (
     Inbound,
     Membership,
     Message,
+    Moved,
     Person,
     Quote,
     RawEvent,
@@ -68,6 +69,8 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
 def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound:
     if message.from_user is None and message.sender_chat is None:
         return Ignored("a message without a sender")
+    if message.migrate_to_chat_id:
+        return Moved(str(message.chat.id), str(message.migrate_to_chat_id))
     attachments = _attachments(message)
     image = _photo(message)
     text = message.text or message.caption or ""

@@ -18,7 +18,7 @@ from channels.telegram.errors import translated
 from channels.telegram.inbound import snapshot
 from channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
 
-__all__ = ["chat_of", "close_panel", "download", "edit", "send"]
+__all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send"]
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 # Bot API, sendPhoto and sendVoice: what these methods take; everything else goes as it is, as a document.
@@ -97,6 +97,17 @@ async def edit(bot: Bot, chat_id: str, message_id: str, text: str, format_: str,
     except NotModified:
         return Sent(message_id, None)
     return _sent(edited) if isinstance(edited, TelegramMessage) else Sent(message_id, None)
+
+
+async def redraw(bot: Bot, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+    """Replaces a message's keyboard; that it looks like that already is no error."""
+    try:
+        with translated():
+            await bot.edit_message_reply_markup(
+                chat_id=chat_of(chat_id), message_id=message_of(message_id), reply_markup=keyboard_markup(keyboard)
+            )
+    except NotModified:
+        return
 
 
 async def close_panel(bot: Bot, chat_id: str, message_id: str, shown: str | None, outcome: str) -> None:

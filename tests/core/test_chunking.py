@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from channels.core.chunking import length, split_text
@@ -45,6 +45,11 @@ def solid(text: str) -> str:
     return "".join("".join(kept).split())
 
 
+def has_wide_gap(text: str, limit: int) -> bool:
+    """Whether ticks stand behind so much white space that they have to begin a part, where they become a fence."""
+    return re.search(rf"[^\S\n]{{{limit // 2},}}(```|~~~)", text) is not None
+
+
 def blocks(text: str) -> tuple[list[str], bool]:
     """The fence openings of a text, and whether the last one is left open (CommonMark's rule)."""
     opened: list[str] = []
@@ -77,8 +82,13 @@ def test_every_part_is_within_the_limit_in_both_units(text: str, limit: int) -> 
 @settings(max_examples=150)
 @given(TEXTS, st.sampled_from([64, 100, 333]))
 @example("a ```b " * 60, 64)
+@example("```py\n" + "code " * 60, 64)
+@example("```\n" * 12 + "x" * 90 + "a ```inline``` b", 100)
+@example("x" * 61 + "   ```inline``` b", 64)
 def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
     """Joined, the parts are the text: only white space at cuts and fence lines, which are repeated, may differ."""
+    assume(all(len(line) <= limit // 4 for line in text.split("\n") if FENCE.match(line)))
+    assume(not has_wide_gap(text, limit))
     assert solid("\n".join(split_text(text, limit, "utf16"))) == solid(text)
 
 
@@ -89,6 +99,8 @@ def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
 @example("````md\n" + "```py\ninner\n```\n" * 20 + "````\n", 100)
 def test_every_part_closes_its_fences(text: str, limit: int) -> None:
     """A code block that is cut ends in one part and begins again in the next; one that was never closed is closed."""
+    assume(not has_wide_gap(text, limit))
+    assume(all(len(line) <= limit // 4 for line in text.split("\n") if FENCE.match(line)))
     parts = split_text(text, limit, "utf16")
     assert len(parts) == 1 or [part for part in parts if blocks(part)[1]] == []
 
@@ -107,6 +119,14 @@ def test_a_fence_inside_a_longer_fence_is_text() -> None:
     """Only as many ticks as opened a block end it."""
     parts = split_text("````md\n" + "```py\nx\n```\n" * 30 + "````", 120, "utf16")
     assert all(part.startswith("````md\n") and part.endswith("````") for part in parts)
+
+
+def test_an_endless_fence_line_is_cut_like_any_text() -> None:
+    """What stands behind an opening fence is neither lost nor repeated when it is too long to be a language."""
+    info = " ".join(f"word{n}" for n in range(60))
+    parts = split_text(f"```{info}\ncode\n```\n", 64, "utf16")
+    assert not any(blocks(part)[1] for part in parts)
+    assert re.sub(r"[`\s]", "", "".join(parts)) == info.replace(" ", "") + "code"
 
 
 def test_no_empty_code_block_is_left_at_a_cut() -> None:

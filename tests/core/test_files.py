@@ -25,9 +25,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("project", "home/.ssh", "state/files", "tmp", "elsewhere", "other-state/files"):
         (tmp_path / name).mkdir(parents=True)
     for name in (
-        "project/report.pdf", "project/.env", "home/.ssh/id_ed25519", "home/.ssh/config", "state/channel.db", "state/.env",
-        "state/config.yaml", "state/files/photo.jpg", "tmp/made.txt", "elsewhere/letter.txt", "other-state/channel.db",
-        "other-state/files/x.jpg", "other-state/config.yaml",
+        "project/report.pdf", "project/.env", "home/.ssh/id_ed25519", "home/.ssh/config", "state/channel.db",
+        "state/.env", "state/config.yaml", "state/files/photo.jpg", "tmp/made.txt", "elsewhere/letter.txt",
+        "other-state/channel.db",        "other-state/files/x.jpg", "other-state/config.yaml",
     ):  # fmt: skip
         (tmp_path / name).write_text("content")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -124,8 +124,9 @@ def test_the_home_folders_keys_are_refused_even_inside_a_root(world: Path) -> No
 @pytest.mark.parametrize(
     "name",
     [
-        ".env", ".ENV", ".env.local", "prod.env", ".netrc", ".npmrc", ".pypirc", "id_rsa", "id_ed25519.pub", "server.pem",
-        "server.key", "store.p12", "vault.kdbx", "credentials", "credentials.json", ".git-credentials", ".pgpass",
+        ".env", ".ENV", ".env.local", "prod.env", ".netrc", ".npmrc", ".pypirc", "id_rsa", "id_ed25519.pub",
+        "server.pem", "server.key", "store.p12", "vault.kdbx", "credentials", "credentials.json",
+        ".git-credentials", ".pgpass",
         ".aws/x", ".gnupg/x", ".kube/x", ".docker/x", ".git/config", ".SSH/x",
     ],
 )  # fmt: skip

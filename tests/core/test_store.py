@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,13 +148,24 @@ def test_a_store_that_somebody_holds_is_said(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.fixture
-def tally(tmp_path: Path) -> Store:
-    return Store(tmp_path / "channel.db", migrations=COUNTING)
+def tally(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "channel.db", migrations=COUNTING) as store:
+        yield store
 
 
 def add(store: Store, n: int) -> None:
     with store.write() as db:
         db.execute("INSERT INTO tally VALUES (?)", (n,))
+
+
+def add_two(store: Store, n: int) -> None:
+    add(store, n)
+    add(store, n + 1)
+
+
+def failing(store: Store, n: int) -> None:
+    add(store, n)
+    raise RuntimeError("on purpose")
 
 
 def numbers(store: Store) -> list[int]:
@@ -164,8 +175,7 @@ def numbers(store: Store) -> list[int]:
 def test_an_error_undoes_the_whole_transaction(tally: Store) -> None:
     """Nothing of a transaction that failed is kept, and the next one works."""
     with pytest.raises(RuntimeError, match="on purpose"), tally.write():
-        add(tally, 1)
-        raise RuntimeError("on purpose")
+        failing(tally, 1)
     assert numbers(tally) == []
     add(tally, 2)
     assert numbers(tally) == [2]
@@ -186,24 +196,21 @@ def test_a_part_is_undone_alone(tally: Store) -> None:
     """One event of a batch that fails takes nothing else with it."""
     with tally.write():
         add(tally, 1)
-        with pytest.raises(RuntimeError), tally.part():
-            add(tally, 2)
-            raise RuntimeError("on purpose")
+        with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+            failing(tally, 2)
         with tally.part():
             add(tally, 3)
-            with pytest.raises(RuntimeError), tally.part():
-                add(tally, 4)
-                raise RuntimeError("on purpose")
+            with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+                failing(tally, 4)
     assert numbers(tally) == [1, 3]
 
 
 def test_a_statement_the_database_refuses_is_a_store_error(tally: Store) -> None:
     """What SQLite says arrives as ours, naming the file, and the transaction is undone."""
-    add(tally, 1)
+    add(tally, 2)
     with pytest.raises(StoreError, match="UNIQUE"), tally.write():
-        add(tally, 2)
-        add(tally, 1)
-    assert numbers(tally) == [1]
+        add_two(tally, 1)
+    assert numbers(tally) == [2]
 
 
 def test_another_connections_commit_is_noticed(tally: Store) -> None:

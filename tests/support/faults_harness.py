@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -47,6 +48,8 @@ async def world(folder: Path, **settings: Any) -> AsyncIterator[Stage]:
     folder.mkdir(mode=0o700)
     async with TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
         stage.env |= {"CHANNELS_MODE": "push", "TELEGRAM_POLL_TIMEOUT_S": "1"}
+        # Lets another tree than the installed one be put under fire.
+        stage.env |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         stage.config(**{"grace_s": 0, **settings})
         yield stage
         assert stage.impure() == []

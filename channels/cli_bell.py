@@ -1,0 +1,54 @@
+"""The bell: a background hook that waits, at next to no cost, and wakes the session when a message is open."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+
+from channels.cli_hook import Event, Lines, open_lines
+from channels.core.paths import runtime_dir
+
+__all__ = ["ring"]
+
+# As seldom as a person does not notice.
+LOOK_EVERY_S = 1.0
+
+
+def ring(event: Event) -> int:
+    """2, with a line on stderr, when there is something to fetch; 0 when the session is gone or has a bell already."""
+    from filelock import FileLock, Timeout
+
+    name = hashlib.sha256(event.session.encode()).hexdigest()[:16]
+    lock = FileLock(str(runtime_dir() / f"bell-{name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return 0
+    parent = os.getppid()
+    with open_lines(event) as lines:
+        for line in lines:
+            line.sessions.hook(event.session, "bell")
+        while lines and os.getppid() == parent:
+            found = [line for line in lines if _rings(line)]
+            if found:
+                for line in found:
+                    line.inbox.rang(event.session)
+                channels = " and ".join(line.channel for line in found)
+                count = sum(len(line.waiting()) for line in found)
+                print(
+                    f"{count} message(s) from people wait in {channels}: call wait_for_messages (timeout_s 0) of that "
+                    "server, do what they ask, and answer each with reply.",
+                    file=sys.stderr,
+                )
+                return 2
+            time.sleep(LOOK_EVERY_S)
+    return 0
+
+
+def _rings(line: Lines) -> bool:
+    if not line.inbox.unrung(line.session) or not line.ours():
+        return False
+    state = line.state()
+    return state is not None and state.mode in {"hook", "pull"}
