@@ -189,16 +189,15 @@ def since(began: float) -> float:
 
 
 class Gate:
-    """A TCP proxy before a server: open, refusing (nobody listens), or silent (bytes go nowhere, nothing is closed)."""
+    """A TCP proxy before a server: open, refusing (nobody listens), or forgetful (bytes go nowhere)."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self.port = 0
         self._server: asyncio.Server | None = None
-        self._open = asyncio.Event()
+        self._forgotten: set[asyncio.Task[None]] = set()
         self._pipes: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self.refused_at = 0.0
 
     @property
     def root(self) -> str:
@@ -206,7 +205,6 @@ class Gate:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._open.set()
         await self.open()
         return self
 
@@ -229,38 +227,36 @@ class Gate:
         await asyncio.gather(*self._pipes, return_exceptions=True)
         await self._server.wait_closed()
 
-    def silence(self) -> None:
-        """Connections stay, and nothing comes through, until `speak`."""
-        self._open.clear()
-
-    def speak(self) -> None:
-        """Ends the silence; what was swallowed stays swallowed."""
-        self._open.set()
+    def forget(self) -> None:
+        """Connections that are open stay open, and nothing comes through them any more; new ones work."""
+        self._forgotten |= self._pipes
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        ends = [writer]
         self._pipes.add(task)
         self._writers.add(writer)
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            ends.append(back)
             self._writers.add(back)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, back))
-                group.create_task(self._pump(there, writer))
+                group.create_task(self._pump(task, reader, back))
+                group.create_task(self._pump(task, there, writer))
         except (OSError, ExceptionGroup, asyncio.CancelledError):
             return
         finally:
-            for one in (writer, back) if "back" in locals() else (writer,):
-                one.transport.abort()
-                self._writers.discard(one)
+            for end in ends:
+                end.transport.abort()
+                self._writers.discard(end)
             self._pipes.discard(task)
 
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pump(self, pipe: asyncio.Task[None], source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(1 << 16):
-            if self._open.is_set():
+            if pipe not in self._forgotten:
                 target.write(data)
                 await target.drain()
-        # One end is closed: so is the other, which ends the second pump.
-        if self._open.is_set():
+        if pipe not in self._forgotten:
+            # One end is closed: so is the other, which ends the second pump.
             target.transport.abort()
