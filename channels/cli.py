@@ -49,9 +49,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="channels", description="Your agent's phone line: chats and button taps for a coding agent."
-    )
+    parser = _Parser(prog="channels", description="Your agent's phone line: chats and button taps for a coding agent.")
     parser.add_argument("--version", action="version", version=_version())
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -150,6 +148,13 @@ def _serve(args: argparse.Namespace) -> int:
     import contextlib
     import gc
 
+    from channels import __version__
+    from channels.core.ending import leave_on_signals
+    from channels.core.greeting import greet
+    from channels.core.instructions import instructions
+
+    leave_on_signals()
+    opening = greet(args.channel, __version__, instructions(args.channel))
     # The collector would walk the libraries' objects again and again while they are being made. What one of them
     # prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
@@ -159,7 +164,7 @@ def _serve(args: argparse.Namespace) -> int:
         row = channel(args.channel)
     gc.enable()
     gc.freeze()
-    run(row)
+    run(row, opening)
 
 
 def _port(text: str) -> int:

@@ -28,6 +28,7 @@ __all__ = ["HOOKS", "Event", "Lines", "open_lines", "run"]
 
 INPUT_MAX = 4 * 1024 * 1024
 HANDED = 20
+WAIT_LOOK_S = 0.5
 
 
 class Event:
@@ -43,12 +44,15 @@ class Event:
 
     @classmethod
     def read(cls) -> Event:
-        """From standard input; an empty event for what is no JSON object."""
-        try:
-            values = json.loads(sys.stdin.read(INPUT_MAX) or "{}")
-        except ValueError:
-            values = {}
-        return cls(values if isinstance(values, dict) else {})
+        """From standard input.
+
+        Raises ValueError for what is no JSON object, or names no session: nothing is done for it.
+        """
+        values = json.loads(sys.stdin.read(INPUT_MAX))
+        event = cls(values) if isinstance(values, dict) else None
+        if event is None or not event.session:
+            raise ValueError("the input is no object that names a session")
+        return event
 
 
 class Lines:
@@ -71,11 +75,17 @@ class Lines:
         """What is open and was not handed to this session yet."""
         return self.inbox.ready(HANDED)
 
-    def hand_over(self, entries: list[Entry]) -> str:
-        """Writes down that a hook offers these, and returns their blocks."""
-        offered = self.inbox.offering(entries, self.session, "hook")
-        self.inbox.offered([entry.id for entry in offered])
-        return blocks(self.channel, offered)
+    def hand_over(self) -> list[Entry]:
+        """Takes what is waiting, written down as offered by a hook.
+
+        In one transaction, since the server offers it too in another mode.
+        """
+        if not self.waiting():
+            return []
+        with self.store.write():
+            offered = self.inbox.offering(self.waiting(), self.session, "hook")
+            self.inbox.offered([entry.id for entry in offered])
+        return offered
 
     def setting(self, name: str, default: float) -> float:
         """A number of config.yaml, read without the settings model, which is heavy; else the default."""
@@ -143,41 +153,47 @@ def stop(event: Event) -> int:
         if not lines:
             return 0
         going_on = event.values.get("stop_hook_active") is True
-        began = time.time()
-        while True:
+        began, parent = time.time(), os.getppid()
+        while os.getppid() == parent:
             for line in lines:
                 reason = _continuation(line, going_on=going_on, began=began)
                 if reason:
                     print(json.dumps({"decision": "block", "reason": reason}, ensure_ascii=False))
                     return 0
-            waits = [line for line in lines if _may_wait(line, began)]
-            if not waits:
+            if not any(_may_wait(line, began, going_on=going_on) for line in lines):
                 return 0
-            time.sleep(0.5)
+            time.sleep(WAIT_LOOK_S)
+        return 0
 
 
 def _continuation(line: Lines, *, going_on: bool, began: float) -> str:
     state = line.state()
-    entries = line.waiting()
-    if state is None or not entries:
+    if state is None or not line.waiting():
         return ""
     count = state.loops + 1 if going_on else 1
     if count > line.setting("stop_cap", 8):
         return ""
     if state.ended_at is not None and state.ended_at > began:
         return ""
+    entries = line.hand_over()
+    if not entries:
+        return ""
     line.sessions.loop(line.session, count)
     return (
         f"{len(entries)} message(s) came in by {line.channel}. Answer each with the reply tool, in its chat_id:\n"
-        f"{line.hand_over(entries)}"
+        f"{blocks(line.channel, entries)}"
     )
 
 
-def _may_wait(line: Lines, began: float) -> bool:
-    wait_s = line.setting("stop_wait_s", 0)
+def _may_wait(line: Lines, began: float, *, going_on: bool) -> bool:
+    if time.time() >= began + line.setting("stop_wait_s", 0):
+        return False
     state = line.state()
-    ended = state is not None and state.ended_at is not None and state.ended_at > began
-    return not ended and time.time() < began + wait_s
+    if state is None or (going_on and state.loops >= line.setting("stop_cap", 8)):
+        return False
+    # Ended from the chat: while we wait, or while the agent worked on what we handed over before.
+    since = state.loops_at if going_on and state.loops_at is not None else began
+    return state.ended_at is None or state.ended_at < since
 
 
 def prompt(event: Event) -> int:
@@ -186,9 +202,9 @@ def prompt(event: Event) -> int:
     with open_lines(event) as lines:
         for line in lines:
             line.sessions.hook(event.session, "prompt")
-            entries = line.waiting() if line.ours() else []
+            entries = line.hand_over() if line.ours() else []
             if entries:
-                handed.append(line.hand_over(entries))
+                handed.append(blocks(line.channel, entries))
     if handed:
         text = "Messages that came in by chat meanwhile (answer each with the reply tool):\n" + "\n".join(handed)
         _print_context("UserPromptSubmit", text)

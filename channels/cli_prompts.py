@@ -8,6 +8,7 @@ from typing import Any
 
 from channels.cli_hook import Event, Lines, open_lines
 from channels.core.access import Access
+from channels.core.ownership import Ownership
 from channels.core.prompts import Prompts, Spec
 from channels.core.requests import hook_body, permission_spec, question_spec
 from channels.core.wording import say
@@ -71,8 +72,14 @@ def question(event: Event) -> int:
 
 
 def _reachable(lines: list[Lines]) -> Lines | None:
-    """The first channel with somebody who may answer, read for this session or for nobody else."""
-    return next((line for line in lines if Access(line.store).approvers()), None)
+    """The first channel with somebody who may answer, and a process that reads it and shows the cards."""
+    return next((line for line in lines if Access(line.store).approvers() and _read(line)), None)
+
+
+def _read(line: Lines) -> bool:
+    bot_id = line.store.value("SELECT value FROM health WHERE key = 'bot_id'")
+    holder = Ownership(line.channel, bot_id, line.folder).holder() if bot_id else None
+    return holder is not None and holder.state_dir == str(line.folder)
 
 
 def _ask(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
-import threading
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import anyio
@@ -17,7 +14,10 @@ from channels import __version__
 from channels.core import log
 from channels.core.channel import Channel
 from channels.core.config import Environment, load
+from channels.core.ending import leave
 from channels.core.errors import ChannelError, ConfigError, Refused, StoreError
+from channels.core.greeting import Opening
+from channels.core.instructions import instructions
 from channels.core.line import Line, open_line
 from channels.core.pull import LISTEN
 from channels.core.relay import PermissionRequest, relay
@@ -26,35 +26,36 @@ from channels.core.status import facts
 from channels.core.stdin import Lines
 from channels.core.store import Store
 from channels.core.tasks import Backoff
-from channels.core.tools import instructions, tool_table
+from channels.core.tools import tool_table
 from channels.core.wire import REQUEST
 
 __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+AGAIN_EVERY_S = 15.0
 LINE_WITHIN_S = 20.0
 
 
-def run(channel: Channel) -> NoReturn:
+def run(channel: Channel, opening: Opening) -> NoReturn:
     """Serves until the host closes stdin or a signal comes, then leaves the process at once."""
     log.configure()
-    _leave_on_signals()
     try:
-        anyio.run(_serve, channel)
+        anyio.run(_serve, channel, opening)
     except* BrokenPipeError:
         # The host died: nobody reads what we write.
-        _leave()
+        leave()
     except* BaseException:
         logger.exception("the server failed")
-        _leave(code=1)
-    _leave()
+        leave(code=1)
+    leave()
 
 
-async def _serve(channel: Channel) -> None:
+async def _serve(channel: Channel, opening: Opening) -> None:
     server = _Server(channel, Environment(channel.name))
+    opening.started = True
     async with (
-        stdio_server(stdin=cast("anyio.AsyncFile[str]", Lines())) as (read, write),
+        stdio_server(stdin=cast("anyio.AsyncFile[str]", Lines(opening.source, opening.replay))) as (read, write),
         anyio.create_task_group() as group,
     ):
 
@@ -62,12 +63,12 @@ async def _serve(channel: Channel) -> None:
             group.start_soon(server.tend, connection)
 
         try:
-            await server.session.serve(read, write, start)
+            await server.session.serve(read, write, start, opening.answered)
         except Exception:
             logger.exception("the session failed")
-            _leave(code=1)
+            leave(code=1)
         # The host closed its end. Leaving these blocks would wait for a thread that may block on a full pipe.
-        _leave()
+        leave()
 
 
 class _Server:
@@ -82,7 +83,7 @@ class _Server:
         self.session = Session(
             channel.name,
             __version__,
-            instructions(channel.title),
+            instructions(channel.name),
             tools,
             {"listen": ("Keep waiting for messages from people and answering them", LISTEN)},
             {REQUEST: (PermissionRequest, self._relay)},
@@ -112,10 +113,17 @@ class _Server:
                 await self._changed(line)
                 group.cancel_scope.cancel()
         except* ConfigError as errors:
-            self.problem, pause = _first(errors), None
-            logger.warning("%s", self.problem)
+            problem, pause = _first(errors), None
+            if problem != self.problem:
+                logger.warning("%s", problem)
+            self.problem = problem
         except* StoreError as errors:
-            self.problem, pause = _first(errors), backoff.next()
+            problem, pause = _first(errors), backoff.next()
+            if problem != self.problem:
+                logger.error("%s", problem)  # noqa: TRY400 - the sentence is the finding
+            self.problem = problem
+        except* OSError as errors:
+            self.problem, pause = _unusable(errors, self.env.state_dir), backoff.next()
             logger.error("%s", self.problem)  # noqa: TRY400 - the sentence is the finding
         except* Exception:
             pause = backoff.next()
@@ -126,8 +134,7 @@ class _Server:
         return pause
 
     def _stamp(self) -> list[int]:
-        paths = [self.env.state_dir / name for name in (".env", "config.yaml")]
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+        return [_changed_at(self.env.state_dir / name) for name in (".env", "config.yaml")]
 
     async def _changed(self, line: Line) -> None:
         """Returns when the token or a setting is another one than the line was opened with."""
@@ -148,8 +155,10 @@ class _Server:
         if pause_s is not None:
             await anyio.sleep(pause_s)
         else:
-            while self._stamp() == stamp:  # noqa: ASYNC110 - another program's files ring no bell
-                await anyio.sleep(LOOK_EVERY_S)
+            # A folder that was mended changes none of these files: hence the end.
+            with anyio.move_on_after(AGAIN_EVERY_S):
+                while self._stamp() == stamp:  # noqa: ASYNC110 - another program's files ring no bell
+                    await anyio.sleep(LOOK_EVERY_S)
         self.env = Environment(self.channel.name, self.env.environ)
 
     async def _line(self) -> Line:
@@ -169,6 +178,8 @@ class _Server:
                 line = self.line
                 known = facts(self.channel.name, self.env.state_dir, line.store, line.bot_id)
                 name, why = line.mode()
+                if line.owner is not None and (latest := line.health.latest()):
+                    known["reader"] |= {"state": latest[0], "error": latest[1] or None}
                 return {**known, "mode": {"name": name, "why": why}, "host": self.session.client()}
             with Store.of(self.env.state_dir) as store:
                 return facts(self.channel.name, self.env.state_dir, store, None, self.problem)
@@ -181,26 +192,16 @@ def _first(errors: BaseExceptionGroup[ChannelError]) -> str:
     return _first(first) if isinstance(first, BaseExceptionGroup) else str(first)
 
 
-def _leave_on_signals() -> None:
-    """Ends the process at a signal, even while the event loop is stuck or the host does not read.
-
-    The C-level handler writes to a socket, a thread waits at its other end: neither needs the main thread.
-    """
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)  # noqa: FBT003 - the standard library takes it so
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
-        signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        with theirs, ours:
-            ours.recv(1)
-            _leave()
-
-    threading.Thread(target=wait, daemon=True, name="signals").start()
+def _unusable(errors: BaseExceptionGroup[OSError], folder: Path) -> str:
+    first = errors.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return _unusable(first, folder)
+    return f"{first.filename or folder} cannot be used: {first.strerror or first}; mend its permissions"
 
 
-def _leave(*, code: int = 0) -> NoReturn:
-    """Ends the process now. What must be kept was committed as it happened, and the kernel frees the lock."""
-    os._exit(code)
+def _changed_at(path: Path) -> int:
+    """When a file was last changed, in nanoseconds; 0 when there is none, or none that can be looked at."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -42,6 +42,7 @@ async def ask(line: Line, question: Question) -> str:
     """
     if any(b.url for row in question.grid for b in row):
         raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
+    line.asking()
     prompts = Prompts(line.store)
     spec = Spec(question.grid, multi=question.multi, other=question.other)
     prompt = prompts.create("ask", spec, session=line.session, bound_s=question.timeout_s, lease_s=LEASE_S)

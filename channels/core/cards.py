@@ -83,7 +83,10 @@ class Cards:
             outgoing = [Outgoing(chat_id, path=str(path)), Outgoing(chat_id, self._adapter.split(short, "text")[0])]
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
         panel_id = self._panels.create(
-            chat_id, spec.shown(prompt.chosen), ttl_s=max(1.0, prompt.expires_at), single_use=True, prompt_id=prompt.id
+            chat_id,
+            spec.shown(prompt.chosen),
+            ttl_s=max(1.0, prompt.expires_at - self._prompts.now()),
+            prompt_id=prompt.id,
         )
         keyboard = lay_out(panel_id, spec.shown(prompt.chosen), self._adapter.limits)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -19,6 +19,7 @@ from channels.core.modes import Modes
 from channels.core.presence import Presence
 from channels.core.sanitize import label
 from channels.core.tasks import Backoff, Bell, Gong
+from channels.core.wake import Wake
 from channels.core.wire import PUSH
 from channels.core.wording import say
 
@@ -62,6 +63,7 @@ class Delivery:
         # Agents that are blocked in wait_for_messages right now: they take what comes.
         self.takers = 0
         self._changed = changed
+        self._faults = Backoff(first_s=1.0, cap_s=30.0)
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
@@ -91,37 +93,47 @@ class Delivery:
     async def _drain(self) -> None:
         while True:
             mode, _ = self._modes.current()
-            entries = [] if self.takers else self._inbox.ready(BATCH)
-            if not entries or mode not in {"push", "wake"}:
+            if self.takers or mode not in {"push", "wake"} or not self._inbox.ready(1):
                 return
-            self._late()
             if mode == "push":
-                await self._push_all(entries)
-            else:
-                await self._wake(entries)
+                await self._push_all()
+            elif not await self._wake():
+                self._modes.publish()
+                if self._modes.current()[0] == "wake":
+                    # Fixed by hand: nothing else may carry it, so it is tried again, and never in a hot loop.
+                    await anyio.sleep(self._faults.next())
 
-    async def _push_all(self, entries: Sequence[Entry]) -> None:
-        for entry in self._inbox.offering(entries, self._session, "push"):
+    def _offering(self, mode: str) -> list[Entry]:
+        """What is ready, written down as being offered: in one transaction, since hooks of the session take it too."""
+        with self._inbox.store.write():
+            self._late()
+            entries = self._inbox.ready(BATCH)
+            if mode == "wake":
+                entries = entries[: Wake.fitting(entries)]
+            return self._inbox.offering(entries, self._session, mode)
+
+    async def _push_all(self) -> None:
+        for entry in self._offering("push"):
             self._push_began = anyio.current_time()
             await self._push(PUSH, push_params(entry))
             self._push_began = None
             self._went(entry)
         self.settle()
 
-    async def _wake(self, entries: Sequence[Entry]) -> None:
+    async def _wake(self) -> bool:
+        """Posts what is ready; False when the socket does not take it."""
         wake = self._modes.wake
         if wake is None:
             self._modes.fail("wake", "has no socket")
-            return
+            return False
         if wake.full:
             self._modes.fail("wake", "is not answered, and its queue is full")
-            return
+            return False
         if wake.queued:
             await anyio.sleep(GATHER_S)
-            entries = self._inbox.ready(BATCH)
-        offered = self._inbox.offering(entries[: wake.fitting(entries)], self._session, "wake")
+        offered = [] if self.takers else self._offering("wake")
         if not offered:
-            return
+            return True
         try:
             await wake.post(self._source, offered)
         except Unavailable as error:
@@ -129,11 +141,11 @@ class Delivery:
             self._inbox.offered([entry.id for entry in offered])
             self._inbox.escalate(self._session, "wake", anyio.current_time() + 1e12)
             self._modes.fail("wake", f"failed: {redact(str(error))}")
-            self._modes.publish()
-            return
+            return False
         for entry in offered:
             self._went(entry)
         self.settle()
+        return True
 
     def _went(self, entry: Entry) -> None:
         self._through.append(entry.id)
@@ -142,12 +154,13 @@ class Delivery:
     def take(self, limit: int, before: float) -> list[Entry]:
         """What an agent that asks is shown now, written down as offered by pull."""
         self.settle()
-        found = self._inbox.pullable(self._session, limit, self._modes.unproven(), before)
-        if not found:
+        if not self._inbox.pullable(self._session, 1, self._modes.unproven(), before):
             return []
-        self._late()
-        taken = self._inbox.offering(found, self._session, "pull")
-        self._inbox.offered([entry.id for entry in taken])
+        with self._inbox.store.write():
+            self._late()
+            found = self._inbox.pullable(self._session, limit, self._modes.unproven(), before)
+            taken = self._inbox.offering(found, self._session, "pull")
+            self._inbox.offered([entry.id for entry in taken])
         for entry in taken:
             self._presence.start(entry.chat_id, entry.thread_id)
         return taken
@@ -155,8 +168,9 @@ class Delivery:
     def settle(self) -> None:
         """Writes down which entries went through, so that an answer counts for just those."""
         if self._through:
-            through, self._through = self._through, []
-            self._inbox.offered(through)
+            # Forgotten only once it is written down: a disk that is full now takes it later.
+            self._inbox.offered(self._through)
+            self._through = []
 
     def stalled_s(self) -> float:
         """For how long the host has not read, in seconds; 0 while it does."""

@@ -40,6 +40,10 @@ class Health:
         self._write("error", error)
         return True
 
+    def latest(self) -> tuple[str, str] | None:
+        """The reader's state and error as this process knows them, even when the disk did not take them."""
+        return self._state
+
     def retry_in(self, seconds: float) -> None:
         """When the next try comes."""
         self._write("retry_at", str(time.time() + seconds))

@@ -69,6 +69,7 @@ class Line:
     modes: Modes = field(init=False)
     flag: str | None = field(init=False)
     changed: Gong = field(init=False, default_factory=Gong)
+    _asked: bool = field(init=False, default=False)
     _sign: Bell = field(init=False, default_factory=Bell)
     _owning: anyio.CancelScope = field(init=False, default_factory=anyio.CancelScope)
 
@@ -186,11 +187,18 @@ class Line:
         known = self.sessions.get(self.session)
         if known and known.hooks:
             return f"this session runs the hooks {', '.join(sorted(known.hooks))}"
-        return "the agent asks for messages" if known and known.pulled_at else None
+        if known and known.pulled_at:
+            return "the agent asks for messages"
+        return "the agent waits for an answer" if self._asked else None
 
     def pulled(self) -> None:
         """The agent asked for messages: a sign that it will hear."""
         self.sessions.pulled(self.session)
+        self._sign.ring()
+
+    def asking(self) -> None:
+        """The agent waits for an answer to a grid: somebody has to read it."""
+        self._asked = True
         self._sign.ring()
 
     def ring_due(self) -> None:

@@ -16,6 +16,8 @@ from channels.core.wake import Wake
 __all__ = ["Modes"]
 
 CARRIED = ("push", "wake")
+# The hooks that hand messages over; the others only show that the host runs hooks.
+HANDING = ("bell", "prompt", "stop")
 # A hook that ran this long ago may be gone from the settings.
 HOOK_FRESH_S = 24 * 3600.0
 
@@ -57,9 +59,10 @@ class Modes:
         if self.wake is not None:
             ladder.append(("wake", "the host gave its session's inbox socket"))
         known = self._sessions.get(self._session)
-        fresh = [n for n, at in known.hooks.items() if at > time.time() - HOOK_FRESH_S] if known else []
+        since = time.time() - HOOK_FRESH_S
+        fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
-            ladder.append(("hook", f"this session runs the hooks {', '.join(sorted(fresh))}"))
+            ladder.append(("hook", f"this session runs the hooks {', '.join(fresh)}"))
         if known and known.pulled_at:
             ladder.append(("pull", "the agent asks for messages by itself"))
         if not ladder:

@@ -132,6 +132,8 @@ class Owner:
     def answered(self, chat_id: str) -> None:
         """The agent acted on a chat."""
         self._presence.stop(chat_id)
+        # What was held back while too much was unanswered may go now.
+        self._opened.ring()
         self._group.start_soon(self._marks.restore, chat_id)
 
     def mode(self) -> tuple[str, str]:

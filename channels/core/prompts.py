@@ -1,8 +1,8 @@
 """Questions somebody waits for: the agent's `ask`, a permission, a host's multiple choice. One row, one answer.
 
-Whoever asked keeps a lease; whoever reads the bot stores the taps. A question whose asker is gone takes no answer any
-more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes
-an ordinary event instead.
+Whoever asked keeps a lease; whoever reads the bot stores the taps. A card whose asker is gone takes no answer any more,
+so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes an
+ordinary event instead, until its deadline.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ class Prompts:
             return say("tap_answered", label=_short(shown or (prompt.result or {}).get("text", ""), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
             return say("prompt_gone")
-        return say("prompt_gone") if prompt.lease_until <= now else None
+        # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
+        return say("prompt_gone") if prompt.kind != "ask" and prompt.lease_until <= now else None
 
     # ---- endings
 
@@ -262,15 +263,12 @@ class Prompts:
             return bool(ended)
 
     def sweep(self) -> bool:
-        """Closes what is past its deadline, and what an asker that is gone had asked; True when there was any.
+        """Closes what is past its deadline; True when there was any.
 
         An answer which a vanished asker never took becomes an ordinary event.
         """
         now = self._clock()
-        over = self.store.rows(
-            "SELECT id FROM prompts WHERE state = 'open' AND (expires_at <= ? OR (kind = 'ask' AND lease_until <= ?))",
-            now, now,
-        )  # fmt: skip
+        over = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
         for row in over:
             self.close(row["id"], say("prompt_over"))
         orphans = self.store.value(

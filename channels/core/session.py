@@ -90,10 +90,14 @@ class Session:
         read: ReadStream[SessionMessage | Exception],
         write: WriteStream[SessionMessage],
         started: Callable[[Connection], None],
+        answered: set[str | int],
     ) -> None:
-        """Serves until the host closes its end; `started` gets the connection, whose `initialized` can be awaited."""
+        """Serves until the host closes its end; `started` gets the connection, whose `initialized` can be awaited.
+
+        Our answers to the requests in `answered` are dropped: the host has one.
+        """
         dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
-            read, _Scrubbed(write), inline_methods=frozenset({"initialize"})
+            read, _Scrubbed(write, answered), inline_methods=frozenset({"initialize"})
         )
         self._connection = Connection.for_loop(dispatcher)
         options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
@@ -194,11 +198,16 @@ def _untitle(schema: object) -> None:
 class _Scrubbed:
     """A write stream through which no lone surrogate passes (it would end the SDK's writer) and no secret."""
 
-    def __init__(self, inner: WriteStream[SessionMessage]) -> None:
-        self._inner = inner
+    def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
+        self._inner, self._answered = inner, answered
 
     async def send(self, item: SessionMessage) -> None:
         message = item.message
+        if self._answered and getattr(message, "method", None) is None:
+            answers = getattr(message, "id", None)
+            if answers in self._answered:
+                self._answered.discard(answers)
+                return
         for field in ("params", "result", "error"):
             value = getattr(message, field, None)
             if isinstance(value, BaseModel):

@@ -67,6 +67,8 @@ class Sessions:
     def pulled(self, session_id: str) -> None:
         """The session's agent asked for messages by itself."""
         with self.store.write() as db:
+            # The very first thing it does may come before the server has written its session down.
+            self.seen(session_id)
             db.execute("UPDATE sessions SET pulled_at = ? WHERE id = ?", (time.time(), session_id))
 
     def mode(self, session_id: str, mode: str, why: str) -> None:

@@ -6,9 +6,8 @@ answered. Such halves become U+FFFD.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
+from collections.abc import Iterable
 from typing import BinaryIO
 
 import anyio.to_thread
@@ -34,29 +33,18 @@ def _mend(match: re.Match[bytes]) -> bytes:
 
 
 class Lines:
-    """The process's standard input as an asynchronous iterator of lines.
+    """A stream of bytes as an asynchronous iterator of lines, beginning with those that were read before."""
 
-    The descriptor itself is pointed at the null device, so that a child process never reads the host's messages.
-    """
-
-    def __init__(self, source: BinaryIO | None = None) -> None:
-        self._source = source or _claimed()
+    def __init__(self, source: BinaryIO, before: Iterable[bytes] = ()) -> None:
+        self._source, self._before = source, list(before)
 
     def __aiter__(self) -> Lines:
         return self
 
     async def __anext__(self) -> str:
+        if self._before:
+            return mended(self._before.pop(0))
         line = await anyio.to_thread.run_sync(self._source.readline)
         if not line:
             raise StopAsyncIteration
         return mended(line)
-
-
-def _claimed() -> BinaryIO:
-    if sys.platform == "win32":
-        return sys.stdin.buffer
-    private = os.dup(0)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    return os.fdopen(private, "rb", closefd=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from channels.core.errors import StoreError
+from channels.core.errors import ConfigError, StoreError
 from channels.core.migrations import MIGRATIONS
 from channels.core.paths import private_dir, private_file
 
@@ -199,6 +199,7 @@ _REASONS = (
     ("unable to open", "it cannot be opened; mend the permissions of the folder"),
     ("malformed", "it is damaged, and is not touched any more; move it away to start anew (people pair again)."),
     ("not a database", "it is no database, and is not touched; move it away to start anew (people pair again)."),
+    ("i/o error", "the disk does not take or give it (is it full, or failing?); free some space"),
     ("locked", "another process has held it for over five seconds; end that process"),
 )
 
@@ -213,5 +214,10 @@ def _explained(path: Path) -> Iterator[None]:
         if "malformed" in text or "not a database" in text:
             reason += _keep_aside(path)
         raise StoreError(f"the database {path} cannot be used: {reason}") from error
+    except ConfigError as error:
+        raise StoreError(f"the database {path} cannot be used: {error}") from error
+    except PermissionError as error:
+        msg = f"the database {path} cannot be used: {error.strerror}; mend the permissions of the folder"
+        raise StoreError(msg) from error
     except OSError as error:
         raise StoreError(f"the database {path} cannot be used: {error.strerror or error}") from error

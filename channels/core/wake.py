@@ -74,9 +74,17 @@ class Wake:
         """
         message = {"role": "user", "content": blocks(source, entries)}
         line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
+        kept = self._writer is not None
         try:
             with anyio.fail_after(SEND_WITHIN_S):
-                await self._send(line)
+                try:
+                    await self._send(line)
+                except OSError:
+                    # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
+                    await self.aclose()
+                    if not kept:
+                        raise
+                    await self._send(line)
         except (OSError, TimeoutError) as error:
             await self.aclose()
             raise Unavailable(f"the session's inbox socket does not take messages ({error!r})") from error

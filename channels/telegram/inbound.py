@@ -45,6 +45,25 @@ ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_membe
 _FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sticker")
 
 
+_CONTENT = (
+    *_FILES,
+    "photo",
+    "poll",
+    "venue",
+    "location",
+    "contact",
+    "dice",
+    "story",
+    "checklist",
+    "paid_media",
+    "game",
+)
+_ESSENTIAL = (
+    "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
+    "entities", "caption", "caption_entities", "migrate_to_chat_id",
+)  # fmt: skip
+
+
 def to_inbound(event: RawEvent, me: Identity) -> Inbound:
     """What an update means to the bot `me`."""
     try:
@@ -55,7 +74,10 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
 
 def _update(event: RawEvent, me: Identity) -> Inbound:
     raw = json.loads(event.payload)
-    update = Update.de_json(raw, None)
+    try:
+        update = Update.de_json(raw, None)
+    except Exception:  # noqa: BLE001 - a detail that the library does not take must not cost the message
+        update = Update.de_json(_essentials(raw), None)
     if update.callback_query:
         return _tap(update.callback_query, raw["callback_query"], event.received_at)
     if update.my_chat_member:
@@ -64,6 +86,20 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
     if message is None:
         return Ignored("a kind of update nobody asked for")
     return _message(message, me, edited=update.edited_message is not None)
+
+
+def _essentials(raw: dict[str, Any]) -> dict[str, Any]:
+    """An update whose message has nothing in it but who said what where, and in words what else there was.
+
+    An older or newer Bot API server's details, in the message or in what it replies to, may be none the library takes.
+    """
+    return {key: _bare(body) if key in {"message", "edited_message"} else body for key, body in raw.items()}
+
+
+def _bare(body: dict[str, Any]) -> dict[str, Any]:
+    lost = [kind.replace("_", " ") for kind in _CONTENT if kind in body]
+    told = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
+    return {**{key: body[key] for key in _ESSENTIAL if key in body}, **told}
 
 
 def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound:

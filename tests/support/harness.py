@@ -145,8 +145,11 @@ class Stage:
 
 
 def _is_message(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        # The last line of a process that ended while the pipe was full breaks off; what there is of it is a message's.
+        return line.startswith(b'{"jsonrpc":"2.0",')
     try:
         message = json.loads(line)
     except ValueError:
         return False
-    return isinstance(message, dict) and message.get("jsonrpc") == "2.0" and line.endswith(b"\n")
+    return isinstance(message, dict) and message.get("jsonrpc") == "2.0"

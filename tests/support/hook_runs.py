@@ -1,0 +1,129 @@
+"""`channels hook NAME` as a host runs it: the recorded shape of each event's input as JSON on stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from typing import Any
+
+from harness import COMMAND, Stage
+
+__all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks"]
+
+SESSION = "5c4f2b1e-6f0a-4a53-9d0e-2f6f7c1f9a11"
+# What every event's input holds, and what each adds, as the host sent them.
+COMMON = {"transcript_path": "/nowhere/transcript.jsonl", "permission_mode": "default"}
+INPUTS: dict[str, dict[str, Any]] = {
+    "session": {"hook_event_name": "SessionStart", "source": "startup", "model": "a-model"},
+    "prompt": {"hook_event_name": "UserPromptSubmit", "prompt": "go on"},
+    "stop": {"hook_event_name": "Stop", "stop_hook_active": False, "last_assistant_message": "done"},
+    "bell": {"hook_event_name": "SessionStart", "source": "startup"},
+    "permission": {
+        "hook_event_name": "PermissionRequest",
+        "tool_name": "Bash",
+        "tool_input": {"command": "touch made.txt", "description": "Makes a file"},
+    },
+    "question": {
+        "hook_event_name": "PreToolUse",
+        "tool_name": "AskUserQuestion",
+        "tool_input": {
+            "questions": [
+                {
+                    "question": "Which colour?",
+                    "header": "Colour",
+                    "multiSelect": False,
+                    "options": [
+                        {"label": "Red", "description": "like a rose"},
+                        {"label": "Blue", "description": "like the sea"},
+                    ],
+                }
+            ]
+        },
+        "tool_use_id": "toolu_1",
+    },
+}
+
+
+@dataclass(frozen=True)
+class HookRan:
+    """What a hook did. `took_s`: wall time from start to end."""
+
+    code: int
+    out: str
+    err: str
+    took_s: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether the host sees nothing of it."""
+        return self.code == 0 and not self.out and not self.err
+
+    @property
+    def json(self) -> Any:
+        """Its output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def specific(self) -> dict[str, Any]:
+        """Its hookSpecificOutput."""
+        return dict(self.json["hookSpecificOutput"])
+
+
+class HookRun:
+    """A hook that is running."""
+
+    def __init__(self, process: Process, began: float) -> None:
+        self.process, self._began = process, began
+        self._end = asyncio.create_task(process.communicate())
+
+    async def ran(self, timeout: float = 20) -> HookRan:
+        """Waits for its end."""
+        async with asyncio.timeout(timeout):
+            out, err = await asyncio.shield(self._end)
+        return HookRan(self.process.returncode or 0, out.decode(), err.decode(), time.perf_counter() - self._began)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a host whose time-out is over may do."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self._end
+
+
+class Hooks:
+    """Runs hooks of one host session in a stage; ends what still runs when the block is left."""
+
+    def __init__(self, stage: Stage, session: str = SESSION) -> None:
+        self.stage, self.session = stage, session
+        self.running: list[HookRun] = []
+
+    async def __aenter__(self) -> Hooks:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for run in self.running:
+            await run.kill()
+
+    def text(self, name: str, **changes: Any) -> str:
+        """The input of a hook as the host writes it."""
+        values = {"session_id": self.session, "cwd": str(self.stage.project), **COMMON, **INPUTS[name], **changes}
+        return json.dumps(values)
+
+    async def start(self, name: str, *, stdin: str | None = None, env: dict[str, str] | None = None, **changes: Any) -> HookRun:
+        """Starts a hook; `stdin` replaces its input, `changes` single fields of it."""
+        environ = self.stage._env({"CLAUDE_CODE_SESSION_ID": None, "CHANNELS_CLAIM": None, **(env or {})})
+        began = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "hook", name, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.stage.project, env=environ
+        )
+        assert process.stdin is not None
+        process.stdin.write((self.text(name, **changes) if stdin is None else stdin).encode())
+        process.stdin.close()
+        self.running.append(HookRun(process, began))
+        return self.running[-1]
+
+    async def run(self, name: str, *, within: float = 20, **options: Any) -> HookRan:
+        """Runs a hook to its end."""
+        return await (await self.start(name, **options)).ran(within)
