@@ -6,9 +6,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from channels.core.channel import Channel
 
 __all__ = ["CHANNELS", "channel", "main"]
@@ -155,6 +157,10 @@ def _serve(args: argparse.Namespace) -> int:
 
     leave_on_signals()
     opening = greet(args.channel, __version__, instructions(args.channel))
+    # What a stdio server never uses of its libraries: two HTTP clients' command lines and a web server, 6 MB together.
+    # `None` makes their import fail, which the libraries that ask for them are prepared for.
+    for unused in ("httpx._main", "httpx2._main", "uvicorn"):
+        sys.modules.setdefault(unused, cast("ModuleType", None))
     # The collector would walk the libraries' objects again and again while they are being made. What one of them
     # prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()

@@ -30,7 +30,7 @@ def message_event(message: Message) -> Event:
     text = content(message.text)
     if not text.strip() and (files or message.image):
         kinds = [f.kind for f in files] or ["photo"]
-        text = f"({', '.join(kind.replace('_', ' ') for kind in kinds)})"
+        text = content(f"({', '.join(kind.replace('_', ' ') for kind in kinds)})")
     return Event(
         chat_id=message.chat.id,
         message_id=message.message_id,

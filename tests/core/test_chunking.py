@@ -85,6 +85,7 @@ def test_every_part_is_within_the_limit_in_both_units(text: str, limit: int) -> 
 @example("```py\n" + "code " * 60, 64)
 @example("```\n" * 12 + "x" * 90 + "a ```inline``` b", 100)
 @example("x" * 61 + "   ```inline``` b", 64)
+@example("```code``` in a line\n" * 9, 100)
 def test_nothing_but_white_space_is_lost(text: str, limit: int) -> None:
     """Joined, the parts are the text: only white space at cuts and fence lines, which are repeated, may differ."""
     assume(all(len(line) <= limit // 4 for line in text.split("\n") if FENCE.match(line)))

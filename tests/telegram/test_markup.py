@@ -172,6 +172,15 @@ def test_markup_that_means_nothing_ends_quickly_too(text: str, format_: str) -> 
     assert all(len(part.encode("utf-16-le", "surrogatepass")) // 2 <= 4096 for part in parts)
 
 
+def test_a_mark_too_long_to_repeat_makes_no_part_too_long() -> None:
+    """A link that would fill every part is not opened again; its text goes on."""
+    text = f"<a href='https://e.org/{'x' * 3000}'>" + "word " * 2000 + "</a>"
+    parts = split(text, "html")
+    assert all(len(part) <= 4096 for part in parts)
+    assert "".join(parts).count("word") == 2000
+    assert len(parts) < 6
+
+
 def test_what_fits_is_sent_as_it_was_written() -> None:
     """Up to 4,096 UTF-16 units nothing is touched, not even broken markup: Telegram says what is wrong with it."""
     for format_ in ("text", "html", "markdownv2"):

@@ -23,16 +23,17 @@ async def test_a_busy_session_with_every_kind_of_fault_never_names_the_token(sta
     faults = [("error", 500), ("error", 400), ("html", 502), ("drop_before", 0), ("drop_after", 0), ("drop_body", 0)]
     ann.send_document(b"data", file_name="a.txt")
     message_id = (await host.event()).meta["message_id"]
+    calls: list[tuple[str, dict[str, str]]] = [("react", {"emoji": "👍"}), ("download_attachment", {})]
     for kind, status in faults:
-        rule = stage.tg.faults.add(
-            kind,  # type: ignore[arg-type]
-            status=status or 500,
-            body={"ok": False, "error_code": status, "description": f"Bad Request: {secret} is not right"},
-            times=None,
-        )
-        await host.call("react", chat_id=ann.id, message_id=message_id, emoji="👍", within=20)
-        await host.call("download_attachment", chat_id=ann.id, message_id=message_id, within=20)
-        rule.times = 0
+        for tool, arguments in calls:
+            stage.tg.faults.add(
+                kind,  # type: ignore[arg-type]
+                status=status or 500,
+                body={"ok": False, "error_code": status, "description": f"Bad Request: {secret} is not right"},
+                times=1,
+            )
+            await host.call(tool, chat_id=ann.id, message_id=message_id, within=20, **arguments)
+    stage.tg.faults.clear()
     await host.call("reply", chat_id=ann.id, text=f"my token is {secret}", buttons=[[f"{secret}"]])
     await host.call("reply", chat_id=ann.id, text="x", files=[str(stage.state / ".env")])
     await host.call("reply", chat_id=secret, text="x")
