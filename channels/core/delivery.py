@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from channels.core.adapter import Adapter
-from channels.core.errors import ChannelError, StoreError, Unavailable
+from channels.core.errors import Ambiguous, ChannelError, StoreError, Unavailable
 from channels.core.events import push_params
 from channels.core.files import Files
 from channels.core.inbox import Entry, Inbox
@@ -136,10 +137,12 @@ class Delivery:
             return True
         try:
             await wake.post(self._source, offered)
-        except Unavailable as error:
-            # The bytes may have been read before the end; `redelivered` on the next offer is the honest mark.
+        except (Unavailable, Ambiguous) as error:
+            if isinstance(error, Unavailable):
+                self._inbox.withdraw(offered)
+            # Else it may have been read before the end; `redelivered` on the next offer is the honest mark.
             self._inbox.offered([entry.id for entry in offered])
-            self._inbox.escalate(self._session, "wake", anyio.current_time() + 1e12)
+            self._inbox.escalate(self._session, "wake", time.time() + 1)
             self._modes.fail("wake", f"failed: {redact(str(error))}")
             return False
         for entry in offered:

@@ -156,6 +156,7 @@ class Line:
 
     def _foreign_commit(self) -> None:
         self.changed.ring()
+        self.modes.refresh()
         if self.owner is None:
             # A hook of this session may have shown that messages will be heard.
             self._sign.ring()
@@ -194,6 +195,7 @@ class Line:
     def pulled(self) -> None:
         """The agent asked for messages: a sign that it will hear."""
         self.sessions.pulled(self.session)
+        self.modes.refresh()
         self._sign.ring()
 
     def asking(self) -> None:

@@ -10,7 +10,7 @@ import time
 
 from channels.core.config import Settings
 from channels.core.inbox import Inbox
-from channels.core.sessions import Sessions
+from channels.core.sessions import HostSession, Sessions
 from channels.core.wake import Wake
 
 __all__ = ["Modes"]
@@ -20,6 +20,7 @@ CARRIED = ("push", "wake")
 HANDING = ("bell", "prompt", "stop")
 # A hook that ran this long ago may be gone from the settings.
 HOOK_FRESH_S = 24 * 3600.0
+REFRESH_S = 1.0
 
 
 class Modes:
@@ -36,21 +37,34 @@ class Modes:
         self.wake = wake
         self._failed: dict[str, str] = {}
         self._said = ""
+        self._known: HostSession | None = None
+        self._known_at = 0.0
 
     def current(self) -> tuple[str, str]:
         """The mode in force, and why."""
         if self._fixed:
             return self._fixed, "fixed by the operator"
-        known = self._sessions.get(self._session)
+        known = self._session_now()
         proven = known.proven if known else frozenset()
         failed = "".join(f"; {mode} {why}" for mode, why in self._failed.items())
-        for mode, why in self._ladder():
-            if mode in proven and mode not in self._failed:
-                return mode, f"{why}, and the agent has answered that way"
-        for mode, why in self._ladder():
-            if mode not in self._failed:
-                return mode, f"{why}{failed}"
+        works = [(mode, why) for mode, why in self._ladder() if mode not in self._failed]
+        # What carries by itself and was answered goes before what is only believed in. An agent that once fetched
+        # something does not thereby say that it will ask again.
+        works.sort(key=lambda found: found[0] not in proven or found[0] not in CARRIED)
+        for mode, why in works:
+            return mode, f"{why}, and the agent has answered that way{failed}" if mode in proven else f"{why}{failed}"
         return "pull", f"messages are kept until the agent calls wait_for_messages{failed}"
+
+    def _session_now(self) -> HostSession | None:
+        # Asked at every message; only our own writes and, once a second, other processes change the row.
+        now = time.monotonic()
+        if self._known is None or now - self._known_at > REFRESH_S:
+            self._known, self._known_at = self._sessions.get(self._session), now
+        return self._known
+
+    def refresh(self) -> None:
+        """Something was written about this session: look again."""
+        self._known = None
 
     def _ladder(self) -> list[tuple[str, str]]:
         ladder = []
@@ -58,7 +72,7 @@ class Modes:
             ladder.append(("push", f"the host was started with {self._flag}"))
         if self.wake is not None:
             ladder.append(("wake", "the host gave its session's inbox socket"))
-        known = self._sessions.get(self._session)
+        known = self._session_now()
         since = time.time() - HOOK_FRESH_S
         fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
@@ -75,6 +89,7 @@ class Modes:
         for mode in self._inbox.modes_of(chat_id, self._session):
             self._sessions.prove(self._session, mode)
             self._failed.pop(mode, None)
+        self.refresh()
         if self.wake is not None:
             self.wake.acted()
         self.publish()
@@ -85,7 +100,7 @@ class Modes:
 
     def unproven(self) -> list[str]:
         """The carried modes in which nothing was ever answered."""
-        known = self._sessions.get(self._session)
+        known = self._session_now()
         return [mode for mode in CARRIED if not known or mode not in known.proven]
 
     def escalate(self) -> bool:

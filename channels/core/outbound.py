@@ -20,6 +20,7 @@ from channels.core.files import Files
 from channels.core.outbox import Outbox, Shipment
 from channels.core.panels import Panels, check_grid, lay_out
 from channels.core.types import Grid, Keyboard, Outgoing
+from channels.core.waiting import unmark
 
 __all__ = ["Outbound", "Reply"]
 
@@ -216,6 +217,7 @@ class Outbound:
             raise Refused(f"{emoji!r} is not a reaction this platform offers; it offers {' '.join(sorted(known))}")
         wanted = known.get(plain, emoji) if known is not None else emoji
         await self._patiently(lambda: self._adapter.react(chat_id, message_id, wanted), _Waiting())
+        unmark(self._outbox.store, chat_id, message_id)
         return f"reacted with {wanted}" if emoji else "reaction removed"
 
     async def _patiently(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:

@@ -19,7 +19,7 @@ from channels.core.tasks import Bell
 from channels.core.types import Message
 from channels.core.wording import say
 
-__all__ = ["Marks", "Waiting"]
+__all__ = ["Marks", "Waiting", "unmark"]
 
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
@@ -93,6 +93,15 @@ def _messages(count: int) -> str:
     return say("one_message") if count == 1 else say("messages", count=count)
 
 
+def unmark(store: Store, chat_id: str, message_id: str) -> None:
+    """The agent's own reaction took the place of our mark: nothing is to be put back there."""
+    with store.write() as db:
+        db.execute(
+            "UPDATE inbox SET mark = NULL WHERE chat_id = ? AND message_id = ? AND mark IS NOT NULL",
+            (chat_id, message_id),
+        )
+
+
 class Marks:
     """Reactions of ours on what people wrote: received and kept, and another one while nobody picks it up."""
 
@@ -120,6 +129,12 @@ class Marks:
 
     async def restore(self, chat_id: str) -> None:
         """The agent acted on a chat: nothing there waits any more."""
+        try:
+            await self._restore(chat_id)
+        except StoreError as error:
+            logger.warning("marks stay as they are: %s", error)
+
+    async def _restore(self, chat_id: str) -> None:
         if self._emoji is None:
             return
         rows = self._store.rows("SELECT message_id FROM inbox WHERE chat_id = ? AND mark = 'waiting'", chat_id)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import anyio
 
 from channels.core.blocks import blocks
-from channels.core.errors import Unavailable
+from channels.core.errors import Ambiguous, Unavailable
 from channels.core.inbox import Entry
 from channels.core.paths import env_value
 
@@ -70,24 +70,31 @@ class Wake:
     async def post(self, source: str, entries: Sequence[Entry]) -> None:
         """Posts entries as one message, in order.
 
-        Raises `Unavailable`: no socket, refused, closed, or not read.
+        Raises `Unavailable` when there is no socket to be reached, `Ambiguous` when it was closed or not read, and
+        the host may have part of it.
         """
         message = {"role": "user", "content": blocks(source, entries)}
         line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
-        kept = self._writer is not None
+        # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
+        tries = 2 if self._writer is not None else 1
+        reached = False
         try:
             with anyio.fail_after(SEND_WITHIN_S):
-                try:
-                    await self._send(line)
-                except OSError:
-                    # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
-                    await self.aclose()
-                    if not kept:
-                        raise
-                    await self._send(line)
+                while True:
+                    try:
+                        await self._send(line)
+                        break
+                    except OSError:
+                        tries -= 1
+                        reached = reached or self._writer is not None
+                        await self.aclose()
+                        if not tries:
+                            raise
         except (OSError, TimeoutError) as error:
+            reached = reached or self._writer is not None
             await self.aclose()
-            raise Unavailable(f"the session's inbox socket does not take messages ({error!r})") from error
+            kind = Ambiguous if reached else Unavailable
+            raise kind(f"the session's inbox socket does not take messages ({error!r})") from error
         self._queued += 1
 
     async def _send(self, line: Mapping[str, object]) -> None:

@@ -1,25 +1,24 @@
-"""The promises of `channels.core.adapter`, on every platform. A further platform joins with a line in PLATFORMS."""
+"""The promises of `channels.core.adapter`, on every platform: reading, translating, errors.
+
+A further platform joins with a line in tests/support/contract_platforms.py. Writing and files: test_adapter_writing.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import json
-import stat
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract_platforms import PLATFORMS, Platform
+from contract_bench import FIRST, Bench, Collected
+from contract_platforms import PLATFORMS
 from harness import TOKEN
 
 from channels.cli import CHANNELS, channel
-from channels.core.adapter import Adapter
-from channels.core.channel import Channel
 from channels.core.chunking import length
-from channels.core.config import Environment, load
 from channels.core.errors import (
     Ambiguous,
     ConfigError,
@@ -33,73 +32,7 @@ from channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from channels.core.types import Attachment, Ignored, Inbound, Key, Keyboard, Message, Outgoing, RawEvent, Tap
-
-FIRST = ((Key("Yes", "data-1"), Key("No", "data-2")), (Key("Later", "data-3"),))
-
-
-@dataclass
-class Collected:
-    """A sink that keeps what it is given, and refuses as often as told."""
-
-    events: list[RawEvent] = field(default_factory=list)
-    refuse: int = 0
-    round_trips: int = 0
-    notes: list[str] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def put(self, events: Sequence[RawEvent]) -> None:
-        if self.refuse:
-            self.refuse -= 1
-            raise StoreError("the disk is full")
-        self.events += events
-        self.news.set()
-
-    def round_trip(self) -> None:
-        self.round_trips += 1
-        self.news.set()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-@dataclass
-class Bench:
-    """One platform's sandbox, and an adapter connected to it that knows who it is."""
-
-    platform: Platform
-    channel: Channel
-    adapter: Adapter
-
-    async def send(self, **fields: Any) -> str:
-        sent = await self.adapter.send(Outgoing(self.platform.chat_id, **fields))
-        return sent.message_id
-
-    async def read(self, count: int) -> list[RawEvent]:
-        """The next raw events, journalled and confirmed."""
-        sink = Collected()
-        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-            task = group.create_task(self.adapter.listen(sink))
-            await self.platform.wait_for(lambda: len(sink.events) >= count and not self.platform.unread())
-            task.cancel()
-        return sink.events
-
-    async def heard(self) -> Inbound:
-        """What the next event means."""
-        (event,) = await self.read(1)
-        return self.adapter.to_inbound(event)
-
-
-@pytest.fixture(params=PLATFORMS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with PLATFORMS[request.param](TOKEN) as platform:
-        row = channel(request.param)
-        state = {f"{request.param.upper()}_STATE_DIR": str(tmp_path / "state")}
-        env = Environment(request.param, {**platform.environ, **state})
-        adapter = row.connect(env, load(row.settings, env), platform.token)
-        async with adapter:
-            await adapter.identify()
-            yield Bench(platform, row, adapter)
+from channels.core.types import Ignored, Inbound, Message, Outgoing, RawEvent, Tap
 
 
 def test_every_channel_is_held_to_the_contract() -> None:
@@ -267,153 +200,6 @@ async def test_split_parts_are_accepted(bench: Bench) -> None:
         assert length(part, limits.unit) <= limits.text
         assert (await bench.send(text=part, format=bench.adapter.capabilities.default_format)).isprintable()
     assert "".join("".join(parts).split()) == "".join(text.split())
-
-
-# ---- writing
-
-
-async def test_send_shows_what_was_asked_for(bench: Bench) -> None:
-    """Text, reply, keyboard and format arrive; the id which comes back is the message's."""
-    asked = bench.platform.say("question")
-    format_, text, reads = bench.platform.formatted
-    message_id = await bench.send(text=text, format=format_, reply_to=asked, keyboard=FIRST)
-    shown = bench.platform.shown(message_id)
-    assert shown["text"] == reads
-    assert shown["bold"] == ["bold 🦄 word"]
-    assert shown["reply_to"] == asked
-    assert shown["labels"] == [["Yes", "No"], ["Later"]]
-
-
-async def test_a_file_is_sent(bench: Bench, tmp_path: Path) -> None:
-    """A path is uploaded under its own name."""
-    (tmp_path / "notes.md").write_text("# notes")
-    message_id = await bench.send(path=str(tmp_path / "notes.md"))
-    assert bench.platform.shown(message_id)["file"] == "notes.md"
-
-
-async def test_a_keyboard_at_its_limits_is_accepted(bench: Bench) -> None:
-    """As many buttons as the limits say, in rows as wide, with data as long, are drawn as they are."""
-    limits = bench.adapter.limits
-    keys = [Key(f"b{number}", f"{number:0{limits.data_bytes}}") for number in range(limits.buttons)]
-    keyboard: Keyboard = tuple(tuple(keys[i : i + limits.row]) for i in range(0, len(keys), limits.row))
-    message_id = await bench.send(text="many", keyboard=keyboard)
-    assert [label for row in bench.platform.shown(message_id)["labels"] for label in row] == [key.label for key in keys]
-
-
-async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
-    """An edit changes both; one that changes nothing is no error; None takes the keyboard away."""
-    message_id = await bench.send(text="before", keyboard=FIRST)
-    for _ in range(2):
-        await bench.adapter.edit(bench.platform.chat_id, message_id, "after", "text", ((Key("Ok", "d"),),))
-    assert bench.platform.shown(message_id)["text"] == "after"
-    assert bench.platform.shown(message_id)["labels"] == [["Ok"]]
-    await bench.adapter.edit(bench.platform.chat_id, message_id, "after", "text", None)
-    assert bench.platform.shown(message_id)["labels"] == []
-
-
-async def test_close_panel_writes_the_outcome_and_keeps_the_formatting(bench: Bench) -> None:
-    """The keyboard goes, the outcome stands under the text, bold stays bold; again is no error."""
-    format_, text, reads = bench.platform.formatted
-    sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, text, format=format_, keyboard=FIRST))
-    for _ in range(2):
-        await bench.adapter.close_panel(bench.platform.chat_id, sent.message_id, sent.snapshot, "✅ Yes · ann")
-    shown = bench.platform.shown(sent.message_id)
-    assert shown["text"].startswith(reads)
-    assert shown["text"].endswith("✅ Yes · ann")
-    assert shown["bold"] == ["bold 🦄 word"]
-    assert shown["labels"] == []
-
-
-async def test_close_panel_without_room_or_snapshot_still_takes_the_keyboard(bench: Bench) -> None:
-    """A text at the limit keeps its words and the outcome is said all the same; without a snapshot the keyboard goes."""
-    full = "x" * bench.adapter.limits.text
-    sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, full, keyboard=FIRST))
-    await bench.adapter.close_panel(bench.platform.chat_id, sent.message_id, sent.snapshot, "✅ Yes")
-    assert bench.platform.shown(sent.message_id)["text"] == full
-    assert bench.platform.shown(sent.message_id)["labels"] == []
-    other = await bench.send(text="plain", keyboard=FIRST)
-    await bench.adapter.close_panel(bench.platform.chat_id, other, None, "")
-    assert bench.platform.shown(other) == {**bench.platform.shown(other), "text": "plain", "labels": []}
-
-
-async def test_a_tap_is_answered_and_a_late_answer_is_no_error(bench: Bench) -> None:
-    """The person sees the text, as an alert when asked for; a tap that has grown old is passed over."""
-    grid = await bench.send(text="Ship?", keyboard=FIRST)
-    answer = bench.platform.tap(grid, "Yes")
-    heard = await bench.heard()
-    assert isinstance(heard, Tap)
-    await bench.adapter.answer_tap(heard.tap_id, "Taken", alert=True)
-    assert answer() == ("Taken", True)
-    bench.platform.tap(grid, "No")
-    late = await bench.heard()
-    assert isinstance(late, Tap)
-    bench.platform.grow_old()
-    await bench.adapter.answer_tap(late.tap_id, "Too late", alert=False)
-
-
-async def test_reactions_and_typing(bench: Bench) -> None:
-    """One reaction at a time, an empty one removes it, all that the limits offer are taken; typing is shown."""
-    said = bench.platform.say("nice")
-    offered = sorted(bench.adapter.limits.reactions or {"👍", "🔥"})
-    for emoji in (*offered, ""):
-        await bench.adapter.react(bench.platform.chat_id, said, emoji)
-        assert [found.replace("\ufe0f", "") for found in bench.platform.reactions(said)] == (
-            [emoji.replace("\ufe0f", "")] if emoji else []
-        )
-    await bench.adapter.typing(bench.platform.chat_id, None)
-    assert bench.platform.typing() == 1
-
-
-# ---- files in
-
-
-async def test_download_streams_a_whole_file(bench: Bench, tmp_path: Path) -> None:
-    """Every byte arrives, in a file of the owner only, and the size is told."""
-    data = bytes(range(256)) * 2000
-    file = await received(bench, data)
-    target = tmp_path / "in.bin"
-    assert await bench.adapter.download(file, target, bench.adapter.limits.download) == len(data)
-    assert target.read_bytes() == data
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("announced", [True, False])
-async def test_download_refuses_above_the_limit(bench: Bench, tmp_path: Path, announced: bool) -> None:
-    """Too big is Refused with the limit, by the announced size or by what really comes; nothing is left behind."""
-    file = await received(bench, b"x" * 100_000)
-    with pytest.raises(Refused, match="99,999"):
-        await bench.adapter.download(file if announced else replace(file, size=None), tmp_path / "in.bin", 99_999)
-    assert list(tmp_path.glob("in*")) == []
-
-
-@pytest.mark.parametrize("kind", ["error", "drop_before", "drop_body"])
-async def test_a_download_that_fails_leaves_nothing(bench: Bench, tmp_path: Path, kind: str) -> None:
-    """A fault or a cut in the middle is a PlatformError without the token; no partial file stays."""
-    file = await received(bench, b"x" * 300_000)
-    bench.platform.fail_download(kind)
-    with pytest.raises(PlatformError) as failed:
-        await bench.adapter.download(file, tmp_path / "in.bin", bench.adapter.limits.download)
-    assert bench.platform.token not in str(failed.value)
-    assert list(tmp_path.glob("in*")) == []
-    assert await bench.adapter.download(file, tmp_path / "in.bin", bench.adapter.limits.download) == 300_000
-
-
-async def test_a_file_that_is_gone_is_told(bench: Bench, tmp_path: Path) -> None:
-    """An id the platform does not know is a PlatformError; an existing target is never written over."""
-    with pytest.raises(PlatformError):
-        await bench.adapter.download(Attachment("document", "no-such-file"), tmp_path / "in.bin", 1000)
-    file = await received(bench, b"new")
-    (tmp_path / "in.bin").write_bytes(b"old")
-    with pytest.raises(OSError, match="exists"):
-        await bench.adapter.download(file, tmp_path / "in.bin", 1000)
-    assert (tmp_path / "in.bin").read_bytes() == b"old"
-
-
-async def received(bench: Bench, data: bytes) -> Attachment:
-    bench.platform.send_file("document", data, "data.bin")
-    heard = await bench.heard()
-    assert isinstance(heard, Message)
-    return heard.attachments[0]
 
 
 # ---- errors

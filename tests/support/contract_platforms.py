@@ -1,4 +1,4 @@
-"""What the adapter contract test needs of a platform's sandbox: a person to act as, and faults by the promise they break.
+"""What the adapter contract test needs of a platform's sandbox: a person to act as, and faults by their promise.
 
 A further platform is one more class with these members, and its line in PLATFORMS.
 """
@@ -43,7 +43,7 @@ class Platform(Protocol):
         """How many events the platform keeps because they were not confirmed."""
 
     def shown(self, message_id: str) -> dict[str, Any]:
-        """A message as the person sees it: text, bold (the bold words), labels (rows), reply_to, file (bytes or None)."""
+        """A message as the person sees it: text, bold (the bold words), labels (rows), reply_to, file (its name)."""
 
     def reactions(self, message_id: str) -> list[str]:
         """The bot's reactions to a message."""
@@ -103,9 +103,9 @@ class TelegramPlatform:
 
     def shown(self, message_id: str) -> dict[str, Any]:
         message = next(m for m in self.ann.messages() if str(m["message_id"]) == message_id)
-        text = message.get("text", message.get("caption", ""))
+        text = str(message.get("text") or message.get("caption") or "")
         units = text.encode("utf-16-le")
-        entities = message.get("entities", message.get("caption_entities", []))
+        entities = message.get("entities") or message.get("caption_entities") or []
         bold = [
             units[2 * e["offset"] : 2 * (e["offset"] + e["length"])].decode("utf-16-le")
             for e in entities

@@ -21,7 +21,7 @@ from channels.core.access import Access
 from channels.core.store import Store
 from channels.sandbox.telegram import Person, TelegramSandbox
 
-__all__ = ["COMMAND", "TOKEN", "Event", "Host", "Result", "Ran", "Stage"]
+__all__ = ["COMMAND", "TOKEN", "Event", "Host", "Ran", "Result", "Stage"]
 
 COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"

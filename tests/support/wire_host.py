@@ -138,8 +138,10 @@ class Host:
         """What channel_status says, once the server has started."""
         return await self.status_when(lambda found: found["problem"] != "starting")
 
-    async def status_when(self, wanted: Callable[[dict[str, Any]], bool], timeout: float = PATIENCE_S) -> dict[str, Any]:
-        """The first status for which `wanted(status)` holds; asked again and again, each time waiting for the answer."""
+    async def status_when(
+        self, wanted: Callable[[dict[str, Any]], bool], timeout: float = PATIENCE_S
+    ) -> dict[str, Any]:
+        """The first status for which `wanted(status)` holds."""
         async with asyncio.timeout(timeout):
             while not wanted(found := json.loads(await self.done("channel_status"))):
                 with contextlib.suppress(TimeoutError):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from telegram.constants import ParseMode
+from telegram.constants import ParseMode, ReactionEmoji
 
 from channels.core.errors import Refused
 from channels.core.types import Key
@@ -240,5 +240,6 @@ def test_the_limits_are_the_bot_apis() -> None:
     """The figures of Telegram's documentation."""
     assert (LIMITS.text, LIMITS.unit, LIMITS.buttons, LIMITS.row, LIMITS.data_bytes) == (4096, "utf16", 100, 8, 64)
     assert len(REACTIONS) == 73
+    assert {emoji.value for emoji in ReactionEmoji} == REACTIONS
     assert not {"✅", "❌"} & REACTIONS
     assert {"👌", "👍", "👀", "✍", "😴"} <= REACTIONS

@@ -41,7 +41,7 @@ async def test_a_client_that_never_says_initialized_consumes_nothing(stage: Stag
 
 @pytest.mark.parametrize("claim", ["auto", "always"])
 async def test_a_listing_of_servers_consumes_nothing(stage: Stage, claim: str) -> None:
-    """`mcp list` starts a server, does the whole handshake and interrupts it 10 ms later: ten times, nothing is read."""
+    """`mcp list` starts a server, does the whole handshake, and interrupts it 10 ms later: nothing is read, ever."""
     stage.config()
     stage.person().send("waiting")
     loop = asyncio.get_running_loop()
@@ -57,7 +57,7 @@ async def test_a_listing_of_servers_consumes_nothing(stage: Stage, claim: str) -
 
 
 async def test_without_evidence_the_bot_is_sent_for_but_never_read_for(stage: Stage) -> None:
-    """claim auto, and a host that shows nothing: sends work, the status says why nothing is read, nothing is."""
+    """Claim auto, and a host that shows nothing: sends work, the status says why nothing is read, nothing is."""
     ann = stage.person()
     ann.send("waiting")
     host = await stage.host(CHANNELS_CLAIM="auto")
@@ -73,7 +73,7 @@ async def test_without_evidence_the_bot_is_sent_for_but_never_read_for(stage: St
 
 
 async def test_claim_never_is_obeyed(stage: Stage) -> None:
-    """claim never reads nothing even for a host that opted in."""
+    """Claim never reads nothing even for a host that opted in."""
     stage.person().send("waiting")
     host = await stage.host(CHANNELS_CLAIM="never", CLAUDE_CODE_MESSAGING_SOCKET="/run/nowhere.sock")
     assert "never" in (await host.status())["mode"]["why"]
@@ -82,7 +82,7 @@ async def test_claim_never_is_obeyed(stage: Stage) -> None:
 
 
 async def test_a_host_with_an_inbox_socket_is_read_for(stage: Stage) -> None:
-    """claim auto: the session's inbox socket in the environment shows that the host will hear."""
+    """Claim auto: the session's inbox socket in the environment shows that the host will hear."""
     stage.person().send("hi")
     host = await stage.host(CHANNELS_CLAIM="auto", CLAUDE_CODE_MESSAGING_SOCKET=str(stage.folder / "inbox.sock"))
     await stage.tg.wait_for(lambda: stage.tg.confirmed > 0, PATIENCE_S)
@@ -107,7 +107,7 @@ async def test_an_unexpanded_socket_name_is_no_evidence(stage: Stage) -> None:
     ],
 )
 async def test_a_host_that_opted_in_is_read_for(stage: Stage, flag: list[str], reads: bool) -> None:
-    """claim auto: a parent whose command line names this channel will hear; one that names another will not."""
+    """Claim auto: a parent whose command line names this channel will hear; one that names another will not."""
     stage.person().send("hi")
     host = await stage.start(before=[sys.executable, "-c", PARENT, *flag, "--"], CHANNELS_CLAIM="auto")
     await host.attach()

@@ -120,7 +120,7 @@ async def test_allow_remove_and_policy(stage: Stage) -> None:
 
 
 async def test_groups_with_negative_ids(stage: Stage) -> None:
-    """group add and rm take negative ids as they are, with and without `--`; the rule is told back."""
+    """Group add and rm take negative ids as they are, with and without `--`; the rule is told back."""
     await stage.reading()
     group = stage.tg.group("Team", members=[stage.tg.person("ann")])
     assert group.id < 0

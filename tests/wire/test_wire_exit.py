@@ -84,7 +84,7 @@ async def no_token(stage: Stage) -> Host:
 async def test_it_leaves_at_once(
     stage: Stage, doing: Callable[[Stage], Awaitable[Host]], way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """stdin EOF and every signal end the process at once, with exit code 0, whatever it was doing."""
+    """End of stdin and every signal end the process at once, with exit code 0, whatever it was doing."""
     host = await doing(stage)
     began = time.perf_counter()
     WAYS[way](host)

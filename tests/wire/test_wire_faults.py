@@ -116,7 +116,7 @@ async def test_a_grid_whose_fate_is_unknown_still_counts(stage: Stage) -> None:
 
 
 async def test_the_same_key_gives_the_same_result(stage: Stage) -> None:
-    """The same idempotency_key and arguments: sent once, the same ids, also after a kill; other arguments are refused."""
+    """The same key and arguments: sent once, the same ids, also after a kill; other arguments are refused."""
     ann = stage.person()
     host = await stage.reading()
     arguments = {"chat_id": ann.id, "text": LONG, "idempotency_key": "report-1"}
@@ -156,7 +156,7 @@ async def test_a_partial_failure_names_the_ids_and_goes_on_with_the_key(stage: S
 
 
 async def test_killed_while_sending_is_never_posted_twice(stage: Stage) -> None:
-    """SIGKILL after the platform has a part and before its answer: the key's next use says unknown and sends the rest."""
+    """Killed between a part and its answer: the next use of the key says unknown, and sends the rest."""
     ann = stage.person()
     host = await stage.reading()
     stage.tg.faults.add("delay", method="sendMessage", times=1, seconds=0.3)

@@ -9,6 +9,7 @@ from harness import Stage
 from channels.sandbox.telegram import sample_png
 
 MB = 1024 * 1024
+HERE = Path(__file__).resolve()
 
 
 async def test_files_arrive_as_what_they_are(stage: Stage) -> None:
@@ -112,7 +113,7 @@ async def test_a_file_that_is_too_big_is_refused_before_anything_is_sent(stage: 
 
 async def test_folders_can_be_allowed(stage: Stage) -> None:
     """send_roots in config.yaml opens a further folder, and nothing above it."""
-    outside = Path(__file__).resolve()
+    outside = HERE
     stage.config(grace_s=0, send_roots=[str(outside.parent)])
     ann = stage.person()
     host = await stage.host()

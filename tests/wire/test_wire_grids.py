@@ -113,9 +113,8 @@ async def test_a_url_button_opens_and_never_reports(stage: Stage) -> None:
     """A url button carries its address and no data; the others beside it work."""
     ann = stage.person()
     host = await stage.reading()
-    grid = await show(
-        stage, host, ann, [[{"label": "Docs", "url": "https://example.com/a?b=1"}, {"label": "Done", "style": "success"}]]
-    )
+    buttons = [{"label": "Docs", "url": "https://example.com/a?b=1"}, {"label": "Done", "style": "success"}]
+    grid = await show(stage, host, ann, [buttons])
     docs, done = grid["reply_markup"]["inline_keyboard"][0]
     assert docs["url"] == "https://example.com/a?b=1"
     assert "callback_data" not in docs
@@ -201,7 +200,8 @@ async def test_data_nobody_gave_out_is_answered_visibly(stage: Stage) -> None:
     ann = stage.person()
     host = await stage.reading()
     grid = await show(stage, host, ann, [["Yes"]])
-    for forged in ("x", "approve:1", "", "A" * 22 + ".0", "\ufffd", f"{data(grid, 0, 0)}0", data(grid, 0, 0) + "\u0661"):
+    real = data(grid, 0, 0)
+    for forged in ("x", "approve:1", "", "A" * 22 + ".0", "\ufffd", f"{real}0", f"{real}\u0661"):
         answer = await ann.tap(grid["message_id"], data=forged).answered()
         assert answer.text, forged
         assert answer.show_alert, forged

@@ -41,7 +41,7 @@ async def test_a_group_that_is_not_enabled_is_silent_and_listed(stage: Stage) ->
 
 
 async def test_an_enabled_group_listens_to_mentions(stage: Stage) -> None:
-    """With the mention rule only mentions, replies to the bot and commands for it are delivered, at once after enabling."""
+    """With the mention rule only mentions, replies to the bot and commands for it are delivered, as soon as enabled."""
     ann, bob = stage.person(), stage.tg.person("bob")
     host = await stage.reading()
     stage.tg.set_privacy(on=False)

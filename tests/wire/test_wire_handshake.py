@@ -12,7 +12,7 @@ TOOLS = {"reply", "react", "edit_message", "download_attachment", "channel_statu
 BUTTONS = [["Yes", "No"], [{"label": "Later", "value": "l", "style": "danger"}]]
 
 # Libraries that print: while they are imported (before and after the server took its stdout), and when they are used.
-NOISY = '''
+NOISY = """
 import builtins, os, sys
 _import = builtins.__import__
 def noisy(name, *rest, **more):
@@ -29,7 +29,7 @@ def noisy(name, *rest, **more):
         bot.get_me = loud
     return module
 builtins.__import__ = noisy
-'''
+"""
 
 
 async def test_the_probe_is_refused_and_initialize_follows(stage: Stage) -> None:

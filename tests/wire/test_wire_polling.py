@@ -68,7 +68,7 @@ async def test_faults_of_every_kind_end_in_the_first_message(stage: Stage) -> No
 
 
 async def test_a_platform_that_is_down_at_the_start(stage: Stage) -> None:
-    """getMe fails for a while: the server stays up, says so, retries without hurry, and then reads."""
+    """Who the bot is cannot be asked for a while: the server says so, retries without hurry, and then reads."""
     ann = stage.person()
     ann.send("early")
     stage.tg.faults.down()
@@ -94,7 +94,7 @@ async def test_a_silent_connection_is_noticed(stage: Stage) -> None:
 
 
 async def test_every_wanted_kind_is_named_at_every_poll(stage: Stage) -> None:
-    """allowed_updates is sticky on the platform: each poll names its kinds, the time-out, and an offset once it has one."""
+    """What the platform sends is sticky: each poll names its kinds, the time-out, and an offset once it has one."""
     ann = stage.person()
     host = await stage.reading()
     for number in range(3):

@@ -155,7 +155,7 @@ async def test_a_typo_beside_a_running_server_is_named_and_mended(stage: Stage) 
 
 
 async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None:
-    """TELEGRAM_STATE_DIR, else $CLAUDE_PROJECT_DIR/state/telegram, else cwd/state/telegram; `${...}` counts as unset."""
+    """TELEGRAM_STATE_DIR, else $CLAUDE_PROJECT_DIR/state/telegram, else the working folder; `${...}` is unset."""
     named = (await stage.cli("status", "telegram", "--json")).json["state_dir"]
     assert named == str(stage.state)
     other = stage.folder / "other"

@@ -134,7 +134,7 @@ async def test_empty_and_overlong_edits_are_refused(stage: Stage) -> None:
 
 
 async def test_silent_and_react(stage: Stage) -> None:
-    """silent sends without a sound; react sets one reaction, replaces and removes it, and refuses what is not offered."""
+    """Sent without a sound; one reaction at a time, replaced and removed; what is not offered is refused."""
     ann = stage.person()
     host = await stage.reading()
     said = ann.send("hi")

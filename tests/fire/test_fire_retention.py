@@ -1,0 +1,136 @@
+"""What is old and over goes, in small steps; what is open never does."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from channels.core.inbox import Inbox
+from channels.core.outbox import Outbox
+from channels.core.panels import Panels
+from channels.core.retention import STEP, prune
+from channels.core.store import Store
+from channels.core.types import Button, RawEvent
+
+DAY_S = 86_400.0
+OPEN = ("raw", "fetching", "ready", "offering", "offered")
+KEPT_TOO = ("held", "failed")
+OVER = ("answered", "dropped")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.of(tmp_path) as opened:
+        yield opened
+
+
+def fill(store: Store, state: str, count: int, *, age_days: float) -> None:
+    """So many rows in a state, that old."""
+    first = int(store.value("SELECT coalesce(max(id), 0) FROM inbox")) + 1
+    with store.write() as db:
+        Inbox(store).put("7", [RawEvent(str(first + n), "{}") for n in range(count)])
+        db.execute(
+            "UPDATE inbox SET state = ?, received_at = ? WHERE id >= ?", (state, time.time() - age_days * DAY_S, first)
+        )
+
+
+def kept(store: Store) -> Counter[str]:
+    return Counter({row["state"]: row["n"] for row in store.rows("SELECT state, count(*) n FROM inbox GROUP BY 1")})
+
+
+def prune_all(store: Store, keep_days: float = 30, keep_rows: int = 100) -> list[int]:
+    """Every step until nothing is left to do."""
+    steps = []
+    while gone := prune(store, keep_days, keep_rows):
+        steps.append(gone)
+        assert len(steps) < 1000
+    return steps
+
+
+def test_open_entries_are_never_pruned(store: Store) -> None:
+    """However old and however many, whatever is not answered or dropped stays."""
+    for state in (*OPEN, *KEPT_TOO):
+        fill(store, state, 150, age_days=400)
+    assert prune_all(store, keep_days=1, keep_rows=100) == []
+    assert kept(store) == dict.fromkeys((*OPEN, *KEPT_TOO), 150)
+
+
+def test_old_ended_entries_go_and_young_ones_stay(store: Store) -> None:
+    """Answered and dropped entries older than keep_days go; younger ones stay."""
+    for state in OVER:
+        fill(store, state, 30, age_days=31)
+        fill(store, state, 20, age_days=29)
+    prune_all(store)
+    assert kept(store) == {"answered": 20, "dropped": 20}
+
+
+def test_above_the_limit_the_oldest_ended_entries_go(store: Store) -> None:
+    """keep_rows counts only what is over, and the oldest of it goes first."""
+    fill(store, "answered", 450, age_days=1)
+    fill(store, "offered", 400, age_days=1)
+    newest = [row["id"] for row in store.rows("SELECT id FROM inbox WHERE state = 'answered' ORDER BY id DESC LIMIT 100")]
+    prune_all(store, keep_rows=100)
+    assert kept(store) == {"answered": 100, "offered": 400}
+    assert [row["id"] for row in store.rows("SELECT id FROM inbox WHERE state = 'answered' ORDER BY id DESC")] == newest
+
+
+def test_a_step_is_small(store: Store) -> None:
+    """One step deletes at most a few hundred rows of a table, so that the write lock is never held for long."""
+    fill(store, "answered", 5 * STEP, age_days=99)
+    steps = prune_all(store)
+    assert sum(steps) == 5 * STEP
+    assert max(steps) <= 2 * STEP
+
+
+def test_sends_panels_and_audit_lines_go_when_they_are_old(store: Store) -> None:
+    """Old sends go with their parts, expired panels with their presses unless an outcome is still to be shown."""
+    outbox, panels = Outbox(store), Panels(store)
+    for key in ("old", "young"):
+        shipment = outbox.begin(key, "1", key)
+        outbox.part(shipment, 0, "sent", "5")
+    grid = ((Button("Yes"),),)
+    old, due, young = (panels.create("1", grid, ttl_s=60) for _ in range(3))
+    with store.write() as db:
+        db.execute("UPDATE outbox SET created_at = 0 WHERE key = 'old'")
+        db.execute("UPDATE panels SET expires_at = 0 WHERE id IN (?, ?)", (old, due))
+        db.execute("UPDATE panels SET outcome_due = 1 WHERE id = ?", (due,))
+        db.execute("INSERT INTO presses (panel_id, position, user_id, user, at) VALUES (?, 0, '1', 'ann', 0)", (old,))
+        db.execute("INSERT INTO audit (at, what) VALUES (0, 'old'), (?, 'young')", (time.time(),))
+    prune_all(store)
+    assert [row["key"] for row in store.rows("SELECT key FROM outbox")] == ["young"]
+    assert store.value("SELECT count(*) FROM outbox_parts") == 1
+    assert {row["id"] for row in store.rows("SELECT id FROM panels")} == {due, young}
+    assert store.value("SELECT count(*) FROM presses") == 0
+    assert [row["what"] for row in store.rows("SELECT what FROM audit")] == ["young"]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from((*OPEN, *KEPT_TOO, *OVER)), st.floats(0, 100), st.integers(1, 40)), max_size=8
+    ),
+    keep_days=st.floats(0.1, 90),
+    keep_rows=st.integers(1, 100),
+)
+def test_whatever_is_in_it_only_what_is_over_goes(
+    tmp_path: Path, rows: list[tuple[str, float, int]], keep_days: float, keep_rows: int
+) -> None:
+    """For any inbox and limits: open rows are untouched, what is kept is inside the limits, and pruning ends."""
+    with Store(tmp_path / "any.db") as store:
+        with store.write() as db:
+            db.execute("DELETE FROM inbox")
+        for state, age, count in rows:
+            fill(store, state, count, age_days=age)
+        before = kept(store)
+        prune_all(store, keep_days, keep_rows)
+        after = kept(store)
+        assert {s: n for s, n in after.items() if s not in OVER} == {s: n for s, n in before.items() if s not in OVER}
+        assert sum(after[state] for state in OVER) <= keep_rows
+        oldest = store.value("SELECT min(received_at) FROM inbox WHERE state IN ('answered', 'dropped')")
+        assert oldest is None or oldest >= time.time() - keep_days * DAY_S - 60

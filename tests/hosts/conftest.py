@@ -1,0 +1,71 @@
+"""Every test gets its own sandbox and folders; hosts are believed only as far as they show that they hear."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from harness import TOKEN, Stage
+from hook_runs import SESSION, Hooks
+from inbox_socket import InboxSocket
+
+from channels.sandbox.telegram import TelegramSandbox
+
+TABLES = pytest.StashKey[dict[str, list[str]]]()
+SOCKET_TOKEN = "a-session-token-of-the-host"
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with TelegramSandbox(TOKEN) as tg:
+        async with Stage(tg, tmp_path) as made:
+            made.env |= {"CHANNELS_CLAIM": "auto", "CLAUDE_CODE_SESSION_ID": SESSION}
+            yield made
+        assert made.impure() == []
+        assert tg.token not in made.everything_said()
+
+
+@pytest.fixture
+async def hooks(stage: Stage) -> AsyncIterator[Hooks]:
+    """Hooks of the session that the stage's hosts are in."""
+    async with Hooks(stage) as made:
+        yield made
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder with a short name: a Unix socket's path may have 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="ac-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def inbox(stage: Stage, sockets: Path) -> AsyncIterator[InboxSocket]:
+    """The session's inbox socket, named in the environment of every server of the stage."""
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(InboxSocket(sockets / "inbox.sock"))
+        stage.env |= {"CLAUDE_CODE_MESSAGING_SOCKET": str(made.path), "CLAUDE_CODE_MESSAGING_TOKEN": SOCKET_TOKEN}
+        yield made
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Writes a line into a table that is printed at the end of the run."""
+    tables = request.config.stash.setdefault(TABLES, {})
+
+    def write(table: str, line: str) -> None:
+        tables.setdefault(table, []).append(line)
+
+    return write
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for table, lines in config.stash.get(TABLES, {}).items():
+        terminalreporter.section(table)
+        for line in lines:
+            terminalreporter.write_line(line)
