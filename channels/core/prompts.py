@@ -12,83 +12,16 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from channels.core.panels import Panel, Panels
-from channels.core.store import Row, Store
+from channels.core.questions import DONE, LETTERS, OTHER, Kind, Prompt, Spec, prompt_of
+from channels.core.sanitize import label
+from channels.core.store import Store
 from channels.core.types import Button, Grid, Person
 from channels.core.wording import say
 
-__all__ = ["Answered", "Prompt", "Prompts", "Spec"]
-
-Kind = Literal["ask", "permission", "question"]
-OTHER, DONE = "·other·", "·done·"
-# Five letters without l, as hosts write their request ids.
-LETTERS = "abcdefghijkmnopqrstuvwxyz"
-TICK = "☑ "
-BOX = "☐ "
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What is asked. `label`: a short name of it for later; `head` and `body`: what a card shows, `body` in full."""
-
-    grid: Grid
-    head: str = ""
-    body: str = ""
-    foot: str = ""
-    multi: bool = False
-    other: bool = False
-
-    def dump(self) -> str:
-        """As JSON."""
-        grid = [[[b.label, b.value, b.style, b.url] for b in row] for row in self.grid]
-        return json.dumps([grid, self.head, self.body, self.foot, self.multi, self.other])
-
-    @classmethod
-    def load(cls, text: str) -> Spec:
-        """From JSON."""
-        grid, *rest = json.loads(text)
-        return cls(tuple(tuple(Button(*cell) for cell in row) for row in grid), *rest)
-
-    def shown(self, chosen: list[int] | None = None) -> Grid:
-        """The grid as it is drawn: ticks on what is chosen, and the extra buttons."""
-        grid = [list(row) for row in self.grid]
-        if self.multi:
-            ticked, position = set(chosen or ()), 0
-            for row in grid:
-                for column, button in enumerate(row):
-                    mark = TICK if position in ticked else BOX
-                    row[column] = Button(mark + button.label, button.value, button.style)
-                    position += 1
-        extra = []
-        if self.other:
-            extra.append(Button(say("button_other"), OTHER))
-        if self.multi:
-            extra.append(Button(say("button_done"), DONE, "primary"))
-        return tuple(tuple(row) for row in [*grid, extra] if row)
-
-    def flat(self) -> list[Button]:
-        """The answers, in reading order."""
-        return [button for row in self.grid for button in row]
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One question."""
-
-    id: str
-    kind: Kind
-    request_id: str
-    session: str
-    spec: Spec
-    state: str
-    sent: bool
-    expires_at: float
-    lease_until: float
-    chosen: list[int]
-    result: dict[str, Any] | None
-    typing_by: str | None
+__all__ = ["LETTERS", "Answered", "Prompt", "Prompts", "Spec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +64,7 @@ class Prompts:
     def get(self, prompt_id: str) -> Prompt | None:
         """The prompt with this id."""
         row = self.store.row("SELECT * FROM prompts WHERE id = ?", prompt_id)
-        return None if row is None else _prompt(row)
+        return None if row is None else prompt_of(row)
 
     def _must(self, prompt_id: str) -> Prompt:
         found = self.get(prompt_id)
@@ -149,7 +82,7 @@ class Prompts:
         rows = self.store.rows(
             "SELECT * FROM prompts WHERE state = 'open' AND sent = 0 AND kind != 'ask' ORDER BY created_at"
         )
-        return [_prompt(row) for row in rows]
+        return [prompt_of(row) for row in rows]
 
     def sent(self, prompt_id: str) -> None:
         """The card went out."""
@@ -187,8 +120,8 @@ class Prompts:
             labels = [" ".join(b.label.split()).casefold() for b in flat]
             if labels.count(said) == 1:
                 return self._settle(prompt, [labels.index(said)], None, person)
-            if said.isascii() and said.isdigit() and 1 <= int(said[:4]) <= len(flat):
-                return self._settle(prompt, [int(said[:4]) - 1], None, person)
+            if said.isascii() and said.isdigit() and len(said) <= 3 and 1 <= int(said) <= len(flat):
+                return self._settle(prompt, [int(said) - 1], None, person)
             if prompt.spec.other and prompt.typing_by == person.id:
                 return self._settle(prompt, [], text.strip(), person)
             return None
@@ -233,9 +166,9 @@ class Prompts:
         shown = text if text is not None else ", ".join(labels)
         key = "outcome_sent" if prompt.kind == "permission" else "outcome"
         self._close_panels(
-            prompt.id, "answered", shown, say(key, label=_short(shown, 200), user=_short(person.shown, 64))
+            prompt.id, "answered", shown, say(key, label=label(shown, 200), user=label(person.shown, 64))
         )
-        return Answered(_short(shown, 150), final=True, prompt=self.get(prompt.id))
+        return Answered(label(shown, 150), final=True, prompt=self.get(prompt.id))
 
     def _gone(self, prompt: Prompt | None) -> str | None:
         """Why a prompt takes no answer any more; None while it does."""
@@ -244,7 +177,7 @@ class Prompts:
         now = self._clock()
         if prompt.state == "answered":
             shown = (prompt.result or {}).get("label") or ", ".join((prompt.result or {}).get("labels", ()))
-            return say("tap_answered", label=_short(shown or (prompt.result or {}).get("text", ""), 120))
+            return say("tap_answered", label=label(shown or (prompt.result or {}).get("text", ""), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
             return say("prompt_gone")
         # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
@@ -305,26 +238,3 @@ class Prompts:
         names = ", ".join(f"{name} = ?" for name in values)
         with self.store.write() as db:
             db.execute(f"UPDATE prompts SET {names} WHERE id = ?", (*values.values(), prompt_id))
-
-
-def _short(text: str, cap: int) -> str:
-    from channels.core.sanitize import label
-
-    return label(text, cap)
-
-
-def _prompt(row: Row) -> Prompt:
-    return Prompt(
-        id=row["id"],
-        kind=row["kind"],
-        request_id=row["request_id"],
-        session=row["session"],
-        spec=Spec.load(row["spec"]),
-        state=row["state"],
-        sent=bool(row["sent"]),
-        expires_at=row["expires_at"],
-        lease_until=row["lease_until"],
-        chosen=json.loads(row["chosen"]),
-        result=json.loads(row["result"]) if row["result"] else None,
-        typing_by=row["typing_by"],
-    )

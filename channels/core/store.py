@@ -41,11 +41,15 @@ class Store:
             private_dir(path.parent)
             private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
-            self._db.row_factory = sqlite3.Row
-            _turn_wal_on(self._db)
-            for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._migrate(migrations)
+            try:
+                self._db.row_factory = sqlite3.Row
+                _turn_wal_on(self._db)
+                for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
+                    self._db.execute(f"PRAGMA {pragma}")
+                self._migrate(migrations)
+            except BaseException:
+                self._db.close()
+                raise
 
     @classmethod
     def of(cls, state_dir: Path) -> Store:

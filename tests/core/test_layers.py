@@ -33,7 +33,21 @@ GROUND = {
     "tasks",
 }
 PURE = {"markdown", "chunking", "wording", "sanitize"}
-SERVICES = {"inbox", "access", "pairing", "panels", "outbox", "files", "history", "health", "sessions", "ownership"}
+SERVICES = {
+    "inbox",
+    "offers",
+    "access",
+    "pairing",
+    "panels",
+    "prompts",
+    "questions",
+    "outbox",
+    "files",
+    "history",
+    "health",
+    "sessions",
+    "ownership",
+}
 COMPOSITION = {"app"}
 
 

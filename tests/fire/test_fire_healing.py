@@ -66,7 +66,9 @@ async def refused(folder: Path, seconds: float) -> float:
         host = await stage.host(TELEGRAM_API_ROOT=gate.root)
         await stage.tg.wait_for(lambda: stage.tg.polling, 10)
         await gate.refuse()
-        status = await host.status_when(lambda s: s["reader"]["state"] == "unreachable" and "reached" in s["reader"]["error"])
+        status = await host.status_when(
+            lambda s: s["reader"]["state"] == "unreachable" and "reached" in s["reader"]["error"]
+        )
         assert "cannot be reached" in status["reader"]["error"]
         began = time.perf_counter()
         await host.status_when(lambda _: since(began) >= seconds, seconds + 5)
@@ -197,7 +199,9 @@ async def test_a_webhook_set_again_and_again_is_no_hot_loop(stage: Stage) -> Non
 
 
 def _webhook_conflict() -> dict[str, object]:
-    text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+    text = (
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+    )
     return {"ok": False, "error_code": 409, "description": text}
 
 
@@ -230,8 +234,16 @@ async def test_every_trouble_has_a_state_of_its_own(stage: Stage) -> None:
     for state, fault in {
         "rate limited": {"kind": "flood", "retry_after": 1},
         "unreachable": {"kind": "error", "status": 500},
-        "conflict": {"kind": "error", "status": 409, "body": {"ok": False, "error_code": 409, "description": "Conflict"}},
-        "unauthorized": {"kind": "error", "status": 401, "body": {"ok": False, "error_code": 401, "description": "Unauthorized"}},
+        "conflict": {
+            "kind": "error",
+            "status": 409,
+            "body": {"ok": False, "error_code": 409, "description": "Conflict"},
+        },
+        "unauthorized": {
+            "kind": "error",
+            "status": 401,
+            "body": {"ok": False, "error_code": 401, "description": "Unauthorized"},
+        },
     }.items():
         stage.tg.faults.clear()
         stage.tg.faults.add(method="getUpdates", **fault)
@@ -243,4 +255,3 @@ async def test_every_trouble_has_a_state_of_its_own(stage: Stage) -> None:
     words = (await stage.cli("status", "telegram")).out
     assert said["unauthorized"] in words
     stage.tg.faults.clear()
-

@@ -252,5 +252,3 @@ async def test_a_storm_of_faults_posts_every_reply_once_or_says_so(stage: Stage)
     assert len(posted(stage)) == len(set(posted(stage)))
     for text, result in results.items():
         assert posted(stage).count(text) == 1 if not result.failed else result.text.startswith(("unknown", "part 1"))
-
-

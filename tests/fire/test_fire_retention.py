@@ -74,7 +74,9 @@ def test_above_the_limit_the_oldest_ended_entries_go(store: Store) -> None:
     """keep_rows counts only what is over, and the oldest of it goes first."""
     fill(store, "answered", 450, age_days=1)
     fill(store, "offered", 400, age_days=1)
-    newest = [row["id"] for row in store.rows("SELECT id FROM inbox WHERE state = 'answered' ORDER BY id DESC LIMIT 100")]
+    newest = [
+        row["id"] for row in store.rows("SELECT id FROM inbox WHERE state = 'answered' ORDER BY id DESC LIMIT 100")
+    ]
     prune_all(store, keep_rows=100)
     assert kept(store) == {"answered": 100, "offered": 400}
     assert [row["id"] for row in store.rows("SELECT id FROM inbox WHERE state = 'answered' ORDER BY id DESC")] == newest

@@ -169,7 +169,9 @@ async def test_without_hooks_a_message_waits_to_be_fetched(stage: Stage, sockets
     assert "pull" in (await stage.cli("status", "telegram")).out
 
 
-async def test_an_answer_to_something_else_does_not_count_for_what_was_never_posted(stage: Stage, sockets: Path) -> None:
+async def test_an_answer_to_something_else_does_not_count_for_what_was_never_posted(
+    stage: Stage, sockets: Path
+) -> None:
     """Where nothing was delivered, what the agent does in the chat meanwhile answers nothing."""
     ann = stage.person()
     host = await woken(stage, CLAUDE_CODE_MESSAGING_SOCKET=str(sockets / "gone.sock"))
@@ -180,9 +182,7 @@ async def test_an_answer_to_something_else_does_not_count_for_what_was_never_pos
     assert "anybody?" in await host.done("wait_for_messages", timeout_s=0)
 
 
-async def test_a_socket_nobody_reads_is_given_up_after_a_while(
-    stage: Stage, sockets: Path, hooks: Hooks
-) -> None:
+async def test_a_socket_nobody_reads_is_given_up_after_a_while(stage: Stage, sockets: Path, hooks: Hooks) -> None:
     """A host that takes the connection and reads nothing: no answer in time, so the hooks hand it over, marked."""
     async with InboxSocket(sockets / "deaf.sock", deaf=True) as deaf:
         stage.config(grace_s=0, escalate_after_s=1)

@@ -160,7 +160,9 @@ def calls_since(tg: TelegramSandbox, mark: int, method: str = "*", *, code: int 
 def inbox_states(state_dir: Path) -> Counter[str]:
     """How many entries are in which state, read beside the server."""
     with Store.of(state_dir) as store:
-        return Counter({row["state"]: row["n"] for row in store.rows("SELECT state, count(*) AS n FROM inbox GROUP BY 1")})
+        return Counter(
+            {row["state"]: row["n"] for row in store.rows("SELECT state, count(*) AS n FROM inbox GROUP BY 1")}
+        )
 
 
 @contextlib.contextmanager

@@ -111,7 +111,9 @@ class Hooks:
         values = {"session_id": self.session, "cwd": str(self.stage.project), **COMMON, **INPUTS[name], **changes}
         return json.dumps(values)
 
-    async def start(self, name: str, *, stdin: str | None = None, env: dict[str, str] | None = None, **changes: Any) -> HookRun:
+    async def start(
+        self, name: str, *, stdin: str | None = None, env: dict[str, str] | None = None, **changes: Any
+    ) -> HookRun:
         """Starts a hook; `stdin` replaces its input, `changes` single fields of it."""
         environ = self.stage._env({"CLAUDE_CODE_SESSION_ID": None, "CHANNELS_CLAIM": None, **(env or {})})
         began = time.perf_counter()

@@ -1,0 +1,56 @@
+"""`python -m tests.soak [SECONDS]`: random people, faults and kills for so long (default 600), then an exact ledger.
+
+Not part of the test run. Exit code 1 when anything was lost, shown twice without a mark, or posted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+
+from faults_harness import world  # noqa: E402 - found only after the line above
+
+from tests.soak.play import Play  # noqa: E402 - as above
+
+DEFAULT_S = 600.0
+
+
+async def soak(seconds: float, seed: int) -> int:
+    """Plays, prints the ledger, and returns the exit code."""
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        async with world(Path(folder) / "world", told_after_s=5, rate_wait_s=20) as stage:
+            play = Play(stage, random.Random(seed))  # noqa: S311 - chance, not secrecy
+            began = time.monotonic()
+            await play.run(seconds)
+            ledger, problems = play.ledger()
+            locked = stage.everything_said().count("database is locked")
+    ledger["seconds played, and until everything was answered"] = (
+        f"{seconds:.0f} + {time.monotonic() - began - seconds:.0f}"
+    )
+    ledger['"database is locked" seen'] = str(locked)
+    width = max(map(len, ledger))
+    print(f"\nseed {seed}")
+    for name, value in ledger.items():
+        print(f"  {name:<{width}}  {value:>6}")
+    for problem in problems[:20]:
+        print(f"  PROBLEM  {problem}")
+    print("nothing was lost" if not problems and not locked else f"{len(problems) + locked} PROBLEMS")
+    return 1 if problems or locked else 0
+
+
+def main() -> int:
+    """Reads the arguments: seconds, and a seed to play the same dice again."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_S
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(10_000)  # noqa: S311 - as above
+    return asyncio.run(soak(seconds, seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
