@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
+import zlib
+from pathlib import Path
 
 from channels.cli_hook import Event, Lines, open_lines
 from channels.core.paths import runtime_dir
@@ -14,17 +15,13 @@ __all__ = ["ring"]
 
 # As seldom as a person does not notice.
 LOOK_EVERY_S = 1.0
+_HELD: list[object] = []
 
 
 def ring(event: Event) -> int:
     """2, with a line on stderr, when there is something to fetch; 0 when the session is gone or has a bell already."""
-    from filelock import FileLock, Timeout
-
-    name = hashlib.sha256(event.session.encode()).hexdigest()[:16]
-    lock = FileLock(str(runtime_dir() / f"bell-{name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
+    name = f"{zlib.crc32(event.session.encode()):08x}-{zlib.adler32(event.session.encode()):08x}"
+    if not _lock(runtime_dir() / f"bell-{name}.lock"):
         return 0
     parent = os.getppid()
     with open_lines(event) as lines:
@@ -45,6 +42,28 @@ def ring(event: Event) -> int:
                 return 2
             time.sleep(LOOK_EVERY_S)
     return 0
+
+
+def _lock(path: Path) -> bool:
+    """Takes a lock for as long as this process lives; False when another one holds it."""
+    if sys.platform == "win32":
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(str(path), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        _HELD.append(lock)
+        return True
+    # The library would be a quarter of what a bell that waits all day keeps in memory.
+    import fcntl
+
+    try:
+        fcntl.flock(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _rings(line: Lines) -> bool:

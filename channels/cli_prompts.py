@@ -101,6 +101,7 @@ def _ask(
             if found is None or found.state == "closed":
                 return None
             if found.state == "answered":
+                prompts.taken(prompt.id)
                 return found.result
             now = time.time()
             if now >= began + bound_s or (not found.sent and now >= began + SENT_WITHIN_S):

@@ -213,7 +213,13 @@ class Access:
         with self.store.write() as db:
             db.execute("UPDATE OR REPLACE groups SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"moved:{old_id}", new_id))
             self.audit("group moved", new_id, old_id)
+
+    def now_called(self, chat_id: str) -> str:
+        """The id under which a chat lives today: an agent may still hold the one it had before."""
+        moved: str | None = self.store.value("SELECT value FROM settings WHERE key = ?", f"moved:{chat_id}")
+        return moved or chat_id
 
     def _set_group(self, chat_id: str, require_mention: bool, senders: frozenset[str] | None) -> None:  # noqa: FBT001
         with self.store.write() as db:

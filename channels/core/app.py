@@ -34,6 +34,8 @@ __all__ = ["run"]
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 AGAIN_EVERY_S = 15.0
+# What is being sent when a setting changes is sent to its end first, at most for so long.
+FINISH_WITHIN_S = 60.0
 LINE_WITHIN_S = 20.0
 
 
@@ -96,7 +98,8 @@ class _Server:
         while True:
             stamp = self._stamp()
             pause = await self._once(backoff)
-            self._settled.set()
+            if self.problem:
+                self._settled.set()
             await self._mended(stamp, pause)
 
     async def _once(self, backoff: Backoff) -> float | None:
@@ -111,6 +114,10 @@ class _Server:
                 self._settled.set()
                 group.start_soon(line.run)
                 await self._changed(line)
+                with anyio.move_on_after(FINISH_WITHIN_S):
+                    while line.outbound.busy:  # noqa: ASYNC110 - rare, and over soon
+                        await anyio.sleep(0.05)
+                self._unsettle()
                 group.cancel_scope.cancel()
         except* ConfigError as errors:
             problem, pause = _first(errors), None
@@ -130,8 +137,14 @@ class _Server:
             self.problem = "the line failed unexpectedly and is opened again; the server's log says more"
             logger.exception("the line failed")
         finally:
-            self.line = None
+            self._unsettle()
         return pause
+
+    def _unsettle(self) -> None:
+        """Tool calls wait for the next line from now on, unless it gets known why there is none."""
+        self.line = None
+        if self._settled.is_set():
+            self._settled = anyio.Event()
 
     def _stamp(self) -> list[int]:
         return [_changed_at(self.env.state_dir / name) for name in (".env", "config.yaml")]

@@ -112,7 +112,10 @@ class Arrivals:
                 self._inbox.drop(entry_id)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
-                self._inbox.drop(entry_id)
+                if inbound.unreadable:
+                    self._inbox.fail(entry_id)
+                else:
+                    self._inbox.drop(entry_id)
 
     # ---- messages
 

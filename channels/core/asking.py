@@ -43,6 +43,9 @@ async def ask(line: Line, question: Question) -> str:
     if any(b.url for row in question.grid for b in row):
         raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
     line.asking()
+    holder = None if line.owner else line.ownership.holder()
+    if holder is not None and holder.state_dir not in {"", str(line.env.state_dir)}:
+        raise Refused(f"the answer would not come here: {holder.shown()} reads this bot, with other state")
     prompts = Prompts(line.store)
     spec = Spec(question.grid, multi=question.multi, other=question.other)
     prompt = prompts.create("ask", spec, session=line.session, bound_s=question.timeout_s, lease_s=LEASE_S)

@@ -70,6 +70,8 @@ class Cards:
                 logger.warning("a card did not reach %s: %s", chat_id, redact(str(error)))
         if not reached:
             self._prompts.close(prompt.id, say("prompt_over"))
+        self._prompts.tidy(prompt.id)
+        self._due.ring()
 
     async def _card(self, prompt: Prompt, chat_id: str) -> None:
         """The body first and complete, the buttons under the last part."""

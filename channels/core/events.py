@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from channels.core.inbox import Entry, Event
-from channels.core.panels import Press
 from channels.core.sanitize import CAPS, attribute, content, file_name
 from channels.core.types import Attachment, Chat, Message, Person, Quote, Tap
+
+if TYPE_CHECKING:
+    # Hooks share this file, and what grids need is heavy for them.
+    from channels.core.panels import Press
 
 __all__ = ["message_event", "push_params", "shown_meta", "tap_event"]
 

@@ -50,12 +50,17 @@ class Offers:
         """
         now = time.time()
         with self.store.write() as db:
-            db.executemany(
-                "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ?, session = ?, mode = ? "
-                "WHERE id = ?",
-                [(now, session, mode, entry.id) for entry in entries],
-            )
-        return [replace(entry, offers=entry.offers + 1) for entry in entries]
+            # What another process has dropped or answered since it was read here stays so.
+            offered = [
+                entry
+                for entry in entries
+                if db.execute(
+                    "UPDATE inbox SET state = 'offering', offers = offers + 1, offered_at = ?, session = ?, mode = ? "
+                    "WHERE id = ? AND state IN ('ready', 'offered')",
+                    (now, session, mode, entry.id),
+                ).rowcount
+            ]
+        return [replace(entry, offers=entry.offers + 1) for entry in offered]
 
     def offered(self, entry_ids: Sequence[int]) -> None:
         """Writes down that entries went through to the host."""

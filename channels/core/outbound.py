@@ -73,6 +73,12 @@ class Outbound:
         self._outbox, self._files = outbox, files
         self._rate_wait_s, self._ttl_s = rate_wait_s, ttl_s
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._calls = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way."""
+        return self._calls > 0 or any(turn.locked() for turn in self._turns.values())
 
     def turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
         """The right to send in a chat: two replies are never interleaved."""
@@ -84,6 +90,7 @@ class Outbound:
         Raises `Refused` before anything is sent, `PlatformError` when a part did not go: the message names the ids of
         the parts that did and how to go on.
         """
+        reply = replace(reply, chat_id=self._access.now_called(reply.chat_id))
         self._access.require_target(reply.chat_id, self._adapter.channel)
         parts = self._prepare(reply)
         key = reply.key or f"auto-{secrets.token_hex(8)}"
@@ -222,6 +229,13 @@ class Outbound:
 
     async def _patiently(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:
         """Calls until it works: rate limits are waited for inside the bound, faults before execution tried again."""
+        self._calls += 1
+        try:
+            return await self._tried(call, waiting)
+        finally:
+            self._calls -= 1
+
+    async def _tried(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:
         failures = 0
         while True:
             try:

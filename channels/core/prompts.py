@@ -106,10 +106,10 @@ class Prompts:
                 return self._toggle(prompt, button, position, person)
             return self._settle(prompt, [position], None, person)
 
-    def typed(self, panel: Panel, text: str, person: Person) -> Answered | None:
+    def typed(self, panel: Panel, text: str, person: Person, *, quoted: bool) -> Answered | None:
         """A text that may answer a prompt: a label or number when one is to be chosen, free text when that is asked.
 
-        None: it is no answer.
+        Free text counts after a tap on "other", or when it quotes the question. None: it is no answer.
         """
         with self.store.write():
             prompt = self.get(panel.prompt_id or "")
@@ -122,7 +122,7 @@ class Prompts:
                 return self._settle(prompt, [labels.index(said)], None, person)
             if said.isascii() and said.isdigit() and len(said) <= 3 and 1 <= int(said) <= len(flat):
                 return self._settle(prompt, [int(said) - 1], None, person)
-            if prompt.spec.other and prompt.typing_by == person.id:
+            if prompt.spec.other and text.strip() and (quoted or prompt.typing_by == person.id):
                 return self._settle(prompt, [], text.strip(), person)
             return None
 
@@ -164,10 +164,9 @@ class Prompts:
             result |= {"label": button.label, "value": value, "row": row, "col": col}
         self._set(prompt.id, state="answered", result=json.dumps(result))
         shown = text if text is not None else ", ".join(labels)
-        key = "outcome_sent" if prompt.kind == "permission" else "outcome"
-        self._close_panels(
-            prompt.id, "answered", shown, say(key, label=label(shown, 200), user=label(person.shown, 64))
-        )
+        # An `ask` reaches the agent in any case; of a card nothing is claimed until whoever asked has taken it.
+        sentence = say("outcome", **_outcome(result)) if prompt.kind == "ask" else None
+        self._close_panels(prompt.id, "answered", shown, sentence)
         return Answered(label(shown, 150), final=True, prompt=self.get(prompt.id))
 
     def _gone(self, prompt: Prompt | None) -> str | None:
@@ -175,9 +174,8 @@ class Prompts:
         if prompt is None:
             return say("tap_unknown")
         now = self._clock()
-        if prompt.state == "answered":
-            shown = (prompt.result or {}).get("label") or ", ".join((prompt.result or {}).get("labels", ()))
-            return say("tap_answered", label=label(shown or (prompt.result or {}).get("text", ""), 120))
+        if prompt.state in {"answered", "taken"}:
+            return say("tap_answered", label=label(_chosen(prompt.result or {}), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
             return say("prompt_gone")
         # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
@@ -198,12 +196,17 @@ class Prompts:
     def sweep(self) -> bool:
         """Closes what is past its deadline; True when there was any.
 
-        An answer which a vanished asker never took becomes an ordinary event.
+        An answer which a vanished asker never took becomes an ordinary event; on a card it says that it reached nobody.
         """
         now = self._clock()
         over = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
         for row in over:
             self.close(row["id"], say("prompt_over"))
+        lost = [prompt_of(row) for row in self.store.rows(
+            "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
+        )]  # fmt: skip
+        for prompt in lost:
+            self._end(prompt, "answered", "closed", "outcome_lost")
         orphans = self.store.value(
             "SELECT count(*) FROM inbox WHERE state = 'asked' AND prompt_id NOT IN "
             "(SELECT id FROM prompts WHERE lease_until > ?)",
@@ -216,25 +219,62 @@ class Prompts:
                     "(SELECT id FROM prompts WHERE lease_until > ?)",
                     (now,),
                 )
-        return bool(over or orphans)
+        return bool(over or lost or orphans)
 
     def taken(self, prompt_id: str) -> None:
-        """The asker has its answer: what was kept of it as an event is answered."""
+        """The asker has its answer: a card says so, and what was kept of it as an event is answered."""
         with self.store.write() as db:
+            prompt = self.get(prompt_id)
+            if prompt is not None and prompt.kind != "ask":
+                self._end(prompt, "answered", "taken", "outcome_sent")
             db.execute(
                 "UPDATE inbox SET state = 'answered', answered_at = ? WHERE state = 'asked' AND prompt_id = ?",
                 (self._clock(), prompt_id),
             )
 
-    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
+    def tidy(self, prompt_id: str) -> None:
+        """Cards that went out while their question was being answered, or closed, are ended like the others."""
+        with self.store.write() as db:
+            prompt = self.get(prompt_id)
+            if prompt is None or prompt.state == "open":
+                return
+            db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
+            # Answered and not taken yet: what became of it is said in a moment, on all of them.
+            if prompt.state != "answered":
+                key = "outcome_sent" if prompt.state == "taken" else "prompt_over"
+                db.execute(
+                    "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
+                    (say(key, **_outcome(prompt.result or {})), prompt_id),
+                )
+
+    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str | None) -> None:
         with self.store.write() as db:
             db.execute(
-                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
+                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = ? "
                 "WHERE prompt_id = ? AND state = 'open'",
-                (state, outcome, sentence, prompt_id),
+                (state, outcome, sentence, sentence is not None, prompt_id),
             )
+
+    def _end(self, prompt: Prompt, before: str, after: str, key: str) -> None:
+        """Says on a card what became of its answer, once."""
+        with self.store.write() as db:
+            if db.execute(
+                "UPDATE prompts SET state = ? WHERE id = ? AND state = ?", (after, prompt.id, before)
+            ).rowcount:
+                db.execute(
+                    "UPDATE panels SET sentence = ?, outcome_due = 1 WHERE prompt_id = ? AND state = 'answered'",
+                    (say(key, **_outcome(prompt.result or {})), prompt.id),
+                )
 
     def _set(self, prompt_id: str, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
         with self.store.write() as db:
             db.execute(f"UPDATE prompts SET {names} WHERE id = ?", (*values.values(), prompt_id))
+
+
+def _chosen(result: dict[str, Any]) -> str:
+    return str(result.get("text") or result.get("label") or ", ".join(result.get("labels", ())))
+
+
+def _outcome(result: dict[str, Any]) -> dict[str, str]:
+    return {"label": label(_chosen(result), 200), "user": label(str(result.get("user", "")), 64)}

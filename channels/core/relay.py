@@ -53,6 +53,8 @@ async def relay(line: Line, request: PermissionRequest) -> None:
             if found.state == "answered" and found.result is not None:
                 behavior = found.result["value"]
                 await line.push(VERDICT, {"request_id": request.request_id, "behavior": behavior})
+                prompts.taken(prompt.id)
+                line.ring_due()
                 return
             prompts.renew(prompt.id, LEASE_S)
             await line.changed.wait(RENEW_EVERY_S)

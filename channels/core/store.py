@@ -204,6 +204,7 @@ _REASONS = (
     ("malformed", "it is damaged, and is not touched any more; move it away to start anew (people pair again)."),
     ("not a database", "it is no database, and is not touched; move it away to start anew (people pair again)."),
     ("i/o error", "the disk does not take or give it (is it full, or failing?); free some space"),
+    ("closed database", "a setting was changed meanwhile and it was opened again; call again"),
     ("locked", "another process has held it for over five seconds; end that process"),
 )
 

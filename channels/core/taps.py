@@ -107,7 +107,8 @@ class Taps:
         # A permission takes a tap or a verdict that names it, never a bare word.
         if prompt is None or prompt.kind == "permission" or self._may_not(panel, message):
             return False
-        answered = self._prompts.typed(panel, message.text, message.sender)
+        quoted = message.reply is not None and message.reply.message_id == panel.message_id
+        answered = self._prompts.typed(panel, message.text, message.sender, quoted=quoted)
         if answered is None:
             return False
         self._settle(entry_id, message, panel, answered)

@@ -166,9 +166,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event that is nobody's message (or could not be read); `reason` goes to the log."""
+    """An event that is nobody's message; `reason` goes to the log. `unreadable`: it may be one, so it is kept."""
 
     reason: str
+    unreadable: bool = False
 
 
 Inbound = Message | Tap | Membership | Moved | Ignored

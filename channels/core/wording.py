@@ -38,6 +38,7 @@ _TEXTS: dict[str, str] = {
     "why_not_read": "its program has not read for {seconds} s",
     "why_next_turn": "this session takes messages at its next turn",
     "outcome_sent": "☑️ {label} · {user} – passed on to the session",
+    "outcome_lost": "⌛ {label} · {user} – reached nobody: the session no longer waits for it",
     "button_other": "Other…",
     "button_done": "Done",
     "type_other": "Type your answer as a message.",
@@ -53,7 +54,7 @@ _TEXTS: dict[str, str] = {
     "card_question_foot": "Project {project}.",
     "allow": "Allow",
     "deny": "Deny",
-    "verdict": "{label}: passed on to the session.",
+    "verdict": "{label}: on its way to the session.",
     "waiting_ended": "The terminal session no longer waits for messages from here.",
     "image_failed": "[the picture could not be downloaded: {reason}]",
 }

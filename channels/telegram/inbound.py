@@ -69,7 +69,7 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
     try:
         return _update(event, me)
     except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
-        return Ignored(f"an update that cannot be read ({type(error).__name__})")
+        return Ignored(f"an update that cannot be read ({type(error).__name__})", unreadable=True)
 
 
 def _update(event: RawEvent, me: Identity) -> Inbound:

@@ -195,7 +195,7 @@ async def test_an_unknown_delivery_id_is_said(stage: Stage, option: str) -> None
 
 
 async def test_a_person_is_told_once_that_a_message_waits(stage: Stage) -> None:
-    """Offered but not answered: said after told_after_s, in words, once for all that waits; not again after a restart."""
+    """Offered but not answered: said after told_after_s, once for all that waits, and not again after a restart."""
     stage.config(grace_s=0, told_after_s=1)
     ann = stage.person()
     host = await stage.reading()

@@ -87,7 +87,7 @@ class Cell:
             mark = len(self.tg.calls)
             with locked(self.stage.state):
                 self.book.say(self.ann, "one")
-                await self.tg.wait_for(lambda: [c for c in self.tg.calls[mark:] if c.method == "getUpdates"])
+                await self.tg.wait_for(lambda: any(c.method == "getUpdates" for c in self.tg.calls[mark:]))
                 await self.host.kill()
             assert inbox_states(self.stage.state) == {}
             assert self.tg.confirmed == 0
@@ -158,7 +158,7 @@ class Cell:
     async def attach(self) -> None:
         self.host = await self.stage.host()
         self.book.hosts.append(self.host)
-        await self.tg.wait_for(lambda: self.tg.polling or self.tg.confirmed, 15)
+        await self.tg.wait_for(lambda: self.tg.polling or self.tg.confirmed > 0, 20)
 
     def arm(self, kind: FaultKind, method: str, times: int = 1) -> Fault:
         return self.tg.faults.add(kind, method=method, times=times, status=502 if kind == "html" else 500)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 import time
+from typing import Any
 
 import pytest
 from faults_harness import Note, calls_since, since
@@ -19,7 +20,8 @@ LIMIT = 4096
 
 def long_text(length: int = LENGTH) -> str:
     """Numbered words, so that a missing, swapped or doubled part shows."""
-    words, size = [], 0
+    words: list[str] = []
+    size = 0
     while size < length:
         words.append(f"word{len(words):05d}")
         size += len(words[-1]) + 1
@@ -92,7 +94,7 @@ async def test_a_cut_after_execution_is_unknown_and_posted_once(stage: Stage, cu
     ann = stage.person()
     host = await stage.host()
     stage.tg.faults.add(cut, method="sendMessage", times=1)
-    arguments = {"chat_id": ann.id, "text": "once", "idempotency_key": "deploy-1"}
+    arguments: dict[str, Any] = {"chat_id": ann.id, "text": "once", "idempotency_key": "deploy-1"}
     first = await host.refused("reply", **arguments)
     assert first.startswith("unknown")
     assert "not sent again by itself" in " ".join(first.split())
@@ -126,7 +128,12 @@ async def test_a_partial_failure_names_what_went_and_goes_on(stage: Stage, resta
     """Part three is refused: the ids of the first two are named; the same call goes on there, on a new server too."""
     ann = stage.person()
     host = await stage.host()
-    arguments = {"chat_id": ann.id, "text": long_text(4 * LIMIT), "idempotency_key": "report", "buttons": [["Ok"]]}
+    arguments: dict[str, Any] = {
+        "chat_id": ann.id,
+        "text": long_text(4 * LIMIT),
+        "idempotency_key": "report",
+        "buttons": [["Ok"]],
+    }
     stage.tg.faults.add("delay", method="sendMessage", times=2)
     stage.tg.faults.add("error", method="sendMessage", times=1, status=400)
     told = await host.refused("reply", **arguments)
@@ -154,7 +161,7 @@ async def test_killed_between_two_parts_it_goes_on_after_the_unknown_one(stage: 
     """SIGKILL while part two is on its way: on a new server the key sends the rest, and says which one is unknown."""
     ann = stage.person()
     host = await stage.host()
-    arguments = {"chat_id": ann.id, "text": long_text(3 * LIMIT), "idempotency_key": "long"}
+    arguments: dict[str, Any] = {"chat_id": ann.id, "text": long_text(3 * LIMIT), "idempotency_key": "long"}
     stage.tg.faults.add("delay", method="sendMessage", times=1)
     silent = stage.tg.faults.add("silence", method="sendMessage", times=1)
     host.calling("reply", **arguments)
@@ -238,7 +245,7 @@ async def test_a_key_names_one_message(stage: Stage) -> None:
 
 
 async def test_a_storm_of_faults_posts_every_reply_once_or_says_so(stage: Stage) -> None:
-    """Thirty replies through random faults: each is posted once, or at most once and reported as not known or not sent."""
+    """Thirty replies through random faults: each is posted once, or reported as unknown or not sent."""
     ann = stage.person()
     host = await stage.host()
     dice = random.Random(11)  # noqa: S311 - any numbers, the same every time

@@ -6,10 +6,11 @@ import asyncio
 import re
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from faults_harness import Note, Project, since
+from faults_harness import Note, Project, since, together, world
 from harness import Host, Stage
 
 TAKEN_OVER_WITHIN_S = 2.0
@@ -72,9 +73,17 @@ async def test_who_waits_takes_over_when_the_holder_is_killed(stage: Stage, note
     assert names((await waiting.status())["owner"], waiting, stage.project if shared else other.project)
 
 
-@pytest.mark.parametrize("shared", [True, False], ids=["one STATE_DIR", "two STATE_DIRs"])
-async def test_a_holder_hands_over_on_request_and_stands_back(stage: Stage, note: Note, shared: bool) -> None:
+async def test_a_holder_hands_over_on_request_and_stands_back(tmp_path: Path, note: Note) -> None:
     """`status --release` frees the bot for the one who waits; the old holder lives on, sends, and takes over later."""
+
+    async def played(*, shared: bool) -> None:
+        async with world(tmp_path / f"{shared}") as stage:
+            await hands_over(stage, note, shared=shared)
+
+    await together({"one STATE_DIR": played(shared=True), "two STATE_DIRs": played(shared=False)})
+
+
+async def hands_over(stage: Stage, note: Note, *, shared: bool) -> None:
     ann = stage.person()
     other = Project(stage, "other")
     other.allow(ann)

@@ -7,7 +7,9 @@ import json
 import random
 import statistics
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults_harness import Account, Note, Project, inbox_states, since, together, world
@@ -23,6 +25,11 @@ async def until_shown(host: Host, texts: list[str], timeout: float = 10) -> None
     """The host was shown all of them."""
     wanted = set(texts)
     await host.until(lambda: wanted <= {event.content for event in host.events}, timeout, str(texts))
+
+
+def waits_for(pid: str, status: dict[str, Any]) -> bool:
+    """A standby that has seen who holds the lock."""
+    return pid in status["mode"]["why"]
 
 
 class Play:
@@ -46,8 +53,7 @@ class Play:
         for number in range(ROUNDS):
             await self._answer(holder, number)
             burst = await self._burst(holder, number)
-            # A standby that has seen the lock held: from now on it is ready to take over.
-            await waiting.status_when(lambda s, pid=holder.process.pid: str(pid) in s["mode"]["why"])
+            await waiting.status_when(partial(waits_for, str(holder.process.pid)))
             began = time.perf_counter()
             await holder.kill()
             self._reads(waiting, (number + 1) % 2)
@@ -152,7 +158,7 @@ async def test_everybody_uses_the_database_at_once(stage: Stage, note: Note) -> 
     host = await stage.reading()
     await stage.host()
     book = Account(hosts=[host])
-    ids = [str(9_000_000 + n) for n in range(24)]
+    ids = [str(9_000_000 + n) for n in range(16)]
 
     async def hammer(mine: list[str]) -> list[Ran]:
         ran = []

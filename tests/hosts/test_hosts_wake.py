@@ -1,4 +1,4 @@
-"""Wake: what people say is posted to the host session's own inbox socket, once each, in order; what fails is noticed."""
+"""Wake: what people say is posted to the session's own inbox socket, once each, in order; what fails is noticed."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import json
 import time
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from harness import COMMAND, Stage
 
@@ -99,7 +99,7 @@ class Hooks:
         self.stage, self.session = stage, session
         self.running: list[HookRun] = []
 
-    async def __aenter__(self) -> Hooks:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,0 +1,191 @@
+"""Refusals of Discord's API: HTTP status, JSON code, message and the tree of form errors, in Discord's own words.
+
+Codes come from "Opcodes and Status Codes" of the documentation, the wording of form errors from answers of the API.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["UNAUTHORIZED", "DiscordError", "Problems", "forbidden", "refused", "too_large", "too_many", "unknown"]
+
+UNKNOWN = {
+    10003: "Unknown Channel",
+    10004: "Unknown Guild",
+    10007: "Unknown Member",
+    10008: "Unknown Message",
+    10013: "Unknown User",
+    10015: "Unknown Webhook",
+    10062: "Unknown interaction",
+}
+FORBIDDEN = {
+    50001: "Missing Access",
+    50003: "Cannot execute action on a DM channel",
+    50005: "Cannot edit a message authored by another user",
+    50007: "Cannot send messages to this user",
+    50013: "Missing Permissions",
+    90001: "Reaction blocked",
+}
+REFUSED = {
+    10014: "Unknown Emoji",
+    30010: "Maximum number of reactions reached (20)",
+    30015: "Maximum number of attachments in a message reached (10)",
+    40060: "Interaction has already been acknowledged.",
+    50006: "Cannot send an empty message",
+    50008: "Cannot send messages in a non-text channel",
+    50024: "Cannot execute action on this channel type",
+    50033: "Invalid Recipient(s)",
+    50041: "Invalid API version provided",
+    50083: "Thread is archived",
+    50109: "The request body contains invalid JSON.",
+    160002: "You cannot reply without permission to read message history",
+    160004: "A thread has already been created for this message",
+}
+
+
+class DiscordError(Exception):
+    """A call is refused: HTTP `status`, JSON `code`; `errors` is the tree of a wrong form, `extra` goes beside it."""
+
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        message: str,
+        errors: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.extra = extra or {}
+
+    def payload(self) -> dict[str, Any]:
+        """The JSON body of the refusal."""
+        body: dict[str, Any] = {"message": self.message, "code": self.code, **self.extra}
+        if self.errors:
+            body["errors"] = self.errors
+        return body
+
+
+UNAUTHORIZED = DiscordError(401, 0, "401: Unauthorized")
+
+
+def unknown(code: int) -> DiscordError:
+    """404: there is no such thing."""
+    return DiscordError(404, code, UNKNOWN[code])
+
+
+def forbidden(code: int) -> DiscordError:
+    """403: it is there, and not for this bot."""
+    return DiscordError(403, code, FORBIDDEN[code])
+
+
+def refused(code: int) -> DiscordError:
+    """400 with one reason."""
+    return DiscordError(400, code, REFUSED[code])
+
+
+def too_large() -> DiscordError:
+    """413: a file is above the limit."""
+    return DiscordError(413, 40005, "Request entity too large")
+
+
+def too_many(retry_after: float, *, everywhere: bool = False, write: bool = False) -> DiscordError:
+    """429; `retry_after` in seconds. `everywhere`: the global limit; `write`: the channel's own write limit."""
+    message, code = "You are being rate limited.", 0
+    if write:
+        message, code = "The write action you are performing on the channel has hit the write rate limit.", 20028
+    return DiscordError(429, code, message, None, {"retry_after": round(retry_after, 3), "global": everywhere})
+
+
+class Problems:
+    """The errors of one form, kept in the tree Discord answers with: `add`, then `check`."""
+
+    def __init__(self) -> None:
+        self.tree: dict[str, Any] = {}
+
+    def add(self, path: str, code: str, message: str) -> None:
+        """Enters one error under a dotted path such as `components.0.components.1.label`."""
+        node = self.tree
+        for name in path.split("."):
+            node = node.setdefault(name, {})
+        node.setdefault("_errors", []).append({"code": code, "message": message})
+
+    def required(self, path: str) -> None:
+        """A field is missing."""
+        self.add(path, "BASE_TYPE_REQUIRED", "This field is required")
+
+    def length(self, path: str, low: int, high: int) -> None:
+        """A list or text has a wrong length."""
+        if low:
+            self.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {low} and {high} in length.")
+        else:
+            self.add(path, "BASE_TYPE_MAX_LENGTH", f"Must be {high} or fewer in length.")
+
+    def choices(self, path: str, known: tuple[Any, ...]) -> None:
+        """A value is none of the known ones."""
+        self.add(path, "BASE_TYPE_CHOICES", f"Value must be one of {known}.")
+
+    # --- reading with a check
+
+    def text(self, value: Any, path: str, low: int, high: int) -> str:
+        """A text of `low` to `high` characters; "" stands for a missing one, which is an error if `low`."""
+        if value is None or value == "":
+            if low:
+                self.required(path)
+            return ""
+        if not isinstance(value, str):
+            self.add(path, "STRING_TYPE_CONVERT", f'Could not interpret "{value}" as string.')
+            return ""
+        if not low <= len(value) <= high:
+            self.length(path, low, high)
+        return value
+
+    def number(self, value: Any, path: str, low: int, high: int, default: int) -> int:
+        """A whole number of `low` to `high`; `default` when it is missing."""
+        if value is None:
+            return default
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            self.add(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not int.')
+            return default
+        if number < low:
+            self.add(path, "NUMBER_TYPE_MIN", f"int value should be greater than or equal to {low}.")
+        elif number > high:
+            self.add(path, "NUMBER_TYPE_MAX", f"int value should be less than or equal to {high}.")
+        return number
+
+    def items(self, value: Any, path: str, low: int, high: int) -> list[Any]:
+        """A list of `low` to `high` things; [] for anything else, with the error."""
+        if value is None:
+            value = []
+        if not isinstance(value, list):
+            self.add(path, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
+            return []
+        if not low <= len(value) <= high:
+            self.length(path, low, high)
+        return value
+
+    def model(self, value: Any, path: str) -> dict[str, Any]:
+        """A JSON object; {} for anything else, with the error."""
+        if isinstance(value, dict):
+            return value
+        self.add(path, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
+        return {}
+
+    def snowflake(self, value: Any, path: str) -> int:
+        """An id, 0 for anything else, with the error."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.isdecimal() and len(value) <= 20:
+            return int(value)
+        self.add(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
+        return 0
+
+    def check(self) -> None:
+        """Raises DiscordError 50035 when anything was entered."""
+        if self.tree:
+            raise DiscordError(400, 50035, "Invalid Form Body", self.tree)
