@@ -71,6 +71,7 @@ def _words(known: dict[str, Any]) -> str:
         + (f" (oldest {known['oldest_open']})" if known["oldest_open"] else ""),
     ]
     lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
+    lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]
     lines += [f"  note          {reader['note']}"] if reader["note"] else []
     lines += [f"  problem       {known['problem']}"] if known["problem"] else []
     return "\n".join(lines)

@@ -241,6 +241,13 @@ class Access:
                 (chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, time.time()),
             )
 
+    def left(self, user_id: str) -> bool:
+        """Whether this person blocked the bot in their direct chat."""
+        return (
+            self.store.value("SELECT 1 FROM chats WHERE kind = 'direct' AND user_id = ? AND NOT present", user_id)
+            is not None
+        )
+
     def unlisted_groups(self) -> list[tuple[str, str]]:
         """Groups the bot is in that are not enabled, newest first: (id, title)."""
         rows = self.store.rows(

@@ -6,6 +6,7 @@ as errands. An errand that a crash swallows is either repeated from the store (a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -83,8 +84,12 @@ class Arrivals:
                     self._one(entry_id, event)
             self._opened.ring()
             self._pictures()
-            for errand in [*self._todo, *self._marks.received(self._delivered)]:
+            for errand in self._todo:
                 await self._errands.send(errand)
+            for errand in self._marks.received(self._delivered):
+                # A courtesy: it never holds up what comes next.
+                with contextlib.suppress(anyio.WouldBlock):
+                    self._errands.send_nowait(errand)
             await anyio.lowlevel.checkpoint()
 
     def _one(self, entry_id: int, event: RawEvent) -> None:

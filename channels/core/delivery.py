@@ -214,5 +214,5 @@ class Pictures:
             raise ValueError("an entry without a picture is never fetched")
         target = self._files.target(entry.image)
         await self._adapter.download(entry.image, target, self._adapter.limits.download)
-        self._files.prune()
+        self._files.prune(self._inbox.open_files())
         return target

@@ -8,7 +8,7 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from channels.core.errors import Refused
@@ -106,8 +106,11 @@ class Files:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         return self.folder / f"{stamp}-{secrets.token_hex(6)}{ending.lower()}"
 
-    def prune(self, keep_days: float | None = None) -> int:
-        """Deletes downloads older than `keep_days`, and the oldest above the quota; returns how many."""
+    def prune(self, needed: Collection[str], keep_days: float | None = None) -> int:
+        """Deletes downloads older than `keep_days`, and the oldest above the quota, but none that is `needed`.
+
+        Returns how many went.
+        """
         if not self.folder.is_dir():
             return 0
         before = 0.0 if keep_days is None else time.time() - keep_days * 86_400
@@ -116,6 +119,8 @@ class Files:
         for changed, size, path in files:
             if total <= self.quota and changed >= before:
                 break
+            if path in needed:
+                continue
             Path(path).unlink(missing_ok=True)
             total, gone = total - size, gone + 1
         return gone

@@ -148,6 +148,22 @@ class Inbox(Offers):
         found = (a for row in rows for a in load_files(row["attachments"]) if a.file_id == file_id)
         return next(found, None)
 
+    def open_files(self) -> set[str]:
+        """The downloaded pictures of entries that are still open."""
+        rows = self.store.rows(
+            "SELECT json_extract(meta, '$.image_path') AS path FROM inbox WHERE state IN "
+            f"{OPEN} AND meta LIKE '%image_path%'"
+        )
+        return {row["path"] for row in rows if row["path"]}
+
+    def retry_failed(self, version: str) -> int:
+        """What an earlier version could not process is looked at again, once by each version."""
+        with self.store.write() as db:
+            if self.store.value("SELECT value FROM settings WHERE key = 'version'") == version:
+                return 0
+            db.execute("INSERT OR REPLACE INTO settings VALUES ('version', ?)", (version,))
+            return db.execute("UPDATE inbox SET state = 'raw' WHERE state = 'failed'").rowcount
+
     def counts(self) -> dict[str, int]:
         """How many entries came as far as each state: received >= offered >= answered; open are not answered."""
         by_state = {row[0]: row[1] for row in self.store.rows("SELECT state, count(*) FROM inbox GROUP BY state")}

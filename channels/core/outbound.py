@@ -90,7 +90,11 @@ class Outbound:
         Raises `Refused` before anything is sent, `PlatformError` when a part did not go: the message names the ids of
         the parts that did and how to go on.
         """
-        reply = replace(reply, chat_id=self._access.now_called(reply.chat_id))
+        waiting = _Waiting()
+        now = self._access.now_called(reply.chat_id)
+        if now != reply.chat_id:
+            waiting.notes.append(f"the chat now has the id {now}; use it from now on")
+            reply = replace(reply, chat_id=now)
         self._access.require_target(reply.chat_id, self._adapter.channel)
         parts = self._prepare(reply)
         key = reply.key or f"auto-{secrets.token_hex(8)}"
@@ -98,7 +102,6 @@ class Outbound:
             shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
             if shipment.result is not None:
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            waiting = _Waiting()
             for number, outgoing in enumerate(parts):
                 if shipment.parts.get(number, ("", None))[0] in {"sent", "unknown"}:
                     continue

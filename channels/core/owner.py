@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from channels import __version__
 from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.arrivals import Arrivals, Errand, run_errand
@@ -96,6 +97,7 @@ class Owner:
             for _ in range(WORKERS):
                 group.start_soon(_work, errands_out.clone())
             group.start_soon(self._waiting.run, self._marks)
+            self._inbox.retry_failed(__version__)
             self._pictures.start()
             await self._reader.identify()
             group.start_soon(arrivals.run)

@@ -9,6 +9,7 @@ import anyio
 
 from channels.core.errors import StoreError
 from channels.core.files import Files
+from channels.core.inbox import Inbox
 from channels.core.store import Store
 
 __all__ = ["Retention", "prune"]
@@ -28,6 +29,7 @@ _STEPS = (
     ),
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ? LIMIT ?)",
     "DELETE FROM panels WHERE id IN (SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",
+    "DELETE FROM prompts WHERE id IN (SELECT id FROM prompts WHERE expires_at < ? AND state != 'open' LIMIT ?)",
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)",
 )
 
@@ -65,7 +67,7 @@ class Retention:
                 # Everything else goes first, hence the pause.
                 while prune(self._store, self._keep_days, self._keep_rows):  # noqa: ASYNC110
                     await anyio.sleep(0.05)
-                self._files.prune(self._keep_days)
+                self._files.prune(Inbox(self._store).open_files(), self._keep_days)
             except (StoreError, OSError) as error:
                 logger.warning("nothing was pruned: %s", error)
             await anyio.sleep(EVERY_S)

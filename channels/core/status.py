@@ -31,7 +31,8 @@ def facts(
 ) -> dict[str, Any]:
     """Everything known of a channel.
 
-    Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, groups, groups_not_enabled, owner
+    Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
+     groups_not_enabled, owner
     {pid, host, project, since, state_dir} or null, mode {name, why}, reader {state, error, note}, last_poll_ok (ISO
     time or null), inbox {received, open, offered, answered, held, failed}, oldest_open, problem.
     """
@@ -52,6 +53,7 @@ def facts(
             {"id": a.user_id, "name": label(a.name), "username": a.username, "since": iso(a.asked_at)}
             for a in Pairing(store).pending()
         ],
+        "blocked_by": [m.user_id for m in access.members() if access.left(m.user_id)],
         "groups": [
             {
                 "id": g.chat_id,

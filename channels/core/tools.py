@@ -86,12 +86,13 @@ class _Handlers:
     async def download_attachment(self, args: DownloadArguments) -> str:
         line = await self._line()
         line.access.require_target(args.chat_id, line.adapter.channel)
-        lines = []
+        lines, paths = [], []
         for attachment in self._wanted(line, args):
             target = line.files.target(attachment)
+            paths.append(str(target))
             size = await line.adapter.download(attachment, target, line.adapter.limits.download)
             lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")
-        line.files.prune()
+        line.files.prune({*line.inbox.open_files(), *paths})
         return "\n".join(lines)
 
     @staticmethod

@@ -77,7 +77,7 @@ class Waiting:
                 f"SELECT chat_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id",
                 before,
             ):
-                self._notice(row["chat_id"], say("kept_late", count=_messages(row["n"])))
+                self._notice(row["chat_id"], say("kept_late", count=_count(row["n"])))
             db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
         self._due.ring()
 
@@ -87,6 +87,10 @@ class Waiting:
 
 
 _UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_at < ?"
+
+
+def _count(count: int) -> str:
+    return say("count_one") if count == 1 else say("count_many", count=count)
 
 
 def _messages(count: int) -> str:

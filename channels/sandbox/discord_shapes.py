@@ -46,11 +46,11 @@ def channel_dict(channel: Channel, viewer: int) -> dict[str, Any]:
 
 
 def _thread_part(channel: Channel, viewer: int) -> dict[str, Any]:
-    count = sum(message["type"] != 21 for message in channel.messages.values())
-    starters = {channel.id}
+    # the message a thread started from is not counted
+    count = sum(one != channel.id and message["type"] != 21 for one, message in channel.messages.items())
     part: dict[str, Any] = {
         "owner_id": str(channel.owner_id),
-        "message_count": min(sum(one not in starters for one in channel.messages), count),
+        "message_count": count,
         "member_count": min(len(channel.members), 50),
         "total_message_sent": channel.total_sent,
         "thread_metadata": {

@@ -279,7 +279,7 @@ async def test_a_late_pick_up_is_said(stage: Stage) -> None:
     second = await stage.host()
     await second.take(3)
     told = await said(stage, ann, "while I was away")
-    assert told == "Your 3 messages are kept while I was away, and handed to the agent now."
+    assert told == "3 messages kept while I was away; handed to the agent now."
     await second.done("reply", chat_id=ann.id, text="here")
     assert len([m for m in ann.inbox if "away" in m["text"]]) == 1
 

@@ -1,0 +1,254 @@
+"""What exists on the sandbox's Discord: the bot, people, guilds, channels, messages, and the events about them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from channels.sandbox.discord_errors import forbidden, unknown
+from channels.sandbox.discord_files import Files
+from channels.sandbox.discord_intents import CONTENT, Event, intent
+from channels.sandbox.discord_records import DM, Channel, Guild, Message, Snowflakes, User, iso
+from channels.sandbox.discord_render import emoji_of, render
+from channels.sandbox.discord_shapes import channel_dict, member_dict
+
+__all__ = ["Call", "Ephemeral", "World"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One REST call of the bot: "POST /channels/1/messages", query and body, monotonic time, HTTP status.
+
+    `response_code` is 0 when no answer was sent; files are in `params["files"]` as Upload.
+    """
+
+    method: str
+    params: dict[str, Any]
+    at: float
+    response_code: int
+
+
+@dataclass
+class Ephemeral:
+    """A message that only one person sees."""
+
+    message: Message
+    channel: Channel
+    user_id: int
+
+
+@dataclass
+class Portal:
+    """The switches of the developer portal that matter here."""
+
+    members: bool = False
+    presences: bool = False
+    content: bool = True
+
+
+@dataclass
+class World:
+    """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
+
+    bot: User
+    portal: Portal = field(default_factory=Portal)
+    users: dict[int, User] = field(default_factory=dict)
+    guilds: dict[int, Guild] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    ephemerals: dict[int, Ephemeral] = field(default_factory=dict)
+    nonces: dict[str, tuple[float, Channel, int]] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    listeners: list[Callable[[Event], None]] = field(default_factory=list)
+    changes: int = 0
+    _ahead: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Makes what needs the clock."""
+        self.ids = Snowflakes(self.now)
+        self.files = Files(self.now, self.ids)
+        self.users[self.bot.id] = self.bot
+        self._changed = asyncio.Event()
+
+    def now(self) -> float:
+        """The sandbox's clock: Unix seconds plus what `advance` added."""
+        return time.time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock: interactions, sessions, signed addresses and rate limits grow old."""
+        self._ahead += seconds
+        self.changed()
+
+    def changed(self) -> None:
+        """Tells everybody who waits that something is different."""
+        self.changes += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
+        """The first result of `predicate` that is neither None nor False; asked again at every change.
+
+        Raises TimeoutError naming the bot's last calls.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while (result := predicate()) is None or result is False:
+                    await self._changed.wait()
+                return result
+        except TimeoutError:
+            last = ", ".join(f"{call.method} {call.response_code}" for call in self.calls[-8:]) or "none"
+            raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
+
+    # --- people and channels
+
+    def add_user(self, username: str, global_name: str | None) -> User:
+        """A new person."""
+        user = User(self.ids(), username, global_name)
+        self.users[user.id] = user
+        return user
+
+    def direct(self, user: User) -> Channel:
+        """The direct chat with a person, made at first use."""
+        for channel in self.channels.values():
+            if channel.recipient is user:
+                return channel
+        return self.add_channel(Channel(self.ids(), DM, "", self.now(), recipient=user))
+
+    def add_channel(self, channel: Channel) -> Channel:
+        """Enters a channel."""
+        self.channels[channel.id] = channel
+        if channel.guild is not None and not channel.is_thread:
+            channel.position = len(channel.guild.channels)
+            channel.guild.channels[channel.id] = channel
+        return channel
+
+    def channel(self, channel_id: int) -> Channel:
+        """A channel the bot sees. Raises DiscordError 10003 or 50001."""
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            raise unknown(10003)
+        if not channel.sees(self.bot.id):
+            raise forbidden(50001)
+        return channel
+
+    def find(self, message_id: int) -> tuple[Channel, Message]:
+        """A message anywhere, those for one person's eyes included. Raises LookupError."""
+        for channel in self.channels.values():
+            if message_id in channel.messages:
+                return channel, channel.messages[message_id]
+        if message_id in self.ephemerals:
+            kept = self.ephemerals[message_id]
+            return kept.channel, kept.message
+        raise LookupError(f"no message {message_id}")
+
+    # --- messages
+
+    def draft(self, channel: Channel, author: User, fields: Message) -> Message:
+        """A message with everything Discord puts into one; not in the channel yet."""
+        message: Message = {"type": 0, "id": str(self.ids()), "channel_id": str(channel.id)}
+        message |= {"author": author.as_dict(), "content": "", "timestamp": iso(self.now()), "edited_timestamp": None}
+        message |= {"tts": False, "mention_everyone": False, "mentions": [], "mention_roles": [], "attachments": []}
+        return {**message, "embeds": [], "pinned": False, "components": [], "flags": 0, **fields}
+
+    def post(self, channel: Channel, author: User, fields: Message, nonce: Any = None) -> Message:
+        """Puts a message into a channel and tells the bot; `nonce` is told once, with the event."""
+        message = self.draft(channel, author, fields)
+        channel.messages[int(message["id"])] = message
+        channel.last_message_id = int(message["id"])
+        channel.total_sent += 1
+        if channel.archived:
+            channel.archived = False
+            self.thread_changed(channel)
+        if channel.is_thread:
+            channel.members.add(author.id)
+        if author is self.bot:
+            channel.bot_log.append(int(message["id"]))
+        self.announce(channel, message, nonce)
+        return message
+
+    def announce(self, channel: Channel, message: Message, nonce: Any = None) -> None:
+        """Tells the bot of a new message."""
+        self._tell_message("MESSAGE_CREATE", channel, message, {} if nonce is None else {"nonce": nonce})
+
+    def edit(self, channel: Channel, message: Message, fields: Message, *, stamp: bool = True) -> None:
+        """Changes a message. `stamp`: it counts as edited."""
+        message |= fields
+        if stamp:
+            message["edited_timestamp"] = iso(self.now())
+        if int(message["id"]) in self.ephemerals:
+            self.changed()
+            return
+        self._tell_message("MESSAGE_UPDATE", channel, message, {})
+
+    def delete(self, channel: Channel, message_id: int) -> None:
+        """Takes a message away."""
+        del channel.messages[message_id]
+        channel.reactions.pop(message_id, None)
+        self.emit("MESSAGE_DELETE", "messages", channel, {"id": str(message_id)})
+
+    def react(self, channel: Channel, message_id: int, user: User, emoji: str) -> None:
+        """One person's reaction; once each."""
+        users = channel.reactions.setdefault(message_id, {}).setdefault(emoji, [])
+        if user.id in users:
+            return
+        users.append(user.id)
+        self._tell_reaction("MESSAGE_REACTION_ADD", channel, message_id, user, emoji)
+
+    def unreact(self, channel: Channel, message_id: int, user: User, emoji: str) -> None:
+        """Takes one person's reaction back."""
+        by_emoji = channel.reactions.get(message_id, {})
+        if user.id not in by_emoji.get(emoji, []):
+            return
+        by_emoji[emoji].remove(user.id)
+        if not by_emoji[emoji]:
+            del by_emoji[emoji]
+        self._tell_reaction("MESSAGE_REACTION_REMOVE", channel, message_id, user, emoji)
+
+    def typed(self, channel: Channel, user: User) -> None:
+        """Somebody is writing."""
+        channel.typing.append((self.now(), user.id))
+        payload: dict[str, Any] = {"user_id": str(user.id), "timestamp": int(self.now())}
+        if channel.guild is not None:
+            payload["member"] = member_dict(channel.guild, user)
+        self.emit("TYPING_START", "typing", channel, payload)
+
+    # --- events
+
+    def thread_changed(self, thread: Channel) -> None:
+        """Tells of a thread that was archived, renamed, locked."""
+        self.tell("THREAD_UPDATE", "guilds", thread, lambda _: channel_dict(thread, self.bot.id))
+
+    def emit(self, name: str, topic: str, channel: Channel, payload: dict[str, Any]) -> None:
+        """Tells the bot of something in a channel; channel and guild are added."""
+        place = {"channel_id": str(channel.id)}
+        if channel.guild is not None:
+            place["guild_id"] = str(channel.guild.id)
+        self.tell(name, topic, channel, lambda _: {**payload, **place})
+
+    def tell(self, name: str, topic: str, channel: Channel | None, make: Callable[[int], dict[str, Any]]) -> None:
+        """Tells sessions with the intent, if the bot sees the channel; `make` gets a session's intents."""
+        if channel is None or channel.sees(self.bot.id):
+            direct = channel is not None and channel.guild is None
+            event = Event(name, intent(topic, direct=direct), make)
+            for listener in self.listeners:
+                listener(event)
+        self.changed()
+
+    def _tell_message(self, name: str, channel: Channel, message: Message, extra: dict[str, Any]) -> None:
+        def make(intents: int) -> Message:
+            return {**render(self, channel, message, content=bool(intents & CONTENT), gateway=True), **extra}
+
+        self.tell(name, "messages", channel, make)
+
+    def _tell_reaction(self, name: str, channel: Channel, message_id: int, user: User, emoji: str) -> None:
+        payload: dict[str, Any] = {"user_id": str(user.id), "message_id": str(message_id), "burst": False, "type": 0}
+        payload["emoji"] = emoji_of(self, emoji)
+        if name.endswith("ADD"):
+            payload["message_author_id"] = channel.messages[message_id]["author"]["id"]
+            if channel.guild is not None:
+                payload["member"] = member_dict(channel.guild, user)
+        self.emit(name, "reactions", channel, payload)

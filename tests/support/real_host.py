@@ -1,0 +1,134 @@
+"""The real agent host against a scripted model: in a terminal (tmux) or with `-p`, with nothing of the user's in it.
+
+Its folders are the test's, its key is made up, and the API it talks to is on loopback. Wired as the README says: the
+server by `--mcp-config`, the hooks of hooks/hooks.json by `--settings`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Any, Self
+
+from harness import COMMAND, Stage
+from scripted_model import ScriptedModel
+
+__all__ = ["PACKAGE", "RealHost", "Screen"]
+
+PACKAGE = "@anthropic-ai/claude-code@2.1.328"
+KEY = "sk-ant-made-up-for-tests-0000000000000000000000"
+HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
+WRITTEN_AS = '\\"${CLAUDE_PROJECT_DIR}/.venv/bin/channels\\"'
+TOOLS = "mcp__telegram__reply,mcp__telegram__wait_for_messages,mcp__telegram__ask,mcp__telegram__channel_status"
+LOOK_EVERY_S = 0.1
+
+
+class RealHost:
+    """How the host is started in one test."""
+
+    def __init__(
+        self, stage: Stage, model: ScriptedModel, program: Path, *, hooks: bool = True, **settings: Any
+    ) -> None:
+        self.stage, self.program = stage, program
+        home = stage.folder / "host-home"
+        home.mkdir()
+        project = str(stage.project.resolve())
+        trusted = {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}
+        answered = {"hasCompletedOnboarding": True, "theme": "dark", "projects": {project: trusted}}
+        answered["customApiKeyResponses"] = {"approved": [KEY[-20:]], "rejected": []}
+        (home / ".claude.json").write_text(json.dumps(answered))
+        ours = ("TELEGRAM_STATE_DIR", "XDG_RUNTIME_DIR", *(n for n in stage.env if n.startswith("COVERAGE_")))
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "SHELL": "/bin/sh",
+            "LANG": "C.UTF-8",
+            "ANTHROPIC_BASE_URL": model.root,
+            "ANTHROPIC_API_KEY": KEY,
+            "DISABLE_AUTOUPDATER": "1",
+            **{name: stage.env[name] for name in ours},
+        }
+        server = {name: stage.env[name] for name in ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ROOT")}
+        line = {"command": COMMAND[0], "args": [*COMMAND[1:], "serve", "telegram"], "env": server, "alwaysLoad": True}
+        self.config = stage.folder / "mcp.json"
+        self.config.write_text(json.dumps({"mcpServers": {"telegram": line}}))
+        if hooks:
+            ran = json.dumps(" ".join(f"'{part}'" for part in COMMAND))[1:-1]
+            settings["hooks"] = json.loads(HOOKS.read_text().replace(WRITTEN_AS, ran))["hooks"]
+        self.settings = stage.folder / "settings.json"
+        self.settings.write_text(json.dumps(settings))
+
+    def command(self, *more: str) -> list[str]:
+        """The host's command line."""
+        wired = ["--mcp-config", str(self.config), "--strict-mcp-config", "--settings", str(self.settings)]
+        return [str(self.program), *wired, "--allowedTools", TOOLS, "--permission-mode", "default", *more]
+
+    async def printing(self, prompt: str) -> Process:
+        """Starts a session without a screen."""
+        return await asyncio.create_subprocess_exec(
+            *self.command("-p", prompt), cwd=self.stage.project, env=self.env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+
+    def screen(self) -> Screen:
+        """A session in a terminal of its own, started when the block is entered."""
+        return Screen(self)
+
+
+class Screen:
+    """An interactive session in a tmux server of its own."""
+
+    def __init__(self, host: RealHost) -> None:
+        self._host, self._socket = host, f"ac-{uuid.uuid4().hex[:8]}"
+
+    async def __aenter__(self) -> Self:
+        env = [f"{name}={value}" for name, value in self._host.env.items()]
+        # tmux itself hands its own environment on; `env -i` keeps it out.
+        await self._tmux(
+            "-f", "/dev/null", "new-session", "-d", "-x", "180", "-y", "50", "-s", "host",
+            "-c", str(self._host.stage.project), "env", "-i", *env, *self._host.command(),
+        )  # fmt: skip
+        await self.shows("? for shortcuts")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tmux("kill-server")
+
+    async def text(self) -> str:
+        """What the terminal shows now."""
+        return await self._tmux("capture-pane", "-p", "-t", "host")
+
+    async def type(self, text: str) -> None:
+        """Types a line and presses Enter."""
+        await self._tmux("send-keys", "-t", "host", "-l", text)
+        await self._tmux("send-keys", "-t", "host", "Enter")
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys by tmux's names for them."""
+        await self._tmux("send-keys", "-t", "host", *keys)
+
+    async def shows(self, text: str, timeout: float = 30) -> str:
+        """Waits until the terminal shows a text; returns the whole screen. Raises TimeoutError with the screen."""
+        seen = ""
+        try:
+            async with asyncio.timeout(timeout):
+                while text not in (seen := await self.text()):
+                    # A terminal rings no bell: each look is a process of its own.
+                    await self._tmux("wait-for", "-S", "look")
+        except TimeoutError:
+            raise TimeoutError(f"the terminal does not show {text!r} but:\n{seen}") from None
+        return seen
+
+    async def _tmux(self, *arguments: str) -> str:
+        tmux = shutil.which("tmux") or "tmux"
+        process = await asyncio.create_subprocess_exec(
+            tmux, "-L", self._socket, *arguments, stdout=PIPE, stderr=subprocess.STDOUT
+        )
+        out, _ = await process.communicate()
+        return out.decode(errors="replace")
