@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = 1
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stdout = None
+        code = 0
     sys.exit(code)
 
 
@@ -47,6 +51,9 @@ class _Parser(argparse.ArgumentParser):
         from channels.core.log import redact
 
         # Wrong usage shows back what was typed, and that may be a token.
+        if self.prog.endswith(" hook"):
+            # To a host, exit code 2 of a hook is an order to block; a misspelt entry must not give it.
+            self.exit(1, redact(f"{self.prog}: {message}\n"))
         super().error(redact(message))
 
 
@@ -74,9 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     inbox = verbs.add_parser("inbox", help="every message with its state and age; redeliver or drop one")
     inbox.add_argument("channel", choices=CHANNELS)
     inbox.add_argument("--open", action="store_true", help="only those nobody has answered")
-    inbox.add_argument("--limit", type=int, default=50, help="how many at most, the newest (default 50)")
-    inbox.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
-    inbox.add_argument("--drop", metavar="ID", help="give this delivery_id up")
+    inbox.add_argument("--limit", type=_positive, default=50, help="how many at most, the newest (default 50)")
+    change = inbox.add_mutually_exclusive_group()
+    change.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
+    change.add_argument("--drop", metavar="ID", help="give this delivery_id up")
     _json(inbox)
     inbox.set_defaults(run=_run("inbox"))
 
@@ -94,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=_port, default=0, help="port of the platform's server (default: a free one)")
     sandbox.set_defaults(run=_run("sandbox"))
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _access_verbs(access: argparse.ArgumentParser) -> None:

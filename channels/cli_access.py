@@ -9,7 +9,6 @@ from typing import Any
 
 from channels.core.access import Access, Policy
 from channels.core.errors import ChannelError, Refused
-from channels.core.inbox import Inbox
 from channels.core.pairing import Asker, Pairing
 from channels.core.paths import state_dir
 from channels.core.sanitize import label
@@ -18,7 +17,7 @@ from channels.core.wording import say
 
 __all__ = ["run"]
 
-_ID = re.compile(r"-?\d{1,20}")
+_ID = re.compile(r"-?[0-9]{1,20}")
 TELL_WITHIN_S = 5.0
 POLICIES: tuple[Policy, ...] = ("pairing", "allowlist", "disabled")
 
@@ -65,7 +64,7 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
             asker = pairing.deny(args.code)
             return {"denied": _who(asker)}, f"Denied {_named(asker)}; what they wrote was dropped."
         case "allow":
-            return _allow(access, store, _checked(args.id))
+            return _allow(args.channel, access, pairing, _checked(args.id))
         case "remove":
             if not access.remove(_checked(args.id)):
                 raise Refused(
@@ -132,13 +131,16 @@ def _tell(channel_name: str, store: Store) -> str:
     return "now" if anyio.run(say_it) else "later"
 
 
-def _allow(access: Access, store: Store, user_id: str) -> tuple[dict[str, Any], str]:
-    with store.write() as db:
-        if not access.allow(user_id, by="operator"):
-            return {"allowed": user_id, "changed": False}, f"{user_id} could write already."
-        # Somebody waiting with a code is thereby answered.
-        Inbox(store).release(user_id)
-        db.execute("DELETE FROM pairings WHERE user_id = ?", (user_id,))
+def _allow(channel_name: str, access: Access, pairing: Pairing, user_id: str) -> tuple[dict[str, Any], str]:
+    if int(user_id) <= 0:
+        raise WrongUsage(f"{user_id} is not a person's id; people's ids are above zero (groups: `group add`)")
+    if access.member(user_id):
+        return {"allowed": user_id, "changed": False}, f"{user_id} could write already."
+    asker = pairing.admit(user_id, lambda a: say("paired", name=label(a.name)))
+    if asker is not None:
+        told = _tell(channel_name, pairing.store)
+        return {"allowed": user_id, "changed": True, "told": told}, f"{_named(asker)} may write now. {_TOLD[told]}"
+    access.allow(user_id, by="operator")
     return {"allowed": user_id, "changed": True}, f"{user_id} may write to the bot now."
 
 
@@ -164,7 +166,7 @@ def _group(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], st
         if not senders:
             raise WrongUsage("--allow names nobody; give comma-separated ids, or leave it out for every member")
     access.add_group(group_id, require_mention=not args.no_mention, senders=senders)
-    who = "every member" if senders is None else f"{len(senders)} listed members"
+    who = "every member" if senders is None else f"{len(senders)} listed people"
     when = "every message" if args.no_mention else "messages that mention the bot or reply to it"
     hint = " Switch the bot's privacy mode off and add it again, or it sees only mentions." if args.no_mention else ""
     done = {
@@ -212,7 +214,9 @@ def _line(person: dict[str, Any]) -> str:
 
 def _checked(value: str) -> str:
     if not _ID.fullmatch(value):
-        raise WrongUsage(f"{value!r} is not an id; ids are numbers (names can change hands, so they never decide)")
+        raise WrongUsage(
+            f"{value!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)"
+        )
     return str(int(value))
 
 

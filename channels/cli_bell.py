@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from channels.cli_hook import Event, Lines, open_lines
-from channels.core.paths import runtime_dir
+from channels.core.paths import env_value, runtime_dir
 
 __all__ = ["ring"]
 
@@ -20,18 +20,22 @@ _HELD: list[object] = []
 
 def ring(event: Event) -> int:
     """2, with a line on stderr, when there is something to fetch; 0 when the session is gone or has a bell already."""
-    name = f"{zlib.crc32(event.session.encode()):08x}-{zlib.adler32(event.session.encode()):08x}"
+    if (env_value("CLAUDE_CODE_ENTRYPOINT") or "").startswith("sdk"):
+        # A session without a screen ends after its turn; it would only wait for us, and there is nobody to wake.
+        return 0
+    # The host, where it can be told: it goes on under other session ids, and needs no second bell for them.
+    who = min(event.host.keys, default=event.session).encode()
+    name = f"{zlib.crc32(who):08x}-{zlib.adler32(who):08x}"
     if not _lock(runtime_dir() / f"bell-{name}.lock"):
         return 0
-    parent = os.getppid()
     with open_lines(event) as lines:
         for line in lines:
-            line.sessions.hook(event.session, "bell")
-        while lines and os.getppid() == parent:
+            line.sessions.hook(line.session, "bell")
+        while lines and not event.host.gone():
             found = [line for line in lines if _rings(line)]
             if found:
                 for line in found:
-                    line.inbox.rang(event.session)
+                    line.inbox.rang(line.session)
                 channels = " and ".join(line.channel for line in found)
                 count = sum(len(line.waiting()) for line in found)
                 print(

@@ -29,6 +29,30 @@ __all__ = ["HOOKS", "Event", "Lines", "open_lines", "run"]
 INPUT_MAX = 4 * 1024 * 1024
 HANDED = 20
 WAIT_LOOK_S = 0.5
+WAIT_LEASE_S = 6.0
+
+
+class Host:
+    """The program that runs the hook: how it is known to its servers too, and whether it still lives."""
+
+    def __init__(self) -> None:
+        pid = env_value("CLAUDE_PID") or ""
+        self._parent = os.getppid()
+        self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
+        self.keys = {key for key in (env_value("CLAUDE_CODE_MESSAGING_SOCKET"), f"pid {pid}" if pid else None) if key}
+
+    def gone(self) -> bool:
+        """Whether nobody is there any more to take what the hook says; a shell between the two may outlive the host."""
+        if os.getppid() != self._parent:
+            return True
+        try:
+            if self._pid is not None:
+                os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
 
 
 class Event:
@@ -41,6 +65,7 @@ class Event:
         cwd = values.get("cwd")
         self.cwd = Path(cwd) if isinstance(cwd, str) and cwd else Path.cwd()
         self.project = Path(env_value("CLAUDE_PROJECT_DIR") or self.cwd)
+        self.host = Host()
 
     @classmethod
     def read(cls) -> Event:
@@ -58,13 +83,20 @@ class Event:
 class Lines:
     """One channel's store as a hook sees it."""
 
-    def __init__(self, channel: str, folder: Path, store: Store, session: str) -> None:
-        self.channel, self.folder, self.store, self.session = channel, folder, store, session
+    def __init__(self, channel: str, folder: Path, store: Store, event: Event) -> None:
+        self.channel, self.folder, self.store = channel, folder, store
         self.inbox, self.sessions = Inbox(store), Sessions(store)
+        self._waits_until = 0.0
+        self.session, self._host = event.session, event.host
+        self.ours()
 
     def ours(self) -> bool:
         """Whether the bot is read for the session that runs this hook."""
         reader = self.store.value("SELECT value FROM health WHERE key = 'session'")
+        keys = (self.store.value("SELECT value FROM health WHERE key = 'host'") or "").split("\n")
+        if reader and not self._host.keys.isdisjoint(keys):
+            # A host that clears its conversation goes on under a new session id; its servers keep the old one.
+            self.session = reader
         return bool(self.session) and reader == self.session
 
     def state(self) -> HostSession | None:
@@ -86,6 +118,17 @@ class Lines:
             offered = self.inbox.offering(self.waiting(), self.session, "hook")
             self.inbox.offered([entry.id for entry in offered])
         return offered
+
+    def wait(self) -> None:
+        """Tells the server, now and then, that a hook takes what comes, so that it is not offered another way too."""
+        if self._waits_until < time.time() + WAIT_LEASE_S / 2:
+            self._waits_until = time.time() + WAIT_LEASE_S
+            self.sessions.waiting(self.session, self._waits_until)
+
+    def wait_no_more(self) -> None:
+        """Takes that back."""
+        if self._waits_until:
+            self.sessions.waiting(self.session, 0.0)
 
     def setting(self, name: str, default: float) -> float:
         """A number of config.yaml, read without the settings model, which is heavy; else the default."""
@@ -113,7 +156,7 @@ def open_lines(event: Event) -> Iterator[list[Lines]]:
             # Never made here: a project that has no channel stays as it is.
             if (folder / "channel.db").is_file():
                 try:
-                    lines.append(Lines(channel, folder, Store.of(folder), event.session))
+                    lines.append(Lines(channel, folder, Store.of(folder), event))
                 except (ChannelError, OSError):
                     continue
         yield lines
@@ -148,21 +191,28 @@ def stop(event: Event) -> int:
     """Hands open messages over as the reason to go on; may wait for the next one."""
     with open_lines(event) as every:
         for line in every:
-            line.sessions.hook(event.session, "stop")
+            line.sessions.hook(line.session, "stop")
         lines = [line for line in every if line.ours()]
         if not lines:
             return 0
         going_on = event.values.get("stop_hook_active") is True
-        began, parent = time.time(), os.getppid()
-        while os.getppid() == parent:
-            for line in lines:
-                reason = _continuation(line, going_on=going_on, began=began)
-                if reason:
-                    print(json.dumps({"decision": "block", "reason": reason}, ensure_ascii=False))
+        began = time.time()
+        try:
+            while not event.host.gone():
+                for line in lines:
+                    reason = _continuation(line, going_on=going_on, began=began)
+                    if reason:
+                        print(json.dumps({"decision": "block", "reason": reason}, ensure_ascii=False))
+                        return 0
+                waits = [line for line in lines if _may_wait(line, began, going_on=going_on)]
+                if not waits:
                     return 0
-            if not any(_may_wait(line, began, going_on=going_on) for line in lines):
-                return 0
-            time.sleep(WAIT_LOOK_S)
+                for line in waits:
+                    line.wait()
+                time.sleep(WAIT_LOOK_S)
+        finally:
+            for line in lines:
+                line.wait_no_more()
         return 0
 
 
@@ -201,7 +251,7 @@ def prompt(event: Event) -> int:
     handed = []
     with open_lines(event) as lines:
         for line in lines:
-            line.sessions.hook(event.session, "prompt")
+            line.sessions.hook(line.session, "prompt")
             entries = line.hand_over() if line.ours() else []
             if entries:
                 handed.append(blocks(line.channel, entries))
@@ -216,7 +266,7 @@ def session(event: Event) -> int:
     said = []
     with open_lines(event) as lines:
         for line in lines:
-            line.sessions.hook(event.session, "session")
+            line.sessions.hook(line.session, "session")
             people = line.store.value("SELECT count(*) FROM people")
             counts = line.inbox.counts()
             state = line.state()

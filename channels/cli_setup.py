@@ -18,7 +18,7 @@ from channels.core.channel import Channel
 from channels.core.config import Environment, load
 from channels.core.errors import ConfigError
 from channels.core.log import configure, keep_secret
-from channels.core.paths import env_value, private_dir
+from channels.core.paths import env_value, private_state
 from channels.core.types import Identity
 
 __all__ = ["run"]
@@ -69,7 +69,7 @@ def _ask(row: Channel, *, stdin: bool) -> str:
 
 def _write(state: Path, name: str, token: str) -> Path:
     """Sets one line of .env and leaves the others; replaced in one step, so a crash leaves the old file."""
-    path = private_dir(state) / ".env"
+    path = private_state(state) / ".env"
     kept: list[str] = []
     with contextlib.suppress(FileNotFoundError):
         kept = [

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         known = facts(args.channel, env.state_dir, store, bot_id, problem)
     known["token_from"] = env.token_source()
     print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
-    return 1 if problem else 0
+    return 1 if known["problem"] else 0
 
 
 def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:

@@ -159,9 +159,13 @@ class _Server:
             stamp, env = self._stamp(), Environment(self.channel.name, self.env.environ)
             try:
                 if env.token() == line.env.token() and load(self.channel.settings, env) == line.settings:
+                    self.problem = ""
                     continue
             except ConfigError as error:
-                logger.warning("%s", error)
+                # Somebody may be away with only a phone: what was right goes on, and the mistake is told.
+                self.problem = f"{error}; the settings from before stay in force"
+                logger.warning("%s", self.problem)
+                continue
             return
 
     async def _mended(self, stamp: list[int], pause_s: float | None) -> None:
@@ -189,7 +193,7 @@ class _Server:
         try:
             if self.line is not None:
                 line = self.line
-                known = facts(self.channel.name, self.env.state_dir, line.store, line.bot_id)
+                known = facts(self.channel.name, self.env.state_dir, line.store, line.bot_id, self.problem or None)
                 name, why = line.mode()
                 if line.owner is not None and (latest := line.health.latest()):
                     known["reader"] |= {"state": latest[0], "error": latest[1] or None}

@@ -143,8 +143,8 @@ class Arrivals:
 
     def _stranger(self, entry_id: int, message: Message) -> None:
         code = self._pairing.ask(message.chat, message.sender)
-        spoken = message.command is None or message.command.name != "start"
-        if spoken and self._pairing.keep(message.sender.id):
+        # A command is for the bot, and the bot has answered it with a code.
+        if message.command is None and self._pairing.keep(message.sender.id):
             self._inbox.open(entry_id, message_event(message), held=True)
         else:
             self._inbox.drop(entry_id)
@@ -152,6 +152,9 @@ class Arrivals:
             command = f"channels access {self._adapter.channel} pair {code}"
             text = say("pairing_code", code=code, command=command, kept=HELD_MAX)
             self._say(message, text, code)
+        elif self._pairing.crowded_out(message.sender.id):
+            command = f"channels access {self._adapter.channel} allow {message.sender.id}"
+            self._say(message, say("pairing_crowded", command=command))
 
     def _command(self, message: Message, command: Command) -> bool:
         """Answers the commands that need no agent; False for any other, which is the agent's."""

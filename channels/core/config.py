@@ -69,7 +69,7 @@ class Environment:
         """STATE_DIR/.env, read once; empty when there is none."""
         if self._dotenv is None:
             path = self.state_dir / ".env"
-            if not path.is_file():
+            if not _there(path):
                 self._dotenv = {}
             else:
                 from dotenv import dotenv_values
@@ -129,7 +129,7 @@ def load(model: type[S], env: Environment) -> S:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not _there(path):
         return {}
     import yaml
 
@@ -145,13 +145,22 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}); mend the permissions of its folder"
+        raise ConfigError(msg) from error
+
+
 def _explain(error: ValidationError, model: type[Settings], path: Path) -> str:
     lines = []
     for problem in error.errors(include_url=False):
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.0)
-            lines.append(f"unknown setting {name!r}; did you mean {near[0]!r}?")
+            near = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(model.model_fields)}"
+            lines.append(f"unknown setting {name!r}; {hint}")
         else:
             lines.append(f"setting {name!r} is {problem.get('input')!r}: {problem['msg'].lower()}")
     return f"{path} (or the environment): " + "; ".join(lines)

@@ -65,6 +65,7 @@ class Delivery:
         self.takers = 0
         self._changed = changed
         self._faults = Backoff(first_s=1.0, cap_s=30.0)
+        self._left = False
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
@@ -86,7 +87,8 @@ class Delivery:
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             try:
-                if self._modes.escalate():
+                left, self._left = self._left, False
+                if self._modes.escalate() or left:
                     self._opened.ring()
             except StoreError as error:
                 logger.warning("nothing is escalated: %s", error)
@@ -95,6 +97,10 @@ class Delivery:
         while True:
             mode, _ = self._modes.current()
             if self.takers or mode not in {"push", "wake"} or not self._inbox.ready(1):
+                return
+            if self._modes.left_to_hook():
+                # Looked at again soon: the hook may be killed before it takes anything.
+                self._left = True
                 return
             if mode == "push":
                 await self._push_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from channels.core.errors import StoreError
@@ -52,9 +53,10 @@ class Health:
         """Something done on the operator's behalf, such as a webhook that was removed."""
         self._write("note", text)
 
-    def session(self, session_id: str) -> None:
-        """The host session for which the bot is read."""
+    def session(self, session_id: str, host: Sequence[str] = ()) -> None:
+        """The host session for which the bot is read, and what its host is known by."""
         self._write("session", session_id)
+        self._write("host", "\n".join(host))
 
     def bot(self, bot_id: str, username: str) -> None:
         """Who the token's bot is, as the platform said."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from channels.core.paths import env_value
 
-__all__ = ["ancestors", "channel_flag", "evidence", "opted_in"]
+__all__ = ["ancestors", "channel_flag", "evidence", "host_keys", "opted_in"]
 
 _FLAGS = ("--channels", "--dangerously-load-development-channels")
 _DEPTH = 8
@@ -29,6 +29,12 @@ def evidence(environ: Mapping[str, str] | None = None) -> str | None:
     if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
         return "the host gave its session's inbox socket"
     return None
+
+
+def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
+    """What the host's hooks know it by too, whatever session id it goes on under: its socket, its process."""
+    socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
+    return [*([socket] if socket else []), f"pid {os.getppid()}"]
 
 
 def opted_in(argv: Sequence[str], channel: str) -> str | None:

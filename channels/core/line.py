@@ -21,7 +21,7 @@ from channels.core.delivery import Push
 from channels.core.errors import ConfigError
 from channels.core.files import Files
 from channels.core.health import Health
-from channels.core.host import channel_flag, evidence
+from channels.core.host import channel_flag, evidence, host_keys
 from channels.core.inbox import Inbox
 from channels.core.modes import Modes
 from channels.core.outbound import Outbound
@@ -148,7 +148,7 @@ class Line:
                 self.changed,
             )
             self.modes.publish()
-            self.health.session(self.session)
+            self.health.session(self.session, host_keys(self.env.environ))
             try:
                 await self.owner.run()
             finally:

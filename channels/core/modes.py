@@ -84,6 +84,11 @@ class Modes:
             ladder.append(("push", "nothing shows how this host takes messages, so they are pushed"))
         return ladder
 
+    def left_to_hook(self) -> bool:
+        """Whether a hook of this session waits for the next message right now: it takes what comes."""
+        known = self._sessions.get(self._session)
+        return known is not None and known.waiting_until > time.time()
+
     def acted(self, chat_id: str) -> None:
         """Before an answer is counted: the modes that carried what is being answered are proven."""
         for mode in self._inbox.modes_of(chat_id, self._session):

@@ -15,7 +15,17 @@ import anyio
 
 from channels.core.access import Access
 from channels.core.adapter import Adapter
-from channels.core.errors import Ambiguous, Migrated, PlatformError, RateLimited, Refused, Unavailable
+from channels.core.errors import (
+    Ambiguous,
+    Forbidden,
+    Migrated,
+    PlatformError,
+    RateLimited,
+    Refused,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
 from channels.core.files import Files
 from channels.core.outbox import Outbox, Shipment
 from channels.core.panels import Panels, check_grid, lay_out
@@ -291,6 +301,8 @@ class Outbound:
                 f"unknown: part {number + 1} of {total} may or may not have arrived ({error}); {said}. It is not sent "
                 f"again by itself; to go on after it, {again}"
             )
+        if isinstance(error, Rejected | Forbidden | Unauthorized):
+            return f"part {number + 1} of {total} was not sent: {error}; {said}. Sent again unchanged, it fails again."
         return f"part {number + 1} of {total} was not sent: {error}; {said}. To go on from there, {again}"
 
 

@@ -80,6 +80,17 @@ class Pairing:
             self.store.value("SELECT 1 FROM pairings WHERE user_id = ? AND expires_at > ?", user_id, self._clock())
         )
 
+    def crowded_out(self, user_id: str) -> bool:
+        """Whether this person got no code because too many wait; true once an hour, so that they are told once."""
+        key, now = f"crowded:{user_id}", self._clock()
+        if self.store.value("SELECT count(*) FROM pairings WHERE user_id = ? AND expires_at > ?", user_id, now):
+            return False
+        with self.store.write() as db:
+            db.execute("DELETE FROM settings WHERE key LIKE 'crowded:%' AND CAST(value AS REAL) < ?", (now - VALID_S,))
+            return bool(
+                db.execute("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO NOTHING", (key, str(now))).rowcount
+            )
+
     def keep(self, user_id: str) -> bool:
         """Whether one more message of somebody who waits is kept for after the approval."""
         return self.waiting(user_id) and self.inbox.held(user_id) < HELD_MAX
@@ -111,15 +122,31 @@ class Pairing:
         # Outside the transaction, which must keep the count of wrong codes.
         raise Refused(self._why_not(code))
 
+    def admit(self, user_id: str, notice: Callable[[Asker], str]) -> Asker | None:
+        """Somebody who waits is let in by id: as by code. None when they do not wait."""
+        row = self.store.row("SELECT * FROM pairings WHERE user_id = ? ORDER BY id DESC", user_id)
+        if row is None:
+            return None
+        asker = _asker(row)
+        with self.store.write() as db:
+            self.access.allow(asker.user_id, by="operator", name=asker.name, username=asker.username)
+            self.inbox.release(asker.user_id)
+            db.execute("DELETE FROM pairings WHERE user_id = ?", (user_id,))
+            db.execute(
+                "INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)",
+                (asker.chat_id, notice(asker), self._clock()),
+            )
+        return asker
+
     def deny(self, code: str) -> Asker:
         """Turns the person with this code away and drops what they said. Raises `Refused` as `approve` does."""
         with self.store.write():
-            asker = self._take(code)
+            asker = self._take(code, guess=False)
             if asker is not None:
                 self.inbox.forget([asker.user_id])
                 self.access.audit("deny", asker.user_id)
                 return asker
-        raise Refused(self._why_not(code))
+        raise Refused(self._why_not(code, guess=False))
 
     def expire(self) -> None:
         """Drops what was kept for codes that ran out; hashes stay a day, to tell an expired code from a wrong one."""
@@ -132,14 +159,16 @@ class Pairing:
             db.execute("UPDATE pairings SET ended = 1 WHERE expires_at <= ?", (now,))
             db.execute("DELETE FROM pairings WHERE expires_at <= ?", (now - KEPT_S,))
 
-    def _take(self, code: str) -> Asker | None:
+    def _take(self, code: str, *, guess: bool = True) -> Asker | None:
+        """The person with this code, taken off the list; only what would let somebody in counts as a guess."""
         with self.store.write() as db:
             self.expire()
-            if self._locked_for() > 0:
+            if guess and self._locked_for() > 0:
                 return None
             row = self._find(code)
             if row is None:
-                self._count_wrong()
+                if guess and _normal(code):
+                    self._count_wrong()
                 return None
             if row["expires_at"] <= self._clock():
                 return None
@@ -168,15 +197,17 @@ class Pairing:
         times = self._wrong_times()
         return times[-1] + LOCKOUT_S - self._clock() if len(times) >= WRONG_MAX else 0.0
 
-    def _why_not(self, code: str) -> str:
+    def _why_not(self, code: str, *, guess: bool = True) -> str:
         locked = self._locked_for()
-        if locked > 0:
+        if guess and locked > 0:
             return (
                 f"{WRONG_MAX} wrong codes were tried; approval by code is locked for {max(1, round(locked / 60))} more "
                 "minutes. The operator can still let a person in by id: `allow ID`"
             )
         if self._find(code) is not None:
             return f"the code {_normal(code)!r} has expired; ask the person to write to the bot again for a new one"
+        if not guess:
+            return f"no pending pairing has the code {_normal(code)[:20]!r}; check it for typing errors"
         left = WRONG_MAX - len([t for t in self._wrong_times() if t > self._clock() - LOCKOUT_S])
         return (
             f"no pending pairing has the code {_normal(code)[:20]!r}; check it for typing errors, or have the person "

@@ -13,18 +13,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from channels.core.chunking import length
-from channels.core.errors import Refused
-from channels.core.sanitize import scrub
+from channels.core.grids import callback, check_grid, lay_out, parse_callback
 from channels.core.store import Row, Store
-from channels.core.types import Button, Grid, Key, Keyboard, Limits, Person
+from channels.core.types import Button, Grid, Person
 
-__all__ = ["Panel", "Panels", "Press", "callback", "check_grid", "parse_callback"]
+__all__ = ["Panel", "Panels", "Press", "callback", "check_grid", "lay_out", "parse_callback"]
 
 Refusal = Literal["unknown", "expired", "closed", "answered", "foreign"]
 # A typed "2" long after the question is more likely a text than an answer.
 TYPED_WITHIN_S = 24 * 3600.0
-LABEL_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,59 +63,13 @@ class Press:
         return self.panel.outcome if self.panel else None
 
 
-def callback(panel_id: str, position: int) -> str:
-    """What a button carries: at most 26 bytes."""
-    return f"{panel_id}.{position}"
-
-
-def parse_callback(data: str) -> tuple[str, int] | None:
-    """The panel id and position in a button's data; None for anything that is not ours."""
-    panel_id, dot, position = data.rpartition(".")
-    if not dot or len(panel_id) != 22 or not (position.isascii() and position.isdigit() and len(position) <= 3):
-        return None
-    return (panel_id, int(position)) if callback(panel_id, int(position)) == data else None
-
-
-def check_grid(grid: Grid, limits: Limits) -> None:
-    """Raises `Refused`, naming the limit, when the platform could not show the grid."""
-    cells = [button for row in grid for button in row]
-    if not cells:
-        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
-    if len(cells) > limits.buttons:
-        raise Refused(f"buttons holds {len(cells)} buttons; one message takes at most {limits.buttons}")
-    for r, row in enumerate(grid):
-        for c, button in enumerate(row):
-            where = f"button at row {r}, column {c}"
-            if not scrub(button.label).strip():
-                raise Refused(f"the {where} has an empty label")
-            if length(button.label, limits.unit) > LABEL_MAX:
-                raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
-            if button.url is not None and not button.url.startswith(("https://", "http://", "tg://")):
-                raise Refused(f"the url of the {where} is {button.url[:80]!r}; it must begin with https://")
-            if button.url is not None and button.value is not None:
-                raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
-
-
-def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
-    """The keyboard of a grid; rows wider than the platform shows are broken, positions stay those of the grid."""
-    rows: list[tuple[Key, ...]] = []
-    position = 0
-    for row in grid:
-        keys = []
-        for button in row:
-            data = None if button.url else callback(panel_id, position)
-            keys.append(Key(scrub(button.label).strip(), data, button.url, button.style))
-            position += 1
-        rows += [tuple(keys[i : i + limits.row]) for i in range(0, len(keys), limits.row)]
-    return tuple(rows)
-
-
 class Panels:
     """The tables panels and presses."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
+        self._saying: dict[str, str | None] = {}
 
     def create(
         self,
@@ -262,12 +213,17 @@ class Panels:
 
     def due(self) -> list[Panel]:
         """Answered panels whose message does not show the answer yet."""
-        return [_panel(row) for row in self.store.rows("SELECT * FROM panels WHERE outcome_due = 1 ORDER BY rowid")]
+        found = [_panel(row) for row in self.store.rows("SELECT * FROM panels WHERE outcome_due = 1 ORDER BY rowid")]
+        self._saying = {panel.id: panel.sentence for panel in found}
+        return found
 
     def shown(self, panel_id: str) -> None:
-        """The panel's message shows the answer, or never can."""
+        """The panel's message shows what was due, or never can; what is to be said since then stays due."""
         with self.store.write() as db:
-            db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ?", (panel_id,))
+            db.execute(
+                "UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?",
+                (panel_id, self._saying.get(panel_id)),
+            )
 
     def chosen_by(self, panel_id: str) -> str:
         """The name of whoever tapped last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from channels.core.errors import ConfigError
 
-__all__ = ["env_value", "private_dir", "private_file", "project_dir", "runtime_dir", "state_dir"]
+__all__ = ["env_value", "private_dir", "private_file", "private_state", "project_dir", "runtime_dir", "state_dir"]
 
 
 def env_value(name: str, environ: Mapping[str, str] | None = None) -> str | None:
@@ -48,6 +49,16 @@ def private_dir(path: Path) -> Path:
     return path
 
 
+def private_state(path: Path) -> Path:
+    """A state folder: private, and kept out of every project's version control, since it holds a token."""
+    ignore = private_dir(path) / ".gitignore"
+    if not ignore.exists():
+        with contextlib.suppress(OSError):
+            private_file(ignore)
+            ignore.write_text("*\n", encoding="utf-8")
+    return path
+
+
 def private_file(path: Path) -> None:
     """Creates `path` if needed and sees to it that only its owner can read it (mode 0600)."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -60,6 +71,12 @@ def private_file(path: Path) -> None:
 
 def runtime_dir() -> Path:
     """The user's runtime folder for this program: where processes of all projects meet."""
+    import warnings
+
     import platformdirs
 
-    return private_dir(Path(platformdirs.user_runtime_dir("agent-channels", appauthor=False)))
+    with warnings.catch_warnings():
+        # Where the session has no runtime folder (containers, cron) the library says which one it takes instead.
+        warnings.simplefilter("ignore")
+        folder = platformdirs.user_runtime_dir("agent-channels", appauthor=False)
+    return private_dir(Path(folder))

@@ -165,8 +165,8 @@ class Prompts:
         self._set(prompt.id, state="answered", result=json.dumps(result))
         shown = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until whoever asked has taken it.
-        sentence = say("outcome", **_outcome(result)) if prompt.kind == "ask" else None
-        self._close_panels(prompt.id, "answered", shown, sentence)
+        key = "outcome" if prompt.kind == "ask" else "outcome_given"
+        self._close_panels(prompt.id, "answered", shown, say(key, **_outcome(result)))
         return Answered(label(shown, 150), final=True, prompt=self.get(prompt.id))
 
     def _gone(self, prompt: Prompt | None) -> str | None:
@@ -238,21 +238,19 @@ class Prompts:
             prompt = self.get(prompt_id)
             if prompt is None or prompt.state == "open":
                 return
+            key = {"answered": "outcome_given", "taken": "outcome_sent"}.get(prompt.state, "prompt_over")
             db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
-            # Answered and not taken yet: what became of it is said in a moment, on all of them.
-            if prompt.state != "answered":
-                key = "outcome_sent" if prompt.state == "taken" else "prompt_over"
-                db.execute(
-                    "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
-                    (say(key, **_outcome(prompt.result or {})), prompt_id),
-                )
+            db.execute(
+                "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
+                (say(key, **_outcome(prompt.result or {})), prompt_id),
+            )
 
-    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str | None) -> None:
+    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
         with self.store.write() as db:
             db.execute(
-                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = ? "
+                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
                 "WHERE prompt_id = ? AND state = 'open'",
-                (state, outcome, sentence, sentence is not None, prompt_id),
+                (state, outcome, sentence, prompt_id),
             )
 
     def _end(self, prompt: Prompt, before: str, after: str, key: str) -> None:

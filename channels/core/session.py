@@ -162,6 +162,12 @@ def _failed(text: str) -> types.CallToolResult:
     return _text(text, failed=True)
 
 
+_BUTTONS = (
+    'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
+    "optionally value, style (primary, secondary, success, danger) and url"
+)
+
+
 def _explain(error: ValidationError, tool: Tool) -> str:
     known = list(tool.model.model_fields)
     lines = []
@@ -171,7 +177,10 @@ def _explain(error: ValidationError, tool: Tool) -> str:
             near = difflib.get_close_matches(where, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
             lines.append(f"unknown argument {where!r}: {hint}")
-        elif problem["type"] == "missing":
+        elif problem["loc"] and problem["loc"][0] == "buttons":
+            lines = [_BUTTONS]
+            break
+        elif problem["type"] == "missing" and where in known:
             lines.append(f"argument {where!r} is missing")
         else:
             lines.append(f"argument {where!r} is {_shown(problem.get('input'))}: {problem['msg']}")

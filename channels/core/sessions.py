@@ -16,6 +16,8 @@ __all__ = ["HostSession", "Sessions"]
 
 # Older rows are of sessions long gone.
 KEPT_S = 14 * 86_400.0
+# Among the hooks' times: until when one of them waits.
+_WAITING = "(waiting)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class HostSession:
     loops: int
     loops_at: float | None
     ended_at: float | None
+    waiting_until: float = 0.0
 
 
 class Sessions:
@@ -60,8 +63,15 @@ class Sessions:
         """A hook of this session ran: a sign that hooks reach it."""
         with self.store.write() as db:
             self.seen(session_id)
-            known = self.get(session_id)
-            hooks = {**(known.hooks if known else {}), name: time.time()}
+            row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
+            hooks = {**(json.loads(row["hooks"]) if row else {}), name: time.time()}
+            db.execute("UPDATE sessions SET hooks = ? WHERE id = ?", (json.dumps(hooks), session_id))
+
+    def waiting(self, session_id: str, until: float) -> None:
+        """A hook of this session waits for the next message, and takes what comes until then (epoch seconds)."""
+        with self.store.write() as db:
+            row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
+            hooks = {**(json.loads(row["hooks"]) if row else {}), _WAITING: until}
             db.execute("UPDATE sessions SET hooks = ? WHERE id = ?", (json.dumps(hooks), session_id))
 
     def pulled(self, session_id: str) -> None:
@@ -97,16 +107,19 @@ class Sessions:
 
 
 def _session(row: Row) -> HostSession:
+    hooks = {str(name): float(at) for name, at in json.loads(row["hooks"]).items()}
+    waiting_until = hooks.pop(_WAITING, 0.0)
     return HostSession(
         id=row["id"],
         client=row["client"],
         mode=row["mode"],
         why=row["why"],
         proven=frozenset(filter(None, row["proven"].split(","))),
-        hooks={str(k): float(v) for k, v in json.loads(row["hooks"]).items()},
+        hooks=hooks,
         pulled_at=row["pulled_at"],
         # Numbers that anything else wrote are not trusted to be numbers.
         loops=row["loops"] if isinstance(row["loops"], int) and 0 <= row["loops"] < 1000 else 0,
         loops_at=row["loops_at"] if isinstance(row["loops_at"], float) else None,
         ended_at=row["ended_at"] if isinstance(row["ended_at"], float) else None,
+        waiting_until=waiting_until,
     )

@@ -74,8 +74,15 @@ def facts(
         "last_poll_ok": iso(health.get("last_poll_ok")),
         "inbox": inbox.counts(),
         "oldest_open": iso(inbox.oldest_open()),
-        "problem": problem,
+        "problem": problem or _trouble(health, held=holder is not None),
     }
+
+
+def _trouble(health: dict[str, Any], *, held: bool) -> str | None:
+    """What keeps the one who reads from reading."""
+    if held and health.get("reader") not in {"reading", "connecting", None}:
+        return f"{health['reader']}: {health.get('error') or 'see the log of the server'}"
+    return None
 
 
 def _mode(store: Store, session: str | None) -> dict[str, str]:

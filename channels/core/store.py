@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from channels.core.errors import ConfigError, StoreError
 from channels.core.migrations import MIGRATIONS
-from channels.core.paths import private_dir, private_file
+from channels.core.paths import private_file, private_state
 
 __all__ = ["Row", "Store"]
 
@@ -38,7 +38,7 @@ class Store:
         self.path = path
         self._depth = 0
         with _explained(path):
-            private_dir(path.parent)
+            private_state(path.parent)
             private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             try:

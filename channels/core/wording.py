@@ -12,6 +12,10 @@ _TEXTS: dict[str, str] = {
         "It is valid for one hour. What you write until then is kept (the first {kept} messages) and passed on "
         "once you are in."
     ),
+    "pairing_crowded": (
+        "Hello. This bot belongs to somebody's coding agent, and too many people are waiting to be let in right now. "
+        "Try again in an hour, or have the operator let you in with:\n{command}"
+    ),
     "paired": "Paired. Hello {name}, what you write here now reaches the agent.",
     "start": "You are paired. What you write here reaches the agent; when it shows buttons, tap one or type its label.",
     "help": (
@@ -40,6 +44,7 @@ _TEXTS: dict[str, str] = {
     "why_not_read": "its program has not read for {seconds} s",
     "why_next_turn": "this session takes messages at its next turn",
     "outcome_sent": "☑️ {label} · {user} – passed on to the session",
+    "outcome_given": "☑️ {label} · {user}",
     "outcome_lost": "⌛ {label} · {user} – reached nobody: the session no longer waits for it",
     "button_other": "Other…",
     "button_done": "Done",

@@ -104,7 +104,7 @@ def _tell_how(view: View, stage: Stage) -> None:
     control = f"{stage.tg.root}/control"
     send = json.dumps({"as": HANDLE, "text": "Hello from the shell"})
     tap = json.dumps({"as": HANDLE, "row": 0, "col": 0, "wait": 5})
-    state = shlex.quote(str(stage.state_dir))
+    operator = " ".join(f"{name}={shlex.quote(value)}" for name, value in stage.settings.items())
     view.say()
     view.say(f"The sandbox stays up; the scripted agent and its server have ended. {NAME} stays paired.")
     view.say()
@@ -119,7 +119,7 @@ def _tell_how(view: View, stage: Stage) -> None:
     view.copyable(f"# everything else: pictures, edits, groups, faults\ncurl -s {control}/")
     view.say()
     view.say("Be the operator, from another shell.", "bold")
-    view.copyable(f"TELEGRAM_STATE_DIR={state} {shlex.join(program())} access telegram")
+    view.copyable(f"{operator} {shlex.join(program())} access telegram")
     view.say()
     view.say("Ctrl-C ends all of it and removes its folder.")
 

@@ -11,41 +11,17 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from channels.sandbox.discord_closing import ENDING, REASONS, Closed
 from channels.sandbox.discord_intents import KNOWN, MEMBERS
 from channels.sandbox.discord_sessions import Identify, Resume, Session, Sessions
 from channels.sandbox.discord_shapes import member_dict
 
-__all__ = ["Closed", "Connection", "Gateway"]
+__all__ = ["Connection", "Gateway"]
 
 # "Rate Limiting" in the gateway's documentation: 120 events a minute, 4096 bytes each.
 EVENTS_PER_MINUTE = 120
 MAX_BYTES = 4096
 RECONNECT_S = 5.0
-REASONS = {
-    4000: "Unknown error.",
-    4001: "Unknown opcode.",
-    4002: "Error while decoding payload.",
-    4003: "Not authenticated.",
-    4004: "Authentication failed.",
-    4005: "Already authenticated.",
-    4007: "Invalid seq.",
-    4008: "Rate limited.",
-    4009: "Session timed out.",
-    4010: "Invalid shard.",
-    4012: "Invalid API version.",
-    4013: "Invalid intent(s).",
-    4014: "Disallowed intent(s).",
-}
-# After these a session is over; after the others it can be resumed ("Gateway Close Event Codes").
-ENDING = {4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014}
-
-
-class Closed(Exception):
-    """The connection is to be closed with this code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(REASONS.get(code, ""))
-        self.code = code
 
 
 class Gateway:
@@ -242,7 +218,7 @@ class Connection:
         intents, shard = data.get("intents"), data.get("shard", [0, 1])
         if not isinstance(intents, int) or not isinstance(data.get("properties"), dict):
             return 4002
-        if data.get("token") != self.gateway.token:
+        if not self.gateway.token or data.get("token") != self.gateway.token:
             return 4004
         if shard != [0, 1]:
             return 4010

@@ -6,7 +6,7 @@ from typing import Any
 
 from channels.sandbox.discord_errors import Problems, forbidden, refused, unknown
 from channels.sandbox.discord_form import HAS_THREAD
-from channels.sandbox.discord_messages import reference, rest_message, send
+from channels.sandbox.discord_messages import reference, send
 from channels.sandbox.discord_records import (
     FORUM,
     NEWS,
@@ -161,28 +161,10 @@ def _forum_post(request: Request, forum: Channel) -> dict[str, Any]:
     problems = Problems()
     values = problems.model(request.values.get("message"), "message")
     problems.check()
-    # the first message gives the thread its id, so it is sent into a thread nobody has heard of yet
-    thread = Channel(0, PUBLIC_THREAD, name, world.now(), forum.guild, forum, owner_id=world.bot.id)
+    thread = Channel(world.ids(), PUBLIC_THREAD, name, world.now(), forum.guild, forum, owner_id=world.bot.id)
     thread.archive_minutes = minutes
-    listeners, world.listeners = world.listeners, []
-    try:
-        first = send(request, thread, values)
-    finally:
-        world.listeners = listeners
-    message = thread.messages[int(first["id"])]
-    announce_post(world, thread, message)
-    made = channel_dict(thread, world.bot.id)
-    return {**made, "message": rest_message(world, thread, message)}
-
-
-def announce_post(world: World, thread: Channel, message: Message) -> None:
-    """Gives a forum's post the id of its first message and tells of both."""
-    thread.id = int(message["id"])
-    message["channel_id"] = message["id"]
-    thread.members.add(thread.owner_id)
-    world.add_channel(thread)
-    _tell_thread(world, thread)
-    world.announce(thread, message)
+    first = send(request, thread, values)
+    return {**channel_dict(thread, world.bot.id), "message": first}
 
 
 def open_thread(
@@ -200,7 +182,7 @@ def open_thread(
         made.id = int(message["id"])
     made.members.add(owner.id)
     world.add_channel(made)
-    _tell_thread(world, made)
+    world.thread_created(made)
     if message is not None:
         world.edit(channel, message, {"flags": message["flags"] | HAS_THREAD}, stamp=False)
         fields: Message = {"type": THREAD_STARTER, "message_reference": reference(channel, message)}
@@ -211,13 +193,6 @@ def open_thread(
             place["guild_id"] = str(channel.guild.id)
         world.post(channel, owner, {"type": THREAD_CREATED, "content": name, "message_reference": place})
     return made
-
-
-def _tell_thread(world: World, thread: Channel) -> None:
-    def make(_: int) -> dict[str, Any]:
-        return {**channel_dict(thread, world.bot.id), "newly_created": True}
-
-    world.tell("THREAD_CREATE", "guilds", thread, make)
 
 
 @route("PUT /channels/{channel_id}/thread-members/@me", "DELETE /channels/{channel_id}/thread-members/@me")

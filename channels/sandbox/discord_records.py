@@ -183,6 +183,11 @@ class Channel:
         """Whether it hangs under another channel."""
         return self.kind in THREADS
 
+    @property
+    def is_new_post(self) -> bool:
+        """Whether this is a forum's post that still lacks its first message, which gets the thread's id."""
+        return self.parent is not None and self.parent.kind == FORUM and not self.total_sent
+
     def permissions(self, user_id: int) -> int:
         """What a user may do here; in a direct chat everything. Threads go by their parent."""
         if self.guild is None:

@@ -65,7 +65,7 @@ H = TypeVar("H", bound=Handler)
 
 
 class Routes:
-    """A decorator with the table it fills: ("POST", "/channels/{channel_id}/messages") -> (handler, needs the token)."""
+    """A decorator with the table it fills: ("GET", "/channels/{channel_id}") -> (handler, needs the token)."""
 
     def __init__(self) -> None:
         self.table: dict[tuple[str, str], tuple[Handler, bool]] = {}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from channels.sandbox.discord_records import DM, FORUM, Channel, Guild, Role, User, iso
+from channels.sandbox.discord_records import FORUM, Channel, Guild, Role, User, iso
 
 __all__ = ["application_dict", "channel_dict", "emoji_dict", "guild_dict", "member_dict", "overwrite_dicts"]
 
 # Application flags: "...LIMITED" is what an unverified application has that switched the intent on.
 GATEWAY_GUILD_MEMBERS_LIMITED = 1 << 15
 GATEWAY_MESSAGE_CONTENT_LIMITED = 1 << 19
+
+# Fields of a guild that has none of these.
+NOTHING = """icon splash discovery_splash banner description afk_channel_id system_channel_id rules_channel_id
+public_updates_channel_id safety_alerts_channel_id vanity_url_code application_id max_presences"""
 
 
 def overwrite_dicts(channel: Channel) -> list[dict[str, Any]]:
@@ -29,10 +33,9 @@ def channel_dict(channel: Channel, viewer: int) -> dict[str, Any]:
     """The Channel object as the bot with id `viewer` sees it."""
     base: dict[str, Any] = {"id": str(channel.id), "type": channel.kind, "flags": 0}
     base["last_message_id"] = _identifier(channel.last_message_id)
-    if channel.kind == DM:
+    if channel.guild is None:
         recipients = [channel.recipient.as_dict()] if channel.recipient else []
         return {**base, "recipients": recipients}
-    assert channel.guild is not None
     base |= {"guild_id": str(channel.guild.id), "name": channel.name, "rate_limit_per_user": 0}
     base["parent_id"] = _identifier(channel.parent.id if channel.parent else None)
     if channel.is_thread:
@@ -98,10 +101,7 @@ def member_dict(guild: Guild, user: User, *, with_user: bool = True) -> dict[str
 def guild_dict(guild: Guild) -> dict[str, Any]:
     """The Guild object as GET /guilds/{id} has it."""
     made: dict[str, Any] = {"id": str(guild.id), "name": guild.name, "owner_id": str(guild.owner_id)}
-    made |= dict.fromkeys(
-        """icon splash discovery_splash banner description afk_channel_id system_channel_id rules_channel_id
-        public_updates_channel_id safety_alerts_channel_id vanity_url_code application_id max_presences""".split()
-    )
+    made |= dict.fromkeys(NOTHING.split())
     made |= {"afk_timeout": 300, "verification_level": 0, "default_message_notifications": 0, "mfa_level": 0}
     made |= {"explicit_content_filter": 0, "features": [], "system_channel_flags": 0, "preferred_locale": "en-US"}
     made |= {"nsfw": False, "nsfw_level": 0, "premium_progress_bar_enabled": False, "premium_subscription_count": 0}

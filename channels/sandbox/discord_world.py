@@ -149,7 +149,8 @@ class World:
 
     def draft(self, channel: Channel, author: User, fields: Message) -> Message:
         """A message with everything Discord puts into one; not in the channel yet."""
-        message: Message = {"type": 0, "id": str(self.ids()), "channel_id": str(channel.id)}
+        number = channel.id if channel.is_new_post else self.ids()
+        message: Message = {"type": 0, "id": str(number), "channel_id": str(channel.id)}
         message |= {"author": author.as_dict(), "content": "", "timestamp": iso(self.now()), "edited_timestamp": None}
         message |= {"tts": False, "mention_everyone": False, "mentions": [], "mention_roles": [], "attachments": []}
         return {**message, "embeds": [], "pinned": False, "components": [], "flags": 0, **fields}
@@ -157,6 +158,9 @@ class World:
     def post(self, channel: Channel, author: User, fields: Message, nonce: Any = None) -> Message:
         """Puts a message into a channel and tells the bot; `nonce` is told once, with the event."""
         message = self.draft(channel, author, fields)
+        if channel.is_new_post:
+            self.add_channel(channel)
+            self.thread_created(channel)
         channel.messages[int(message["id"])] = message
         channel.last_message_id = int(message["id"])
         channel.total_sent += 1
@@ -217,6 +221,14 @@ class World:
         self.emit("TYPING_START", "typing", channel, payload)
 
     # --- events
+
+    def thread_created(self, thread: Channel) -> None:
+        """Tells of a new thread."""
+
+        def make(_: int) -> dict[str, Any]:
+            return {**channel_dict(thread, self.bot.id), "newly_created": True}
+
+        self.tell("THREAD_CREATE", "guilds", thread, make)
 
     def thread_changed(self, thread: Channel) -> None:
         """Tells of a thread that was archived, renamed, locked."""

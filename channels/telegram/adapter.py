@@ -103,9 +103,12 @@ class TelegramAdapter:
     async def listen(self, sink: Sink) -> None:
         """Our own loop over getUpdates: the offset moves, and so confirms, only after the sink has stored a batch."""
         offset: int | None = None
+        # The first one asks without waiting: it shows at once whether the bot can be read.
+        timeout_s = 0
         quiet_since = anyio.current_time()
         while True:
-            batch = await self._poll(offset, sink)
+            batch = await self._poll(offset, timeout_s, sink)
+            timeout_s = self._settings.poll_timeout_s
             sink.round_trip()
             now = anyio.current_time()
             if batch:
@@ -114,11 +117,11 @@ class TelegramAdapter:
             elif now - quiet_since > FORGET_OFFSET_S:
                 offset = None
 
-    async def _poll(self, offset: int | None, sink: Sink) -> Sequence[dict[str, Any]]:
+    async def _poll(self, offset: int | None, timeout_s: int, sink: Sink) -> Sequence[dict[str, Any]]:
         try:
             with translated():
                 await self._bot.get_updates(
-                    offset=offset, limit=100, timeout=self._settings.poll_timeout_s, allowed_updates=ALLOWED_UPDATES
+                    offset=offset, limit=100, timeout=timeout_s, allowed_updates=ALLOWED_UPDATES
                 )
         except Conflict as error:
             if "webhook" in str(error):

@@ -27,6 +27,13 @@ class TelegramSettings(Settings):
     # Bot API: at most 50 s; a longer poll is answered after 50 s all the same.
     poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
 
+    @field_validator("proxy")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://", "socks5://", "socks5h://")):
+            raise ValueError("it must begin with http://, https:// or socks5://")
+        return url
+
     @field_validator("api_root")
     @classmethod
     def _safe(cls, url: str) -> str:

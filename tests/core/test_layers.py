@@ -39,6 +39,7 @@ SERVICES = {
     "access",
     "pairing",
     "panels",
+    "grids",
     "prompts",
     "questions",
     "outbox",

@@ -232,9 +232,8 @@ def test_five_wrong_codes_lock_approval_even_for_the_right_one(pairing: Pairing,
         with pytest.raises(Refused):
             pairing.approve(WRONG, notice)
         clock.forward(60)
-    for act in (lambda: pairing.approve(code, notice), lambda: pairing.deny(code)):
-        with pytest.raises(Refused, match=r"5 wrong codes were tried; .* locked for 59 more minutes.*`allow ID`"):
-            act()
+    with pytest.raises(Refused, match=r"5 wrong codes were tried; .* locked for 59 more minutes.*`allow ID`"):
+        pairing.approve(code, notice)
     assert Access(pairing.store).member("7") is None
     clock.forward(LOCKOUT_S - 61)
     with pytest.raises(Refused, match="1 more minute"):
@@ -242,6 +241,39 @@ def test_five_wrong_codes_lock_approval_even_for_the_right_one(pairing: Pairing,
     clock.forward(2)
     # Its hour is over as well by now; a new one is taken.
     assert pairing.approve(code_for(pairing), notice).user_id == "7"
+
+
+def test_turning_somebody_away_is_no_guess(pairing: Pairing) -> None:
+    """`deny` lets nobody in: wrong codes do not count there, and it works while approval is locked."""
+    code = code_for(pairing)
+    for _ in range(6):
+        with pytest.raises(Refused, match="no pending pairing"):
+            pairing.deny(WRONG)
+    for _ in range(5):
+        with pytest.raises(Refused):
+            pairing.approve(WRONG, notice)
+    assert pairing.deny(code).user_id == "7"
+
+
+def test_who_is_crowded_out_is_told_once(pairing: Pairing, clock: Clock) -> None:
+    """Somebody who gets no code because three wait is told so, once an hour, and those who wait are not."""
+    for number in range(3):
+        assert pairing.ask(Chat(str(number), "direct"), Person(str(number), "x"))
+    assert pairing.ask(Chat("9", "direct"), Person("9", "late")) is None
+    assert [pairing.crowded_out("9"), pairing.crowded_out("9"), pairing.crowded_out("1")] == [True, False, False]
+    clock.forward(3601)
+    assert pairing.ask(Chat("9", "direct"), Person("9", "late"))
+
+
+def test_somebody_who_waits_can_be_let_in_by_id(pairing: Pairing, store: Store) -> None:
+    """`allow` of a person who waits does what the code would: name kept, told so, what was said is opened."""
+    code_for(pairing)
+    asker = pairing.admit("7", notice)
+    assert asker is not None
+    assert asker.user_id == "7"
+    assert store.value("SELECT count(*) FROM notices") == 1
+    assert pairing.pending() == []
+    assert pairing.admit("7", notice) is None
 
 
 def test_the_lock_holds_over_restarts_and_processes(pairing: Pairing, store: Store, clock: Clock) -> None:

@@ -87,7 +87,7 @@ def test_a_token_is_no_setting_of_the_file(folder: Path) -> None:
     [
         ("modus: push", "unknown setting 'modus'; did you mean 'mode'"),
         ("poll_timeout: 3", "unknown setting 'poll_timeout'; did you mean 'poll_timeout_s'"),
-        ("zzz: 1", "unknown setting 'zzz'; did you mean '"),
+        ("zzz: 1", "unknown setting 'zzz'; there are mode, claim, "),
         ("mode: loud", "setting 'mode' is 'loud': input should be 'auto'"),
         ("poll_timeout_s: 51", "setting 'poll_timeout_s' is 51: input should be less than or equal to 50"),
         ("poll_timeout_s: soon", "setting 'poll_timeout_s' is 'soon'"),

@@ -6,10 +6,12 @@ import asyncio
 import shutil
 import statistics
 import time
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from faults_harness import inbox_states
 from harness import Stage
@@ -69,6 +71,13 @@ def seen(model: ScriptedModel, text: str) -> list[Asked]:
     return [asked for asked in model.asked if text in asked.latest]
 
 
+async def ended(process: Process) -> tuple[str, str]:
+    """What a session without a screen printed, once it is over."""
+    async with asyncio.timeout(25):
+        out, err = await process.communicate()
+    return out.decode(), err.decode()
+
+
 async def approver(stage: Stage) -> Person:
     """Somebody paired who may answer permission prompts."""
     person = stage.person()
@@ -123,6 +132,7 @@ async def test_ten_messages_in_a_busy_turn_arrive_once_each(
             ann.send(text)
             await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0, 10)
         written.set()
+        await stage.tg.wait_for(lambda: len(ann.inbox) >= 10, 30)
         await answered(stage, 10)
     shown = [block.content for asked in model.asked for block in blocks_in(asked.latest)]
     note(
@@ -172,26 +182,28 @@ async def test_a_session_without_a_screen_is_a_phone_session(
         return [say("waiting")]
 
     model.script = asking
-    process = await RealHost(stage, model, program).printing("Be there for people.")
-    await model.wait_for(lambda: bool(model.asked))
-    await stage.tg.wait_for(lambda: stage.tg.polling, 30)
-    began = time.perf_counter()
-    ann.send("paint it")
-    grid = await ann.next_message(30)
-    note(TABLE, f"-p, Stop hook: message to buttons {time.perf_counter() - began:.2f} s")
-    assert grid["text"] == "Which colour?"
-    ann.tap(grid["message_id"], label="Blue")
-    assert (await ann.next_message(30))["text"] == "Blue it is"
-    await answered(stage, 2)
-    handed = [asked.latest for asked in model.asked if blocks_in(asked.latest)]
-    assert len(handed) == 2
-    note(TABLE, f"-p: handed over by {'the Stop hook' if 'came in by telegram' in handed[0] else 'another way'}")
-    ann.send("/end")
-    began = time.perf_counter()
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    note(TABLE, f"-p: /end to the end of the session {time.perf_counter() - began:.2f} s")
-    assert process.returncode == 0, err.decode() + out.decode()
+    async with RealHost(stage, model, program).printing("Be there for people.") as process:
+        await model.wait_for(lambda: bool(model.asked))
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        began = time.perf_counter()
+        ann.send("paint it")
+        grid = await ann.next_message(30)
+        note(TABLE, f"-p, Stop hook: message to buttons {time.perf_counter() - began:.2f} s")
+        assert grid["text"] == "Which colour?"
+        began = time.perf_counter()
+        ann.tap(grid["message_id"], label="Blue")
+        assert (await ann.next_message(30))["text"] == "Blue it is"
+        note(TABLE, f"-p, Stop hook: tap to answer {time.perf_counter() - began:.2f} s")
+        await answered(stage, 2)
+        handed = [asked.latest for asked in model.asked if blocks_in(asked.latest)]
+        assert len(handed) == 2
+        assert all("came in by telegram" in text and "redelivered" not in text for text in handed)
+        ann.send("/end")
+        began = time.perf_counter()
+        out, err = await ended(process)
+        note(TABLE, f"-p: /end to the end of the session {time.perf_counter() - began:.2f} s")
+        assert process.returncode == 0, err + out
+    assert [message["text"] for message in ann.inbox[:2]] == ["Which colour?\n\n✅ Blue · ann", "Blue it is"]
 
 
 @pytest.mark.parametrize("decision", ["Allow", "Deny", "nothing"])
@@ -201,7 +213,6 @@ async def test_a_bash_permission_is_decided_from_the_phone(
     """A command needs permission: allowed it runs, denied it does not and the model reads who said so, nor without."""
     stage.config(grace_s=0, hook_bound_s=60 if decision != "nothing" else 3)
     ann = await approver(stage)
-    stage.env["CHANNELS_CLAIM"] = "auto"
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
         if "Make the file" in asked.latest:
@@ -210,21 +221,65 @@ async def test_a_bash_permission_is_decided_from_the_phone(
         return [say("done")]
 
     model.script = working
-    process = await RealHost(stage, model, program).printing("Make the file.")
-    card = await ann.next_message(40)
-    assert "touch made.txt" in card["text"]
-    began = time.perf_counter()
-    if decision != "nothing":
-        ann.tap(card["message_id"], label=decision)
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    note(TABLE, f"-p, permission, {decision}: to the end of the session {time.perf_counter() - began:.2f} s")
-    assert process.returncode == 0, err.decode() + out.decode()
+    async with RealHost(stage, model, program).printing("Make the file.") as process:
+        card = await ann.next_message(40)
+        assert "touch made.txt" in card["text"]
+        began = time.perf_counter()
+        if decision != "nothing":
+            ann.tap(card["message_id"], label=decision)
+        out, err = await ended(process)
+        note(TABLE, f"-p, permission, {decision}: to the end of the session {time.perf_counter() - began:.2f} s")
+        assert process.returncode == 0, err + out
     assert (stage.project / "made.txt").exists() is (decision == "Allow")
     if decision == "Deny":
         assert "Denied from the phone by ann" in model.asked[-1].latest
-    shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
-    assert "reply_markup" not in shown
+    # The session may be over before its card is cleaned up; then the next one does it.
+    await stage.reading(CHANNELS_CLAIM="always")
+
+    def closed() -> bool:
+        shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
+        said = "Closed without an answer" if decision == "nothing" else f"{decision} · ann"
+        return "reply_markup" not in shown and said in shown["text"]
+
+    await stage.tg.wait_for(closed, 10)
+
+
+@pytest.mark.usefixtures("tmux")
+@pytest.mark.parametrize("decision", ["Allow", "nothing"])
+async def test_a_permission_in_a_terminal(
+    stage: Stage, model: ScriptedModel, program: Path, decision: str, note: Note
+) -> None:
+    """Beside the terminal's dialog: a tap decides and the dialog goes; without one the dialog stands."""
+    stage.config(grace_s=0, hook_bound_s=60 if decision == "Allow" else 2)
+    ann = await approver(stage)
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        if "make the file" in asked.latest:
+            return [use("Bash", command="touch made.txt", description="Makes a file")]
+        return [say("done")]
+
+    model.script = working
+    async with RealHost(stage, model, program).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        await screen.type("make the file")
+        card = await ann.next_message(30)
+        began = time.perf_counter()
+        if decision == "Allow":
+            ann.tap(card["message_id"], label="Allow")
+            await model.wait_for(lambda: len(model.asked) > 1)
+            note(TABLE, f"terminal, permission, Allow: tap to model {model.asked[1].at - began:.2f} s")
+            assert (stage.project / "made.txt").exists()
+        else:
+
+            def closed() -> bool:
+                shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
+                return "reply_markup" not in shown
+
+            await stage.tg.wait_for(closed, 10)
+            await screen.shows("Do you want to proceed?")
+            await screen.press("Enter")
+            await model.wait_for(lambda: len(model.asked) > 1)
+            assert (stage.project / "made.txt").exists()
 
 
 @pytest.mark.usefixtures("tmux")
@@ -248,3 +303,37 @@ async def test_a_multiple_choice_is_answered_by_a_tap(
         ann.tap(card["message_id"], label="Blue")
         await model.wait_for(lambda: "Blue" in model.asked[-1].latest and "let me" not in model.asked[-1].latest)
         note(TABLE, f"AskUserQuestion: tap to model {model.asked[-1].at - began:.2f} s")
+
+
+@pytest.mark.usefixtures("tmux")
+async def test_a_cleared_conversation_is_still_rung_for(stage: Stage, model: ScriptedModel, program: Path) -> None:
+    """/clear gives the session another id, which its servers never learn: hooks and bell go on all the same."""
+    stage.config(grace_s=0, escalate_after_s=2)
+    ann = stage.person()
+    async with RealHost(stage, model, program, crossSessionInbound="refuse").screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        ann.send("before.")
+        assert (await ann.next_message(20))["text"] == "got before."
+        await answered(stage, 1)
+        await screen.shows("done")
+        await screen.type("/clear")
+        await screen.shows("/clear")
+        ann.send("after.")
+        assert (await ann.next_message(20))["text"] == "got after."
+        await answered(stage, 2)
+
+
+@pytest.mark.usefixtures("tmux")
+async def test_nothing_outlives_a_host_that_was_killed(stage: Stage, model: ScriptedModel, program: Path) -> None:
+    """SIGKILL of the host: its bell and its server are gone a moment later, shells between them or not."""
+    stage.person()
+    async with RealHost(stage, model, program).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        host = psutil.Process(await screen.host_pid())
+        ours = [
+            p for p in host.children(recursive=True) if {"serve", "bell"} & set(p.cmdline()) and "-c" not in p.cmdline()
+        ]
+        assert {p.cmdline()[-1] for p in ours} == {"telegram", "bell"}
+        host.kill()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, ours, 5)
+        assert alive == []

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +28,6 @@ KEY = "sk-ant-made-up-for-tests-0000000000000000000000"
 HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
 WRITTEN_AS = '\\"${CLAUDE_PROJECT_DIR}/.venv/bin/channels\\"'
 TOOLS = "mcp__telegram__reply,mcp__telegram__wait_for_messages,mcp__telegram__ask,mcp__telegram__channel_status"
-LOOK_EVERY_S = 0.1
 
 
 class RealHost:
@@ -70,11 +71,18 @@ class RealHost:
         wired = ["--mcp-config", str(self.config), "--strict-mcp-config", "--settings", str(self.settings)]
         return [str(self.program), *wired, "--allowedTools", TOOLS, "--permission-mode", "default", *more]
 
-    async def printing(self, prompt: str) -> Process:
-        """Starts a session without a screen."""
-        return await asyncio.create_subprocess_exec(
+    @asynccontextmanager
+    async def printing(self, prompt: str) -> AsyncIterator[Process]:
+        """A session without a screen; ended when the block is left."""
+        process = await asyncio.create_subprocess_exec(
             *self.command("-p", prompt), cwd=self.stage.project, env=self.env, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     def screen(self) -> Screen:
         """A session in a terminal of its own, started when the block is entered."""
@@ -99,6 +107,10 @@ class Screen:
 
     async def __aexit__(self, *_: object) -> None:
         await self._tmux("kill-server")
+
+    async def host_pid(self) -> int:
+        """The host's process."""
+        return int(await self._tmux("list-panes", "-t", "host", "-F", "#{pane_pid}"))
 
     async def text(self) -> str:
         """What the terminal shows now."""

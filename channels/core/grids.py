@@ -1,0 +1,59 @@
+"""Grids before they are panels: what a platform can show, how it is laid out, and what each button carries."""
+
+from __future__ import annotations
+
+from channels.core.chunking import length
+from channels.core.errors import Refused
+from channels.core.sanitize import scrub
+from channels.core.types import Grid, Key, Keyboard, Limits
+
+__all__ = ["callback", "check_grid", "lay_out", "parse_callback"]
+
+LABEL_MAX = 4096
+
+
+def callback(panel_id: str, position: int) -> str:
+    """What a button carries: at most 26 bytes."""
+    return f"{panel_id}.{position}"
+
+
+def parse_callback(data: str) -> tuple[str, int] | None:
+    """The panel id and position in a button's data; None for anything that is not ours."""
+    panel_id, dot, position = data.rpartition(".")
+    if not dot or len(panel_id) != 22 or not (position.isascii() and position.isdigit() and len(position) <= 3):
+        return None
+    return (panel_id, int(position)) if callback(panel_id, int(position)) == data else None
+
+
+def check_grid(grid: Grid, limits: Limits) -> None:
+    """Raises `Refused`, naming the limit, when the platform could not show the grid."""
+    cells = [button for row in grid for button in row]
+    if not cells:
+        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+    if len(cells) > limits.buttons:
+        raise Refused(f"buttons holds {len(cells)} buttons; one message takes at most {limits.buttons}")
+    for r, row in enumerate(grid):
+        for c, button in enumerate(row):
+            where = f"button at row {r}, column {c}"
+            if not scrub(button.label).strip():
+                raise Refused(f"the {where} has an empty label")
+            if length(button.label, limits.unit) > LABEL_MAX:
+                raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
+            if button.url is not None and not button.url.startswith(("https://", "http://", "tg://")):
+                raise Refused(f"the url of the {where} is {button.url[:80]!r}; it must begin with https://")
+            if button.url is not None and button.value is not None:
+                raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
+
+
+def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
+    """The keyboard of a grid; rows wider than the platform shows are broken, positions stay those of the grid."""
+    rows: list[tuple[Key, ...]] = []
+    position = 0
+    for row in grid:
+        keys = []
+        for button in row:
+            data = None if button.url else callback(panel_id, position)
+            keys.append(Key(scrub(button.label).strip(), data, button.url, button.style))
+            position += 1
+        rows += [tuple(keys[i : i + limits.row]) for i in range(0, len(keys), limits.row)]
+    return tuple(rows)

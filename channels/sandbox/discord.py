@@ -1,0 +1,291 @@
+"""A Discord to run against on loopback: its REST API and gateway, and people to act as.
+
+`async with DiscordSandbox() as dc:` starts it; `dc.api` and `dc.gateway_url` are what the bot takes for Discord's own.
+People act through `dc.person(...)` and `dc.guild(...)` in the same loop, or over HTTP under `/control/`
+(discord_control.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from aiohttp import web
+
+from channels.sandbox.discord_control import Control
+from channels.sandbox.discord_faults import DiscordFaults
+from channels.sandbox.discord_files import Upload
+from channels.sandbox.discord_gateway import Gateway
+from channels.sandbox.discord_guilds import Room, Server
+from channels.sandbox.discord_interactions import Interactions
+from channels.sandbox.discord_limits import Limits
+from channels.sandbox.discord_people import Ident, Person, number_of
+from channels.sandbox.discord_records import Channel, Message, User
+from channels.sandbox.discord_render import render
+from channels.sandbox.discord_sessions import Identify, Resume, Session, Sessions
+from channels.sandbox.discord_taps import Answer, Tap
+from channels.sandbox.discord_wire import TOKEN, Wire
+from channels.sandbox.discord_world import Call, World
+
+__all__ = [
+    "DEFAULT_TOKEN",
+    "Answer",
+    "Call",
+    "DiscordSandbox",
+    "Identify",
+    "Person",
+    "Resume",
+    "Room",
+    "Server",
+    "Session",
+    "Tap",
+    "Upload",
+]
+
+T = TypeVar("T")
+
+DEFAULT_TOKEN = "MTE0NDAwMDAwMDAwMDAwMDAwMQ." + "GsandB." + "SandboxSandboxSandboxSandboxSandbox123"
+
+
+class DiscordSandbox:
+    """One bot's Discord. All state is in memory and outlives restarts of the bot's process, not of this object.
+
+    Raises ValueError for a host that is not loopback and for a token that does not look like one.
+    """
+
+    def __init__(
+        self, token: str = DEFAULT_TOKEN, username: str = "sandbox-bot", host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self.bot_id = bot_id(token)
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the sandbox is for loopback only, not {host!r}: use 127.0.0.1")
+        self.username = username
+        self.host = host
+        self.port = port
+        self.world = World(User(self.bot_id, username, is_bot=True))
+        self._sessions = Sessions(self.world)
+        self.gateway = Gateway(self._sessions)
+        self.gateway.token = token
+        self.faults = DiscordFaults(self.gateway)
+        self.interactions = Interactions(self.world)
+        self.limits = Limits(self.world.now)
+        self._wire = Wire(self.world, self.faults, self.gateway, self.interactions, self.limits)
+        self.people: dict[str, Person] = {}
+        self.guilds: dict[int, Server] = {}
+        self._runner: web.AppRunner | None = None
+
+    # --- life
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Listens. Raises OSError when the port is taken."""
+        app = web.Application(client_max_size=1 << 27)
+        Control(self).add_routes(app)
+        self._wire.add_routes(app)
+        # handler_cancellation: what waits for a client that is gone must not stay
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+        self.world.files.root = self.root
+        self.gateway.resume_url = f"ws://{self.host}:{self.port}/resume"
+        self._wire.gateway_url = self.gateway_url
+
+    async def aclose(self) -> None:
+        """Cuts every connection and stops listening; `start` listens on the same port again, with all state."""
+        self.faults.clear()
+        self.faults.down()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self.faults.clear()
+
+    @property
+    def token(self) -> str:
+        """The token that is good now; "" after it was reset for too many IDENTIFYs."""
+        return self.gateway.token
+
+    @property
+    def root(self) -> str:
+        """`http://HOST:PORT`."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """In place of `https://discord.com/api/v10`."""
+        return f"{self.root}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        """In place of `wss://gateway.discord.gg/`; after READY the sessions are told `.../resume` instead."""
+        return f"ws://{self.host}:{self.port}/gateway"
+
+    # --- people
+
+    def person(self, handle: str, global_name: str | None = None) -> Person:
+        """The person of this username, made at first mention."""
+        if handle not in self.people:
+            user = self.world.add_user(handle, global_name or handle.title())
+            self.people[handle] = Person(self.interactions, user, handle)
+        return self.people[handle]
+
+    def guild(
+        self,
+        name: str,
+        *,
+        members: Sequence[Person] = (),
+        bot: bool = True,
+        administrator: bool = False,
+        premium_tier: int = 0,
+    ) -> Server:
+        """The guild of this name, made at first mention; its owner is the first member, or somebody called "owner"."""
+        for known in self.guilds.values():
+            if known.name == name:
+                return known
+        server = Server(self.world, name, members[0] if members else self.person("owner"), premium_tier)
+        self.guilds[server.id] = server
+        for person in members[1:]:
+            server.add(person)
+        if bot:
+            server.add_bot(administrator=administrator)
+        return server
+
+    def messages(self, place: Person | Room | int) -> list[Message]:
+        """A channel as people see it now, oldest first. Raises LookupError for an unknown id."""
+        channel = self._channel(place)
+        return [render(self.world, channel, one) for _, one in sorted(channel.messages.items())]
+
+    def reactions(self, message: Ident) -> list[str]:
+        """The bot's reactions to a message."""
+        channel, found = self.world.find(number_of(message))
+        by_emoji = channel.reactions.get(int(found["id"]), {})
+        return [emoji for emoji, users in by_emoji.items() if self.bot_id in users]
+
+    def typing(self, place: Person | Room | int) -> list[float]:
+        """When the bot showed there that it writes, on the sandbox's clock."""
+        return [at for at, user_id in self._channel(place).typing if user_id == self.bot_id]
+
+    def _channel(self, place: Person | Room | int) -> Channel:
+        if isinstance(place, Person):
+            return place.dm
+        channel_id = place if isinstance(place, int) else place.id
+        if channel_id not in self.world.channels:
+            raise LookupError(f"no channel {channel_id}; there are {sorted(self.world.channels)}")
+        return self.world.channels[channel_id]
+
+    # --- what the bot did
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every REST call of the bot that ended, in that order."""
+        return self.world.calls
+
+    def calls_of(self, route: str) -> list[Call]:
+        """The calls matching a glob such as "POST /channels/*/messages"."""
+        return [call for call in self.world.calls if fnmatch.fnmatchcase(call.method, route)]
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Gateway sessions that are connected or can still be resumed."""
+        return list(self._sessions.alive.values())
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is connected now."""
+        return any(session.connected for session in self.sessions)
+
+    @property
+    def identifies(self) -> list[Identify]:
+        """Every IDENTIFY, refused ones included."""
+        return self._sessions.identifies
+
+    @property
+    def resumes(self) -> list[Resume]:
+        """Every RESUME, refused ones included."""
+        return self._sessions.resumes
+
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
+        """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
+        return await self.world.wait_for(predicate, timeout)
+
+    # --- how Discord behaves
+
+    def hold_events(self) -> None:
+        """Keeps new events from all sessions until `release`."""
+        self._sessions.held = True
+
+    def release(self) -> None:
+        """Sends what was held, in order."""
+        self._sessions.release()
+
+    def set_portal(
+        self, *, message_content: bool | None = None, members: bool | None = None, presences: bool | None = None
+    ) -> None:
+        """The privileged intents in the developer portal; at first only Message Content is on."""
+        portal = self.world.portal
+        portal.content = portal.content if message_content is None else message_content
+        portal.members = portal.members if members is None else members
+        portal.presences = portal.presences if presences is None else presences
+
+    def set_identify_limit(self, total: int = 1000, every_s: float | None = None) -> None:
+        """IDENTIFYs a day, after which the token is reset; seconds between two (Discord: 5), None for no such rule."""
+        self._sessions.total, self._sessions.every_s = total, every_s
+
+    def set_resume_window(self, seconds: float) -> None:
+        """How long a session without connection can be resumed; 180 at first."""
+        self._sessions.resume_window_s = seconds
+
+    def set_heartbeat(self, seconds: float) -> None:
+        """The interval new connections are told; 41.25 at first."""
+        self.gateway.heartbeat_s = seconds
+
+    def set_flood(self, per_channel_per_s: float | None = 1.0, burst: int = 5) -> None:
+        """429 for a bot that writes faster into one channel, which no header announces; None switches it off."""
+        self.limits.set_flood(per_channel_per_s, burst)
+
+    def set_limit(self, route: str, limit: int, per_s: float) -> None:
+        """A rate limit the headers tell of, for routes matching a glob: `limit` calls in `per_s` seconds a channel."""
+        self.limits.set_rule(route, limit, per_s)
+
+    def set_global_limit(self, limit: int | None, per_s: float = 1.0) -> None:
+        """A limit for all routes together (Discord: 50 a second); None switches it off."""
+        self.limits.set_global(limit, per_s)
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock: interactions grow old, sessions and signed addresses expire, rate limits are over."""
+        self.world.advance(seconds)
+
+    def reset_token(self) -> str:
+        """Gives the bot another token, which is returned; the old one is refused and its sessions are over."""
+        first = base64.b64encode(str(self.bot_id).encode()).decode().rstrip("=")
+        token = f"{first}.{secrets.token_hex(3)}.{secrets.token_hex(19)}"
+        self.gateway.reset_token(token)
+        self.world.changed()
+        return token
+
+
+def bot_id(token: str) -> int:
+    """The id in a token's first part. Raises ValueError when it does not look like a token."""
+    first, _, _ = token.partition(".")
+    try:
+        found = base64.b64decode(first + "=" * (-len(first) % 4), validate=True).decode()
+    except ValueError:
+        found = ""
+    if TOKEN.fullmatch(token) is None or not re.fullmatch(r"\d{17,20}", found):
+        raise ValueError("a token is ID.TIME.SIGNATURE in base64, its first part the bot's id")
+    return int(found)
