@@ -202,7 +202,7 @@ def stop(event: Event) -> int:
                 for line in lines:
                     reason = _continuation(line, going_on=going_on, began=began)
                     if reason:
-                        print(json.dumps({"decision": "block", "reason": reason}, ensure_ascii=False))
+                        _print_context("Stop", reason)
                         return 0
                 waits = [line for line in lines if _may_wait(line, began, going_on=going_on)]
                 if not waits:

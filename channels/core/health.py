@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -52,6 +54,10 @@ class Health:
     def note(self, text: str) -> None:
         """Something done on the operator's behalf, such as a webhook that was removed."""
         self._write("note", text)
+
+    def idle(self, why: str) -> None:
+        """This process is attached to a host and does not read the bot, for this reason."""
+        self._write("idle", json.dumps({"pid": os.getpid(), "why": why}))
 
     def session(self, session_id: str, host: Sequence[str] = ()) -> None:
         """The host session for which the bot is read, and what its host is known by."""

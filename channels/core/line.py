@@ -113,6 +113,7 @@ class Line:
             group.start_soon(Watch(self.store, self._foreign_commit).run)
             while True:
                 while self.claim_reason() is None:
+                    self.health.idle(self.waiting_why)
                     await self._sign.wait()
                 await self._claim()
                 try:

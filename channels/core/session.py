@@ -168,6 +168,17 @@ _BUTTONS = (
 )
 
 
+def _buttons(error: ValidationError) -> str:
+    """What is wrong with a grid, in its own words rather than the model's."""
+    problems = [p for p in error.errors(include_url=False) if p["loc"][0] == "buttons"]
+    # Every cell is tried as a label and as an object: of an object, its own field says more.
+    problem = next((p for p in problems if p["type"] in {"extra_forbidden", "missing"}), problems[0])
+    place = [part for part in problem["loc"][1:] if isinstance(part, int)]
+    where = f" at row {place[0]}, column {place[1]}" if len(place) > 1 else ""
+    said = {"extra_forbidden": f"{problem['loc'][-1]!r} is not known", "missing": f"{problem['loc'][-1]!r} is missing"}
+    return f"{_BUTTONS}; here{where}: {said.get(problem['type'], _shown(problem.get('input')))}"
+
+
 def _explain(error: ValidationError, tool: Tool) -> str:
     known = list(tool.model.model_fields)
     lines = []
@@ -178,7 +189,7 @@ def _explain(error: ValidationError, tool: Tool) -> str:
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
             lines.append(f"unknown argument {where!r}: {hint}")
         elif problem["loc"] and problem["loc"][0] == "buttons":
-            lines = [_BUTTONS]
+            lines.append(_buttons(error))
             break
         elif problem["type"] == "missing" and where in known:
             lines.append(f"argument {where!r} is missing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,6 +80,18 @@ def facts(
     }
 
 
+def _idle(store: Store) -> str | None:
+    """Why a server that is attached to a host does not read; None when there is no such server."""
+    try:
+        idle = json.loads(Health(store).read().get("idle") or "{}")
+        if os.name == "posix":
+            # Asks whether the process exists, and nothing else of it.
+            os.kill(int(idle["pid"]), 0)
+        return f"a server is attached (process {idle['pid']}) and does not read the bot: {idle['why']}"
+    except (KeyError, ValueError, TypeError, OSError):
+        return None
+
+
 def _trouble(health: dict[str, Any], *, held: bool) -> str | None:
     """What keeps the one who reads from reading."""
     if held and health.get("reader") not in {"reading", "connecting", None}:
@@ -88,6 +102,6 @@ def _trouble(health: dict[str, Any], *, held: bool) -> str | None:
 def _mode(store: Store, session: str | None) -> dict[str, str]:
     """The mode of the session that the bot is read for."""
     if session is None:
-        return {"name": "none", "why": "no running server reads this bot"}
+        return {"name": "none", "why": _idle(store) or "no running server reads this bot"}
     known = Sessions(store).get(session)
     return {"name": known.mode, "why": known.why} if known and known.mode else {"name": "none", "why": "starting"}

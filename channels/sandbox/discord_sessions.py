@@ -133,7 +133,8 @@ class Sessions:
         session.dispatch("READY", ready)
         if intents & GUILDS:
             for guild in guilds:
-                session.dispatch("GUILD_CREATE", guild_create(self.world, guild, intents))
+                lazy = {**guild_create(self.world, guild, intents), "unavailable": False}
+                session.dispatch("GUILD_CREATE", lazy)
         return session
 
     def find(self, session_id: str) -> Session | None:
@@ -179,12 +180,15 @@ class Sessions:
 
 
 def guild_create(world: World, guild: Guild, intents: int) -> dict[str, Any]:
-    """The GUILD_CREATE event: the guild with its channels and, by intent, its members."""
+    """The GUILD_CREATE event of a guild the bot joins: its channels and, by intent, its members.
+
+    `unavailable` is there, and false, only for the guilds that follow READY.
+    """
     bot = world.bot.id
     seen = [channel for channel in guild.channels.values() if channel.sees(bot)]
     threads = [one for one in world.channels.values() if one.guild is guild and one.is_thread and not one.archived]
     shown = [user_id for user_id in guild.members if intents & MEMBERS or user_id == bot]
-    made = {**guild_dict(guild), "joined_at": iso(guild.members.get(bot, 0.0)), "large": False, "unavailable": False}
+    made = {**guild_dict(guild), "joined_at": iso(guild.members.get(bot, 0.0)), "large": False}
     made |= {"member_count": len(guild.members), "channels": [channel_dict(channel, bot) for channel in seen]}
     made |= {"threads": [channel_dict(thread, bot) for thread in threads if thread.sees(bot)]}
     made |= {"members": [member_dict(guild, world.users[user_id]) for user_id in shown]}

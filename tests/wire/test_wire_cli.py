@@ -259,7 +259,7 @@ async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) 
 
 
 async def test_strangers_are_limited(stage: Stage) -> None:
-    """Three wait at a time, each gets two answers; more are silent, and the operator is told how many came."""
+    """Three wait at a time, each gets two answers; more are told once to try later, and the operator how many came."""
     host = await stage.reading()
     people = [stage.tg.person(f"p{number}") for number in range(5)]
     for _ in range(3):
@@ -268,8 +268,9 @@ async def test_strangers_are_limited(stage: Stage) -> None:
     marker = stage.person("zoe")
     marker.send("end")
     assert (await host.event()).content == "end"
-    await stage.tg.wait_for(lambda: sum(len(person.inbox) for person in people) == 6 or None)
-    assert [len(person.inbox) for person in people] == [2, 2, 2, 0, 0]
+    await stage.tg.wait_for(lambda: sum(len(person.inbox) for person in people) == 8 or None)
+    assert [len(person.inbox) for person in people] == [2, 2, 2, 1, 1]
+    assert f"allow {people[4].id}" in people[4].inbox[0]["text"]
     plain, known = await both(stage)
     assert len(known["pending"]) == 3
     assert "more asked" in plain.out

@@ -1,0 +1,192 @@
+"""Three kinds of clients for a Discord sandbox: REST and gateway by hand, and discord.py."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import warnings
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+
+import aiohttp
+import yarl
+
+from channels.sandbox.discord import DiscordSandbox, Person, Room
+
+with warnings.catch_warnings():
+    # discord.py's voice support imports audioop, which Python 3.11 says will go
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import discord
+    from discord.gateway import DiscordWebSocket
+    from discord.http import Route
+
+__all__ = [
+    "CONTENT",
+    "INTENTS",
+    "Client",
+    "Connect",
+    "DiscordWebSocket",
+    "Gate",
+    "Rest",
+    "Route",
+    "Run",
+    "button",
+    "discord",
+    "rows",
+]
+
+CONTENT = 1 << 15
+# guilds, messages, reactions and typing in guilds and direct chats, content
+INTENTS = 1 | sum(1 << bit for bit in range(9, 15)) | CONTENT
+
+
+class Rest:
+    """A REST client that sends what it is told: `await rest("GET", "/users/@me")` gives (status, body, headers)."""
+
+    def __init__(self, session: aiohttp.ClientSession, dc: DiscordSandbox) -> None:
+        self.session = session
+        self.dc = dc
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, auth: str | None = None, data: Any = None
+    ) -> tuple[int, Any, Any]:
+        headers = {"Authorization": auth if auth is not None else f"Bot {self.dc.token}"}
+        if data is None and body is not None:
+            data, headers["Content-Type"] = json.dumps(body), "application/json"
+        url = yarl.URL(self.dc.api + path, encoded=True)
+        async with self.session.request(method, url, data=data, headers=headers) as response:
+            raw = await response.read()
+            return response.status, json.loads(raw) if raw else None, response.headers
+
+    async def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        status, answer, _ = await self(method, path, body, **options)
+        assert status in {200, 204}, answer
+        return answer
+
+    async def refused(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, int]:
+        status, answer, _ = await self(method, path, body, **options)
+        assert status >= 400, answer
+        return status, answer["code"]
+
+    async def errors(self, method: str, path: str, body: Any = None, **options: Any) -> dict[str, str]:
+        """The form errors of a refused call: dotted path and code."""
+        status, answer, _ = await self(method, path, body, **options)
+        assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body"), answer
+        return dict(flat(answer["errors"]))
+
+    async def send(self, place: Person | Room, content: str = "x", **fields: Any) -> Any:
+        channel = place.dm if isinstance(place, Person) else place
+        return await self.ok("POST", f"/channels/{channel.id}/messages", {"content": content, **fields})
+
+    async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        # no content type, as `curl -d` without a header would not say JSON either
+        async with self.session.post(f"{self.dc.root}/control/{path}", data=json.dumps(body).encode()) as response:
+            return response.status, json.loads(await response.read())
+
+    async def look(self, path: str) -> tuple[int, dict[str, Any]]:
+        async with self.session.get(f"{self.dc.root}/control/{path}") as response:
+            return response.status, json.loads(await response.read())
+
+
+def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
+    found = [(path, one["code"]) for one in tree.get("_errors", ())]
+    for name, inner in tree.items():
+        if name != "_errors":
+            found += flat(inner, f"{path}.{name}".lstrip("."))
+    return found
+
+
+class Gate:
+    """One gateway connection by hand."""
+
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse, dc: DiscordSandbox) -> None:
+        self.ws = ws
+        self.dc = dc
+        self.seq = 0
+        self.session_id = ""
+        self._inflate = zlib.decompressobj()
+
+    async def read(self) -> dict[str, Any]:
+        """The next payload. Raises ConnectionError when there is none any more."""
+        message = await self.ws.receive(timeout=5)
+        if message.type is aiohttp.WSMsgType.BINARY:
+            assert message.data.endswith(b"\x00\x00\xff\xff")
+            found = json.loads(self._inflate.decompress(message.data))
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            found = json.loads(message.data)
+        else:
+            raise ConnectionError(self.ws.close_code)
+        self.seq = found["s"] or self.seq
+        return dict(found)
+
+    async def event(self, name: str) -> Any:
+        """The data of the next event of this name."""
+        while (found := await self.read())["t"] != name:
+            pass
+        return found["d"]
+
+    async def op(self, number: int) -> Any:
+        """The data of the next payload with this opcode."""
+        while (found := await self.read())["op"] != number:
+            pass
+        return found["d"]
+
+    async def closed(self) -> int | None:
+        """Reads to the end; the close code."""
+        try:
+            while True:
+                await self.read()
+        except ConnectionError:
+            return self.ws.close_code
+
+    async def write(self, op: int, data: Any) -> None:
+        await self.ws.send_str(json.dumps({"op": op, "d": data}))
+
+    async def identify(self, intents: int = INTENTS, token: str | None = None, **fields: Any) -> None:
+        properties = {"os": "linux", "browser": "hand", "device": "hand"}
+        token = self.dc.token if token is None else token
+        await self.write(2, {"token": token, "properties": properties, "intents": intents, **fields})
+
+    async def ready(self, intents: int = INTENTS) -> Any:
+        """Identifies; what READY says."""
+        await self.identify(intents)
+        ready = await self.event("READY")
+        self.session_id = ready["session_id"]
+        return ready
+
+    async def resume(self, session_id: str, seq: int) -> None:
+        await self.write(6, {"token": self.dc.token, "session_id": session_id, "seq": seq})
+
+
+class Client(discord.Client):
+    """A discord.py client that keeps what it hears: `await client.next("message")`."""
+
+    KEPT = """message message_edit raw_message_delete raw_reaction_add interaction thread_create resumed ready
+    guild_join guild_remove typing""".split()  # noqa: SIM905
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(guild_ready_timeout=0.05, **options)
+        self.heard: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in self.KEPT}
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        super().dispatch(event, *args, **kwargs)
+        if event in self.heard:
+            self.heard[event].put_nowait(args[-1] if args else None)
+
+    async def next(self, event: str) -> Any:
+        async with asyncio.timeout(5):
+            return await self.heard[event].get()
+
+
+Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Gate]]
+Run: TypeAlias = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+def button(label: str = "Yes", custom_id: str = "y", **fields: Any) -> dict[str, Any]:
+    return {"type": 2, "style": 1, "label": label, "custom_id": custom_id, **fields}
+
+
+def rows(*lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": 1, "components": line} for line in lines]
