@@ -119,6 +119,17 @@ class Lines:
             self.inbox.offered([entry.id for entry in offered])
         return offered
 
+    def posted(self) -> bool:
+        """Whether something was just posted to this session, and is not answered: a host that waits does not read it."""
+        return bool(
+            self.store.value(
+                "SELECT 1 FROM inbox WHERE state IN ('offering', 'offered') AND session = ? AND mode = 'wake' "
+                "AND offered_at > ? LIMIT 1",
+                self.session,
+                time.time() - self.setting("escalate_after_s", 15),
+            )
+        )
+
     def wait(self) -> None:
         """Tells the server, now and then, that a hook takes what comes, so that it is not offered another way too."""
         if self._waits_until < time.time() + WAIT_LEASE_S / 2:
@@ -239,7 +250,7 @@ def _may_wait(line: Lines, began: float, *, going_on: bool) -> bool:
     if time.time() >= began + line.setting("stop_wait_s", 0):
         return False
     state = line.state()
-    if state is None or (going_on and state.loops >= line.setting("stop_cap", 8)):
+    if state is None or (going_on and state.loops >= line.setting("stop_cap", 8)) or line.posted():
         return False
     # Ended from the chat: while we wait, or while the agent worked on what we handed over before.
     since = state.loops_at if going_on and state.loops_at is not None else began

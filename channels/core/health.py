@@ -56,7 +56,7 @@ class Health:
         self._write("note", text)
 
     def idle(self, why: str) -> None:
-        """This process is attached to a host and does not read the bot, for this reason."""
+        """A server is attached to a host and does not read the bot, for this reason."""
         self._write("idle", json.dumps({"pid": os.getpid(), "why": why}))
 
     def session(self, session_id: str, host: Sequence[str] = ()) -> None:
