@@ -120,7 +120,7 @@ class Lines:
         return offered
 
     def posted(self) -> bool:
-        """Whether something was just posted to this session, and is not answered: a host that waits does not read it."""
+        """Whether something was just posted to this session and not answered: a host that waits does not read it."""
         return bool(
             self.store.value(
                 "SELECT 1 FROM inbox WHERE state IN ('offering', 'offered') AND session = ? AND mode = 'wake' "

@@ -12,7 +12,7 @@ STEPS = (
     ("ruff", "format", "--check", "."),
     ("mypy",),
     ("coverage", "erase"),
-    ("coverage", "run", "-m", "pytest", *sys.argv[1:]),
+    ("coverage", "run", "-m", "pytest", "-n", "auto", *sys.argv[1:]),
     ("coverage", "combine", "--quiet"),
     ("coverage", "report", "--skip-covered", "--show-missing"),
 )

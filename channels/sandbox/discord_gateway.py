@@ -109,6 +109,8 @@ class Connection:
                 await self._ws.send_bytes(packed)
 
     async def _shut(self, code: int) -> None:
+        if self.gateway.silent:
+            return
         if code in ENDING and self.session is not None:
             self.sessions.end(self.session)
         await self._ws.close(code=code, message=REASONS.get(code, "").encode())
@@ -124,10 +126,11 @@ class Connection:
         except Closed as closed:
             await self._shut(closed.code)
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            # before anything is awaited: a client that has gone cancels this task too
             if self.session is not None and self.session.connection is self:
                 self.sessions.leave(self.session)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
         return self._ws
 
     def _wait(self, seconds: float) -> None:
@@ -145,7 +148,10 @@ class Connection:
             async with asyncio.timeout(self.gateway.heartbeat_s * 1.5) as self._patience:
                 await self._receive()
         except TimeoutError:
-            raise Closed(4009) from None
+            if not self.gateway.silent:
+                raise Closed(4009) from None
+            self._patience = None
+            await self._receive()
 
     async def _receive(self) -> None:
         while True:

@@ -107,7 +107,7 @@ async def test_a_person_is_told_when_a_session_cannot_hear(stage: Stage, hooks: 
 
 
 async def test_stop_hands_open_messages_over_as_the_reason_to_go_on(stage: Stage, hooks: Hooks) -> None:
-    """Stop: {"decision": "block", "reason": blocks}, once; nothing open, nothing said."""
+    """Stop: the blocks as context with which the turn goes on, once; nothing open, nothing said."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     assert (await hooks.run("stop")).silent
@@ -115,17 +115,18 @@ async def test_stop_hands_open_messages_over_as_the_reason_to_go_on(stage: Stage
     await kept(stage)
     ran = await hooks.run("stop")
     assert ran.code == 0
-    assert set(ran.json) == {"decision", "reason"}
-    assert ran.json["decision"] == "block"
-    (block,) = blocks_in(ran.json["reason"])
+    assert ran.err == ""
+    assert set(ran.json) == {"hookSpecificOutput"}
+    assert ran.specific["hookEventName"] == "Stop"
+    (block,) = blocks_in(ran.specific["additionalContext"])
     assert block.content == "deploy & tell"
-    assert "reply" in ran.json["reason"]
+    assert "reply" in ran.specific["additionalContext"]
     assert (await hooks.run("stop", stop_hook_active=True)).silent
     await host.done("reply", chat_id=ann.id, text="done", buttons=[["Again", "No"]])
     grid = await ann.next_message()
     ann.tap(grid["message_id"], label="Again")
     await kept(stage)
-    (tap,) = blocks_in((await hooks.run("stop", stop_hook_active=True)).json["reason"])
+    (tap,) = blocks_in((await hooks.run("stop", stop_hook_active=True)).specific["additionalContext"])
     assert (tap.content, tap.meta["button"], tap.meta["button_value"]) == ("Again", "true", "Again")
 
 
@@ -141,7 +142,7 @@ async def test_stop_waits_for_the_next_message(stage: Stage, hooks: Hooks) -> No
     ann.send("next")
     ran = await run.ran()
     assert time.perf_counter() - began < 2.5
-    assert [block.content for block in blocks_in(ran.json["reason"])] == ["next"]
+    assert [block.content for block in blocks_in(ran.specific["additionalContext"])] == ["next"]
 
 
 async def test_stop_gives_up_after_its_time(stage: Stage, hooks: Hooks) -> None:
@@ -173,7 +174,7 @@ async def test_an_end_while_the_agent_works_is_kept(stage: Stage, hooks: Hooks) 
     host = await hooked(stage, hooks)
     ann.send("work")
     await kept(stage)
-    assert "work" in (await hooks.run("stop")).json["reason"]
+    assert "work" in (await hooks.run("stop")).specific["additionalContext"]
     ann.send("/end")
     await ann.next_message()
     await host.done("reply", chat_id=ann.id, text="worked")
@@ -190,14 +191,14 @@ async def test_the_number_of_continuations_in_a_row_is_capped(stage: Stage, hook
     await hooked(stage, hooks)
     for number, active in enumerate((False, True)):
         ann.send(f"message {number}")
-        assert f"message {number}" in (await hooks.run("stop", stop_hook_active=active)).json["reason"]
+        assert f"message {number}" in (await hooks.run("stop", stop_hook_active=active)).specific["additionalContext"]
     ann.send("one too many")
     await kept(stage)
     ran = await hooks.run("stop", stop_hook_active=True)
     assert ran.silent
     assert ran.took_s < 5
     assert inbox_states(stage.state)["ready"] == 1
-    assert "one too many" in (await hooks.run("stop")).json["reason"]
+    assert "one too many" in (await hooks.run("stop")).specific["additionalContext"]
 
 
 async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> None:
@@ -209,7 +210,7 @@ async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> No
             db.execute("UPDATE sessions SET loops = ?, loops_at = 'x', ended_at = 'never'", (loops,))
         ann.send(f"message {number}")
         await kept(stage)
-        assert f"message {number}" in (await hooks.run("stop", stop_hook_active=True)).json["reason"]
+        assert f"message {number}" in (await hooks.run("stop", stop_hook_active=True)).specific["additionalContext"]
     for text in ("stop_wait_s: soon", "stop_wait_s: -3", "stop_wait_s: [", "stop_cap: .nan\nstop_wait_s: 1e99"):
         (stage.state / "config.yaml").write_text(text)
         assert (await hooks.run("stop", within=5)).silent
@@ -228,7 +229,7 @@ async def test_another_session_gets_nothing(stage: Stage, hooks: Hooks) -> None:
     for name in ("prompt", "stop"):
         assert (await other.run(name)).silent
     assert inbox_states(stage.state)["ready"] == 1
-    assert "for the first" in (await hooks.run("stop")).json["reason"]
+    assert "for the first" in (await hooks.run("stop")).specific["additionalContext"]
 
 
 async def test_two_hooks_at_once_hand_a_message_over_once(stage: Stage, hooks: Hooks) -> None:

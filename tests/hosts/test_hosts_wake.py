@@ -192,7 +192,7 @@ async def test_a_socket_nobody_reads_is_given_up_after_a_while(stage: Stage, soc
         ann.send("anybody?")
         await deaf.wait_for(lambda: bool(deaf.connections))
         await mode_is(host, "hook", "no answer in 1 s")
-        (block,) = blocks_in((await hooks.run("stop")).json["reason"])
+        (block,) = blocks_in((await hooks.run("stop")).specific["additionalContext"])
         assert (block.content, block.meta["redelivered"]) == ("anybody?", "true")
 
 

@@ -170,6 +170,9 @@ class Client(discord.Client):
         super().__init__(guild_ready_timeout=0.05, **options)
         self.heard: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in self.KEPT}
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identifies again at once, where discord.py would wait five seconds."""
+
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         super().dispatch(event, *args, **kwargs)
         if event in self.heard:
