@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, cast
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ def channel(name: str) -> Channel:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one verb. Exit codes: 0 done, 1 could not be done (the reason on stderr), 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe whose encoding lacks a character shows an escape; nothing fails for it.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)
     from channels.core.errors import ChannelError
 

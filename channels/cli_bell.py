@@ -8,7 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
-from channels.cli_hook import Event, Lines, open_lines
+from channels.cli_lines import Event, Lines, open_lines
 from channels.core.paths import env_value, runtime_dir
 
 __all__ = ["ring"]

@@ -8,172 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from channels.cli import CHANNELS
-from channels.core.blocks import blocks
-from channels.core.errors import ChannelError
-from channels.core.inbox import Entry, Inbox
-from channels.core.paths import env_value, state_dir
-from channels.core.sessions import HostSession, Sessions
-from channels.core.store import Store
+from channels.cli_lines import Event, Lines, open_lines
+from channels.core.paths import env_value
 
-__all__ = ["HOOKS", "Event", "Lines", "open_lines", "run"]
+__all__ = ["HOOKS", "run"]
 
-INPUT_MAX = 4 * 1024 * 1024
-HANDED = 20
 WAIT_LOOK_S = 0.5
-WAIT_LEASE_S = 6.0
-
-
-class Host:
-    """The program that runs the hook: how it is known to its servers too, and whether it still lives."""
-
-    def __init__(self) -> None:
-        pid = env_value("CLAUDE_PID") or ""
-        self._parent = os.getppid()
-        self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
-        self.keys = {key for key in (env_value("CLAUDE_CODE_MESSAGING_SOCKET"), f"pid {pid}" if pid else None) if key}
-
-    def gone(self) -> bool:
-        """Whether nobody is there any more to take what the hook says; a shell between the two may outlive the host."""
-        if os.getppid() != self._parent:
-            return True
-        try:
-            if self._pid is not None:
-                os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
-
-
-class Event:
-    """A hook's input. Every field is checked where it is used: it comes from outside."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.values = values
-        session = values.get("session_id")
-        self.session = session if isinstance(session, str) and session else env_value("CLAUDE_CODE_SESSION_ID") or ""
-        cwd = values.get("cwd")
-        self.cwd = Path(cwd) if isinstance(cwd, str) and cwd else Path.cwd()
-        self.project = Path(env_value("CLAUDE_PROJECT_DIR") or self.cwd)
-        self.host = Host()
-
-    @classmethod
-    def read(cls) -> Event:
-        """From standard input.
-
-        Raises ValueError for what is no JSON object, or names no session: nothing is done for it.
-        """
-        values = json.loads(sys.stdin.read(INPUT_MAX))
-        event = cls(values) if isinstance(values, dict) else None
-        if event is None or not event.session:
-            raise ValueError("the input is no object that names a session")
-        return event
-
-
-class Lines:
-    """One channel's store as a hook sees it."""
-
-    def __init__(self, channel: str, folder: Path, store: Store, event: Event) -> None:
-        self.channel, self.folder, self.store = channel, folder, store
-        self.inbox, self.sessions = Inbox(store), Sessions(store)
-        self._waits_until = 0.0
-        self.session, self._host = event.session, event.host
-        self.ours()
-
-    def ours(self) -> bool:
-        """Whether the bot is read for the session that runs this hook."""
-        reader = self.store.value("SELECT value FROM health WHERE key = 'session'")
-        keys = (self.store.value("SELECT value FROM health WHERE key = 'host'") or "").split("\n")
-        if reader and not self._host.keys.isdisjoint(keys):
-            # A host that clears its conversation goes on under a new session id; its servers keep the old one.
-            self.session = reader
-        return bool(self.session) and reader == self.session
-
-    def state(self) -> HostSession | None:
-        """The row of the session that runs this hook."""
-        return self.sessions.get(self.session)
-
-    def waiting(self) -> list[Entry]:
-        """What is open and was not handed to this session yet."""
-        return self.inbox.ready(HANDED)
-
-    def hand_over(self) -> list[Entry]:
-        """Takes what is waiting, written down as offered by a hook.
-
-        In one transaction, since the server offers it too in another mode.
-        """
-        if not self.waiting():
-            return []
-        with self.store.write():
-            offered = self.inbox.offering(self.waiting(), self.session, "hook")
-            self.inbox.offered([entry.id for entry in offered])
-        return offered
-
-    def posted(self) -> bool:
-        """Whether something was just posted to this session and not answered: a host that waits does not read it."""
-        return bool(
-            self.store.value(
-                "SELECT 1 FROM inbox WHERE state IN ('offering', 'offered') AND session = ? AND mode = 'wake' "
-                "AND offered_at > ? LIMIT 1",
-                self.session,
-                time.time() - self.setting("escalate_after_s", 15),
-            )
-        )
-
-    def wait(self) -> None:
-        """Tells the server, now and then, that a hook takes what comes, so that it is not offered another way too."""
-        if self._waits_until < time.time() + WAIT_LEASE_S / 2:
-            self._waits_until = time.time() + WAIT_LEASE_S
-            self.sessions.waiting(self.session, self._waits_until)
-
-    def wait_no_more(self) -> None:
-        """Takes that back."""
-        if self._waits_until:
-            self.sessions.waiting(self.session, 0.0)
-
-    def setting(self, name: str, default: float) -> float:
-        """A number of config.yaml, read without the settings model, which is heavy; else the default."""
-        path = self.folder / "config.yaml"
-        try:
-            text = path.read_text(encoding="utf-8")
-            if name not in text:
-                return default
-            import yaml
-
-            value = yaml.safe_load(text).get(name, default)
-            return float(value) if isinstance(value, int | float) and 0 <= value <= 86_400 else default
-        except Exception:  # noqa: BLE001 - a hook is transparent whatever the file holds
-            return default
-
-
-@contextmanager
-def open_lines(event: Event) -> Iterator[list[Lines]]:
-    """Every channel that has state in this project; what cannot be opened is left out."""
-    environ = {**os.environ, "CLAUDE_PROJECT_DIR": str(event.project)}
-    lines: list[Lines] = []
-    try:
-        for channel in CHANNELS:
-            folder = state_dir(channel, environ)
-            # Never made here: a project that has no channel stays as it is.
-            if (folder / "channel.db").is_file():
-                try:
-                    lines.append(Lines(channel, folder, Store.of(folder), event))
-                except (ChannelError, OSError):
-                    continue
-        yield lines
-    finally:
-        for line in lines:
-            line.store.close()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -236,14 +80,11 @@ def _continuation(line: Lines, *, going_on: bool, began: float) -> str:
         return ""
     if state.ended_at is not None and state.ended_at > began:
         return ""
-    entries = line.hand_over()
-    if not entries:
+    handed = line.hand_over()
+    if not handed:
         return ""
     line.sessions.loop(line.session, count)
-    return (
-        f"{len(entries)} message(s) came in by {line.channel}. Answer each with the reply tool, in its chat_id:\n"
-        f"{blocks(line.channel, entries)}"
-    )
+    return f"Messages came in by {line.channel}. Answer each with the reply tool, in its chat_id:\n{handed}"
 
 
 def _may_wait(line: Lines, began: float, *, going_on: bool) -> bool:
@@ -263,12 +104,11 @@ def prompt(event: Event) -> int:
     with open_lines(event) as lines:
         for line in lines:
             line.sessions.hook(line.session, "prompt")
-            entries = line.hand_over() if line.ours() else []
-            if entries:
-                handed.append(blocks(line.channel, entries))
-    if handed:
-        text = "Messages that came in by chat meanwhile (answer each with the reply tool):\n" + "\n".join(handed)
-        _print_context("UserPromptSubmit", text)
+            handed.append(line.hand_over() if line.ours() else "")
+    if any(handed):
+        text = "\n".join(filter(None, handed))
+        words = "Messages that came in by chat meanwhile (answer each with the reply tool):"
+        _print_context("UserPromptSubmit", f"{words}\n{text}")
     return 0
 
 
@@ -306,7 +146,7 @@ def question(event: Event) -> int:
 
 
 def _print_context(name: str, text: str) -> None:
-    print(json.dumps({"hookSpecificOutput": {"hookEventName": name, "additionalContext": text}}, ensure_ascii=False))
+    print(json.dumps({"hookSpecificOutput": {"hookEventName": name, "additionalContext": text}}))
 
 
 HOOKS: dict[str, Callable[[Event], int]] = {

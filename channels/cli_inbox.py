@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
             return _change(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
         if args.drop:
             return _change(args, "dropped", args.drop, done=inbox.give_up(args.drop))
-        entries = [_entry(row) for row in inbox.listed(only_open=args.open, limit=args.limit)]
+        entries = [_entry(row) for row in inbox.listed(only_open=args.open, limit=max(0, min(args.limit, 1 << 31)))]
     if args.json:
         print(json.dumps(entries, ensure_ascii=False))
     else:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from channels.cli_hook import Event, Lines, open_lines
+from channels.cli_lines import Event, Lines, open_lines
 from channels.core.access import Access
 from channels.core.ownership import Ownership
 from channels.core.prompts import Prompts, Spec
@@ -121,4 +121,4 @@ def _letters() -> str:
 
 
 def _print(output: dict[str, Any]) -> None:
-    print(json.dumps({"hookSpecificOutput": output}, ensure_ascii=False))
+    print(json.dumps({"hookSpecificOutput": output}))

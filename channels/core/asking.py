@@ -59,8 +59,9 @@ async def ask(line: Line, question: Question) -> str:
         prompt_id=prompt.id,
     )
     try:
+        seen = line.shown(question.chat_id)
         await line.outbound.reply(reply)
-        line.acted(question.chat_id)
+        line.acted(question.chat_id, seen)
         return await _answer(line, prompts, prompt)
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.

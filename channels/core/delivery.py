@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from channels.core.adapter import Adapter
-from channels.core.errors import Ambiguous, ChannelError, StoreError, Unavailable
+from channels.core.errors import Ambiguous, StoreError, Unavailable
 from channels.core.events import push_params
 from channels.core.files import Files
 from channels.core.inbox import Entry, Inbox
@@ -33,6 +33,8 @@ DOWNLOADS = 4
 # While posts are unanswered, what follows within this time goes as one.
 GATHER_S = 0.5
 LOOK_EVERY_S = 1.0
+# Hosts turn a result of 120,000 characters into an error.
+RESULT_MAX = 90_000
 
 Push = Callable[[str, dict[str, object]], Awaitable[None]]
 
@@ -69,15 +71,20 @@ class Delivery:
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
-        backoff = Backoff()
+        backoff, unsure = Backoff(), False
         self._inbox.reopen()
         while True:
             try:
+                if unsure:
+                    # What was being offered when the store failed: nobody else would take it up in this session.
+                    self._inbox.resume(self._session, self._through)
+                    unsure = False
                 self._modes.publish()
                 await self._drain()
             except StoreError as error:
                 logger.warning("delivery waits: %s", error)
                 await anyio.sleep(backoff.next())
+                unsure = True
                 continue
             self._changed.ring()
             await self._opened.wait()
@@ -167,7 +174,7 @@ class Delivery:
             return []
         with self._inbox.store.write():
             self._late()
-            found = self._inbox.pullable(self._session, limit, self._modes.unproven(), before)
+            found = _readable(self._inbox.pullable(self._session, limit, self._modes.unproven(), before))
             taken = self._inbox.offering(found, self._session, "pull")
             self._inbox.offered([entry.id for entry in taken])
         for entry in taken:
@@ -184,6 +191,16 @@ class Delivery:
     def stalled_s(self) -> float:
         """For how long the host has not read, in seconds; 0 while it does."""
         return 0.0 if self._push_began is None else anyio.current_time() - self._push_began
+
+
+def _readable(entries: list[Entry]) -> list[Entry]:
+    """As many of the entries, from the first on, as a host takes for one result; at least one."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.content) + sum(len(key) + len(value) + 8 for key, value in entry.meta.items()) + 80
+        if count and size > RESULT_MAX:
+            return entries[:count]
+    return entries
 
 
 class Pictures:
@@ -206,7 +223,7 @@ class Pictures:
         try:
             async with self._slots:
                 meta["image_path"] = str(await self._download(entry))
-        except (ChannelError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one picture must never hold up everything else
             reason = label(redact(str(error)), 200)
             logger.warning("the picture of entry %s is missing: %s", entry.delivery_id, reason)
             content = f"{content}\n{say('image_failed', reason=reason)}".strip()

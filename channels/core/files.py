@@ -19,11 +19,29 @@ from channels.core.types import Attachment
 __all__ = ["Files"]
 
 _SECRET_FOLDERS = frozenset(
-    {".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".gcloud", ".password-store", ".git", ".claude"}
+    {
+        ".ssh",
+        ".aws",
+        ".gnupg",
+        ".kube",
+        ".docker",
+        ".azure",
+        ".gcloud",
+        "gcloud",
+        ".password-store",
+        ".git",
+        ".claude",
+        ".cargo",
+        ".terraform.d",
+        "keyrings",
+        ".mozilla",
+        "google-chrome",
+    }
 )
 _SECRET_FILES = re.compile(
-    r"\.env(\..*)?|.*\.env|\.netrc|_netrc|\.npmrc|\.pypirc|\.pgpass|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519).*|"
-    r".*\.(pem|key|p12|pfx|kdbx|keystore|jks)|credentials(\.json|\.db)?",
+    r"\.env([._~-].*|rc|~)?|.*\.env|\.claude\.json|\.vault-token|\.my\.cnf|\.s3cfg|\.boto|\.htpasswd|\..*_history|"
+    r"\.netrc|_netrc|\.npmrc|\.pypirc|\.pgpass|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519).*|"
+    r".*\.(pem|key|p12|pfx|kdbx|keystore|jks)|(.*[_-])?credentials(\.json|\.db|\.toml)?|service[_-]account.*\.json",
     re.IGNORECASE,
 )
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -97,11 +97,17 @@ class Line:
         self.flag = channel_flag(self.channel.name)
         self.modes = Modes(settings, self.session, self.inbox, self.sessions, self.flag, Wake.of(self.env.environ))
 
-    def acted(self, chat_id: str) -> None:
-        """The session's agent acted on a chat: what it was shown from there is answered."""
+    def shown(self, chat_id: str) -> list[int]:
+        """What the session's agent knows of a chat now: what it is about to do there answers that, and no more."""
+        if self.owner is not None:
+            self.owner.delivery.settle()
+        return self.inbox.shown(chat_id, self.session)
+
+    def acted(self, chat_id: str, seen: Sequence[int]) -> None:
+        """The session's agent acted on a chat: what it was shown from there before is answered."""
         if self.owner is not None:
             self.owner.acting(chat_id)
-        self.inbox.answered(chat_id, self.session)
+        self.inbox.answered(chat_id, self.session, seen)
         if self.owner is not None:
             self.owner.answered(chat_id)
 

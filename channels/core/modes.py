@@ -10,7 +10,6 @@ import time
 
 from channels.core.config import Settings
 from channels.core.inbox import Inbox
-from channels.core.paths import env_value
 from channels.core.sessions import HostSession, Sessions
 from channels.core.wake import Wake
 
@@ -36,7 +35,6 @@ class Modes:
         self._session, self._inbox, self._sessions = session, inbox, sessions
         self._flag = flag
         self.wake = wake
-        self._screenless = (env_value("CLAUDE_CODE_ENTRYPOINT") or "").startswith("sdk")
         self._failed: dict[str, str] = {}
         self._said = ""
         self._known: HostSession | None = None
@@ -78,10 +76,7 @@ class Modes:
         since = time.time() - HOOK_FRESH_S
         fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
-            # A session without a screen ends with its turn: what is posted to it then is read by nobody, while its
-            # Stop hook can go on.
-            at = len(ladder) - 1 if self._screenless and self.wake is not None else len(ladder)
-            ladder.insert(at, ("hook", f"this session runs the hooks {', '.join(fresh)}"))
+            ladder.append(("hook", f"this session runs the hooks {', '.join(fresh)}"))
         if known and known.pulled_at:
             ladder.append(("pull", "the agent asks for messages by itself"))
         if not ladder:

@@ -112,22 +112,46 @@ class Offers:
         with self.store.write() as db:
             db.execute("UPDATE inbox SET rung = ? WHERE state = 'ready'", (session,))
 
+    def resume(self, session: str, through: Sequence[int]) -> None:
+        """What this session was about to be offered, and is not known to have gone through, is ready again."""
+        with self.store.write() as db:
+            for row in self.store.rows("SELECT id FROM inbox WHERE state = 'offering' AND session = ?", session):
+                if row["id"] not in through:
+                    db.execute("UPDATE inbox SET state = 'ready' WHERE id = ?", (row["id"],))
+
     def reopen(self) -> int:
         """At a new session: whatever was offered and never answered is to be offered again."""
         with self.store.write() as db:
             return db.execute("UPDATE inbox SET state = 'ready' WHERE state IN ('offering', 'offered')").rowcount
 
-    def answered(self, chat_id: str, session: str = "") -> int:
-        """A session's agent acted on a chat: what it was offered from there is answered. Returns how many entries.
+    def shown(self, chat_id: str, session: str = "") -> list[int]:
+        """What a session was offered of a chat and has not answered.
 
-        What was reopened for another session, but not offered to it yet, counts too: it has been answered after all.
+        What was reopened for another session, but not offered to it yet, counts too.
         """
+        rows = self.store.rows(
+            "SELECT id FROM inbox WHERE chat_id = ? AND session = ? AND "
+            "(state = 'offered' OR (state = 'ready' AND offers > 0))",
+            chat_id,
+            session,
+        )
+        return [row["id"] for row in rows]
+
+    def answered(self, chat_id: str, session: str = "", seen: Sequence[int] | None = None) -> int:
+        """A session's agent acted on a chat: what it had been shown of it is answered. Returns how many entries.
+
+        `seen`: what `shown` gave when the action began; what came while it was on its way is still open.
+        """
+        seen = self.shown(chat_id, session) if seen is None else seen
         with self.store.write() as db:
-            return db.execute(
-                "UPDATE inbox SET state = 'answered', answered_at = ? WHERE chat_id = ? AND session = ? AND "
-                "(state = 'offered' OR (state = 'ready' AND offers > 0))",
-                (time.time(), chat_id, session),
-            ).rowcount
+            return sum(
+                db.execute(
+                    "UPDATE inbox SET state = 'answered', answered_at = ? WHERE id = ? AND session = ? AND "
+                    "(state = 'offered' OR (state = 'ready' AND offers > 0))",
+                    (time.time(), entry_id, session),
+                ).rowcount
+                for entry_id in seen
+            )
 
     def acknowledge(self, delivery_ids: Sequence[str]) -> int:
         """Answers entries by their delivery ids, whoever was offered them. Returns how many were open."""

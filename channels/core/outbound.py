@@ -191,6 +191,12 @@ class Outbound:
     ) -> str:
         """Replaces a message of ours; `keep`: an open grid stays as it is, else `grid` (or nothing) takes its place."""
         self._access.require_target(chat_id, self._adapter.channel)
+        # Else an agent could rewrite the card that asks for its own permission.
+        if not self._outbox.holds(chat_id, message_id):
+            raise Refused(
+                f"message {message_id!r} cannot be edited: only a message that the bot sent by reply or ask can, and "
+                "none that is older than what is kept"
+            )
         if not text.strip():
             raise Refused("text is empty; a message cannot be emptied")
         if grid:

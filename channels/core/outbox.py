@@ -65,6 +65,17 @@ class Outbox:
                 (shipment.id, number, state, message_id, error, time.time()),
             )
 
+    def holds(self, chat_id: str, message_id: str) -> bool:
+        """Whether a message was sent for the agent: a card, a notice or a pairing code was not."""
+        return bool(
+            self.store.value(
+                "SELECT 1 FROM outbox_parts p JOIN outbox o ON o.id = p.outbox_id WHERE p.message_id = ? "
+                "AND o.chat_id = ?",
+                message_id,
+                chat_id,
+            )
+        )
+
     def done(self, shipment: Shipment, result: str) -> None:
         """Every part went: this is what the same key will answer from now on."""
         shipment.result = result

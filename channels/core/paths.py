@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -61,12 +62,19 @@ def private_state(path: Path) -> Path:
 
 def private_file(path: Path) -> None:
     """Creates `path` if needed and sees to it that only its owner can read it (mode 0600)."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    # One that is there is not opened: closing it would drop every lock this process holds on it.
     try:
-        if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            path.chmod(0o600)
-    finally:
-        os.close(descriptor)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        path.chmod(0o600)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def runtime_dir() -> Path:

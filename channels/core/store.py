@@ -72,7 +72,8 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
         if self._depth:
-            yield self._db
+            with _faults_explained(self.path):
+                yield self._db
             return
         with _explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
@@ -91,13 +92,17 @@ class Store:
     @contextlib.contextmanager
     def part(self) -> Iterator[None]:
         """A part of an open transaction that is undone alone when it fails."""
-        self._db.execute("SAVEPOINT part")
+        with _explained(self.path):
+            self._db.execute("SAVEPOINT part")
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK TO part")
+            # A full disk undoes the whole transaction by itself, and the savepoint with it.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK TO part")
+                self._db.execute("RELEASE part")
             raise
-        finally:
+        with _explained(self.path):
             self._db.execute("RELEASE part")
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
@@ -207,6 +212,18 @@ _REASONS = (
     ("closed database", "a setting was changed meanwhile and it was opened again; call again"),
     ("locked", "another process has held it for over five seconds; end that process"),
 )
+
+
+@contextlib.contextmanager
+def _faults_explained(path: Path) -> Iterator[None]:
+    """In a transaction: a fault of the disk or the lock is the store's, a value it does not take is the caller's."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError:
+        with _explained(path):
+            raise
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ class Taps:
 
     def typed(self, entry_id: int, message: Message) -> bool:
         """Whether a message is an answer to a grid, and then counts it."""
-        if message.edited or message.attachments or message.image is not None:
+        if message.edited or message.forward_from or message.attachments or message.image is not None:
             return False
         if self._verdict(entry_id, message):
             return True

@@ -60,18 +60,21 @@ class _Handlers:
             silent=args.silent,
             key=args.idempotency_key,
         )
+        seen = line.shown(args.chat_id)
         result = await line.outbound.reply(reply)
-        line.acted(args.chat_id)
+        line.acted(args.chat_id, seen)
         return result
 
     async def react(self, args: ReactArguments) -> str:
         line = await self._line()
+        seen = line.shown(args.chat_id)
         result = await line.outbound.react(args.chat_id, args.message_id, args.emoji)
-        line.acted(args.chat_id)
+        line.acted(args.chat_id, seen)
         return result
 
     async def edit_message(self, args: EditArguments) -> str:
         line = await self._line()
+        seen = line.shown(args.chat_id)
         result = await line.outbound.edit(
             args.chat_id,
             args.message_id,
@@ -80,7 +83,7 @@ class _Handlers:
             _grid(args.buttons),
             keep=args.buttons is None,
         )
-        line.acted(args.chat_id)
+        line.acted(args.chat_id, seen)
         return result
 
     async def download_attachment(self, args: DownloadArguments) -> str:

@@ -40,7 +40,7 @@ class _Checker:
     def button(self, button: dict[str, Any], path: str) -> None:
         problems = self.problems
         style = button.get("style")
-        if style not in {1, 2, 3, 4, LINK, PREMIUM}:
+        if style not in (1, 2, 3, 4, LINK, PREMIUM):
             problems.choices(f"{path}.style", (1, 2, 3, 4, 5, 6))
         if style == PREMIUM:
             problems.snowflake(button.get("sku_id"), f"{path}.sku_id")
@@ -102,7 +102,7 @@ class _Checker:
     def text_input(self, field: dict[str, Any], path: str, *, labelled: bool) -> None:
         problems = self.problems
         self.custom_id(field.get("custom_id"), path)
-        if field.get("style") not in {1, 2}:
+        if field.get("style") not in (1, 2):
             problems.choices(f"{path}.style", (1, 2))
         if not labelled:
             problems.text(field.get("label"), f"{path}.label", 1, 45)

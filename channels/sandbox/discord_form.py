@@ -56,7 +56,7 @@ def read_pings(value: Any, problems: Problems) -> Pings:
     allowed = problems.model(value, path)
     parse = problems.items(allowed.get("parse"), f"{path}.parse", 0, 3)
     for index, one in enumerate(parse):
-        if one not in {"users", "roles", "everyone"}:
+        if one not in ("users", "roles", "everyone"):
             problems.choices(f"{path}.parse.{index}", ("roles", "users", "everyone"))
     for name in ("users", "roles"):
         ids = problems.items(allowed.get(name), f"{path}.{name}", 0, 100)

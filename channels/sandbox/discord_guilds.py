@@ -111,7 +111,8 @@ class Room:
         bot = self.world.bot.id
         kind = "THREAD_DELETE" if self.record.is_thread else "CHANNEL_DELETE"
         self.world.tell(kind, "guilds", self.record, lambda _: channel_dict(self.record, bot))
-        for channel in [one for one in self.world.channels.values() if self.record in {one, one.parent}]:
+        channels = list(self.world.channels.values())
+        for channel in [one for one in channels if self.record is one or self.record is one.parent]:
             del self.world.channels[channel.id]
         self.server.record.channels.pop(self.id, None)
         self.world.changed()

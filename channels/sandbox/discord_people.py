@@ -179,7 +179,7 @@ class Person:
 
     def messages(self) -> list[Message]:
         """The direct chat as it looks now, oldest first, without what is for one's own eyes only."""
-        return [self._shown(self.dm, one) for _, one in sorted(self.dm.messages.items())]
+        return [render(self.world, self.dm, one) for _, one in sorted(self.dm.messages.items())]
 
     @property
     def inbox(self) -> list[Message]:

@@ -125,7 +125,7 @@ def start_thread(request: Request) -> dict[str, Any]:
     if channel.kind == FORUM:
         return _forum_post(request, channel)
     kind = request.values.get("type", PRIVATE_THREAD)
-    if kind not in {PUBLIC_THREAD, PRIVATE_THREAD}:
+    if kind not in (PUBLIC_THREAD, PRIVATE_THREAD):
         problems = Problems()
         problems.choices("type", (10, 11, 12))
         problems.check()

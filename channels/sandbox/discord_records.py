@@ -87,7 +87,7 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
-@dataclass
+@dataclass(eq=False)
 class User:
     """A person or a bot."""
 
@@ -116,7 +116,7 @@ class Role:
     members: set[int] = field(default_factory=set)
 
 
-@dataclass
+@dataclass(eq=False)
 class Guild:
     """A server. `members`: when each joined, by user id."""
 
@@ -146,7 +146,7 @@ class Guild:
         return {2: 50, 3: 100}.get(self.premium_tier, 10) << 20
 
 
-@dataclass
+@dataclass(eq=False)
 class Channel:
     """A text channel, forum, thread or direct chat. `overwrites`: (type, allow, deny) by role or user id.
 

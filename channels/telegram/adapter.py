@@ -133,9 +133,12 @@ class TelegramAdapter:
             # Reading twice is harmless: whatever was handed out and not stored is handed out again.
             raise Unavailable(str(error)) from error
         try:
-            return cast("list[dict[str, Any]]", json.loads(self._updates.latest)["result"])
+            found = cast("list[dict[str, Any]]", json.loads(self._updates.latest)["result"])
+            for update in found or ():
+                int(update["update_id"])
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"Telegram's answer was no list of updates ({type(error).__name__})") from error
+        return found
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `channels.telegram.inbound`."""

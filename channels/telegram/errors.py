@@ -55,6 +55,9 @@ def translated() -> Iterator[None]:
         yield
     except (tg.TelegramError, httpx.HTTPError) as error:
         raise translate(error) from error
+    except (KeyError, TypeError, AttributeError, httpx.InvalidURL) as error:
+        # The library trips over an answer that is not what the Bot API promises.
+        raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
 
 
 def translate(error: Exception) -> PlatformError:

@@ -21,6 +21,7 @@ from telegram import (
 from telegram import Chat as TelegramChat
 from telegram import Message as TelegramMessage
 
+from channels.core.stdin import mended
 from channels.core.types import (
     Attachment,
     Chat,
@@ -73,7 +74,8 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
 
 
 def _update(event: RawEvent, me: Identity) -> Inbound:
-    raw = json.loads(event.payload)
+    # A lone half of a surrogate pair, which no database takes, is one escape in the payload.
+    raw = json.loads(mended(event.payload.encode()))
     try:
         update = Update.de_json(raw, None)
     except Exception:  # noqa: BLE001 - a detail that the library does not take must not cost the message
@@ -227,9 +229,10 @@ def _other(message: TelegramMessage) -> str:
     if message.poll:
         options = " | ".join(option.text for option in message.poll.options)
         return f"(poll: {message.poll.question} – {options})"
-    if message.story:
-        return "(story)"
-    return ""
+    if message.checklist:
+        return f"(checklist: {message.checklist.title} – {' | '.join(t.text for t in message.checklist.tasks)})"
+    kinds = [kind for kind in (*_CONTENT, "invoice", "giveaway") if getattr(message, kind, None)]
+    return f"({', '.join(kinds).replace('_', ' ')})" if kinds else ""
 
 
 def _quote(message: TelegramMessage, me: Identity) -> Quote | None:

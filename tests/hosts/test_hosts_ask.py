@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from faults_harness import Project, inbox_states
 from harness import Stage
+from hook_runs import bound
 from wire_host import Host
 
 from channels.core.store import Store
@@ -72,6 +73,7 @@ async def test_a_typed_label_or_number_is_the_result(stage: Stage, typed: str, l
     ann = stage.person()
     host = await stage.host()
     call, message = await asking(host, ann)
+    await bound(stage, message)
     ann.send(typed)
     found = await result(host, call)
     assert (found["answered"], found["label"], found["user"]) == (True, label, "ann")
@@ -144,6 +146,7 @@ async def test_free_text_as_a_reply_to_the_question(stage: Stage) -> None:
     ann = stage.person()
     host = await stage.host()
     call, message = await asking(host, ann, other=True)
+    await bound(stage, message)
     ann.send("violet", reply_to=message["message_id"])
     assert (await result(host, call))["text"] == "violet"
 

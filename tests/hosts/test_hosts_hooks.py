@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import Hooks
-from inbox_socket import blocks_in
+from inbox_socket import InboxSocket, blocks_in
 from wire_host import Host
 
 from channels.core.sessions import Sessions
@@ -216,6 +217,90 @@ async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> No
         assert (await hooks.run("stop", within=5)).silent
 
 
+@pytest.mark.parametrize("name", ["prompt", "stop"])
+async def test_no_more_is_handed_over_than_the_host_shows(stage: Stage, hooks: Hooks, name: str) -> None:
+    """A host cuts a context of over 10,000 characters: what does not fit stays open, and the model is told to fetch."""
+    ann = stage.person()
+    host = await hooked(stage, hooks)
+    sent = [f"{number} " + "😀" * 1_000 for number in range(9)]
+    for text in sent:
+        ann.send(text)
+    await kept(stage, len(sent))
+    got: list[str] = []
+    while got != sent:
+        context = (await hooks.run(name)).specific["additionalContext"]
+        assert len(context.encode("utf-16-le")) // 2 < 10_000
+        blocks = blocks_in(context)
+        assert blocks
+        got += [block.content for block in blocks]
+        assert ("wait_for_messages" in context) is (got != sent)
+    await host.done("reply", chat_id=ann.id, text="all read")
+    # One alone that is too long is left to the tool, whose result may be longer.
+    with Store.of(stage.state) as store, store.write() as db:
+        db.execute("UPDATE inbox SET content = ?, state = 'ready' WHERE id = 1", ("y" * 50_000,))
+    context = (await hooks.run(name)).specific["additionalContext"]
+    assert blocks_in(context) == []
+    assert "wait_for_messages" in context
+    assert "y" * 50_000 in await host.done("wait_for_messages", timeout_s=0)
+
+
+async def test_a_waiting_stop_hook_takes_what_comes(stage: Stage, hooks: Hooks, inbox: InboxSocket) -> None:
+    """A host that waits for its Stop hook does not read its socket: the hook has the message, the socket has not."""
+    stage.config(grace_s=0, stop_wait_s=30)
+    ann = stage.person()
+    await hooks.run("prompt")
+    host = await stage.reading()
+    await host.status_when(lambda s: s["mode"]["name"] == "wake")
+    run = await hooks.start("stop")
+    with pytest.raises(TimeoutError):
+        await run.ran(1.5)
+    ann.send("to the hook")
+    (block,) = blocks_in((await run.ran(5)).specific["additionalContext"])
+    assert (block.content, block.meta.get("redelivered")) == ("to the hook", None)
+    await host.done("reply", chat_id=ann.id, text="done")
+    assert inbox.posts == []
+    # The hook is gone, well or killed: the socket carries again.
+    ann.send("to the socket")
+    assert (await inbox.block()).content == "to the socket"
+    await host.done("reply", chat_id=ann.id, text="done")
+    run = await hooks.start("stop")
+    with pytest.raises(TimeoutError):
+        await run.ran(1.5)
+    await run.kill()
+    ann.send("after the kill")
+    assert (await inbox.block(2, 15)).content == "after the kill"
+
+
+async def test_stop_does_not_wait_for_what_the_host_has_to_read(stage: Stage, hooks: Hooks, inbox: InboxSocket) -> None:
+    """Something was posted and is unanswered: the turn ends at once, so that the host reads it."""
+    stage.config(grace_s=0, stop_wait_s=30)
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("posted")
+    await inbox.block()
+    assert (await hooks.run("stop", within=5)).silent
+    await host.done("reply", chat_id=ann.id, text="read")
+    run = await hooks.start("stop")
+    with pytest.raises(TimeoutError):
+        await run.ran(1.5)
+
+
+async def test_a_session_that_goes_on_under_another_id_is_the_same(stage: Stage, hooks: Hooks) -> None:
+    """A cleared conversation has a new session id, its servers keep the old one: the host's process tells."""
+    ann = stage.person()
+    host = await hooked(stage, hooks)
+    ann.send("after the clear")
+    await kept(stage)
+    async with Hooks(stage, "a-new-session") as cleared:
+        other = await cleared.run("prompt", env={"CLAUDE_PID": str(os.getpid() + 1)})
+        assert other.silent
+        ran = await cleared.run("prompt", env={"CLAUDE_PID": str(os.getpid())})
+    assert "after the clear" in ran.specific["additionalContext"]
+    await host.done("reply", chat_id=ann.id, text="heard")
+    assert inbox_states(stage.state) == {"answered": 1}
+    assert "answered that way" in (await host.status())["mode"]["why"]
+
+
 # ---- transparent
 
 
@@ -404,6 +489,12 @@ async def test_the_bell_ends_with_its_parent(stage: Stage, hooks: Hooks, tmp_pat
     await shell.wait()
     gone, _ = await asyncio.to_thread(psutil.wait_procs, [bell], 5)
     assert gone == [bell]
+
+
+async def test_no_bell_in_a_session_without_a_screen(stage: Stage, hooks: Hooks) -> None:
+    """Such a session ends with its turn and would only wait for its bell: exit 0 at once."""
+    await hooked(stage, hooks)
+    assert (await hooks.run("bell", within=3, env={"CLAUDE_CODE_ENTRYPOINT": "sdk-cli"})).silent
 
 
 async def test_the_bell_is_silent_while_a_better_mode_serves(stage: Stage, hooks: Hooks) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from harness import Stage
-from hook_runs import INPUTS, HookRun, Hooks
+from hook_runs import INPUTS, HookRun, Hooks, bound
 from wire_host import Host
 
 from channels.core.store import Store
@@ -229,7 +229,7 @@ async def test_a_question_is_answered_by_typing(stage: Stage, hooks: Hooks) -> N
     ann = await approver(stage)
     await reader(stage)
     run = await questions(hooks, COLOUR)
-    await ann.next_message()
+    await bound(stage, await ann.next_message())
     ann.send("red")
     assert (await run.ran()).specific["updatedInput"]["answers"] == {"Which colour?": "Red"}
     run = await questions(hooks, COLOUR)

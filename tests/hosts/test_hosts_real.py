@@ -20,6 +20,8 @@ from real_host import PACKAGE, RealHost
 from scratch_installs import npm_package
 from scripted_model import Asked, ScriptedModel, say, use
 
+from channels.core.sessions import Sessions
+from channels.core.store import Store
 from channels.sandbox.telegram import Person
 
 pytestmark = pytest.mark.timeout(400)
@@ -69,6 +71,18 @@ async def answered(stage: Stage, count: int) -> None:
 def seen(model: ScriptedModel, text: str) -> list[Asked]:
     """The requests in which a text was news."""
     return [asked for asked in model.asked if text in asked.latest]
+
+
+async def stop_waits(stage: Stage) -> None:
+    """Waits until a Stop hook of the session waits for the next message."""
+    async with asyncio.timeout(30):
+        while True:
+            with Store.of(stage.state) as store:
+                reader = store.value("SELECT value FROM health WHERE key = 'session'")
+                known = Sessions(store).get(reader or "")
+                if known is not None and known.waiting_until > time.time():
+                    return
+            await stage.cli("--version")
 
 
 async def ended(process: Process) -> tuple[str, str]:
@@ -151,18 +165,21 @@ async def test_an_idle_session_whose_socket_is_refused_is_woken_by_the_bell(
     ann = stage.person()
     async with RealHost(stage, model, program, crossSessionInbound="refuse").screen() as screen:
         await stage.tg.wait_for(lambda: stage.tg.polling, 30)
-        for number in range(3):
+        for number in range(4):
+            await screen.idle()
             text = f"message {number}."
             began = time.perf_counter()
             ann.send(text)
             await model.wait_for(lambda text=text: bool(seen(model, text)))
-            took = seen(model, text)[0].at - began
-            note(TABLE, f"idle session, socket refused, bell: message {number} to model {took:.2f} s")
+            first = seen(model, text)[0]
+            note(TABLE, f"idle session, socket refused, bell: message {number} to model {first.at - began:.2f} s")
+            assert "wait_for_messages" in first.latest
             assert (await ann.next_message(20))["text"] == f"got {text}"
             await answered(stage, number + 1)
-        assert "message 2." in await screen.shows("message 2.")
+    shown = [block.content for asked in model.asked for block in blocks_in(asked.latest)]
+    assert shown == [f"message {number}." for number in range(4)]
     status = (await stage.cli("status", "telegram", "--json")).json
-    assert status["inbox"]["answered"] == 3
+    assert status["inbox"]["answered"] == 4
 
 
 async def test_a_session_without_a_screen_is_a_phone_session(
@@ -183,13 +200,14 @@ async def test_a_session_without_a_screen_is_a_phone_session(
 
     model.script = asking
     async with RealHost(stage, model, program).printing("Be there for people.") as process:
-        await model.wait_for(lambda: bool(model.asked))
         await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        await stop_waits(stage)
         began = time.perf_counter()
         ann.send("paint it")
         grid = await ann.next_message(30)
         note(TABLE, f"-p, Stop hook: message to buttons {time.perf_counter() - began:.2f} s")
         assert grid["text"] == "Which colour?"
+        await stop_waits(stage)
         began = time.perf_counter()
         ann.tap(grid["message_id"], label="Blue")
         assert (await ann.next_message(30))["text"] == "Blue it is"
@@ -197,7 +215,8 @@ async def test_a_session_without_a_screen_is_a_phone_session(
         await answered(stage, 2)
         handed = [asked.latest for asked in model.asked if blocks_in(asked.latest)]
         assert len(handed) == 2
-        assert all("came in by telegram" in text and "redelivered" not in text for text in handed)
+        assert all("came in by telegram" in text and "redelivered" not in text for text in handed), handed
+        await stop_waits(stage)
         ann.send("/end")
         began = time.perf_counter()
         out, err = await ended(process)

@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from harness import COMMAND, Stage
 
-__all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks"]
+from channels.core.store import Store
+
+__all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks", "bound"]
 
 SESSION = "5c4f2b1e-6f0a-4a53-9d0e-2f6f7c1f9a11"
 # What every event's input holds, and what each adds, as the host sent them.
@@ -129,3 +131,14 @@ class Hooks:
     async def run(self, name: str, *, within: float = 20, **options: Any) -> HookRan:
         """Runs a hook to its end."""
         return await (await self.start(name, **options)).ran(within)
+
+
+async def bound(stage: Stage, message: dict[str, Any]) -> None:
+    """Waits until the server knows in which message a grid is: nobody types as fast as a test."""
+    async with asyncio.timeout(10):
+        while True:
+            with Store.of(stage.state) as store:
+                if store.value("SELECT 1 FROM panels WHERE message_id = ?", str(message["message_id"])):
+                    return
+            # Another program's store rings no bell here: each look waits for a whole process.
+            await stage.cli("--version")

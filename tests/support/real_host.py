@@ -7,6 +7,7 @@ server by `--mcp-config`, the hooks of hooks/hooks.json by `--settings`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -14,10 +15,10 @@ import subprocess
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 from harness import COMMAND, Stage
 from scripted_model import ScriptedModel
 
@@ -71,7 +72,7 @@ class RealHost:
         wired = ["--mcp-config", str(self.config), "--strict-mcp-config", "--settings", str(self.settings)]
         return [str(self.program), *wired, "--allowedTools", TOOLS, "--permission-mode", "default", *more]
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def printing(self, prompt: str) -> AsyncIterator[Process]:
         """A session without a screen; ended when the block is left."""
         process = await asyncio.create_subprocess_exec(
@@ -137,6 +138,13 @@ class Screen:
             raise TimeoutError(f"the terminal does not show {text!r} but:\n{seen}") from None
         return seen
 
+    async def idle(self) -> None:
+        """Waits until the session waits for its user, with its bell hung up."""
+        host = psutil.Process(await self.host_pid())
+        async with asyncio.timeout(30):
+            while "esc to interrupt" in await self.text() or not _bells(host):
+                await self._tmux("wait-for", "-S", "look")
+
     async def _tmux(self, *arguments: str) -> str:
         tmux = shutil.which("tmux") or "tmux"
         process = await asyncio.create_subprocess_exec(
@@ -144,3 +152,9 @@ class Screen:
         )
         out, _ = await process.communicate()
         return out.decode(errors="replace")
+
+
+def _bells(host: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [process for process in host.children(recursive=True) if process.cmdline()[-2:] == ["hook", "bell"]]
+    return []
