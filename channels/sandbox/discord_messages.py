@@ -209,6 +209,9 @@ def _is_emoji(text: str) -> bool:
     plain = [unicodedata.category(char) for char in text]
     if text.endswith("\u20e3"):
         return text[0] in "0123456789#*"
+    if len(text) == 2 and text[1] == "\ufe0f" and not text[0].isascii():
+        # punctuation and letters that are drawn as emoji: "ℹ️", "‼️"
+        return True
     return "So" in plain and set(plain) <= {"So", "Sk", "Mn", "Cf", "Sm"}
 
 
