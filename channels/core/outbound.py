@@ -307,7 +307,7 @@ class Outbound:
                 f"unknown: part {number + 1} of {total} may or may not have arrived ({error}); {said}. It is not sent "
                 f"again by itself; to go on after it, {again}"
             )
-        if isinstance(error, Rejected | Forbidden | Unauthorized):
+        if isinstance(error, Rejected | Forbidden | Unauthorized) and not ids:
             return f"part {number + 1} of {total} was not sent: {error}; {said}. Sent again unchanged, it fails again."
         return f"part {number + 1} of {total} was not sent: {error}; {said}. To go on from there, {again}"
 

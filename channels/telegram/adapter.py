@@ -74,6 +74,7 @@ class TelegramAdapter:
             proxy=settings.proxy, timeout=httpx.Timeout(10, read=30), follow_redirects=False
         )
         self._me: Identity | None = None
+        self._asked = False
 
     async def __aenter__(self) -> Self:
         await self._updates.initialize()
@@ -103,8 +104,8 @@ class TelegramAdapter:
     async def listen(self, sink: Sink) -> None:
         """Our own loop over getUpdates: the offset moves, and so confirms, only after the sink has stored a batch."""
         offset: int | None = None
-        # The first one asks without waiting: it shows at once whether the bot can be read.
-        timeout_s = 0
+        # The very first one asks without waiting: it shows at once whether the bot can be read.
+        timeout_s, self._asked = (self._settings.poll_timeout_s if self._asked else 0), True
         quiet_since = anyio.current_time()
         while True:
             batch = await self._poll(offset, timeout_s, sink)

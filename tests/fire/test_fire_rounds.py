@@ -172,7 +172,7 @@ async def test_everybody_uses_the_database_at_once(stage: Stage, note: Note) -> 
     ran = [one for some in await asyncio.gather(*(hammer(ids[n::4]) for n in range(4))) for one in some]
     assert [one for one in ran if one.code] == []
     assert all(json.loads(one.out) for one in ran)
-    assert "locked" not in stage.everything_said()
+    assert "database is locked" not in stage.everything_said()
     await until_shown(host, book.sent)
     await host.done("reply", chat_id=ann.id, text="all of you")
     paired = {one["id"] for one in (await stage.access("status", "--json")).json["paired"]}

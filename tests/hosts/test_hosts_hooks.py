@@ -421,7 +421,9 @@ async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, no
     resident = psutil.Process(run.process.pid).memory_info().rss / 1e6
     busy = psutil.Process(run.process.pid).cpu_times()
     note("bell", f"resident {resident:.1f} MB (budget {BELL_MB:.0f}), {busy.user + busy.system:.2f} s CPU in 2 s")
-    assert resident < BELL_MB
+    # Measuring coverage takes some memory of its own.
+    measuring = 6.0 if any(name.startswith("COVERAGE") for name in os.environ) else 0.0
+    assert resident < BELL_MB + measuring
     began = time.perf_counter()
     ann.send("wake up")
     ran = await run.ran(5)
