@@ -9,11 +9,13 @@ from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
 from typing import Any, Self
 
+from faults_harness import inbox_states
 from harness import COMMAND, Stage
+from wire_host import Host
 
 from channels.core.store import Store
 
-__all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks", "bound"]
+__all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks", "bound", "hooked", "kept"]
 
 SESSION = "5c4f2b1e-6f0a-4a53-9d0e-2f6f7c1f9a11"
 # What every event's input holds, and what each adds, as the host sent them.
@@ -141,4 +143,28 @@ async def bound(stage: Stage, message: dict[str, Any]) -> None:
                 if store.value("SELECT 1 FROM panels WHERE message_id = ?", str(message["message_id"])):
                     return
             # Another program's store rings no bell here: each look waits for a whole process.
+            await stage.cli("--version")
+
+
+async def hooked(stage: Stage, hooks: Hooks) -> Host:
+    """A host whose session runs the hooks, and whose server reads the bot."""
+    # Somebody is paired: hooks never make a store where there is none.
+    stage.person()
+    assert (await hooks.run("session")).code == 0
+    await hooks.run("prompt")
+    host = await stage.reading()
+    status = await host.status_when(lambda s: s["mode"]["name"] == "hook")
+    assert "prompt" in status["mode"]["why"]
+    return host
+
+
+async def kept(stage: Stage, count: int = 1) -> None:
+    """Waits until so many messages are ready to be handed over."""
+
+    def ready() -> bool:
+        return inbox_states(stage.state)["ready"] >= count
+
+    async with asyncio.timeout(10):
+        while not ready():
+            # Each turn waits for a whole process: the store of another one rings no bell here.
             await stage.cli("--version")

@@ -49,6 +49,7 @@ class RealHost:
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
+            "CLAUDE_CODE_TMPDIR": str(stage.folder),
             "TERM": "xterm-256color",
             "SHELL": "/bin/sh",
             "LANG": "C.UTF-8",

@@ -1,0 +1,121 @@
+"""Hooks that have nothing to do, or cannot: exit 0, no output, soon, at any state of the store."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import pytest
+from faults_harness import inbox_states
+from harness import Stage
+from hook_runs import Hooks, hooked, kept
+
+from channels.core.store import Store
+
+Note = Callable[[str, str], None]
+RUNS = 9
+ALL = ("session", "prompt", "stop", "bell", "permission", "question")
+
+
+async def test_another_session_gets_nothing(stage: Stage, hooks: Hooks) -> None:
+    """Only the session for which the bot is read is handed messages."""
+    ann = stage.person()
+    await hooked(stage, hooks)
+    ann.send("for the first")
+    await kept(stage)
+    other = Hooks(stage, "another-session")
+    for name in ("prompt", "stop"):
+        assert (await other.run(name)).silent
+    assert inbox_states(stage.state)["ready"] == 1
+    assert "for the first" in (await hooks.run("stop")).specific["additionalContext"]
+
+
+async def test_two_hooks_at_once_hand_a_message_over_once(stage: Stage, hooks: Hooks) -> None:
+    """Prompt and stop hooks in the same moment: each message is in one of them."""
+    ann = stage.person()
+    host = await hooked(stage, hooks)
+    for number in range(5):
+        for part in range(4):
+            ann.send(f"{number}.{part}")
+        await kept(stage, 4)
+        runs = [await hooks.start(name) for name in ("prompt", "stop", "prompt", "stop")]
+        said = "".join([(await run.ran()).out for run in runs])
+        assert all(said.count(f"\\n{number}.{part}\\n") == 1 for part in range(4)), said
+        assert "redelivered" not in said
+        await host.done("reply", chat_id=ann.id, text="ok")
+
+
+async def test_garbage_on_stdin_is_transparent(stage: Stage, hooks: Hooks) -> None:
+    """What is no JSON object with a session: exit 0, no output, nothing written down."""
+    ann = stage.person()
+    await hooked(stage, hooks)
+    ann.send("waiting")
+    await kept(stage)
+    deep = "[" * 100_000
+    for name in ALL:
+        for text in ("", "{", "null", "[1]", '"text"', deep, "\x00\xff", '{"session_id": 7}', '{"tool_input": []}'):
+            assert (await hooks.run(name, stdin=text)).silent, (name, text[:20])
+    assert inbox_states(stage.state)["ready"] == 1
+    with Store.of(stage.state) as store:
+        assert store.value("SELECT count(*) FROM sessions") == 1
+
+
+async def test_odd_inputs_are_transparent(stage: Stage, hooks: Hooks) -> None:
+    """Fields of the wrong kind: exit 0, no output."""
+    await hooked(stage, hooks)
+    await stage.access("approver", "add", str(stage.person().id))
+    for changes in ({"tool_name": None}, {"tool_name": ["Bash"]}):
+        assert (await hooks.run("permission", **changes)).silent
+    for tool_input in (None, {}, {"questions": []}, {"questions": "x"}, {"questions": [1]}, {"questions": [{}]}):
+        assert (await hooks.run("question", tool_input=tool_input)).silent
+    assert (await hooks.run("question", tool_name="Bash")).silent
+    assert stage.person().inbox == []
+
+
+@pytest.mark.parametrize("state", ["missing", "empty", "corrupt", "truncated", "newer", "folder"])
+async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks, state: str) -> None:
+    """No folder, an empty, corrupt or newer database: exit 0, empty output, nothing made where nothing was."""
+    db = stage.state / "channel.db"
+    if state == "missing":
+        (stage.state / "config.yaml").unlink()
+        stage.state.rmdir()
+    elif state == "empty":
+        db.touch()
+    elif state == "corrupt":
+        db.write_bytes(b"this is no database at all" * 400)
+    elif state == "truncated":
+        stage.person()
+        whole = db.read_bytes()
+        db.write_bytes(whole[:4096] + bytes(100))
+        for path in (stage.state / "channel.db-wal", stage.state / "channel.db-shm"):
+            path.unlink(missing_ok=True)
+    elif state == "newer":
+        with Store.of(stage.state) as store, store.write() as tables:
+            tables.execute("PRAGMA user_version = 999")
+    else:
+        db.mkdir()
+    for name in ALL:
+        if name == "session" and state == "empty":
+            # An empty file is a new store.
+            continue
+        ran = await hooks.run(name, within=10) if name != "bell" or state != "empty" else None
+        assert ran is None or ran.silent, (name, ran)
+    if state == "missing":
+        assert not stage.state.exists()
+
+
+async def test_a_hook_without_anything_to_do_is_quick(stage: Stage, hooks: Hooks, note: Note) -> None:
+    """The median wall time of every hook with nothing open, start of the interpreter included."""
+    await hooked(stage, hooks)
+    found = {}
+    for name in (*ALL, "missing"):
+        env: dict[str, str | None] = {"TELEGRAM_STATE_DIR": str(stage.folder / "nothing")} if name == "missing" else {}
+        if name == "bell":
+            # It waits where there is something to wait for; in a project without a channel it ends at once.
+            env = {"TELEGRAM_STATE_DIR": str(stage.folder / "nothing")}
+        hook = "stop" if name == "missing" else name
+        times = [(await hooks.run(hook, env=env)).took_s for _ in range(RUNS)]
+        found[name] = statistics.median(times)
+        words = "stop, no state folder" if name == "missing" else f"{name}, nothing open"
+        note("hooks, wall time", f"{words:24} median {found[name] * 1000:4.0f} ms of {RUNS} (budget 200)")
+    assert all(took > 0 for took in found.values())
