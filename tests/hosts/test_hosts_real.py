@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import statistics
 import time
@@ -25,11 +24,7 @@ from channels.core.sessions import Sessions
 from channels.core.store import Store
 from channels.sandbox.telegram import Person
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    # Minutes long, and installs a large program: run by hand, with CHANNELS_REAL_HOST=1.
-    pytest.mark.skipif(not os.environ.get("CHANNELS_REAL_HOST"), reason="set CHANNELS_REAL_HOST=1 to play it"),
-]
+pytestmark = pytest.mark.timeout(400)
 Note = Callable[[str, str], None]
 REPLY, WAIT = "mcp__telegram__reply", "mcp__telegram__wait_for_messages"
 TABLE = "real host"
