@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CHANNELS", "channel", "main"]
 
 # A further platform is one more line here: its name, and the module that holds its CHANNEL.
-CHANNELS = {"telegram": "channels.telegram.config"}
+CHANNELS = {"telegram": "channels.telegram.config", "discord": "channels.discord.config"}
 
 
 def channel(name: str) -> Channel:

@@ -82,10 +82,9 @@ class Access:
 
         Raises `Refused` naming the chat and the command which would allow it.
         """
-        group = self.group(chat_id)
-        if group is not None:
+        row = self.store.row("SELECT kind, user_id, parent_id FROM chats WHERE chat_id = ?", chat_id)
+        if self.group(chat_id) is not None or (row and row["parent_id"] and self.group(row["parent_id"]) is not None):
             return
-        row = self.store.row("SELECT kind, user_id FROM chats WHERE chat_id = ?", chat_id)
         person = row["user_id"] if row and row["kind"] == "direct" else chat_id
         if self.member(person) is None:
             msg = (
@@ -170,15 +169,13 @@ class Access:
                 self.audit("approver add" if approver else "approver rm", user_id)
             return bool(changed)
 
-    def approver_chats(self) -> list[str]:
-        """The direct chats of the approvers; where none was seen yet, the person's id, which is the chat's on some
-        platforms.
-        """
+    def approver_chats(self) -> list[tuple[str, str | None]]:
+        """The approvers' ids, each with the direct chat it was seen in, if one was."""
         rows = self.store.rows(
-            "SELECT coalesce((SELECT chat_id FROM chats c WHERE c.user_id = p.user_id AND kind = 'direct' AND "
-            "present), p.user_id) AS chat_id FROM people p WHERE approver ORDER BY added_at"
+            "SELECT user_id, (SELECT chat_id FROM chats c WHERE c.user_id = p.user_id AND kind = 'direct' AND "
+            "present) AS chat_id FROM people p WHERE approver ORDER BY added_at"
         )
-        return [row["chat_id"] for row in rows]
+        return [(row["user_id"], row["chat_id"]) for row in rows]
 
     # ---- groups
 
@@ -235,11 +232,14 @@ class Access:
         """Remembers where the bot is and whose direct chat is whose."""
         with self.store.write() as db:
             db.execute(
-                "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at) VALUES (?, ?, ?, ?, ?, ?) ON "
-                "CONFLICT (chat_id) DO UPDATE SET title = excluded.title, present = excluded.present, "
-                "seen_at = excluded.seen_at",
-                (chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, time.time()),
-            )
+                "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at, parent_id) VALUES "
+                "(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id) DO UPDATE SET title = excluded.title, "
+                "present = excluded.present, seen_at = excluded.seen_at, parent_id = excluded.parent_id",
+                (
+                    chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, time.time(),
+                    chat.parent_id,
+                ),
+            )  # fmt: skip
 
     def left(self, user_id: str) -> bool:
         """Whether this person blocked the bot in their direct chat."""
@@ -251,10 +251,31 @@ class Access:
     def unlisted_groups(self) -> list[tuple[str, str]]:
         """Groups the bot is in that are not enabled, newest first: (id, title)."""
         rows = self.store.rows(
-            "SELECT chat_id, title FROM chats WHERE kind = 'group' AND present AND chat_id NOT IN "
-            "(SELECT chat_id FROM groups) ORDER BY seen_at DESC LIMIT 50"
+            "SELECT coalesce(parent_id, chat_id) AS id, max(CASE WHEN parent_id IS NULL THEN title END) AS title "
+            "FROM chats WHERE kind = 'group' AND present AND coalesce(parent_id, chat_id) NOT IN "
+            "(SELECT chat_id FROM groups) AND chat_id NOT IN (SELECT chat_id FROM groups) "
+            "GROUP BY id ORDER BY max(seen_at) DESC LIMIT 50"
         )
-        return [(row["chat_id"], row["title"] or "") for row in rows]
+        return [(row["id"], row["title"] or "") for row in rows]
+
+    def heard_from(self) -> dict[str, float]:
+        """The chats the gate lets through, each with since when: direct chats, enabled groups, and their threads.
+
+        A person whose direct chat was never seen is there under their own id.
+        """
+        if self.policy() == "disabled":
+            people: list[Row] = []
+        else:
+            people = self.store.rows(
+                "SELECT coalesce(c.chat_id, p.user_id) AS id, p.added_at AS since FROM people p LEFT JOIN chats c ON "
+                "c.user_id = p.user_id AND c.kind = 'direct'"
+            )
+            # Whoever waits to be let in is heard too: up to three of their messages are kept.
+            people += self.store.rows(
+                "SELECT chat_id AS id, min(created_at) AS since FROM pairings WHERE NOT ended GROUP BY chat_id"
+            )
+        rows = people + self.store.rows("SELECT chat_id AS id, added_at AS since FROM groups")
+        return {row["id"]: row["since"] for row in rows}
 
     def audit(self, what: str, subject: str | None = None, detail: str | None = None) -> None:
         """Writes a line into the audit table."""

@@ -6,7 +6,7 @@ only `channels.core.errors.PlatformError` and its children.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -29,10 +29,22 @@ __all__ = ["Adapter", "Sink"]
 class Sink(Protocol):
     """Where an adapter puts what it reads."""
 
-    async def put(self, events: Sequence[RawEvent]) -> None:
+    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
         """Stores the events and returns once they are on disk: only then may the platform be told they arrived.
 
+        `marks` are the adapter's own notes of how far it has read, stored in the same transaction (None removes one).
         Raises `StoreError`: nothing was stored, the platform must not be acknowledged.
+        """
+        ...
+
+    def marks(self) -> Mapping[str, str]:
+        """The notes that earlier calls of `put` stored for this bot, whichever process made them."""
+        ...
+
+    def heard_from(self) -> Mapping[str, float]:
+        """The chats the agent hears, each with since when (epoch seconds): what was said there since is wanted.
+
+        A person who was let in but never wrote is there under their own id.
         """
         ...
 
@@ -83,6 +95,14 @@ class Adapter(Protocol):
         """Cuts `text` into parts which the platform accepts, in order; only white space at a cut is lost."""
         ...
 
+    def literal(self, text: str, format_: str) -> str:
+        """`text` written so that it reads as it stands, in a message of this format."""
+        ...
+
+    async def direct(self, user_id: str) -> str:
+        """The id of a person's direct chat."""
+        ...
+
     async def send(self, outgoing: Outgoing) -> Sent:
         """Sends one message."""
         ...
@@ -99,8 +119,11 @@ class Adapter(Protocol):
         """Takes a panel's keyboard away and writes `outcome` under its text, leaving the text's formatting whole."""
         ...
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool) -> None:
-        """Acknowledges a tap; `text` (maybe empty) is shown to the person who tapped."""
+    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+        """Acknowledges a tap; `text` (maybe empty) is shown to the person who tapped.
+
+        `counted`: the message will show what came of it, so a platform that cannot say it in passing says nothing.
+        """
         ...
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:

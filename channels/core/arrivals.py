@@ -127,9 +127,9 @@ class Arrivals:
     def _message(self, entry_id: int, message: Message) -> None:
         self._access.seen(message.chat, message.sender)
         verdict = self._access.decide(message.chat, message.sender, addressed=message.addressed)
-        if verdict is Verdict.PAIR:
+        if verdict is Verdict.PAIR and not message.reaction:
             self._stranger(entry_id, message)
-        elif verdict is Verdict.SILENT:
+        elif verdict is not Verdict.PASS:
             self._inbox.drop(entry_id)
         elif message.command and not message.edited and self._command(message, message.command):
             self._inbox.drop(entry_id, "answered")

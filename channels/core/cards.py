@@ -62,12 +62,12 @@ class Cards:
     async def _send(self, prompt: Prompt) -> None:
         self._prompts.sent(prompt.id)
         reached = 0
-        for chat_id in self._access.approver_chats():
+        for user_id, chat_id in self._access.approver_chats():
             try:
-                await self._card(prompt, chat_id)
+                await self._card(prompt, chat_id or await self._adapter.direct(user_id))
                 reached += 1
             except PlatformError as error:
-                logger.warning("a card did not reach %s: %s", chat_id, redact(str(error)))
+                logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
             self._prompts.close(prompt.id, say("prompt_over"))
         self._prompts.tidy(prompt.id)

@@ -50,6 +50,19 @@ def length(text: str, unit: Unit) -> int:
     return len(text) + sum(ch > "\uffff" for ch in text)
 
 
+def shortened(text: str, limit: int, unit: Unit) -> str:
+    """`text`, cut between two signs and ended with an ellipsis where it is longer than `limit` units."""
+    if length(text, unit) <= limit:
+        return text
+    kept, used = "", 1
+    for bit in _graphemes(text):
+        used += length(bit, unit)
+        if used > limit:
+            break
+        kept += bit
+    return kept.rstrip() + "…"
+
+
 def split_text(text: str, limit: int, unit: Unit) -> list[str]:
     """Parts of a text whose fenced code blocks (``` or ~~~) stay closed in each part."""
     if length(text, unit) <= limit:

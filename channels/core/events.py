@@ -31,6 +31,8 @@ def message_event(message: Message) -> Event:
         meta["forward_from"] = attribute(message.forward_from)
     if message.edited:
         meta["edited"] = "true"
+    if message.reaction:
+        meta["reaction"] = attribute(message.reaction)
     text = content(message.text)
     if not text.strip() and (files or message.image):
         kinds = [f.kind for f in files] or ["photo"]
@@ -101,8 +103,8 @@ def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str,
 def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_name: str | None) -> None:
     if thread_id:
         meta["thread_id"] = thread_id
-        if thread_name:
-            meta["thread_name"] = attribute(thread_name)
+    if thread_name:
+        meta["thread_name"] = attribute(thread_name)
     if chat.parent_id:
         meta["parent_chat_id"] = chat.parent_id
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from channels.core.chunking import length
+from channels.core.chunking import length, shortened
 from channels.core.errors import Refused
 from channels.core.sanitize import scrub
-from channels.core.types import Grid, Key, Keyboard, Limits
+from channels.core.types import Button, Grid, Key, Keyboard, Limits
 
-__all__ = ["callback", "check_grid", "lay_out", "parse_callback"]
+__all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
 
 LABEL_MAX = 4096
 
@@ -32,6 +32,11 @@ def check_grid(grid: Grid, limits: Limits) -> None:
         raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
     if len(cells) > limits.buttons:
         raise Refused(f"buttons holds {len(cells)} buttons; one message takes at most {limits.buttons}")
+    if limits.links is not None and len(cells) > limits.links and any(button.url for button in cells):
+        raise Refused(
+            f"buttons holds {len(cells)} buttons, and above {limits.links} they become menus, which hold no links; "
+            "put the url into the text, or send fewer buttons"
+        )
     for r, row in enumerate(grid):
         for c, button in enumerate(row):
             where = f"button at row {r}, column {c}"
@@ -46,14 +51,41 @@ def check_grid(grid: Grid, limits: Limits) -> None:
 
 
 def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
-    """The keyboard of a grid; rows wider than the platform shows are broken, positions stay those of the grid."""
+    """The keyboard of a grid; positions stay those of the grid.
+
+    Rows wider than the platform shows are broken, more rows than it shows are filled up, and a label longer than it
+    takes is cut behind its number, under which `legend` has it in full.
+    """
     rows: list[tuple[Key, ...]] = []
     position = 0
     for row in grid:
         keys = []
         for button in row:
             data = None if button.url else callback(panel_id, position)
-            keys.append(Key(scrub(button.label).strip(), data, button.url, button.style))
             position += 1
-        rows += [tuple(keys[i : i + limits.row]) for i in range(0, len(keys), limits.row)]
+            keys.append(Key(_shown_label(button, position, limits), data, button.url, button.style, button.form))
+        rows += _lines(keys, limits.row)
+    if len(rows) > limits.rows:
+        rows = _lines([key for row in rows for key in row], limits.row)
     return tuple(rows)
+
+
+def legend(grid: Grid, limits: Limits) -> list[str]:
+    """The labels that the platform's buttons cannot hold, in full, each behind its number in reading order."""
+    labels = [scrub(button.label).strip() for row in grid for button in row]
+    return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
+
+
+def _lines(keys: list[Key], width: int) -> list[tuple[Key, ...]]:
+    return [tuple(keys[i : i + width]) for i in range(0, len(keys), width)]
+
+
+def _shown_label(button: Button, number: int, limits: Limits) -> str:
+    label = scrub(button.label).strip()
+    if limits.label is None or not _too_long(label, limits):
+        return label
+    return shortened(f"{number}. {label}", limits.label, limits.unit)
+
+
+def _too_long(label: str, limits: Limits) -> bool:
+    return limits.label is not None and length(label, limits.unit) > limits.label

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.core.offers import OPEN, Entry, Offers, dump_files, entry_of, load_files
@@ -36,8 +36,11 @@ class Event:
 class Inbox(Offers):
     """The inbox table's SQL."""
 
-    def put(self, bot_id: str, events: Sequence[RawEvent]) -> int:
-        """Journals raw events, skipping those already there; returns how many were new."""
+    def put(self, bot_id: str, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> int:
+        """Journals raw events, skipping those already there; returns how many were new.
+
+        `marks` are the reader's notes of how far it has read: they move with the events or not at all.
+        """
         now = time.time()
         with self.store.write() as db:
             before = db.total_changes
@@ -46,7 +49,18 @@ class Inbox(Offers):
                 "ON CONFLICT DO NOTHING",
                 [(bot_id, e.event_id, f"{bot_id}.{e.event_id}", e.payload, now) for e in events],
             )
-            return db.total_changes - before
+            new = db.total_changes - before
+            for name, value in (marks or {}).items():
+                if value is None:
+                    db.execute("DELETE FROM cursors WHERE bot_id = ? AND name = ?", (bot_id, name))
+                else:
+                    db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (bot_id, name, value))
+            return new
+
+    def marks(self, bot_id: str) -> dict[str, str]:
+        """The reader's notes of how far it has read."""
+        rows = self.store.rows("SELECT name, value FROM cursors WHERE bot_id = ?", bot_id)
+        return {row["name"]: row["value"] for row in rows}
 
     def raw(self, limit: int) -> list[tuple[int, RawEvent]]:
         """The oldest journalled events nobody has looked at yet, in order."""

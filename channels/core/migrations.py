@@ -109,4 +109,10 @@ _SESSIONS: tuple[str, ...] = (
     "CREATE INDEX panels_prompt ON panels (prompt_id) WHERE prompt_id IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS)
+# How far a bot was read, where the platform keeps no queue; threads, whose access rule is their parent's.
+_READING: tuple[str, ...] = (
+    "CREATE TABLE cursors (bot_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (bot_id, name))",
+    "ALTER TABLE chats ADD COLUMN parent_id TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING)

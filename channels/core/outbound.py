@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import random
 import secrets
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -18,25 +15,19 @@ from channels.core.adapter import Adapter
 from channels.core.errors import (
     Ambiguous,
     Forbidden,
-    Migrated,
     PlatformError,
-    RateLimited,
     Refused,
     Rejected,
     Unauthorized,
-    Unavailable,
 )
 from channels.core.files import Files
 from channels.core.outbox import Outbox, Shipment
-from channels.core.panels import Panels, check_grid, lay_out
+from channels.core.panels import Panels, check_grid, lay_out, legend
+from channels.core.patience import Patience, Waiting
 from channels.core.types import Grid, Keyboard, Outgoing
 from channels.core.waiting import unmark
 
 __all__ = ["Outbound", "Reply"]
-
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
-TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +47,6 @@ class Reply:
     prompt_id: str | None = None
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """How long the platform made us wait in this send."""
-
-    seconds: float = 0.0
-    chat_id: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-
 class Outbound:
     """Replies and edits, one at a time in each chat."""
 
@@ -81,14 +63,14 @@ class Outbound:
     ) -> None:
         self._adapter, self._access, self._panels = adapter, access, panels
         self._outbox, self._files = outbox, files
-        self._rate_wait_s, self._ttl_s = rate_wait_s, ttl_s
+        self._ttl_s = ttl_s
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
-        self._calls = 0
+        self._patience = Patience(rate_wait_s)
 
     @property
     def busy(self) -> bool:
         """Whether something is on its way."""
-        return self._calls > 0 or any(turn.locked() for turn in self._turns.values())
+        return self._patience.calls > 0 or any(turn.locked() for turn in self._turns.values())
 
     def turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
         """The right to send in a chat: two replies are never interleaved."""
@@ -100,7 +82,7 @@ class Outbound:
         Raises `Refused` before anything is sent, `PlatformError` when a part did not go: the message names the ids of
         the parts that did and how to go on.
         """
-        waiting = _Waiting()
+        waiting = Waiting()
         now = self._access.now_called(reply.chat_id)
         if now != reply.chat_id:
             waiting.notes.append(f"the chat now has the id {now}; use it from now on")
@@ -128,10 +110,17 @@ class Outbound:
         limits = self._adapter.limits
         paths = [str(self._files.sendable(path, limits.upload)) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
-        texts = self._adapter.split(reply.text, reply.format) if reply.text.strip() else []
+        text = self._legended(reply.text, reply.format, reply.grid)
+        texts = self._adapter.split(text, reply.format) if text.strip() else []
         parts = [replace(base, text=text) for text in texts] + [replace(base, path=path) for path in paths]
         parts[0] = replace(parts[0], reply_to=reply.reply_to)
         return parts
+
+    def _legended(self, text: str, format_: str, grid: Grid | None) -> str:
+        """The text with whatever does not fit on the buttons written out under it."""
+        lines = legend(grid, self._adapter.limits) if grid else []
+        written = "\n".join(self._adapter.literal(line, format_) for line in lines)
+        return "\n\n".join(filter(None, (text if text.strip() else "", written)))
 
     @staticmethod
     def _grid_part(reply: Reply, parts: Sequence[Outgoing]) -> int | None:
@@ -149,7 +138,7 @@ class Outbound:
         outgoing: Outgoing,
         grid: Grid | None,
         reply: Reply,
-        waiting: _Waiting,
+        waiting: Waiting,
     ) -> None:
         panel_id = None
         if grid:
@@ -157,7 +146,7 @@ class Outbound:
             outgoing = replace(outgoing, keyboard=keyboard)
         self._outbox.part(shipment, number, "sending")
         try:
-            sent = await self._patiently(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
+            sent = await self._patience.call(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
         except PlatformError as error:
             unknown = isinstance(error, Ambiguous)
             self._outbox.part(shipment, number, "unknown" if unknown else "failed", error=str(error))
@@ -202,6 +191,8 @@ class Outbound:
         if grid:
             check_grid(grid, self._adapter.limits)
         self._adapter.check(text, format_)
+        held = self._panels.open_on(chat_id, message_id) if keep else None
+        text = self._legended(text, format_, held.grid if held else grid)
         if len(self._adapter.split(text, format_)) > 1:
             raise Refused(
                 f"text is longer than one message ({self._adapter.limits.text:,} characters); an edit cannot be split: "
@@ -220,8 +211,8 @@ class Outbound:
         elif keep and held:
             panel_id, keyboard = held.id, lay_out(held.id, held.grid, self._adapter.limits)
         try:
-            sent = await self._patiently(
-                lambda: self._adapter.edit(chat_id, message_id, text, format_, keyboard), _Waiting()
+            sent = await self._patience.call(
+                lambda: self._adapter.edit(chat_id, message_id, text, format_, keyboard), Waiting()
             )
         except PlatformError:
             if grid and panel_id:
@@ -242,47 +233,17 @@ class Outbound:
         if known is not None and emoji and plain not in known:
             raise Refused(f"{emoji!r} is not a reaction this platform offers; it offers {' '.join(sorted(known))}")
         wanted = known.get(plain, emoji) if known is not None else emoji
-        await self._patiently(lambda: self._adapter.react(chat_id, message_id, wanted), _Waiting())
+        await self._patience.call(lambda: self._adapter.react(chat_id, message_id, wanted), Waiting())
         unmark(self._outbox.store, chat_id, message_id)
         return f"reacted with {wanted}" if emoji else "reaction removed"
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:
-        """Calls until it works: rate limits are waited for inside the bound, faults before execution tried again."""
-        self._calls += 1
-        try:
-            return await self._tried(call, waiting)
-        finally:
-            self._calls -= 1
-
-    async def _tried(self, call: Callable[[], Awaitable[T]], waiting: _Waiting) -> T:
-        failures = 0
-        while True:
-            try:
-                return await call()
-            except RateLimited as error:
-                if waiting.seconds + error.retry_after > self._rate_wait_s:
-                    msg = f"{error}; the platform asks for {error.retry_after:.0f} s, more than is waited for here"
-                    raise RateLimited(msg, error.retry_after) from error
-                waiting.seconds += error.retry_after
-                await anyio.sleep(error.retry_after)
-            except Migrated as error:
-                if waiting.chat_id is not None:
-                    raise
-                waiting.chat_id = error.new_chat_id
-                waiting.notes.append(f"the chat now has the id {error.new_chat_id}; use it from now on")
-            except Unavailable:
-                failures += 1
-                if failures >= TRIES:
-                    raise
-                await anyio.sleep(0.25 * 2**failures * random.uniform(0.75, 1.25))  # noqa: S311
-
-    def _moved(self, outgoing: Outgoing, waiting: _Waiting) -> Outgoing:
+    def _moved(self, outgoing: Outgoing, waiting: Waiting) -> Outgoing:
         if waiting.chat_id is None or outgoing.chat_id == waiting.chat_id:
             return outgoing
         self._access.move_group(outgoing.chat_id, waiting.chat_id)
         return replace(outgoing, chat_id=waiting.chat_id)
 
-    def _result(self, shipment: Shipment, total: int, waiting: _Waiting) -> str:
+    def _result(self, shipment: Shipment, total: int, waiting: Waiting) -> str:
         ids = shipment.ids()
         unknown = [n + 1 for n, (state, _) in sorted(shipment.parts.items()) if state == "unknown"]
         if unknown:

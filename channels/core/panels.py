@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from channels.core.grids import callback, check_grid, lay_out, parse_callback
+from channels.core.grids import callback, check_grid, lay_out, legend, parse_callback
 from channels.core.store import Row, Store
 from channels.core.types import Button, Grid, Person
 
-__all__ = ["Panel", "Panels", "Press", "callback", "check_grid", "lay_out", "parse_callback"]
+__all__ = ["Panel", "Panels", "Press", "callback", "check_grid", "lay_out", "legend", "parse_callback"]
 
 Refusal = Literal["unknown", "expired", "closed", "answered", "foreign"]
 # A typed "2" long after the question is more likely a text than an answer.
@@ -246,7 +246,7 @@ def _match(panel: Panel, text: str) -> tuple[int, int, Button] | None:
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:
-    return json.dumps([[[b.label, b.value, b.style, b.url] for b in row] for row in grid])
+    return json.dumps([[[b.label, b.value, b.style, b.url, b.form] for b in row] for row in grid])
 
 
 def _load(text: str) -> Grid:

@@ -126,6 +126,13 @@ class Prompts:
                 return self._settle(prompt, [], text.strip(), person)
             return None
 
+    def filled_in(self, panel: Panel, text: str, person: Person) -> Answered:
+        """What was typed in the form of a prompt's own button."""
+        answered = self.typed(panel, text, person, quoted=True)
+        if answered is None:
+            answered = Answered(self._gone(self.get(panel.prompt_id or "")) or say("tap_unknown"), alert=True)
+        return answered
+
     def verdict(self, request_id: str, behavior: str, person: Person) -> Answered | None:
         """A typed `yes abcde` or `no abcde`; None when no open permission has this id."""
         row = self.store.row(

@@ -54,7 +54,7 @@ class Spec:
                     position += 1
         extra = []
         if self.other:
-            extra.append(Button(say("button_other"), OTHER))
+            extra.append(Button(say("button_other"), OTHER, form=True))
         if self.multi:
             extra.append(Button(say("button_done"), DONE, "primary"))
         return tuple(tuple(row) for row in [*grid, extra] if row)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import anyio
 
+from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.errors import (
     ChannelError,
@@ -37,6 +38,7 @@ class Reader:
         """`silence_s`: how long the platform may stay silent before the connection is taken for dead."""
         self._adapter, self._bot_id, self._inbox, self._health = adapter, bot_id, inbox, health
         self._arrived, self._silence_s = arrived, silence_s
+        self._access = Access(inbox.store)
         # The watchdog on the last completed round trip: each one moves its deadline.
         self._patience = anyio.CancelScope()
         self._faults = Backoff()
@@ -47,11 +49,19 @@ class Reader:
 
     # ---- Sink
 
-    async def put(self, events: Sequence[RawEvent]) -> None:
+    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
         """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
-        if self._inbox.put(self._bot_id, events):
+        if self._inbox.put(self._bot_id, events, marks):
             self._arrived.ring()
         await self._inbox.store.durable()
+
+    def marks(self) -> Mapping[str, str]:
+        """The adapter's notes."""
+        return self._inbox.marks(self._bot_id)
+
+    def heard_from(self) -> Mapping[str, float]:
+        """What the gate would let through, by chat."""
+        return self._access.heard_from()
 
     def round_trip(self) -> None:
         """The platform answered."""

@@ -12,7 +12,7 @@ from channels.core.inbox import Event, Inbox
 from channels.core.panels import Panel, Panels, Press, lay_out
 from channels.core.prompts import Answered, Prompt, Prompts
 from channels.core.sanitize import label
-from channels.core.types import Button, Grid, Message, Outgoing, Tap
+from channels.core.types import Button, Grid, Message, Outgoing, Quote, Tap
 from channels.core.wording import say
 
 __all__ = ["Errand", "Taps"]
@@ -48,10 +48,15 @@ class Taps:
             self._panel_tap(entry_id, tap)
 
     def _panel_tap(self, entry_id: int, tap: Tap) -> None:
+        if tap.text is not None:
+            # The question behind the form is gone, and words are no choice.
+            self._inbox.drop(entry_id)
+            self._answer(tap, say("tap_unknown"), alert=True)
+            return
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
             self._inbox.open(entry_id, tap_event(tap, press))
-            self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False)
+            self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False, counted=True)
             self._decided()
             return
         self._inbox.drop(entry_id)
@@ -65,8 +70,14 @@ class Taps:
 
     def _prompt_tap(self, entry_id: int, tap: Tap, panel: Panel, position: int) -> None:
         refused = self._may_not(panel, tap)
-        answered = Answered(refused, alert=True) if refused else self._prompts.press(panel, position, tap.sender)
-        self._answer(tap, answered.say, alert=answered.alert)
+        if refused:
+            answered = Answered(refused, alert=True)
+        elif tap.text is not None:
+            answered = self._prompts.filled_in(panel, tap.text, tap.sender)
+        else:
+            answered = self._prompts.press(panel, position, tap.sender)
+        counted = answered.final or answered.grid is not None
+        self._answer(tap, answered.say, alert=answered.alert, counted=counted)
         self._settle(entry_id, tap, panel, answered)
         if answered.grid is not None:
             self._redraw(tap, panel.id, answered.grid)
@@ -85,7 +96,13 @@ class Taps:
 
     def typed(self, entry_id: int, message: Message) -> bool:
         """Whether a message is an answer to a grid, and then counts it."""
-        if message.edited or message.forward_from or message.attachments or message.image is not None:
+        if (
+            message.edited
+            or message.reaction
+            or message.forward_from
+            or message.attachments
+            or message.image is not None
+        ):
             return False
         if self._verdict(entry_id, message):
             return True
@@ -146,15 +163,30 @@ class Taps:
         keyboard = lay_out(panel_id, grid, self._adapter.limits)
         self.todo.append(lambda: self._adapter.redraw(tap.chat.id, tap.message_id, keyboard))
 
-    def _answer(self, tap: Tap, text: str, *, alert: bool) -> None:
-        self.todo.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert))
+    def _answer(self, tap: Tap, text: str, *, alert: bool, counted: bool = False) -> None:
+        self.todo.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert, counted=counted))
+
+
+def _as_message(tap: Tap) -> Message:
+    """What was typed in a form, as the message it would have been without."""
+    quote = Quote(tap.message_id, None, None)
+    return Message(
+        tap.chat,
+        tap.message_id,
+        tap.sender,
+        tap.ts,
+        tap.text or "",
+        addressed=True,
+        thread_id=tap.thread_id,
+        reply=quote,
+    )
 
 
 def _answer_event(said: Tap | Message, panel: Panel, prompt: Prompt) -> Event:
     """The event that an answer becomes when its asker is gone."""
     result = prompt.result or {}
-    if "text" in result and isinstance(said, Message):
-        return message_event(said)
+    if "text" in result:
+        return message_event(said if isinstance(said, Message) else _as_message(said))
     if "labels" in result:
         button = Button(", ".join(result["labels"]), ", ".join(result["values"]))
         return tap_event(said, Press(panel, None, button))

@@ -131,11 +131,16 @@ class Message:
     forward_from: str | None = None
     edited: bool = False
     command: Command | None = None
+    reaction: str | None = None
+    """An emoji put on the message `message_id`; `text` is then the same emoji."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A press on a button. `tap_id` is what the platform wants acknowledged, `data` what the button carried."""
+    """A press on a button. `tap_id` is what the platform wants acknowledged, `data` what the button carried.
+
+    `text` is what was typed in the form that the button opened, where the platform has such.
+    """
 
     tap_id: str
     data: str
@@ -145,6 +150,7 @@ class Tap:
     ts: datetime
     thread_id: str | None = None
     snapshot: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +183,16 @@ Inbound = Message | Tap | Membership | Moved | Ignored
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One cell of a grid as the agent wrote it. A `url` opens a page and never comes back as a tap."""
+    """One cell of a grid as the agent wrote it. A `url` opens a page and never comes back as a tap.
+
+    `form`: it is there to type an answer of one's own.
+    """
 
     label: str
     value: str | None = None
     style: Style | None = None
     url: str | None = None
+    form: bool = False
 
 
 Grid = tuple[tuple[Button, ...], ...]
@@ -190,12 +200,16 @@ Grid = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One button as the platform is asked to draw it: opaque `data` or a `url`."""
+    """One button as the platform is asked to draw it: opaque `data` or a `url`.
+
+    `form`: it asks for words, which a platform with forms lets people type there and then.
+    """
 
     label: str
     data: str | None = None
     url: str | None = None
     style: Style | None = None
+    form: bool = False
 
 
 Keyboard = tuple[tuple[Key, ...], ...]
@@ -244,6 +258,8 @@ class Limits:
     photo: int
     download: int
     reactions: frozenset[str] | None = None
+    links: int | None = None
+    """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
     answer_text: int = 200
     typing_every_s: float = 4.0
 

@@ -48,6 +48,7 @@ _TEXTS: dict[str, str] = {
     "outcome_lost": "⌛ {label} · {user} – reached nobody: the session no longer waits for it",
     "button_other": "Other…",
     "button_done": "Done",
+    "form_title": "Your answer",
     "type_other": "Type your answer as a message.",
     "choose_first": "Choose at least one first.",
     "prompt_gone": "This question is gone; your answer reached nobody.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self
 
 import anyio
 
@@ -20,32 +18,15 @@ from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
 
 from channels.core.adapter import Adapter, Sink
-from channels.core.errors import Ambiguous, Conflict, Refused, TooOld, Unavailable
+from channels.core.errors import Refused, TooOld
 from channels.core.types import Attachment, Capabilities, Identity, Ignored, Inbound, Keyboard, Outgoing, RawEvent, Sent
 from channels.telegram import markup, outbound
 from channels.telegram.config import TelegramSettings
 from channels.telegram.errors import translated
-from channels.telegram.inbound import ALLOWED_UPDATES, to_inbound
+from channels.telegram.inbound import to_inbound
+from channels.telegram.reading import GRACE_S, RawUpdates, Reading
 
 __all__ = ["TelegramAdapter"]
-
-# A long poll is answered by its time-out; whatever takes this much longer has lost its connection.
-GRACE_S = 10.0
-# After a day without an update Telegram may begin anew with random ids; an offset from before would skip them.
-FORGET_OFFSET_S = 86_400.0
-
-
-class _RawUpdates(HTTPXRequest):
-    """Keeps what getUpdates answered as it came, for the journal, and spares the library parsing it."""
-
-    latest = b""
-
-    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        code, payload = await super().do_request(*args, **kwargs)
-        if not httpx.codes.is_success(code):
-            return code, payload
-        self.latest = payload
-        return code, b'{"ok":true,"result":[]}'
 
 
 class TelegramAdapter:
@@ -59,7 +40,7 @@ class TelegramAdapter:
 
     def __init__(self, settings: TelegramSettings, token: str) -> None:
         self._settings = settings
-        self._updates = _RawUpdates(connection_pool_size=1, read_timeout=GRACE_S, proxy=settings.proxy)
+        self._updates = RawUpdates(connection_pool_size=1, read_timeout=GRACE_S, proxy=settings.proxy)
         self._requests = HTTPXRequest(
             connection_pool_size=16, read_timeout=20, write_timeout=20, pool_timeout=10, proxy=settings.proxy
         )
@@ -102,44 +83,10 @@ class TelegramAdapter:
         return self._me
 
     async def listen(self, sink: Sink) -> None:
-        """Our own loop over getUpdates: the offset moves, and so confirms, only after the sink has stored a batch."""
-        offset: int | None = None
+        """See `channels.telegram.reading`."""
         # The very first one asks without waiting: it shows at once whether the bot can be read.
-        timeout_s, self._asked = (self._settings.poll_timeout_s if self._asked else 0), True
-        quiet_since = anyio.current_time()
-        while True:
-            batch = await self._poll(offset, timeout_s, sink)
-            timeout_s = self._settings.poll_timeout_s
-            sink.round_trip()
-            now = anyio.current_time()
-            if batch:
-                await sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in batch])
-                offset, quiet_since = max(int(update["update_id"]) for update in batch) + 1, now
-            elif now - quiet_since > FORGET_OFFSET_S:
-                offset = None
-
-    async def _poll(self, offset: int | None, timeout_s: int, sink: Sink) -> Sequence[dict[str, Any]]:
-        try:
-            with translated():
-                await self._bot.get_updates(
-                    offset=offset, limit=100, timeout=timeout_s, allowed_updates=ALLOWED_UPDATES
-                )
-        except Conflict as error:
-            if "webhook" in str(error):
-                with translated():
-                    await self._bot.delete_webhook(drop_pending_updates=False)
-                sink.note("a webhook was set for this bot and was removed, since it is read by polling")
-            raise
-        except Ambiguous as error:
-            # Reading twice is harmless: whatever was handed out and not stored is handed out again.
-            raise Unavailable(str(error)) from error
-        try:
-            found = cast("list[dict[str, Any]]", json.loads(self._updates.latest)["result"])
-            for update in found or ():
-                int(update["update_id"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"Telegram's answer was no list of updates ({type(error).__name__})") from error
-        return found
+        first_s, self._asked = (self._settings.poll_timeout_s if self._asked else 0), True
+        await Reading(self._bot, self._updates, self._settings.poll_timeout_s, sink).run(first_s)
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `channels.telegram.inbound`."""
@@ -153,6 +100,14 @@ class TelegramAdapter:
     def split(self, text: str, format_: str) -> list[str]:
         """See `channels.telegram.markup`."""
         return markup.split(text, format_)
+
+    def literal(self, text: str, format_: str) -> str:
+        """See `channels.telegram.markup`."""
+        return markup.literal(text, format_)
+
+    async def direct(self, user_id: str) -> str:
+        """A private chat has its person's id."""
+        return user_id
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """sendMessage, or the method that suits the file."""
@@ -170,8 +125,9 @@ class TelegramAdapter:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool) -> None:
+    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
         """answerCallbackQuery; that it is too late is no error, since nobody looks any more."""
+        del counted
         try:
             with translated():
                 await self._bot.answer_callback_query(tap_id, text or None, show_alert=alert or None)

@@ -9,14 +9,12 @@ from typing import Any
 from telegram import (
     CallbackQuery,
     ChatMemberUpdated,
-    MaybeInaccessibleMessage,
     MessageEntity,
     MessageOriginChannel,
     MessageOriginChat,
     MessageOriginHiddenUser,
     MessageOriginUser,
     Update,
-    User,
 )
 from telegram import Chat as TelegramChat
 from telegram import Message as TelegramMessage
@@ -24,7 +22,6 @@ from telegram import Message as TelegramMessage
 from channels.core.stdin import mended
 from channels.core.types import (
     Attachment,
-    Chat,
     Command,
     Identity,
     Ignored,
@@ -32,11 +29,11 @@ from channels.core.types import (
     Membership,
     Message,
     Moved,
-    Person,
     Quote,
     RawEvent,
     Tap,
 )
+from channels.telegram.places import chat_of, person_of, sender_of, thread_name_of, thread_of
 
 __all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
 
@@ -118,14 +115,14 @@ def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound
     entities = message.entities or message.caption_entities
     command = _command(text, entities, me)
     return Message(
-        chat=_chat(message.chat),
+        chat=chat_of(message.chat),
         message_id=str(message.message_id),
-        sender=_sender(message),
+        sender=sender_of(message),
         ts=message.date,
         text=text or extra,
         addressed=_addressed(message, text, entities, me, command),
-        thread_id=_thread(message),
-        thread_name=_thread_name(message),
+        thread_id=thread_of(message),
+        thread_name=thread_name_of(message),
         attachments=attachments,
         image=image,
         reply=_quote(message, me),
@@ -141,19 +138,19 @@ def _tap(query: CallbackQuery, raw: dict[str, Any], received_at: float) -> Inbou
     return Tap(
         tap_id=query.id,
         data=query.data,
-        chat=_chat(query.message.chat),
+        chat=chat_of(query.message.chat),
         message_id=str(query.message.message_id),
-        sender=_person(query.from_user),
+        sender=person_of(query.from_user),
         # Telegram does not say when a button was tapped.
         ts=datetime.fromtimestamp(received_at, UTC),
-        thread_id=_thread(query.message),
+        thread_id=thread_of(query.message),
         snapshot=snapshot(raw.get("message", {})),
     )
 
 
 def _membership(change: ChatMemberUpdated) -> Inbound:
     present = change.new_chat_member.status not in {"left", "kicked"}
-    return Membership(_chat(change.chat), _person(change.from_user), present)
+    return Membership(chat_of(change.chat), person_of(change.from_user), present)
 
 
 def snapshot(message: dict[str, Any]) -> str | None:
@@ -164,37 +161,6 @@ def snapshot(message: dict[str, Any]) -> str | None:
 
 
 # ---- pieces
-
-
-def _chat(chat: TelegramChat) -> Chat:
-    kind = "direct" if chat.type == TelegramChat.PRIVATE else "group"
-    return Chat(str(chat.id), "direct" if kind == "direct" else "group", chat.title)
-
-
-def _person(user: User) -> Person:
-    return Person(str(user.id), user.full_name, user.username, user.is_bot)
-
-
-def _sender(message: TelegramMessage) -> Person:
-    # An anonymous admin or a channel speaks as a chat; the user in `from` is then only Telegram's stand-in.
-    if message.sender_chat is not None:
-        chat = message.sender_chat
-        return Person(str(chat.id), chat.title or "", chat.username)
-    if message.from_user is None:
-        raise ValueError("a message without a sender was let through")
-    return _person(message.from_user)
-
-
-def _thread(message: MaybeInaccessibleMessage) -> str | None:
-    # Replies outside forums carry a thread id too; only topics count.
-    if isinstance(message, TelegramMessage) and message.is_topic_message and message.message_thread_id:
-        return str(message.message_thread_id)
-    return None
-
-
-def _thread_name(message: TelegramMessage) -> str | None:
-    created = message.reply_to_message.forum_topic_created if message.reply_to_message else None
-    return created.name if created and _thread(message) else None
 
 
 def _photo(message: TelegramMessage) -> Attachment | None:
@@ -241,7 +207,7 @@ def _quote(message: TelegramMessage, me: Identity) -> Quote | None:
         return None
     author = None
     if replied.from_user or replied.sender_chat:
-        person = _sender(replied)
+        person = sender_of(replied)
         author = me.username if person.id == me.id else person.shown
     text = message.quote.text if message.quote else replied.text or replied.caption
     return Quote(str(replied.message_id), author, text)

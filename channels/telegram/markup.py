@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from channels.core.chunking import LINE, Mark, Piece, length, pack, split_text
 from channels.core.errors import Refused
 from channels.core.types import Keyboard, Limits
 
-__all__ = ["FORMATS", "LIMITS", "REACTIONS", "code_entity", "keyboard_markup", "parse_mode", "split"]
+__all__ = ["FORMATS", "LIMITS", "REACTIONS", "code_entity", "keyboard_markup", "literal", "parse_mode", "split"]
 
 FORMATS: dict[str, ParseMode | None] = {"text": None, "markdownv2": ParseMode.MARKDOWN_V2, "html": ParseMode.HTML}
 
@@ -87,6 +88,14 @@ def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
             for row in keyboard
         ]
     )
+
+
+def literal(text: str, format_: str) -> str:
+    """`text` with whatever the format would read as markup escaped."""
+    if format_ == "html":
+        return html.escape(text, quote=False)
+    # Bot API, "MarkdownV2 style": any ASCII character may be escaped with a backslash; these must be.
+    return re.sub(r"([_*\[\]()~`>#+\-=|{}.!\\])", r"\\\1", text) if format_ == "markdownv2" else text
 
 
 def code_entity(text: str, code: str | None) -> list[MessageEntity] | None:

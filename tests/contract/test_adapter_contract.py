@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract_bench import FIRST, Bench, Collected
+from contract_bench import FIRST, Bench
 from contract_platforms import PLATFORMS
 from harness import TOKEN
 
@@ -68,7 +68,7 @@ async def test_identify_says_who_the_bot_is(bench: Bench) -> None:
 async def test_nothing_is_confirmed_that_the_sink_did_not_store(bench: Bench) -> None:
     """A sink that raises StoreError: the error comes out, the platform keeps the events, and the next read has them."""
     said = [bench.platform.say(f"{number}") for number in range(3)]
-    sink = Collected(refuse=1)
+    sink = bench.sink(refuse=1)
     async with asyncio.timeout(10):
         with pytest.raises(StoreError):
             await bench.adapter.listen(sink)
@@ -83,7 +83,7 @@ async def test_nothing_is_confirmed_that_the_sink_did_not_store(bench: Bench) ->
 
 async def test_a_silent_platform_still_makes_round_trips(bench: Bench) -> None:
     """Without events the sink hears that the platform answered: the watchdog lives on that."""
-    sink = Collected()
+    sink = bench.sink()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         task = group.create_task(bench.adapter.listen(sink))
         while sink.round_trips < 2:
@@ -100,8 +100,9 @@ async def test_listen_ends_with_our_errors_and_loses_nothing(bench: Bench, kind:
     bench.platform.fail(kind, reading=True)
     async with asyncio.timeout(10):
         with pytest.raises((Unavailable, RateLimited)) as failed:
-            await bench.adapter.listen(Collected())
+            await bench.adapter.listen(bench.sink())
     assert bench.platform.token not in str(failed.value)
+    bench.platform.heal()
     heard = await bench.heard()
     assert isinstance(heard, Message)
     assert heard.text == "still there"
@@ -227,6 +228,7 @@ async def test_faults_are_told_by_what_they_mean(
     assert bench.platform.token not in str(failed.value)
     if isinstance(failed.value, RateLimited):
         assert failed.value.retry_after == 7
+    bench.platform.heal()
     await bench.send(text="and then it works")
 
 
@@ -240,7 +242,7 @@ async def test_refusals_are_told_by_who_can_mend_them(bench: Bench) -> None:
     with pytest.raises(Rejected):
         await adapter.edit(chat, bench.platform.say("theirs"), "mine", "text", None)
     for name in adapter.capabilities.formats:
-        if name not in {"text", "markdown"}:
+        if name not in {"text", "markdown"} and bench.platform.wrong_markup:
             with pytest.raises(ParseFailed):
                 await adapter.send(Outgoing(chat, "<b>*open", format=name))
     bench.platform.block()
@@ -251,13 +253,13 @@ async def test_refusals_are_told_by_who_can_mend_them(bench: Bench) -> None:
         await adapter.identify()
     assert bench.platform.token not in str(refused.value)
     with pytest.raises(Unauthorized):
-        await adapter.listen(Collected())
+        await adapter.listen(bench.sink())
 
 
 async def test_a_platform_that_is_not_there_is_unavailable(bench: Bench) -> None:
     """Nothing listens: every verb says Unavailable, which was surely not executed."""
     await bench.platform.stop()
-    for call in (bench.adapter.identify(), bench.adapter.listen(Collected()), bench.send(text="x")):
+    for call in (bench.adapter.identify(), bench.adapter.listen(bench.sink()), bench.send(text="x")):
         async with asyncio.timeout(10):
             with pytest.raises(Unavailable):
                 await call

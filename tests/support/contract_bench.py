@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +27,30 @@ class Collected:
     refuse: int = 0
     round_trips: int = 0
     notes: list[str] = field(default_factory=list)
+    notes_of: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+    stored: Callable[[], None] = lambda: None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def put(self, events: Sequence[RawEvent]) -> None:
+    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
         if self.refuse:
             self.refuse -= 1
             raise StoreError("the disk is full")
-        self.events += events
+        known = {event.event_id for event in self.events}
+        self.events += [event for event in events if event.event_id not in known]
+        for name, value in (marks or {}).items():
+            if value is None:
+                self.notes_of.pop(name, None)
+            else:
+                self.notes_of[name] = value
         self.news.set()
+        self.stored()
+
+    def marks(self) -> Mapping[str, str]:
+        return dict(self.notes_of)
+
+    def heard_from(self) -> Mapping[str, float]:
+        return dict(self.heard)
 
     def round_trip(self) -> None:
         self.round_trips += 1
@@ -51,6 +67,7 @@ class Bench:
     platform: Platform
     channel: Channel
     adapter: Adapter
+    known: set[str] = field(default_factory=set)
 
     async def send(self, **fields: Any) -> str:
         sent = await self.adapter.send(Outgoing(self.platform.chat_id, **fields))
@@ -58,12 +75,20 @@ class Bench:
 
     async def read(self, count: int) -> list[RawEvent]:
         """The next raw events, journalled and confirmed."""
-        sink = Collected()
+        sink = self.sink()
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             task = group.create_task(self.adapter.listen(sink))
             await self.platform.wait_for(lambda: len(sink.events) >= count and not self.platform.unread())
             task.cancel()
-        return sink.events
+        fresh = [event for event in sink.events if event.event_id not in self.known]
+        self.known |= {event.event_id for event in fresh}
+        return fresh
+
+    def sink(self, refuse: int = 0) -> Collected:
+        """A sink that goes on from where the last one was."""
+        return Collected(
+            refuse=refuse, notes_of=self.platform.marks, heard=self.platform.heard, stored=self.platform.poke
+        )
 
     async def heard(self) -> Inbound:
         """What the next event means."""

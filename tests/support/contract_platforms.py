@@ -5,10 +5,14 @@ A further platform is one more class with these members, and its line in PLATFOR
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+from channels.discord.outbound import TRIES
+from channels.sandbox.discord import DiscordSandbox
 from channels.sandbox.telegram import Person, TelegramSandbox
 
 __all__ = ["PLATFORMS", "Platform"]
@@ -26,6 +30,12 @@ class Platform(Protocol):
     unknown_chat: str
     formatted: tuple[str, str, str]
     """A format, a text in it with bold words and some after them, and how it reads."""
+    wrong_markup: bool
+    """Whether there are formats in which a text can be wrong."""
+    marks: dict[str, str]
+    """The reader's notes of how far it has come, kept over several reads."""
+    heard: dict[str, float]
+    """The chats the agent hears."""
 
     def say(self, text: str) -> str:
         """The person writes; the message's id."""
@@ -69,11 +79,18 @@ class Platform(Protocol):
     async def wait_for(self, predicate: Callable[[], Any]) -> Any:
         """Waits for something to be true on the platform."""
 
+    def heal(self) -> None:
+        """No fault is left."""
+
+    def poke(self) -> None:
+        """What somebody waits for may have come true elsewhere."""
+
 
 class TelegramPlatform:
     """Telegram, with Ann."""
 
     unknown_chat = "42"
+    wrong_markup = True
     formatted = ("html", "a <b>bold 🦄 word</b> and\nmore &lt;3", "a bold 🦄 word and\nmore <3")
 
     def __init__(self, tg: TelegramSandbox) -> None:
@@ -84,6 +101,8 @@ class TelegramPlatform:
         self.environ = {"TELEGRAM_BOT_TOKEN": tg.token, "TELEGRAM_API_ROOT": tg.root, "TELEGRAM_POLL_TIMEOUT_S": "1"}
         self.bot_id, self.bot_name = str(tg.bot_id), tg.username
         self.chat_id = self.user_id = str(self.ann.id)
+        self.marks: dict[str, str] = {}
+        self.heard = {self.chat_id: 0.0}
 
     def say(self, text: str) -> str:
         return str(self.ann.send(text)["message_id"])
@@ -144,6 +163,12 @@ class TelegramPlatform:
     async def wait_for(self, predicate: Callable[[], Any]) -> Any:
         return await self.tg.wait_for(predicate)
 
+    def heal(self) -> None:
+        self.tg.faults.clear()
+
+    def poke(self) -> None:
+        self.tg.world.changed()
+
 
 @asynccontextmanager
 async def telegram(token: str) -> AsyncIterator[Platform]:
@@ -151,4 +176,121 @@ async def telegram(token: str) -> AsyncIterator[Platform]:
         yield TelegramPlatform(tg)
 
 
-PLATFORMS: dict[str, Callable[[str], AbstractAsyncContextManager[Platform]]] = {"telegram": telegram}
+class DiscordPlatform:
+    """Discord, with Ann."""
+
+    unknown_chat = "424242424242424242"
+    formatted = ("markdown", "a **bold 🦄 word** and\nmore <3", "a bold 🦄 word and\nmore <3")
+    wrong_markup = False
+
+    def __init__(self, dc: DiscordSandbox) -> None:
+        self.dc = dc
+        self.ann = dc.person("ann", "Ann")
+        self.ann.dm.started = True
+        self.token = dc.token
+        self.environ = {
+            "DISCORD_BOT_TOKEN": dc.token,
+            "DISCORD_API_ROOT": dc.root,
+            "DISCORD_GATEWAY_URL": dc.gateway_url,
+        }
+        self.bot_id, self.bot_name = str(dc.bot_id), dc.username
+        self.chat_id, self.user_id = str(self.ann.dm.id), str(self.ann.id)
+        self.marks: dict[str, str] = {}
+        self.heard = {self.chat_id: 0.0}
+        self.said: list[str] = []
+
+    def say(self, text: str) -> str:
+        return self._said(self.ann.send(text))
+
+    def send_file(self, kind: str, data: bytes, name: str) -> str:
+        del kind
+        return self._said(self.ann.send(attachments=[(name, data)]))
+
+    def _said(self, message: dict[str, Any]) -> str:
+        self.said.append(str(message["id"]))
+        return self.said[-1]
+
+    def tap(self, message_id: str, label: str) -> Callable[[], tuple[str, bool] | None]:
+        before = {one["id"] for one in self.ann.ephemerals}
+
+        async def tap() -> None:
+            # Nobody can tap for a bot that is away: the app says so at once.
+            await self.dc.wait_for(lambda: self.dc.connected)
+            self.ann.tap(message_id, label=label)
+
+        self.tapping = asyncio.create_task(tap())
+
+        def shown() -> tuple[str, bool] | None:
+            new = [one for one in self.ann.ephemerals if one["id"] not in before]
+            # Discord knows no alerts: what one person alone sees is as loud as it gets.
+            return (str(new[0]["content"]), True) if new else None
+
+        return shown
+
+    def grow_old(self) -> None:
+        self.dc.advance(3600)
+
+    def unread(self) -> int:
+        """Discord keeps nothing; what counts is how far the reader's own mark has come."""
+        last = int(self.marks.get(f"last:{self.chat_id}", "0"))
+        return sum(int(message_id) > last for message_id in self.said)
+
+    def shown(self, message_id: str) -> dict[str, Any]:
+        message = next(m for m in self.ann.messages() if m["id"] == message_id)
+        content = str(message["content"])
+        rows = message.get("components") or []
+        labels = [[key["label"] for one in row["components"] for key in one.get("options", [one])] for row in rows]
+        return {
+            "text": re.sub(r"\\(?=\W)|\*\*", "", content),
+            "bold": re.findall(r"\*\*(.+?)\*\*", content),
+            "labels": labels,
+            "reply_to": (message.get("message_reference") or {}).get("message_id", ""),
+            "file": next((file["filename"] for file in message.get("attachments") or ()), None),
+        }
+
+    def reactions(self, message_id: str) -> list[str]:
+        return self.dc.reactions(message_id)
+
+    def typing(self) -> int:
+        return len(self.dc.typing(self.ann))
+
+    def block(self) -> None:
+        self.ann.block()
+
+    def revoke(self) -> None:
+        self.dc.reset_token()
+
+    def fail(self, kind: str, *, reading: bool = False, **options: Any) -> None:
+        # A send that was cut is asked again with the same nonce, a read by the HTTP library itself; only as many cuts
+        # as that show.
+        times = TRIES if kind.startswith("drop") else 1
+        method = "GET /gateway/bot" if reading else "POST /channels/*/messages"
+        self.dc.faults.add(kind, method=method, times=times, **options)  # type: ignore[arg-type]
+
+    def fail_download(self, kind: str) -> None:
+        self.dc.faults.add(kind, method="download", times=TRIES)  # type: ignore[arg-type]
+
+    async def stop(self) -> None:
+        await self.dc.aclose()
+
+    async def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        return await self.dc.wait_for(predicate)
+
+    def heal(self) -> None:
+        self.dc.faults.clear()
+
+    def poke(self) -> None:
+        self.dc.world.changed()
+
+
+@asynccontextmanager
+async def discord(token: str) -> AsyncIterator[Platform]:
+    del token
+    async with DiscordSandbox() as dc:
+        yield DiscordPlatform(dc)
+
+
+PLATFORMS: dict[str, Callable[[str], AbstractAsyncContextManager[Platform]]] = {
+    "telegram": telegram,
+    "discord": discord,
+}

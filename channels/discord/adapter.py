@@ -1,0 +1,236 @@
+"""The Discord adapter: a thin shell of verbs around `reading`, `inbound`, `outbound` and `markup`."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import anyio
+
+with warnings.catch_warnings():
+    # The library's voice support imports audioop, which Python 3.11 and 3.12 say will go.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import discord
+    from discord.http import Route
+
+from channels.core.adapter import Adapter, Sink
+from channels.core.errors import PlatformError, Refused, TooOld, Unavailable
+from channels.core.types import Attachment, Capabilities, Identity, Ignored, Inbound, Keyboard, Outgoing, RawEvent, Sent
+from channels.core.wording import say
+from channels.discord import markup, outbound
+from channels.discord.config import DiscordSettings
+from channels.discord.errors import tracing, translated
+from channels.discord.inbound import to_inbound
+from channels.discord.places import Places
+from channels.discord.reading import INTENTS, Reading
+
+__all__ = ["DiscordAdapter"]
+
+# An interaction has to be acknowledged within three seconds; what takes longer is of no use any more.
+ACK_S = 3.0
+_KEPT = 2000
+
+
+class _Client(discord.Client):
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identifies at once: how often is bounded where it is decided, and the library's pause is for many shards."""
+
+
+class DiscordAdapter:
+    """One Discord bot."""
+
+    channel = "discord"
+    limits = markup.LIMITS
+    capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", threads=False, marks=("👀", "😴"))
+
+    def __init__(self, settings: DiscordSettings, token: str) -> None:
+        self._settings, self._token = settings, token
+        # Where the library keeps the address of the REST API, for the whole process.
+        Route.BASE = f"{settings.api_root}/api/v10"
+        self._client: discord.Client | None = None
+        self._login = asyncio.Lock()
+        self._me: Identity | None = None
+        self._files: aiohttp.ClientSession | None = None
+        self._places = Places()
+        # Our one reaction on a message, as far as it is known: a message that just came has none.
+        self._mine: OrderedDict[str, str | None] = OrderedDict()
+        self._acks: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+            for task in self._acks.values():
+                task.cancel()
+            if self._client is not None:
+                await self._client.http.close()
+            if self._files is not None:
+                await self._files.close()
+
+    @property
+    def shown_name(self) -> str:
+        """@username."""
+        return f"@{self._me.username}" if self._me else ""
+
+    async def _http(self) -> discord.http.HTTPClient:
+        """The REST client, logged in at its first use."""
+        async with self._login:
+            if self._client is None:
+                client = _Client(
+                    intents=INTENTS, proxy=self._settings.proxy, http_trace=tracing(), max_ratelimit_timeout=30.0
+                )
+                try:
+                    with translated():
+                        await client.login(self._token)
+                except BaseException:
+                    await client.http.close()
+                    raise
+                self._client = client
+            return self._client.http
+
+    async def identify(self) -> Identity:
+        """GET /users/@me."""
+        http = await self._http()
+        user = await outbound.call(http, "GET", "/users/@me")
+        self._me = Identity(str(user["id"]), str(user["username"]), str(user.get("global_name") or user["username"]))
+        return self._me
+
+    async def listen(self, sink: Sink) -> None:
+        """See `channels.discord.reading`."""
+        try:
+            await self._http()
+            me = self._me or await self.identify()
+        except PlatformError as error:
+            raise Unavailable(str(error)) if type(error).__name__ == "Ambiguous" else error from error
+        client = self._client
+        if client is None:
+            raise Unavailable("the connection to Discord is gone")
+        reading = Reading(client, me.id, self._settings.gateway_url, sink, self._places, self._tapped, self._fresh)
+        await reading.run()
+
+    def to_inbound(self, event: RawEvent) -> Inbound:
+        """See `channels.discord.inbound`."""
+        return to_inbound(event, self._me) if self._me else Ignored("the bot is not identified yet")
+
+    def check(self, text: str, format_: str) -> None:
+        """Refuses unknown formats."""
+        del text
+        markup.rendered("", format_)
+
+    def split(self, text: str, format_: str) -> list[str]:
+        """See `channels.discord.markup`."""
+        return markup.split(text, format_)
+
+    def literal(self, text: str, format_: str) -> str:
+        """See `channels.discord.markup`."""
+        return markup.literal(text, format_)
+
+    async def direct(self, user_id: str) -> str:
+        """POST /users/@me/channels: opens the direct chat, or finds the one there is."""
+        body = {"recipient_id": outbound.ident(user_id, "user_id")}
+        return str((await outbound.call(await self._http(), "POST", "/users/@me/channels", body))["id"])
+
+    # ---- writing
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """POST /channels/{id}/messages."""
+        return await outbound.send(await self._http(), outgoing, suppress=self._settings.suppress_embeds)
+
+    async def edit(self, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+        """PATCH of a message."""
+        return await outbound.edit(await self._http(), chat_id, message_id, text, format_, keyboard)
+
+    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+        """PATCH of a message's components."""
+        await outbound.redraw(await self._http(), chat_id, message_id, keyboard)
+
+    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+        """PATCH of a message: its text stays, the outcome stands under it."""
+        await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, self.send)
+
+    async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
+        """PUT and DELETE of the bot's reactions."""
+        http = await self._http()
+        if message_id not in self._mine:
+            self._remember(message_id, await outbound.reaction(http, chat_id, message_id))
+        await outbound.react(http, chat_id, message_id, emoji, before=self._mine[message_id])
+        self._remember(message_id, emoji or None)
+
+    async def typing(self, chat_id: str, thread_id: str | None) -> None:
+        """POST /channels/{id}/typing."""
+        del thread_id
+        await outbound.call(await self._http(), "POST", f"/channels/{outbound.ident(chat_id, 'chat_id')}/typing")
+
+    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
+        """Asks the message for the file's address of today, then streams it."""
+        if attachment.size is not None and attachment.size > limit:
+            raise Refused(
+                f"the file has {attachment.size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file"
+            )
+        url, size = await outbound.address(await self._http(), attachment)
+        if size > limit:
+            raise Refused(f"the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file")
+        if self._files is None:
+            self._files = aiohttp.ClientSession()
+        return await outbound.download(self._files, url, target, limit, self._settings.proxy)
+
+    # ---- taps
+
+    def _tapped(self, raw: dict[str, Any]) -> bool:
+        """Acknowledges an interaction before anything else; False for one that only opens a form."""
+        data = raw.get("data") or {}
+        custom_id = str((data.get("values") or [""])[0] or data.get("custom_id") or "")
+        opens = raw.get("type") == 3 and custom_id.endswith(markup.FORM)
+        body: dict[str, Any] = {"type": 6}
+        if opens:
+            body = {"type": 9, "data": markup.form(custom_id, say("form_title"))}
+        self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(raw, body))
+        while len(self._acks) > _KEPT:
+            self._acks.popitem(last=False)
+        return not opens
+
+    async def _acknowledge(self, raw: dict[str, Any], body: dict[str, Any]) -> bool:
+        try:
+            async with asyncio.timeout(ACK_S):
+                http = await self._http()
+                await outbound.call(http, "POST", f"/interactions/{raw['id']}/{raw['token']}/callback", body)
+        except (PlatformError, TimeoutError):
+            return False
+        return True
+
+    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+        """A message that only whoever tapped sees; what counted shows in the message itself."""
+        del alert
+        ack = self._acks.pop(tap_id.partition(":")[0], None)
+        acknowledged = await ack if ack is not None else False
+        if acknowledged and (counted or not text):
+            return
+        try:
+            http = await self._http()
+            application = str(self._client.application_id) if self._client else ""
+            said = "" if counted else text
+            await outbound.answer(http, application, tap_id, said, acknowledged=acknowledged)
+        except TooOld:
+            return
+
+    # ---- what is remembered
+
+    def _fresh(self, message_id: str) -> None:
+        self._remember(message_id, None)
+
+    def _remember(self, message_id: str, emoji: str | None) -> None:
+        self._mine[message_id] = emoji
+        self._mine.move_to_end(message_id)
+        while len(self._mine) > _KEPT:
+            self._mine.popitem(last=False)
+
+
+_: type[Adapter] = DiscordAdapter

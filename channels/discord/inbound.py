@@ -1,0 +1,224 @@
+"""From a gateway event, as Discord sent it, to the neutral values of the core. Pure: no network, no clock.
+
+What is journalled is `{"t": NAME, "d": DATA}`, with `"channel": {"type", "name", "parent_id"}` beside it where the
+event itself does not say what kind of channel it is from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from channels.core.stdin import mended
+from channels.core.types import (
+    Attachment,
+    Command,
+    Identity,
+    Ignored,
+    Inbound,
+    Message,
+    Quote,
+    RawEvent,
+    Tap,
+)
+from channels.discord.markup import FORM, snapshot
+from channels.discord.places import EPOCH_MS, chat_of, ident, person_of
+
+__all__ = ["addressed", "created_at", "to_inbound"]
+
+# "Message Types": said by a person (plain, a reply, through a command of another program).
+_SAID = frozenset({0, 19, 20, 23})
+_FORWARD = 1
+_MENTION = re.compile(r"<(@!?|@&|#)(\d{15,20})>")
+_EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{15,20}>")
+_COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
+_COMPONENT, _SUBMIT = 3, 5
+
+Raw = dict[str, Any]
+
+
+def to_inbound(event: RawEvent, me: Identity) -> Inbound:
+    """What an event means to the bot `me`."""
+    try:
+        raw = cast("Raw", json.loads(mended(event.payload.encode())))
+        read = _READ.get(raw["t"])
+        if read is None:
+            return Ignored("a kind of event nobody asked for")
+        return read(raw["d"], raw.get("channel") or {}, me)
+    except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
+        return Ignored(f"an event that cannot be read ({type(error).__name__})", unreadable=True)
+
+
+def created_at(snowflake: str | int) -> datetime:
+    """When an id was given out, which is part of it ("Snowflakes" in Discord's documentation)."""
+    return datetime.fromtimestamp(((int(snowflake) >> 22) + EPOCH_MS) / 1000, UTC)
+
+
+def _created(message: Raw, channel: Raw, me: Identity) -> Inbound:
+    return _message(message, channel, me, edited=False)
+
+
+def _updated(message: Raw, channel: Raw, me: Identity) -> Inbound:
+    return _message(message, channel, me, edited=True)
+
+
+def _message(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Inbound:
+    if message["type"] not in _SAID:
+        return Ignored("a system message")
+    if message["author"]["id"] == me.id:
+        return Ignored("the bot's own message")
+    forwarded = _forwarded(message)
+    shown = forwarded if forwarded is not None else message
+    images, files = _files(shown, str(message["channel_id"]), str(message["id"]))
+    text = _text(message, me) or (_text(forwarded, me) if forwarded else "")
+    chat = chat_of(message, channel)
+    return Message(
+        chat=chat,
+        message_id=ident(message["id"]),
+        sender=person_of(message["author"], message.get("member"), webhook=bool(message.get("webhook_id"))),
+        ts=datetime.fromisoformat(message["timestamp"]),
+        text=text or ("" if images or files else _other(shown)),
+        addressed=chat.kind == "direct" or addressed(message, me.id),
+        thread_name=chat.title if chat.parent_id else None,
+        attachments=tuple(files + images[1:]),
+        image=images[0] if images else None,
+        reply=_quote(message, me),
+        forward_from="somebody's message" if forwarded is not None else None,
+        edited=edited,
+        command=_command(text) if chat.kind == "direct" else None,
+    )
+
+
+def _reaction(raw: Raw, channel: Raw, me: Identity) -> Inbound:
+    emoji = raw["emoji"]
+    shown = f":{emoji['name']}:" if emoji.get("id") else str(emoji["name"])
+    chat = chat_of(raw, channel)
+    person = (raw.get("member") or {}).get("user") or raw.get("user") or {"id": raw["user_id"], "username": ""}
+    return Message(
+        chat=chat,
+        message_id=ident(raw["message_id"]),
+        sender=person_of(person, raw.get("member")),
+        ts=datetime.fromtimestamp(raw["at"], UTC),
+        text=shown,
+        addressed=chat.kind == "direct" or raw.get("message_author_id") == me.id,
+        thread_name=chat.title if chat.parent_id else None,
+        reaction=shown,
+    )
+
+
+def _tap(raw: Raw, channel: Raw, me: Identity) -> Inbound:
+    del me
+    if raw["type"] not in {_COMPONENT, _SUBMIT} or not raw.get("message"):
+        return Ignored("an interaction that is no tap")
+    data, message = raw["data"], raw["message"]
+    # A menu's own name says nothing; what was chosen in it does.
+    chosen = data["values"][0] if data.get("component_type") == 3 else data["custom_id"]
+    member = raw.get("member")
+    return Tap(
+        tap_id=f"{ident(raw['id'])}:{raw['token']}",
+        data=str(chosen).removesuffix(FORM),
+        chat=chat_of(raw, raw.get("channel") or channel),
+        message_id=ident(message["id"]),
+        sender=person_of(raw.get("user") or (member or {})["user"], member),
+        ts=created_at(raw["id"]),
+        snapshot=snapshot(message),
+        text=next(_typed(data["components"]), "") if raw["type"] == _SUBMIT else None,
+    )
+
+
+_READ = {
+    "MESSAGE_CREATE": _created,
+    "MESSAGE_UPDATE": _updated,
+    "MESSAGE_REACTION_ADD": _reaction,
+    "INTERACTION_CREATE": _tap,
+}
+
+
+# ---- pieces
+
+
+def _text(message: Raw, me: Identity) -> str:
+    """The text with names where Discord writes ids."""
+    names = {str(user["id"]): str(user["username"]) for user in message.get("mentions") or ()}
+    names.setdefault(me.id, me.username)
+
+    def named(match: re.Match[str]) -> str:
+        name = names.get(match[2]) if match[1].startswith("@") and match[1] != "@&" else None
+        return f"@{name}" if name else match[0]
+
+    return _EMOJI.sub(r"\1", _MENTION.sub(named, str(message.get("content") or "")))
+
+
+def _forwarded(message: Raw) -> Raw | None:
+    if (message.get("message_reference") or {}).get("type", 0) != _FORWARD:
+        return None
+    snapshots = message.get("message_snapshots") or ()
+    return cast("Raw", snapshots[0]["message"]) if snapshots else None
+
+
+def _files(message: Raw, channel_id: str, message_id: str) -> tuple[list[Attachment], list[Attachment]]:
+    """Pictures, and whatever else is attached. An id names where to ask: Discord's addresses expire after a day."""
+    images: list[Attachment] = []
+    files: list[Attachment] = []
+    for raw in message.get("attachments") or ():
+        mime = str(raw.get("content_type") or "").partition(";")[0] or None
+        kind = "voice" if raw.get("waveform") else (mime or "").partition("/")[0]
+        kind = {"image": "photo", "video": "video", "audio": "audio", "voice": "voice"}.get(kind, "document")
+        size = raw.get("size")
+        file = Attachment(
+            kind,
+            f"{ident(channel_id)}.{ident(message_id)}.{ident(raw['id'])}",
+            str(raw["filename"]) if raw.get("filename") else None,
+            mime,
+            int(size) if size is not None else None,
+        )
+        (images if kind == "photo" else files).append(file)
+    return images, files
+
+
+def _other(message: Raw) -> str:
+    """What has no text and no file, in words, so that nothing is dropped without a sign."""
+    stickers = message.get("sticker_items") or ()
+    if stickers:
+        return f"(sticker: {', '.join(str(one['name']) for one in stickers)})"
+    poll = message.get("poll")
+    if poll:
+        answers = " | ".join(str(one["poll_media"].get("text", "")) for one in poll["answers"])
+        return f"(poll: {poll['question'].get('text', '')} – {answers})"
+    return "(a message without text)"
+
+
+def _quote(message: Raw, me: Identity) -> Quote | None:
+    reference = message.get("message_reference")
+    if not reference or reference.get("type", 0) == _FORWARD or not reference.get("message_id"):
+        return None
+    replied = message.get("referenced_message")
+    if not replied:
+        return Quote(ident(reference["message_id"]), None, None)
+    return Quote(ident(replied["id"]), person_of(replied["author"]).shown, _text(replied, me) or None)
+
+
+def addressed(message: Raw, me_id: str) -> bool:
+    """Whether a message names the bot or answers it."""
+    if any(str(user["id"]) == me_id for user in message.get("mentions") or ()):
+        return True
+    replied = message.get("referenced_message") or {}
+    return bool(replied) and str(replied["author"]["id"]) == me_id
+
+
+def _command(text: str) -> Command | None:
+    match = _COMMAND.fullmatch(text)
+    return Command(match[1].lower(), (match[2] or "").strip()) if match else None
+
+
+def _typed(components: Any) -> Iterator[str]:
+    """What the fields of a submitted form hold, in order."""
+    for one in components:
+        if one.get("type") == 4:
+            yield str(one.get("value") or "")
+        yield from _typed(one.get("components") or ())
+        if one.get("component"):
+            yield from _typed([one["component"]])
