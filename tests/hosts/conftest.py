@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from inbox_socket import InboxSocket
 
 from channels.sandbox.telegram import TelegramSandbox
 
-TABLES = pytest.StashKey[dict[str, list[str]]]()
 SOCKET_TOKEN = "a-session-token-of-the-host"
 
 
@@ -51,21 +50,3 @@ async def inbox(stage: Stage, sockets: Path) -> AsyncIterator[InboxSocket]:
         made = await stack.enter_async_context(InboxSocket(sockets / "inbox.sock"))
         stage.env |= {"CLAUDE_CODE_MESSAGING_SOCKET": str(made.path), "CLAUDE_CODE_MESSAGING_TOKEN": SOCKET_TOKEN}
         yield made
-
-
-@pytest.fixture
-def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Writes a line into a table that is printed at the end of the run."""
-    tables = request.config.stash.setdefault(TABLES, {})
-
-    def write(table: str, line: str) -> None:
-        tables.setdefault(table, []).append(line)
-
-    return write
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for table, lines in config.stash.get(TABLES, {}).items():
-        terminalreporter.section(table)
-        for line in lines:
-            terminalreporter.write_line(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from inbox_socket import blocks_in
 from channels.core.sessions import Sessions
 from channels.core.store import Store
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 Note = Callable[[str, str], None]
 BELL_MB = 25.0
 
@@ -32,9 +32,7 @@ async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, no
     resident = psutil.Process(run.process.pid).memory_info().rss / 1e6
     busy = psutil.Process(run.process.pid).cpu_times()
     note("bell", f"resident {resident:.1f} MB (budget {BELL_MB:.0f}), {busy.user + busy.system:.2f} s CPU in 2 s")
-    # Measuring coverage takes some memory of its own.
-    measuring = 6.0 if any(name.startswith("COVERAGE") for name in os.environ) else 0.0
-    assert resident < BELL_MB + measuring
+    assert resident < BELL_MB
     began = time.perf_counter()
     ann.send("wake up")
     ran = await run.ran(5)

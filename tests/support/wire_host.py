@@ -15,7 +15,8 @@ from typing import Any, Self
 __all__ = ["PATIENCE_S", "Event", "Host", "Result"]
 
 PUSH = "notifications/claude/channel"
-PATIENCE_S = 10.0
+# Patience is no promise: a busy machine takes long to start eight servers at once.
+PATIENCE_S = 30.0
 # How long to wait for news before asking for a status again.
 LOOK_EVERY_S = 0.05
 
