@@ -19,9 +19,11 @@ from wire_host import PATIENCE_S, Event, Host, Result
 
 from channels.core.access import Access
 from channels.core.store import Store
+from channels.sandbox.discord import DiscordSandbox
+from channels.sandbox.discord import Person as DiscordPerson
 from channels.sandbox.telegram import Person, TelegramSandbox
 
-__all__ = ["COMMAND", "TOKEN", "Event", "Host", "Ran", "Result", "Stage"]
+__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "Stage", "World"]
 
 COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"
@@ -43,11 +45,13 @@ class Ran:
         return json.loads(self.out)
 
 
-class Stage:
-    """One test's world: a sandbox Telegram, a project folder with its state, and the processes started in it."""
+class World:
+    """One test's world: a project folder with its state, and the processes started in it, on one channel."""
 
-    def __init__(self, tg: TelegramSandbox, folder: Path) -> None:
-        self.tg = tg
+    channel: str
+
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        """`environ`: what the channel's server needs to find its platform."""
         self.folder = folder
         self.project, self.home, self.state = folder / "project", folder / "home", folder / "state"
         runtime = folder / "run"
@@ -58,10 +62,9 @@ class Stage:
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(runtime),
             "CLAUDE_PROJECT_DIR": str(self.project),
-            "TELEGRAM_STATE_DIR": str(self.state),
-            "TELEGRAM_BOT_TOKEN": tg.token,
-            "TELEGRAM_API_ROOT": tg.root,
+            f"{self.channel.upper()}_STATE_DIR": str(self.state),
             "CHANNELS_CLAIM": "always",
+            **environ,
         }
         # Coverage follows into the processes; a tree that is not the installed one is the one which is tested.
         self.env |= {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
@@ -84,20 +87,17 @@ class Stage:
         self.state.mkdir(mode=0o700, exist_ok=True)
         (self.state / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
-    def person(self, handle: str = "ann", **options: Any) -> Person:
-        """Somebody who may write to the bot."""
-        person = self.tg.person(handle, **options)
+    def allow(self, user_id: int, name: str) -> None:
+        """Lets somebody in."""
         with Store.of(self.state) as store:
-            Access(store).allow(str(person.id), by="test", name=handle)
-        person.dm.started = True
-        return person
+            Access(store).allow(str(user_id), by="test", name=name)
 
     # ---- processes
 
     async def start(self, *, before: Sequence[str] = (), **env: str | None) -> Host:
         """Starts the server and says nothing to it. An env value None unsets; `before` goes before the command."""
         process = await asyncio.create_subprocess_exec(
-            *before, *COMMAND, "serve", "telegram",
+            *before, *COMMAND, "serve", self.channel,
             stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_LIMIT, cwd=self.project, env=self._env(env),
         )  # fmt: skip
         self.hosts.append(Host(process))
@@ -106,12 +106,6 @@ class Stage:
     async def host(self, **env: str | None) -> Host:
         """A host that started the server and finished the handshake."""
         return await (await self.start(**env)).attach()
-
-    async def reading(self, **env: str | None) -> Host:
-        """As `host`, once the server waits in a long poll."""
-        host = await self.host(**env)
-        await self.tg.wait_for(lambda: self.tg.polling, PATIENCE_S)
-        return host
 
     async def cli(self, *arguments: str, stdin: str = "", **env: str | None) -> Ran:
         """Runs the command line to its end."""
@@ -125,8 +119,8 @@ class Stage:
         return ran
 
     async def access(self, *arguments: str, **env: str | None) -> Ran:
-        """Runs `channels access telegram ...`."""
-        return await self.cli("access", "telegram", *arguments, **env)
+        """Runs `channels access CHANNEL ...`."""
+        return await self.cli("access", self.channel, *arguments, **env)
 
     def _env(self, changes: dict[str, str | None]) -> dict[str, str]:
         merged = {**self.env, **changes}
@@ -142,6 +136,53 @@ class Stage:
         """All that processes wrote anywhere."""
         hosts = "".join(host.log() + b"".join(host.lines).decode(errors="replace") for host in self.hosts)
         return hosts + "".join(ran.out + ran.err for ran in self.ran)
+
+
+class Stage(World):
+    """A world with a sandbox Telegram."""
+
+    channel = "telegram"
+
+    def __init__(self, tg: TelegramSandbox, folder: Path) -> None:
+        self.tg = tg
+        super().__init__(folder, {"TELEGRAM_BOT_TOKEN": tg.token, "TELEGRAM_API_ROOT": tg.root})
+
+    def person(self, handle: str = "ann", **options: Any) -> Person:
+        """Somebody who may write to the bot."""
+        person = self.tg.person(handle, **options)
+        self.allow(person.id, handle)
+        person.dm.started = True
+        return person
+
+    async def reading(self, **env: str | None) -> Host:
+        """As `host`, once the server waits in a long poll."""
+        host = await self.host(**env)
+        await self.tg.wait_for(lambda: self.tg.polling, PATIENCE_S)
+        return host
+
+
+class DiscordStage(World):
+    """A world with a sandbox Discord."""
+
+    channel = "discord"
+
+    def __init__(self, dc: DiscordSandbox, folder: Path) -> None:
+        self.dc = dc
+        places = {"DISCORD_API_ROOT": dc.root, "DISCORD_GATEWAY_URL": dc.gateway_url}
+        super().__init__(folder, {"DISCORD_BOT_TOKEN": dc.token, **places})
+
+    def person(self, handle: str = "ann", **options: Any) -> DiscordPerson:
+        """Somebody who may write to the bot."""
+        person = self.dc.person(handle, **options)
+        self.allow(person.id, handle)
+        person.dm.started = True
+        return person
+
+    async def reading(self, **env: str | None) -> Host:
+        """As `host`, once the server is connected to the gateway."""
+        host = await self.host(**env)
+        await self.dc.wait_for(lambda: self.dc.connected, PATIENCE_S)
+        return host
 
 
 def _is_message(line: bytes) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from faults_harness import inbox_states
-from harness import COMMAND, Stage
+from harness import COMMAND, Stage, World
 from wire_host import Host
 
 from channels.core.store import Store
@@ -99,7 +99,7 @@ class HookRun:
 class Hooks:
     """Runs hooks of one host session in a stage; ends what still runs when the block is left."""
 
-    def __init__(self, stage: Stage, session: str = SESSION) -> None:
+    def __init__(self, stage: World, session: str = SESSION) -> None:
         self.stage, self.session = stage, session
         self.running: list[HookRun] = []
 

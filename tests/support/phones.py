@@ -1,0 +1,200 @@
+"""A person's phone on any platform: what the journeys need of it, so that each is told once.
+
+A further platform is one more pair of classes here, and its line in STAGES.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import TOKEN, DiscordStage, Host, Stage, World
+
+from channels.sandbox import discord, telegram
+
+__all__ = ["STAGES", "Phone", "Play", "Said"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message of the bot's as a person sees it; `labels` are its rows of buttons."""
+
+    id: str
+    text: str
+    labels: list[list[str]]
+
+
+class Phone(Protocol):
+    """One person in their direct chat with the bot."""
+
+    user_id: str
+    chat_id: str
+    name: str
+
+    def say(self, text: str) -> str:
+        """Writes; the message's id."""
+
+    async def hear(self) -> Said:
+        """The bot's next message."""
+
+    def tap(self, message_id: str, label: str) -> Callable[[], Awaitable[str]]:
+        """Taps, and then waits for what it is told in passing or alone."""
+
+    def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
+        """Taps the first button a message had when it was first seen, though it is gone by now."""
+
+    def shown(self, message_id: str) -> Said:
+        """A message as it looks now."""
+
+
+class TelegramPhone:
+    """A person in Telegram."""
+
+    def __init__(self, person: telegram.Person) -> None:
+        self.person = person
+        self.user_id = self.chat_id = str(person.id)
+        self.name = person.handle
+        self._first: dict[str, str] = {}
+
+    def say(self, text: str) -> str:
+        return str(self.person.send(text)["message_id"])
+
+    async def hear(self) -> Said:
+        return self._said(await self.person.next_message())
+
+    def tap(self, message_id: str, label: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap(int(message_id), label=label))
+
+    def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap(int(message_id), data=self._first[message_id]))
+
+    @staticmethod
+    def _told(tap: Any) -> Callable[[], Awaitable[str]]:
+        async def told() -> str:
+            return str((await tap.answered()).text)
+
+        return told
+
+    def shown(self, message_id: str) -> Said:
+        return self._said(next(m for m in self.person.messages() if str(m["message_id"]) == message_id))
+
+    def _said(self, message: dict[str, Any]) -> Said:
+        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+        if rows:
+            self._first.setdefault(str(message["message_id"]), rows[0][0]["callback_data"])
+        labels = [[key["text"] for key in row] for row in rows]
+        return Said(str(message["message_id"]), str(message.get("text", "")), labels)
+
+
+class DiscordPhone:
+    """A person in Discord."""
+
+    def __init__(self, person: discord.Person) -> None:
+        self.person = person
+        self.user_id, self.chat_id = str(person.id), str(person.dm.id)
+        self.name = person.handle
+        self._first: dict[str, str] = {}
+
+    def say(self, text: str) -> str:
+        return str(self.person.send(text)["id"])
+
+    async def hear(self) -> Said:
+        return self._said(await self.person.next_message())
+
+    def tap(self, message_id: str, label: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap(message_id, label=label))
+
+    def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap(message_id, custom_id=self._first[message_id]))
+
+    @staticmethod
+    def _told(tap: discord.Tap) -> Callable[[], Awaitable[str]]:
+        async def told() -> str:
+            return str((await tap.said())["content"])
+
+        return told
+
+    def shown(self, message_id: str) -> Said:
+        return self._said(next(m for m in self.person.messages() if m["id"] == message_id))
+
+    def _said(self, message: dict[str, Any]) -> Said:
+        rows = [row["components"] for row in message.get("components") or []]
+        if rows and rows[0][0].get("custom_id"):
+            self._first.setdefault(message["id"], rows[0][0]["custom_id"])
+        labels = [[key["label"] for one in row for key in one.get("options", [one])] for row in rows]
+        # Backslashes before punctuation are Discord's way to write it as it reads.
+        return Said(message["id"], re.sub(r"\\(?=\W)|\*\*", "", str(message["content"])), labels)
+
+
+class Play(Protocol):
+    """A world on one platform, and its people."""
+
+    stage: World
+
+    def stranger(self, name: str) -> Phone:
+        """Somebody nobody knows."""
+
+    def friend(self, name: str) -> Phone:
+        """Somebody who is paired."""
+
+    async def reading(self, **env: str | None) -> Host:
+        """A host whose server reads the bot."""
+
+    async def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        """Waits for something to be true on the platform."""
+
+
+class TelegramPlay:
+    """A play in Telegram."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage: World = stage
+        self._stage = stage
+        self.reading = stage.reading
+        self.wait_for = stage.tg.wait_for
+
+    def stranger(self, name: str) -> Phone:
+        return TelegramPhone(self._stage.tg.person(name))
+
+    def friend(self, name: str) -> Phone:
+        return TelegramPhone(self._stage.person(name))
+
+
+class DiscordPlay:
+    """A play in Discord."""
+
+    def __init__(self, stage: DiscordStage) -> None:
+        self.stage: World = stage
+        self._stage = stage
+        self.reading = stage.reading
+        self.wait_for = stage.dc.wait_for
+
+    def stranger(self, name: str) -> Phone:
+        return DiscordPhone(self._stage.dc.person(name))
+
+    def friend(self, name: str) -> Phone:
+        person = self._stage.person(name)
+        return DiscordPhone(person)
+
+
+@asynccontextmanager
+async def _telegram(folder: Path) -> AsyncIterator[Play]:
+    async with telegram.TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
+        yield TelegramPlay(stage)
+        assert stage.impure() == []
+        assert tg.token not in stage.everything_said()
+
+
+@asynccontextmanager
+async def _discord(folder: Path) -> AsyncIterator[Play]:
+    async with discord.DiscordSandbox() as dc, DiscordStage(dc, folder) as stage:
+        yield DiscordPlay(stage)
+        assert stage.impure() == []
+        assert dc.token not in stage.everything_said()
+
+
+STAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Play]]] = {"telegram": _telegram, "discord": _discord}
