@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from channels.core.adapter import Adapter
 from channels.core.config import Environment, Settings
+from channels.core.finding import Case, Check
+from channels.core.network import Route
 
 __all__ = ["Channel"]
 
@@ -25,3 +27,11 @@ class Channel:
     """The adapter for a token."""
     silence_s: Callable[[Settings], float]
     """How long the platform may be silent before its connection is taken for dead."""
+    route: Callable[[Environment, Settings], Route]
+    """The way to its servers, as `connect` takes it."""
+    checks: Callable[[Adapter, Case], Mapping[str, Check]]
+    """What only this platform can be asked about a set-up, by name; the adapter is entered and its token works."""
+    steps: str
+    """How somebody gets a bot and its token there, as numbered lines."""
+    join_link: Callable[[str], str] | None = None
+    """From a bot's id, the page on which the owner of a place lets the bot in, where the platform has such."""

@@ -51,7 +51,9 @@ class Settings(BaseModel):
     marks: bool = Field(True, description="react to a message when it was received and kept")  # noqa: FBT003
     keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
     keep_rows: int = Field(20_000, ge=100, description="answered messages kept at most")
+    history_days: float = Field(90, gt=0, description="days that what was said is kept for fetch_messages and exports")
     send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
+    ipv4: bool | None = Field(None, description="true: IPv4 only, false: IPv6 too; unset: found out and remembered")
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest go")
 
 

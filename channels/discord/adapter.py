@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -48,8 +49,10 @@ class DiscordAdapter:
     limits = markup.LIMITS
     capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", threads=False, marks=("👀", "😴"))
 
-    def __init__(self, settings: DiscordSettings, token: str) -> None:
+    def __init__(self, settings: DiscordSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
+        """`proxy` carries every connection; `ipv4`: direct ones are made over IPv4 only."""
         self._settings, self._token = settings, token
+        self._proxy, self._ipv4 = proxy, ipv4 and proxy is None
         # Where the library keeps the address of the REST API, for the whole process.
         Route.BASE = f"{settings.api_root}/api/v10"
         self._client: discord.Client | None = None
@@ -85,7 +88,11 @@ class DiscordAdapter:
         async with self._login:
             if self._client is None:
                 client = _Client(
-                    intents=INTENTS, proxy=self._settings.proxy, http_trace=tracing(), max_ratelimit_timeout=30.0
+                    intents=INTENTS,
+                    proxy=self._proxy,
+                    connector=self._connector(),
+                    http_trace=tracing(),
+                    max_ratelimit_timeout=30.0,
                 )
                 try:
                     with translated():
@@ -95,6 +102,25 @@ class DiscordAdapter:
                     raise
                 self._client = client
             return self._client.http
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=0, family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC)
+
+    def web(self) -> aiohttp.ClientSession:
+        """The client of downloads."""
+        if self._files is None:
+            self._files = aiohttp.ClientSession(connector=self._connector())
+        return self._files
+
+    async def get(self, path: str) -> Any:
+        """What the REST API answers to a GET, for what asks it about the set-up."""
+        return await outbound.call(await self._http(), "GET", path)
+
+    async def date(self) -> str | None:
+        """The Date that Discord's server writes on an answer to anybody."""
+        with translated():
+            async with self.web().get(f"{Route.BASE}/gateway", proxy=self._proxy, timeout=outbound.TIMEOUT) as answer:
+                return answer.headers.get("Date")
 
     async def identify(self) -> Identity:
         """GET /users/@me."""
@@ -178,9 +204,7 @@ class DiscordAdapter:
         url, size = await outbound.address(await self._http(), attachment)
         if size > limit:
             raise Refused(f"the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file")
-        if self._files is None:
-            self._files = aiohttp.ClientSession()
-        return await outbound.download(self._files, url, target, limit, self._settings.proxy)
+        return await outbound.download(self.web(), url, target, limit, self._proxy)
 
     # ---- taps
 

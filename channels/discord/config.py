@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from pydantic import Field, field_validator
 from channels.core.channel import Channel
 from channels.core.config import Environment, Settings, safe_root
 from channels.core.errors import ConfigError
+from channels.core.finding import Case, Check
+from channels.core.network import Route, env_proxy, ipv4_only, shown_url
 
 if TYPE_CHECKING:
     from channels.core.adapter import Adapter
+    from channels.discord.adapter import DiscordAdapter
 
 __all__ = ["CHANNEL", "PERMISSIONS", "DiscordSettings", "bot_id", "invite_link"]
 
@@ -25,6 +29,15 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{2
 # What the bot asks for when it is invited: view channels, send messages, also in threads, embed links, attach files,
 # read the message history, add reactions ("Permissions" in Discord's documentation).
 PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
+
+STEPS = """\
+1. Open https://discord.com/developers/applications, choose New Application and give it a name.
+2. Under Bot, switch Message Content Intent on (Privileged Gateway Intents), and save.
+3. There, choose Reset Token and copy what it shows: three parts with dots between."""
+NO_SOCKS = (
+    "Discord is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
+    "(DISCORD_PROXY), such as one that hands on to your SOCKS proxy"
+)
 
 
 class DiscordSettings(Settings):
@@ -40,7 +53,7 @@ class DiscordSettings(Settings):
     def _known_scheme(cls, url: str | None) -> str | None:
         # aiohttp, which discord.py speaks through, has no SOCKS.
         if url is not None and not url.startswith(("http://", "https://")):
-            raise ValueError("it must begin with http:// or https://")
+            raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
         return url
 
     @field_validator("api_root")
@@ -88,10 +101,25 @@ def invite_link(bot: str) -> str:
 
 
 def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
-    del env
     from channels.discord.adapter import DiscordAdapter
 
-    return DiscordAdapter(cast("DiscordSettings", settings), token)
+    way = _route(env, settings)
+    ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
+    return DiscordAdapter(cast("DiscordSettings", settings), token, proxy=way.proxy, ipv4=ipv4)
+
+
+def _route(env: Environment, settings: Settings) -> Route:
+    ours = cast("DiscordSettings", settings)
+    named = env_proxy(ours.api_root, env.environ)
+    if ours.proxy is None and named is not None and not named.startswith(("http://", "https://")):
+        return Route(ours.api_root, None, f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}")
+    return Route(ours.api_root, ours.proxy or named)
+
+
+def _checks(adapter: Adapter, case: Case) -> Mapping[str, Check]:
+    from channels.discord.checks import checks
+
+    return checks(cast("DiscordAdapter", adapter), case)
 
 
 def _silence_s(settings: Settings) -> float:
@@ -108,4 +136,8 @@ CHANNEL = Channel(
     bot_id=bot_id,
     connect=_connect,
     silence_s=_silence_s,
+    route=_route,
+    checks=_checks,
+    steps=STEPS,
+    join_link=invite_link,
 )

@@ -13,6 +13,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -96,6 +97,7 @@ class DiscordSandbox:
         app = web.Application(client_max_size=1 << 27)
         Control(self).add_routes(app)
         self._wire.add_routes(app)
+        app.on_response_prepare.append(self._date)
         # handler_cancellation: what waits for a client that is gone must not stay
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -114,6 +116,9 @@ class DiscordSandbox:
             await self._runner.cleanup()
             self._runner = None
         self.faults.clear()
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self.world.now(), usegmt=True)
 
     @property
     def token(self) -> str:

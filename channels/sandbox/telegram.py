@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -82,6 +84,7 @@ class TelegramSandbox:
         app = web.Application(client_max_size=1 << 26)
         Control(self).add_routes(app)
         self._wire.add_routes(app)
+        app.on_response_prepare.append(self._date)
         # handler_cancellation: a poll whose client is gone must not stay parked
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -97,6 +100,9 @@ class TelegramSandbox:
             await self._runner.cleanup()
             self._runner = None
         self.faults.clear()
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self.world.now(), usegmt=True)
 
     @property
     def token(self) -> str:
@@ -214,6 +220,10 @@ class TelegramSandbox:
     def set_privacy(self, *, on: bool) -> None:
         """Privacy mode in groups; on at first."""
         self.world.privacy = on
+
+    def set_local(self, folder: Path | None) -> None:
+        """Local mode, with this working folder; None for a server such as Telegram's own."""
+        self.world.files.local = folder
 
     def set_poller_slot(self, seconds: float) -> None:
         """How long the slot of a poller whose connection died stays taken; 0 at first."""

@@ -7,7 +7,9 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from channels.sandbox.telegram_errors import bad
 from channels.sandbox.telegram_images import image_size, sample_png
@@ -66,6 +68,8 @@ class Files:
     def __init__(self) -> None:
         self.by_id: dict[str, StoredFile] = {}
         self.by_path: dict[str, StoredFile] = {}
+        self.local: Path | None = None
+        """The working folder of a server in local mode."""
         self._count = 0
 
     def store(self, kind: str, data: bytes, name: str = "", mime: str = "", **facts: Any) -> StoredFile:
@@ -127,6 +131,8 @@ class Files:
         Raises BotApiError with the reason Telegram gives.
         """
         upload = source if isinstance(source, Upload) else None
+        if isinstance(source, str) and source.startswith("file://"):
+            upload = self._on_disk(source)
         if upload is None:
             if not isinstance(source, str) or not source:
                 raise bad(f"there is no {kind.replace('_', ' ')} in the request")
@@ -152,9 +158,22 @@ class Files:
         stored = self.by_id.get(file_id)
         if stored is None:
             raise bad("invalid file_id" if file_id else "file_id not specified")
+        if self.local is not None:
+            # "Download files without a size limit"; "receive the absolute local path as a value of file_path".
+            path = self.local / stored.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(stored.data)
+            return {**stored.reference(), "file_path": str(path)}
         if stored.size > MAX_DOWNLOAD:
             raise bad("file is too big")
         return {**stored.reference(), "file_path": stored.path}
+
+    def _on_disk(self, source: str) -> Upload:
+        """In local mode only: "upload files using their local path and the file URI scheme"."""
+        path = Path(unquote(urlsplit(source).path))
+        if self.local is None or not path.is_file():
+            raise bad("wrong file identifier/HTTP URL specified")
+        return Upload(path.name, "", path.read_bytes())
 
 
 def check_upload(kind: str, upload: Upload) -> None:

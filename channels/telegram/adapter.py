@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,8 +20,19 @@ from telegram.request import HTTPXRequest
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import Refused, TooOld
-from channels.core.types import Attachment, Capabilities, Identity, Ignored, Inbound, Keyboard, Outgoing, RawEvent, Sent
-from channels.telegram import markup, outbound
+from channels.core.types import (
+    Attachment,
+    Capabilities,
+    Identity,
+    Ignored,
+    Inbound,
+    Keyboard,
+    Limits,
+    Outgoing,
+    RawEvent,
+    Sent,
+)
+from channels.telegram import markup, network, outbound
 from channels.telegram.config import TelegramSettings
 from channels.telegram.errors import translated
 from channels.telegram.inbound import to_inbound
@@ -33,16 +45,26 @@ class TelegramAdapter:
     """One Telegram bot."""
 
     channel = "telegram"
-    limits = markup.LIMITS
+    limits: Limits = markup.LIMITS
     capabilities = Capabilities(
         formats=tuple(markup.FORMATS), invite_link="https://t.me/{bot}?start={code}", marks=("👀", "😴")
     )
 
-    def __init__(self, settings: TelegramSettings, token: str) -> None:
+    def __init__(self, settings: TelegramSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
+        """`proxy` carries every request; `ipv4`: direct connections are made over IPv4 only."""
         self._settings = settings
-        self._updates = RawUpdates(connection_pool_size=1, read_timeout=GRACE_S, proxy=settings.proxy)
+        self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
+        route = partial(network.route, ipv4=ipv4 and proxy is None)
+        self._updates = RawUpdates(
+            connection_pool_size=1, read_timeout=GRACE_S, proxy=proxy, httpx_kwargs=route(connections=1)
+        )
         self._requests = HTTPXRequest(
-            connection_pool_size=16, read_timeout=20, write_timeout=20, pool_timeout=10, proxy=settings.proxy
+            connection_pool_size=16,
+            read_timeout=20,
+            write_timeout=20,
+            pool_timeout=10,
+            proxy=proxy,
+            httpx_kwargs=route(connections=16),
         )
         self._bot = Bot(
             token,
@@ -50,9 +72,10 @@ class TelegramAdapter:
             base_file_url=f"{settings.api_root}/file/bot",
             request=self._requests,
             get_updates_request=self._updates,
+            local_mode=settings.api_local,
         )
         self._files = httpx.AsyncClient(
-            proxy=settings.proxy, timeout=httpx.Timeout(10, read=30), follow_redirects=False
+            proxy=proxy, timeout=httpx.Timeout(10, read=30), follow_redirects=False, **route(connections=16)
         )
         self._me: Identity | None = None
         self._asked = False
@@ -69,6 +92,16 @@ class TelegramAdapter:
             await self._updates.shutdown()
             await self._requests.shutdown()
             await self._files.aclose()
+
+    @property
+    def bot(self) -> Bot:
+        """The library's bot, for what asks the platform about the set-up."""
+        return self._bot
+
+    @property
+    def web(self) -> httpx.AsyncClient:
+        """The client of downloads, which goes the way that every call goes."""
+        return self._files
 
     @property
     def shown_name(self) -> str:
@@ -160,7 +193,10 @@ class TelegramAdapter:
             )
         with translated():
             file = await self._bot.get_file(attachment.file_id)
-        return await outbound.download(self._files, file.file_path or "", target, limit)
+        path = file.file_path or ""
+        if self._settings.api_local and not path.startswith(("http://", "https://")):
+            return await anyio.to_thread.run_sync(network.copy_local, path, target, limit)
+        return await outbound.download(self._files, path, target, limit)
 
 
 _: type[Adapter] = TelegramAdapter

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from channels.core.channel import Channel
 from channels.core.config import Environment, Settings, safe_root
 from channels.core.errors import ConfigError
+from channels.core.finding import Case, Check
+from channels.core.network import Route, env_proxy, ipv4_only
 
 if TYPE_CHECKING:
     from channels.core.adapter import Adapter
+    from channels.telegram.adapter import TelegramAdapter
 
 __all__ = ["CHANNEL", "TelegramSettings", "bot_id"]
 
 _TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
+PUBLIC = "https://api.telegram.org"
+
+STEPS = """\
+1. In Telegram, write /newbot to @BotFather and answer its two questions (a name, a username that ends in "bot").
+2. Copy the token that it sends: digits, a colon, 35 characters."""
+
 
 class TelegramSettings(Settings):
     """What Telegram adds: a Bot API server's root, a proxy, the length of a long poll."""
 
-    api_root: str = Field("https://api.telegram.org", description="root of the Bot API server")
+    api_root: str = Field(PUBLIC, description="root of the Bot API server")
     proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
+    api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
     # Bot API: at most 50 s; a longer poll is answered after 50 s all the same.
     poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
 
@@ -33,6 +44,12 @@ class TelegramSettings(Settings):
         if url is not None and not url.startswith(("http://", "https://", "socks5://", "socks5h://")):
             raise ValueError("it must begin with http://, https:// or socks5://")
         return url
+
+    @model_validator(mode="after")
+    def _own_server(self) -> TelegramSettings:
+        if self.api_local and self.api_root == PUBLIC:
+            raise ValueError("api_local: true needs api_root, the address of your own Bot API server in local mode")
+        return self
 
     @field_validator("api_root")
     @classmethod
@@ -55,10 +72,22 @@ def bot_id(token: str) -> str:
 
 
 def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
-    del env
     from channels.telegram.adapter import TelegramAdapter
 
-    return TelegramAdapter(cast("TelegramSettings", settings), token)
+    way = _route(env, settings)
+    ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
+    return TelegramAdapter(cast("TelegramSettings", settings), token, proxy=way.proxy, ipv4=ipv4)
+
+
+def _route(env: Environment, settings: Settings) -> Route:
+    ours = cast("TelegramSettings", settings)
+    return Route(ours.api_root, ours.proxy or env_proxy(ours.api_root, env.environ))
+
+
+def _checks(adapter: Adapter, case: Case) -> Mapping[str, Check]:
+    from channels.telegram.checks import checks
+
+    return checks(cast("TelegramAdapter", adapter), case)
 
 
 def _silence_s(settings: Settings) -> float:
@@ -74,4 +103,7 @@ CHANNEL = Channel(
     bot_id=bot_id,
     connect=_connect,
     silence_s=_silence_s,
+    route=_route,
+    checks=_checks,
+    steps=STEPS,
 )

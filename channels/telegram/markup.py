@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 from telegram.constants import ParseMode
@@ -13,7 +14,17 @@ from channels.core.chunking import LINE, Mark, Piece, length, pack, split_text
 from channels.core.errors import Refused
 from channels.core.types import Keyboard, Limits
 
-__all__ = ["FORMATS", "LIMITS", "REACTIONS", "code_entity", "keyboard_markup", "literal", "parse_mode", "split"]
+__all__ = [
+    "FORMATS",
+    "LIMITS",
+    "LOCAL_LIMITS",
+    "REACTIONS",
+    "code_entity",
+    "keyboard_markup",
+    "literal",
+    "parse_mode",
+    "split",
+]
 
 FORMATS: dict[str, ParseMode | None] = {"text": None, "markdownv2": ParseMode.MARKDOWN_V2, "html": ParseMode.HTML}
 
@@ -41,7 +52,11 @@ LIMITS = Limits(
     reactions=REACTIONS,
     answer_text=200,
     typing_every_s=4.0,
+    # Clients cut at white space where they find some near the end of what fits.
+    paste=3900,
 )
+# "Using a Local Bot API Server": uploads up to 2,000 MB, downloads without a limit; ours is the upload's.
+LOCAL_LIMITS = replace(LIMITS, upload=2000 * 1024 * 1024, download=2000 * 1024 * 1024)
 CAPTION = 1024
 
 _HTML_TOKEN = re.compile(

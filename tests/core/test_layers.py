@@ -22,6 +22,8 @@ GROUND = {
     "types",
     "adapter",
     "channel",
+    "finding",
+    "network",
     "wire",
     "errors",
     "config",
@@ -35,6 +37,7 @@ GROUND = {
 PURE = {"markdown", "chunking", "wording", "sanitize"}
 SERVICES = {
     "inbox",
+    "bundles",
     "offers",
     "access",
     "pairing",
