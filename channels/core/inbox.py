@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from channels.core.history import History
 from channels.core.offers import OPEN, Entry, Offers, dump_files, entry_of, load_files
-from channels.core.store import Row
+from channels.core.store import Row, Store
 from channels.core.types import Attachment, RawEvent
 
-__all__ = ["Entry", "Event", "Inbox"]
+__all__ = ["Entry", "Event", "Inbox", "paths_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,16 @@ class Event:
     image: Attachment | None = None
     attachments: tuple[Attachment, ...] = ()
     said_at: float | None = None
+    fetch: tuple[Attachment, ...] = ()
+    """What else is to be fetched before it is shown."""
 
 
 class Inbox(Offers):
     """The inbox table's SQL."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._history = History(store)
 
     def put(self, bot_id: str, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> int:
         """Journals raw events, skipping those already there; returns how many were new.
@@ -74,16 +81,16 @@ class Inbox(Offers):
 
         `held` keeps it back until its sender is paired; `prompt_id` until whoever asked has the answer, or is gone.
         """
-        image = [event.image] if event.image else []
-        state = "held" if held else "asked" if prompt_id else "fetching" if event.image else "ready"
+        fetch = [*([event.image] if event.image else []), *event.fetch]
+        files = [*(file for file in fetch if file not in event.attachments), *event.attachments]
+        state = "held" if held else "asked" if prompt_id else "fetching" if fetch else "ready"
         with self.store.write() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
                 "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ? WHERE id = ?",
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
-                    json.dumps(event.meta), dump_files(image), dump_files([*image, *event.attachments]), event.said_at,
-                    prompt_id, entry_id,
+                    json.dumps(event.meta), dump_files(fetch), dump_files(files), event.said_at, prompt_id, entry_id,
                 ),
             )  # fmt: skip
 
@@ -104,6 +111,12 @@ class Inbox(Offers):
     def release(self, user_id: str) -> None:
         """Opens what a person said before being paired."""
         with self.store.write() as db:
+            for row in self.store.rows("SELECT * FROM inbox WHERE state = 'held' AND user_id = ? ORDER BY id", user_id):
+                entry = entry_of(row)
+                self._history.heard(
+                    entry.chat_id, entry.message_id, entry.content, entry.meta, entry.thread_id,
+                    image=entry.image is not None,
+                )  # fmt: skip
             db.execute(
                 "UPDATE inbox SET state = CASE WHEN image = '[]' THEN 'ready' ELSE 'fetching' END "
                 "WHERE state = 'held' AND user_id = ?",
@@ -112,12 +125,17 @@ class Inbox(Offers):
 
     def forget(self, user_ids: Iterable[str]) -> None:
         """Drops what was kept of people who were denied or whose code expired."""
+        ids = [(user_id,) for user_id in user_ids]
         with self.store.write() as db:
-            db.executemany(
-                "UPDATE inbox SET state = 'dropped', payload = '', content = NULL, meta = NULL "
-                "WHERE state = 'held' AND user_id = ?",
-                [(user_id,) for user_id in user_ids],
-            )
+            for which in (
+                "state = 'joined' AND user_id = ? AND joined_to IN (SELECT id FROM inbox WHERE state = 'held')",
+                "state = 'held' AND user_id = ?",
+            ):
+                db.executemany(
+                    "UPDATE inbox SET state = 'dropped', payload = '', content = NULL, meta = NULL, joined = NULL "
+                    f"WHERE {which}",
+                    ids,
+                )
 
     def fetching(self) -> list[Entry]:
         """Entries whose picture is still to be downloaded, oldest first."""
@@ -133,9 +151,15 @@ class Inbox(Offers):
 
     def listed(self, *, only_open: bool, limit: int) -> list[Row]:
         """The newest entries, oldest of them first, with every column."""
-        where = f"state IN {OPEN}" if only_open else "state != 'dropped'"
+        where = f"state IN {OPEN}" if only_open else "state NOT IN ('dropped', 'joined')"
         rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC LIMIT ?", limit)
         return rows[::-1]
+
+    def dropped(self, event_ids: Iterable[str | None]) -> set[str]:
+        """Which of these raw events were journalled and are not for the agent."""
+        found = (self.store.value("SELECT event_id FROM inbox WHERE state = 'dropped' AND event_id = ?", event_id)
+                 for event_id in event_ids if event_id)  # fmt: skip
+        return {event_id for event_id in found if event_id}
 
     def open_in(self, chat_id: str) -> int:
         """How many entries of a chat are still open."""
@@ -163,12 +187,9 @@ class Inbox(Offers):
         return next(found, None)
 
     def open_files(self) -> set[str]:
-        """The downloaded pictures of entries that are still open."""
-        rows = self.store.rows(
-            "SELECT json_extract(meta, '$.image_path') AS path FROM inbox WHERE state IN "
-            f"{OPEN} AND meta LIKE '%image_path%'"
-        )
-        return {row["path"] for row in rows if row["path"]}
+        """The downloaded files of entries that are still open."""
+        rows = self.store.rows(f"SELECT meta FROM inbox WHERE state IN {OPEN} AND meta LIKE '%path%'")
+        return {path for row in rows for path in paths_of(json.loads(row["meta"]))}
 
     def retry_failed(self, version: str) -> int:
         """What an earlier version could not process is looked at again, once by each version."""
@@ -181,7 +202,7 @@ class Inbox(Offers):
     def counts(self) -> dict[str, int]:
         """How many entries came as far as each state: received >= offered >= answered; open are not answered."""
         by_state = {row[0]: row[1] for row in self.store.rows("SELECT state, count(*) FROM inbox GROUP BY state")}
-        open_ = sum(by_state.get(s, 0) for s in ("raw", "fetching", "ready", "offering", "offered", "asked"))
+        open_ = sum(by_state.get(s, 0) for s in ("raw", "joining", "fetching", "ready", "offering", "offered", "asked"))
         answered = by_state.get("answered", 0)
         offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {OPEN}")
         return {
@@ -197,3 +218,9 @@ class Inbox(Offers):
         """When the oldest open entry arrived (seconds since the epoch)."""
         found: float | None = self.store.value(f"SELECT min(received_at) FROM inbox WHERE state IN {OPEN}")
         return found
+
+
+def paths_of(meta: Mapping[str, str]) -> list[str]:
+    """The paths of the downloaded files that an entry's meta names."""
+    listed = [file.get("path") for file in json.loads(meta.get("attachments") or "[]")]
+    return [path for path in (meta.get("image_path"), *listed) if path]

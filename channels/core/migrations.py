@@ -115,4 +115,28 @@ _READING: tuple[str, ...] = (
     "ALTER TABLE chats ADD COLUMN parent_id TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING)
+# Messages that became one event: `joined` holds its pieces on the first row (JSON), which waits for more until
+# `join_until` in the state joining; the rows of the others name it in `joined_to`, in the state joined.
+_JOINING: tuple[str, ...] = (
+    "ALTER TABLE inbox ADD COLUMN joined TEXT",
+    "ALTER TABLE inbox ADD COLUMN joined_to INTEGER",
+    "ALTER TABLE inbox ADD COLUMN join_until REAL",
+)
+
+# What was said, both ways. kind: message, tap, reaction; own: sent for the agent; sought: what a search looks at;
+# files: names (JSON). The index itself is made by the service, since not every SQLite can.
+_HISTORY: tuple[str, ...] = (
+    """CREATE TABLE history (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, message_id TEXT NOT NULL, kind TEXT NOT NULL,
+        own INTEGER NOT NULL, user TEXT NOT NULL, user_id TEXT NOT NULL, text TEXT NOT NULL, sought TEXT NOT NULL,
+        at REAL NOT NULL, reply_to TEXT, reply_user TEXT, reply_text TEXT, thread_id TEXT, thread_name TEXT,
+        files TEXT NOT NULL DEFAULT '[]', forward_from TEXT, edited INTEGER NOT NULL DEFAULT 0,
+        indexed INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX history_chat ON history (chat_id)",
+    "CREATE INDEX history_message ON history (chat_id, message_id)",
+    "CREATE INDEX history_at ON history (at)",
+    "CREATE INDEX history_new ON history (id) WHERE indexed = 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY)

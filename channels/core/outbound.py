@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import anyio
 
@@ -21,6 +22,7 @@ from channels.core.errors import (
     Unauthorized,
 )
 from channels.core.files import Files
+from channels.core.history import History
 from channels.core.outbox import Outbox, Shipment
 from channels.core.panels import Panels, check_grid, lay_out, legend
 from channels.core.patience import Patience, Waiting
@@ -66,6 +68,7 @@ class Outbound:
         self._ttl_s = ttl_s
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._patience = Patience(rate_wait_s)
+        self._history = History(outbox.store)
 
     @property
     def busy(self) -> bool:
@@ -159,8 +162,20 @@ class Outbound:
             raise
         with self._outbox.store.write():
             self._outbox.part(shipment, number, "sent", sent.message_id)
+            self._note(self._moved(outgoing, waiting), sent.message_id)
             if panel_id:
                 self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+
+    def _note(self, outgoing: Outgoing, message_id: str) -> None:
+        self._history.sent(
+            outgoing.chat_id,
+            message_id,
+            outgoing.text,
+            user=self._adapter.shown_name.removeprefix("@"),
+            files=[Path(outgoing.path).name] if outgoing.path else [],
+            reply_to=outgoing.reply_to,
+            thread_id=outgoing.thread_id,
+        )
 
     def _panel(
         self,
@@ -218,6 +233,7 @@ class Outbound:
             if grid and panel_id:
                 self._panels.discard(panel_id)
             raise
+        self._history.changed(chat_id, message_id, text)
         if panel_id:
             self._panels.bind(panel_id, sent.message_id, sent.snapshot)
         elif held:
@@ -241,6 +257,7 @@ class Outbound:
         if waiting.chat_id is None or outgoing.chat_id == waiting.chat_id:
             return outgoing
         self._access.move_group(outgoing.chat_id, waiting.chat_id)
+        self._history.moved(outgoing.chat_id, waiting.chat_id)
         return replace(outgoing, chat_id=waiting.chat_id)
 
     def _result(self, shipment: Shipment, total: int, waiting: Waiting) -> str:

@@ -73,7 +73,7 @@ class Owner:
         )
         self._changed = changed
         self._cards = Cards(adapter, store, files, self._due, self._opened, changed)
-        self._retention = Retention(store, files, settings.keep_days, settings.keep_rows)
+        self._retention = Retention(store, files, settings.keep_days, settings.keep_rows, settings.history_days)
 
     async def run(self) -> None:
         """Works until cancelled, or until one of its tasks fails."""

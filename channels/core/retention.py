@@ -9,6 +9,7 @@ import anyio
 
 from channels.core.errors import StoreError
 from channels.core.files import Files
+from channels.core.history import History
 from channels.core.inbox import Inbox
 from channels.core.store import Store
 
@@ -25,7 +26,7 @@ DAY_S = 86_400.0
 _STEPS = (
     (
         "DELETE FROM inbox WHERE id IN "
-        "(SELECT id FROM inbox WHERE state IN ('answered', 'dropped') AND received_at < ? LIMIT ?)"
+        "(SELECT id FROM inbox WHERE state IN ('answered', 'dropped', 'joined') AND received_at < ? LIMIT ?)"
     ),
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ? LIMIT ?)",
     "DELETE FROM panels WHERE id IN (SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",
@@ -55,9 +56,10 @@ def prune(store: Store, keep_days: float, keep_rows: int) -> int:
 class Retention:
     """Prunes beside the rest, by the reader only."""
 
-    def __init__(self, store: Store, files: Files, keep_days: float, keep_rows: int) -> None:
+    def __init__(self, store: Store, files: Files, keep_days: float, keep_rows: int, history_days: float) -> None:
         self._store, self._files = store, files
         self._keep_days, self._keep_rows = keep_days, keep_rows
+        self._history, self._history_days = History(store), history_days
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -67,7 +69,14 @@ class Retention:
                 # Everything else goes first, hence the pause.
                 while prune(self._store, self._keep_days, self._keep_rows):  # noqa: ASYNC110
                     await anyio.sleep(0.05)
+                while self._old_history():  # noqa: ASYNC110
+                    await anyio.sleep(0.05)
                 self._files.prune(Inbox(self._store).open_files(), self._keep_days)
             except (StoreError, OSError) as error:
                 logger.warning("nothing was pruned: %s", error)
             await anyio.sleep(EVERY_S)
+
+    def _old_history(self) -> int:
+        """One small step on what was said: what is too old goes, what is new can be searched for."""
+        gone = self._history.prune(time.time() - self._history_days * DAY_S, STEP)
+        return gone + self._history.index()

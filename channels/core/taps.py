@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from channels.core.access import Access, Verdict
 from channels.core.adapter import Adapter
 from channels.core.events import message_event, tap_event
+from channels.core.history import History
 from channels.core.inbox import Event, Inbox
 from channels.core.panels import Panel, Panels, Press, lay_out
 from channels.core.prompts import Answered, Prompt, Prompts
@@ -29,6 +30,7 @@ class Taps:
         """`decided` rings for whoever waits for an answer, or has to show one."""
         self._adapter, self._inbox, self._access, self._decided = adapter, inbox, access, decided
         self._panels, self._prompts = Panels(inbox.store), Prompts(inbox.store)
+        self._history = History(inbox.store)
         self.todo: list[Errand] = []
 
     # ---- tapped
@@ -55,7 +57,7 @@ class Taps:
             return
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
-            self._inbox.open(entry_id, tap_event(tap, press))
+            self._open(entry_id, tap_event(tap, press))
             self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False, counted=True)
             self._decided()
             return
@@ -154,10 +156,19 @@ class Taps:
         """An `ask` that was answered keeps the answer as an event until the asker has it; the rest is no event."""
         prompt = answered.prompt
         if answered.final and prompt is not None and prompt.kind == "ask":
-            self._inbox.open(entry_id, _answer_event(said, panel, prompt), prompt_id=prompt.id)
+            event = _answer_event(said, panel, prompt)
+            if isinstance(said, Tap):
+                self._open(entry_id, event, prompt.id)
+            else:
+                # What was typed is in the history as it was typed.
+                self._inbox.open(entry_id, event, prompt_id=prompt.id)
         else:
             self._inbox.drop(entry_id, "answered" if answered.final else "dropped")
         self._decided()
+
+    def _open(self, entry_id: int, event: Event, prompt_id: str | None = None) -> None:
+        self._inbox.open(entry_id, event, prompt_id=prompt_id)
+        self._history.heard(event.chat_id, event.message_id, event.content, event.meta, event.thread_id, image=False)
 
     def _redraw(self, tap: Tap, panel_id: str, grid: Grid) -> None:
         keyboard = lay_out(panel_id, grid, self._adapter.limits)
