@@ -63,7 +63,7 @@ def _entry(row: Row) -> dict[str, Any]:
 
 
 # The steps in between are the program's own affair.
-_STATES = {"raw": "received", "fetching": "received", "ready": "received", "offering": "offered"}
+_STATES = {"raw": "received", "joining": "received", "fetching": "received", "ready": "received", "offering": "offered"}
 
 
 def _line(entry: dict[str, Any]) -> str:

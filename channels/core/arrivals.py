@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 
 import anyio
@@ -17,7 +18,9 @@ from channels.core.access import Access, Verdict
 from channels.core.adapter import Adapter
 from channels.core.errors import PlatformError, StoreError
 from channels.core.events import message_event
+from channels.core.history import History
 from channels.core.inbox import Inbox
+from channels.core.joining import Joining
 from channels.core.log import redact
 from channels.core.pairing import HELD_MAX, Pairing
 from channels.core.sessions import Sessions
@@ -47,33 +50,42 @@ class Arrivals:
         pictures: Callable[[], None],
         marks: Marks,
         errands: MemoryObjectSendStream[Errand],
+        *,
+        spoken: bool = False,
     ) -> None:
         """`bells`: rung for us when something was journalled; rung by us for the delivery.
 
         `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
-        `pictures` starts the download of pictures that just arrived.
+        `pictures` starts the download of pictures that just arrived; `spoken`: and of voice notes.
         """
         self._adapter, self._inbox, self._access = adapter, inbox, access
         self._pairing = pairing
         self._arrived, self._opened = bells
         self._taps = Taps(adapter, inbox, access, decided)
+        self._joining = Joining(inbox, adapter.limits)
+        self._history = History(inbox.store)
         self._end_waiting = Sessions(inbox.store).end_waiting
         self._pictures, self._marks, self._errands = pictures, marks, errands
+        self._spoken = spoken
         self._delivered: list[Message] = []
         self._todo = self._taps.todo
 
     async def run(self) -> None:
         """Works until cancelled; what a dead process left unread comes first."""
-        backoff = Backoff()
+        backoff, resumed = Backoff(), False
         while True:
             try:
+                if not resumed:
+                    self._joining.resume()
+                    resumed = True
                 await self._drain()
             except StoreError as error:
                 logger.warning("arrivals wait: %s", error)
                 await anyio.sleep(backoff.next())
                 continue
-            await self._arrived.wait()
+            with anyio.move_on_after(due_in if (due_in := self._joining.due_in()) is not None else math.inf):
+                await self._arrived.wait()
 
     async def _drain(self) -> None:
         while rows := self._inbox.raw(BATCH):
@@ -91,6 +103,9 @@ class Arrivals:
                 with contextlib.suppress(anyio.WouldBlock):
                     self._errands.send_nowait(errand)
             await anyio.lowlevel.checkpoint()
+        if self._joining.close_due():
+            self._opened.ring()
+            self._pictures()
 
     def _one(self, entry_id: int, event: RawEvent) -> None:
         try:
@@ -106,7 +121,7 @@ class Arrivals:
         inbound = self._adapter.to_inbound(event)
         match inbound:
             case Message():
-                self._message(entry_id, inbound)
+                self._message(entry_id, inbound, event.received_at)
             case Tap():
                 self._taps.tap(entry_id, inbound)
             case Membership():
@@ -114,6 +129,7 @@ class Arrivals:
                 self._inbox.drop(entry_id)
             case Moved():
                 self._access.move_group(inbound.old_id, inbound.new_id)
+                self._history.moved(inbound.old_id, inbound.new_id)
                 self._inbox.drop(entry_id)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
@@ -124,28 +140,37 @@ class Arrivals:
 
     # ---- messages
 
-    def _message(self, entry_id: int, message: Message) -> None:
+    def _message(self, entry_id: int, message: Message, at: float) -> None:
         self._access.seen(message.chat, message.sender)
-        verdict = self._access.decide(message.chat, message.sender, addressed=message.addressed)
+        # The bot is named in one part of an album or a long text, not in each.
+        addressed = message.addressed or self._joining.continues(message, entry_id, at)
+        verdict = self._access.decide(message.chat, message.sender, addressed=addressed)
         if verdict is Verdict.PAIR and not message.reaction:
-            self._stranger(entry_id, message)
+            self._stranger(entry_id, message, at)
         elif verdict is not Verdict.PASS:
             self._inbox.drop(entry_id)
         elif message.command and not message.edited and self._command(message, message.command):
             self._inbox.drop(entry_id, "answered")
         else:
-            self._deliver(entry_id, message)
+            self._deliver(entry_id, message, at)
 
-    def _deliver(self, entry_id: int, message: Message) -> None:
-        if not self._taps.typed(entry_id, message):
-            self._inbox.open(entry_id, message_event(message))
+    def _deliver(self, entry_id: int, message: Message, at: float) -> None:
+        said = message_event(message, spoken=self._spoken)
+        self._history.heard(
+            said.chat_id, said.message_id, said.content, said.meta, said.thread_id, image=said.image is not None
+        )
+        if not self._taps.typed(entry_id, message) and not self._joining.open(entry_id, message, said, at):
             self._delivered.append(message)
 
-    def _stranger(self, entry_id: int, message: Message) -> None:
+    def _stranger(self, entry_id: int, message: Message, at: float) -> None:
+        said = message_event(message, spoken=self._spoken)
+        if self._joining.continues(message, entry_id, at, held=True):
+            self._joining.open(entry_id, message, said, at, held=True)
+            return
         code = self._pairing.ask(message.chat, message.sender)
         # A command is for the bot, and the bot has answered it with a code.
         if message.command is None and self._pairing.keep(message.sender.id):
-            self._inbox.open(entry_id, message_event(message), held=True)
+            self._joining.open(entry_id, message, said, at, held=True)
         else:
             self._inbox.drop(entry_id)
         if code:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from channels.core.errors import ConfigError
 from channels.core.log import keep_secret
 from channels.core.paths import env_value, state_dir
 
-__all__ = ["Claim", "Environment", "Mode", "Settings", "load", "safe_root"]
+__all__ = ["Claim", "Environment", "Mode", "Settings", "load", "loopback", "safe_root"]
 
 Mode = Literal["auto", "push", "wake", "hook", "pull"]
 Claim = Literal["auto", "always", "never"]
@@ -54,7 +55,20 @@ class Settings(BaseModel):
     history_days: float = Field(90, gt=0, description="days that what was said is kept for fetch_messages and exports")
     send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
     ipv4: bool | None = Field(None, description="true: IPv4 only, false: IPv6 too; unset: found out and remembered")
+    transcribe: str | None = Field(None, description="command that writes a voice note down, with {path}; or local")
+    transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for writing one voice note down")
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest go")
+
+    @field_validator("transcribe")
+    @classmethod
+    def _a_command(cls, setting: str | None) -> str | None:
+        if not setting:
+            return None
+        # As the command will be taken apart; an open quotation mark is an error.
+        words = shlex.split(setting)
+        if words[0].partition(":")[0] != "local" and "{path}" not in setting:
+            raise ValueError("it must be local, local:MODEL, or a command with {path} where the file's path goes")
+        return setting
 
 
 class Environment:
@@ -179,12 +193,13 @@ def safe_root(name: str, url: str) -> str:
         raise ConfigError(f"{name} is {url!r}: {error}; write it as https://host[:port][/path]") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"{name} is {url!r}: write it as https://host[:port][/path]")
-    if parts.scheme == "http" and not _loopback(parts.hostname):
+    if parts.scheme == "http" and not loopback(parts.hostname):
         raise ConfigError(f"{name} is {url!r}: plain http would show the token to the network; use https or loopback")
     return url.rstrip("/")
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     try:

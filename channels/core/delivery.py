@@ -5,31 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import anyio
-from anyio.abc import TaskGroup
 
-from channels.core.adapter import Adapter
 from channels.core.errors import Ambiguous, StoreError, Unavailable
 from channels.core.events import push_params
-from channels.core.files import Files
 from channels.core.inbox import Entry, Inbox
 from channels.core.log import redact
 from channels.core.modes import Modes
 from channels.core.presence import Presence
-from channels.core.sanitize import label
 from channels.core.tasks import Backoff, Bell, Gong
 from channels.core.wake import Wake
 from channels.core.wire import PUSH
-from channels.core.wording import say
 
-__all__ = ["Delivery", "Pictures", "Push"]
+__all__ = ["Delivery", "Push"]
 
 logger = logging.getLogger(__name__)
 # Written down as "offering" together, then handed over one after the other: the most that a kill can make us repeat.
 BATCH = 64
-DOWNLOADS = 4
 # While posts are unanswered, what follows within this time goes as one.
 GATHER_S = 0.5
 LOOK_EVERY_S = 1.0
@@ -201,41 +194,3 @@ def _readable(entries: list[Entry]) -> list[Entry]:
         if count and size > RESULT_MAX:
             return entries[:count]
     return entries
-
-
-class Pictures:
-    """Downloads the pictures of arriving messages beside the delivery: a slow one holds nothing else up."""
-
-    def __init__(self, adapter: Adapter, inbox: Inbox, files: Files, opened: Bell, group: TaskGroup) -> None:
-        self._adapter, self._inbox, self._files, self._opened, self._group = adapter, inbox, files, opened, group
-        self._running: set[int] = set()
-        self._slots = anyio.Semaphore(DOWNLOADS)
-
-    def start(self) -> None:
-        """Starts the download of every picture that is not being downloaded yet."""
-        for entry in self._inbox.fetching():
-            if entry.id not in self._running:
-                self._running.add(entry.id)
-                self._group.start_soon(self._fetch, entry)
-
-    async def _fetch(self, entry: Entry) -> None:
-        content, meta = entry.content, dict(entry.meta)
-        try:
-            async with self._slots:
-                meta["image_path"] = str(await self._download(entry))
-        except Exception as error:  # noqa: BLE001 - one picture must never hold up everything else
-            reason = label(redact(str(error)), 200)
-            logger.warning("the picture of entry %s is missing: %s", entry.delivery_id, reason)
-            content = f"{content}\n{say('image_failed', reason=reason)}".strip()
-        finally:
-            self._running.discard(entry.id)
-        self._inbox.fetched(entry, content, meta)
-        self._opened.ring()
-
-    async def _download(self, entry: Entry) -> Path:
-        if entry.image is None:
-            raise ValueError("an entry without a picture is never fetched")
-        target = self._files.target(entry.image)
-        await self._adapter.download(entry.image, target, self._adapter.limits.download)
-        self._files.prune(self._inbox.open_files())
-        return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
     # Hooks share this file, and what grids need is heavy for them.
     from channels.core.panels import Press
 
-__all__ = ["message_event", "push_params", "shown_meta", "tap_event"]
+__all__ = ["VOICE", "add_files", "described", "message_event", "push_params", "shown_meta", "tap_event"]
+
+# What every platform's adapter calls a voice note.
+VOICE = "voice"
 
 
-def message_event(message: Message) -> Event:
-    """The event of something a person said."""
+def message_event(message: Message, *, spoken: bool = False) -> Event:
+    """The event of something a person said; `spoken`: voice notes are fetched to be written down."""
     meta = _who(message.chat, message.message_id, message.sender, message.ts)
     _add_thread(meta, message.chat, message.thread_id, message.thread_name)
-    files = message.attachments
-    if files:
-        _add_files(meta, files)
+    files = message.files
+    add_files(meta, files, message.image)
     if message.reply:
         _add_reply(meta, message.reply)
     if message.forward_from:
@@ -34,9 +37,8 @@ def message_event(message: Message) -> Event:
     if message.reaction:
         meta["reaction"] = attribute(message.reaction)
     text = content(message.text)
-    if not text.strip() and (files or message.image):
-        kinds = [f.kind for f in files] or ["photo"]
-        text = content(f"({', '.join(kind.replace('_', ' ') for kind in kinds)})")
+    if not text.strip() and files:
+        text = described(files)
     return Event(
         chat_id=message.chat.id,
         message_id=message.message_id,
@@ -46,6 +48,11 @@ def message_event(message: Message) -> Event:
         thread_id=message.thread_id,
         image=message.image,
         attachments=files,
+        fetch=tuple(
+            file
+            for file in files
+            if file != message.image and (file in message.pictures or (spoken and file.kind == VOICE))
+        ),
         said_at=message.ts.timestamp(),
     )
 
@@ -109,7 +116,16 @@ def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_
         meta["parent_chat_id"] = chat.parent_id
 
 
-def _add_files(meta: dict[str, str], files: Sequence[Attachment]) -> None:
+def described(files: Sequence[Attachment]) -> str:
+    """Files without a word, in words: `(photo × 3, video)`."""
+    counts = Counter(file.kind.replace("_", " ") for file in files)
+    return content(f"({', '.join(kind if n == 1 else f'{kind} × {n}' for kind, n in counts.items())})")
+
+
+def add_files(meta: dict[str, str], files: Sequence[Attachment], image: Attachment | None) -> None:
+    """Puts the files of a message into its meta; a picture that is its only one is told by `image_path` alone."""
+    if not files or (len(files) == 1 and image is not None):
+        return
     shown = [_file(file) for file in files]
     meta |= {f"attachment_{key}": str(value) for key, value in shown[0].items() if value is not None}
     meta |= {"attachment_count": str(len(files)), "attachments": json.dumps(shown, ensure_ascii=False)}

@@ -12,7 +12,7 @@ from channels.core.types import Attachment
 
 __all__ = ["OPEN", "Entry", "Offers", "dump_files", "entry_of", "load_files"]
 
-OPEN = "('raw', 'fetching', 'ready', 'offering', 'offered', 'asked')"
+OPEN = "('raw', 'joining', 'fetching', 'ready', 'offering', 'offered', 'asked')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Entry:
     image: Attachment | None
     offers: int
     said_at: float | None = None
+    fetch: tuple[Attachment, ...] = ()
+    """Everything to be fetched before it is shown, `image` first where there is one."""
 
 
 class Offers:
@@ -159,7 +161,8 @@ class Offers:
         with self.store.write() as db:
             return sum(
                 db.execute(
-                    f"UPDATE inbox SET state = 'answered', answered_at = ? WHERE state IN {OPEN} AND delivery_id = ?",
+                    f"UPDATE inbox SET state = 'answered', answered_at = ? WHERE state IN {OPEN} AND id = "
+                    "(SELECT coalesce(joined_to, id) FROM inbox WHERE delivery_id = ?)",
                     (now, delivery_id),
                 ).rowcount
                 for delivery_id in delivery_ids
@@ -171,7 +174,7 @@ class Offers:
             return bool(
                 db.execute(
                     "UPDATE inbox SET state = 'ready', answered_at = NULL WHERE delivery_id = ? "
-                    "AND content IS NOT NULL AND state NOT IN ('held', 'fetching')",
+                    "AND content IS NOT NULL AND state NOT IN ('held', 'joining', 'joined', 'fetching')",
                     (delivery_id,),
                 ).rowcount
             )
@@ -196,7 +199,7 @@ def load_files(text: str) -> list[Attachment]:
 
 
 def entry_of(row: Row) -> Entry:
-    image = load_files(row["image"])
+    fetch = load_files(row["image"])
     return Entry(
         id=row["id"],
         delivery_id=row["delivery_id"],
@@ -205,7 +208,8 @@ def entry_of(row: Row) -> Entry:
         message_id=row["message_id"],
         content=row["content"],
         meta=json.loads(row["meta"]),
-        image=image[0] if image else None,
+        image=fetch[0] if fetch else None,
         offers=row["offers"],
         said_at=row["said_at"],
+        fetch=tuple(fetch),
     )

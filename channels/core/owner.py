@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -12,7 +14,8 @@ from channels.core.arrivals import Arrivals, Errand, run_errand
 from channels.core.cards import Cards
 from channels.core.chores import Chores
 from channels.core.config import Settings
-from channels.core.delivery import Delivery, Pictures, Push
+from channels.core.delivery import Delivery, Push
+from channels.core.fetching import Fetching
 from channels.core.files import Files
 from channels.core.health import Health
 from channels.core.inbox import Inbox
@@ -23,6 +26,7 @@ from channels.core.reader import Reader
 from channels.core.retention import Retention
 from channels.core.store import Store
 from channels.core.tasks import Bell, Gong
+from channels.core.voice import Transcriber
 from channels.core.waiting import Marks, Waiting
 from channels.core.wording import say
 
@@ -56,7 +60,8 @@ class Owner:
         self._arrived, self._opened, self._due = Bell(), Bell(), Bell()
         self._group = anyio.create_task_group()
         self._presence = Presence(adapter, self._group, settings.typing_cap_s)
-        self._pictures = Pictures(adapter, self._inbox, files, self._opened, self._group)
+        self._transcriber = Transcriber(settings.transcribe, settings.transcribe_s, os.environ)
+        self._pictures = Fetching(adapter, self._inbox, files, self._opened, self._group, self._transcriber)
         self._marks = Marks(adapter, store, on=settings.marks)
         self._waiting = Waiting(store, self._due, settings.told_after_s, self.why_waiting)
         self._reader = Reader(adapter, bot_id, self._inbox, health, self._arrived, silence_s)
@@ -88,6 +93,7 @@ class Owner:
             self._pictures.start,
             self._marks,
             errands_in,
+            spoken=self._transcriber.on,
         )
         async with self._group as group, errands_in, errands_out:
             chores = Chores(self._adapter, self._store, self._due)

@@ -133,6 +133,20 @@ class Message:
     command: Command | None = None
     reaction: str | None = None
     """An emoji put on the message `message_id`; `text` is then the same emoji."""
+    album_id: str | None = None
+    """Messages with the same one are one album, sent as one."""
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """Every file in order; the first picture, `image`, may be among `attachments`."""
+        if self.image is None or self.image in self.attachments:
+            return self.attachments
+        return (self.image, *self.attachments)
+
+    @property
+    def pictures(self) -> tuple[Attachment, ...]:
+        """Every picture in order."""
+        return tuple(file for file in self.files if self.image is not None and file.kind == self.image.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +276,8 @@ class Limits:
     """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
     answer_text: int = 200
     typing_every_s: float = 4.0
+    paste: int | None = None
+    """A text of this length may be a part of a longer one that the client split; None: clients do not split."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,14 @@ _TEXTS: dict[str, str] = {
     "deny": "Deny",
     "verdict": "{label}: on its way to the session.",
     "waiting_ended": "The terminal session no longer waits for messages from here.",
+    "forwarded": "[forwarded from {name}]",
     "image_failed": "[the picture could not be downloaded: {reason}]",
+    "image_failed_many": "[{count} pictures could not be downloaded: {reason}]",
+    "transcript": "(transcript, may be wrong) {text}",
+    "voice_missing": "[the voice note could not be downloaded: {reason}]",
+    "voice_missing_many": "[{count} voice notes could not be downloaded: {reason}]",
+    "voice_failed": "[the voice note could not be written down: {reason}; the file is there]",
+    "voice_failed_many": "[{count} voice notes could not be written down: {reason}; the files are there]",
 }
 
 

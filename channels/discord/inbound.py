@@ -27,7 +27,7 @@ from channels.core.types import (
 from channels.discord.markup import FORM, snapshot
 from channels.discord.places import EPOCH_MS, chat_of, ident, person_of
 
-__all__ = ["addressed", "created_at", "to_inbound"]
+__all__ = ["addressed", "created_at", "said", "to_inbound"]
 
 # "Message Types": said by a person (plain, a reply, through a command of another program).
 _SAID = frozenset({0, 19, 20, 23})
@@ -70,9 +70,24 @@ def _message(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Inbou
         return Ignored("a system message")
     if message["author"]["id"] == me.id:
         return Ignored("the bot's own message")
+    return _read(message, channel, me, edited=edited)
+
+
+def said(message: Raw, channel: Raw, me: Identity) -> Message | None:
+    """A message as the platform keeps it, the bot's own too; None for what nobody said, or what cannot be read."""
+    try:
+        if message["type"] not in _SAID:
+            return None
+        return _read(message, channel, me, edited=bool(message.get("edited_timestamp")))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _read(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Message:
     forwarded = _forwarded(message)
     shown = forwarded if forwarded is not None else message
     images, files = _files(shown, str(message["channel_id"]), str(message["id"]))
+    alone = len(files) == 1 and images
     text = _text(message, me) or (_text(forwarded, me) if forwarded else "")
     chat = chat_of(message, channel)
     return Message(
@@ -80,10 +95,10 @@ def _message(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Inbou
         message_id=ident(message["id"]),
         sender=person_of(message["author"], message.get("member"), webhook=bool(message.get("webhook_id"))),
         ts=datetime.fromisoformat(message["timestamp"]),
-        text=text or ("" if images or files else _other(shown)),
+        text=text or ("" if files else _other(shown)),
         addressed=chat.kind == "direct" or addressed(message, me.id),
         thread_name=chat.title if chat.parent_id else None,
-        attachments=tuple(files + images[1:]),
+        attachments=() if alone else tuple(files),
         image=images[0] if images else None,
         reply=_quote(message, me),
         forward_from="somebody's message" if forwarded is not None else None,
@@ -160,7 +175,7 @@ def _forwarded(message: Raw) -> Raw | None:
 
 
 def _files(message: Raw, channel_id: str, message_id: str) -> tuple[list[Attachment], list[Attachment]]:
-    """Pictures, and whatever else is attached. An id names where to ask: Discord's addresses expire after a day."""
+    """Pictures, and all files in order. An id names where to ask: Discord's addresses expire after a day."""
     images: list[Attachment] = []
     files: list[Attachment] = []
     for raw in message.get("attachments") or ():
@@ -175,7 +190,9 @@ def _files(message: Raw, channel_id: str, message_id: str) -> tuple[list[Attachm
             mime,
             int(size) if size is not None else None,
         )
-        (images if kind == "photo" else files).append(file)
+        files.append(file)
+        if kind == "photo":
+            images.append(file)
     return images, files
 
 

@@ -30,6 +30,7 @@ LIMITS = Limits(
     download=100 * 1024 * 1024,
     links=25,
     answer_text=2000,
+    paste=1900,
     # Discord shows it for ten seconds.
     typing_every_s=8.0,
 )

@@ -129,6 +129,7 @@ def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound
         forward_from=_origin(message),
         edited=edited,
         command=command,
+        album_id=message.media_group_id,
     )
 
 
