@@ -18,6 +18,7 @@ from channels.core.types import (
     Inbound,
     Keyboard,
     Limits,
+    Message,
     Outgoing,
     RawEvent,
     Sent,
@@ -132,6 +133,13 @@ class Adapter(Protocol):
 
     async def typing(self, chat_id: str, thread_id: str | None) -> None:
         """Shows that an answer is being written, for a few seconds."""
+        ...
+
+    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
+        """The newest messages of a chat, oldest of them first, the bot's own among them; before a message, if given.
+
+        None when the platform keeps nothing that a bot may read.
+        """
         ...
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:

@@ -12,6 +12,7 @@ __all__ = [
     "ButtonArgument",
     "DownloadArguments",
     "EditArguments",
+    "FetchArguments",
     "NoArguments",
     "ReactArguments",
     "ReplyArguments",
@@ -153,6 +154,15 @@ class WaitArguments(_Arguments):
     ack: Annotated[list[Id], BeforeValidator(_to_array)] = Field(
         [], description="delivery_ids that need no answer: they are done"
     )
+
+
+class FetchArguments(_Arguments):
+    """Arguments of `fetch_messages`."""
+
+    chat_id: Id
+    limit: int = Field(20, ge=1, le=100, description="how many at most")
+    before: Id | None = Field(None, description="a message_id, or `older` of the last result: what was said before it")
+    query: str = Field("", max_length=500, description="only messages with all of these words")
 
 
 class NoArguments(_Arguments):

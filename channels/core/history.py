@@ -10,18 +10,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
-from channels.core.sanitize import CAPS, attribute, content, file_name
+from channels.core.said import CURSOR, Said, fold, said_of, sought
+from channels.core.sanitize import attribute, content, file_name
 from channels.core.store import Row, Store
 
 __all__ = ["History", "Said"]
 
-Kind = Literal["message", "tap", "reaction"]
 # SQLite's trigram tokenizer finds nothing shorter; CJK words often are.
 TRIGRAM = 3
 TERMS_MAX = 16
@@ -30,32 +26,6 @@ STEP = 500
 # SQLite without FTS5, or with one from before the tokenizer (3.34).
 _LACKING = ("no such module", "no such tokenizer", "vtable constructor failed")
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One line of a chat. `at`: epoch seconds; `files`: names, or kinds where a file has no name.
-
-    `own`: sent for the agent. `id` only orders; 0 as long as the line is not stored.
-    """
-
-    chat_id: str
-    message_id: str
-    user: str
-    user_id: str
-    text: str
-    at: float
-    kind: Kind = "message"
-    own: bool = False
-    reply_to: str | None = None
-    reply_user: str | None = None
-    reply_text: str | None = None
-    thread_id: str | None = None
-    thread_name: str | None = None
-    files: tuple[str, ...] = ()
-    forward_from: str | None = None
-    edited: bool = False
-    id: int = 0
 
 
 class History:
@@ -78,7 +48,7 @@ class History:
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     said.chat_id, said.message_id, said.kind, said.own, said.user, said.user_id, said.text,
-                    _sought(said), said.at, said.reply_to, said.reply_user, said.reply_text, said.thread_id,
+                    sought(said), said.at, said.reply_to, said.reply_user, said.reply_text, said.thread_id,
                     said.thread_name, json.dumps(said.files, ensure_ascii=False), said.forward_from, said.edited,
                 ),
             )  # fmt: skip
@@ -86,18 +56,8 @@ class History:
     def heard(
         self, chat_id: str, message_id: str, text: str, meta: Mapping[str, str], thread_id: str | None, *, image: bool
     ) -> None:
-        """The gate let somebody through: `text` and `meta` as the agent is shown them; `image`: it holds a picture."""
-        kind: Kind = "tap" if meta.get("button") else "reaction" if meta.get("reaction") else "message"
-        listed = json.loads(meta.get("attachments") or "[]") or [{"kind": "photo"}] * image
-        self.add(
-            Said(
-                chat_id, message_id, meta.get("user", ""), meta.get("user_id", ""), text, _epoch(meta.get("ts")),
-                kind=kind, reply_to=meta.get("reply_to_message_id"), reply_user=meta.get("reply_to_user"),
-                reply_text=meta.get("reply_to_text"), thread_id=thread_id, thread_name=meta.get("thread_name"),
-                files=tuple(str(file.get("name") or file.get("kind") or "file") for file in listed),
-                forward_from=meta.get("forward_from"), edited=meta.get("edited") == "true",
-            )
-        )  # fmt: skip
+        """The gate let somebody through; see `said_of`."""
+        self.add(said_of(chat_id, message_id, text, meta, thread_id, image=image))
 
     def sent(
         self,
@@ -142,10 +102,10 @@ class History:
         with self.store.write() as db:
             if row["indexed"]:
                 self._drop_from_index(db, "id = ?", (row["id"],))
-            found = _sought(_said(row), text)
+            words = sought(_said(row), text)
             db.execute(
                 "UPDATE history SET text = ?, sought = ?, edited = 1, indexed = 0 WHERE id = ?",
-                (text, found, row["id"]),
+                (text, words, row["id"]),
             )
 
     def moved(self, old_id: str, new_id: str) -> None:
@@ -158,19 +118,25 @@ class History:
     def page(self, chat_id: str, limit: int, before: str | None = None, query: str = "") -> list[Said] | None:
         """The newest lines of a chat, oldest of them first: before a message, with every word of `query` in them.
 
-        None when nothing is known of the message `before`.
+        `before`: a message's id, or a line's `cursor`. None when nothing is known of that message.
         """
-        cursor = 1 << 62
-        if before is not None:
-            found = self.store.value(
-                "SELECT min(id) FROM history WHERE chat_id = ? AND message_id = ?", chat_id, before
-            )
-            if found is None:
-                return None
-            cursor = found
-        terms = _fold(query).split()[:TERMS_MAX]
+        cursor = self._cursor(chat_id, before)
+        if cursor is None:
+            return None
+        terms = fold(query).split()[:TERMS_MAX]
         rows = self._found(chat_id, cursor, limit, terms) if terms else self._latest(chat_id, cursor, limit)
         return [_said(row) for row in reversed(rows)]
+
+    def _cursor(self, chat_id: str, before: str | None) -> int | None:
+        if before is None:
+            return 1 << 62
+        if before.startswith(CURSOR) and before[1:].isdigit():
+            return int(before[1:])
+        # A tap has the id of the message that it was on; that message comes first.
+        found: int | None = self.store.value(
+            "SELECT min(id) FROM history WHERE chat_id = ? AND message_id = ?", chat_id, before
+        )
+        return found
 
     def _latest(self, chat_id: str, cursor: int, limit: int) -> list[Row]:
         return self.store.rows(
@@ -280,23 +246,6 @@ class History:
                 f"SELECT 'delete', id, sought FROM history WHERE indexed = 1 AND {where}",
                 values,
             )
-
-
-def _epoch(ts: str | None) -> float:
-    try:
-        return datetime.fromisoformat(ts or "").timestamp()
-    except ValueError:
-        return time.time()
-
-
-def _fold(text: str) -> str:
-    """Text as it is compared: without case, full-width forms like narrow ones, half-width kana like whole ones."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _sought(said: Said, text: str | None = None) -> str:
-    """What a search looks at: the text, who said it, and the names of files."""
-    return _fold("\n".join((said.text if text is None else text, said.user, *said.files)))[: 2 * CAPS["content"]]
 
 
 def _escaped(term: str) -> str:

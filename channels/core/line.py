@@ -21,6 +21,7 @@ from channels.core.delivery import Push
 from channels.core.errors import ConfigError
 from channels.core.files import Files
 from channels.core.health import Health
+from channels.core.history import History
 from channels.core.host import channel_flag, evidence, host_keys
 from channels.core.inbox import Inbox
 from channels.core.modes import Modes
@@ -33,6 +34,7 @@ from channels.core.paths import env_value
 from channels.core.sessions import Sessions
 from channels.core.store import Store
 from channels.core.tasks import Bell, Gong
+from channels.core.types import Chat, Person
 from channels.core.wake import Wake
 
 __all__ = ["Line", "open_line"]
@@ -61,6 +63,7 @@ class Line:
     panels: Panels = field(init=False)
     files: Files = field(init=False)
     health: Health = field(init=False)
+    history: History = field(init=False)
     outbound: Outbound = field(init=False)
     ownership: Ownership = field(init=False)
     owner: Owner | None = field(init=False, default=None)
@@ -76,7 +79,7 @@ class Line:
     def __post_init__(self) -> None:
         settings, store = self.settings, self.store
         self.inbox, self.access, self.panels = Inbox(store), Access(store), Panels(store)
-        self.health = Health(store)
+        self.health, self.history = Health(store), History(store)
         self.files = Files(
             self.env.state_dir,
             roots=settings.send_roots,
@@ -102,6 +105,21 @@ class Line:
         if self.owner is not None:
             self.owner.delivery.settle()
         return self.inbox.shown(chat_id, self.session)
+
+    async def chat(self, chat_id: str) -> str:
+        """The chat an agent means: a person's own id stands for their direct chat.
+
+        Raises `PlatformError` when the direct chat cannot be opened.
+        """
+        person = self.access.member(chat_id)
+        if person is None:
+            return chat_id
+        known = self.access.direct_chat(chat_id)
+        if known is None:
+            known = await self.adapter.direct(chat_id)
+            if known != chat_id:
+                self.access.seen(Chat(known, "direct"), Person(chat_id, person.name, person.username))
+        return known
 
     def acted(self, chat_id: str, seen: Sequence[int]) -> None:
         """The session's agent acted on a chat: what it was shown from there before is answered."""

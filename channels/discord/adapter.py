@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import warnings
 from collections import OrderedDict
@@ -21,16 +22,30 @@ with warnings.catch_warnings():
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import PlatformError, Refused, TooOld, Unavailable
-from channels.core.types import Attachment, Capabilities, Identity, Ignored, Inbound, Keyboard, Outgoing, RawEvent, Sent
+from channels.core.types import (
+    Attachment,
+    Capabilities,
+    Identity,
+    Ignored,
+    Inbound,
+    Keyboard,
+    Message,
+    Outgoing,
+    RawEvent,
+    Sent,
+)
 from channels.core.wording import say
 from channels.discord import markup, outbound
 from channels.discord.config import DiscordSettings
 from channels.discord.errors import tracing, translated
-from channels.discord.inbound import to_inbound
+from channels.discord.inbound import said, to_inbound
 from channels.discord.places import Places
 from channels.discord.reading import INTENTS, Reading
 
 __all__ = ["DiscordAdapter"]
+
+# It warns of voice libraries that nobody misses, and reports as warnings what is told here in our own words.
+logging.getLogger("discord").setLevel(logging.ERROR)
 
 # An interaction has to be acknowledged within three seconds; what takes longer is of no use any more.
 ACK_S = 3.0
@@ -194,6 +209,13 @@ class DiscordAdapter:
         """POST /channels/{id}/typing."""
         del thread_id
         await outbound.call(await self._http(), "POST", f"/channels/{outbound.ident(chat_id, 'chat_id')}/typing")
+
+    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
+        """GET /channels/{id}/messages."""
+        http, me = await self._http(), self._me or await self.identify()
+        found = await outbound.page(http, chat_id, limit, before)
+        place = await self._places.channel(http, chat_id)
+        return [message for raw in found if (message := said(raw, place, me)) is not None]
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
         """Asks the message for the file's address of today, then streams it."""

@@ -30,6 +30,7 @@ __all__ = [
     "download",
     "edit",
     "ident",
+    "page",
     "reached",
     "react",
     "reaction",
@@ -213,6 +214,13 @@ async def since(http: HTTPClient, channel_id: str, after: str) -> AsyncIterator[
             yield message
         if len(page) < PAGE:
             return
+
+
+async def page(http: HTTPClient, chat_id: str, limit: int, before: str | None) -> list[dict[str, Any]]:
+    """The newest messages of a channel, before one of them if given, oldest of them first."""
+    params = {"limit": str(min(limit, PAGE))} | ({"before": ident(before, "before")} if before else {})
+    found = await call(http, "GET", f"/channels/{ident(chat_id, 'chat_id')}/messages", params=params)
+    return sorted(cast("list[dict[str, Any]]", found), key=lambda one: int(one["id"]))
 
 
 async def address(http: HTTPClient, attachment: Attachment) -> tuple[str, int]:

@@ -28,6 +28,7 @@ from channels.core.types import (
     Inbound,
     Keyboard,
     Limits,
+    Message,
     Outgoing,
     RawEvent,
     Sent,
@@ -184,6 +185,11 @@ class TelegramAdapter:
                 ChatAction.TYPING,
                 message_thread_id=outbound.message_of(thread_id) if thread_id else None,
             )
+
+    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
+        """The Bot API has no method for it."""
+        del chat_id, limit, before
+        return None
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
         """getFile, then the file itself as a stream."""

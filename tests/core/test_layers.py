@@ -34,7 +34,7 @@ GROUND = {
     "host",
     "tasks",
 }
-PURE = {"markdown", "chunking", "wording", "sanitize"}
+PURE = {"markdown", "chunking", "wording", "sanitize", "said"}
 SERVICES = {
     "inbox",
     "bundles",
