@@ -83,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--release", action="store_true", help="ask the process that reads the bot to hand it over")
     status.set_defaults(run=_run("status"))
 
+    doctor = verbs.add_parser("doctor", help="why is it silent? every known cause, checked and named")
+    doctor.add_argument("channel", choices=CHANNELS, nargs="?", help="default: every channel that was set up")
+    _json(doctor)
+    doctor.set_defaults(run=_run("doctor"))
+
     inbox = verbs.add_parser("inbox", help="every message with its state and age; redeliver or drop one")
     inbox.add_argument("channel", choices=CHANNELS)
     inbox.add_argument("--open", action="store_true", help="only those nobody has answered")
@@ -92,6 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     change.add_argument("--drop", metavar="ID", help="give this delivery_id up")
     _json(inbox)
     inbox.set_defaults(run=_run("inbox"))
+
+    history = verbs.add_parser("history", help="what was said, both ways: as a file")
+    steps = history.add_subparsers(dest="step", required=True, metavar="STEP")
+    export = steps.add_parser("export", help="prints it as JSON lines, oldest first")
+    export.add_argument("channel", choices=CHANNELS)
+    export.add_argument("--chat", metavar="ID", help="only this chat; negative ids as they are")
+    export.add_argument("--since", metavar="WHEN", help="only from then on: 7d, 12h, a date or an ISO time")
+    history.set_defaults(run=_run("history"))
 
     access = verbs.add_parser("access", help="who may talk to the agent: pair, allow, remove, groups")
     access.add_argument("channel", choices=CHANNELS)
@@ -103,8 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     hook.set_defaults(run=_run("hook"))
 
     sandbox = verbs.add_parser("sandbox", help="try everything on this machine, with no account and no network")
-    sandbox.add_argument("--keep", action="store_true", help="leave the servers up and say how to attach to them")
-    sandbox.add_argument("--port", type=_port, default=0, help="port of the platform's server (default: a free one)")
+    sandbox.add_argument("--agent", choices=("scripted", "none"), default="scripted", help="none: attach your own host")
+    sandbox.add_argument("--port", type=_port, help="port of the chat page (default 8765; 0: a free one)")
+    sandbox.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
+    sandbox.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
+    sandbox.add_argument("--keep", action="store_true", help="as --transcript; the Telegram stays up afterwards")
     sandbox.set_defaults(run=_run("sandbox"))
     return parser
 

@@ -1,4 +1,4 @@
-"""`channels sandbox`: the main job in the terminal, with no account and no network."""
+"""`channels sandbox`: the main job with no account and no network, on a chat page or in the terminal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import argparse
 
 __all__ = ["run"]
 
+PORT = 8765
+
 
 def run(args: argparse.Namespace) -> int:
-    """Plays the demo; 0 when everything in it happened, 130 when it was interrupted."""
-    from channels.sandbox.demo import perform
+    """Serves the chat page until it is interrupted, or plays the transcript.
 
-    return perform(keep=args.keep, port=args.port)
+    0 when all went well; 130 when the transcript was interrupted.
+    """
+    if args.transcript or args.keep:
+        from channels.sandbox import demo
+
+        return demo.perform(keep=args.keep, port=args.port or 0)
+    from channels.sandbox import page_run
+
+    port = PORT if args.port is None else args.port
+    return page_run.perform(port=port, browser=not args.no_open, scripted=args.agent == "scripted")

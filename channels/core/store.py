@@ -56,6 +56,13 @@ class Store:
         """The database of a STATE_DIR."""
         return cls(state_dir / "channel.db")
 
+    @classmethod
+    def to_read(cls, state_dir: Path) -> Store:
+        """The database of a STATE_DIR through a connection that cannot change it. Raises `StoreError` as `of` does."""
+        store = cls.of(state_dir)
+        store._db.execute("PRAGMA query_only = ON")
+        return store
+
     def __enter__(self) -> Self:
         return self
 

@@ -25,7 +25,7 @@ from channels.sandbox.demo_stage import Stage, made_up_token, program
 from channels.sandbox.demo_view import View
 from channels.sandbox.telegram import TelegramSandbox
 
-__all__ = ["perform", "play"]
+__all__ = ["end_on_signals", "perform", "play"]
 
 STOPPED = 130
 
@@ -50,7 +50,7 @@ def perform(*, keep: bool = False, port: int = 0) -> int:
 
 
 async def _perform(console: Console, over: asyncio.Event, *, keep: bool, port: int) -> None:
-    _end_on_signals()
+    end_on_signals()
     tg = TelegramSandbox(made_up_token(), port=port)
     tg.world.bot.first_name = "Your agent"
     try:
@@ -72,7 +72,7 @@ async def _perform(console: Console, over: asyncio.Event, *, keep: bool, port: i
         await tg.aclose()
     view.say()
     view.say("Next, with a real bot: let @BotFather make one, then run `channels setup telegram`.")
-    view.say("Or stay here: `channels sandbox --keep` leaves this Telegram up for your own agent host.")
+    view.say("Or stay here: `channels sandbox` shows all of this on a chat page, with Discord too.")
 
 
 async def play(stage: Stage, view: View) -> Score:
@@ -124,7 +124,7 @@ def _tell_how(view: View, stage: Stage) -> None:
     view.say("Ctrl-C ends all of it and removes its folder.")
 
 
-def _end_on_signals() -> None:
+def end_on_signals() -> None:
     """Ends the play in order when the terminal is closed or the process is asked to go, as at Ctrl-C."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     for name in ("SIGTERM", "SIGHUP"):

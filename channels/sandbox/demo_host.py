@@ -54,12 +54,16 @@ class Done:
 
 
 class Host:
-    """One server process and the agent in front of it; `events` and `done` fill as things happen."""
+    """One server process and the agent in front of it; `events`, `done` and `notices` fill as things happen.
+
+    `notices` holds every other notification of the server as (method, params). None: the server is gone.
+    """
 
     def __init__(self, process: Process, decide: Decide) -> None:
         self.process = process
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self.done: asyncio.Queue[Done | None] = asyncio.Queue()
+        self.notices: asyncio.Queue[tuple[str, Message] | None] = asyncio.Queue()
         self._decide = decide
         self._todo: asyncio.Queue[Event] = asyncio.Queue()
         self._answers: dict[int | str, asyncio.Future[Message]] = {}
@@ -107,6 +111,10 @@ class Host:
         answer = _result(await self._ask("tools/call", {"name": act.tool, "arguments": act.arguments}))
         text = " ".join(part.get("text", "") for part in answer["content"])
         return Done(act, text, bool(answer.get("isError")))
+
+    def notify(self, method: str, params: Message) -> None:
+        """Tells the server something."""
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     async def kill(self) -> int:
         """Ends the server as a crash would; its exit code."""
@@ -164,6 +172,7 @@ class Host:
                     waiting.set_exception(Missed("the server ended before it answered"))
             self.events.put_nowait(None)
             self.done.put_nowait(None)
+            self.notices.put_nowait(None)
 
     def _sort(self, message: Message) -> None:
         if "method" not in message:
@@ -177,6 +186,8 @@ class Host:
         elif "id" in message:
             error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
             self._send({"jsonrpc": "2.0", "id": message["id"], "error": error})
+        else:
+            self.notices.put_nowait((message["method"], message.get("params") or {}))
 
     async def _act(self) -> None:
         """The agent: one event after the other."""

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from asyncio.subprocess import PIPE
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,7 +21,7 @@ from channels.sandbox.demo_host import Host, Missed, Welcome
 from channels.sandbox.demo_script import decide
 from channels.sandbox.telegram import TelegramSandbox
 
-__all__ = ["STEP_S", "Stage", "made_up_token", "program"]
+__all__ = ["STEP_S", "Stage", "clean_environ", "made_up_token", "program", "run_program"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,40 @@ def program() -> list[str]:
         return [str(me.absolute())]
     script = shutil.which("channels", path=str(Path(sys.executable).parent))
     return [script] if script else [sys.executable, "-c", "from channels.cli import main; main()"]
+
+
+def clean_environ(folder: Path) -> dict[str, str]:
+    """The environment of what a sandbox starts: the user's without their bots, hosts and proxies; locks in `folder`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES
+    }
+    # The scripted host shows what is pushed, and nothing else about it tells the server so.
+    return {**kept, "CHANNELS_MODE": "push", "XDG_RUNTIME_DIR": str(folder / "run")}
+
+
+async def run_program(words: Sequence[str], environ: Mapping[str, str], folder: Path, within_s: float = STEP_S) -> str:
+    """Runs `channels` with these words to its end; what it printed.
+
+    Raises `Missed` when it fails, or does not end in time.
+    """
+    shown = f"`channels {' '.join(words)}`"
+    process = await asyncio.create_subprocess_exec(
+        *program(), *words, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE, env=dict(environ), cwd=folder
+    )
+    try:
+        async with asyncio.timeout(within_s):
+            out, errors = await process.communicate()
+    except TimeoutError:
+        raise Missed(f"{shown} did not end within {within_s:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise Missed(f"{shown} failed with exit code {process.returncode}: {errors.decode().strip()}")
+    return out.decode().strip()
 
 
 class Stage:
@@ -87,14 +121,7 @@ class Stage:
     @property
     def environ(self) -> dict[str, str]:
         """The whole environment of what the demo starts."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES
-        }
-        # The scripted host shows what is pushed, and nothing else about it tells the server so.
-        own = {"CHANNELS_MODE": "push", "XDG_RUNTIME_DIR": str(self.folder / "run")}
-        return {**kept, **self.settings, **own}
+        return {**clean_environ(self.folder), **self.settings}
 
     @property
     def host(self) -> Host:
@@ -124,20 +151,7 @@ class Stage:
 
     async def run(self, *words: str) -> str:
         """Runs `channels` with these words to its end; what it printed. Raises `Missed` when it fails."""
-        process = await asyncio.create_subprocess_exec(
-            *program(), *words, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE, env=self.environ,
-            cwd=self.folder,
-        )  # fmt: skip
-        shown = f"`channels {' '.join(words)}`"
-        try:
-            out, errors = await self.within(shown, process.communicate())
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise Missed(f"{shown} failed with exit code {process.returncode}: {errors.decode().strip()}")
-        return out.decode().strip()
+        return await run_program(words, self.environ, self.folder, self.step_s)
 
     def journal(self) -> dict[str, int]:
         """The inbox's counts, as they are on disk now."""

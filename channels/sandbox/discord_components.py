@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from channels.sandbox.discord_errors import Problems
 from channels.sandbox.discord_records import Message
 
-__all__ = ["ROW", "buttons", "checked_modal", "checked_rows", "fields_of", "menus"]
+__all__ = ["BUTTON", "ROW", "SELECT", "buttons", "checked_modal", "checked_rows", "fields_of", "menus"]
 
 ROW, BUTTON, SELECT, INPUT, LABEL, TEXT_DISPLAY = 1, 2, 3, 4, 18, 10
 AUTO_SELECTS = (5, 6, 7, 8)

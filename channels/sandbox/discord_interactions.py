@@ -63,6 +63,11 @@ class Interactions:
 
     # --- made by people
 
+    @property
+    def latest(self) -> int:
+        """The id of the newest interaction, 0 when there was none."""
+        return next(reversed(self.by_token.values())).id if self.by_token else 0
+
     def start(
         self, kind: int, user: User, channel: Channel, message: Message | None, data: dict[str, Any]
     ) -> Interaction:

@@ -62,6 +62,11 @@ class Updates:
         return len(self._kept) + len(self._held or ())
 
     @property
+    def latest(self) -> int:
+        """The id of the newest update, one less than the first one's when there was none."""
+        return self._next_id - 1
+
+    @property
     def polling(self) -> bool:
         """Whether a long poll is waiting right now."""
         return self._poll is not None
