@@ -177,6 +177,14 @@ class Access:
         )
         return [(row["user_id"], row["chat_id"]) for row in rows]
 
+    def direct_chat(self, user_id: str) -> str | None:
+        """The direct chat somebody was seen in."""
+        found: str | None = self.store.value(
+            "SELECT chat_id FROM chats WHERE kind = 'direct' AND user_id = ? ORDER BY present DESC, seen_at DESC",
+            user_id,
+        )
+        return found
+
     # ---- groups
 
     def group(self, chat_id: str) -> Group | None:

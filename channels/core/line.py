@@ -18,7 +18,7 @@ from channels.core.channel import Channel
 from channels.core.chores import Watch
 from channels.core.config import Environment, Settings, load
 from channels.core.delivery import Push
-from channels.core.errors import ConfigError
+from channels.core.errors import ConfigError, StoreError
 from channels.core.files import Files
 from channels.core.health import Health
 from channels.core.history import History
@@ -157,6 +157,7 @@ class Line:
     async def _own(self) -> None:
         """Reads until asked to hand over."""
         Requests(self.store).take_release()
+        self._inherit()
         silence_s = self.channel.silence_s(self.settings)
         with anyio.CancelScope() as self._owning:
             self.owner = Owner(
@@ -178,6 +179,19 @@ class Line:
                 await self.owner.run()
             finally:
                 self.owner = None
+
+    def _inherit(self) -> None:
+        """Goes on where the project that read this bot last had come: what it was told is not told here again."""
+        folder, self.ownership.predecessor = self.ownership.predecessor, None
+        if folder is None or not (folder / "channel.db").is_file():
+            return
+        try:
+            with Store.of(folder) as store:
+                marks = Inbox(store).marks(self.bot_id)
+        except StoreError as error:
+            logger.warning("how far %s had read is not known: %s", folder, error)
+            return
+        self.inbox.put(self.bot_id, [], marks)
 
     def _foreign_commit(self) -> None:
         self.changed.ring()

@@ -64,7 +64,9 @@ class Ownership:
         base = (folder or runtime_dir()) / f"{channel}-{bot_id}"
         self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
         self._note = base.with_suffix(".json")
+        self._last = base.with_suffix(".last")
         self._state_dir = state_dir
+        self.predecessor: Path | None = None
 
     @property
     def held(self) -> bool:
@@ -87,7 +89,20 @@ class Ownership:
         with contextlib.suppress(OSError):
             draft.write_text(json.dumps(asdict(me)), encoding="utf-8")
             draft.replace(self._note)
+        self.predecessor = self._succeeded()
         return True
+
+    def _succeeded(self) -> Path | None:
+        """The state folder in which this bot was read last, when it was another; ours is written down for the next."""
+        try:
+            last = self._last.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            last = ""
+        if last == str(self._state_dir):
+            return None
+        with contextlib.suppress(OSError):
+            self._last.write_text(str(self._state_dir), encoding="utf-8")
+        return Path(last) if last else None
 
     def release(self) -> None:
         """Gives the lock back."""

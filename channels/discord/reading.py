@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import aiohttp
+import anyio
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
@@ -42,6 +44,7 @@ _QUEUE = 1000
 _BATCH = 500
 # Closing with it leaves the session to be resumed; 1000 would end it.
 _CLOSE = 4000
+_LEAVE_S = 0.3
 _CONNECT_S = 30.0
 # A connection that ended sooner than this is not made again at once.
 _SHORT_S = 5.0
@@ -94,10 +97,12 @@ class Reading:
             for task in done:
                 await task
         finally:
-            for task in (writing, reading):
-                task.cancel()
-            await asyncio.gather(writing, reading, return_exceptions=True)
-            await self._leave()
+            # Also when all of us is being cancelled: how a session is left decides whether it can be resumed.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
+                for task in (writing, reading):
+                    task.cancel()
+                await asyncio.gather(writing, reading, return_exceptions=True)
+                await self._leave()
 
     # ---- the connection
 
@@ -178,9 +183,8 @@ class Reading:
         """Closes so that the session can be resumed, by us or by whoever reads the bot next."""
         ws, self._ws = self._ws, None
         if ws is not None:
-            with suppress(Exception):
-                async with asyncio.timeout(0.5):
-                    await ws.close(_CLOSE)
+            with suppress(aiohttp.ClientError, OSError, RuntimeError):
+                await ws.close(_CLOSE)
 
     # ---- events
 
@@ -212,10 +216,15 @@ class Reading:
         marks: dict[str, str | None] = {}
         for seq, name, data in batch:
             if name == "READY":
+                # Behind until the history is fetched: whoever resumes this session has to fetch it then.
                 self._session = {"id": data["session_id"], "seq": seq, "url": data.get("resume_gateway_url")}
-                await self._caught_up()
+                self._session["behind"] = True
+                await self._sink.put([], {"session": json.dumps(self._session)})
             elif self._session:
                 self._session["seq"] = seq
+            if name in {"READY", "RESUMED"} and self._session.get("behind"):
+                await self._caught_up()
+                del self._session["behind"]
             self._places.learn(name, data)
             try:
                 event = await self._raw(name, data, seq)
@@ -295,6 +304,7 @@ class Reading:
                     told = {"t": "MESSAGE_CREATE", "d": message, "channel": self._places.keep(kind)}
                     if kind.get("type") != 1:
                         message.setdefault("guild_id", kind.get("guild_id") or "0")
+                    self._fresh(str(message["id"]))
                     events.append((int(message["id"]), RawEvent(f"m{message['id']}", json.dumps(told))))
                 moved[f"last:{channel}"] = str(message["id"])
         events.sort(key=lambda pair: pair[0])
