@@ -190,6 +190,14 @@ class _Server:
             await relay(self.line, request)
 
     def _facts(self) -> dict[str, Any]:
+        from channels.core.doctor import glance
+
+        known = self._known()
+        env = self.line.env if self.line is not None else self.env
+        found = glance(self.channel, env, known)
+        return {**known, "findings": found, "more": f"`channels doctor {self.channel.name}` looks deeper"}
+
+    def _known(self) -> dict[str, Any]:
         try:
             if self.line is not None:
                 line = self.line

@@ -16,9 +16,12 @@ _FLAGS = ("--channels", "--dangerously-load-development-channels")
 _DEPTH = 8
 
 
-def channel_flag(channel: str) -> str | None:
-    """The flag, with its value, by which the host's command line opts this channel in; None without one."""
-    return next((flag for argv in ancestors() if (flag := opted_in(argv, channel))), None)
+def channel_flag(channel: str, pid: int | None = None) -> str | None:
+    """The flag, with its value, by which the host's command line opts this channel in; None without one.
+
+    `pid`: the server whose host is asked about; this process when left out.
+    """
+    return next((flag for argv in ancestors(pid) if (flag := opted_in(argv, channel))), None)
 
 
 def evidence(environ: Mapping[str, str] | None = None) -> str | None:
@@ -59,9 +62,12 @@ def _names(value: str, channel: str) -> bool:
     return (kind == "server" and name == channel) or (kind == "plugin" and bool(name))
 
 
-def ancestors() -> Iterator[list[str]]:
-    """The command lines of this process's ancestors, nearest first, as far as the system shows them."""
-    pid = os.getppid()
+def ancestors(of: int | None = None) -> Iterator[list[str]]:
+    """The command lines of a process's ancestors (of this one's), nearest first, as far as the system shows them."""
+    known = _process(of) if of else (os.getppid(), [])
+    if known is None:
+        return
+    pid = known[0]
     for _ in range(_DEPTH):
         if pid <= 1:
             return

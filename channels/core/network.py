@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import select
 import socket
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["V4_FILE", "Route", "addresses", "endpoint", "env_proxy", "ipv4_only", "remembered", "shown_url"]
+__all__ = [
+    "V4_FILE",
+    "Route",
+    "addresses",
+    "endpoint",
+    "env_proxy",
+    "ipv4_only",
+    "remembered",
+    "shown_url",
+    "unreachable",
+]
 
 # A machine that is carried to another network gets another chance a day later.
 REMEMBER_S = 86_400.0
-# How long IPv6 may take more than IPv4 before it counts as leading nowhere ("Happy Eyeballs" waits 0.25 s per try).
+# How long IPv6 may take before IPv4 is looked at; "Happy Eyeballs" (RFC 8305) waits 0.25 s at every connection.
 HEADSTART_S = 1.0
 CONNECT_S = 3.0
 V4_FILE = "ipv4-only"
@@ -69,6 +77,9 @@ def env_proxy(url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _bypassed(host: str, without: str) -> bool:
+    # Heavy, and needed only where a proxy is named.
+    import urllib.request
+
     return bool(urllib.request.proxy_bypass_environment(host, {"no": without}))  # type: ignore[attr-defined]
 
 
@@ -91,7 +102,7 @@ def ipv4_only(url: str, folder: Path, setting: bool | None) -> bool:  # noqa: FB
         return False
     six = next((one for one in found if one[0] is socket.AF_INET6), None)
     four = next((one for one in found if one[0] is socket.AF_INET), None)
-    if six is None or four is None or not _loses(six, four):
+    if six is None or four is None or not unreachable(six, HEADSTART_S) or unreachable(four):
         return False
     with contextlib.suppress(OSError):
         (folder / V4_FILE).write_text(f"{host} {time.time():.0f}\n", encoding="utf-8")
@@ -115,50 +126,15 @@ def _literal(host: str) -> bool:
     return True
 
 
-def _loses(six: Address, four: Address) -> bool:
-    """Whether IPv4 connects and IPv6, which starts first, does not within the head start."""
-    racers: dict[str, socket.socket | None] = {"six": _start(six), "four": _start(four)}
-    deadline = time.monotonic() + HEADSTART_S
-    won: set[str] = set()
-    try:
-        while "six" not in won and racers["six"] is not None:
-            left = deadline - time.monotonic()
-            waiting = {name: racer for name, racer in racers.items() if racer is not None and name not in won}
-            if left <= 0 or not waiting:
-                break
-            _, ready, _ = select.select([], list(waiting.values()), [], left)
-            for name, racer in waiting.items():
-                if racer not in ready:
-                    continue
-                if racer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                    racer.close()
-                    racers[name] = None
-                else:
-                    won.add(name)
-        if racers["six"] is None and racers["four"] is not None and "four" not in won:
-            # IPv6 failed at once; whether IPv4 is any better shows in a moment.
-            _, ready, _ = select.select([], [racers["four"]], [], CONNECT_S)
-            if ready and not racers["four"].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                won.add("four")
-    finally:
-        for racer in racers.values():
-            if racer is not None:
-                racer.close()
-    return "four" in won and "six" not in won
-
-
-def _start(address: Address) -> socket.socket | None:
+def unreachable(address: Address, within_s: float = CONNECT_S) -> str:
+    """Why no TCP connection comes about within so many seconds; empty when one does."""
     family, where = address
     try:
-        racer = socket.socket(family, socket.SOCK_STREAM)
-    except OSError:
-        return None
-    racer.setblocking(False)  # noqa: FBT003
-    try:
-        racer.connect(where)
-    except BlockingIOError:
-        return racer
-    except OSError:
-        racer.close()
-        return None
-    return racer
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.settimeout(within_s)
+            one.connect(where)
+    except TimeoutError:
+        return f"no answer in {within_s:.0f} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
