@@ -39,7 +39,7 @@ async def recall(line: Line, chat_id: str, limit: int, before: str | None, query
 
     Raises `Refused` for a chat that the gate would not deliver from, and for a `before` that nobody knows.
     """
-    chat_id = line.access.now_called(chat_id)
+    chat_id = await line.chat(line.access.now_called(chat_id))
     line.access.require_target(chat_id, line.adapter.channel)
     page = None if query.strip() else await _from_platform(line, chat_id, limit, before)
     return _written(line, chat_id, page or _from_history(line, chat_id, limit, before, query))
