@@ -160,3 +160,28 @@ async def received(bench: Bench, data: bytes) -> Attachment:
     heard = await bench.heard()
     assert isinstance(heard, Message)
     return heard.attachments[0]
+
+
+async def test_what_the_platform_keeps_is_handed_out_oldest_first(bench: Bench) -> None:
+    """Both directions with ids, authors and answers, in pages that go back; None where bots may read nothing."""
+    said = [bench.platform.say(f"said {number}") for number in range(3)]
+    answer = await bench.send(text="an answer", reply_to=said[1])
+    ids = [*said, answer]
+    page = await bench.adapter.history(bench.platform.chat_id, 3, None)
+    if page is None:
+        return
+    assert [one.message_id for one in page] == ids[1:]
+    assert [one.sender.id for one in page] == [bench.platform.user_id] * 2 + [bench.platform.bot_id]
+    assert page[0].text == "said 1"
+    assert page[0].chat == page[2].chat
+    assert page[2].reply is not None
+    assert page[2].reply.message_id == said[1]
+    before = await bench.adapter.history(bench.platform.chat_id, 3, page[0].message_id)
+    assert before is not None
+    assert [one.message_id for one in before] == ids[:1]
+    assert await bench.adapter.history(bench.platform.chat_id, 3, ids[0]) == []
+    with pytest.raises(PlatformError):
+        await bench.adapter.history(bench.platform.unknown_chat, 3, None)
+    for wrong in (("../users/@me", None), (bench.platform.chat_id, "../1")):
+        with pytest.raises(Refused):
+            await bench.adapter.history(wrong[0], 3, wrong[1])
