@@ -74,10 +74,11 @@ class Transcriber:
                     with anyio.fail_after(self._bound_s):
                         out, told = await _outputs(process)
                         code = await process.wait()
-                except TimeoutError as error:
-                    raise Unavailable(f"it was not finished within {self._bound_s:.0f} s (transcribe_s)") from error
-                finally:
+                except BaseException as error:
                     _end(process)
+                    if not isinstance(error, TimeoutError):
+                        raise
+                    raise Unavailable(f"it was not finished within {self._bound_s:.0f} s (transcribe_s)") from error
         return _checked(code, out, told)
 
 
@@ -108,10 +109,9 @@ async def _outputs(process: Process) -> tuple[bytes, bytes]:
 
 
 def _end(process: Process) -> None:
-    """Ends the command with whatever it started; what has ended by itself is left alone."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
+    """Ends the command with whatever it started, which may have outlived it."""
+    with suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
 import json
 import math
@@ -15,7 +16,9 @@ from aiohttp import web
 
 __all__ = ["KINDS", "Fault", "FaultKind", "Faults"]
 
-FaultKind: TypeAlias = Literal["error", "html", "flood", "drop_before", "drop_after", "drop_body", "silence", "delay"]
+FaultKind: TypeAlias = Literal[
+    "error", "html", "flood", "drop_before", "drop_after", "drop_body", "silence", "delay", "slow"
+]
 KINDS: tuple[FaultKind, ...] = (
     "error",
     "html",
@@ -25,7 +28,9 @@ KINDS: tuple[FaultKind, ...] = (
     "drop_body",
     "silence",
     "delay",
+    "slow",
 )
+PIECES = 64
 
 Answer: TypeAlias = Callable[[], Awaitable[web.StreamResponse]]
 
@@ -37,7 +42,8 @@ class Fault:
     `error` answers `status` with `body` as JSON and executes nothing; `html` the same with a web page, as a gateway
     does; `flood` answers through the platform's own "slow down" with `retry_after` seconds; `drop_before` and
     `drop_after` cut the connection before or after executing; `drop_body` executes, then sends half of the answer;
-    `silence` accepts and never answers; `delay` waits `seconds`, then executes and answers.
+    `silence` accepts and never answers; `delay` waits `seconds`, then executes and answers; `slow` executes and sends
+    the answer in small pieces, for so many seconds or until cleared.
     """
 
     kind: FaultKind
@@ -143,6 +149,8 @@ class Faults:
             await asyncio.sleep(fault.seconds)
             return await execute()
         response = await execute()
+        if fault.kind == "slow":
+            return await _trickled(request, response, fault.seconds, self._cleared)
         if fault.kind == "drop_after":
             return cut(request)
         return await _half(request, response)
@@ -164,6 +172,24 @@ def _refusal(fault: Fault) -> web.Response:
         body = {"ok": False, "error_code": fault.status, "description": "Internal Server Error"}
     text = body if isinstance(body, str) else json.dumps(body)
     return web.Response(status=fault.status, text=text, content_type="application/json")
+
+
+async def _trickled(
+    request: web.Request, response: web.StreamResponse, seconds: float, cleared: asyncio.Event
+) -> web.StreamResponse:
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(body, bytes | bytearray):
+        return response
+    sent = web.StreamResponse(status=response.status, headers={"Content-Type": response.content_type})
+    sent.content_length = len(body)
+    await sent.prepare(request)
+    size = max(1, -(-len(body) // PIECES))
+    for start in range(0, len(body), size):
+        await sent.write(bytes(body[start : start + size]))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(cleared.wait(), seconds / PIECES)
+    await sent.write_eof()
+    return sent
 
 
 async def _half(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

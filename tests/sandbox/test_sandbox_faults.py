@@ -99,6 +99,21 @@ async def test_delay(tg, raw):
     assert asyncio.get_running_loop().time() - began >= 0.15
 
 
+async def test_slow(tg, raw, ann):
+    """A slow answer comes piece by piece, and whole at once when the fault is cleared."""
+    data = bytes(range(256)) * 4000
+    ann.send_document(data)
+    (update,) = await raw.ok("getUpdates")
+    path = (await raw.ok("getFile", file_id=update["message"]["document"]["file_id"]))["file_path"]
+    tg.faults.add("slow", method="download", seconds=600)
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"{tg.root}/file/bot{tg.token}/{path}")
+        assert len(await answer.content.readexactly(1000)) == 1000
+        assert not answer.content.at_eof()
+        tg.faults.clear()
+        assert len(await answer.content.read()) == len(data) - 1000
+
+
 async def test_only_the_chat_named(tg, raw, ann):
     """A rule for one chat leaves the others alone."""
     bob = tg.person("bob")
