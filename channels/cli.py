@@ -147,6 +147,8 @@ def _access_verbs(access: argparse.ArgumentParser) -> None:
     add("status", "lists people, groups and who is waiting (the default)")
     add("pair", "lets the person with this code in", ("code", "the 8 characters the person was shown"))
     add("deny", "turns the person with this code away", ("code", "the 8 characters the person was shown"))
+    inviting = add("invite", "a code for one person, as a link and a picture to scan; 10 minutes, one use")
+    inviting.add_argument("--no-qr", action="store_true", help="print the link only")
     add("allow", "lets a person in by id", ("id", "the person's numeric id"))
     add("remove", "takes a person off every list", ("id", "the person's numeric id"))
     add("policy", "the rule for direct messages", ("mode", "pairing, allowlist or disabled"))

@@ -60,6 +60,10 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
             told = _tell(args.channel, store)
             more = _lockdown_hint(args.channel, access, pairing)
             return {"paired": _who(asker), "told": told}, f"Paired {_named(asker)}. {_TOLD[told]}{more}"
+        case "invite":
+            from channels.cli_invite import invite
+
+            return invite(args.channel, store, picture=not args.no_qr and not args.json)
         case "deny":
             asker = pairing.deny(args.code)
             return {"denied": _who(asker)}, f"Denied {_named(asker)}; what they wrote was dropped."
@@ -72,10 +76,7 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
                 )
             return {"removed": args.id}, f"Removed {args.id} from every list."
         case "policy":
-            if args.mode not in POLICIES:
-                raise WrongUsage(f"there is no policy {args.mode!r}; there are {', '.join(POLICIES)}")
-            access.set_policy(args.mode)
-            return {"policy": args.mode}, f"Policy for direct messages: {args.mode}. {_POLICY[args.mode]}"
+            return _policy(args, access)
         case "approver":
             return _approver(args, access)
         case "group":
@@ -142,6 +143,13 @@ def _allow(channel_name: str, access: Access, pairing: Pairing, user_id: str) ->
         return {"allowed": user_id, "changed": True, "told": told}, f"{_named(asker)} may write now. {_TOLD[told]}"
     access.allow(user_id, by="operator")
     return {"allowed": user_id, "changed": True}, f"{user_id} may write to the bot now."
+
+
+def _policy(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], str]:
+    if args.mode not in POLICIES:
+        raise WrongUsage(f"there is no policy {args.mode!r}; there are {', '.join(POLICIES)}")
+    access.set_policy(args.mode)
+    return {"policy": args.mode}, f"Policy for direct messages: {args.mode}. {_POLICY[args.mode]}"
 
 
 def _approver(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], str]:

@@ -20,9 +20,11 @@ from channels.core.errors import PlatformError, StoreError
 from channels.core.events import message_event
 from channels.core.history import History
 from channels.core.inbox import Inbox
+from channels.core.invites import Invites
 from channels.core.joining import Joining
 from channels.core.log import redact
 from channels.core.pairing import HELD_MAX, Pairing
+from channels.core.sanitize import label
 from channels.core.sessions import Sessions
 from channels.core.taps import Errand, Taps
 from channels.core.tasks import Backoff, Bell
@@ -62,6 +64,7 @@ class Arrivals:
         self._adapter, self._inbox, self._access = adapter, inbox, access
         self._pairing = pairing
         self._arrived, self._opened = bells
+        self._invites, self._decided = Invites(inbox.store), decided
         self._taps = Taps(adapter, inbox, access, decided)
         self._joining = Joining(inbox, adapter.limits)
         self._history = History(inbox.store)
@@ -145,6 +148,9 @@ class Arrivals:
         # The bot is named in one part of an album or a long text, not in each.
         addressed = message.addressed or self._joining.continues(message, entry_id, at)
         verdict = self._access.decide(message.chat, message.sender, addressed=addressed)
+        if verdict is not Verdict.PASS and self._invited(message):
+            self._inbox.drop(entry_id)
+            return
         if verdict is Verdict.PAIR and not message.reaction:
             self._stranger(entry_id, message, at)
         elif verdict is not Verdict.PASS:
@@ -161,6 +167,15 @@ class Arrivals:
         )
         if not self._taps.typed(entry_id, message) and not self._joining.open(entry_id, message, said, at):
             self._delivered.append(message)
+
+    def _invited(self, message: Message) -> bool:
+        """Lets somebody in who sent a code that the operator made; whatever the policy, unless nobody may write."""
+        if self._access.policy() == "disabled":
+            return False
+        if not self._invites.redeem(message, say("paired", name=label(message.sender.name))):
+            return False
+        self._decided()
+        return True
 
     def _stranger(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)

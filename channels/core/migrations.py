@@ -139,4 +139,11 @@ _HISTORY: tuple[str, ...] = (
     "CREATE INDEX history_new ON history (id) WHERE indexed = 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY)
+# Codes that the operator made for one person each; hashes only.
+_INVITES: tuple[str, ...] = (
+    """CREATE TABLE invites (
+        code_hash BLOB PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, used_at REAL, used_by TEXT
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES)

@@ -41,6 +41,7 @@ SERVICES = {
     "offers",
     "access",
     "pairing",
+    "invites",
     "panels",
     "grids",
     "prompts",
