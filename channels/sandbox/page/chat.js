@@ -75,13 +75,17 @@ function draw(place, message, who, life, follows) {
     const text = place.platform === "telegram" ? entities(message.text, message.entities) : markdown(message.text, message.names);
     body.append(element("div", { class: "text", dir: "auto" }, text));
   }
-  body.append(foot(message, life));
+  // Discord writes the time beside the name, where there is one; Telegram into the last line.
+  const beside = place.platform === "discord" && !follows;
+  const time = foot(message, life);
+  if (!beside) (body.querySelector(".text") ?? body).append(time);
+  body.addEventListener("click", () => bubble.classList.toggle("touched"));
   const bubble = element("div", { class: "bubble" }, body, actions(place, message, who));
   const item = element("li", { class: `message${mine ? " mine" : ""}${message.bot ? " bot" : ""}${follows ? " follows" : ""}` });
   item.dataset.id = message.id;
   item.append(
     element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : message.by }, initial(message)),
-    element("span", { class: "name" }, message.name, message.bot ? element("i", {}, "bot") : null),
+    element("span", { class: "name" }, message.name, message.bot ? element("i", {}, "bot") : null, beside ? time : null),
     bubble,
   );
   if (message.grid.some((row) => row.length)) item.append(grid(place, message, who));

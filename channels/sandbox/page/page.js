@@ -38,6 +38,7 @@ function words(place) {
 }
 
 let listText = "";
+const plain = (text) => text.replace(/[*_`#>~|\\]+/g, "").trim();
 
 function drawList(place) {
   const chats = places().map((one) => {
@@ -45,7 +46,7 @@ function drawList(place) {
     const last = messages.at(-1);
     if (one.key === place.key || !seen.has(one.key)) seen.set(one.key, messages.length);
     const fresh = Math.max(0, messages.length - seen.get(one.key));
-    return { ...one, fresh, last: last ? last.service || last.text || "picture" : one.about };
+    return { ...one, fresh, last: last ? last.service || plain(last.text) || "picture" : one.about };
   });
   const text = JSON.stringify([chats, place.key]);
   if (text === listText) return;
