@@ -71,11 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("channel", choices=CHANNELS)
     serve.set_defaults(run=_serve)
 
-    setup = verbs.add_parser("setup", help="check and store a bot's token")
-    setup.add_argument("channel", choices=CHANNELS)
-    setup.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
-    _json(setup)
-    setup.set_defaults(run=_run("setup"))
+    _setup_verbs(verbs)
 
     status = verbs.add_parser("status", help="who reads the bot, who is paired, what is waiting")
     status.add_argument("channel", choices=CHANNELS)
@@ -123,6 +119,27 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--keep", action="store_true", help="as --transcript; the Telegram stays up afterwards")
     sandbox.set_defaults(run=_run("sandbox"))
     return parser
+
+
+def _setup_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    setup = verbs.add_parser("setup", help="a bot's token, the host's files and the first invitation, step by step")
+    setup.add_argument("channel", choices=CHANNELS)
+    setup.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
+    for option, text in (
+        ("--mcp-json", "enter the server into the project's .mcp.json"),
+        ("--hooks", "enter the hooks into the project's .claude/settings.json"),
+        ("--invite", "end with an invitation"),
+    ):
+        setup.add_argument(option, choices=("yes", "no"), help=f"{text} (default: ask; without a terminal: no)")
+    _json(setup)
+    setup.set_defaults(run=_run("setup"))
+
+    taking = verbs.add_parser("import", help="take over the reference plugin's token, people, groups and settings")
+    taking.add_argument("channel", choices=CHANNELS)
+    taking.add_argument("folder", metavar="DIR", help="its folder, such as ~/.claude/channels/telegram")
+    taking.add_argument("--token", choices=("yes", "no"), help="replace a token that is set already (default: ask)")
+    _json(taking)
+    taking.set_defaults(run=_run("import"))
 
 
 def _positive(text: str) -> int:

@@ -25,7 +25,7 @@ from channels.core.log import redact
 from channels.core.status import facts
 from channels.core.store import Store
 
-__all__ = ["LIMIT_S", "Report", "examine", "gather", "glance"]
+__all__ = ["LIMIT_S", "Report", "examine", "gather", "glance", "platform_findings"]
 
 LIMIT_S = 5.0
 # Importing a platform's library counts towards no check.
@@ -194,9 +194,17 @@ async def _platform(row: Channel, case: Case, found: dict[str, Finding]) -> None
         found["bot"] = await _within(partial(_bot, adapter))
         if found["bot"].state != "ok":
             return
-        async with anyio.create_task_group() as group:
-            for name, check in row.checks(adapter, case).items():
-                group.start_soon(_put, found, name, check)
+        found |= await platform_findings(row, adapter, case, bot_id=case.bot_id)
+
+
+async def platform_findings(row: Channel, adapter: Adapter, case: Case, *, bot_id: str) -> dict[str, Finding]:
+    """What only this platform knows, asked through an adapter whose token works."""
+    checks = row.checks(adapter, replace(case, bot_id=bot_id))
+    found: dict[str, Finding] = {}
+    async with anyio.create_task_group() as group:
+        for name, check in checks.items():
+            group.start_soon(_put, found, name, check)
+    return {name: found[name] for name in checks}
 
 
 async def _put(found: dict[str, Finding], name: str, check: Check) -> None:
