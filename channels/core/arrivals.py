@@ -16,8 +16,10 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from channels.core.access import Access, Verdict
 from channels.core.adapter import Adapter
+from channels.core.commands import Commands, Listener, answered
 from channels.core.errors import PlatformError, StoreError
 from channels.core.events import message_event
+from channels.core.files import Files
 from channels.core.history import History
 from channels.core.inbox import Inbox
 from channels.core.invites import Invites
@@ -25,10 +27,9 @@ from channels.core.joining import Joining
 from channels.core.log import redact
 from channels.core.pairing import HELD_MAX, Pairing
 from channels.core.sanitize import label
-from channels.core.sessions import Sessions
 from channels.core.taps import Errand, Taps
 from channels.core.tasks import Backoff, Bell
-from channels.core.types import Command, Ignored, Membership, Message, Moved, Outgoing, RawEvent, Tap
+from channels.core.types import Ignored, Membership, Message, Moved, RawEvent, Tap
 from channels.core.waiting import Marks
 from channels.core.wording import say
 
@@ -52,6 +53,8 @@ class Arrivals:
         pictures: Callable[[], None],
         marks: Marks,
         errands: MemoryObjectSendStream[Errand],
+        files: Files,
+        listener: Callable[[], Listener],
         *,
         spoken: bool = False,
     ) -> None:
@@ -60,6 +63,8 @@ class Arrivals:
         `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
         `pictures` starts the download of pictures that just arrived; `spoken`: and of voice notes.
+
+        `listener` says who reads the bot.
         """
         self._adapter, self._inbox, self._access = adapter, inbox, access
         self._pairing = pairing
@@ -68,11 +73,11 @@ class Arrivals:
         self._taps = Taps(adapter, inbox, access, decided)
         self._joining = Joining(inbox, adapter.limits)
         self._history = History(inbox.store)
-        self._end_waiting = Sessions(inbox.store).end_waiting
         self._pictures, self._marks, self._errands = pictures, marks, errands
         self._spoken = spoken
         self._delivered: list[Message] = []
         self._todo = self._taps.todo
+        self._commands = Commands(adapter, inbox, access, files, self._todo, listener, decided).answer
 
     async def run(self) -> None:
         """Works until cancelled; what a dead process left unread comes first."""
@@ -144,6 +149,7 @@ class Arrivals:
     # ---- messages
 
     def _message(self, entry_id: int, message: Message, at: float) -> None:
+        before = len(self._todo)
         self._access.seen(message.chat, message.sender)
         # The bot is named in one part of an album or a long text, not in each.
         addressed = message.addressed or self._joining.continues(message, entry_id, at)
@@ -155,17 +161,20 @@ class Arrivals:
             self._stranger(entry_id, message, at)
         elif verdict is not Verdict.PASS:
             self._inbox.drop(entry_id)
-        elif message.command and not message.edited and self._command(message, message.command):
-            self._inbox.drop(entry_id, "answered")
-        else:
+        elif message.command is None or message.edited or not self._commands(entry_id, message, message.command):
             self._deliver(entry_id, message, at)
+        if message.answer_id and len(self._todo) == before:
+            # Else it would be shown as being answered for ever.
+            self._say(message, say("passed_on") if verdict is Verdict.PASS else "")
 
     def _deliver(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)
         self._history.heard(
             said.chat_id, said.message_id, said.content, said.meta, said.thread_id, image=said.image is not None
         )
-        if not self._taps.typed(entry_id, message) and not self._joining.open(entry_id, message, said, at):
+        if self._taps.typed(entry_id, message) or self._joining.open(entry_id, message, said, at):
+            return
+        if message.answer_id is None:
             self._delivered.append(message)
 
     def _invited(self, message: Message) -> bool:
@@ -196,31 +205,8 @@ class Arrivals:
             command = f"channels access {self._adapter.channel} allow {message.sender.id}"
             self._say(message, say("pairing_crowded", command=command))
 
-    def _command(self, message: Message, command: Command) -> bool:
-        """Answers the commands that need no agent; False for any other, which is the agent's."""
-        match command.name:
-            case "start":
-                self._say(message, say("start"))
-            case "help":
-                self._say(message, say("help"))
-            case "status":
-                waiting = self._inbox.open_in(message.chat.id)
-                rest = say("status_open", count=waiting) if waiting > 0 else say("status_none")
-                self._say(message, say("status", bot=self._adapter.shown_name, waiting=rest))
-            case "end":
-                self._end_waiting()
-                self._say(message, say("waiting_ended"))
-            case _:
-                return False
-        return True
-
     def _say(self, message: Message, text: str, code: str | None = None) -> None:
-        outgoing = Outgoing(message.chat.id, text, thread_id=message.thread_id, code=code)
-
-        async def errand() -> None:
-            await self._adapter.send(outgoing)
-
-        self._todo.append(errand)
+        self._todo.append(answered(self._adapter, message, text, code))
 
 
 async def run_errand(errand: Errand) -> None:

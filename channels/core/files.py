@@ -124,6 +124,11 @@ class Files:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         return self.folder / f"{stamp}-{secrets.token_hex(6)}{ending.lower()}"
 
+    def own(self, name: str) -> Path:
+        """A new path for a file that we write ourselves."""
+        private_dir(self.folder)
+        return self.folder / name
+
     def prune(self, needed: Collection[str], keep_days: float | None = None) -> int:
         """Deletes downloads older than `keep_days`, and the oldest above the quota, but none that is `needed`.
 

@@ -165,6 +165,22 @@ class Inbox(Offers):
         """How many entries of a chat are still open."""
         return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {OPEN} AND chat_id = ?", chat_id))
 
+    def waiting_in(self, chat_id: str, limit: int) -> list[Row]:
+        """The oldest open entries of a chat, with every column."""
+        return self.store.rows(
+            f"SELECT * FROM inbox WHERE state IN {OPEN} AND chat_id = ? ORDER BY id LIMIT ?", chat_id, limit
+        )
+
+    def forget_ended(self, chat_id: str) -> None:
+        """Deletes what was said in a chat and is over; the rows stay for deduplication."""
+        with self.store.write() as db:
+            db.execute(
+                "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
+                f"joined = NULL WHERE chat_id = ? AND state NOT IN {OPEN} AND state NOT IN ('held', 'failed') AND "
+                f"coalesce(joined_to, 0) NOT IN (SELECT id FROM inbox WHERE state IN {OPEN} OR state = 'held')",
+                (chat_id,),
+            )
+
     def attachments(self, chat_id: str, message_id: str) -> list[Attachment] | None:
         """The files of a message that was delivered from a chat; None when no such message is known."""
         row = self.store.row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -13,6 +14,7 @@ from channels.core.adapter import Adapter
 from channels.core.arrivals import Arrivals, Errand, run_errand
 from channels.core.cards import Cards
 from channels.core.chores import Chores
+from channels.core.commands import Listener
 from channels.core.config import Settings
 from channels.core.delivery import Delivery, Push
 from channels.core.fetching import Fetching
@@ -24,6 +26,7 @@ from channels.core.pairing import Pairing
 from channels.core.presence import Presence
 from channels.core.reader import Reader
 from channels.core.retention import Retention
+from channels.core.sessions import Sessions
 from channels.core.store import Store
 from channels.core.tasks import Bell, Gong
 from channels.core.voice import Transcriber
@@ -76,7 +79,8 @@ class Owner:
             adapter.channel,
             changed,
         )
-        self._changed = changed
+        self._changed, self._files = changed, files
+        self._session, self._since = session, time.time()
         self._cards = Cards(adapter, store, files, self._due, self._opened, changed)
         self._retention = Retention(store, files, settings.keep_days, settings.keep_rows, settings.history_days)
 
@@ -93,6 +97,8 @@ class Owner:
             self._pictures.start,
             self._marks,
             errands_in,
+            self._files,
+            self._listener,
             spoken=self._transcriber.on,
         )
         async with self._group as group, errands_in, errands_out:
@@ -108,6 +114,11 @@ class Owner:
             await self._reader.identify()
             group.start_soon(arrivals.run)
             await self._reader.run()
+
+    def _listener(self) -> Listener:
+        known = Sessions(self._store).get(self._session)
+        mode, why = self._modes.current()
+        return Listener(known.client if known else "", self._files.roots[0].name, mode, why, self._since)
 
     def _decided(self) -> None:
         self._due.ring()

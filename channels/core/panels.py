@@ -118,6 +118,31 @@ class Panels:
                 (chat_id, message_id),
             )
 
+    def open_in(self, chat_id: str) -> list[Panel]:
+        """Every panel of a chat that people see and may answer, oldest first."""
+        rows = self.store.rows(
+            "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND expires_at > ? "
+            "ORDER BY created_at, rowid",
+            chat_id,
+            self._clock(),
+        )
+        return [_panel(row) for row in rows]
+
+    def cancel(self, panel_id: str, sentence: str) -> bool:
+        """Ends an open panel without an answer; it says so. False when it was over already."""
+        with self.store.write() as db:
+            return bool(
+                db.execute(
+                    "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE id = ? AND state = 'open'",
+                    (sentence, panel_id),
+                ).rowcount
+            )
+
+    def forget_ended(self, chat_id: str) -> None:
+        """Deletes a chat's panels that are over and show it."""
+        with self.store.write() as db:
+            db.execute("DELETE FROM panels WHERE chat_id = ? AND state != 'open' AND outcome_due = 0", (chat_id,))
+
     def get(self, panel_id: str) -> Panel | None:
         """The panel with this id."""
         row = self.store.row("SELECT * FROM panels WHERE id = ?", panel_id)

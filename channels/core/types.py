@@ -24,13 +24,17 @@ __all__ = [
     "Keyboard",
     "Limits",
     "Membership",
+    "MenuEntry",
     "Message",
     "Moved",
     "Outgoing",
+    "Part",
     "Person",
     "Quote",
     "RawEvent",
     "Sent",
+    "Span",
+    "SpanKind",
     "Style",
     "Tap",
 ]
@@ -114,6 +118,15 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A command that people are offered by the platform. `choices`: the words that it takes, one of them."""
+
+    name: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something a person said. `addressed`: said to the bot (direct, mention, reply to it, command for it)."""
 
@@ -135,6 +148,8 @@ class Message:
     """An emoji put on the message `message_id`; `text` is then the same emoji."""
     album_id: str | None = None
     """Messages with the same one are one album, sent as one."""
+    answer_id: str | None = None
+    """Where the platform has the command itself answered: what `answer_tap` takes."""
 
     @property
     def files(self) -> tuple[Attachment, ...]:
@@ -229,11 +244,44 @@ class Key:
 Keyboard = tuple[tuple[Key, ...], ...]
 
 
+SpanKind = Literal[
+    "bold", "italic", "strike", "spoiler", "code", "pre", "link", "quote", "heading", "bullet", "task", "address"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Formatting over the characters from `start` to `end` (code points) of a text.
+
+    `value`: a link's address, a code block's language, a heading's level. A list's mark is a `bullet` or a `task`, an
+    address in plain text is an `address`. `head`: the length of a table's head, which is repeated where it is cut.
+    """
+
+    kind: SpanKind
+    start: int
+    end: int
+    value: str = ""
+    head: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """As much of a text as one message carries: `text` with `spans` over it, in `format`, as the adapter sends it.
+
+    `plain` is how it reads: what is sent instead when the platform cannot parse it.
+    """
+
+    text: str
+    format: str
+    plain: str
+    spans: tuple[Span, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send: text or one file (`path`, with `text` as its caption).
+    """One message to send: text, or one file (`path`), or several together (`album`), with `text` as their caption.
 
-    `code` is a part of `text` to be drawn as something to copy.
+    `text`, `format` and `spans` are those of a `Part`. `code` is a part of `text` to be drawn as something to copy.
     """
 
     chat_id: str
@@ -244,17 +292,20 @@ class Outgoing:
     silent: bool = False
     keyboard: Keyboard | None = None
     path: str | None = None
+    album: tuple[str, ...] = ()
     code: str | None = None
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What the platform made of an `Outgoing`. `snapshot` is the adapter's own note of how the message reads, so that
-    an outcome can be written into it later without losing its formatting.
+    an outcome can be written into it later without losing its formatting. `others`: the further messages of an album.
     """
 
     message_id: str
     snapshot: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +327,10 @@ class Limits:
     """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
     answer_text: int = 200
     typing_every_s: float = 4.0
+    caption: int = 0
+    """How long a text may be that stands with files."""
+    album_keyboard: bool = False
+    """Whether buttons can stand under several files that are shown together."""
     paste: int | None = None
     """A text of this length may be a part of a longer one that the client split; None: clients do not split."""
 

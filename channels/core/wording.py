@@ -21,11 +21,46 @@ _TEXTS: dict[str, str] = {
     "help": (
         "What you write here reaches the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
-        "/status – is anybody listening?\n/help – this text"
+        "/status – is anybody listening?\n/inbox – what waits for the agent\n/cancel – close open questions\n"
+        "/session status – who reads this, and what is kept\n/session clear – forget this chat and start anew\n"
+        "/session export – this chat as a file\n/help – this text"
     ),
     "status": "Connected as {bot}. {waiting}",
     "status_none": "Every message has been answered.",
     "status_open": "{count} waiting for the agent.",
+    "inbox_none": "Nothing waits for the agent in this chat.",
+    "inbox_head": "{count} waiting in this chat:",
+    "inbox_line": "• {age} – {text}",
+    "inbox_offered": "• {age}, with the agent – {text}",
+    "inbox_more": "… and {count} more",
+    "cancelled": "✖️ Cancelled · {user}",
+    "cancelled_none": "There is no open question here that is yours to cancel.",
+    "cancelled_one": "1 question closed.",
+    "cancelled_many": "{count} questions closed.",
+    "session_usage": (
+        "/session status – who reads this, and what is kept\n"
+        "/session clear – forget this chat and start anew\n/session export – this chat as a file"
+    ),
+    "session_status": (
+        "{client} reads this in the project {project}, for {age} now. Messages reach it by {mode} ({why}).\n{history}"
+    ),
+    "some_host": "A session",
+    "history_kept": "{count} messages of this chat are kept, the oldest of {since}.",
+    "history_none": "Nothing of this chat is kept.",
+    "session_cleared": "{count} messages of this chat are forgotten. The agent is told to start anew.",
+    "session_not_allowed": "In a group only an approver may clear what belongs to everybody.",
+    "event_cleared": (
+        "(The person asks to start anew: the stored history of this chat was deleted. Take what was said here before "
+        "as forgotten, and do not bring it up again. One short word that you are ready is enough.)"
+    ),
+    "exported": "Sent.",
+    "export_failed": "The file could not be sent.",
+    "passed_on": "Passed on to the agent.",
+    "menu_status": "Is anybody listening?",
+    "menu_inbox": "What waits for the agent in this chat",
+    "menu_cancel": "Close the open questions of this chat",
+    "menu_session": "This chat's memory: status, clear, export",
+    "menu_help": "What this bot does",
     "tap_done": "{label}",
     "tap_unknown": "This button is not known any more.",
     "tap_expired": "This question has expired.",
