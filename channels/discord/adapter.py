@@ -7,6 +7,7 @@ import logging
 import socket
 import warnings
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,7 @@ with warnings.catch_warnings():
     from discord.http import Route
 
 from channels.core.adapter import Adapter, Sink
-from channels.core.errors import PlatformError, Refused, TooOld, Unavailable
+from channels.core.errors import PlatformError, Refused, Unavailable
 from channels.core.types import (
     Attachment,
     Capabilities,
@@ -29,16 +30,17 @@ from channels.core.types import (
     Ignored,
     Inbound,
     Keyboard,
+    MenuEntry,
     Message,
     Outgoing,
     RawEvent,
     Sent,
 )
-from channels.core.wording import say
 from channels.discord import markup, outbound
 from channels.discord.config import DiscordSettings
 from channels.discord.errors import tracing, translated
 from channels.discord.inbound import said, to_inbound
+from channels.discord.interactions import Interactions, menu_body
 from channels.discord.places import Places
 from channels.discord.reading import INTENTS, Reading
 
@@ -47,8 +49,6 @@ __all__ = ["DiscordAdapter"]
 # It warns of voice libraries that nobody misses, and reports as warnings what is told here in our own words.
 logging.getLogger("discord").setLevel(logging.ERROR)
 
-# An interaction has to be acknowledged within three seconds; what takes longer is of no use any more.
-ACK_S = 3.0
 _KEPT = 2000
 
 
@@ -76,8 +76,9 @@ class DiscordAdapter:
         self._files: aiohttp.ClientSession | None = None
         self._places = Places()
         # Our one reaction on a message, as far as it is known: a message that just came has none.
+        self._reacting = asyncio.Lock()
         self._mine: OrderedDict[str, str | None] = OrderedDict()
-        self._acks: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
+        self._interactions = Interactions(self._http, lambda: str(self._client.application_id) if self._client else "")
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,8 +87,7 @@ class DiscordAdapter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-            for task in self._acks.values():
-                task.cancel()
+            self._interactions.close()
             if self._client is not None:
                 await self._client.http.close()
             if self._files is not None:
@@ -154,7 +154,9 @@ class DiscordAdapter:
         client = self._client
         if client is None:
             raise Unavailable("the connection to Discord is gone")
-        reading = Reading(client, me.id, self._settings.gateway_url, sink, self._places, self._tapped, self._fresh)
+        reading = Reading(
+            client, me.id, self._settings.gateway_url, sink, self._places, self._interactions.begin, self._fresh
+        )
         await reading.run()
 
     def to_inbound(self, event: RawEvent) -> Inbound:
@@ -173,6 +175,10 @@ class DiscordAdapter:
     def literal(self, text: str, format_: str) -> str:
         """See `channels.discord.markup`."""
         return markup.literal(text, format_)
+
+    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+        """As many in one message as it takes."""
+        return [tuple(paths[at : at + markup.FILES]) for at in range(0, len(paths), markup.FILES)]
 
     async def direct(self, user_id: str) -> str:
         """POST /users/@me/channels: opens the direct chat, or finds the one there is."""
@@ -200,15 +206,23 @@ class DiscordAdapter:
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """PUT and DELETE of the bot's reactions."""
         http = await self._http()
-        if message_id not in self._mine:
-            self._remember(message_id, await outbound.reaction(http, chat_id, message_id))
-        await outbound.react(http, chat_id, message_id, emoji, before=self._mine[message_id])
-        self._remember(message_id, emoji or None)
+        # One after the other: a mark of ours may still be under way when the agent reacts.
+        async with self._reacting:
+            if message_id not in self._mine:
+                self._remember(message_id, await outbound.reaction(http, chat_id, message_id))
+            await outbound.react(http, chat_id, message_id, emoji, before=self._mine[message_id])
+            self._remember(message_id, emoji or None)
 
     async def typing(self, chat_id: str, thread_id: str | None) -> None:
         """POST /channels/{id}/typing."""
         del thread_id
         await outbound.call(await self._http(), "POST", f"/channels/{outbound.ident(chat_id, 'chat_id')}/typing")
+
+    async def register(self, entries: Sequence[MenuEntry]) -> None:
+        """PUT /applications/{id}/commands: replaces the bot's global commands."""
+        http = await self._http()
+        application = self._client.application_id if self._client else None
+        await outbound.call(http, "PUT", f"/applications/{application}/commands", menu_body(entries))
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
         """GET /channels/{id}/messages."""
@@ -230,47 +244,17 @@ class DiscordAdapter:
 
     # ---- taps
 
-    def _tapped(self, raw: dict[str, Any]) -> bool:
-        """Acknowledges an interaction before anything else; False for one that only opens a form."""
-        data = raw.get("data") or {}
-        custom_id = str((data.get("values") or [""])[0] or data.get("custom_id") or "")
-        opens = raw.get("type") == 3 and custom_id.endswith(markup.FORM)
-        body: dict[str, Any] = {"type": 6}
-        if opens:
-            body = {"type": 9, "data": markup.form(custom_id, say("form_title"))}
-        self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(raw, body))
-        while len(self._acks) > _KEPT:
-            self._acks.popitem(last=False)
-        return not opens
-
-    async def _acknowledge(self, raw: dict[str, Any], body: dict[str, Any]) -> bool:
-        try:
-            async with asyncio.timeout(ACK_S):
-                http = await self._http()
-                await outbound.call(http, "POST", f"/interactions/{raw['id']}/{raw['token']}/callback", body)
-        except (PlatformError, TimeoutError):
-            return False
-        return True
-
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
-        """A message that only whoever tapped sees; what counted shows in the message itself."""
+        """See `channels.discord.interactions`."""
         del alert
-        ack = self._acks.pop(tap_id.partition(":")[0], None)
-        acknowledged = await ack if ack is not None else False
-        if acknowledged and (counted or not text):
-            return
-        try:
-            http = await self._http()
-            application = str(self._client.application_id) if self._client else ""
-            said = "" if counted else text
-            await outbound.answer(http, application, tap_id, said, acknowledged=acknowledged)
-        except TooOld:
-            return
+        await self._interactions.answer(tap_id, text, counted=counted)
 
     # ---- what is remembered
 
     def _fresh(self, message_id: str) -> None:
-        self._remember(message_id, None)
+        # Heard a second time it may have our mark already.
+        if message_id not in self._mine:
+            self._remember(message_id, None)
 
     def _remember(self, message_id: str, emoji: str | None) -> None:
         self._mine[message_id] = emoji

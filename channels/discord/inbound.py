@@ -27,7 +27,7 @@ from channels.core.types import (
 from channels.discord.markup import FORM, snapshot
 from channels.discord.places import EPOCH_MS, chat_of, ident, person_of
 
-__all__ = ["addressed", "created_at", "said", "to_inbound"]
+__all__ = ["COMMAND", "COMMAND_MARK", "addressed", "created_at", "said", "to_inbound"]
 
 # "Message Types": said by a person (plain, a reply, through a command of another program).
 _SAID = frozenset({0, 19, 20, 23})
@@ -35,7 +35,10 @@ _FORWARD = 1
 _MENTION = re.compile(r"<(@!?|@&|#)(\d{15,20})>")
 _EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{15,20}>")
 _COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
-_COMPONENT, _SUBMIT = 3, 5
+# "Interaction Types"
+COMMAND, _COMPONENT, _SUBMIT = 2, 3, 5
+# What tells the answer to a command from the answer to a tap.
+COMMAND_MARK = "/"
 
 Raw = dict[str, Any]
 
@@ -124,6 +127,31 @@ def _reaction(raw: Raw, channel: Raw, me: Identity) -> Inbound:
     )
 
 
+def _interaction(raw: Raw, channel: Raw, me: Identity) -> Inbound:
+    return _commanded(raw) if raw["type"] == COMMAND else _tap(raw, channel, me)
+
+
+def _commanded(raw: Raw) -> Inbound:
+    """A command from the menu, as the message that it would have been if it had been typed."""
+    data = raw["data"]
+    if data.get("type", 1) != 1:
+        return Ignored("a command on a person or a message")
+    words = [str(option["value"]) for option in data.get("options") or () if "value" in option]
+    chat, name = chat_of(raw, raw.get("channel") or {}), str(data["name"])
+    member = raw.get("member")
+    return Message(
+        chat=chat,
+        message_id=ident(raw["id"]),
+        sender=person_of(raw.get("user") or (member or {})["user"], member),
+        ts=created_at(raw["id"]),
+        text=" ".join([f"/{name}", *words]),
+        addressed=True,
+        thread_name=chat.title if chat.parent_id else None,
+        command=Command(name.lower(), " ".join(words)),
+        answer_id=f"{COMMAND_MARK}{ident(raw['id'])}:{raw['token']}",
+    )
+
+
 def _tap(raw: Raw, channel: Raw, me: Identity) -> Inbound:
     del me
     if raw["type"] not in {_COMPONENT, _SUBMIT} or not raw.get("message"):
@@ -148,7 +176,7 @@ _READ = {
     "MESSAGE_CREATE": _created,
     "MESSAGE_UPDATE": _updated,
     "MESSAGE_REACTION_ADD": _reaction,
-    "INTERACTION_CREATE": _tap,
+    "INTERACTION_CREATE": _interaction,
 }
 
 

@@ -30,10 +30,14 @@ LIMITS = Limits(
     download=100 * 1024 * 1024,
     links=25,
     answer_text=2000,
+    caption=2000,
+    album_keyboard=True,
     paste=1900,
     # Discord shows it for ten seconds.
     typing_every_s=8.0,
 )
+# "Create Message": files in one message.
+FILES = 10
 # At the end of a button's data: it opens a form, which has to be the very first answer to the tap.
 FORM = "!"
 

@@ -7,7 +7,8 @@ import logging
 import mimetypes
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
@@ -62,7 +63,9 @@ def ident(value: str, name: str) -> str:
     return value
 
 
-async def call(http: HTTPClient, method: str, path: str, body: dict[str, Any] | None = None, **options: Any) -> Any:
+async def call(
+    http: HTTPClient, method: str, path: str, body: dict[str, Any] | list[Any] | None = None, **options: Any
+) -> Any:
     """One request of the REST API; `path` holds ids only."""
     if body is not None:
         options["json"] = body
@@ -71,7 +74,7 @@ async def call(http: HTTPClient, method: str, path: str, body: dict[str, Any] | 
 
 
 async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
-    """Sends a text or one file. The nonce makes it safe to ask again after a connection that was cut."""
+    """Sends a text, a file, or several. The nonce makes it safe to ask again after a connection that was cut."""
     channel = ident(outgoing.chat_id, "chat_id")
     if outgoing.thread_id and outgoing.thread_id != outgoing.chat_id:
         raise Refused("on Discord a thread is a chat of its own; give its id as chat_id and leave thread_id out")
@@ -87,10 +90,11 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
         message = ident(outgoing.reply_to, "reply_to")
         body["message_reference"] = {"message_id": message, "fail_if_not_exists": False}
     route = Route("POST", f"/channels/{channel}/messages")
+    paths = outgoing.album or tuple(filter(None, [outgoing.path]))
     for left in reversed(range(TRIES)):
         try:
             with translated():
-                return _sent(await _posted(http, route, body, outgoing.path))
+                return _sent(await _posted(http, route, body, paths))
         except Ambiguous:
             if not left:
                 raise
@@ -98,20 +102,22 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
     raise AssertionError("unreachable")
 
 
-async def _posted(http: HTTPClient, route: Route, body: dict[str, Any], path: str | None) -> Any:
-    if path is None:
+async def _posted(http: HTTPClient, route: Route, body: dict[str, Any], paths: Sequence[str]) -> Any:
+    if not paths:
         return await http.request(route, json=body, timeout=TIMEOUT)
-    file = Path(path)
-    with file.open("rb") as stream:  # noqa: ASYNC230 - opening a local file; it is read as it is sent
-        form: list[dict[str, Any]] = [
-            {"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"},
-            {
-                "name": "files[0]",
-                "value": stream,
-                "filename": file.name,
-                "content_type": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
-            },
-        ]
+    form: list[dict[str, Any]] = [
+        {"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"}
+    ]
+    with ExitStack() as opened:
+        for number, file in enumerate(map(Path, paths)):
+            form.append(
+                {
+                    "name": f"files[{number}]",
+                    "value": opened.enter_context(file.open("rb")),
+                    "filename": file.name,
+                    "content_type": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+                }
+            )
         return await http.request(route, form=form, timeout=TIMEOUT)
 
 

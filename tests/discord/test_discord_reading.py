@@ -214,7 +214,7 @@ async def test_what_a_waiting_stranger_said_while_down_is_kept(stage: DiscordSta
 
 async def test_somebody_allowed_by_id_is_heard_from_then_on(stage: DiscordStage) -> None:
     """Who was let in by id and wrote for the first time while nobody was connected is found by their person's id."""
-    ann = stage.person("ann")
+    ann = stage.person("ann", met=False)
     ann.send("my first words")
     host = await stage.reading()
     assert texts(await host.take(1)) == ["my first words"]

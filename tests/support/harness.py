@@ -17,6 +17,7 @@ from typing import Any, Self
 import yaml
 from wire_host import PATIENCE_S, Event, Host, Result
 
+from channels.core import types
 from channels.core.access import Access
 from channels.core.store import Store
 from channels.sandbox.discord import DiscordSandbox
@@ -171,11 +172,14 @@ class DiscordStage(World):
         places = {"DISCORD_API_ROOT": dc.root, "DISCORD_GATEWAY_URL": dc.gateway_url}
         super().__init__(folder, {"DISCORD_BOT_TOKEN": dc.token, **places})
 
-    def person(self, handle: str = "ann", **options: Any) -> DiscordPerson:
-        """Somebody who may write to the bot."""
-        person = self.dc.person(handle, **options)
+    def person(self, handle: str = "ann", *, met: bool = True) -> DiscordPerson:
+        """Somebody who may write to the bot; `met`: they did so before."""
+        person = self.dc.person(handle)
         self.allow(person.id, handle)
         person.dm.started = True
+        if met:
+            with Store.of(self.state) as store:
+                Access(store).seen(types.Chat(str(person.dm.id), "direct"), types.Person(str(person.id), handle))
         return person
 
     async def reading(self, **env: str | None) -> Host:

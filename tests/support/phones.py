@@ -177,8 +177,7 @@ class DiscordPlay:
         return DiscordPhone(self._stage.dc.person(name))
 
     def friend(self, name: str) -> Phone:
-        person = self._stage.person(name)
-        return DiscordPhone(person)
+        return DiscordPhone(self._stage.person(name, met=False))
 
 
 @asynccontextmanager
