@@ -6,7 +6,7 @@ from harness import DiscordStage
 
 
 async def test_an_invitation_is_sent_as_a_direct_message(stage: DiscordStage) -> None:
-    """Discord has no deep links: the code goes to the bot by hand; the page that lets it into a server stands beside it."""
+    """Discord has no deep links: the code goes to the bot by hand; the page that lets it in stands beside it."""
     host = await stage.reading()
     ran = await stage.access("invite")
     assert ran.code == 0, ran.err
@@ -25,7 +25,7 @@ async def test_an_invitation_is_sent_as_a_direct_message(stage: DiscordStage) ->
 
 
 async def test_setup_names_the_intent_and_the_permissions(stage: DiscordStage) -> None:
-    """A switch that is off in the portal is told at setup, with where it is; the invite link asks for what is needed."""
+    """A switch that is off in the portal is told, with where it is; the invite link asks for what is needed."""
     stage.dc.set_portal(message_content=False)
     off = {"DISCORD_BOT_TOKEN": None}
     ran = await stage.cli("setup", "discord", "--token-stdin", stdin=stage.dc.token, **off)

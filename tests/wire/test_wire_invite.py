@@ -1,0 +1,81 @@
+"""`channels access telegram invite`: scanned, tapped, in; once, in time, whoever else waits."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import segno
+from harness import Stage
+
+LINK = re.compile(r"https://t\.me/sandbox_bot\?start=([A-HJ-NP-Z2-9]{12})")
+
+
+async def test_whoever_opens_the_link_first_is_in(stage: Stage) -> None:
+    """Three strangers wait, a fourth is turned away; the invited one is paired at once; the link is used up."""
+    host = await stage.reading()
+    for number in range(4):
+        stage.tg.person(f"stranger{number}").send("let me in")
+    ran = await stage.access("invite")
+    assert ran.code == 0, ran.err
+    found = LINK.search(ran.out)
+    assert found is not None
+    assert "10 minutes" in ran.out
+    assert "No server reads" not in ran.out
+    drawn = io.StringIO()
+    segno.make(found[0], error="l", micro=False).terminal(drawn, compact=True, border=2)
+    assert drawn.getvalue().rstrip("\n") in ran.out
+
+    ann = stage.tg.person("ann", first_name="Ann")
+    ann.start(found[1])
+    assert "Paired" in (await ann.next_message())["text"]
+    ann.send("hello")
+    assert (await host.event()).content == "hello"
+    status = (await stage.access("--json")).json
+    assert [person["id"] for person in status["paired"]] == [str(ann.id)]
+    assert len(status["pending"]) == 3
+
+    bob = stage.tg.person("bob")
+    bob.start(found[1])
+    assert "Paired" not in (await bob.next_message())["text"]
+    assert len((await stage.access("--json")).json["paired"]) == 1
+
+
+async def test_it_waits_for_a_server(stage: Stage) -> None:
+    """With nobody reading, the tap is kept by the platform and counts when it was made; `allowlist` is no obstacle."""
+    await stage.access("policy", "allowlist")
+    ran = await stage.access("invite", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["link"].endswith(ran.json["code"])
+    assert ran.json["bot"]["username"] == "sandbox_bot"
+    assert "No server reads" in (await stage.access("invite", "--no-qr")).out
+    ann, bob = stage.tg.person("ann"), stage.tg.person("bob")
+    ann.start(ran.json["code"])
+    bob.start()
+    host = await stage.reading()
+    assert "Paired" in (await ann.next_message())["text"]
+    ann.send("here")
+    assert (await host.event()).content == "here"
+    # Whoever was not invited gets no answer under this policy.
+    assert [message for message in bob.messages() if message["from"]["is_bot"]] == []
+
+
+async def test_nobody_is_let_in_while_direct_messages_are_disabled(stage: Stage) -> None:
+    """The operator's `disabled` is stronger than an invitation; it is good again afterwards."""
+    await stage.access("policy", "disabled")
+    code = (await stage.access("invite", "--json")).json["code"]
+    await stage.reading()
+    ann = stage.tg.person("ann")
+    ann.start(code)
+    await stage.tg.wait_for(lambda: not stage.tg.pending_updates)
+    assert (await stage.access("--json")).json["paired"] == []
+    await stage.access("policy", "allowlist")
+    ann.start(code)
+    assert "Paired" in (await ann.next_message())["text"]
+
+
+async def test_without_a_token_there_is_nothing_to_invite_to(stage: Stage) -> None:
+    """It says which command comes first."""
+    ran = await stage.access("invite", TELEGRAM_BOT_TOKEN=None)
+    assert ran.code == 1
+    assert "channels setup telegram" in ran.err
