@@ -1,4 +1,4 @@
-"""The speed and size table: `python -m tests.bench [RUNS]`, by hand, never in the test run.
+"""The speed and size tables: `python -m tests.bench [RUNS] [CHANNEL]`, by hand, never in the test run.
 
 Everything is measured on the real server process over real stdio against the sandbox's server on loopback. Each figure
 is the median of RUNS (default 7) fresh processes; `ref` is the reference plugin's figure on the same kind of servers.
@@ -22,27 +22,30 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from channels.core.access import Access
-from channels.core.store import Store
-from channels.sandbox.telegram import TelegramSandbox
+from tests.bench.places import PLACES, Place
 
 IDLE_S = 10.0
 QUEUED = 1000
 MESSAGES = 30
 
-# name -> (unit, the reference's figure, budget now, where it must end)
+# name -> (unit, budget now, where it must end)
 ROWS = {
-    "spawn -> initialize answer": ("ms", "107", "450", "110"),
-    "update available -> notification": ("ms", "1.45", "3", "1.45"),
-    "tool call -> API request": ("ms", "1.24", "3", "1.3"),
-    "tool call -> result": ("ms", "1.85", "4", "1.9"),
-    "1,000 queued updates": ("s", "0.29-0.31", "1", "0.3"),
-    "resident idle": ("MB", "54-64", "90", "64"),
-    "resident after 1,000": ("MB", "76", "95", "76"),
-    "idle CPU": ("%", "0.0", "0.3", "0.0"),
-    "exit after SIGINT": ("ms", "", "100", "30"),
-    "exit after SIGTERM": ("ms", "", "100", "30"),
-    "exit after stdin EOF": ("ms", "", "100", "30"),
+    "spawn -> initialize answer": ("ms", "450", "110"),
+    "update available -> notification": ("ms", "3", "1.45"),
+    "tool call -> API request": ("ms", "3", "1.3"),
+    "tool call -> result": ("ms", "4", "1.9"),
+    "1,000 queued updates": ("s", "1", "0.3"),
+    "resident idle": ("MB", "90", "64"),
+    "resident after 1,000": ("MB", "95", "76"),
+    "idle CPU": ("%", "0.3", "0.0"),
+    "exit after SIGINT": ("ms", "100", "30"),
+    "exit after SIGTERM": ("ms", "100", "30"),
+    "exit after stdin EOF": ("ms", "100", "30"),
+}
+# The reference plugins' figures, in the order of the rows.
+REFERENCE = {
+    "telegram": ("107", "1.45", "1.24", "1.85", "0.29-0.31", "54-64", "76", "0.0", "", "", ""),
+    "discord": ("182", "1.20", "1.39", "2.25", "0.07", "69-80", "83", "0.13", "", "", ""),
 }
 
 
@@ -54,20 +57,26 @@ class Host:
     inbox: asyncio.Queue[tuple[float, dict[str, Any]]] = field(default_factory=asyncio.Queue)
 
     @classmethod
-    async def start(cls, tg: TelegramSandbox, state: Path) -> Host:
+    async def start(cls, place: Place, state: Path) -> Host:
         """Spawns the server for a sandbox bot."""
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(state),
             "XDG_RUNTIME_DIR": str(state),
-            "TELEGRAM_STATE_DIR": str(state),
-            "TELEGRAM_BOT_TOKEN": tg.token,
-            "TELEGRAM_API_ROOT": tg.root,
+            f"{place.channel.upper()}_STATE_DIR": str(state),
             "CHANNELS_CLAIM": "always",
+            **place.environ,
         }
         program = Path(sys.executable).with_name("channels")
         process = await asyncio.create_subprocess_exec(
-            program, "serve", "telegram", stdin=-1, stdout=-1, stderr=asyncio.subprocess.DEVNULL, env=env, limit=1 << 24
+            program,
+            "serve",
+            place.channel,
+            stdin=-1,
+            stdout=-1,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=env,
+            limit=1 << 24,
         )
         return cls(process)
 
@@ -99,78 +108,75 @@ class Host:
 Figures = dict[str, list[float]]
 
 
-async def one_run(figures: Figures) -> None:
+async def one_run(channel: str, figures: Figures) -> None:
     """One fresh bot, state folder and process, through every figure but the exits."""
-    async with TelegramSandbox() as tg:
+    async with PLACES[channel]() as place:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder)
-            ann = tg.person("ann", first_name="Ann")
-            ann.start()
-            with Store.of(state) as store:
-                Access(store).allow(str(ann.id), by="bench")
+            place.allow(state)
             begun = time.perf_counter()
-            host = await Host.start(tg, state)
+            host = await Host.start(place, state)
             reading = asyncio.create_task(host.read())
             host.initialize()
             figures["spawn -> initialize answer"].append(((await host.next())[0] - begun) * 1e3)
             host.send(method="notifications/initialized")
-            await tg.wait_for(lambda: tg.pending_updates == 0 or None, timeout=10)
+            await place.reading()
             await asyncio.sleep(0.5)
-            await _latencies(tg, ann, host, figures)
+            await _latencies(place, host, figures)
             figures["resident idle"].append(psutil.Process(host.process.pid).memory_info().rss / 1e6)
-            await _backlog(tg, ann, host, figures)
+            await _backlog(place, host, figures)
             figures["resident after 1,000"].append(psutil.Process(host.process.pid).memory_info().rss / 1e6)
             host.process.kill()
             await host.process.wait()
             reading.cancel()
 
 
-async def _latencies(tg: TelegramSandbox, ann: Any, host: Host, figures: Figures) -> None:
+async def _latencies(place: Place, host: Host, figures: Figures) -> None:
     pushes, requests, results = [], [], []
     for number in range(MESSAGES):
         begun = time.perf_counter()
-        ann.send(f"message {number}")
+        place.say(f"message {number}")
         at, pushed = await host.next()
         pushes.append((at - begun) * 1e3)
-        await tg.wait_for(lambda: tg.calls_of("sendChatAction") or None, timeout=5)
-        before = len(tg.calls_of("sendMessage"))
+        await place.typing_shown()
+        before = len(place.sends())
         begun, clock = time.perf_counter(), time.monotonic()
         arguments = {"chat_id": pushed["params"]["meta"]["chat_id"], "text": "noted"}
         host.send(id=100 + number, method="tools/call", params={"name": "reply", "arguments": arguments})
         at, _ = await host.next()
         results.append((at - begun) * 1e3)
-        requests.append((tg.calls_of("sendMessage")[before].at - clock) * 1e3)
+        requests.append((place.sends()[before] - clock) * 1e3)
     figures["update available -> notification"].append(statistics.median(pushes))
     figures["tool call -> API request"].append(statistics.median(requests))
     figures["tool call -> result"].append(statistics.median(results))
 
 
-async def _backlog(tg: TelegramSandbox, ann: Any, host: Host, figures: Figures) -> None:
-    tg.hold_updates()
+async def _backlog(place: Place, host: Host, figures: Figures) -> None:
+    place.hold()
     for number in range(QUEUED):
-        ann.send(f"queued {number}")
+        place.say(f"queued {number}")
     begun = time.perf_counter()
-    tg.release()
+    place.release()
     at = begun
     for _ in range(QUEUED):
         at, _message = await host.next()
-    await tg.wait_for(lambda: tg.pending_updates == 0 or None, timeout=10)
+    await place.settled()
     figures["1,000 queued updates"].append(at - begun)
 
 
-async def exits(figures: Figures) -> None:
-    """How long a polling server takes to be gone."""
+async def exits(channel: str, figures: Figures) -> None:
+    """How long a reading server takes to be gone."""
     for name, end in (
         ("exit after SIGINT", lambda p: p.send_signal(signal.SIGINT)),
         ("exit after SIGTERM", lambda p: p.send_signal(signal.SIGTERM)),
         ("exit after stdin EOF", lambda p: p.stdin.close()),
     ):
-        async with TelegramSandbox() as tg:
+        async with PLACES[channel]() as place:
             with tempfile.TemporaryDirectory() as folder:
-                host = await Host.start(tg, Path(folder))
+                host = await Host.start(place, Path(folder))
                 host.initialize()
                 host.send(method="notifications/initialized")
-                await tg.wait_for(lambda tg=tg: tg.calls_of("getMe") or None, timeout=10)
+                await place.begun()
                 await asyncio.sleep(0.3)
                 begun = time.perf_counter()
                 end(host.process)
@@ -178,15 +184,15 @@ async def exits(figures: Figures) -> None:
                 figures[name].append((time.perf_counter() - begun) * 1e3)
 
 
-async def idle_cpu(figures: Figures, runs: int) -> None:
-    """CPU of a polling server with nothing to do, in per cent of one core."""
-    async with TelegramSandbox() as tg:
+async def idle_cpu(channel: str, figures: Figures, runs: int) -> None:
+    """CPU of a reading server with nothing to do, in per cent of one core."""
+    async with PLACES[channel]() as place:
         with tempfile.TemporaryDirectory() as folder:
-            host = await Host.start(tg, Path(folder))
+            host = await Host.start(place, Path(folder))
             reading = asyncio.create_task(host.read())
             host.initialize()
             host.send(method="notifications/initialized")
-            await tg.wait_for(lambda: tg.calls_of("getMe") or None, timeout=10)
+            await place.begun()
             await asyncio.sleep(2)
             process = psutil.Process(host.process.pid)
             for _ in range(runs):
@@ -198,23 +204,24 @@ async def idle_cpu(figures: Figures, runs: int) -> None:
             reading.cancel()
 
 
-async def main(runs: int) -> None:
-    """Measures and prints the table."""
+async def measure(channel: str, runs: int) -> None:
+    """Measures one channel and prints its table."""
     figures: Figures = {name: [] for name in ROWS}
     for _ in range(runs):
-        await one_run(figures)
-        await exits(figures)
-    await idle_cpu(figures, runs)
-    table = Table(title=f"median of {runs}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+        await one_run(channel, figures)
+        await exits(channel, figures)
+    await idle_cpu(channel, figures, runs)
+    table = Table(title=f"{channel}, median of {runs}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     for column in ("figure", "unit", "median", "min", "max", "ref", "budget now", "must end"):
         table.add_column(column, justify="left" if column == "figure" else "right")
-    for name, (unit, *bounds) in ROWS.items():
+    for (name, (unit, *bounds)), known in zip(ROWS.items(), REFERENCE[channel], strict=True):
         values = figures[name]
         digits = 1 if unit in {"MB", "%"} or statistics.median(values) >= 20 else 2
         shown = [f"{f(values):.{digits}f}" for f in (statistics.median, min, max)]
-        table.add_row(name, unit, *shown, *bounds)
+        table.add_row(name, unit, *shown, known, *bounds)
     Console().print(table)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 7))
+    for wanted in sys.argv[2:] or PLACES:
+        asyncio.run(measure(wanted, int(sys.argv[1]) if len(sys.argv) > 1 else 7))

@@ -1,0 +1,96 @@
+"""Where the figures are taken: one person and one bot in each platform's sandbox, behind the same few verbs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from channels.core.access import Access
+from channels.core.store import Store
+from channels.core.types import Chat, Person
+from channels.sandbox.discord import DiscordSandbox
+from channels.sandbox.telegram import TelegramSandbox
+
+__all__ = ["PLACES", "Place"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One bot's platform. `sends`: when each message of the bot's arrived, on the monotonic clock."""
+
+    channel: str
+    environ: dict[str, str]
+    allow: Callable[[Path], None]
+    say: Callable[[str], object]
+    reading: Callable[[], Awaitable[object]]
+    typing_shown: Callable[[], Awaitable[object]]
+    sends: Callable[[], list[float]]
+    hold: Callable[[], None]
+    release: Callable[[], None]
+    settled: Callable[[], Awaitable[object]]
+    begun: Callable[[], Awaitable[object]]
+
+
+@asynccontextmanager
+async def _telegram() -> AsyncIterator[Place]:
+    async with TelegramSandbox() as tg:
+        ann = tg.person("ann", first_name="Ann")
+        ann.start()
+
+        def allow(state: Path) -> None:
+            with Store.of(state) as store:
+                Access(store).allow(str(ann.id), by="bench")
+
+        async def confirmed() -> object:
+            return await tg.wait_for(lambda: tg.pending_updates == 0 or None, timeout=30)
+
+        yield Place(
+            "telegram",
+            {"TELEGRAM_BOT_TOKEN": tg.token, "TELEGRAM_API_ROOT": tg.root},
+            allow,
+            ann.send,
+            confirmed,
+            lambda: tg.wait_for(lambda: tg.calls_of("sendChatAction") or None, timeout=5),
+            lambda: [call.at for call in tg.calls_of("sendMessage")],
+            tg.hold_updates,
+            tg.release,
+            confirmed,
+            lambda: tg.wait_for(lambda: tg.calls_of("getMe") or None, timeout=30),
+        )
+
+
+@asynccontextmanager
+async def _discord() -> AsyncIterator[Place]:
+    async with DiscordSandbox() as dc:
+        ann = dc.person("ann")
+        ann.dm.started = True
+
+        def allow(state: Path) -> None:
+            with Store.of(state) as store:
+                Access(store).allow(str(ann.id), by="bench")
+                Access(store).seen(Chat(str(ann.dm.id), "direct"), Person(str(ann.id), "ann"))
+
+        async def connected() -> object:
+            return await dc.wait_for(lambda: dc.connected or None, timeout=30)
+
+        async def settled() -> object:
+            return None
+
+        yield Place(
+            "discord",
+            {"DISCORD_BOT_TOKEN": dc.token, "DISCORD_API_ROOT": dc.root, "DISCORD_GATEWAY_URL": dc.gateway_url},
+            allow,
+            ann.send,
+            connected,
+            lambda: dc.wait_for(lambda: dc.typing(ann) or None, timeout=5),
+            lambda: [call.at for call in dc.calls_of("POST /channels/*/messages")],
+            dc.hold_events,
+            dc.release,
+            settled,
+            connected,
+        )
+
+
+PLACES: dict[str, Callable[[], AbstractAsyncContextManager[Place]]] = {"telegram": _telegram, "discord": _discord}
