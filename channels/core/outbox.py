@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from channels.core.errors import Refused
 from channels.core.store import Store
@@ -25,6 +27,10 @@ class Shipment:
     key: str
     result: str | None
     parts: dict[int, tuple[str, str | None]]
+
+    def settled(self, number: int) -> bool:
+        """Whether a part is not to be sent any more: it was, or may have been."""
+        return self.parts.get(number, ("", None))[0] in {"sent", "unknown"}
 
     def ids(self) -> list[str]:
         """The ids of the messages that went, in order."""
@@ -58,12 +64,20 @@ class Outbox:
 
     def part(self, shipment: Shipment, number: int, state: str, message_id: str | None = None, error: str = "") -> None:
         """Writes down how far a part came."""
-        shipment.parts[number] = (state, message_id)
+        self.parts(shipment, [number], state, [message_id] if message_id else [], error)
+
+    def parts(
+        self, shipment: Shipment, numbers: Sequence[int], state: str, ids: Sequence[str] = (), error: str = ""
+    ) -> None:
+        """Writes down how far parts came that go together; `ids`: their messages, which may be fewer."""
+        now = time.time()
         with self.store.write() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO outbox_parts VALUES (?, ?, ?, ?, ?, ?)",
-                (shipment.id, number, state, message_id, error, time.time()),
-            )
+            for number, message_id in zip_longest(numbers, ids[: len(numbers)]):
+                shipment.parts[number] = (state, message_id)
+                db.execute(
+                    "INSERT OR REPLACE INTO outbox_parts VALUES (?, ?, ?, ?, ?, ?)",
+                    (shipment.id, number, state, message_id, error, now),
+                )
 
     def holds(self, chat_id: str, message_id: str) -> bool:
         """Whether a message was sent for the agent: a card, a notice or a pairing code was not."""

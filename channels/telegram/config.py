@@ -35,6 +35,7 @@ class TelegramSettings(Settings):
     api_root: str = Field(PUBLIC, description="root of the Bot API server")
     proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
     api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
+    link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
     # Bot API: at most 50 s; a longer poll is answered after 50 s all the same.
     poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
 
@@ -98,7 +99,7 @@ def _silence_s(settings: Settings) -> float:
 CHANNEL = Channel(
     name="telegram",
     title="Telegram",
-    formats="text (default), markdownv2 or html, Telegram's own",
+    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html",
     settings=TelegramSettings,
     bot_id=bot_id,
     connect=_connect,

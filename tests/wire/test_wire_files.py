@@ -13,7 +13,7 @@ MB = 1024 * 1024
 
 
 async def test_files_arrive_as_what_they_are(stage: Stage) -> None:
-    """A picture goes as photo, text as document, after the text, each with its own name; all ids are told."""
+    """A picture goes as photo with the text under it, text as document, each with its own name; all ids are told."""
     ann = stage.person()
     host = await stage.reading()
     (stage.project / "shot.png").write_bytes(sample_png())
@@ -25,11 +25,11 @@ async def test_files_arrive_as_what_they_are(stage: Stage) -> None:
         text="three files",
         files=[str(stage.project / "shot.png"), "notes.md", str(stage.project / "not-a-picture.png")],
     )
-    messages = [await ann.next_message() for _ in range(4)]
-    assert messages[0]["text"] == "three files"
-    assert "photo" in messages[1]
+    messages = [await ann.next_message() for _ in range(3)]
+    assert "photo" in messages[0]
+    assert messages[0]["caption"] == "three files"
+    assert messages[1]["document"]["file_name"] == "not-a-picture.png"
     assert messages[2]["document"]["file_name"] == "notes.md"
-    assert messages[3]["document"]["file_name"] == "not-a-picture.png"
     assert all(str(message["message_id"]) in answer for message in messages)
 
 
