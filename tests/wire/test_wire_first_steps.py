@@ -1,0 +1,250 @@
+"""The first five minutes: an empty folder, a bot, a paired phone; and what setup writes, once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from harness import COMMAND, Stage
+
+NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
+EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes")
+HOOKS = {"session", "bell", "prompt", "stop", "permission", "question"}
+
+
+@pytest.fixture
+def empty(stage: Stage) -> Stage:
+    """An empty project: nothing in the environment names a state folder or a token."""
+    (stage.state / "config.yaml").unlink()
+    stage.state.rmdir()
+    stage.env = {k: v for k, v in stage.env.items() if k not in {"TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN"}}
+    stage.state = stage.project / "state" / "telegram"
+    return stage
+
+
+async def setup(stage: Stage, *options: str) -> Any:
+    ran = await stage.cli("setup", "telegram", "--token-stdin", *options, stdin=f"{stage.tg.token}\n")
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def track(project: Path, name: str) -> None:
+    """Makes the project a repository in which this file is tracked."""
+    for words in (["init", "-q"], ["add", "-f", name]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its time of change and its content."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("channel.db"))
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+async def test_from_an_empty_folder_to_a_tapped_button(empty: Stage) -> None:
+    """Setup, invitation, scan and Start, a message, a grid, a tap: only the command line, the host and a phone."""
+    ran = await setup(empty, *EVERYTHING, "--invite", "yes")
+    found = re.search(r"https://t\.me/sandbox_bot\?start=(\w+)", ran.out)
+    assert found is not None
+
+    # A host starts what .mcp.json says, and nothing else is known to it.
+    entry = json.loads((empty.project / ".mcp.json").read_text())["mcpServers"]["telegram"]
+    assert [entry["command"], *entry["args"]] == [COMMAND[1], "serve", "telegram"]
+    host = await empty.reading()
+    ann = empty.tg.person("ann", first_name="Ann")
+    ann.start(found[1])
+    assert "Paired" in (await ann.next_message())["text"]
+
+    ann.send("shall we deploy?")
+    assert (await host.event()).content == "shall we deploy?"
+    await host.done("reply", chat_id=str(ann.id), text="Deploy?", buttons=[["Yes", "No"]])
+    grid = await ann.next_message()
+    tap = ann.tap(grid["message_id"], label="Yes")
+    event = await host.event()
+    assert (event.meta["button"], event.meta["button_value"]) == ("true", "Yes")
+    assert "Yes" in (await tap.answered()).text
+    await host.done("reply", chat_id=str(ann.id), text="Deployed.")
+    assert (await ann.next_message())["text"] == "Deployed."
+    assert (await empty.cli("doctor", "telegram")).code == 0
+
+
+async def test_setup_writes_what_is_asked_for_and_nothing_twice(empty: Stage) -> None:
+    """Token, settings, server and hooks, all private where they have to be; run again, every byte stays."""
+    ran = await setup(empty, *EVERYTHING, "--json")
+    assert ran.json["bot"]["username"] == "sandbox_bot"
+    assert stat.S_IMODE((empty.state / ".env").stat().st_mode) == 0o600
+    config = (empty.state / "config.yaml").read_text()
+    assert yaml.safe_load(config) is None
+    for setting in ("#mode: auto", "#ipv4: null", "#api_root: https://api.telegram.org", "#send_roots: []"):
+        assert setting in config
+    hooks = json.loads((empty.project / ".claude" / "settings.json").read_text())["hooks"]
+    commands = [h["command"] for groups in hooks.values() for g in groups for h in g["hooks"]]
+    assert {command.split()[-1] for command in commands} == HOOKS
+    assert all(COMMAND[1] in command for command in commands)
+    assert hooks["PreToolUse"][0]["matcher"] == "AskUserQuestion"
+
+    before = tree(empty.project)
+    again = await setup(empty, *EVERYTHING)
+    assert tree(empty.project) == before
+    assert again.out.count("already") == 2
+    # With the token kept, nothing has to be piped in.
+    ran = await empty.cli("setup", "telegram", *EVERYTHING)
+    assert ran.code == 0, ran.err
+    assert tree(empty.project) == before
+
+
+async def test_a_script_that_says_nothing_gets_no_files_of_the_host(empty: Stage) -> None:
+    """--token-stdin alone asks nothing and touches nothing outside of the state folder."""
+    ran = await setup(empty)
+    assert "channels access telegram invite" in ran.out
+    assert [path.name for path in empty.project.iterdir()] == ["state"]
+
+
+THEIRS = """{
+    "mcpServers": {
+        "other": {"command": "other-server", "args": ["ü"]}
+    },
+    "answer": 42
+}
+"""
+
+
+async def test_the_rest_of_a_file_stays_and_a_copy_is_kept(empty: Stage) -> None:
+    """Other servers, other hooks, their order and their indentation stay; what the file was lies beside it."""
+    servers, settings = empty.project / ".mcp.json", empty.project / ".claude" / "settings.json"
+    servers.write_text(THEIRS)
+    settings.parent.mkdir()
+    mine = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "say done"}]}]}, "model": "x"}
+    settings.write_text(json.dumps(mine))
+    ran = await setup(empty, *EVERYTHING)
+    assert "kept as .mcp.json.backup" in ran.out
+    assert (empty.project / ".mcp.json.backup").read_text() == THEIRS
+    found = json.loads(servers.read_text())
+    assert list(found["mcpServers"]) == ["other", "telegram"]
+    assert found["mcpServers"]["other"] == {"command": "other-server", "args": ["ü"]}
+    assert found["answer"] == 42
+    assert '\n    "mcpServers"' in servers.read_text()
+    assert "ü" in servers.read_text()
+    hooks = json.loads(settings.read_text())["hooks"]["Stop"]
+    assert hooks[0] == mine["hooks"]["Stop"][0]  # type: ignore[index]
+    assert len(hooks) > 1
+
+
+async def test_another_servers_entry_of_that_name_gives_way_to_a_yes(empty: Stage) -> None:
+    """The reference plugin's entry is replaced, its copy kept; an entry of ours that works stays as it was."""
+    servers = empty.project / ".mcp.json"
+    servers.write_text(json.dumps({"mcpServers": {"telegram": {"command": "bun", "args": ["run", "server.ts"]}}}))
+    await setup(empty, "--mcp-json", "yes")
+    assert json.loads(servers.read_text())["mcpServers"]["telegram"]["args"] == ["serve", "telegram"]
+    own = {"mcpServers": {"telegram": {"command": COMMAND[1], "args": ["serve", "telegram"], "alwaysLoad": True}}}
+    servers.write_text(json.dumps(own))
+    await setup(empty, "--mcp-json", "yes")
+    assert json.loads(servers.read_text()) == own
+
+
+BROKEN = ["{", "[]", '{"mcpServers": []}']
+
+
+@pytest.mark.parametrize("text", BROKEN)
+async def test_a_file_that_is_no_json_is_not_touched(empty: Stage, text: str) -> None:
+    """It is named, and everything before that step is kept."""
+    (empty.project / ".mcp.json").write_text(text)
+    ran = await empty.cli("setup", "telegram", "--token-stdin", *EVERYTHING, stdin=empty.tg.token)
+    assert ran.code == 1
+    assert str(empty.project / ".mcp.json") in ran.err
+    assert "Traceback" not in ran.err
+    assert (empty.project / ".mcp.json").read_text() == text
+    assert (empty.state / ".env").exists()
+
+
+async def test_hooks_that_lead_nowhere_are_mended(empty: Stage) -> None:
+    """A hook of ours whose program moved is pointed at this one, in its place."""
+    await setup(empty, "--hooks", "yes")
+    settings = empty.project / ".claude" / "settings.json"
+    right = settings.read_text()
+    settings.write_text(right.replace(COMMAND[1], "/gone/bin/channels"))
+    await setup(empty, "--hooks", "yes")
+    assert settings.read_text() == right
+
+
+async def test_the_token_never_goes_to_a_server_that_came_with_a_clone(empty: Stage) -> None:
+    """A config.yaml that git tracks and that names another server: nothing is sent; saying it oneself is the way."""
+    empty.state.mkdir(parents=True)
+    (empty.state / "config.yaml").write_text("api_root: https://api.telegram.org.example.com\n")
+    track(empty.project, "state/telegram/config.yaml")
+    root = {"TELEGRAM_API_ROOT": None}
+    ran = await empty.cli("setup", "telegram", "--token-stdin", stdin=empty.tg.token, **root)
+    assert ran.code == 1
+    assert "api.telegram.org.example.com" in ran.err
+    assert "nothing was sent" in ran.err
+    assert not (empty.state / ".env").exists()
+    ran = await setup(empty)
+    assert "in place of the platform's own servers" in ran.err
+
+
+async def test_a_token_that_git_tracks_is_refused(empty: Stage) -> None:
+    """What is committed is published; the step back is said."""
+    empty.state.mkdir(parents=True)
+    (empty.state / ".env").write_text("X=1\n")
+    track(empty.project, "state/telegram/.env")
+    ran = await empty.cli("setup", "telegram", "--token-stdin", stdin=empty.tg.token)
+    assert ran.code == 1
+    assert "git rm --cached" in ran.err
+    assert (empty.state / ".env").read_text() == "X=1\n"
+
+
+def at_terminal(stage: Stage, terminal: int) -> subprocess.Popen[bytes]:
+    """Setup in a session of its own, whose controlling terminal this is."""
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", take, *COMMAND, "setup", "telegram"],
+        stdin=terminal, stdout=terminal, stderr=terminal, cwd=stage.project, env=stage.env, start_new_session=True,
+    )  # fmt: skip
+
+
+async def test_a_person_at_a_terminal_is_asked(empty: Stage) -> None:
+    """The token is asked for and not shown; each file is asked for; Return means what stands in capitals."""
+    ours, theirs = pty.openpty()
+    answers = [(b"not shown", empty.tg.token), (b".mcp.json", ""), (b"hooks into", "n"), (b"Invite", "y")]
+
+    process = at_terminal(empty, theirs)
+    os.close(theirs)
+    shown = await _converse(ours, answers)
+    assert process.wait(20) == 0, shown
+    assert empty.tg.token not in shown
+    assert "BotFather" in shown
+    assert "https://t.me/sandbox_bot?start=" in shown
+    assert (empty.project / ".mcp.json").exists()
+    assert not (empty.project / ".claude").exists()
+
+
+async def _converse(terminal: int, answers: list[tuple[bytes, str]]) -> str:
+    """Reads a terminal to its end, giving each answer once what it waits for was shown."""
+
+    def play() -> bytes:
+        said, seen, left = b"", 0, list(answers)
+        while True:
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:
+                return said
+            if not part:
+                return said
+            said += part
+            if left and (at := said.find(left[0][0], seen)) >= 0 and said.rstrip().endswith((b":", b"]")):
+                seen = at + len(left[0][0])
+                os.write(terminal, left.pop(0)[1].encode() + b"\n")
+
+    async with asyncio.timeout(40):
+        said = await asyncio.to_thread(play)
+    os.close(terminal)
+    return said.decode(errors="replace")
