@@ -1,4 +1,4 @@
-"""`channels sandbox`: what it shows happened, it ends what it started, and it fails with a sentence."""
+"""`channels sandbox --transcript`: what it shows happened, it ends what it started, and it fails with a sentence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOT, ANN = {"id": 7, "first_name": "Bot"}, {"id": 1, "first_name": "Ann"}
 
 
 class Demo:
-    """A running `channels sandbox` and what it printed."""
+    """A running transcript and what it printed."""
 
     def __init__(self, process: Process, temp: Path, home: Path) -> None:
         self.process, self.temp, self.home = process, temp, home
@@ -69,7 +69,7 @@ async def demo(tmp_path: Path, *options: str, **environ: str) -> AsyncIterator[D
     home.mkdir()
     mine = {"TMPDIR": str(temp), "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLAUDE_PROJECT_DIR": str(home)}
     process = await asyncio.create_subprocess_exec(
-        *program(), "sandbox", *options, stdout=PIPE, stderr=PIPE, cwd=home, env={**os.environ, **mine, **environ}
+        *program(), "sandbox", "--transcript", *options, stdout=PIPE, stderr=PIPE, cwd=home, env={**os.environ, **mine, **environ}
     )
     try:
         yield Demo(process, temp, home)
@@ -125,7 +125,7 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
         "image_path=…/files/",
         "7 received, 7 answered, 0 open, 0 lost",
         "channels setup telegram",
-        "--keep",
+        "`channels sandbox` shows all of this on a chat page",
     ):
         assert happened in text
 
@@ -251,10 +251,11 @@ async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: Tel
             await stage.run("access", "telegram", "pair", "WRONGXYZ")
 
 
-def test_a_taken_port_is_said_with_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("how", [["--transcript"], ["--no-open"]], ids=["transcript", "page"])
+def test_a_taken_port_is_said_with_exit_code_1(how: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A port somebody else listens on: a clear sentence, exit code 1, nothing played."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
-        main(["sandbox", "--port", str(taken.getsockname()[1])])
+        main(["sandbox", *how, "--port", str(taken.getsockname()[1])])
     assert ended.value.code == 1
     out, errors = capsys.readouterr()
     assert "cannot listen on port" in errors

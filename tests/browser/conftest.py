@@ -1,0 +1,58 @@
+"""A real browser in front of the chat page; skipped, saying how to get one, where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from browser_page import Screen
+from playwright.async_api import Browser, async_playwright
+
+from channels.sandbox.page_run import Page, opened
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
+FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()  # noqa: SIM905
+
+Show = Callable[..., Awaitable[Screen]]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here: `apt-get install chromium` brings one")
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        await found.close()
+
+
+@pytest.fixture
+async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
+    """The sandbox with its channel servers, none of whose processes is slowed down by measuring."""
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
+    async with opened(0, scripted=True) as up:
+        yield up
+
+
+@pytest.fixture
+async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
+    """Opens a chat in a browser of this size and scheme. Whatever the page complains of fails the test."""
+    screens: list[Screen] = []
+
+    async def opens(
+        chat: str = "telegram/ann", *, width: int = 1280, height: int = 840, scheme: str = "light"
+    ) -> Screen:
+        context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        screen = Screen(await context.new_page(), page)
+        screens.append(screen)
+        await screen.open(chat)
+        return screen
+
+    yield opens
+    for screen in screens:
+        assert screen.complaints == []
+        await screen.tab.context.close()

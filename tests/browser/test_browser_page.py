@@ -1,0 +1,219 @@
+"""The chat page itself: light and dark, a phone's width, the keyboard alone, no markup from chats, weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from browser_page import Screen
+from playwright.async_api import expect
+
+WEIGHT_MAX = 100_000
+# WCAG 2.2, 1.4.3: text at ordinary size.
+CONTRAST_MIN = 4.5
+CONTRAST = """() => {
+  const paint = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (color) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.fillStyle = color;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data].map((one, at) => at < 3 ? one : one / 255);
+  };
+  const over = (top, under) => top.slice(0, 3).map((one, at) => one * top[3] + under[at] * (1 - top[3]));
+  const ground = (node) => {
+    if (!node) return [255, 255, 255];
+    const own = rgba(getComputedStyle(node).backgroundColor);
+    return own[3] === 1 ? own.slice(0, 3) : over(own, ground(node.parentElement));
+  };
+  const light = (color) => color
+    .map((one) => (one / 255 <= 0.04045 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
+  const found = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const said = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!said || !node.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+    if (node.disabled || node.closest(".visually-hidden, .skip, option, #toast")) continue;
+    const under = ground(node);
+    const [a, b] = [light(over(rgba(getComputedStyle(node).color), under)), light(under)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    found.push([Math.round(ratio * 100) / 100, `${node.tagName} ${node.className} ${node.textContent.slice(0, 30)}`]);
+  }
+  return found.sort((x, y) => x[0] - y[0]);
+}"""
+WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest("pre, .visually-hidden")
+    && node.checkVisibility({opacityProperty: true, visibilityProperty: true}))
+  .map((node) => `${node.tagName} ${node.id} ${node.className}`)"""
+
+
+async def furnish(screen: Screen) -> None:
+    """A chat with some of everything."""
+    await screen.say("long answer")
+    await screen.sees("for the rest")
+    await screen.say("hello")
+    await screen.sees("scripted agent")
+    await screen.say("deploy")
+    await screen.sees("Every test passes.")
+    await screen.answered("deploy")
+
+
+@pytest.mark.parametrize("platform", ["telegram", "discord"])
+async def test_light_and_dark_are_readable(show, platform: str) -> None:  # type: ignore[no-untyped-def]
+    """Both schemes follow the system, and every text that is shown has the contrast that WCAG asks for."""
+    grounds = []
+    for scheme in ("light", "dark"):
+        screen: Screen = await show(f"{platform}/ann", scheme=scheme)
+        if scheme == "light":
+            await furnish(screen)
+        await screen.sees("Every test passes.")
+        ratios = await screen.tab.evaluate(CONTRAST)
+        assert len(ratios) > 40
+        assert [one for one in ratios if one[0] < CONTRAST_MIN] == []
+        grounds.append(await screen.tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds[0] != grounds[1]
+
+
+@pytest.mark.parametrize("platform", ["telegram", "discord"])
+async def test_a_phones_width_never_scrolls_sideways(show, platform: str) -> None:  # type: ignore[no-untyped-def]
+    """At 360 pixels chats, chat and life are three views; nothing sticks out of any of them."""
+    screen: Screen = await show(f"{platform}/ann", width=360, height=740)
+    await furnish(screen)
+    for view, place in (("Chats", "#chats"), ("Life", "#life"), ("Chat", "#phone")):
+        await screen.tab.get_by_role("group", name="Show").get_by_role("button", name=view, exact=True).click()
+        await expect(screen.tab.locator(place)).to_be_visible()
+        assert await screen.tab.evaluate("document.documentElement.scrollWidth") == 360
+        assert await screen.tab.evaluate(WIDE) == []
+    small = """() => [...document.querySelectorAll("#phone button, #phone select, .views button")]
+      .filter((one) => one.checkVisibility({opacityProperty: true}) && one.getBoundingClientRect().height < 24)"""
+    assert await screen.tab.evaluate(f"({small})().length") == 0
+
+
+async def test_the_keyboard_is_enough(show) -> None:  # type: ignore[no-untyped-def]
+    """Without a mouse: skip to the box, send, go back to the grid, tap, and stay where one was; choose a chat."""
+    screen: Screen = await show()
+    keyboard = screen.tab.keyboard
+    await keyboard.press("Tab")
+    assert await focused(screen) == "Skip to the message box"
+    await keyboard.press("Enter")
+    assert await screen.tab.evaluate("document.activeElement.id") == "say"
+    await keyboard.type("deploy")
+    await keyboard.press("Enter")
+    await screen.sees("Every test passes.")
+    await back_to(screen, "Reject")
+    await keyboard.press("Enter")
+    await screen.sees("Then 4.1 stays.")
+    await expect(await screen.sees("Every test passes.")).to_contain_text("Reject · ann")
+    assert await screen.tab.evaluate("document.activeElement.closest('.message').innerText.includes('Every test')")
+    await back_to(screen, "Ben")
+    await keyboard.press("ArrowUp")
+    await keyboard.press("ArrowDown")
+    await keyboard.press("Enter")
+    await expect(screen.tab.locator("#about")).to_contain_text("seen by Ben")
+    assert await screen.tab.evaluate("document.activeElement.id") == "say"
+
+
+async def back_to(screen: Screen, name: str) -> None:
+    """Goes backwards until something of this name has the focus, which has to be seen."""
+    for _ in range(60):
+        await screen.tab.keyboard.press("Shift+Tab")
+        if name in (await focused(screen)).split():
+            shown = "getComputedStyle(document.activeElement).outlineStyle"
+            assert await screen.tab.evaluate(shown) != "none"
+            return
+    pytest.fail(f"the keyboard does not reach {name!r}")
+
+
+async def focused(screen: Screen) -> str:
+    """What has the focus, as it reads."""
+    return str(await screen.tab.evaluate("document.activeElement.innerText || ''")).strip()
+
+
+async def test_the_page_says_what_it_is_to_a_screen_reader(show) -> None:  # type: ignore[no-untyped-def]
+    """Every control has a name, the log is live, and there is one heading for each part."""
+    screen: Screen = await show()
+    await furnish(screen)
+    nameless = """() => [...document.querySelectorAll("button, a, select, textarea, input, [role=button], img")].filter(
+      (one) => !(one.innerText?.trim() || one.getAttribute("aria-label") || one.labels?.[0]?.innerText.trim()
+        || one.getAttribute("alt") !== null)).map((one) => one.outerHTML)"""
+    assert await screen.tab.evaluate(nameless) == []
+    await expect(screen.tab.get_by_role("log", name="Messages")).to_have_count(1)
+    for name in ("Agent Channels", "Your agent", "Life of each message"):
+        await expect(screen.tab.get_by_role("heading", name=name)).to_have_count(1)
+    await expect(screen.tab.locator("#log")).not_to_have_attribute("aria-live", "off")
+
+
+async def test_nothing_from_a_chat_becomes_markup(show) -> None:  # type: ignore[no-untyped-def]
+    """Text that looks like HTML or like a script's address stays text, in messages, buttons and the life."""
+    hostile = '<img src=x onerror="document.title=1"><b>x</b> [go](javascript:alert(1)) `<i>`'
+    for platform in ("telegram", "discord"):
+        screen: Screen = await show(f"{platform}/ann")
+        await screen.say(hostile)
+        await screen.sees("You said: ‹img src=x")
+        await screen.answered("<img src=x")
+        assert await screen.tab.evaluate("document.querySelectorAll('main img, #log b, #log i').length") == 0
+        links = await screen.tab.locator("main a").evaluate_all("all => all.map(one => one.href)")
+        assert not [one for one in links if not one.startswith("http")]
+        assert await screen.tab.title() == "Agent Channels sandbox"
+
+
+MARKDOWN = [
+    ("**bold** *it* __under__ ~~gone~~", "<strong>bold</strong> <em>it</em> <u>under</u> <s>gone</s>"),
+    ("# One\n## Two", '<strong class="heading h1">One</strong><strong class="heading h2">Two</strong>'),
+    ("- a\n  - b\n- c", "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>"),
+    ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+    ("> a\n> **b**\nc", "<blockquote>a\n<strong>b</strong></blockquote>c"),
+    ("a `**b**` c", "a <code>**b**</code> c"),
+    (r"\*\*no\*\* \`no\`", "**no** `no`"),
+    ("snake_case_name 2 * 3 * 4", "snake_case_name 2 * 3 * 4"),
+    ("```\n# raw **x**\n```", '<pre tabindex="0" aria-label="Code"><code># raw **x**</code></pre>'),
+    ("<@7> <#1>", '<span class="mention">@Ann</span> <span class="mention">#channel</span>'),
+    ("a\nb\n\nc", "a\nb\n\nc"),
+    ("[x](javascript:1)", "[x](javascript:1)"),
+    ("<b>", "&lt;b&gt;"),
+]
+ENTITIES = [
+    ("🚀 bold", [["bold", 3, 4]], "🚀 <strong>bold</strong>"),
+    ("a b c", [["bold", 0, 5], ["italic", 2, 1]], "<strong>a <em>b</em> c</strong>"),
+    ("ab", [["italic", 0, 2], ["bold", 0, 2]], "<em><strong>ab</strong></em>"),
+    ("q\nx", [["blockquote", 0, 1]], "<blockquote>q</blockquote>x"),
+    ("<i>", [["underline", 0, 3]], "<u>&lt;i&gt;</u>"),
+    ("x", [["text_link", 0, 1]], "<span>x</span>"),
+]
+
+
+async def test_formatting_is_drawn_as_the_platforms_draw_it(show) -> None:  # type: ignore[no-untyped-def]
+    """Discord's Markdown and Telegram's entities, each construct once, the traps among them."""
+    screen: Screen = await show()
+    draw = """async ([module, name, ...given]) => {
+      const place = document.createElement("div");
+      place.append((await import(module))[name](...given));
+      return place.innerHTML;
+    }"""
+    for text, expected in MARKDOWN:
+        assert await screen.tab.evaluate(draw, ["/markdown.js", "markdown", text, {"7": "Ann"}]) == expected
+    for text, listed, expected in ENTITIES:
+        spans = [{"type": kind, "offset": at, "length": length} for kind, at, length in listed]
+        assert await screen.tab.evaluate(draw, ["/format.js", "entities", text, spans]) == expected
+
+
+async def test_the_page_is_light(show, note: Callable[[str, str], None]) -> None:  # type: ignore[no-untyped-def]
+    """Everything the page loads is ours and weighs less than 100 kB; how soon it is painted is printed."""
+    screen: Screen = await show()
+    await screen.tab.goto("about:blank")
+    sizes: dict[str, int] = {}
+
+    async def weigh(response) -> None:  # type: ignore[no-untyped-def]
+        if not response.url.endswith("/events"):
+            sizes[response.url] = len(await response.body())
+
+    screen.tab.on("response", weigh)
+    await screen.open("telegram/ann")
+    paint = await screen.tab.evaluate(
+        "() => new Promise((done) => new PerformanceObserver((list) => done(list.getEntriesByName("
+        "'first-contentful-paint')[0]?.startTime)).observe({type: 'paint', buffered: true}))"
+    )
+    assert all(url.startswith(screen.page.url) for url in sizes)
+    assert len(sizes) >= 10
+    assert sum(sizes.values()) < WEIGHT_MAX
+    note("chat page", f"weight {sum(sizes.values()):,} bytes in {len(sizes)} files (limit {WEIGHT_MAX:,})")
+    note("chat page", f"first contentful paint {paint:.0f} ms (wanted: under 1,000)")
