@@ -180,6 +180,9 @@ def _access_verbs(access: argparse.ArgumentParser) -> None:
     adding = steps.add_parser("add", help="enables a group, or changes its rule")
     adding.add_argument("id", help="the group's id; negative ones as they are")
     adding.add_argument("--no-mention", action="store_true", help="every message counts, not only those to the bot")
+    adding.add_argument(
+        "--pattern", action="append", default=[], metavar="REGEX", help="messages it is found in are for the bot too"
+    )
     adding.add_argument("--allow", metavar="IDS", help="comma-separated ids of those who may speak; default: everybody")
     removing = steps.add_parser("rm", help="disables a group")
     removing.add_argument("id", help="the group's id")

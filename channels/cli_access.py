@@ -173,15 +173,19 @@ def _group(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], st
         senders = frozenset(_checked(part.strip()) for part in args.allow.split(",") if part.strip())
         if not senders:
             raise WrongUsage("--allow names nobody; give comma-separated ids, or leave it out for every member")
-    access.add_group(group_id, require_mention=not args.no_mention, senders=senders)
+    access.add_group(group_id, require_mention=not args.no_mention, senders=senders, patterns=args.pattern)
     who = "every member" if senders is None else f"{len(senders)} listed people"
     when = "every message" if args.no_mention else "messages that mention the bot or reply to it"
-    hint = " Switch the bot's privacy mode off and add it again, or it sees only mentions." if args.no_mention else ""
+    if args.pattern and not args.no_mention:
+        when += f", or match {' or '.join(map(repr, args.pattern))}"
+    wide = args.no_mention or args.pattern
+    hint = " Switch the bot's privacy mode off and add it again, or it sees only mentions." if wide else ""
     done = {
         "group": group_id,
         "enabled": True,
         "require_mention": not args.no_mention,
         "senders": None if senders is None else sorted(senders),
+        "patterns": args.pattern,
     }
     return done, f"Group {group_id} is enabled for {who}, {when}.{hint}"
 
@@ -201,7 +205,8 @@ def _status(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str
     lines += [f"  waiting  {_line(p)}, since {p['since']}: ask them for their code" for p in kept["pending"]]
     for group in kept["groups"]:
         who = "every member" if group["senders"] is None else f"{len(group['senders'])} listed"
-        lines.append(f"  group    {group['id']} {group['title']} ({who}, mention {group['require_mention']})")
+        patterns = f", patterns {' '.join(map(repr, group['patterns']))}" if group["patterns"] else ""
+        lines.append(f"  group    {group['id']} {group['title']} ({who}, mention {group['require_mention']}{patterns})")
     enable = f"channels access {args.channel} group add"
     lines += [
         f"  seen     {g['id']} {g['title']} (not enabled; `{enable} {g['id']}`)" for g in kept["groups_not_enabled"]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, cast, get_args
 
 from channels.core.errors import Refused
 from channels.core.store import Row, Store
+from channels.core.triggers import checked, matches
 from channels.core.types import Chat, Person
 
 __all__ = ["Access", "Group", "Member", "Policy", "Verdict"]
@@ -46,6 +48,7 @@ class Group:
     require_mention: bool
     senders: frozenset[str] | None
     title: str | None
+    patterns: tuple[str, ...] = ()
 
 
 class Access:
@@ -60,7 +63,7 @@ class Access:
         """Whether an event from `sender` in `chat` reaches the agent."""
         if chat.kind == "direct":
             return self._decide_direct(sender)
-        group = self.group(chat.id) or (self.group(chat.parent_id) if chat.parent_id else None)
+        group = self._rule(chat)
         if group is None:
             return Verdict.SILENT
         if group.senders is not None and sender.id not in group.senders:
@@ -68,6 +71,9 @@ class Access:
         if sender.is_bot and (group.senders is None or sender.id not in group.senders):
             return Verdict.SILENT
         return Verdict.PASS if addressed or not group.require_mention else Verdict.SILENT
+
+    def _rule(self, chat: Chat) -> Group | None:
+        return self.group(chat.id) or (self.group(chat.parent_id) if chat.parent_id else None)
 
     def _decide_direct(self, sender: Person) -> Verdict:
         policy = self.policy()
@@ -199,10 +205,24 @@ class Access:
         rows = self.store.rows("SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) ORDER BY added_at")
         return [_group(row) for row in rows]
 
-    def add_group(self, chat_id: str, *, require_mention: bool, senders: frozenset[str] | None) -> None:
-        """Enables a group, or changes its rule."""
-        with self.store.write():
+    def called(self, chat: Chat, text: str) -> bool:
+        """Whether a text calls the agent by one of the group's patterns."""
+        group = self._rule(chat) if chat.kind == "group" else None
+        return group is not None and bool(group.patterns) and matches(group.patterns, text)
+
+    def add_group(
+        self,
+        chat_id: str,
+        *,
+        require_mention: bool,
+        senders: frozenset[str] | None,
+        patterns: Sequence[str] = (),
+    ) -> None:
+        """Enables a group, or changes its rule. Raises `Refused` for a pattern that is none."""
+        found = checked(patterns)
+        with self.store.write() as db:
             self._set_group(chat_id, require_mention, senders)
+            db.execute("UPDATE groups SET patterns = ? WHERE chat_id = ?", (json.dumps(found), chat_id))
             self.audit("group add", chat_id)
 
     def remove_group(self, chat_id: str) -> bool:
@@ -300,4 +320,5 @@ def _member(row: Row) -> Member:
 
 def _group(row: Row) -> Group:
     senders = None if row["senders"] is None else frozenset(json.loads(row["senders"]))
-    return Group(row["chat_id"], bool(row["require_mention"]), senders, row["title"])
+    patterns = tuple(json.loads(row["patterns"]))
+    return Group(row["chat_id"], bool(row["require_mention"]), senders, row["title"], patterns)

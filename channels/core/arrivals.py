@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -25,11 +26,13 @@ from channels.core.inbox import Inbox
 from channels.core.invites import Invites
 from channels.core.joining import Joining
 from channels.core.log import redact
+from channels.core.outbox import Outbox
+from channels.core.overheard import Overheard, Threads
 from channels.core.pairing import HELD_MAX, Pairing
 from channels.core.sanitize import label
 from channels.core.taps import Errand, Taps
 from channels.core.tasks import Backoff, Bell
-from channels.core.types import Ignored, Membership, Message, Moved, RawEvent, Tap
+from channels.core.types import Ignored, Membership, Message, Moved, Named, RawEvent, Tap
 from channels.core.waiting import Marks
 from channels.core.wording import say
 
@@ -57,12 +60,15 @@ class Arrivals:
         listener: Callable[[], Listener],
         *,
         spoken: bool = False,
+        overheard: int = 0,
     ) -> None:
         """`bells`: rung for us when something was journalled; rung by us for the delivery.
 
         `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
         `pictures` starts the download of pictures that just arrived; `spoken`: and of voice notes.
+
+        `overheard`: how many messages of a group that are for others are shown with one that is for the bot.
 
         `listener` says who reads the bot.
         """
@@ -75,6 +81,8 @@ class Arrivals:
         self._history = History(inbox.store)
         self._pictures, self._marks, self._errands = pictures, marks, errands
         self._spoken = spoken
+        self._overheard, self._threads = Overheard(inbox.store, overheard), Threads(inbox.store)
+        self._outbox = Outbox(inbox.store)
         self._delivered: list[Message] = []
         self._todo = self._taps.todo
         self._commands = Commands(adapter, inbox, access, files, self._todo, listener, decided).answer
@@ -139,6 +147,9 @@ class Arrivals:
                 self._access.move_group(inbound.old_id, inbound.new_id)
                 self._history.moved(inbound.old_id, inbound.new_id)
                 self._inbox.drop(entry_id)
+            case Named():
+                self._threads.name(inbound.chat_id, inbound.thread_id, inbound.name)
+                self._inbox.drop(entry_id)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
                 if inbound.unreadable:
@@ -152,12 +163,15 @@ class Arrivals:
         before = len(self._todo)
         self._access.seen(message.chat, message.sender)
         # The bot is named in one part of an album or a long text, not in each.
-        addressed = message.addressed or self._joining.continues(message, entry_id, at)
+        addressed = message.addressed or self._calls(message) or self._joining.continues(message, entry_id, at)
         verdict = self._access.decide(message.chat, message.sender, addressed=addressed)
+        if verdict is Verdict.SILENT and not addressed:
+            self._overhear(message)
+        message = self._in_thread(message)
         if verdict is not Verdict.PASS and self._invited(message):
             self._inbox.drop(entry_id)
             return
-        if verdict is Verdict.PAIR and not message.reaction:
+        if verdict is Verdict.PAIR and not (message.reaction or message.quiet):
             self._stranger(entry_id, message, at)
         elif verdict is not Verdict.PASS:
             self._inbox.drop(entry_id)
@@ -169,6 +183,8 @@ class Arrivals:
 
     def _deliver(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)
+        if not message.reaction and (context := self._overheard.take(message.chat.id, message.thread_id)):
+            said.meta["context"] = context
         self._history.heard(
             said.chat_id, said.message_id, said.content, said.meta, said.thread_id, image=said.image is not None
         )
@@ -176,6 +192,28 @@ class Arrivals:
             return
         if message.answer_id is None:
             self._delivered.append(message)
+
+    def _calls(self, message: Message) -> bool:
+        """Whether a message is for the bot though it does not name it: by pattern, or put on one of its messages."""
+        if message.reaction:
+            return self._outbox.holds(message.chat.id, message.message_id)
+        return self._access.called(message.chat, message.text)
+
+    def _overhear(self, message: Message) -> None:
+        """Keeps what is said in an enabled group to others, by people who might as well have said it to the bot."""
+        if not self._overheard.count or message.reaction or message.edited or message.chat.kind == "direct":
+            return
+        if self._access.decide(message.chat, message.sender, addressed=True) is Verdict.PASS:
+            self._overheard.add(message, message_event(message).content)
+
+    def _in_thread(self, message: Message) -> Message:
+        """The message with the name of its thread, which the first ones may have said."""
+        if message.thread_id is None:
+            return message
+        if message.thread_name:
+            self._threads.name(message.chat.id, message.thread_id, message.thread_name, anew=False)
+        name = self._threads.called(message.chat.id, message.thread_id)
+        return replace(message, thread_name=name) if name else message
 
     def _invited(self, message: Message) -> bool:
         """Lets somebody in who sent a code that the operator made; whatever the policy, unless nobody may write."""

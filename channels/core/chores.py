@@ -105,7 +105,7 @@ class Chores:
 
     async def _say(self, notice: Row) -> bool:
         try:
-            await self._adapter.send(Outgoing(notice["chat_id"], notice["text"]))
+            await self._adapter.send(Outgoing(notice["chat_id"], notice["text"], thread_id=notice["thread_id"]))
         except (Unavailable, RateLimited):
             with self._store.write() as db:
                 db.execute("UPDATE notices SET claimed_at = NULL WHERE id = ?", (notice["id"],))

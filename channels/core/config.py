@@ -55,6 +55,7 @@ class Settings(BaseModel):
     history_days: float = Field(90, gt=0, description="days that what was said is kept for fetch_messages and exports")
     send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
     ipv4: bool | None = Field(None, description="true: IPv4 only, false: IPv6 too; unset: found out and remembered")
+    group_context: int = Field(0, ge=0, le=50, description="last messages to others that come with one to the bot")
     transcribe: str | None = Field(None, description="command that writes a voice note down, with {path}; or local")
     transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for writing one voice note down")
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest go")

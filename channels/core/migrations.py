@@ -146,4 +146,18 @@ _INVITES: tuple[str, ...] = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES)
+# What threads are called; where a notice is said; what in a group is for the bot; what was said there to others.
+_GROUPS: tuple[str, ...] = (
+    """CREATE TABLE threads (
+        chat_id TEXT NOT NULL, thread_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (chat_id, thread_id)
+    )""",
+    "ALTER TABLE notices ADD COLUMN thread_id TEXT",
+    "ALTER TABLE groups ADD COLUMN patterns TEXT NOT NULL DEFAULT '[]'",
+    """CREATE TABLE overheard (
+        id INTEGER PRIMARY KEY, chat_id TEXT NOT NULL, thread_id TEXT, message_id TEXT NOT NULL, user TEXT NOT NULL,
+        user_id TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL
+    )""",
+    "CREATE INDEX overheard_chat ON overheard (chat_id, id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS)

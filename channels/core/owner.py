@@ -100,6 +100,7 @@ class Owner:
             self._files,
             self._listener,
             spoken=self._transcriber.on,
+            overheard=self._settings.group_context,
         )
         async with self._group as group, errands_in, errands_out:
             chores = Chores(self._adapter, self._store, self._due)

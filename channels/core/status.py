@@ -62,6 +62,7 @@ def facts(
                 "title": label(g.title or ""),
                 "require_mention": g.require_mention,
                 "senders": None if g.senders is None else sorted(g.senders),
+                "patterns": list(g.patterns),
             }
             for g in access.groups()
         ],

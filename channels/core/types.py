@@ -27,6 +27,7 @@ __all__ = [
     "MenuEntry",
     "Message",
     "Moved",
+    "Named",
     "Outgoing",
     "Part",
     "Person",
@@ -146,6 +147,8 @@ class Message:
     command: Command | None = None
     reaction: str | None = None
     """An emoji put on the message `message_id`; `text` is then the same emoji."""
+    quiet: bool = False
+    """Nothing was written: a stranger is not answered."""
     album_id: str | None = None
     """Messages with the same one are one album, sent as one."""
     answer_id: str | None = None
@@ -200,6 +203,15 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A thread of a chat has this name from now on."""
+
+    chat_id: str
+    thread_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that is nobody's message; `reason` goes to the log. `unreadable`: it may be one, so it is kept."""
 
@@ -207,7 +219,7 @@ class Ignored:
     unreadable: bool = False
 
 
-Inbound = Message | Tap | Membership | Moved | Ignored
+Inbound = Message | Tap | Membership | Moved | Named | Ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import anyio
 from channels.core.adapter import Adapter
 from channels.core.errors import PlatformError, StoreError
 from channels.core.log import redact
-from channels.core.store import Store
+from channels.core.store import Row, Store
 from channels.core.tasks import Bell
 from channels.core.types import Message
 from channels.core.wording import say
@@ -51,15 +51,15 @@ class Waiting:
         with self._store.write() as db:
             # SQLite takes a bare column from the row that gave the maximum.
             rows = self._store.rows(
-                "SELECT chat_id, count(*) AS n, max(id) AS newest, message_id, "
-                f"sum(state = 'ready') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id",
+                "SELECT chat_id, thread_id, count(*) AS n, max(id) AS newest, message_id, "
+                f"sum(state = 'ready') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id, thread_id",
                 before,
             )
             for row in rows:
                 why = self._why()
                 reason = f" ({why})" if why else ""
                 key = "kept_unoffered" if row["unoffered"] else "kept_offered"
-                self._notice(row["chat_id"], say(key, count=_messages(row["n"]), reason=reason))
+                self._notice(row, say(key, count=_messages(row["n"]), reason=reason))
             db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
         self._due.ring()
         return [(row["chat_id"], row["message_id"]) for row in rows]
@@ -74,16 +74,19 @@ class Waiting:
             return
         with self._store.write() as db:
             for row in self._store.rows(
-                f"SELECT chat_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id",
+                f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id",
                 before,
             ):
-                self._notice(row["chat_id"], say("kept_late", count=_count(row["n"])))
+                self._notice(row, say("kept_late", count=_count(row["n"])))
             db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
         self._due.ring()
 
-    def _notice(self, chat_id: str, text: str) -> None:
+    def _notice(self, place: Row, text: str) -> None:
         with self._store.write() as db:
-            db.execute("INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)", (chat_id, text, time.time()))
+            db.execute(
+                "INSERT INTO notices (chat_id, thread_id, text, created_at) VALUES (?, ?, ?, ?)",
+                (place["chat_id"], place["thread_id"], text, time.time()),
+            )
 
 
 _UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_at < ?"
@@ -117,8 +120,9 @@ class Marks:
         """The errands that mark messages which were just journalled."""
         if self._emoji is None or not messages:
             return []
-        chosen = messages if len(messages) <= MARKED_ONE_BY_ONE else list({m.chat.id: m for m in messages}.values())
-        return [self._mark(m.chat.id, m.message_id, self._emoji[0]) for m in chosen if not m.edited]
+        said = [m for m in messages if not (m.edited or m.reaction or m.quiet)]
+        chosen = said if len(said) <= MARKED_ONE_BY_ONE else list({m.chat.id: m for m in said}.values())
+        return [self._mark(m.chat.id, m.message_id, self._emoji[0]) for m in chosen]
 
     async def waiting(self, told: list[tuple[str, str]]) -> None:
         """Marks the newest message of each chat that was told to wait."""

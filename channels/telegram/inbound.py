@@ -10,10 +10,8 @@ from telegram import (
     CallbackQuery,
     ChatMemberUpdated,
     MessageEntity,
-    MessageOriginChannel,
-    MessageOriginChat,
-    MessageOriginHiddenUser,
-    MessageOriginUser,
+    MessageReactionUpdated,
+    PollAnswer,
     Update,
 )
 from telegram import Chat as TelegramChat
@@ -22,6 +20,7 @@ from telegram import Message as TelegramMessage
 from channels.core.stdin import mended
 from channels.core.types import (
     Attachment,
+    Chat,
     Command,
     Identity,
     Ignored,
@@ -29,33 +28,25 @@ from channels.core.types import (
     Membership,
     Message,
     Moved,
-    Quote,
+    Named,
     RawEvent,
     Tap,
 )
+from channels.telegram.context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
 from channels.telegram.places import chat_of, person_of, sender_of, thread_name_of, thread_of
 
 __all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
 
 # The list is sticky on Telegram's side, so every kind that is wanted is named at every poll.
-ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
-
-_FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sticker")
-
-
-_CONTENT = (
-    *_FILES,
-    "photo",
-    "poll",
-    "venue",
-    "location",
-    "contact",
-    "dice",
-    "story",
-    "checklist",
-    "paid_media",
-    "game",
+ALLOWED_UPDATES = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "my_chat_member",
+    "message_reaction",
+    "poll_answer",
 )
+
 _ESSENTIAL = (
     "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
     "entities", "caption", "caption_entities", "migrate_to_chat_id",
@@ -81,6 +72,10 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
         return _tap(update.callback_query, raw["callback_query"], event.received_at)
     if update.my_chat_member:
         return _membership(update.my_chat_member)
+    if update.message_reaction:
+        return _reaction(update.message_reaction)
+    if update.poll_answer:
+        return _vote(update.poll_answer, event.received_at)
     message = update.message or update.edited_message
     if message is None:
         return Ignored("a kind of update nobody asked for")
@@ -96,7 +91,7 @@ def _essentials(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare(body: dict[str, Any]) -> dict[str, Any]:
-    lost = [kind.replace("_", " ") for kind in _CONTENT if kind in body]
+    lost = [kind.replace("_", " ") for kind in CONTENT if kind in body]
     told = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
     return {**{key: body[key] for key in _ESSENTIAL if key in body}, **told}
 
@@ -106,10 +101,18 @@ def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound
         return Ignored("a message without a sender")
     if message.migrate_to_chat_id:
         return Moved(str(message.chat.id), str(message.migrate_to_chat_id))
+    if message.migrate_from_chat_id:
+        return Moved(str(message.migrate_from_chat_id), str(message.chat.id))
+    topic = message.forum_topic_created or message.forum_topic_edited
+    if topic and message.message_thread_id:
+        name = topic.name
+        return Named(str(message.chat.id), str(message.message_thread_id), name) if name else Ignored("a topic's icon")
+    if edited and message.location:
+        return Ignored("a live location that moved")
     attachments = _attachments(message)
     image = _photo(message)
     text = message.text or message.caption or ""
-    extra = "" if attachments or image or text else _other(message)
+    extra = "" if attachments or image or text else in_words(message)
     if not (text or extra or attachments or image):
         return Ignored("a service message")
     entities = message.entities or message.caption_entities
@@ -119,18 +122,48 @@ def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound
         message_id=str(message.message_id),
         sender=sender_of(message),
         ts=message.date,
-        text=text or extra,
+        text=linked(text, entities) or extra,
         addressed=_addressed(message, text, entities, me, command),
         thread_id=thread_of(message),
         thread_name=thread_name_of(message),
         attachments=attachments,
         image=image,
-        reply=_quote(message, me),
-        forward_from=_origin(message),
+        reply=quote_of(message, me),
+        forward_from=origin_of(message),
         edited=edited,
         command=command,
         album_id=message.media_group_id,
     )
+
+
+def _reaction(change: MessageReactionUpdated) -> Inbound:
+    emoji = reactions_of(change.old_reaction, change.new_reaction)
+    if not emoji:
+        return Ignored("a reaction that was taken back")
+    if change.user is None:
+        return Ignored("a reaction of nobody in particular")
+    chat = chat_of(change.chat)
+    return Message(
+        chat=chat,
+        message_id=str(change.message_id),
+        sender=person_of(change.user),
+        ts=change.date,
+        text=emoji,
+        addressed=chat.kind == "direct",
+        reaction=emoji,
+    )
+
+
+def _vote(answer: PollAnswer, received_at: float) -> Inbound:
+    """A vote names no chat: it is taken for something that the person said directly."""
+    if answer.user is None:
+        return Ignored("a vote of nobody in particular")
+    person = person_of(answer.user)
+    chosen = ", ".join(str(number + 1) for number in answer.option_ids)
+    text = f"(poll answer: option {chosen})" if chosen else "(poll answer: taken back)"
+    chat = Chat(person.id, "direct")
+    ts = datetime.fromtimestamp(received_at, UTC)
+    return Message(chat, answer.poll_id, person, ts, text, addressed=True, quiet=True)
 
 
 def _tap(query: CallbackQuery, raw: dict[str, Any], received_at: float) -> Inbound:
@@ -172,60 +205,13 @@ def _photo(message: TelegramMessage) -> Attachment | None:
 
 
 def _attachments(message: TelegramMessage) -> tuple[Attachment, ...]:
-    for kind in _FILES:
+    for kind in FILES:
         file = getattr(message, kind)
         if file is not None:
             name = getattr(file, "file_name", None)
             mime = getattr(file, "mime_type", None)
             return (Attachment(kind, file.file_id, name, mime, file.file_size),)
     return ()
-
-
-def _other(message: TelegramMessage) -> str:
-    """What has no text and no file, in words, so that nothing is dropped without a sign."""
-    if message.venue:
-        place = message.venue.location
-        return f"(venue: {message.venue.title}, {message.venue.address}, {place.latitude}, {place.longitude})"
-    if message.location:
-        return f"(location: {message.location.latitude}, {message.location.longitude})"
-    if message.contact:
-        name = " ".join(filter(None, (message.contact.first_name, message.contact.last_name)))
-        return f"(contact: {name}, {message.contact.phone_number})"
-    if message.dice:
-        return f"(dice: {message.dice.emoji} {message.dice.value})"
-    if message.poll:
-        options = " | ".join(option.text for option in message.poll.options)
-        return f"(poll: {message.poll.question} – {options})"
-    if message.checklist:
-        return f"(checklist: {message.checklist.title} – {' | '.join(t.text for t in message.checklist.tasks)})"
-    kinds = [kind for kind in (*_CONTENT, "invoice", "giveaway") if getattr(message, kind, None)]
-    return f"({', '.join(kinds).replace('_', ' ')})" if kinds else ""
-
-
-def _quote(message: TelegramMessage, me: Identity) -> Quote | None:
-    replied = message.reply_to_message
-    if replied is None or replied.forum_topic_created:
-        return None
-    author = None
-    if replied.from_user or replied.sender_chat:
-        person = sender_of(replied)
-        author = me.username if person.id == me.id else person.shown
-    text = message.quote.text if message.quote else replied.text or replied.caption
-    return Quote(str(replied.message_id), author, text)
-
-
-def _origin(message: TelegramMessage) -> str | None:
-    match message.forward_origin:
-        case MessageOriginUser() as origin:
-            return origin.sender_user.username or origin.sender_user.full_name
-        case MessageOriginHiddenUser() as origin:
-            return origin.sender_user_name
-        case MessageOriginChat() as origin:
-            return origin.sender_chat.title or str(origin.sender_chat.id)
-        case MessageOriginChannel() as origin:
-            return origin.chat.title or str(origin.chat.id)
-        case _:
-            return None
 
 
 def _command(text: str, entities: tuple[MessageEntity, ...], me: Identity) -> Command | None:

@@ -34,10 +34,11 @@ GROUND = {
     "host",
     "tasks",
 }
-PURE = {"markdown", "chunking", "wording", "sanitize", "said"}
+PURE = {"triggers", "markdown", "chunking", "wording", "sanitize", "said"}
 SERVICES = {
     "inbox",
     "bundles",
+    "overheard",
     "offers",
     "access",
     "pairing",

@@ -291,7 +291,7 @@ def test_a_group_that_became_a_supergroup_moved() -> None:
     """Its old id and the new one, so that its rule can go along."""
     old = {"id": -5, "type": "group", "title": "Team"}
     assert read(chat=old, migrate_to_chat_id=-1001234567890) == Moved("-5", "-1001234567890")
-    assert read(chat=GROUP, migrate_from_chat_id=-5) == Ignored("a service message")
+    assert read(chat=GROUP, migrate_from_chat_id=-5) == Moved("-5", "-100")
 
 
 @pytest.mark.parametrize(
