@@ -6,6 +6,7 @@ command is the agent's.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections import deque
@@ -16,11 +17,12 @@ from pathlib import Path
 
 from channels.core.access import Access
 from channels.core.adapter import Adapter
-from channels.core.errors import PlatformError
+from channels.core.errors import ChannelError
 from channels.core.events import message_event
 from channels.core.files import Files
 from channels.core.history import History
 from channels.core.inbox import Inbox
+from channels.core.log import redact
 from channels.core.panels import Panel, Panels
 from channels.core.prompts import Prompts
 from channels.core.said import Said
@@ -32,6 +34,7 @@ from channels.core.wording import say
 
 __all__ = ["Commands", "Listener", "answered", "menu"]
 
+logger = logging.getLogger(__name__)
 LISTED = 10
 SHOWN = 60
 
@@ -202,19 +205,25 @@ class Commands:
         self._say(message, say("session_cleared", count=count))
 
     async def _export(self, message: Message) -> None:
+        try:
+            told = say("exported") if await self._sent(message) else say("history_none")
+        except (ChannelError, OSError) as error:
+            logger.warning("the history of chat %s was not sent: %s", message.chat.id, redact(str(error)))
+            told = say("export_failed")
+        # A file that stands in the chat speaks for itself.
+        if told != say("exported") or message.answer_id is not None:
+            await answered(self._adapter, message, told)()
+
+    async def _sent(self, message: Message) -> bool:
+        """Sends the chat's history as a file; False when there is none."""
         path = self._written(message.chat.id)
         if path is None:
-            await answered(self._adapter, message, say("history_none"))()
-            return
+            return False
         try:
             await self._adapter.send(Outgoing(message.chat.id, path=str(path), thread_id=message.thread_id))
-        except PlatformError:
-            await answered(self._adapter, message, say("export_failed"))()
-            raise
         finally:
             path.unlink(missing_ok=True)
-        if message.answer_id is not None:
-            await answered(self._adapter, message, say("exported"))()
+        return True
 
     def _written(self, chat_id: str) -> Path | None:
         """The chat as a text file, as much of its end as may be sent; None when nothing is kept."""

@@ -36,6 +36,7 @@ class Control:
             "send": (self.send, '{"as": "ann", "text": "hi", "chat": "general", "file_name": "a.txt", "content": "a"}'),
             "tap": (self.tap, '{"as": "ann", "label": "Yes", "message_id": "7", "wait": 5}'),
             "select": (self.select, '{"as": "ann", "values": ["a"], "message_id": "7", "wait": 5}'),
+            "command": (self.command, '{"as": "ann", "name": "session", "options": {"what": "status"}, "wait": 3}'),
             "submit": (self.submit, '{"interaction": "7", "values": {"answer": "yes"}, "wait": 5}'),
             "edit": (self.edit, '{"as": "ann", "message_id": "3", "text": "hello"}'),
             "delete": (self.delete, '{"as": "ann", "message_id": "3"}'),
@@ -95,6 +96,11 @@ class Control:
         """Chooses in a menu."""
         person = self.dc.person(needed(body, "as"))
         return await self._outcome(person.select(self._panel(body, person), needed(body, "values")), body)
+
+    async def command(self, body: Body) -> Body:
+        """Chooses one of the bot's commands, in the direct chat unless `chat` says where."""
+        person, options = self.dc.person(needed(body, "as")), dict(body.get("options") or {})
+        return await self._outcome(person.command(str(needed(body, "name")), channel=self._room(body), **options), body)
 
     async def submit(self, body: Body) -> Body:
         """Fills in the modal that the interaction opened."""

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from channels.sandbox.discord_commands import Commands
 from channels.sandbox.discord_components import checked_modal
 from channels.sandbox.discord_errors import DiscordError, Problems, refused, unknown
 from channels.sandbox.discord_form import EPHEMERAL, LOADING, message_form
@@ -15,10 +16,12 @@ from channels.sandbox.discord_request import Request, Routes
 from channels.sandbox.discord_shapes import channel_dict, member_dict
 from channels.sandbox.discord_world import Ephemeral, World
 
-__all__ = ["ACK_S", "COMPONENT", "SUBMIT", "Interaction", "Interactions"]
+__all__ = ["ACK_S", "COMMAND", "COMPONENT", "SUBMIT", "Interaction", "Interactions"]
 
 # "Interaction Types" and "Interaction Callback Type"
-COMPONENT, SUBMIT = 3, 5
+COMMAND, COMPONENT, SUBMIT = 2, 3, 5
+# "Message Types"
+CHAT_INPUT_COMMAND = 20
 REPLY, DEFER, DEFER_UPDATE, UPDATE, MODAL = 4, 5, 6, 7, 9
 # "You must respond within 3 seconds"; "Interaction tokens are valid for 15 minutes"
 ACK_S, TOKEN_S = 3.0, 15 * 60.0
@@ -53,6 +56,7 @@ class Interactions:
     def __init__(self, world: World) -> None:
         self.world = world
         self.by_token: dict[str, Interaction] = {}
+        self.commands = Commands(world)
         self.route = Routes()
         self.route("POST /interactions/{interaction_id}/{token}/callback", token=False)(self.callback)
         self.route("POST /webhooks/{application_id}/{token}", token=False)(self.follow_up)
@@ -143,7 +147,7 @@ class Interactions:
         known = [REPLY, DEFER]
         if one.message is not None:
             known += [DEFER_UPDATE, UPDATE]
-        if one.kind == COMPONENT:
+        if one.kind in {COMMAND, COMPONENT}:
             known.append(MODAL)
         problems = Problems()
         if value not in known:
@@ -179,6 +183,9 @@ class Interactions:
         hidden = bool(flags & EPHEMERAL)
         fields["flags"] = fields.get("flags", 0) | (EPHEMERAL if hidden else 0)
         fields |= self._origin(one)
+        if one.kind == COMMAND and one.answer_type == 0:
+            name = {"name": one.data["name"], "user": one.user.as_dict()}
+            fields |= {"type": CHAT_INPUT_COMMAND, "interaction": {"id": str(one.id), "type": COMMAND, **name}}
         if hidden:
             message = world.draft(one.channel, world.bot, fields)
             world.ephemerals[int(message["id"])] = Ephemeral(message, one.channel, one.user.id)

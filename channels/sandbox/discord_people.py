@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from channels.sandbox.discord_form import Pings
-from channels.sandbox.discord_interactions import COMPONENT, Interactions
+from channels.sandbox.discord_interactions import COMMAND, COMPONENT, Interactions
 from channels.sandbox.discord_messages import reference
 from channels.sandbox.discord_records import FORUM, Channel, Message, User
 from channels.sandbox.discord_render import render
@@ -158,6 +158,12 @@ class Person:
         menu, chosen = menu_at(found, values, custom_id)
         data = {"component_type": 3, "custom_id": menu["custom_id"], "id": menu["id"], "values": chosen}
         return Tap(self.interactions, self.interactions.start(COMPONENT, self.user, place, found, data))
+
+    def command(self, name: str, *, channel: Room | None = None, **options: str) -> Tap:
+        """Chooses one of the bot's registered commands, with its options by name."""
+        place = self._place(channel)
+        data = self.interactions.commands.chosen(name, options, place)
+        return Tap(self.interactions, self.interactions.start(COMMAND, self.user, place, None, data))
 
     def submit(self, tap: Tap, **values: str | list[str]) -> Tap:
         """Fills in the modal a tap opened, by custom_id, and sends it."""

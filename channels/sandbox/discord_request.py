@@ -32,6 +32,8 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     files: list[Upload] = field(default_factory=list)
+    items: list[Any] | None = None
+    """The body where it is a list."""
 
     def ident(self, name: str) -> int:
         """An id of the path. Raises DiscordError 50035 when it is none."""
@@ -90,20 +92,28 @@ async def read_request(world: World, request: web.Request) -> Request:
     if request.content_type == "multipart/form-data":
         await _read_multipart(request, read)
     elif request.content_type == "application/json":
-        read.values = _decoded(await request.read())
+        body = await request.read()
+        if request.path.endswith("/commands") and body.lstrip().startswith(b"["):
+            read.items = list(_json(body))
+        else:
+            read.values = _decoded(body)
     else:
         allowed = 'Expected "Content-Type" header to be one of {"application/json", "multipart/form-data"}.'
         raise DiscordError(400, 50035, allowed)
     return read
 
 
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise refused(50109) from None
+
+
 def _decoded(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
-    try:
-        decoded = json.loads(body)
-    except ValueError:
-        raise refused(50109) from None
+    decoded = _json(body)
     if not isinstance(decoded, dict):
         problems = Problems()
         problems.model(decoded, "_misc")

@@ -46,7 +46,8 @@ class Wire:
     def add_routes(self, app: web.Application) -> None:
         """Enters the paths into the application, and a 404 for all others."""
         own = {("GET", "/gateway"): (self._gateway, False), ("GET", "/gateway/bot"): (self._gateway_bot, True)}
-        tables = (discord_places.route.table, discord_messages.route.table, self.interactions.route.table)
+        own_tables = (self.interactions.route.table, self.interactions.commands.route.table)
+        tables = (discord_places.route.table, discord_messages.route.table, *own_tables)
         for (method, path), (handler, token) in [*own.items(), *(one for table in tables for one in table.items())]:
             app.router.add_route(
                 method, f"/api/{{version}}{path}", self._answering(f"{method} {path}", handler, token=token)
@@ -95,7 +96,8 @@ class Wire:
             response = _refused(refusal)
         finally:
             files = {"files": read.files} if read.files else {}
-            self.world.calls.append(Call(name, {**read.query, **read.values, **files}, at, code))
+            listed = {} if read.items is None else {"items": read.items}
+            self.world.calls.append(Call(name, {**read.query, **read.values, **listed, **files}, at, code))
             self.world.changed()
         return response
 

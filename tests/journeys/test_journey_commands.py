@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 from phones import Play
 
@@ -25,7 +26,7 @@ async def test_inbox_lists_what_waits_in_this_chat(play: Play) -> None:
     assert "line 9" in listed
     assert "line 10" not in listed
     assert "and 2 more" in listed
-    assert "0 s" in listed or "1 s" in listed or " s" in listed
+    assert re.search(r"• \d+ s, with the agent – line 0", listed)
     assert "bob's" not in listed
     await host.done("reply", chat_id=ann.chat_id, text="all done")
     assert (await ann.hear()).text == "all done"
@@ -110,9 +111,7 @@ async def test_session_clear_forgets_this_chat_and_tells_the_agent(play: Play) -
     found = json.loads(await host.done("fetch_messages", chat_id=ann.chat_id, query="secret"))
     assert (found["messages"], found["kept"]) == ([], 0)
     assert (await host.status())["inbox"]["open"] == 2
-    left = (play.stage.state / "channel.db").read_bytes() and await play.stage.cli(
-        "inbox", play.stage.channel, "--json"
-    )
+    left = await play.stage.cli("inbox", play.stage.channel, "--json")
     assert "secret of ann" not in left.out
     assert "secret of bob" in left.out
     assert "still open" in left.out

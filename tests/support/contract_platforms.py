@@ -61,6 +61,9 @@ class Platform(Protocol):
     def typing(self) -> int:
         """How often the bot showed that it writes."""
 
+    def menu(self) -> list[str]:
+        """The commands that people are offered."""
+
     def block(self) -> None:
         """The person blocks the bot."""
 
@@ -144,6 +147,9 @@ class TelegramPlatform:
 
     def typing(self) -> int:
         return len(self.tg.typing(self.ann))
+
+    def menu(self) -> list[str]:
+        return [one["command"] for one in self.tg.world.commands["default", ""]]
 
     def block(self) -> None:
         self.ann.block()
@@ -253,6 +259,9 @@ class DiscordPlatform:
 
     def typing(self) -> int:
         return len(self.dc.typing(self.ann))
+
+    def menu(self) -> list[str]:
+        return [one["name"] for one in self.dc.interactions.commands.all]
 
     def block(self) -> None:
         self.ann.block()

@@ -1,0 +1,93 @@
+"""Commands on Telegram: the menu that people see, the export as a file, groups and topics."""
+
+from __future__ import annotations
+
+import anyio
+from harness import Stage
+
+SET = "setMyCommands"
+
+
+async def test_the_menu_is_told_once_and_again_when_it_changed(stage: Stage) -> None:
+    """The first reader tells Telegram; the next sessions do not, until what was told is another menu."""
+    host = await stage.reading()
+    await stage.tg.wait_for(lambda: stage.tg.calls_of(SET) or None, 20)
+    menu = stage.tg.world.commands["default", ""]
+    assert [one["command"] for one in menu] == ["status", "inbox", "cancel", "session", "help"]
+    await host.close()
+    await stage.reading()
+    # Longer than the second after which it would have told.
+    await anyio.sleep(1.5)
+    assert len(stage.tg.calls_of(SET)) == 1
+
+
+async def test_a_refused_menu_stops_nothing(stage: Stage) -> None:
+    """A fault is tried again, a refusal is logged, and messages come all the same."""
+    stage.tg.faults.add("error", method=SET, status=500, times=1)
+    ann = stage.person()
+    host = await stage.reading()
+    await stage.tg.wait_for(lambda: stage.tg.calls_of(SET) or None, 20)
+    ann.send("hello")
+    assert (await host.event()).content == "hello"
+    await stage.tg.wait_for(lambda: stage.tg.world.commands or None, 20)
+
+
+async def test_the_export_is_a_file_in_the_chat(stage: Stage) -> None:
+    """/session export sends the chat as a text file and leaves no copy behind; an empty chat is told so."""
+    ann, bob = stage.person(), stage.person("bob")
+    host = await stage.reading()
+    bob.send("/session export")
+    assert (await bob.next_message())["text"] == "Nothing of this chat is kept."
+    ann.send("two\nlines 会議")
+    await host.event()
+    await host.done("reply", chat_id=ann.id, text="seen")
+    await ann.next_message()
+    ann.send("/session export")
+    document = (await ann.next_message())["document"]
+    assert document["file_name"].startswith("history-")
+    text = stage.tg.world.files.by_id[document["file_id"]].data.decode()
+    assert "] ann: two\nlines 会議\n" in text
+    assert text.endswith("] sandbox_bot: seen\n")
+    assert "bob" not in text
+    assert list((stage.state / "files").iterdir()) == []
+    stage.tg.faults.add("error", method="sendDocument", status=400, times=1)
+    ann.send("/session export")
+    assert (await ann.next_message())["text"] == "The file could not be sent."
+    assert list((stage.state / "files").iterdir()) == []
+
+
+async def test_a_topics_questions_stay_in_their_topic(stage: Stage) -> None:
+    """/cancel in a topic closes what was asked there, and is answered there."""
+    ann = stage.person()
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann], forum=True)
+    assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    host = await stage.reading()
+    topics = [group.topic(name) for name in ("one", "two")]
+    grids = []
+    for topic in topics:
+        ann.send("hello", chat=group, thread_id=topic.thread_id)
+        meta = (await host.event()).meta
+        sent = await host.done("reply", chat_id=group.id, text="Which?", buttons=[["A"]], thread_id=meta["thread_id"])
+        grids.append(int("".join(filter(str.isdigit, sent))))
+    ann.send("/cancel", chat=group, thread_id=topics[0].thread_id)
+    await stage.tg.wait_for(lambda: any(m.get("text") == "1 question closed." for m in group.messages()) or None)
+    shown = {m["message_id"]: m for m in group.messages()}
+    await stage.tg.wait_for(
+        lambda: "Cancelled" in {m["message_id"]: m for m in group.messages()}[grids[0]]["text"] or None
+    )
+    assert shown[grids[1]]["reply_markup"]
+    told = next(m for m in group.messages() if m.get("text") == "1 question closed.")
+    assert told["message_thread_id"] == shown[grids[0]]["message_thread_id"]
+
+
+async def test_a_group_that_is_not_enabled_hears_nothing(stage: Stage) -> None:
+    """A command in a group nobody enabled is silent; so is one for another bot."""
+    ann = stage.person()
+    host = await stage.reading()
+    group = stage.tg.group("Other", members=[ann])
+    ann.send("/inbox@sandbox_bot", chat=group)
+    ann.send("/inbox@other_bot", chat=group)
+    ann.send("only this")
+    assert (await host.event()).content == "only this"
+    assert stage.tg.calls_of("sendMessage") == []
