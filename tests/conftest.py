@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+# Measuring doubles a process's start; these go through every verb and every flow once, on each platform.
+MEASURED = {"journeys", "test_wire_cli.py", "test_wire_setup.py", "test_hosts_hooks.py", "test_hosts_prompts.py"}
 TABLES = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -21,11 +23,12 @@ def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return write
 
 
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes start as fast and as small as they are for people: measuring coverage doubles both."""
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(name)
+@pytest.fixture(autouse=True)
+def unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes start as fast and as small as they are for people, but where coverage follows into them."""
+    if not MEASURED & {request.path.name, request.path.parent.name}:
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            monkeypatch.delenv(name)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,11 +10,6 @@ from faults_harness import world
 from harness import Stage
 
 
-@pytest.fixture(autouse=True)
-def fast(unmeasured: None) -> None:
-    """Many processes at once, and bounds on how long they take."""
-
-
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with world(tmp_path / "world") as made:

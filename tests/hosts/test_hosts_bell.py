@@ -17,7 +17,6 @@ from inbox_socket import blocks_in
 from channels.core.sessions import Sessions
 from channels.core.store import Store
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
 Note = Callable[[str, str], None]
 BELL_MB = 25.0
 

@@ -24,7 +24,7 @@ from channels.core.sessions import Sessions
 from channels.core.store import Store
 from channels.sandbox.telegram import Person
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("unmeasured")]
+pytestmark = pytest.mark.timeout(400)
 Note = Callable[[str, str], None]
 REPLY, WAIT = "mcp__telegram__reply", "mcp__telegram__wait_for_messages"
 TABLE = "real host"
