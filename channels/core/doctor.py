@@ -31,7 +31,8 @@ LIMIT_S = 5.0
 # Importing a platform's library counts towards no check.
 CONNECT_S = 10.0
 # Findings behind which the platform cannot be asked, so that nothing is to be said of its silence.
-ON_THE_WAY = ("dns", "proxy", "ipv6", "settings", "token")
+ON_THE_WAY = ("settings", "token", "server", "dns", "proxy", "ipv6")
+REFUSED = "the platform does not know the token"
 
 Local = Callable[[Case], Finding]
 
@@ -232,7 +233,7 @@ async def _bot(adapter: Adapter) -> Finding:
     try:
         me = await adapter.identify()
     except Unauthorized as error:
-        return wrong("the platform does not know the token", redact(str(error)), "it says how to set the current one")
+        return wrong(REFUSED, redact(str(error)), "it says how to set the current one")
     except RateLimited as error:
         return wrong("the platform holds us off", redact(str(error)), "wait so long; find what asks so often")
     except Ambiguous as error:
@@ -248,7 +249,8 @@ _UNREACHABLE = "see whether this machine is online, and the checks `server`, `dn
 def _told_once(found: dict[str, Finding]) -> dict[str, Finding]:
     """What only follows from another finding is skipped, so that what is left is the cause."""
     causes = [name for name in ON_THE_WAY if name in found and found[name].state == "wrong"]
-    if causes and (bot := found.get("bot")) and bot.state == "wrong" and bot.found != _REFUSED:
+    bot = found.get("bot")
+    if causes and bot and bot.state == "wrong" and (bot.found != REFUSED or causes[0] == "token"):
         found["bot"] = skipped(f"the platform could not be asked: see `{causes[0]}`")
     if (
         "database" in found
@@ -259,7 +261,6 @@ def _told_once(found: dict[str, Finding]) -> dict[str, Finding]:
     return found
 
 
-_REFUSED = "the platform does not know the token"
 _ORDER = ("python", "state folder", "git", "settings", "token", "server", "dns", "ipv6", "proxy", "bot")
 
 

@@ -110,8 +110,12 @@ class World:
 
     async def cli(self, *arguments: str, stdin: str = "", **env: str | None) -> Ran:
         """Runs the command line to its end."""
+        return await self.run(*COMMAND, *arguments, stdin=stdin, **env)
+
+    async def run(self, *command: str, stdin: str = "", **env: str | None) -> Ran:
+        """Runs any command to its end, in the project and this world's environment."""
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.project, env=self._env(env)
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.project, env=self._env(env)
         )
         async with asyncio.timeout(30):
             out, err = await process.communicate(stdin.encode())
