@@ -49,7 +49,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: Stage) -> None:
     assert "] ann: two\nlines 会議\n" in text
     assert text.endswith("] sandbox_bot: seen\n")
     assert "bob" not in text
-    assert list((stage.state / "files").iterdir()) == []
+    await host.status_when(lambda _: not list((stage.state / "files").iterdir()))
     stage.tg.faults.add("error", method="sendDocument", status=400, times=1)
     ann.send("/session export")
     assert (await ann.next_message())["text"] == "The file could not be sent."
