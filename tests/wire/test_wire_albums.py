@@ -12,6 +12,11 @@ from channels.sandbox.discord import DiscordSandbox
 from channels.sandbox.telegram import Person, sample_png
 
 MB = 1024 * 1024
+# A refusal that nobody waits out.
+BLOCKED: dict[str, Any] = {
+    "status": 403,
+    "body": {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"},
+}
 
 
 def written(stage: Stage | DiscordStage, **files: bytes) -> list[str]:
@@ -81,6 +86,7 @@ async def test_buttons_and_albums(stage: Stage) -> None:
     assert "media_group_id" not in last
     ann.tap(last["message_id"], label="B")
     assert (await host.event()).content == "B"
+    assert "B" in (await ann.next_message())["text"]
     await host.done("reply", chat_id=ann.id, text="This?", files=files[:1], buttons=[["A"]])
     one = await ann.next_message()
     assert one["caption"] == "This?"
@@ -132,13 +138,13 @@ async def test_an_album_that_may_have_arrived_is_not_sent_again(stage: Stage) ->
     assert again.startswith("unknown: part 1, 2, 3 of 4")
     assert "document" in await ann.next_message()
     assert len(stage.tg.calls_of("sendMediaGroup")) == 1
-    stage.tg.faults.add("error", method="sendMediaGroup", times=1, status=500)
+    stage.tg.faults.add("error", method="sendMediaGroup", times=1, **BLOCKED)
     await host.refused("reply", chat_id=ann.id, files=files[:3], idempotency_key="l")
     await host.done("reply", chat_id=ann.id, files=files[:3], idempotency_key="l")
     assert len(await seen(ann, 3)) == 3
     # In the fallback, what went is not sent again either.
     files = [*files[:2], *written(stage, fake_png=b"not a picture")]
-    fault = stage.tg.faults.add("error", method="sendDocument", status=500)
+    fault = stage.tg.faults.add("error", method="sendDocument", **BLOCKED)
     await host.refused("reply", chat_id=ann.id, files=files, idempotency_key="m")
     assert len(await seen(ann, 2)) == 2
     fault.times = 0
