@@ -98,14 +98,20 @@ class History:
             message_id,
         )
 
-    def _update(self, row: Row, text: str) -> None:
+    def completed(self, chat_id: str, message_id: str, text: str) -> None:
+        """What a person said is known whole now: a voice note was written down."""
+        row = self._newest(chat_id, message_id)
+        if row is not None and not row["own"]:
+            self._update(row, text, edited=row["edited"])
+
+    def _update(self, row: Row, text: str, *, edited: bool = True) -> None:
         with self.store.write() as db:
             if row["indexed"]:
                 self._drop_from_index(db, "id = ?", (row["id"],))
             words = sought(_said(row), text)
             db.execute(
-                "UPDATE history SET text = ?, sought = ?, edited = 1, indexed = 0 WHERE id = ?",
-                (text, words, row["id"]),
+                "UPDATE history SET text = ?, sought = ?, edited = ?, indexed = 0 WHERE id = ?",
+                (text, words, edited, row["id"]),
             )
 
     def moved(self, old_id: str, new_id: str) -> None:
@@ -152,13 +158,14 @@ class History:
         for term in terms:
             where.append("h.sought LIKE ? ESCAPE '\\'")
             values.append(f"%{_escaped(term)}%")
-        source = "history h"
+        source, order = "history h", "h.id"
         if long:
-            source = "history_index i JOIN history h ON h.id = i.rowid"
+            # The index walks its rows backwards by itself, and stops at the limit.
+            source, order = "history_index i JOIN history h ON h.id = i.rowid", "i.rowid"
             where.append("history_index MATCH ?")
             values.append(" ".join('"' + term.replace('"', '""') + '"' for term in long))
         return self.store.rows(
-            f"SELECT h.* FROM {source} WHERE {' AND '.join(where)} ORDER BY h.id DESC LIMIT ?", *values, limit
+            f"SELECT h.* FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?", *values, limit
         )
 
     def one(self, chat_id: str, message_id: str) -> Said | None:

@@ -148,6 +148,8 @@ class Inbox(Offers):
                 "UPDATE inbox SET state = 'ready', content = ?, meta = ? WHERE id = ? AND state = 'fetching'",
                 (content, json.dumps(meta), entry.id),
             )
+            if content != entry.content and "delivery_ids" not in meta:
+                self._history.completed(entry.chat_id, entry.message_id, content)
 
     def listed(self, *, only_open: bool, limit: int) -> list[Row]:
         """The newest entries, oldest of them first, with every column."""

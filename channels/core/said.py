@@ -83,6 +83,8 @@ def _epoch(ts: str | None) -> float:
 
 def fold(text: str) -> str:
     """Text as it is compared: without case, full-width forms like narrow ones, half-width kana like whole ones."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

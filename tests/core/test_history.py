@@ -16,7 +16,7 @@ from channels.core.inbox import Event, Inbox
 from channels.core.migrations import MIGRATIONS
 from channels.core.retention import Retention
 from channels.core.store import Store
-from channels.core.types import RawEvent
+from channels.core.types import Attachment, RawEvent
 
 
 @pytest.fixture
@@ -73,6 +73,22 @@ def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -
     assert texts(history.page("7", 9)) == ["the new proposal", "the new answer"]
     history.add(line(99, "an edit of what came before our time", edited=True))
     assert len(history.page("7", 9) or []) == 3
+
+
+def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
+    """What a file turned out to hold takes the place of its kind, and is no edit."""
+    with Store.of(tmp_path / "state") as store:
+        inbox, history = Inbox(store), History(store)
+        inbox.put("1", [RawEvent("a", "{}")])
+        ((entry_id, _),) = inbox.raw(9)
+        voice = Attachment("voice", "f1")
+        inbox.open(entry_id, Event("7", "5", "7", "(voice)", {"user": "ann"}, image=voice))
+        history.heard("7", "5", "(voice)", {"user": "ann"}, None, image=True)
+        assert history.page("7", 9, query="dentist") == []
+        (entry,) = inbox.fetching()
+        inbox.fetched(entry, "call the dentist", {"user": "ann"})
+        (found,) = history.page("7", 9, query="dentist") or []
+        assert (found.text, found.edited, found.message_id) == ("call the dentist", False, "5")
 
 
 SAID = (
