@@ -104,7 +104,7 @@ def _read(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Message:
         attachments=() if alone else tuple(files),
         image=images[0] if images else None,
         reply=_quote(message, me),
-        forward_from="somebody's message" if forwarded is not None else None,
+        forward_from="somebody" if forwarded is not None else None,
         edited=edited,
         command=_command(text) if chat.kind == "direct" else None,
     )
