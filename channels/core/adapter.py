@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from channels.core.spans import Part
 from channels.core.types import (
     Attachment,
     Capabilities,
@@ -18,6 +19,7 @@ from channels.core.types import (
     Inbound,
     Keyboard,
     Limits,
+    MenuEntry,
     Message,
     Outgoing,
     RawEvent,
@@ -92,12 +94,19 @@ class Adapter(Protocol):
         """Raises `Refused` when `format_` is not one this platform knows."""
         ...
 
-    def split(self, text: str, format_: str) -> list[str]:
-        """Cuts `text` into parts which the platform accepts, in order; only white space at a cut is lost."""
+    def render(self, text: str, format_: str) -> list[Part]:
+        """`text` as parts which the platform accepts, in order; only white space at a cut is lost.
+
+        Empty when there is nothing in it to see. Raises `Refused` when `format_` is not one this platform knows.
+        """
         ...
 
     def literal(self, text: str, format_: str) -> str:
         """`text` written so that it reads as it stands, in a message of this format."""
+        ...
+
+    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+        """Files as they are sent: each tuple is one message, or one album of several, in order."""
         ...
 
     async def direct(self, user_id: str) -> str:
@@ -108,7 +117,7 @@ class Adapter(Protocol):
         """Sends one message."""
         ...
 
-    async def edit(self, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
         """Replaces a message's text and keyboard (None removes it)."""
         ...
 
@@ -121,7 +130,7 @@ class Adapter(Protocol):
         ...
 
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
-        """Acknowledges a tap; `text` (maybe empty) is shown to the person who tapped.
+        """Acknowledges a tap, or the command with this `answer_id`; `text` (maybe empty) is shown to that person.
 
         `counted`: the message will show what came of it, so a platform that cannot say it in passing says nothing.
         """
@@ -133,6 +142,10 @@ class Adapter(Protocol):
 
     async def typing(self, chat_id: str, thread_id: str | None) -> None:
         """Shows that an answer is being written, for a few seconds."""
+        ...
+
+    async def register(self, entries: Sequence[MenuEntry]) -> None:
+        """Makes these the commands that people are offered in chats with the bot, in place of all others."""
         ...
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:

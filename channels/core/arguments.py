@@ -37,7 +37,7 @@ def _to_array(value: object) -> object:
 
 Id = Annotated[str, BeforeValidator(_to_id), Field(min_length=1, max_length=64), WithJsonSchema({"type": "string"})]
 Format = Annotated[
-    str, Field(description="text (default), or the platform's own: see the tool's description", max_length=32)
+    str, Field(description="markdown (default), text, or the platform's own: see the tool's description", max_length=32)
 ]
 
 
@@ -97,6 +97,10 @@ class ReplyArguments(_Arguments):
     buttons: Buttons = None
     thread_id: Id | None = None
     silent: bool = Field(False, description="without a sound")  # noqa: FBT003
+    as_file: bool | Literal["auto"] = Field(
+        False,  # noqa: FBT003
+        description="true: the text goes as a file under a short head; auto: where it is very long",
+    )
     idempotency_key: str | None = Field(None, max_length=200, description="same key, same arguments: sent once")
     tappers: Annotated[list[Id] | None, BeforeValidator(_to_array)] = Field(
         None, description="user_ids who may tap; default: everybody allowed in the chat"

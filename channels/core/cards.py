@@ -77,12 +77,15 @@ class Cards:
         """The body first and complete, the buttons under the last part."""
         spec = prompt.spec
         text = "\n\n".join(filter(None, (spec.head, spec.body, spec.foot)))
-        parts = self._adapter.split(text, "text")
-        outgoing = [Outgoing(chat_id, part) for part in parts]
+        parts = self._adapter.render(text, "text")
+        outgoing = [Outgoing(chat_id, part.text) for part in parts]
         if len(parts) > PARTS_MAX:
             path = self._file(spec.body)
             short = "\n\n".join(filter(None, (spec.head, say("card_in_file"), spec.foot)))
-            outgoing = [Outgoing(chat_id, path=str(path)), Outgoing(chat_id, self._adapter.split(short, "text")[0])]
+            outgoing = [
+                Outgoing(chat_id, path=str(path)),
+                Outgoing(chat_id, self._adapter.render(short, "text")[0].text),
+            ]
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
         panel_id = self._panels.create(
             chat_id,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Mark", "Piece", "length", "pack", "plain_pieces", "split_text"]
+__all__ = ["Mark", "Piece", "graphemes", "length", "pack", "plain_pieces", "split_text"]
 
 Unit = Literal["utf16", "codepoint"]
 
@@ -55,7 +55,7 @@ def shortened(text: str, limit: int, unit: Unit) -> str:
     if length(text, unit) <= limit:
         return text
     kept, used = "", 1
-    for bit in _graphemes(text):
+    for bit in graphemes(text):
         used += length(bit, unit)
         if used > limit:
             break
@@ -100,7 +100,7 @@ class _Packer:
         if length(piece.text, self.unit) <= room:
             yield piece
             return
-        bits = list(_graphemes(piece.text))
+        bits = list(graphemes(piece.text))
         # Where no cut is wanted behind the piece, none is wanted in the white space at its end.
         held = len(bits) - (0 if piece.cut else len(piece.text) - len(piece.text.rstrip()) + 1)
         for index, bit in enumerate(bits):
@@ -227,7 +227,7 @@ def _words(line: str, last: int) -> Iterator[Piece]:
             yield Piece(word, SENTENCE if word.rstrip()[-1:] in _SENTENCE_ENDS else WORD)
 
 
-def _graphemes(text: str) -> Iterator[str]:
+def graphemes(text: str) -> Iterator[str]:
     """Characters with their marks, joiners and modifiers: near enough what a reader sees as one sign."""
     start = 0
     for index in range(1, len(text)):

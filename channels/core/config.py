@@ -50,6 +50,7 @@ class Settings(BaseModel):
     stop_cap: int = Field(8, ge=0, le=100, description="most turns in a row that the Stop hook lets go on")
     relay: bool = Field(True, description="ask approvers in chat when the host asks for a permission")  # noqa: FBT003
     marks: bool = Field(True, description="react to a message when it was received and kept")  # noqa: FBT003
+    file_above: int = Field(8000, ge=200, description="length above which `as_file: auto` sends a text as a file")
     keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
     keep_rows: int = Field(20_000, ge=100, description="answered messages kept at most")
     history_days: float = Field(90, gt=0, description="days that what was said is kept for fetch_messages and exports")

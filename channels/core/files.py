@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -128,6 +129,15 @@ class Files:
         """A new path for a file that we write ourselves."""
         private_dir(self.folder)
         return self.folder / name
+
+    def written(self, stem: str, ending: str, text: str) -> Path:
+        """A file of ours to be sent, named after `stem`; the same text is the same file."""
+        private_dir(self.folder)
+        data = text.encode("utf-8", "replace")
+        path = self.folder / f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}{ending}"
+        path.write_bytes(data)
+        path.chmod(0o600)
+        return path
 
     def prune(self, needed: Collection[str], keep_days: float | None = None) -> int:
         """Deletes downloads older than `keep_days`, and the oldest above the quota, but none that is `needed`.

@@ -94,6 +94,7 @@ class Line:
             self.files,
             rate_wait_s=settings.rate_wait_s,
             ttl_s=settings.panel_ttl_h * 3600,
+            file_above=settings.file_above,
         )
         self.ownership = Ownership(self.channel.name, self.bot_id, self.env.state_dir)
         self.sessions = Sessions(store)

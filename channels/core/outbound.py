@@ -13,9 +13,11 @@ import anyio
 
 from channels.core.access import Access
 from channels.core.adapter import Adapter
+from channels.core.editing import Editing, plain_note
 from channels.core.errors import (
     Ambiguous,
     Forbidden,
+    ParseFailed,
     PlatformError,
     Refused,
     Rejected,
@@ -24,9 +26,11 @@ from channels.core.errors import (
 from channels.core.files import Files
 from channels.core.history import History
 from channels.core.outbox import Outbox, Shipment
-from channels.core.panels import Panels, check_grid, lay_out, legend
+from channels.core.panels import Panels, check_grid, lay_out
+from channels.core.parcels import arranged, grid_at, single, width
 from channels.core.patience import Patience, Waiting
-from channels.core.types import Grid, Keyboard, Outgoing
+from channels.core.texts import AsFile, as_plain, drawn, goes_as_file, in_file, legended, message
+from channels.core.types import Grid, Keyboard, Outgoing, Sent
 from channels.core.waiting import unmark
 
 __all__ = ["Outbound", "Reply"]
@@ -47,6 +51,7 @@ class Reply:
     silent: bool = False
     key: str | None = None
     prompt_id: str | None = None
+    as_file: AsFile = False
 
 
 class Outbound:
@@ -62,13 +67,16 @@ class Outbound:
         *,
         rate_wait_s: float,
         ttl_s: float,
+        file_above: int,
     ) -> None:
+        """`file_above`: the length of a text that goes as a file where that is left to us."""
         self._adapter, self._access, self._panels = adapter, access, panels
         self._outbox, self._files = outbox, files
-        self._ttl_s = ttl_s
+        self._ttl_s, self._file_above = ttl_s, file_above
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._patience = Patience(rate_wait_s)
         self._history = History(outbox.store)
+        self.editing = Editing(adapter, access, panels, outbox, self._patience, self.turn, ttl_s)
 
     @property
     def busy(self) -> bool:
@@ -91,47 +99,58 @@ class Outbound:
             waiting.notes.append(f"the chat now has the id {now}; use it from now on")
             reply = replace(reply, chat_id=now)
         self._access.require_target(reply.chat_id, self._adapter.channel)
-        parts = self._prepare(reply)
+        parts = await self._prepare(reply)
         key = reply.key or f"auto-{secrets.token_hex(8)}"
         async with self.turn(reply.chat_id):
             shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
             if shipment.result is not None:
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            for number, outgoing in enumerate(parts):
-                if shipment.parts.get(number, ("", None))[0] in {"sent", "unknown"}:
-                    continue
-                grid = reply.grid if number == self._grid_part(reply, parts) else None
-                await self._part(shipment, number, len(parts), outgoing, grid, reply, waiting)
-            return self._result(shipment, len(parts), waiting)
+            number, total = 0, sum(map(width, parts))
+            for index, outgoing in enumerate(parts):
+                grid = reply.grid if index == grid_at(parts) else None
+                await self._message(shipment, number, total, outgoing, grid, reply, waiting)
+                number += width(outgoing)
+            return self._result(shipment, total, waiting)
 
-    def _prepare(self, reply: Reply) -> list[Outgoing]:
+    async def _message(
+        self,
+        shipment: Shipment,
+        number: int,
+        total: int,
+        outgoing: Outgoing,
+        grid: Grid | None,
+        reply: Reply,
+        waiting: Waiting,
+    ) -> None:
+        """Sends what is left of a message: an album whole, or file by file where it was refused as a whole."""
+        left = [i for i in range(width(outgoing)) if not shipment.settled(number + i)]
+        if len(left) == len(outgoing.album) > 0:
+            try:
+                return await self._part(shipment, number, total, outgoing, grid, reply, waiting)
+            except PlatformError as error:
+                if not isinstance(error.__cause__, Rejected):
+                    raise
+        for i in left:
+            await self._part(shipment, number + i, total, single(outgoing, i), None if i else grid, reply, waiting)
+        return None
+
+    async def _prepare(self, reply: Reply) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
             raise Refused("text is empty and there are no files; nothing to send")
         if reply.grid:
             check_grid(reply.grid, self._adapter.limits)
-        self._adapter.check(reply.text, reply.format)
         limits = self._adapter.limits
         paths = [str(self._files.sendable(path, limits.upload)) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
-        text = self._legended(reply.text, reply.format, reply.grid)
-        texts = self._adapter.split(text, reply.format) if text.strip() else []
-        parts = [replace(base, text=text) for text in texts] + [replace(base, path=path) for path in paths]
+        text = reply.text
+        if goes_as_file(text, reply.as_file, self._file_above):
+            text, path = in_file(self._adapter, self._files, text, reply.format)
+            paths.insert(0, path)
+        text = legended(self._adapter, text, reply.format, reply.grid)
+        said = [message(base, part) for part in await drawn(self._adapter, text, reply.format)] if text.strip() else []
+        parts = arranged(self._adapter, base, said, paths, grid=bool(reply.grid))
         parts[0] = replace(parts[0], reply_to=reply.reply_to)
         return parts
-
-    def _legended(self, text: str, format_: str, grid: Grid | None) -> str:
-        """The text with whatever does not fit on the buttons written out under it."""
-        lines = legend(grid, self._adapter.limits) if grid else []
-        written = "\n".join(self._adapter.literal(line, format_) for line in lines)
-        return "\n\n".join(filter(None, (text if text.strip() else "", written)))
-
-    @staticmethod
-    def _grid_part(reply: Reply, parts: Sequence[Outgoing]) -> int | None:
-        """The grid goes on the last part of the text; without text, on the last file."""
-        if not reply.grid:
-            return None
-        texts = [i for i, part in enumerate(parts) if part.path is None]
-        return texts[-1] if texts else len(parts) - 1
 
     async def _part(
         self,
@@ -147,32 +166,44 @@ class Outbound:
         if grid:
             panel_id, keyboard = self._panel(reply.chat_id, reply.thread_id, grid, reply.tappers, reply.prompt_id)
             outgoing = replace(outgoing, keyboard=keyboard)
-        self._outbox.part(shipment, number, "sending")
+        numbers = range(number, number + width(outgoing))
+        self._outbox.parts(shipment, numbers, "sending")
         try:
-            sent = await self._patience.call(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
+            sent = await self._sent(outgoing, waiting)
         except PlatformError as error:
             unknown = isinstance(error, Ambiguous)
-            self._outbox.part(shipment, number, "unknown" if unknown else "failed", error=str(error))
+            self._outbox.parts(shipment, numbers, "unknown" if unknown else "failed", error=str(error))
             if panel_id and not unknown:
                 self._panels.discard(panel_id)
             raise type_of(error)(self._failure(shipment, number, total, error)) from error
         except BaseException:
             # Cancelled on the way: the request may have been executed.
-            self._outbox.part(shipment, number, "unknown", error="cancelled")
+            self._outbox.parts(shipment, numbers, "unknown", error="cancelled")
             raise
         with self._outbox.store.write():
-            self._outbox.part(shipment, number, "sent", sent.message_id)
+            self._outbox.parts(shipment, numbers, "sent", (sent.message_id, *sent.others))
             self._note(self._moved(outgoing, waiting), sent.message_id)
             if panel_id:
                 self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+
+    async def _sent(self, outgoing: Outgoing, waiting: Waiting) -> Sent:
+        """Sends; what the platform cannot parse goes without its formatting."""
+        try:
+            return await self._patience.call(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
+        except ParseFailed as error:
+            plain = as_plain(outgoing)
+            if plain is None:
+                raise
+            waiting.notes.append(plain_note(error))
+        return await self._patience.call(lambda: self._adapter.send(self._moved(plain, waiting)), waiting)
 
     def _note(self, outgoing: Outgoing, message_id: str) -> None:
         self._history.sent(
             outgoing.chat_id,
             message_id,
-            outgoing.text,
+            outgoing.text if outgoing.plain is None else outgoing.plain,
             user=self._adapter.shown_name.removeprefix("@"),
-            files=[Path(outgoing.path).name] if outgoing.path else [],
+            files=[Path(path).name for path in outgoing.album or filter(None, [outgoing.path])],
             reply_to=outgoing.reply_to,
             thread_id=outgoing.thread_id,
         )
@@ -189,56 +220,6 @@ class Outbound:
             chat_id, grid, ttl_s=self._ttl_s, thread_id=thread_id, tappers=tappers, prompt_id=prompt_id
         )
         return panel_id, lay_out(panel_id, grid, self._adapter.limits)
-
-    async def edit(
-        self, chat_id: str, message_id: str, text: str, format_: str, grid: Grid | None, *, keep: bool
-    ) -> str:
-        """Replaces a message of ours; `keep`: an open grid stays as it is, else `grid` (or nothing) takes its place."""
-        self._access.require_target(chat_id, self._adapter.channel)
-        # Else an agent could rewrite the card that asks for its own permission.
-        if not self._outbox.holds(chat_id, message_id):
-            raise Refused(
-                f"message {message_id!r} cannot be edited: only a message that the bot sent by reply or ask can, and "
-                "none that is older than what is kept"
-            )
-        if not text.strip():
-            raise Refused("text is empty; a message cannot be emptied")
-        if grid:
-            check_grid(grid, self._adapter.limits)
-        self._adapter.check(text, format_)
-        held = self._panels.open_on(chat_id, message_id) if keep else None
-        text = self._legended(text, format_, held.grid if held else grid)
-        if len(self._adapter.split(text, format_)) > 1:
-            raise Refused(
-                f"text is longer than one message ({self._adapter.limits.text:,} characters); an edit cannot be split: "
-                "shorten it, or send a reply"
-            )
-        async with self.turn(chat_id):
-            return await self._edit(chat_id, message_id, text, format_, grid, keep=keep)
-
-    async def _edit(
-        self, chat_id: str, message_id: str, text: str, format_: str, grid: Grid | None, *, keep: bool
-    ) -> str:
-        held = self._panels.open_on(chat_id, message_id)
-        panel_id, keyboard = None, None
-        if grid:
-            panel_id, keyboard = self._panel(chat_id, held.thread_id if held else None, grid, None)
-        elif keep and held:
-            panel_id, keyboard = held.id, lay_out(held.id, held.grid, self._adapter.limits)
-        try:
-            sent = await self._patience.call(
-                lambda: self._adapter.edit(chat_id, message_id, text, format_, keyboard), Waiting()
-            )
-        except PlatformError:
-            if grid and panel_id:
-                self._panels.discard(panel_id)
-            raise
-        self._history.changed(chat_id, message_id, text)
-        if panel_id:
-            self._panels.bind(panel_id, sent.message_id, sent.snapshot)
-        elif held:
-            self._panels.close_on(chat_id, message_id)
-        return f"edited (id: {sent.message_id})"
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> str:
         """Sets the bot's reaction."""
@@ -269,7 +250,7 @@ class Outbound:
                 f"unknown: part {', '.join(map(str, unknown))} of {total} may or may not have arrived, and is not sent "
                 f"again under this idempotency_key ({sent})"
             )
-        text = f"sent (id: {ids[0]})" if total == 1 else f"sent {total} parts (ids: {', '.join(ids)})"
+        text = f"sent (id: {ids[0]})" if len(ids) == 1 else f"sent {len(ids)} parts (ids: {', '.join(ids)})"
         if waiting.seconds:
             waiting.notes.append(f"waited {waiting.seconds:.0f} s for the platform's rate limit")
         self._outbox.done(shipment, text)

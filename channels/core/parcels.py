@@ -47,7 +47,7 @@ def single(outgoing: Outgoing, index: int) -> Outgoing:
     if not outgoing.album:
         return outgoing
     alone = replace(outgoing, album=(), path=outgoing.album[index])
-    return alone if index == 0 else replace(alone, text="", reply_to=None, keyboard=None)
+    return alone if index == 0 else replace(alone, text="", spans=(), plain=None, reply_to=None, keyboard=None)
 
 
 def _with(base: Outgoing, paths: Sequence[str]) -> Outgoing:

@@ -18,6 +18,7 @@ from channels.core.arguments import (
     WaitArguments,
 )
 from channels.core.asking import Question, ask
+from channels.core.editing import Edit
 from channels.core.errors import Refused
 from channels.core.line import Line
 from channels.core.outbound import Reply
@@ -62,6 +63,7 @@ class _Handlers:
             tappers=None if args.tappers is None else tuple(args.tappers),
             silent=args.silent,
             key=args.idempotency_key,
+            as_file=args.as_file,
         )
         seen = line.shown(chat_id)
         result = await line.outbound.reply(reply)
@@ -78,14 +80,15 @@ class _Handlers:
     async def edit_message(self, args: EditArguments) -> str:
         line = await self._line()
         seen = line.shown(args.chat_id)
-        result = await line.outbound.edit(
-            args.chat_id,
-            args.message_id,
-            args.text,
-            args.format or line.adapter.capabilities.default_format,
-            _grid(args.buttons),
+        edit = Edit(
+            chat_id=args.chat_id,
+            message_id=args.message_id,
+            text=args.text,
+            format=args.format or line.adapter.capabilities.default_format,
+            grid=_grid(args.buttons),
             keep=args.buttons is None,
         )
+        result = await line.outbound.editing.edit(edit)
         line.acted(args.chat_id, seen)
         return result
 
@@ -167,7 +170,8 @@ def tool_table(line: Callable[[], Awaitable[Line]], status: Callable[[], dict[st
         Tool(
             "edit_message",
             "Replaces the text of a message that reply sent, such as a progress line. An edit makes no sound: when "
-            f"long work is finished, send a reply too. format: {formats}.",
+            f"long work is finished, send a reply too. format: {formats}. Of edits that come faster than the platform "
+            "shows them, the last one lands.",
             EditArguments,
             do.edit_message,
         ),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from channels.core.spans import Span
+
 __all__ = [
     "Attachment",
     "Button",
@@ -29,13 +31,10 @@ __all__ = [
     "Moved",
     "Named",
     "Outgoing",
-    "Part",
     "Person",
     "Quote",
     "RawEvent",
     "Sent",
-    "Span",
-    "SpanKind",
     "Style",
     "Tap",
 ]
@@ -256,44 +255,12 @@ class Key:
 Keyboard = tuple[tuple[Key, ...], ...]
 
 
-SpanKind = Literal[
-    "bold", "italic", "strike", "spoiler", "code", "pre", "link", "quote", "heading", "bullet", "task", "address"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Formatting over the characters from `start` to `end` (code points) of a text.
-
-    `value`: a link's address, a code block's language, a heading's level. A list's mark is a `bullet` or a `task`, an
-    address in plain text is an `address`. `head`: the length of a table's head, which is repeated where it is cut.
-    """
-
-    kind: SpanKind
-    start: int
-    end: int
-    value: str = ""
-    head: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """As much of a text as one message carries: `text` with `spans` over it, in `format`, as the adapter sends it.
-
-    `plain` is how it reads: what is sent instead when the platform cannot parse it.
-    """
-
-    text: str
-    format: str
-    plain: str
-    spans: tuple[Span, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to send: text, or one file (`path`), or several together (`album`), with `text` as their caption.
 
-    `text`, `format` and `spans` are those of a `Part`. `code` is a part of `text` to be drawn as something to copy.
+    `text`, `format`, `plain` and `spans` are those of a `Part`; without `plain`, the text reads as it stands. `code` is
+    a part of `text` to be drawn as something to copy.
     """
 
     chat_id: str
@@ -307,6 +274,7 @@ class Outgoing:
     album: tuple[str, ...] = ()
     code: str | None = None
     spans: tuple[Span, ...] = ()
+    plain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +307,8 @@ class Limits:
     """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
     answer_text: int = 200
     typing_every_s: float = 4.0
+    edit_every_s: float = 1.0
+    """How often one message can be edited without the platform asking for patience."""
     caption: int = 0
     """How long a text may be that stands with files."""
     album_keyboard: bool = False

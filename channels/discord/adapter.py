@@ -23,6 +23,7 @@ with warnings.catch_warnings():
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import PlatformError, Refused, Unavailable
+from channels.core.spans import Part
 from channels.core.types import (
     Attachment,
     Capabilities,
@@ -36,7 +37,7 @@ from channels.core.types import (
     RawEvent,
     Sent,
 )
-from channels.discord import markup, outbound
+from channels.discord import drawing, markup, outbound
 from channels.discord.config import DiscordSettings
 from channels.discord.errors import tracing, translated
 from channels.discord.inbound import said, to_inbound
@@ -168,9 +169,9 @@ class DiscordAdapter:
         del text
         markup.rendered("", format_)
 
-    def split(self, text: str, format_: str) -> list[str]:
-        """See `channels.discord.markup`."""
-        return markup.split(text, format_)
+    def render(self, text: str, format_: str) -> list[Part]:
+        """See `channels.discord.drawing`."""
+        return drawing.render(text, format_)
 
     def literal(self, text: str, format_: str) -> str:
         """See `channels.discord.markup`."""
@@ -191,9 +192,9 @@ class DiscordAdapter:
         """POST /channels/{id}/messages."""
         return await outbound.send(await self._http(), outgoing, suppress=self._settings.suppress_embeds)
 
-    async def edit(self, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
         """PATCH of a message."""
-        return await outbound.edit(await self._http(), chat_id, message_id, text, format_, keyboard)
+        return await outbound.edit(await self._http(), chat_id, message_id, part, keyboard)
 
     async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """PATCH of a message's components."""

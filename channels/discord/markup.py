@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from discord.utils import escape_markdown
 
+from channels.core import markdown
 from channels.core.chunking import length, split_text
 from channels.core.errors import Refused
 from channels.core.types import Key, Keyboard, Limits, Style
 
-__all__ = ["FORM", "FORMATS", "LIMITS", "components", "form", "literal", "rendered", "snapshot", "split"]
+__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escaped", "form", "literal", "rendered", "snapshot", "split"]
 
 FORMATS = ("markdown", "text")
 
@@ -38,6 +40,9 @@ LIMITS = Limits(
 )
 # "Create Message": files in one message.
 FILES = 10
+# What begins a heading, a list or a quotation at the start of a line; `-# small` is left to be one.
+_LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
+_INLINE = re.compile(r"\\(?=[^\w\s]|_|$)|[*`]|_|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(")
 # At the end of a button's data: it opens a form, which has to be the very first answer to the tap.
 FORM = "!"
 
@@ -101,7 +106,24 @@ def rendered(text: str, format_: str, code: str | None = None) -> str:
 
 def literal(text: str, format_: str) -> str:
     """`text` with whatever the format would read as markup escaped."""
-    return escape_markdown(text, ignore_links=True) if format_ == "markdown" else text
+    return markdown.escaped(text) if format_ == "markdown" else text
+
+
+def escaped(text: str) -> str:
+    """`text` written so that Discord shows it as it stands."""
+    marked = _INLINE.sub(lambda match: match[0] if _harmless(match) else "\\" + match[0], text)
+    return _LINE.sub(_line_escaped, marked)
+
+
+def _harmless(match: re.Match[str]) -> bool:
+    """An underscore within a word is no mark."""
+    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
+    return match[0] == "_" and len(around) == 2 and around.isascii() and around.isalnum()
+
+
+def _line_escaped(match: re.Match[str]) -> str:
+    # A number's dot is escaped, everything else at its beginning.
+    return match[0] + "\\" if match[2].isdigit() else f"{match[1]}\\{match[2]}"
 
 
 def split(text: str, format_: str) -> list[str]:

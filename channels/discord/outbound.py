@@ -18,9 +18,10 @@ import anyio
 from discord.http import HTTPClient, Route
 
 from channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, TooOld
+from channels.core.spans import Part
 from channels.core.types import Attachment, Keyboard, Outgoing, Sent
 from channels.discord.errors import translated
-from channels.discord.markup import LIMITS, components, literal, rendered, snapshot
+from channels.discord.markup import LIMITS, components, escaped, rendered, snapshot
 
 __all__ = [
     "TIMEOUT",
@@ -121,11 +122,10 @@ async def _posted(http: HTTPClient, route: Route, body: dict[str, Any], paths: S
         return await http.request(route, form=form, timeout=TIMEOUT)
 
 
-async def edit(
-    http: HTTPClient, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None
-) -> Sent:
+async def edit(http: HTTPClient, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
     """Replaces a message's text and components."""
-    body = {"content": rendered(text, format_), "components": components(keyboard), "allowed_mentions": NO_PINGS}
+    content = rendered(part.text, part.format)
+    body = {"content": content, "components": components(keyboard), "allowed_mentions": NO_PINGS}
     return _sent(await call(http, "PATCH", _message(chat_id, message_id), body))
 
 
@@ -139,7 +139,7 @@ async def close_panel(
 ) -> None:
     """Takes the components away; the outcome goes under the text, or where there is no room, into an answer to it."""
     text = str(json.loads(shown).get("content", "")) if shown else ""
-    written = f"{text}\n\n{literal(outcome, 'markdown')}"
+    written = f"{text}\n\n{escaped(outcome)}"
     fits = bool(text and outcome) and len(written.encode("utf-16-le")) // 2 <= LIMITS.text
     body: dict[str, Any] = {"components": []}
     if fits:

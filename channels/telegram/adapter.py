@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +15,13 @@ import anyio
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 import httpx
-from telegram import Bot, ReactionTypeEmoji
+from telegram import Bot, BotCommand, ReactionTypeEmoji
 from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import Refused, TooOld
+from channels.core.spans import Part
 from channels.core.types import (
     Attachment,
     Capabilities,
@@ -28,12 +30,13 @@ from channels.core.types import (
     Inbound,
     Keyboard,
     Limits,
+    MenuEntry,
     Message,
     Outgoing,
     RawEvent,
     Sent,
 )
-from channels.telegram import markup, network, outbound
+from channels.telegram import drawing, markup, network, outbound
 from channels.telegram.config import TelegramSettings
 from channels.telegram.errors import translated
 from channels.telegram.inbound import to_inbound
@@ -48,7 +51,10 @@ class TelegramAdapter:
     channel = "telegram"
     limits: Limits = markup.LIMITS
     capabilities = Capabilities(
-        formats=tuple(markup.FORMATS), invite_link="https://t.me/{bot}?start={code}", marks=("👀", "😴")
+        formats=tuple(markup.FORMATS),
+        default_format="markdown",
+        invite_link="https://t.me/{bot}?start={code}",
+        marks=("👀", "😴"),
     )
 
     def __init__(self, settings: TelegramSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
@@ -131,13 +137,17 @@ class TelegramAdapter:
         del text
         markup.parse_mode(format_)
 
-    def split(self, text: str, format_: str) -> list[str]:
-        """See `channels.telegram.markup`."""
-        return markup.split(text, format_)
+    def render(self, text: str, format_: str) -> list[Part]:
+        """See `channels.telegram.drawing`."""
+        return drawing.render(text, format_)
 
     def literal(self, text: str, format_: str) -> str:
         """See `channels.telegram.markup`."""
         return markup.literal(text, format_)
+
+    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+        """See `channels.telegram.outbound`."""
+        return outbound.together(paths)
 
     async def direct(self, user_id: str) -> str:
         """A private chat has its person's id."""
@@ -145,11 +155,12 @@ class TelegramAdapter:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """sendMessage, or the method that suits the file."""
-        return await outbound.send(self._bot, outgoing)
+        return await outbound.send(self._bot, outgoing, preview=self._settings.link_preview)
 
-    async def edit(self, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
-        return await outbound.edit(self._bot, chat_id, message_id, text, format_, keyboard)
+        preview = self._settings.link_preview
+        return await outbound.edit(self._bot, chat_id, message_id, part, keyboard, preview=preview)
 
     async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
@@ -185,6 +196,11 @@ class TelegramAdapter:
                 ChatAction.TYPING,
                 message_thread_id=outbound.message_of(thread_id) if thread_id else None,
             )
+
+    async def register(self, entries: Sequence[MenuEntry]) -> None:
+        """SetMyCommands, of the default scope."""
+        with translated():
+            await self._bot.set_my_commands([BotCommand(entry.name, entry.description) for entry in entries])
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
         """The Bot API has no method for it."""

@@ -36,7 +36,7 @@ _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("message is not modified", NotModified),
     ("query is too old", TooOld),
     ("query_id_invalid", TooOld),
-    ("can't parse entities", ParseFailed),
+    ("entit", ParseFailed),
 )
 _HINTS = (
     ("chat not found", "the bot has never met this chat; its chat_id comes with every message"),

@@ -12,6 +12,7 @@ from telegram.constants import ParseMode
 
 from channels.core.chunking import LINE, Mark, Piece, length, pack, split_text
 from channels.core.errors import Refused
+from channels.core.markdown import escaped
 from channels.core.types import Keyboard, Limits
 
 __all__ = [
@@ -26,7 +27,12 @@ __all__ = [
     "split",
 ]
 
-FORMATS: dict[str, ParseMode | None] = {"text": None, "markdownv2": ParseMode.MARKDOWN_V2, "html": ParseMode.HTML}
+FORMATS: dict[str, ParseMode | None] = {
+    "markdown": None,
+    "text": None,
+    "markdownv2": ParseMode.MARKDOWN_V2,
+    "html": ParseMode.HTML,
+}
 
 # Bot API, ReactionTypeEmoji: the reactions a bot may set.
 _REACTIONS = """
@@ -52,12 +58,13 @@ LIMITS = Limits(
     reactions=REACTIONS,
     answer_text=200,
     typing_every_s=4.0,
+    caption=1024,
     # Clients cut at white space where they find some near the end of what fits.
     paste=3900,
 )
 # "Using a Local Bot API Server": uploads up to 2,000 MB, downloads without a limit; ours is the upload's.
 LOCAL_LIMITS = replace(LIMITS, upload=2000 * 1024 * 1024, download=2000 * 1024 * 1024)
-CAPTION = 1024
+CAPTION = LIMITS.caption
 
 _HTML_TOKEN = re.compile(
     r"<(?P<slash>/?)(?P<name>[a-zA-Z][\w-]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>|&[#\w]{1,10};?|\s*[^\s<&]+\s*|\s+|[<&]"
@@ -107,6 +114,8 @@ def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
 
 def literal(text: str, format_: str) -> str:
     """`text` with whatever the format would read as markup escaped."""
+    if format_ == "markdown":
+        return escaped(text)
     if format_ == "html":
         return html.escape(text, quote=False)
     # Bot API, "MarkdownV2 style": any ASCII character may be escaped with a backslash; these must be.

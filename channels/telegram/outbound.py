@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
-from telegram import Bot, LinkPreviewOptions, MessageEntity, ReplyParameters
+from telegram import (
+    Bot,
+    InputFile,
+    InputMediaPhoto,
+    InputMediaVideo,
+    LinkPreviewOptions,
+    MessageEntity,
+    ReplyParameters,
+)
 from telegram import Message as TelegramMessage
 
 from channels.core.chunking import length
 from channels.core.errors import NotModified, Refused, Rejected
+from channels.core.spans import Part
 from channels.core.types import Keyboard, Outgoing, Sent
+from channels.telegram.drawing import entities as drawn
 from channels.telegram.errors import translated
 from channels.telegram.inbound import snapshot
 from channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
 
-__all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send"]
+__all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send", "together"]
 
+# sendMediaGroup: what may stand beside each other, and how many.
+_VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
+ALBUM = 10
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 # Bot API, sendPhoto and sendVoice: what these methods take; everything else goes as it is, as a document.
 _BY_ENDING = {".gif": "animation", ".mp4": "video", ".ogg": "voice", ".oga": "voice", ".opus": "voice", ".mp3": "audio",
@@ -48,12 +64,11 @@ def message_of(message_id: str) -> int:
         raise Refused(f"message_id {message_id!r} is not a Telegram message id; it is a number") from None
 
 
-async def send(bot: Bot, outgoing: Outgoing) -> Sent:
-    """Sends a text or one file."""
+async def send(bot: Bot, outgoing: Outgoing, *, preview: bool) -> Sent:
+    """Sends a text, one file, or an album. `preview`: links unfold."""
     common: dict[str, Any] = {
         "chat_id": chat_of(outgoing.chat_id),
         "disable_notification": outgoing.silent or None,
-        "reply_markup": keyboard_markup(outgoing.keyboard),
     }
     thread = message_of(outgoing.thread_id) if outgoing.thread_id else None
     # The General topic's id is 1; sending into it takes no id at all.
@@ -61,38 +76,90 @@ async def send(bot: Bot, outgoing: Outgoing) -> Sent:
         common["message_thread_id"] = thread
     if outgoing.reply_to:
         common["reply_parameters"] = ReplyParameters(message_of(outgoing.reply_to), allow_sending_without_reply=True)
+    if outgoing.album:
+        return await _send_album(bot, outgoing, common)
+    common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     with translated():
         if outgoing.path is not None:
-            return _sent(await _send_file(bot, Path(outgoing.path), common))
+            return _sent(await _send_file(bot, Path(outgoing.path), common | _caption(outgoing)))
         mode = parse_mode(outgoing.format)
-        entities = code_entity(outgoing.text, outgoing.code)
+        entities = code_entity(outgoing.text, outgoing.code) or drawn(outgoing.text, outgoing.spans)
+        common["link_preview_options"] = _unfolding(preview)
         return _sent(await bot.send_message(text=outgoing.text, parse_mode=mode, entities=entities, **common))
 
 
+def together(paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """Pictures and videos as albums, where the first of them stands; every other file by itself."""
+    shown = [path for path in paths if _kind(Path(path)) in _VISUAL]
+    groups: list[tuple[str, ...]] = []
+    for path in paths:
+        if path not in shown:
+            groups.append((path,))
+        elif not any(path in group for group in groups):
+            groups += [tuple(shown[at : at + ALBUM]) for at in range(0, len(shown), ALBUM)]
+    return groups
+
+
+def _kind(path: Path) -> str:
+    """By which of the Bot API's methods a file is sent."""
+    ending = path.suffix.lower()
+    if ending in _IMAGES:
+        return "photo" if path.stat().st_size <= LIMITS.photo else "document"
+    return _BY_ENDING.get(ending, "document")
+
+
+def _caption(outgoing: Outgoing) -> dict[str, Any]:
+    if not outgoing.text:
+        return {}
+    entities = drawn(outgoing.text, outgoing.spans)
+    return {"caption": outgoing.text, "parse_mode": parse_mode(outgoing.format), "caption_entities": entities}
+
+
+async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> Sent:
+    # The caption of the first is shown as the album's.
+    captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
+    with translated(), ExitStack() as opened:
+        media = [
+            _VISUAL[_kind(path)](_streamed(path, opened), **caption)
+            for path, caption in zip(map(Path, outgoing.album), captions, strict=True)
+        ]
+        first, *others = await bot.send_media_group(media=media, **common)
+    return replace(_sent(first), others=tuple(str(message.message_id) for message in others))
+
+
+def _streamed(path: Path, opened: ExitStack) -> InputFile:
+    # Read as it is sent: ten videos need not lie in memory together.
+    stream = opened.enter_context(path.open("rb"))
+    return InputFile(stream, filename=path.name, attach=True, read_file_handle=False)
+
+
 async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
-    ending, size = path.suffix.lower(), path.stat().st_size  # noqa: ASYNC240 - one call on a local file
-    if ending in _IMAGES and size <= LIMITS.photo:
-        try:
-            with translated():
-                return await bot.send_photo(photo=path, filename=path.name, **common)
-        except Rejected:
-            # Too wide, too tall or not an image at all: as a document it arrives as it is.
-            return await bot.send_document(document=path, filename=path.name, **common)
-    method = getattr(bot, f"send_{_BY_ENDING.get(ending, 'document')}")
-    sent: TelegramMessage = await method(**{_BY_ENDING.get(ending, "document"): path}, filename=path.name, **common)
+    kind = _kind(path)
+    try:
+        with translated():
+            sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: path}, filename=path.name, **common)
+    except Rejected:
+        if kind == "document":
+            raise
+        # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives as it is.
+        return await bot.send_document(document=path, filename=path.name, **common)
     return sent
 
 
-async def edit(bot: Bot, chat_id: str, message_id: str, text: str, format_: str, keyboard: Keyboard | None) -> Sent:
+async def edit(
+    bot: Bot, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None, *, preview: bool
+) -> Sent:
     """Replaces a message's text and keyboard; that it reads like that already is no error."""
     try:
         with translated():
             edited = await bot.edit_message_text(
-                text=text,
+                text=part.text,
                 chat_id=chat_of(chat_id),
                 message_id=message_of(message_id),
-                parse_mode=parse_mode(format_),
+                parse_mode=parse_mode(part.format),
+                entities=drawn(part.text, part.spans),
                 reply_markup=keyboard_markup(keyboard),
+                link_preview_options=_unfolding(preview),
             )
     except NotModified:
         return Sent(message_id, None)
@@ -184,6 +251,10 @@ def _sent(message: TelegramMessage) -> Sent:
 
 def _preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
     return LinkPreviewOptions.de_json(raw, None) if raw else None
+
+
+def _unfolding(preview: bool) -> LinkPreviewOptions | None:  # noqa: FBT001
+    return None if preview else LinkPreviewOptions(is_disabled=True)
 
 
 def _entities(raw: list[dict[str, Any]] | None) -> list[MessageEntity] | None:

@@ -32,6 +32,7 @@ from channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
+from channels.core.spans import Part
 from channels.core.types import Ignored, Inbound, Message, Outgoing, RawEvent, Tap
 
 
@@ -185,22 +186,23 @@ async def test_formats_are_declared_and_checked(bench: Bench) -> None:
     assert bench.adapter.capabilities.default_format in declared
     for name in declared:
         bench.adapter.check("x", name)
-        assert bench.adapter.split("x", name) == ["x"]
+        assert [(part.text, part.plain) for part in bench.adapter.render("x", name)] == [("x", "x")]
     with pytest.raises(Refused) as refused:
         bench.adapter.check("x", "no such format")
     assert all(name in str(refused.value) for name in declared)
 
 
-async def test_split_parts_are_accepted(bench: Bench) -> None:
+async def test_parts_are_accepted(bench: Bench) -> None:
     """Each part is within the limit and accepted; together they are the text."""
     text = "Words 🦄 and more.\n" * 600 + "x" * 5000 + "🦄" * 3000
-    parts = bench.adapter.split(text, bench.adapter.capabilities.default_format)
     limits = bench.adapter.limits
-    assert len(parts) > 2
-    for part in parts:
-        assert length(part, limits.unit) <= limits.text
-        assert (await bench.send(text=part, format=bench.adapter.capabilities.default_format)).isprintable()
-    assert "".join("".join(parts).split()) == "".join(text.split())
+    for name in {"text", bench.adapter.capabilities.default_format}:
+        parts = bench.adapter.render(text, name)
+        assert len(parts) > 2
+        for part in parts:
+            assert length(part.text, limits.unit) <= limits.text
+            assert (await bench.send(text=part.text, format=part.format, spans=part.spans)).isprintable()
+        assert "".join("".join(part.plain for part in parts).split()) == "".join(text.split())
 
 
 # ---- errors
@@ -240,7 +242,7 @@ async def test_refusals_are_told_by_who_can_mend_them(bench: Bench) -> None:
     with pytest.raises(Refused):
         await adapter.send(Outgoing("not-an-id", "x"))
     with pytest.raises(Rejected):
-        await adapter.edit(chat, bench.platform.say("theirs"), "mine", "text", None)
+        await adapter.edit(chat, bench.platform.say("theirs"), Part("mine", "text", "mine"), None)
     for name in adapter.capabilities.formats:
         if name not in {"text", "markdown"} and bench.platform.wrong_markup:
             with pytest.raises(ParseFailed):

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from contract_bench import FIRST, Bench
 
-from channels.core.errors import PlatformError, Refused
-from channels.core.types import Attachment, Key, Keyboard, Message, Outgoing, Tap
+from channels.core.errors import PlatformError, Refused, Rejected
+from channels.core.spans import Part
+from channels.core.types import Attachment, Key, Keyboard, MenuEntry, Message, Outgoing, Tap
+
+AFTER = Part("after", "text", "after")
 
 
 async def test_send_shows_what_was_asked_for(bench: Bench) -> None:
@@ -45,10 +48,10 @@ async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
     """An edit changes both; one that changes nothing is no error; None takes the keyboard away."""
     message_id = await bench.send(text="before", keyboard=FIRST)
     for _ in range(2):
-        await bench.adapter.edit(bench.platform.chat_id, message_id, "after", "text", ((Key("Ok", "d"),),))
+        await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, ((Key("Ok", "d"),),))
     assert bench.platform.shown(message_id)["text"] == "after"
     assert bench.platform.shown(message_id)["labels"] == [["Ok"]]
-    await bench.adapter.edit(bench.platform.chat_id, message_id, "after", "text", None)
+    await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, None)
     assert bench.platform.shown(message_id)["labels"] == []
 
 
@@ -185,3 +188,14 @@ async def test_what_the_platform_keeps_is_handed_out_oldest_first(bench: Bench) 
     for wrong in (("../users/@me", None), (bench.platform.chat_id, "../1")):
         with pytest.raises(Refused):
             await bench.adapter.history(wrong[0], 3, wrong[1])
+
+
+async def test_the_menu_of_commands_is_taken_and_replaced(bench: Bench) -> None:
+    """Names, descriptions and choices are accepted; a later menu takes the place of the earlier one."""
+    await bench.adapter.register([MenuEntry("status", "How it stands"), MenuEntry("go", "Goes", ("left", "right"))])
+    assert bench.platform.menu() == ["status", "go"]
+    await bench.adapter.register([MenuEntry("help", "Helps")])
+    assert bench.platform.menu() == ["help"]
+    with pytest.raises(Rejected):
+        await bench.adapter.register([MenuEntry("no good!", "x")])
+    assert bench.platform.menu() == ["help"]
