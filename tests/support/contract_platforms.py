@@ -46,6 +46,9 @@ class Platform(Protocol):
     def tap(self, message_id: str, label: str) -> Callable[[], tuple[str, bool] | None]:
         """The person taps; what they were shown (text, alert), None as long as nothing."""
 
+    def react(self, message_id: str, emoji: str) -> None:
+        """The person puts a reaction on a message."""
+
     def grow_old(self) -> None:
         """Time goes by until taps cannot be answered any more."""
 
@@ -116,6 +119,9 @@ class TelegramPlatform:
     def tap(self, message_id: str, label: str) -> Callable[[], tuple[str, bool] | None]:
         tap = self.ann.tap(int(message_id), label=label)
         return lambda: (tap.answer.text, tap.answer.show_alert) if tap.answer else None
+
+    def react(self, message_id: str, emoji: str) -> None:
+        self.ann.react(int(message_id), emoji)
 
     def grow_old(self) -> None:
         self.tg.advance(3600)
@@ -232,6 +238,9 @@ class DiscordPlatform:
             return (str(new[0]["content"]), True) if new else None
 
         return shown
+
+    def react(self, message_id: str, emoji: str) -> None:
+        self.ann.react(message_id, emoji)
 
     def grow_old(self) -> None:
         self.dc.advance(3600)
