@@ -68,6 +68,11 @@ class Overheard:
         ]
         return json.dumps(lines, ensure_ascii=False)
 
+    def forget(self, chat_id: str) -> None:
+        """Deletes what was kept of a chat."""
+        with self._store.write() as db:
+            db.execute("DELETE FROM overheard WHERE chat_id = ?", (chat_id,))
+
 
 class Threads:
     """The table threads: their names, as far as they were heard."""

@@ -14,7 +14,7 @@ from channels.core.adapter import Adapter
 from channels.core.arrivals import Arrivals, Errand, run_errand
 from channels.core.cards import Cards
 from channels.core.chores import Chores
-from channels.core.commands import Listener
+from channels.core.commands import Listener, menu
 from channels.core.config import Settings
 from channels.core.delivery import Delivery, Push
 from channels.core.fetching import Fetching
@@ -25,6 +25,7 @@ from channels.core.modes import Modes
 from channels.core.pairing import Pairing
 from channels.core.presence import Presence
 from channels.core.reader import Reader
+from channels.core.registering import register
 from channels.core.retention import Retention
 from channels.core.sessions import Sessions
 from channels.core.store import Store
@@ -80,7 +81,7 @@ class Owner:
             changed,
         )
         self._changed, self._files = changed, files
-        self._session, self._since = session, time.time()
+        self._bot_id, self._session, self._since = bot_id, session, time.time()
         self._cards = Cards(adapter, store, files, self._due, self._opened, changed)
         self._retention = Retention(store, files, settings.keep_days, settings.keep_rows, settings.history_days)
 
@@ -113,6 +114,7 @@ class Owner:
             self._inbox.retry_failed(__version__)
             self._pictures.start()
             await self._reader.identify()
+            group.start_soon(register, self._adapter, self._store, self._bot_id, menu())
             group.start_soon(arrivals.run)
             await self._reader.run()
 
