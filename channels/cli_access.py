@@ -13,7 +13,7 @@ from channels.core.pairing import Asker, Pairing
 from channels.core.paths import state_dir
 from channels.core.sanitize import label
 from channels.core.store import Store
-from channels.core.wording import say
+from channels.core.wording import say, speak
 
 __all__ = ["run"]
 
@@ -56,6 +56,7 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
     access, pairing = Access(store), Pairing(store)
     match args.action or "status":
         case "pair":
+            _speak(args.channel)
             asker = pairing.approve(args.code, lambda a: say("paired", name=label(a.name)))
             told = _tell(args.channel, store)
             more = _lockdown_hint(args.channel, access, pairing)
@@ -99,6 +100,17 @@ _TOLD = {
 }
 
 
+def _speak(channel_name: str) -> None:
+    """Has people told things in the bot's language; letting somebody in does not fail for a wrong setting."""
+    import contextlib
+
+    from channels.cli import channel
+    from channels.core.config import Environment, load
+
+    with contextlib.suppress(ChannelError):
+        speak(load(channel(channel_name).settings, Environment(channel_name)).language)
+
+
 def _tell(channel_name: str, store: Store) -> str:
     """Has new notices said: by the server that reads the bot, else by us, else whenever one reads it again."""
     from channels.cli import channel
@@ -137,6 +149,7 @@ def _allow(channel_name: str, access: Access, pairing: Pairing, user_id: str) ->
         raise WrongUsage(f"{user_id} is not a person's id; people's ids are above zero (groups: `group add`)")
     if access.member(user_id):
         return {"allowed": user_id, "changed": False}, f"{user_id} could write already."
+    _speak(channel_name)
     asker = pairing.admit(user_id, lambda a: say("paired", name=label(a.name)))
     if asker is not None:
         told = _tell(channel_name, pairing.store)

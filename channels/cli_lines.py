@@ -19,6 +19,7 @@ from channels.core.inbox import Entry, Inbox
 from channels.core.paths import env_value, state_dir
 from channels.core.sessions import HostSession, Sessions
 from channels.core.store import Store
+from channels.core.wording import LANGUAGES, speak
 
 __all__ = ["Event", "Host", "Lines", "open_lines"]
 
@@ -149,17 +150,25 @@ class Lines:
 
     def setting(self, name: str, default: float) -> float:
         """A number of config.yaml, read without the settings model, which is heavy; else the default."""
+        value = self._written(name)
+        return float(value) if isinstance(value, int | float) and 0 <= value <= 86_400 else default
+
+    def speak(self) -> None:
+        """Has people told things in this channel's language."""
+        language = self._written("language")
+        speak(language if isinstance(language, str) and language in LANGUAGES else "en")
+
+    def _written(self, name: str) -> Any:
         path = self.folder / "config.yaml"
         try:
             text = path.read_text(encoding="utf-8")
             if name not in text:
-                return default
+                return None
             import yaml
 
-            value = yaml.safe_load(text).get(name, default)
-            return float(value) if isinstance(value, int | float) and 0 <= value <= 86_400 else default
+            return yaml.safe_load(text).get(name)
         except Exception:  # noqa: BLE001 - a hook is transparent whatever the file holds
-            return default
+            return None
 
 
 @contextmanager

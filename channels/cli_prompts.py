@@ -33,6 +33,7 @@ def permission(event: Event) -> int:
         line = _reachable(lines)
         if line is None:
             return 0
+        line.speak()
         prompts = Prompts(line.store)
         request_id = _letters()
         spec = permission_spec(tool, hook_body(given), event.project.name, request_id)
@@ -56,6 +57,7 @@ def question(event: Event) -> int:
         line = _reachable(lines)
         if line is None:
             return 0
+        line.speak()
         prompts = Prompts(line.store)
         until = time.time() + line.setting("hook_bound_s", BOUND_S)
         for one in questions:

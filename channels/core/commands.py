@@ -23,6 +23,7 @@ from channels.core.files import Files
 from channels.core.history import History
 from channels.core.inbox import Inbox
 from channels.core.log import redact
+from channels.core.overheard import Overheard
 from channels.core.panels import Panel, Panels
 from channels.core.prompts import Prompts
 from channels.core.said import Said
@@ -198,6 +199,7 @@ class Commands:
         count = self._history.forget(message.chat.id)
         self._inbox.forget_ended(message.chat.id)
         self._panels.forget_ended(message.chat.id)
+        Overheard(self._inbox.store, 0).forget(message.chat.id)
         event = message_event(message)
         self._inbox.open(
             entry_id, replace(event, content=say("event_cleared"), meta={**event.meta, "session": "clear"})
@@ -256,5 +258,5 @@ def _day(at: float) -> str:
 def _age(seconds: float) -> str:
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
+            return say(f"age_{unit}", count=int(seconds // size))
+    return say("age_s", count=max(0, int(seconds)))

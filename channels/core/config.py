@@ -21,10 +21,11 @@ from channels.core.errors import ConfigError
 from channels.core.log import keep_secret
 from channels.core.paths import env_value, state_dir
 
-__all__ = ["Claim", "Environment", "Mode", "Settings", "load", "loopback", "safe_root"]
+__all__ = ["Claim", "Environment", "Language", "Mode", "Settings", "load", "loopback", "safe_root"]
 
 Mode = Literal["auto", "push", "wake", "hook", "pull"]
 Claim = Literal["auto", "always", "never"]
+Language = Literal["en", "zh-TW"]
 S = TypeVar("S", bound="Settings")
 
 
@@ -35,6 +36,7 @@ class Settings(BaseModel):
 
     mode: Mode = Field("auto", description="how messages reach the agent; auto finds it out")
     claim: Claim = Field("auto", description="when this server may read the bot: auto, always or never")
+    language: Language = Field("en", description="language in which people are told things: en or zh-TW")
     grace_s: float = Field(0.25, ge=0, le=30, description="pause after the handshake before the bot is read")
     typing_cap_s: float = Field(120, ge=0, le=3600, description="longest time `typing` is shown; 0: never")
     panel_ttl_h: float = Field(168, gt=0, le=8760, description="hours after which an unanswered button grid expires")

@@ -36,6 +36,7 @@ from channels.core.store import Store
 from channels.core.tasks import Bell, Gong
 from channels.core.types import Chat, Person
 from channels.core.wake import Wake
+from channels.core.wording import speak
 
 __all__ = ["Line", "open_line"]
 
@@ -260,6 +261,7 @@ async def open_line(channel: Channel, env: Environment, push: Push, client: Call
     Raises `ConfigError` when no token is set or a setting is wrong, `StoreError` when the database cannot be used.
     """
     settings = load(channel.settings, env)
+    speak(settings.language)
     token = env.token()
     if token is None:
         raise ConfigError(

@@ -34,7 +34,7 @@ GROUND = {
     "host",
     "tasks",
 }
-PURE = {"triggers", "markdown", "chunking", "wording", "sanitize", "said"}
+PURE = {"triggers", "markdown", "chunking", "wording", "wording_en", "wording_zh", "sanitize", "said"}
 SERVICES = {
     "inbox",
     "bundles",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
+from collections.abc import Iterator
+from typing import get_args
 
 import anyio
 import pytest
@@ -10,7 +13,8 @@ from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.core import wording
+from channels.core import wording, wording_en, wording_zh
+from channels.core.config import Language
 from channels.core.host import ancestors, opted_in
 from channels.core.tasks import Backoff, Bell
 from channels.core.wording import say
@@ -109,12 +113,47 @@ def test_the_programs_above_this_one_can_be_seen() -> None:
 # ---- sentences
 
 
-@pytest.mark.parametrize("key", sorted(wording._TEXTS))
-def test_every_sentence_can_be_said(key: str) -> None:
+def fields(text: str) -> set[str]:
+    """The values that a sentence takes."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    """Whatever is spoken in the test, it is English again afterwards."""
+    yield
+    wording.speak("en")
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+@pytest.mark.parametrize("key", sorted(wording_en.TEXTS))
+def test_every_sentence_can_be_said(language: str, key: str, english: None) -> None:
     """Each takes just the values it names, and what a person wrote is not read as a pattern."""
-    fields = {name for _, name, _, _ in string.Formatter().parse(wording._TEXTS[key]) if name}
-    said = say(key, **dict.fromkeys(fields, "{x} %s 7"))
+    wording.speak(language)
+    taken = fields(wording_en.TEXTS[key])
+    said = say(key, **dict.fromkeys(taken, "{x} %s 7"))
     assert said
-    assert said.count("{x} %s 7") >= len(fields)
+    assert said.count("{x} %s 7") >= len(taken)
     with pytest.raises(KeyError):
         say(f"{key} is not there")
+
+
+def test_every_language_has_every_sentence() -> None:
+    """The tables have the same keys in the same order, and each sentence takes the same values in all of them."""
+    english, chinese = wording_en.TEXTS, wording_zh.TEXTS
+    assert list(chinese) == list(english)
+    assert {key: fields(text) for key, text in chinese.items()} == {key: fields(text) for key, text in english.items()}
+
+
+def test_a_translation_is_one() -> None:
+    """A sentence with letters in it is not the English one; commands, which are typed as they are, stay."""
+    for key, text in wording_zh.TEXTS.items():
+        plain = re.sub(r"\{\w+\}", "", wording_en.TEXTS[key])
+        assert (text == wording_en.TEXTS[key]) == (re.search(r"[A-Za-z]", plain) is None), key
+        commands = re.compile(r"(?<!\w)/\w+(?: \w+)?(?= –)|(?:yes|no) \{request_id\}")
+        assert commands.findall(text) == commands.findall(wording_en.TEXTS[key]), key
+
+
+def test_the_settings_know_the_languages() -> None:
+    """`language` in config.yaml takes just those that there is a table of."""
+    assert get_args(Language) == tuple(wording.LANGUAGES)

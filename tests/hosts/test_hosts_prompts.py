@@ -302,3 +302,17 @@ async def test_all_copies_are_cleaned_up(stage: Stage, hooks: Hooks) -> None:
     assert "bob" in (await run.ran()).specific["decision"]["message"]
     await ends(stage, ann, cards[0], "Deny · bob")
     await ends(stage, bob, cards[1], "Deny · bob")
+
+
+async def test_a_card_speaks_the_bots_language(stage: Stage, hooks: Hooks) -> None:
+    """A permission that a hook asks for is asked in Chinese where the bot speaks it, and its outcome is told so."""
+    stage.config(grace_s=0, language="zh-TW")
+    ann = await approver(stage)
+    await reader(stage)
+    run = await hooks.start("permission")
+    card = await ann.next_message()
+    assert card["text"].startswith("🔐 代理請求許可：Bash")
+    assert labels(card) == ["允許", "拒絕"]
+    ann.tap(card["message_id"], label="允許")
+    assert (await run.ran()).specific["decision"]["behavior"] == "allow"
+    await ends(stage, ann, card, "允許 · ann – 已轉交給工作階段")
