@@ -20,6 +20,7 @@ FOREIGN = {"telegram", "discord", "httpx", "aiogram"}
 # DESIGN section 1, from the ground up. Whatever is not named here is a flow.
 GROUND = {
     "types",
+    "spans",
     "adapter",
     "channel",
     "finding",
@@ -34,7 +35,21 @@ GROUND = {
     "host",
     "tasks",
 }
-PURE = {"triggers", "markdown", "chunking", "wording", "wording_en", "wording_zh", "sanitize", "said"}
+PURE = {
+    "triggers",
+    "markdown",
+    "markdown_inline",
+    "markdown_rules",
+    "markdown_tables",
+    "rich",
+    "cutting",
+    "chunking",
+    "wording",
+    "wording_en",
+    "wording_zh",
+    "sanitize",
+    "said",
+}
 SERVICES = {
     "inbox",
     "bundles",
