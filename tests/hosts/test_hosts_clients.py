@@ -20,6 +20,7 @@ TOOLS = {
     "download_attachment",
     "ask",
     "wait_for_messages",
+    "fetch_messages",
     "channel_status",
 }
 PATIENCE_S = 60.0
