@@ -92,10 +92,13 @@ class PageServer:
         if not self._is_ours(request):
             raise web.HTTPForbidden(text="this page answers only itself, on loopback\n", headers=HEADERS)
         try:
-            return await handler(request)
+            response = await handler(request)
         except web.HTTPException as refused:
             refused.headers.update(HEADERS)
             raise
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
 
     def _is_ours(self, request: web.Request) -> bool:
         hosts = {f"{name}:{self.port}" for name in (HOST, "localhost")}
@@ -151,13 +154,13 @@ class PageServer:
         kind = next((kind for begin, kind in _PICTURES.items() if data.startswith(begin)), None)
         if kind is None or image_size(data) is None:
             saved = {"Content-Disposition": "attachment", "Content-Type": "application/octet-stream"}
-            return web.Response(body=data, headers={**HEADERS, **saved})
-        return web.Response(body=data, headers={**HEADERS, "Content-Type": kind})
+            return web.Response(body=data, headers=saved)
+        return web.Response(body=data, headers={"Content-Type": kind})
 
 
 def _serving(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(_request: web.Request) -> web.StreamResponse:
         data = await asyncio.to_thread((resources.files("channels.sandbox") / "page" / name).read_bytes)
-        return web.Response(body=data, headers={**HEADERS, "Content-Type": f"{kind}; charset=utf-8"})
+        return web.Response(body=data, headers={"Content-Type": f"{kind}; charset=utf-8"})
 
     return serve

@@ -1,0 +1,180 @@
+"""The chat page's server and its command line, without a browser: who is answered, what attaches, what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import aiohttp
+import psutil
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+from channels.sandbox.demo_host import Host
+from channels.sandbox.demo_script import Act, Event
+from channels.sandbox.demo_stage import program
+from channels.sandbox.page_run import Page, opened
+from channels.sandbox.page_server import FILES, HEADERS
+
+PATIENCE_S = 60
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with opened(0, scripted=False) as up:
+        yield up
+
+
+async def asked(
+    page: Page, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any
+) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, page.url + path, headers=headers, **options) as answer,
+    ):
+        for name, value in HEADERS.items():
+            assert answer.headers[name] == value
+        return answer.status, await answer.text()
+
+
+# Markup made of strings, inline code or style, anything from elsewhere.
+FORBIDDEN = re.compile(
+    r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(|new Function|<[^>]+\s(style|on\w+)=|"
+    r"(src|href)=.https?:|url\(.?https?:|@import|from .https?:"
+)
+FOREIGN = [
+    {"Host": "evil.example"},
+    {"Host": "evil.example:8765"},
+    {"Host": "127.0.0.1:1"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=[f"{k} {v}" for one in FOREIGN for k, v in one.items()])
+async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> None:
+    """Neither a page of another origin nor a name pointed at loopback reads or does anything here."""
+    send = {"place": "telegram/ann", "as": "ann", "text": "forged"}
+    assert (await asked(page, "POST", "/act/telegram/send", headers=headers, json=send))[0] == 403
+    assert (await asked(page, "POST", "/server", headers=headers, json={"channel": "telegram", "do": "kill"}))[0] == 403
+    assert (await asked(page, "GET", "/events", headers=headers))[0] == 403
+    assert page.scene.tg.messages(page.scene.tg.people["ann"]) == []
+
+
+async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
+    """The policy allows no foreign and no inline script or style, and the page holds none; the one link may come in."""
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for path in FILES:
+        status, text = await asked(page, "GET", path)
+        assert status == 200
+        assert not FORBIDDEN.search(text), path
+    assert (await asked(page, "GET", "/", headers={"Sec-Fetch-Site": "cross-site"}))[0] == 200
+    assert (await asked(page, "GET", "/../page_run.py"))[0] == 404
+    assert (await asked(page, "GET", "/file/telegram/none"))[0] == 404
+
+
+async def test_what_cannot_be_done_is_said(page: Page) -> None:
+    """An act in somebody else's chat, a wrong code, a server that is not ours: a sentence and a next step."""
+    tries = [
+        ("/act/telegram/send", {"place": "telegram/ann", "as": "ben", "text": "x"}, "ben is not in Ann"),
+        ("/act/discord/send", {"place": "telegram/ann", "as": "ann", "text": "x"}, "is not on discord"),
+        ("/act/telegram/send", {"place": "telegram/zoe", "as": "zoe", "text": "x"}, "no chat 'telegram/zoe'"),
+        ("/act/telegram/tap", {"place": "telegram/ann", "as": "ann"}, "no message there has buttons"),
+        ("/approve", {"channel": "telegram", "code": "nope"}, "is no pairing code"),
+        ("/approve", {"channel": "telegram", "code": "ABCDEFGH"}, "failed with exit code 1"),
+        ("/server", {"channel": "telegram", "do": "kill"}, "no such channel server is ours"),
+    ]
+    for path, body, words in tries:
+        status, text = await asked(page, "POST", path, json=body)
+        assert status == 400, path
+        answer = json.loads(text)
+        assert words in answer["error"]
+        assert answer["next"]
+
+
+async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
+    """What somebody calls a picture, and is a web page, is never shown as one."""
+    sent = page.scene.tg.people["ann"].send_document(b"<script>alert(1)</script>", "page.html", "text/html")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{page.url}/file/telegram/{sent['document']['file_id']}") as answer,
+    ):
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"] == "attachment"
+
+
+def echo(event: Event) -> Act:
+    """An attached agent which answers everything."""
+    return Act("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
+
+
+async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> None:
+    """The printed .mcp.json attaches a host to Telegram and Discord; both hear the page; Ctrl-C leaves nothing."""
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    environ = {**os.environ, "TMPDIR": str(temp), "TELEGRAM_BOT_TOKEN": "123:broken", "CHANNELS_MODE": "hook"}
+    process = await asyncio.create_subprocess_exec(
+        *program(), "sandbox", "--agent", "none", "--port", "0", "--no-open", stdout=PIPE, env=environ, cwd=tmp_path
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            printed = (await process.stdout.readuntil(b"Ctrl-C ends all of it.")).decode()
+            block = re.search(r"^\{\n.*?^\}$", printed, re.MULTILINE | re.DOTALL)
+            assert block
+            entries = json.loads(block[0])["mcpServers"]
+            assert set(entries) == {"telegram", "discord"}
+            assert psutil.Process(process.pid).children() == []
+            url = re.search(r"http://127\.0\.0\.1:\d+", printed)
+            assert url
+            for channel, entry in entries.items():
+                await attached_and_heard(channel, entry, url[0], tmp_path)
+            process.send_signal(signal.SIGINT)
+            rest = await process.stdout.read()
+            assert b"Stopped: everything it started has ended" in rest
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert list(temp.iterdir()) == []
+
+
+async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, folder: Path) -> None:
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}
+    environ = {**mine, **entry["env"], "XDG_RUNTIME_DIR": str(folder), "CHANNELS_MODE": "push"}
+    command = [entry["command"], *entry["args"]]
+    host = await Host.start(command, environ, folder, folder / f"{channel}.log", echo)
+    try:
+        assert (await host.shake_hands()).is_channel
+        body = {"place": f"{channel}/ben", "as": "ben", "text": "from the page"}
+        async with aiohttp.ClientSession() as session, session.post(f"{url}/act/{channel}/send", json=body) as answer:
+            assert (await answer.json())["ok"]
+        heard, done = await host.events.get(), await host.done.get()
+        assert heard is not None
+        assert heard.content == "from the page"
+        assert done is not None
+        assert not done.failed, done.result
+    finally:
+        await host.close()
+
+
+async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> None:
+    """Whoever installs the package has every file of the page; the pictures for reading about it stay behind."""
+    built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
+    names = set(built.namelist())
+    assert {f"channels/sandbox/page/{name}" for name, _ in FILES.values()} <= names
+    assert not [name for name in names if "pictures" in name]
