@@ -91,3 +91,27 @@ async def test_a_group_that_is_not_enabled_hears_nothing(stage: Stage) -> None:
     ann.send("only this")
     assert (await host.event()).content == "only this"
     assert stage.tg.calls_of("sendMessage") == []
+
+
+async def test_a_group_is_cleared_by_an_approver_with_all_that_was_overheard(stage: Stage) -> None:
+    """Anybody else is told so; after it nothing of before comes up again, not even as context."""
+    ann, bob = stage.person(), stage.tg.person("bob")
+    stage.config(grace_s=0, group_context=5)
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann, bob])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    bob.send("@sandbox_bot the secret", chat=group)
+    assert (await host.event()).content == "@sandbox_bot the secret"
+    bob.send("overheard secret", chat=group)
+    bob.send("/session clear", chat=group)
+    assert "only an approver" in (await group.next_message())["text"]
+    ann.send("/session clear", chat=group)
+    event = await host.event()
+    assert (event.meta["session"], event.meta["chat_id"]) == ("clear", str(group.id))
+    bob.send("@sandbox_bot again", chat=group)
+    event = await host.event()
+    assert event.content == "@sandbox_bot again"
+    assert "context" not in event.meta
+    assert "the secret" not in (await stage.cli("history", "export", "telegram")).out
