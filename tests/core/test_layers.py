@@ -20,6 +20,7 @@ FOREIGN = {"telegram", "discord", "httpx", "aiogram"}
 # DESIGN section 1, from the ground up. Whatever is not named here is a flow.
 GROUND = {
     "types",
+    "limits",
     "spans",
     "adapter",
     "channel",
@@ -56,6 +57,7 @@ SERVICES = {
     "overheard",
     "offers",
     "access",
+    "chats",
     "pairing",
     "invites",
     "panels",
