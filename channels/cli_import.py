@@ -22,7 +22,6 @@ __all__ = ["run"]
 
 # The reference's delivery settings, by our names where we have such.
 _OURS = {
-    "mentionPatterns": "mention_patterns",
     "replyToMode": "reply_to_mode",
     "textChunkLimit": "text_chunk_limit",
     "chunkMode": "chunk_mode",
@@ -132,7 +131,6 @@ def _settings(model: type[Settings], found: Takeover) -> dict[str, Any]:
 
 
 _WHY = {
-    "mentionPatterns": "groups are answered at mentions, replies and commands, or at every message (`--no-mention`)",
     "replyToMode": "the agent says which part answers which message",
     "textChunkLimit": "a part is as long as the platform allows",
     "chunkMode": "text is cut at paragraphs, lists and sentences",

@@ -112,7 +112,9 @@ def _with_facts(case: Case) -> Case:
             known = facts(case.env.channel, folder, store, case.bot_id)
     except (ChannelError, OSError) as error:
         return replace(case, problem=redact(str(error)))
-    places = tuple(Place(one["id"], one["title"], bool(one["require_mention"])) for one in known["groups"])
+    places = tuple(
+        Place(one["id"], one["title"], bool(one["require_mention"]), bool(one["patterns"])) for one in known["groups"]
+    )
     return replace(case, facts=known, places=places)
 
 

@@ -64,6 +64,13 @@ class Place:
     id: str
     title: str
     require_mention: bool
+    patterns: bool = False
+    """Whether messages count that do not name the bot, by patterns."""
+
+    @property
+    def overhears(self) -> bool:
+        """Whether messages count that do not name the bot."""
+        return not self.require_mention or self.patterns
 
     @property
     def shown(self) -> str:

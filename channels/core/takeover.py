@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from channels.core.access import Access, Policy
-from channels.core.errors import ConfigError
+from channels.core.errors import ConfigError, Refused
 from channels.core.store import Store
+from channels.core.triggers import checked
 
 __all__ = ["Group", "Takeover", "apply", "read"]
 
 _ID = re.compile(r"-?[0-9]{1,20}")
 MAX_BYTES = 4 * 1024 * 1024
 _POLICIES: dict[str, Policy] = {"pairing": "pairing", "allowlist": "allowlist", "disabled": "disabled"}
-DELIVERY = ("mentionPatterns", "ackReaction", "replyToMode", "textChunkLimit", "chunkMode")
+DELIVERY = ("ackReaction", "replyToMode", "textChunkLimit", "chunkMode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Group:
     id: str
     require_mention: bool
     senders: frozenset[str] | None
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ def read(folder: Path, token_name: str) -> Takeover:
     if access is None and found.token is None:
         raise ConfigError(f"{folder} holds neither access.json nor a .env with {token_name}; is it the right folder?")
     _people(found, access or {}, folder / "approved")
-    _groups(found, (access or {}).get("groups"))
+    _groups(found, (access or {}).get("groups"), _patterns(found, (access or {}).get("mentionPatterns")))
     _policy(found, (access or {}).get("dmPolicy"))
     _rest(found, access or {})
     return found
@@ -114,7 +116,18 @@ def _people(found: Takeover, access: Mapping[str, Any], approved: Path) -> None:
         found.left.append(f"pending: {len(pending)} people who wait for approval; they get a new code when they write")
 
 
-def _groups(found: Takeover, groups: object) -> None:
+def _patterns(found: Takeover, patterns: object) -> tuple[str, ...]:
+    """The patterns that call the agent: there for every group at once, here in each group's rule."""
+    good: list[str] = []
+    for pattern in patterns if isinstance(patterns, list) else ():
+        try:
+            good = list(checked([*good, str(pattern)]))
+        except Refused as error:
+            found.left.append(f"mentionPatterns: {error}")
+    return tuple(good)
+
+
+def _groups(found: Takeover, groups: object, patterns: tuple[str, ...]) -> None:
     if groups is None:
         return
     if not isinstance(groups, dict):
@@ -132,7 +145,7 @@ def _groups(found: Takeover, groups: object) -> None:
         if rule.get("threadId") is not None:
             found.left.append(f"groups.{key}.threadId: the rule holds for the whole group here, with all of its topics")
         mention = rule.get("requireMention") is not False
-        found.groups.append(Group(str(int(key)), mention, frozenset(listed) or None))
+        found.groups.append(Group(str(int(key)), mention, frozenset(listed) or None, patterns))
 
 
 def _policy(found: Takeover, policy: object) -> None:
@@ -149,7 +162,7 @@ def _policy(found: Takeover, policy: object) -> None:
 
 
 def _rest(found: Takeover, access: Mapping[str, Any]) -> None:
-    known = {"dmPolicy", "allowFrom", "groups", "pending", *DELIVERY}
+    known = {"dmPolicy", "allowFrom", "groups", "pending", "mentionPatterns", *DELIVERY}
     found.delivery = {name: access[name] for name in DELIVERY if name in access}
     found.left += [f"{str(name)[:40]}: not known here" for name in access if name not in known]
 
@@ -167,7 +180,9 @@ def apply(found: Takeover, store: Store) -> dict[str, list[str]]:
             (new if access.allow(person, by="import") else there).append(f"person {person}")
         for group in found.groups:
             if access.group(group.id) is None:
-                access.add_group(group.id, require_mention=group.require_mention, senders=group.senders)
+                access.add_group(
+                    group.id, require_mention=group.require_mention, senders=group.senders, patterns=group.patterns
+                )
                 new.append(f"group {group.id}")
             else:
                 there.append(f"group {group.id}")

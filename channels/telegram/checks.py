@@ -79,18 +79,19 @@ async def privacy(adapter: TelegramAdapter, case: Case) -> Finding:
     if me.can_read_all_group_messages:
         return fine("privacy mode is off: the bot sees every message of its groups")
     evidence = "getMe: can_read_all_group_messages is false"
-    deaf = [place.shown for place in case.places if not place.require_mention]
+    deaf = [place.shown for place in case.places if place.overhears]
     if deaf:
         return wrong(
-            f"privacy mode is on, and every message shall count in {', '.join(deaf)}: Telegram passes on only "
-            "mentions, replies and commands",
+            f"privacy mode is on, and messages that do not name the bot shall count in {', '.join(deaf)}: Telegram "
+            "passes on only mentions, replies and commands",
             evidence,
             BOTFATHER,
         )
     return note(
         "privacy mode is on: in groups the bot sees mentions, replies and commands only",
         evidence,
-        f"right as it is, unless every message of a group shall count (`group add ID --no-mention`); then {BOTFATHER}",
+        "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, `--pattern`); "
+        f"then {BOTFATHER}",
     )
 
 

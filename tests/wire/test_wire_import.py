@@ -42,6 +42,11 @@ def folder(stage: Stage) -> Path:
     return made
 
 
+def patterns(stage: Stage) -> set[tuple[str, ...]]:
+    with Store.of(stage.state) as store:
+        return {group.patterns for group in Access(store).groups()}
+
+
 def gate(stage: Stage) -> tuple[list[str], dict[str, tuple[bool, list[str] | None]], str]:
     with Store.of(stage.state) as store:
         access = Access(store)
@@ -67,6 +72,7 @@ async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) 
     assert people == ["412587349", "628194073", "777"]
     assert groups == {"-1001654782309": (False, None), "-1002500394585": (True, ["412587349"])}
     assert policy == "allowlist"
+    assert patterns(stage) == {("^hey claude\\b",)}
     assert f"TELEGRAM_BOT_TOKEN={TOKEN}\n" in (stage.state / ".env").read_text()
     assert "\nmarks: false\n" in (stage.state / "config.yaml").read_text()
     left = "\n".join(ran.json["left"])
@@ -124,6 +130,7 @@ async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
     """Names in place of ids, a list of which nobody is left, an unknown policy: closed, and said."""
     odd = {
         "dmPolicy": "open",
+        "mentionPatterns": ["(", ".*"],
         "allowFrom": ["@ann", 5, True, "-7", None],
         "groups": {"-100": {"allowFrom": ["@bob"]}, "general": {}, "-200": "yes"},
     }
@@ -133,7 +140,17 @@ async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
     assert ran.code == 0, ran.err
     assert gate(stage) == (["5", "777"], {}, "disabled")
     left = "\n".join(ran.json["left"])
-    for said in ("@ann", "-7 is no person's id", "nobody on its list", "'general'", "'-200'", "'open'", "the token: "):
+    for said in (
+        "@ann",
+        "-7 is no person's id",
+        "nobody on its list",
+        "'general'",
+        "'-200'",
+        "'open'",
+        "the token: ",
+        "'('",
+        "every message",
+    ):
         assert said in left
     assert not (stage.state / ".env").exists()
     assert (await stage.cli("import", "telegram", str(stage.folder / "nowhere"))).code == 1
