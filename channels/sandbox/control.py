@@ -5,13 +5,15 @@ Bodies are JSON whatever the content type says. Answers are `{"ok": true, ...}` 
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-__all__ = ["Act", "Body", "ControlError", "answering", "asked", "needed", "posted"]
+__all__ = ["Act", "Body", "ControlError", "Paths", "answering", "asked", "needed", "posted"]
 
 Body: TypeAlias = dict[str, Any]
 Act: TypeAlias = Callable[[Body], Awaitable[Body]]
@@ -52,9 +54,14 @@ async def asked(request: web.Request) -> Body:
 
 
 def answering(act: Act, read: Read) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A handler that reads the request, acts, and tells what is wrong in words: 400 for the caller's mistakes."""
+    """A handler that reads the request, acts, and tells what is wrong in words: 400 for the caller's mistakes.
+
+    403 for what a web page from elsewhere asks, in the browser of whoever runs the sandbox.
+    """
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        if _is_foreign(request):
+            return _json({"ok": False, "error": "asked by another site's page", "next": "use curl, or a script"}, 403)
         try:
             result = await act(await read(request))
         except ControlError as error:
@@ -66,6 +73,37 @@ def answering(act: Act, read: Read) -> Callable[[web.Request], Awaitable[web.Str
     return answer
 
 
+def _is_foreign(request: web.Request) -> bool:
+    """Whether a browser asks for another site, by that site's own name or by one that it made point to loopback."""
+    try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        here = name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        here = False
+    origin = request.headers.get("Origin")
+    return not here or (origin is not None and origin != f"http://{request.host}")
+
+
 def _json(body: Body, status: int) -> web.Response:
     text = json.dumps(body, ensure_ascii=False, default=str)
     return web.Response(status=status, text=text + "\n", content_type="application/json")
+
+
+class Paths:
+    """The paths of a control interface: name -> (what it does, an example), to POST and to GET."""
+
+    acts: dict[str, tuple[Act, str]]
+    reads: dict[str, tuple[Act, str]]
+
+    def add_routes(self, app: web.Application) -> None:
+        """Enters the paths into the application."""
+        for name, (act, _) in self.acts.items():
+            app.router.add_post(f"/control/{name}", answering(act, posted))
+        for name, (read, _) in self.reads.items():
+            app.router.add_get(f"/control/{name}", answering(read, asked))
+        app.router.add_route("*", "/control/{rest:.*}", answering(self.help, asked))
+
+    async def help(self, _body: Body) -> Body:
+        """Every path with an example."""
+        posts = [f"POST /control/{name} {example}" for name, (_, example) in self.acts.items()]
+        return {"paths": [*posts, *(f"GET /control/{name}{example}" for name, (_, example) in self.reads.items())]}

@@ -12,10 +12,13 @@ from typing import Any
 
 from channels.core.errors import ChannelError
 from channels.sandbox.demo_host import Host
-from channels.sandbox.demo_stage import STEP_S, clean_environ, program
+from channels.sandbox.demo_stage import clean_environ, program
 from channels.sandbox.page_agent import Agent
 
 __all__ = ["Line"]
+
+# A busy machine takes long to start two servers at once.
+START_S = 60.0
 
 
 @dataclass
@@ -55,12 +58,12 @@ class Line:
             self._runs.append(run)
             self._task = asyncio.create_task(self._live(host, run))
             try:
-                async with asyncio.timeout(STEP_S):
+                async with asyncio.timeout(START_S):
                     await host.shake_hands()
             except (TimeoutError, ChannelError) as error:
                 await host.kill()
                 await self._gone()
-                reason = str(error) or f"no answer within {STEP_S:.0f} s"
+                reason = str(error) or f"no answer within {START_S:.0f} s"
                 self._say("stopped", f"it did not start: {reason}")
                 raise ChannelError(f"`channels serve {self.channel}` did not start: {reason}") from error
             self._say("running")

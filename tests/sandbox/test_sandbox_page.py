@@ -72,6 +72,21 @@ async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> N
     assert page.scene.tg.messages(page.scene.tg.people["ann"]) == []
 
 
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
+async def test_the_platforms_control_interfaces_refuse_other_sites_too(page: Page, headers: dict[str, str]) -> None:
+    """No page of another origin acts as a person in the sandbox; a script, which has no origin, does."""
+    for root in (page.scene.tg.root, page.scene.dc.root):
+        async with aiohttp.ClientSession() as session:
+            url, body = f"{root}/control/send", b'{"as": "ann", "text": "by a page"}'
+            async with session.post(url, data=body, headers=headers) as answer:
+                assert answer.status == 403
+                assert "another site" in await answer.text()
+            async with session.post(url, data=body.replace(b"page", b"script")) as answer:
+                assert answer.status == 200
+    said = [page.scene.tg.people["ann"].messages(), page.scene.dc.people["ann"].messages()]
+    assert [[one.get("text") or one["content"] for one in chat] for chat in said] == [["by a script"]] * 2
+
+
 async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
     """The policy allows no foreign and no inline script or style, and the page holds none; the one link may come in."""
     policy = HEADERS["Content-Security-Policy"]
