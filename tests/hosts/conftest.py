@@ -12,10 +12,21 @@ import pytest
 from harness import TOKEN, Stage
 from hook_runs import SESSION, Hooks
 from inbox_socket import InboxSocket
+from real_host import PACKAGE
+from scratch_installs import npm_package
 
 from channels.sandbox.telegram import TelegramSandbox
 
 SOCKET_TOKEN = "a-session-token-of-the-host"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The host itself, from its package."""
+    found = npm_package(tmp_path_factory.mktemp("host"), PACKAGE) / "claude"
+    if not found.exists():
+        pytest.skip(f"{PACKAGE} was installed without its program for this system")
+    return found
 
 
 @pytest.fixture

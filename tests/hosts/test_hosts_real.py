@@ -16,8 +16,7 @@ import pytest
 from faults_harness import inbox_states
 from harness import Stage
 from inbox_socket import blocks_in
-from real_host import PACKAGE, RealHost
-from scratch_installs import npm_package
+from real_host import RealHost
 from scripted_model import Asked, ScriptedModel, say, use
 
 from channels.core.sessions import Sessions
@@ -28,15 +27,6 @@ pytestmark = pytest.mark.timeout(400)
 Note = Callable[[str, str], None]
 REPLY, WAIT = "mcp__telegram__reply", "mcp__telegram__wait_for_messages"
 TABLE = "real host"
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The host itself, from its package."""
-    found = npm_package(tmp_path_factory.mktemp("host"), PACKAGE) / "claude"
-    if not found.exists():
-        pytest.skip(f"{PACKAGE} was installed without its program for this system")
-    return found
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ __all__ = ["PACKAGE", "RealHost", "Screen"]
 PACKAGE = "@anthropic-ai/claude-code@2.1.328"
 KEY = "sk-ant-made-up-for-tests-0000000000000000000000"
 HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
-WRITTEN_AS = '\\"${CLAUDE_PROJECT_DIR}/.venv/bin/channels\\"'
+WRITTEN_AS = '\\"${CLAUDE_PLUGIN_OPTION_PYTHON:-python3}\\" \\"${CLAUDE_PLUGIN_ROOT}/.claude-plugin/run.py\\"'
 TOOLS = "mcp__telegram__reply,mcp__telegram__wait_for_messages,mcp__telegram__ask,mcp__telegram__channel_status"
 
 

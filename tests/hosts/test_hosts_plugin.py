@@ -1,0 +1,228 @@
+"""The plugin: valid, loaded by the real host with its skills, hooks and servers; and how its program gets there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import COMMAND, Stage
+from real_host import RealHost
+from scripted_model import Asked, ScriptedModel, say, use
+
+from channels import __version__
+from channels.core.store import Store
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / ".claude-plugin" / "run.py"
+PARTS = (".claude-plugin", "skills", "hooks", "channels", ".mcp.json", "pyproject.toml", "constraints.txt", "README.md")
+SKILLS = {f"agent-channels:{name}-{verb}" for name in ("telegram", "discord") for verb in ("access", "configure")}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of the plugin that was set up: its environment runs the program under test."""
+    folder = tmp_path / "agent-channels"
+    for part in PARTS:
+        found = ROOT / part
+        if found.is_dir():
+            shutil.copytree(found, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(found, folder / part)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "sh").symlink_to("/bin/sh")
+    quoted = " ".join(f"'{part}'" for part in COMMAND)
+    program(programs / "channels", f'#!{programs}/sh\nexec {quoted} "$@"\n')
+    return folder
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def claude(program: Path, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "DISABLE_AUTOUPDATER": "1"}
+    return subprocess.run([program, *words], env=env, cwd=home, capture_output=True, text=True, timeout=60, check=False)
+
+
+# ---- the real host
+
+
+@pytest.mark.timeout(400)
+def test_the_plugin_is_valid_and_installs_from_a_clone(program: Path, clone: Path, tmp_path: Path) -> None:
+    """`validate --strict` has nothing to say; the clone is a marketplace from which the plugin can be installed."""
+    home = tmp_path / "home"
+    home.mkdir()
+    ran = claude(program, home, "plugin", "validate", "--strict", str(clone))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for words in (["marketplace", "add", str(clone)], ["install", "agent-channels@agent-channels"]):
+        ran = claude(program, home, "plugin", *words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    listed = json.loads(claude(program, home, "plugin", "list", "--json").stdout)
+    assert [(one["id"], one["version"]) for one in listed] == [("agent-channels@agent-channels", __version__)]
+
+
+@pytest.mark.timeout(400)
+async def test_a_session_has_the_skills_the_hooks_and_the_servers(stage: Stage, program: Path, clone: Path) -> None:
+    """Skills are slash commands whose command runs without a prompt, a hook speaks to the model, the bot is read."""
+    stage.state = stage.project / "state" / "telegram"
+    stage.state.mkdir(parents=True, mode=0o700)
+    with Store.of(stage.state):
+        pass
+
+    async def script(asked: Asked) -> list[dict[str, Any]]:
+        run = re.search(r"^python3 \S+run\.py --data \S+$", asked.latest, re.MULTILINE)
+        if run is None:
+            # A session without a screen waits for no server: it ends once the bot is read.
+            await stage.tg.wait_for(lambda: stage.tg.polling, 60)
+            return [say("done")]
+        return [use("Bash", command=f"{run[0]} access telegram --json", description="Shows who has access")]
+
+    async with ScriptedModel(script) as model:
+        host = RealHost(stage, model, program, hooks=False)
+        # Only what a user has: the state stays in the project, with nothing that names it.
+        host.env = {name: value for name, value in host.env.items() if name != "TELEGRAM_STATE_DIR"}
+        server = {name: stage.env[name] for name in ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ROOT")}
+        process = await asyncio.create_subprocess_exec(
+            program, "--plugin-dir", str(clone), "--permission-mode", "default", "--output-format", "stream-json",
+            "--verbose", "-p", "/agent-channels:telegram-access", cwd=stage.project,
+            env={**host.env, **server, "CHANNELS_CLAIM": "always"}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE,
+        )  # fmt: skip
+        try:
+            out, _ = await asyncio.wait_for(process.communicate(), 90)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert model.failed == []
+    said = [json.loads(line) for line in out.splitlines()]
+    begun = next(one for one in said if one.get("subtype") == "init")
+    assert set(begun["slash_commands"]) >= SKILLS
+    servers = {one["name"] for one in begun["mcp_servers"]}
+    assert servers >= {"plugin:agent-channels:telegram", "plugin:agent-channels:discord"}
+    # The skill's own command ran, and showed what is in this project's state.
+    results = [asked.latest for asked in model.asked if '"policy": "pairing"' in asked.latest]
+    assert results, [asked.latest for asked in model.asked]
+    assert any("People see only what the reply tool sends" in asked.text for asked in model.asked)
+
+
+# ---- how the program gets there
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A plugin whose program is small and needs nothing from anywhere: it prints its arguments."""
+    folder = tmp_path / "small"
+    (folder / "channels").mkdir(parents=True)
+    (folder / ".claude-plugin").mkdir()
+    shutil.copy2(RUN, folder / ".claude-plugin" / "run.py")
+    (folder / "channels" / "__init__.py").write_text("import sys\ndef main(): print('ran', *sys.argv[1:])\n")
+    (folder / "constraints.txt").write_text("")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "made"\nbackend-path = ["."]\n'
+    )
+    (folder / "made.py").write_text(
+        "import zipfile\n"
+        "def build_wheel(folder, *_):\n"
+        "    name = 'small-1-py3-none-any.whl'\n"
+        "    info = 'small-1.dist-info/'\n"
+        "    with zipfile.ZipFile(f'{folder}/{name}', 'w') as wheel:\n"
+        "        wheel.write('channels/__init__.py')\n"
+        "        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: small\\nVersion: 1\\n')\n"
+        "        wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
+        "        wheel.writestr(info + 'entry_points.txt', '[console_scripts]\\nchannels = channels:main\\n')\n"
+        "        wheel.writestr(info + 'RECORD', '')\n"
+        "    return name\n"
+    )
+    return folder
+
+
+async def begin(plugin: Path, data: Path, *words: str) -> Process:
+    """What the host starts. Nothing of ours is found but by the plugin; no package index can be asked."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(data.parent), "CLAUDE_PLUGIN_DATA": str(data), "PIP_NO_INDEX": "1"}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, plugin / ".claude-plugin" / "run.py", *words, env=env, cwd="/", stdout=PIPE, stderr=PIPE
+    )
+
+
+async def done(process: Process) -> tuple[str, str]:
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return out.decode(), err.decode()
+
+
+async def test_it_installs_itself_once(small: Path, tmp_path: Path) -> None:
+    """Two servers that start together make one environment; the next start makes none; new source makes another."""
+    data = tmp_path / "data"
+    both = [await begin(small, data, "serve", name) for name in ("telegram", "discord")]
+    assert [(await done(one))[0] for one in both] == ["ran serve telegram\n", "ran serve discord\n"]
+    assert (data / "install.log").read_text().count("Successfully installed") == 1
+    assert await done(await begin(small, data, "serve", "telegram")) == ("ran serve telegram\n", "")
+
+    (small / "channels" / "__init__.py").write_text("def main(): print('newer')\n")
+    assert (await done(await begin(small, data, "status", "telegram")))[0] == "newer\n"
+    assert len(list(data.glob("env-*"))) == 2
+
+
+async def test_an_impatient_host_does_not_stop_the_installation(small: Path, tmp_path: Path) -> None:
+    """The server is ended while it installs: the environment is made all the same, and the next start finds it."""
+    data = tmp_path / "data"
+    first = await begin(small, data, "serve", "telegram")
+    assert first.stderr is not None
+    assert b"installing" in await asyncio.wait_for(first.stderr.readline(), 30)
+    first.send_signal(signal.SIGTERM)
+    await first.wait()
+    assert (await done(await begin(small, data, "serve", "telegram")))[0] == "ran serve telegram\n"
+    assert (data / "install.log").read_text().count("Successfully installed") == 1
+
+
+async def test_hooks_never_install(small: Path, tmp_path: Path) -> None:
+    """Before the program is there a hook has no effect; a session that begins is told what goes on."""
+    data = tmp_path / "data"
+    for name in ("bell", "stop", "prompt", "permission", "question"):
+        assert await done(await begin(small, data, "hook", name)) == ("", "")
+    out, _ = await done(await begin(small, data, "hook", "session"))
+    assert "Reconnect" in json.loads(out)["systemMessage"]
+    assert not data.exists()
+
+
+async def test_a_failed_installation_is_told_and_tried_again(small: Path, tmp_path: Path) -> None:
+    """Exit code 1 and the log's place; what was left half done is taken away by the next start."""
+    data, recipe = tmp_path / "data", (small / "pyproject.toml").read_text()
+    (small / "pyproject.toml").write_text(recipe + '[project]\nname = "small"\nversion = "nonsense!"\n')
+    (small / "made.py").rename(small / "gone.py")
+    process = await begin(small, data, "serve", "telegram")
+    _, err = await done(process)
+    assert process.returncode == 1
+    assert str(data / "install.log") in err
+    (small / "gone.py").rename(small / "made.py")
+    assert (await done(await begin(small, data, "serve", "telegram")))[0] == "ran serve telegram\n"
+
+
+async def test_a_clones_own_environment_is_used(clone: Path, tmp_path: Path) -> None:
+    """As the README sets it up; one that was copied along from another place is not."""
+    assert await done(await begin(clone, tmp_path / "data", "--version")) == (f"channels {__version__}\n", "")
+    moved = tmp_path / "copied"
+    await asyncio.to_thread(clone.rename, moved)
+    assert await done(await begin(moved, tmp_path / "data", "hook", "stop")) == ("", "")
+
+
+def test_the_manifest_is_of_this_version() -> None:
+    """Its version is the program's, and its servers get what the project's own .mcp.json would give them."""
+    manifest = json.loads((ROOT / ".claude-plugin" / "plugin.json").read_text())
+    assert manifest["version"] == __version__
+    shared = json.loads((ROOT / ".mcp.json").read_text())["mcpServers"]
+    assert {name: one["env"] for name, one in manifest["mcpServers"].items()} == {
+        name: one["env"] for name, one in shared.items()
+    }
