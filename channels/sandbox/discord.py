@@ -13,9 +13,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from email.utils import formatdate
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -33,6 +31,7 @@ from channels.sandbox.discord_sessions import Identify, Resume, Session, Session
 from channels.sandbox.discord_taps import Answer, Tap
 from channels.sandbox.discord_wire import TOKEN, Wire
 from channels.sandbox.discord_world import Call, World
+from channels.sandbox.watched import Serving
 
 __all__ = [
     "DEFAULT_TOKEN",
@@ -54,11 +53,13 @@ T = TypeVar("T")
 DEFAULT_TOKEN = "MTE0NDAwMDAwMDAwMDAwMDAwMQ." + "GsandB." + "SandboxSandboxSandboxSandboxSandbox123"
 
 
-class DiscordSandbox:
+class DiscordSandbox(Serving):
     """One bot's Discord. All state is in memory and outlives restarts of the bot's process, not of this object.
 
     Raises ValueError for a host that is not loopback and for a token that does not look like one.
     """
+
+    faults: DiscordFaults
 
     def __init__(
         self, token: str = DEFAULT_TOKEN, username: str = "sandbox-bot", host: str = "127.0.0.1", port: int = 0
@@ -79,56 +80,26 @@ class DiscordSandbox:
         self._wire = Wire(self.world, self.faults, self.gateway, self.interactions, self.limits)
         self.people: dict[str, Person] = {}
         self.guilds: dict[int, Server] = {}
-        self._runner: web.AppRunner | None = None
+        self.clock = self.world.now
 
     # --- life
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def start(self) -> None:
-        """Listens. Raises OSError when the port is taken."""
-        app = web.Application(client_max_size=1 << 27)
+    def add_routes(self, app: web.Application) -> None:
+        """The control interface, and what the bot sees."""
         Control(self).add_routes(app)
         self._wire.add_routes(app)
-        app.on_response_prepare.append(self._date)
-        # handler_cancellation: what waits for a client that is gone must not stay
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
+
+    async def start(self) -> None:
+        """Listens, and knows its own addresses. Raises OSError when the port is taken."""
+        await super().start()
         self.world.files.root = self.root
         self.gateway.resume_url = f"ws://{self.host}:{self.port}/resume"
         self._wire.gateway_url = self.gateway_url
-
-    async def aclose(self) -> None:
-        """Cuts every connection and stops listening; `start` listens on the same port again, with all state."""
-        self.faults.clear()
-        self.faults.down()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        self.faults.clear()
-
-    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self.world.now(), usegmt=True)
 
     @property
     def token(self) -> str:
         """The token that is good now; "" after it was reset for too many IDENTIFYs."""
         return self.gateway.token
-
-    @property
-    def root(self) -> str:
-        """`http://HOST:PORT`."""
-        return f"http://{self.host}:{self.port}"
 
     @property
     def api(self) -> str:

@@ -10,9 +10,7 @@ import binascii
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
-from channels.sandbox.control import Act, Body, ControlError, answering, asked, needed, posted
+from channels.sandbox.control import Body, ControlError, Paths, needed
 from channels.sandbox.discord_guilds import Room
 from channels.sandbox.discord_people import Person
 from channels.sandbox.discord_taps import Tap
@@ -26,12 +24,12 @@ __all__ = ["Control"]
 MAX_WAIT_S = 60.0
 
 
-class Control:
+class Control(Paths):
     """The control interface of one sandbox."""
 
     def __init__(self, sandbox: DiscordSandbox) -> None:
         self.dc = sandbox
-        self.acts: dict[str, tuple[Act, str]] = {
+        self.acts = {
             "person": (self.person, '{"as": "ann", "name": "Ann"}'),
             "send": (self.send, '{"as": "ann", "text": "hi", "chat": "general", "file_name": "a.txt", "content": "a"}'),
             "tap": (self.tap, '{"as": "ann", "label": "Yes", "message_id": "7", "wait": 5}'),
@@ -50,26 +48,13 @@ class Control:
             "clock": (self.clock, '{"advance": 61}'),
             "flood": (self.flood, '{"per_s": 1, "burst": 3} or {"off": true}'),
         }
-        self.reads: dict[str, tuple[Act, str]] = {
+        self.reads = {
             "messages": (self.messages, "?chat=ann"),
             "calls": (self.calls, "?route=POST /channels/*/messages"),
             "state": (self.state, ""),
             "wait": (self.wait, "?since=0&timeout=30"),
         }
         self._taps: dict[int, Tap] = {}
-
-    def add_routes(self, app: web.Application) -> None:
-        """Enters the paths into the application."""
-        for name, (act, _) in self.acts.items():
-            app.router.add_post(f"/control/{name}", answering(act, posted))
-        for name, (read, _) in self.reads.items():
-            app.router.add_get(f"/control/{name}", answering(read, asked))
-        app.router.add_route("*", "/control/{rest:.*}", answering(self.help, asked))
-
-    async def help(self, _body: Body) -> Body:
-        """Every path with an example."""
-        posts = [f"POST /control/{name} {example}" for name, (_, example) in self.acts.items()]
-        return {"paths": [*posts, *(f"GET /control/{name}{example}" for name, (_, example) in self.reads.items())]}
 
     # --- acting
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,23 +12,11 @@ from channels.sandbox.discord_intents import CONTENT, Event, intent
 from channels.sandbox.discord_records import DM, Channel, Guild, Message, Snowflakes, User, iso
 from channels.sandbox.discord_render import emoji_of, render
 from channels.sandbox.discord_shapes import channel_dict, member_dict
+from channels.sandbox.watched import Call, Watched
 
 __all__ = ["Call", "Ephemeral", "World"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One REST call of the bot: "POST /channels/1/messages", query and body, monotonic time, HTTP status.
-
-    `response_code` is 0 when no answer was sent; files are in `params["files"]` as Upload.
-    """
-
-    method: str
-    params: dict[str, Any]
-    at: float
-    response_code: int
 
 
 @dataclass
@@ -52,7 +38,7 @@ class Portal:
 
 
 @dataclass
-class World:
+class World(Watched):
     """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
 
     bot: User
@@ -62,46 +48,14 @@ class World:
     channels: dict[int, Channel] = field(default_factory=dict)
     ephemerals: dict[int, Ephemeral] = field(default_factory=dict)
     nonces: dict[str, tuple[float, Channel, int]] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
-    changes: int = 0
-    _ahead: float = 0.0
 
     def __post_init__(self) -> None:
         """Makes what needs the clock."""
+        super().__init__()
         self.ids = Snowflakes(self.now)
         self.files = Files(self.now, self.ids)
         self.users[self.bot.id] = self.bot
-        self._changed = asyncio.Event()
-
-    def now(self) -> float:
-        """The sandbox's clock: Unix seconds plus what `advance` added."""
-        return time.time() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Moves the clock: interactions, sessions, signed addresses and rate limits grow old."""
-        self._ahead += seconds
-        self.changed()
-
-    def changed(self) -> None:
-        """Tells everybody who waits that something is different."""
-        self.changes += 1
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
-        """The first result of `predicate` that is neither None nor False; asked again at every change.
-
-        Raises TimeoutError naming the bot's last calls.
-        """
-        try:
-            async with asyncio.timeout(timeout):
-                while (result := predicate()) is None or result is False:
-                    await self._changed.wait()
-                return result
-        except TimeoutError:
-            last = ", ".join(f"{call.method} {call.response_code}" for call in self.calls[-8:]) or "none"
-            raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
 
     # --- people and channels
 

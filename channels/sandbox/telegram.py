@@ -9,10 +9,8 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
-from email.utils import formatdate
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -25,6 +23,7 @@ from channels.sandbox.telegram_images import sample_png
 from channels.sandbox.telegram_people import CallbackAnswer, Person, Tap
 from channels.sandbox.telegram_wire import TOKEN, Wire
 from channels.sandbox.telegram_world import Call, World
+from channels.sandbox.watched import Serving
 
 __all__ = [
     "DEFAULT_TOKEN",
@@ -43,7 +42,7 @@ T = TypeVar("T")
 DEFAULT_TOKEN = "7000000001:" + "AAHsandboxSandboxSandboxSandboxSand"
 
 
-class TelegramSandbox:
+class TelegramSandbox(Serving):
     """One bot's Telegram. All state is in memory and outlives restarts of the bot's process, not of this object.
 
     Raises ValueError for a host that is not loopback and for a token that does not look like one.
@@ -66,53 +65,19 @@ class TelegramSandbox:
         self._wire = Wire(self.world, self.faults, token)
         self.people: dict[str, Person] = {}
         self.groups: dict[int, Group] = {}
-        self._runner: web.AppRunner | None = None
+        self.clock = self.world.now
 
     # --- life
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def start(self) -> None:
-        """Listens. Raises OSError when the port is taken."""
-        app = web.Application(client_max_size=1 << 26)
+    def add_routes(self, app: web.Application) -> None:
+        """The control interface, and what the bot sees."""
         Control(self).add_routes(app)
         self._wire.add_routes(app)
-        app.on_response_prepare.append(self._date)
-        # handler_cancellation: a poll whose client is gone must not stay parked
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
-
-    async def aclose(self) -> None:
-        """Cuts every connection and stops listening; `start` listens on the same port again, with all state."""
-        self.faults.clear()
-        self.faults.down()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        self.faults.clear()
-
-    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self.world.now(), usegmt=True)
 
     @property
     def token(self) -> str:
         """The token that is good now."""
         return self._wire.token
-
-    @property
-    def root(self) -> str:
-        """`http://HOST:PORT`, in place of `https://api.telegram.org`."""
-        return f"http://{self.host}:{self.port}"
 
     # --- people
 

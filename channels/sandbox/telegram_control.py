@@ -9,9 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from channels.sandbox.control import Act, Body, ControlError, answering, asked, needed, posted
+from channels.sandbox.control import Body, ControlError, Paths, needed
 from channels.sandbox.faults import KINDS
 from channels.sandbox.telegram_groups import Group
 from channels.sandbox.telegram_media import MEDIA
@@ -25,12 +23,12 @@ __all__ = ["Control"]
 MAX_WAIT_S = 60.0
 
 
-class Control:
+class Control(Paths):
     """The control interface of one sandbox."""
 
     def __init__(self, sandbox: TelegramSandbox) -> None:
         self.tg = sandbox
-        self.acts: dict[str, tuple[Act, str]] = {
+        self.acts = {
             "person": (self.person, '{"as": "ann", "first_name": "Ann"}'),
             "send": (self.send, '{"as": "ann", "text": "hi", "chat": "Team"} or {"as": "ann", "kind": "photo"}'),
             "tap": (self.tap, '{"as": "ann", "label": "Yes", "message_id": 7, "wait": 5}'),
@@ -43,26 +41,12 @@ class Control:
             "clock": (self.clock, '{"advance": 61}'),
             "flood": (self.flood, '{"per_s": 1, "burst": 3} or {"off": true}'),
         }
-        self.reads: dict[str, tuple[Act, str]] = {
+        self.reads = {
             "messages": (self.messages, "?chat=ann"),
             "calls": (self.calls, "?method=sendMessage"),
             "state": (self.state, ""),
             "wait": (self.wait, "?since=0&timeout=30"),
         }
-
-    def add_routes(self, app: web.Application) -> None:
-        """Enters the paths into the application."""
-        for name, (act, _) in self.acts.items():
-            app.router.add_post(f"/control/{name}", answering(act, posted))
-        for name, (read, _) in self.reads.items():
-            app.router.add_get(f"/control/{name}", answering(read, asked))
-        app.router.add_route("*", "/control/{rest:.*}", answering(self.help, asked))
-
-    async def help(self, _body: Body) -> Body:
-        """Every path with an example."""
-        posts = {f"POST /control/{name}": example for name, (_, example) in self.acts.items()}
-        gets = {f"GET /control/{name}{example}": "" for name, (_, example) in self.reads.items()}
-        return {"paths": [*(f"{path} {example}" for path, example in posts.items()), *gets]}
 
     # --- acting
 

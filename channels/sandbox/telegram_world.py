@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +10,7 @@ from channels.sandbox.telegram_chats import GENERAL_TOPIC, SERVICE_FIELDS, Chat,
 from channels.sandbox.telegram_errors import too_many
 from channels.sandbox.telegram_media import Files
 from channels.sandbox.telegram_updates import Updates
+from channels.sandbox.watched import Call, Watched
 
 __all__ = ["Call", "World"]
 
@@ -23,26 +21,17 @@ FIRST_GROUP = 4_000_001
 SUPERGROUP_BASE = -1_000_000_000_000
 
 
-@dataclass(frozen=True)
-class Call:
-    """One API call of the bot: method as written, parameters, monotonic time, HTTP status (0: no answer was sent)."""
-
-    method: str
-    params: dict[str, Any]
-    at: float
-    response_code: int
-
-
 @dataclass
 class _Flood:
     per_s: float
     burst: int
 
 
-class World:
+class World(Watched):
     """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
 
     def __init__(self, bot: User) -> None:
+        super().__init__()
         self.bot = bot
         self.privacy = True
         self.users: dict[int, User] = {bot.id: bot}
@@ -50,45 +39,12 @@ class World:
         self.files = Files()
         self.queries: dict[str, Query] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
-        self.calls: list[Call] = []
-        self.changes = 0
         self.updates = Updates(self.now, self.changed)
-        self._ahead = 0.0
-        self._changed = asyncio.Event()
         self._message_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
         self._flood: _Flood | None = None
         self._buckets: dict[int, tuple[float, float]] = {}
-
-    def now(self) -> float:
-        """The sandbox's clock: Unix seconds plus what `advance` added."""
-        return time.time() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Moves the clock: ages taps, updates and the flood rule."""
-        self._ahead += seconds
-        self.changed()
-
-    def changed(self) -> None:
-        """Tells everybody who waits that something is different."""
-        self.changes += 1
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
-        """The first result of `predicate` that is neither None nor False; asked again at every change.
-
-        Raises TimeoutError naming the bot's last calls.
-        """
-        try:
-            async with asyncio.timeout(timeout):
-                while (result := predicate()) is None or result is False:
-                    await self._changed.wait()
-                return result
-        except TimeoutError:
-            last = ", ".join(f"{call.method} {call.response_code}" for call in self.calls[-8:]) or "none"
-            raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
 
     # --- people and chats
 
