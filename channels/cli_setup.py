@@ -87,11 +87,12 @@ def _before(row: Channel, env: Environment, settings: Settings, talk: _Talk) -> 
     """What has to be right before a token is asked for, or sent anywhere."""
     case = gather(row, env)
     way, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
-    where = doctor_local.server(case, way, default.url)
+    where = doctor_local.server(case, way, default)
     if where.state == "wrong":
+        names = " ".join(f"{row.name.upper()}_{name.upper()}={url}" for name, url in way.named if url)
         raise ConfigError(
             f"{where.found} ({where.evidence}); nothing was sent. If you do know that server, say so yourself: "
-            f"{row.name.upper()}_API_ROOT={way.url} channels setup {row.name}"
+            f"{names} channels setup {row.name}"
         )
     _make_private(env)
     for check in (doctor_local.python, doctor_local.state_folder, doctor_local.git):

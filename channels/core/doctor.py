@@ -18,7 +18,7 @@ import anyio.to_thread
 from channels.core import doctor_host, doctor_local, doctor_net
 from channels.core.adapter import Adapter
 from channels.core.channel import Channel
-from channels.core.config import Environment, load
+from channels.core.config import Environment, Settings, load
 from channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from channels.core.finding import Case, Check, Finding, Place, fine, skipped, wrong
 from channels.core.log import redact
@@ -159,12 +159,8 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
 async def _remote(row: Channel, case: Case) -> dict[str, Finding]:
     if case.settings is None:
         return {}
-    way, default = (
-        row.route(case.env, case.settings),
-        row.route(Environment(row.name, {}), row.settings.model_validate({})).url,
-    )
+    way, default = row.route(case.env, case.settings), row.route(*_untouched(row))
     blocking: dict[str, Callable[[], Finding]] = {
-        "server": partial(doctor_local.server, case, way, default),
         "dns": partial(doctor_net.dns, case, way),
         "ipv6": partial(doctor_net.ipv6, case, way),
         "proxy": partial(doctor_net.proxy, case, way),
@@ -177,8 +173,16 @@ async def _remote(row: Channel, case: Case) -> dict[str, Finding]:
     async with anyio.create_task_group() as group:
         for name, check in blocking.items():
             group.start_soon(blocked, name, check)
-        group.start_soon(_platform, row, case, found)
+        await blocked("server", partial(doctor_local.server, case, way, default))
+        # A look must not hand the token to whoever wrote a file of the repository.
+        if found["server"].state != "wrong":
+            group.start_soon(_platform, row, case, found)
     return found
+
+
+def _untouched(row: Channel) -> tuple[Environment, Settings]:
+    """The settings of somebody who set nothing."""
+    return Environment(row.name, {}), row.settings.model_validate({})
 
 
 async def _platform(row: Channel, case: Case, found: dict[str, Finding]) -> None:

@@ -154,22 +154,28 @@ def in_git(path: Path) -> bool | None:
     return bool(ran.stdout.strip()) if ran.returncode == 0 else None
 
 
-def server(case: Case, way: Route, default: str) -> Finding:
-    """Where every request goes, and with it the token. `default`: the platform's own address."""
-    if way.url == default:
-        return fine("requests go to the platform's own servers", default)
-    host, _ = endpoint(way.url)
+def server(case: Case, way: Route, default: Route) -> Finding:
+    """Where every request goes, and with it the token. `default`: the platform's own addresses."""
+    usual = dict(default.named)
+    odd = [(name, url) for name, url in way.named if url != usual.get(name)]
+    if not odd:
+        return fine("requests go to the platform's own servers", default.url)
     path = case.env.state_dir / "config.yaml"
-    name = f"{case.env.channel.upper()}_API_ROOT"
-    said = name if case.env.own("API_ROOT") else str(path)
-    where = f"api_root is {shown_url(way.url)}, named by {said}"
-    if said == str(path) and not loopback(host) and in_git(path):
+    from_file = [(name, url) for name, url in odd if not case.env.own(name.upper())]
+    strange = [endpoint(url)[0] for _, url in from_file if not loopback(endpoint(url)[0])]
+    where = "; ".join(
+        f"{name} is {shown_url(url)}, named by "
+        + (str(path) if (name, url) in from_file else f"{case.env.channel.upper()}_{name.upper()}")
+        for name, url in odd
+    )
+    if strange and in_git(path):
         return wrong(
-            f"every request, and with it the token, goes to {host}, which is not the platform's own server",
-            f"{where}, a file that came with this repository",
+            f"the token goes to {', '.join(strange)}, which is not the platform's own server",
+            f"{where}; that file came with this repository",
             f"if you do not know that server, take the line out of {path} and have a new token made",
         )
-    return note(f"requests go to {shown_url(way.url)} in place of the platform's own servers", where)
+    shown = ", ".join(shown_url(url) for _, url in odd)
+    return note(f"requests go to {shown} in place of the platform's own servers", where)
 
 
 def database(case: Case) -> Finding:

@@ -42,6 +42,8 @@ class Route:
     url: str
     proxy: str | None = None
     unused: str = ""
+    named: tuple[tuple[str, str], ...] = ()
+    """Every setting that says where the token goes, with the address in force."""
 
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]

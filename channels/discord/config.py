@@ -110,10 +110,12 @@ def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("DiscordSettings", settings)
+    asked = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
     named = env_proxy(ours.api_root, env.environ)
     if ours.proxy is None and named is not None and not named.startswith(("http://", "https://")):
-        return Route(ours.api_root, None, f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}")
-    return Route(ours.api_root, ours.proxy or named)
+        why = f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}"
+        return Route(ours.api_root, None, why, asked)
+    return Route(ours.api_root, ours.proxy or named, named=asked)
 
 
 def _checks(adapter: Adapter, case: Case) -> Mapping[str, Check]:

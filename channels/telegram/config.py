@@ -82,7 +82,8 @@ def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("TelegramSettings", settings)
-    return Route(ours.api_root, ours.proxy or env_proxy(ours.api_root, env.environ))
+    proxy = ours.proxy or env_proxy(ours.api_root, env.environ)
+    return Route(ours.api_root, proxy, named=(("api_root", ours.api_root),))
 
 
 def _checks(adapter: Adapter, case: Case) -> Mapping[str, Check]:

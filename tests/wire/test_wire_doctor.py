@@ -93,6 +93,16 @@ def test_an_organisations_policy_is_named(tmp_path: Path, settings: dict[str, ob
     assert str(path) in found.evidence
 
 
+async def test_a_look_hands_the_token_to_nobody(stage: Stage) -> None:
+    """A server that a tracked config.yaml names is told and not asked, not even by doctor."""
+    breaking, _, _ = BROKEN["a_server_that_came_with_the_clone"]
+    async with breaking(stage) as env:
+        ran = await stage.cli("doctor", "telegram", "--json", **env)
+    checks = {one["check"] for one in ran.json["channels"][0]["checks"]}
+    assert "server" in checks
+    assert not checks & {"bot", "webhook", "privacy mode", "clock"}
+
+
 async def test_the_tool_says_the_same_at_a_glance(stage: Stage) -> None:
     """channel_status holds the causes that this machine's files show, without asking the platform anything."""
     host = await stage.reading()
