@@ -69,7 +69,14 @@ async def demo(tmp_path: Path, *options: str, **environ: str) -> AsyncIterator[D
     home.mkdir()
     mine = {"TMPDIR": str(temp), "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLAUDE_PROJECT_DIR": str(home)}
     process = await asyncio.create_subprocess_exec(
-        *program(), "sandbox", "--transcript", *options, stdout=PIPE, stderr=PIPE, cwd=home, env={**os.environ, **mine, **environ}
+        *program(),
+        "sandbox",
+        "--transcript",
+        *options,
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=home,
+        env={**os.environ, **mine, **environ},
     )
     try:
         yield Demo(process, temp, home)
