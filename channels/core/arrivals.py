@@ -184,9 +184,9 @@ class Arrivals:
     def _deliver(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)
         # Not with a further part of what is for the bot: with the first it was shown already.
-        if self._overheard.count and not (message.reaction or self._joining.continues(message, entry_id, at)):
-            if context := self._overheard.take(message.chat.id, message.thread_id):
-                said.meta["context"] = context
+        new = self._overheard.count and not (message.reaction or self._joining.continues(message, entry_id, at))
+        if new and (context := self._overheard.take(message.chat.id, message.thread_id)):
+            said.meta["context"] = context
         self._history.heard(
             said.chat_id, said.message_id, said.content, said.meta, said.thread_id, image=said.image is not None
         )
