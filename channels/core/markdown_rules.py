@@ -22,7 +22,7 @@ from markdown_it.rules_inline.state_inline import Delimiter
 
 __all__ = ["parser"]
 
-_SCHEME = re.compile(r"(?:^|[^A-Za-z0-9])(https?|ftp)$", re.IGNORECASE)
+_SCHEME = re.compile(r"(https?)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"://[^\s<>`，。；：！？（）「」『』【】《》、“”|]{1,2000}")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)

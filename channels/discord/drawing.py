@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import zip_longest
 
 from channels.core.chunking import length
 from channels.core.cutting import cut
@@ -21,7 +22,15 @@ __all__ = ["render"]
 LOOK = Look()
 ZERO_WIDTH = "\u200b"
 
+_MARKED = re.compile(r"[^\s\\*~|`\[]*[\\*~|`\[]")
 _MARKS: dict[SpanKind, str] = {"bold": "**", "italic": "*", "strike": "~~", "spoiler": "||"}
+# What is written without escapes, so that a mark in it would end the same marks around it.
+_BARE: dict[SpanKind, set[SpanKind]] = {
+    "bold": {"address"},
+    "italic": {"address", "code"},
+    "strike": {"address"},
+    "spoiler": set(),
+}
 
 
 def render(text: str, format_: str) -> list[Part]:
@@ -48,11 +57,18 @@ def _region(text: str, start: int, end: int, spans: Sequence[Span], inside: froz
         bits.append(_span(text, span, inner, inside))
         at = span.end
     bits.append(_words(text, at, end))
+    return _joined([bit for bit in bits if bit])
+
+
+def _joined(bits: list[str]) -> str:
     whole = ""
-    for bit in filter(None, bits):
+    for bit, following in zip_longest(bits, bits[1:], fillvalue=""):
         # Two marks that touch would be read as another one.
-        touching = whole[-1:] == bit[0] and bit[0] in "*_~|`"
-        whole += ZERO_WIDTH + bit if touching else bit
+        if whole[-1:] == bit[0] and bit[0] in "*_~|`":
+            whole += ZERO_WIDTH
+        # To the client an address ends at white space: not so one in angle brackets.
+        ends = not (bit.startswith(("http://", "https://")) and _MARKED.match(following))
+        whole += bit if ends else f"<{bit}>"
     return whole
 
 
@@ -64,46 +80,60 @@ def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) 
             # Three ticks end a code block wherever they stand.
             return f"```{span.value}\n" + re.sub("`(?=``)", "`" + ZERO_WIDTH, said) + "\n```"
         case "code":
-            return _code(said)
+            return _code(said, inside)
         case "link" if "link" not in inside:
             return f"[{body(inside | {'link'})}]({_address(span.value)})"
         case "address" if said.startswith(("http://", "https://")):
             return said
-        case "quote":
+        case "quote" if not _before(text, span):
             return "> " + body(inside).replace("\n", "\n> ")
         case "heading":
             return _heading(text, span, body(inside | {"bold"}))
         case "bullet":
-            return "- " if said.strip() == "•" else said
-        case "task":
-            return said if _behind_number(text, span.start) else f"- {said}"
+            return "- " if said == "• " and _alone(text, span) else said
         case "bold" | "italic" | "strike" | "spoiler" if span.kind not in inside:
-            return _marked(body(inside | {span.kind}), _MARKS[span.kind])
+            mark = _MARKS[span.kind]
+            if any(mark in text[one.start : one.end] for one in inner if one.kind in _BARE[span.kind]):
+                return body(inside)
+            return _marked(body(inside | {span.kind}), mark)
         case _:
             return body(inside)
 
 
-def _behind_number(text: str, at: int) -> bool:
-    return text[text.rfind("\n", 0, at) + 1 : at].strip() != ""
+def _alone(text: str, span: Span) -> bool:
+    """Whether nothing stands before a list's mark on its line, and something behind it."""
+    return not _before(text, span) and not text[span.end : span.end + 1].isspace() and span.end < len(text)
+
+
+def _before(text: str, span: Span) -> str:
+    """What stands before a span on its line."""
+    return text[text.rfind("\n", 0, span.start) + 1 : span.start].strip()
 
 
 def _marked(body: str, mark: str) -> str:
     """Marks stand at words: white space at the ends stays outside."""
     kept = body.strip()
     lead = body[: len(body) - len(body.lstrip())]
-    return f"{lead}{mark}{kept}{mark}{body[len(lead) + len(kept) :]}" if kept else body
+    if not kept:
+        return body
+    # A mark of the same sign right inside would be read together with this one.
+    inner = (ZERO_WIDTH if kept[0] == mark[0] else "") + kept + (ZERO_WIDTH if kept[-1] == mark[0] else "")
+    return f"{lead}{mark}{inner}{mark}{body[len(lead) + len(kept) :]}"
 
 
 def _heading(text: str, span: Span, body: str) -> str:
     first = span.start == 0 or text[span.start - 1] == "\n"
     if span.value in {"1", "2", "3"} and first:
         hashes = "#" * int(span.value) + " "
-        return hashes + body.replace("\n", f"\n{hashes}")
+        return "\n".join(hashes + line.strip() for line in body.split("\n") if line.strip())
     return _marked(body, "**")
 
 
-def _code(said: str) -> str:
+def _code(said: str, inside: frozenset[str]) -> str:
     ticked = re.sub("`(?=`)", "`" + ZERO_WIDTH, said)
+    if inside:
+        # Marks around the code would end at the same marks in it.
+        ticked = re.sub(r"([*~|])(?=\1)", r"\1" + ZERO_WIDTH, ticked)
     if "`" not in ticked:
         return f"`{ticked}`"
     return f"`` {ticked} ``"
@@ -111,14 +141,14 @@ def _code(said: str) -> str:
 
 def _address(url: str) -> str:
     """An address that does not end before its end."""
-    return re.sub(r"[()\\<>]", lambda match: f"%{ord(match[0]):02X}", url)
+    return re.sub(r"[()\\<>*~|]", lambda match: f"%{ord(match[0]):02X}", url)
 
 
 def _words(text: str, start: int, end: int) -> str:
     if start == end:
         return ""
-    words = text[start:end]
-    if start == 0 or text[start - 1] == "\n":
-        return escaped(words)
     # A line that began before this stretch: nothing begins at the stretch's own start.
-    return escaped("\x00" + words).replace("\x00", "")
+    begun = "" if start == 0 or text[start - 1] == "\n" else "\x00"
+    words = escaped(begun + text[start:end], text).removeprefix(begun)
+    # What looks like the end of a link anywhere must not find a beginning.
+    return words.replace("[", "\\[") if "](" in text else words

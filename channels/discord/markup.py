@@ -42,7 +42,10 @@ LIMITS = Limits(
 FILES = 10
 # What begins a heading, a list or a quotation at the start of a line; `-# small` is left to be one.
 _LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
-_INLINE = re.compile(r"\\(?=[^\w\s]|_|$)|[*`]|_|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(")
+_LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+_INLINE = re.compile(
+    r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
+)
 # At the end of a button's data: it opens a form, which has to be the very first answer to the tap.
 FORM = "!"
 
@@ -109,16 +112,12 @@ def literal(text: str, format_: str) -> str:
     return markdown.escaped(text) if format_ == "markdown" else text
 
 
-def escaped(text: str) -> str:
-    """`text` written so that Discord shows it as it stands."""
-    marked = _INLINE.sub(lambda match: match[0] if _harmless(match) else "\\" + match[0], text)
+def escaped(text: str, whole: str | None = None) -> str:
+    """`text`, which is a part of the message `whole`, written so that Discord shows it as it stands."""
+    # Underscores within words are no marks, unless there is one in the message that could be the end of theirs.
+    bare = _LOOSE.search(text if whole is None else whole) is None
+    marked = _INLINE.sub(lambda match: match[0] if bare and match[0] == "_" else "\\" + match[0], text)
     return _LINE.sub(_line_escaped, marked)
-
-
-def _harmless(match: re.Match[str]) -> bool:
-    """An underscore within a word is no mark."""
-    around = match.string[match.start() - 1 : match.start()] + match.string[match.end() : match.end() + 1]
-    return match[0] == "_" and len(around) == 2 and around.isascii() and around.isalnum()
 
 
 def _line_escaped(match: re.Match[str]) -> str:
