@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # A terminal or pipe whose encoding lacks a character shows an escape; nothing fails for it.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    args = _parser().parse_args(argv)
+    words, after = _host_arguments(list(sys.argv[1:] if argv is None else argv))
+    args = _parser().parse_args(words, argparse.Namespace(host_arguments=after))
     from channels.core.errors import ChannelError
 
     try:
@@ -49,6 +50,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout = None
         code = 0
     sys.exit(code)
+
+
+def _host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
+    """What follows `--` is the agent host's, where a host is started."""
+    if words[:1] != ["launch"] or "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("channel", choices=CHANNELS, nargs="?", help="default: every channel that was set up")
     _json(doctor)
     doctor.set_defaults(run=_run("doctor"))
+
+    _launch_verb(verbs)
 
     inbox = verbs.add_parser("inbox", help="every message with its state and age; redeliver or drop one")
     inbox.add_argument("channel", choices=CHANNELS)
@@ -121,6 +132,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _launch_verb(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    launch = verbs.add_parser(
+        "launch",
+        help="start the agent host so that it hears, or say why it cannot",
+        usage="channels launch [telegram] [discord] [--host PATH] [--print] [-- HOST ARGUMENTS]",
+    )
+    launch.add_argument(
+        "channels", type=_channel, nargs="*", metavar="CHANNEL", help="default: every channel that was set up"
+    )
+    launch.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
+    launch.add_argument("--print", action="store_true", help="show the command, and start nothing")
+    launch.set_defaults(run=_run("launch"))
+
+
 def _setup_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     setup = verbs.add_parser("setup", help="a bot's token, the host's files and the first invitation, step by step")
     setup.add_argument("channel", choices=CHANNELS)
@@ -140,6 +165,12 @@ def _setup_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     taking.add_argument("--token", choices=("yes", "no"), help="replace a token that is set already (default: ask)")
     _json(taking)
     taking.set_defaults(run=_run("import"))
+
+
+def _channel(text: str) -> str:
+    if text not in CHANNELS:
+        raise argparse.ArgumentTypeError(f"there is no channel {text!r}; there are {', '.join(CHANNELS)}")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -15,7 +15,7 @@ from channels.core.ending import leave
 from channels.core.finding import Finding
 from channels.core.log import configure, redact
 
-__all__ = ["run"]
+__all__ = ["examine_all", "run", "set_up"]
 
 _SIGNS = {"ok": "✓", "note": "·", "skipped": "-", "wrong": "✗"}
 
@@ -23,7 +23,7 @@ _SIGNS = {"ok": "✓", "note": "·", "skipped": "-", "wrong": "✗"}
 def run(args: argparse.Namespace) -> int:
     """Prints the report; exit code 1 when a cause of silence was found."""
     configure("ERROR")
-    reports = anyio.run(_examine, [args.channel] if args.channel else _set_up())
+    reports = anyio.run(examine_all, [args.channel] if args.channel else set_up())
     healthy = all(report.healthy for report in reports)
     if args.json:
         shape = {"ok": healthy, "channels": [report.shape() for report in reports]}
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     leave(code=0 if healthy else 1)
 
 
-def _set_up() -> list[str]:
+def set_up() -> list[str]:
     """The channels that somebody began to set up; all of them when there is none."""
     begun = [name for name in CHANNELS if _begun(Environment(name))]
     return begun or list(CHANNELS)
@@ -45,7 +45,8 @@ def _begun(env: Environment) -> bool:
     return bool(env.own("BOT_TOKEN")) or any((env.state_dir / name).exists() for name in (".env", "channel.db"))
 
 
-async def _examine(names: list[str]) -> list[Report]:
+async def examine_all(names: list[str]) -> list[Report]:
+    """The channels' reports, in this order; the channels are looked at side by side."""
     reports: dict[str, Report] = {}
 
     async def one(name: str) -> None:

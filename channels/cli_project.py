@@ -22,7 +22,7 @@ from channels.core.errors import ConfigError
 from channels.core.hostfiles import find_program, hook_commands, read_json, serves
 from channels.core.paths import env_value, project_dir
 
-__all__ = ["add_hooks", "add_server", "hooks_file", "servers_file"]
+__all__ = ["add_hooks", "add_server", "hooks_file", "servers_file", "shipped_hooks"]
 
 JSON = dict[str, Any]
 
@@ -68,7 +68,7 @@ def _entry(row: Channel, env: Environment) -> JSON:
 
 def add_hooks(env: Environment) -> str:
     """Enters our hooks into the project's settings of the host; says what was done. Raises as `add_server` does."""
-    path, wanted = hooks_file(env), _shipped(env)
+    path, wanted = hooks_file(env), shipped_hooks(env)
 
     def change(found: JSON) -> None:
         hooks = found.setdefault("hooks", {})
@@ -108,8 +108,8 @@ def _commands(entry: Any) -> list[tuple[str, str]]:
     return list(hook_commands({"hooks": {"_": [{"hooks": [entry]}]}}))
 
 
-def _shipped(env: Environment) -> dict[str, list[JSON]]:
-    """Our hooks as they are shipped, with the program's place filled in."""
+def shipped_hooks(env: Environment) -> dict[str, list[JSON]]:
+    """Our hooks as they are shipped, with the program's place filled in; raises `ConfigError` when they are missing."""
     package = Path(channels.__file__).parent
     path = next((p for p in (package / "hooks.json", package.parent / "hooks" / "hooks.json") if p.is_file()), None)
     if path is None:

@@ -25,7 +25,7 @@ from channels.core.log import redact
 from channels.core.status import facts
 from channels.core.store import Store
 
-__all__ = ["LIMIT_S", "Report", "examine", "gather", "glance", "platform_findings"]
+__all__ = ["LIMIT_S", "REFUSED", "Report", "examine", "gather", "glance", "platform_findings"]
 
 LIMIT_S = 5.0
 # Importing a platform's library counts towards no check.

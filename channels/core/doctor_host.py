@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from channels.core.config import Environment
 from channels.core.errors import ConfigError
 from channels.core.finding import Case, Finding, fine, note, wrong
 from channels.core.host import channel_flag
@@ -22,13 +23,14 @@ from channels.core.hostfiles import (
 )
 from channels.core.paths import env_value, project_dir
 
-__all__ = ["entry", "flag", "hooks", "mode", "policy", "telemetry"]
+__all__ = ["CHANNELS_OFF", "entry", "entry_name", "flag", "hooks", "mode", "policy", "telemetry"]
 
 # Any value counts: with one of these the host asks nobody which features are on, and channels are one of them.
 TELEMETRY = ("DISABLE_TELEMETRY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
 PROVIDERS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 # The hooks that bring messages; without the others only prompts stay at the terminal.
 CARRY = {"bell", "stop", "prompt"}
+CHANNELS_OFF = "channels are off"
 
 
 def entry(case: Case) -> Finding:
@@ -36,11 +38,9 @@ def entry(case: Case) -> Finding:
     channel, environ, path = case.env.channel, case.env.environ, project_dir(case.env.environ) / ".mcp.json"
     way = f"`channels setup {channel} --mcp-json yes` writes it"
     try:
-        servers = _servers(read_json(path))
-        everywhere = _servers(read_json(home(environ).parent / ".claude.json"))
+        ours = _entries(case.env)
     except ConfigError as error:
         return wrong("the host's list of servers cannot be read", str(error), "mend that file")
-    ours = {name: one for name, one in {**everywhere, **servers}.items() if serves(one, channel)}
     if not ours:
         if case.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or _plugin(environ):
             return fine("the server is started by something other than .mcp.json")
@@ -58,6 +58,18 @@ def entry(case: Case) -> Finding:
         return wrong(f"the server {name!r} is disabled in the host's settings", f"disabledMcpjsonServers in {off[0]}",
                      "take it out of that list, or choose it again in the host's /mcp")  # fmt: skip
     return fine(f"the host is told to start it, as {name!r}", str(path))
+
+
+def entry_name(env: Environment) -> str:
+    """What the host's list of servers calls this channel's; the channel's own name when it is in no list."""
+    return next(iter(_entries(env)), env.channel)
+
+
+def _entries(env: Environment) -> dict[str, Any]:
+    """The entries that start this server, the project's own last; raises `ConfigError` for a list that is no JSON."""
+    everywhere = _servers(read_json(home(env.environ).parent / ".claude.json"))
+    servers = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
+    return {name: one for name, one in {**everywhere, **servers}.items() if serves(one, env.channel)}
 
 
 def _servers(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +199,7 @@ def policy(case: Case, files: Sequence[Path] | None = None) -> Finding:
 def _forbids(found: Mapping[str, Any], channel: str) -> list[str]:
     words = []
     if found.get("channelsEnabled") is False:
-        words.append("channels are off: channelsEnabled is false")
+        words.append(f"{CHANNELS_OFF}: channelsEnabled is false")
     if found.get("disableAllHooks") is True:
         words.append("hooks are off: disableAllHooks")
     if found.get("allowManagedHooksOnly") is True:

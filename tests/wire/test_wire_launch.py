@@ -1,0 +1,175 @@
+"""`channels launch`: the agent host started so that it hears, with a host that writes down how it was started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broken import BROKEN, healthy
+from harness import COMMAND, Ran, Stage
+
+from channels import cli_launch
+from channels.cli_project import add_hooks
+from channels.core.config import Environment
+
+DEVELOPMENT = ["--dangerously-load-development-channels", "server:telegram"]
+HOOKS = {"SessionStart", "UserPromptSubmit", "Stop", "PermissionRequest", "PreToolUse"}
+
+
+@pytest.fixture(autouse=True)
+def host(stage: Stage) -> Path:
+    """A host on the PATH that writes down its process, its arguments and its environment, and ends with code 7."""
+    healthy(stage)
+    programs, record = stage.folder / "programs", stage.folder / "started.json"
+    programs.mkdir()
+    script = (
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        f"with open({str(record)!r}, 'w') as file:\n"
+        "    json.dump({'pid': os.getpid(), 'argv': sys.argv[1:], 'env': dict(os.environ)}, file)\n"
+        "sys.exit(7)\n"
+    )
+    for name in ("claude", "another"):
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
+    stage.env["PATH"] = f"{programs}:{stage.env['PATH']}"
+    return record
+
+
+def started(record: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(record.read_text())
+    return found
+
+
+def was_started(record: Path) -> bool:
+    return record.exists()
+
+
+def without_hooks(stage: Stage) -> None:
+    (stage.project / ".claude" / "settings.json").unlink()
+
+
+async def launch(stage: Stage, *words: str, **env: str | None) -> Ran:
+    return await stage.cli("launch", *words, **env)
+
+
+async def test_the_host_takes_the_launchers_place(stage: Stage, host: Path) -> None:
+    """Same process, its own exit code; the channel's flag, the state folder by name, the user's arguments first."""
+    ran = await stage.run("sh", "-c", f"echo $$; exec {shlex.join([*COMMAND, 'launch', 'telegram', '--', '-p', 'hi'])}")
+    assert ran.code == 7
+    found = started(host)
+    assert found["pid"] == int(ran.out)
+    assert found["argv"] == ["-p", "hi", *DEVELOPMENT]
+    assert found["env"]["TELEGRAM_STATE_DIR"] == str(stage.state)
+    assert "DISCORD_STATE_DIR" not in found["env"]
+    assert f"started with {DEVELOPMENT[0]} and asks you" in ran.err
+
+
+async def test_print_starts_nothing(stage: Stage, host: Path) -> None:
+    """The line can be pasted into a shell; the remarks are not part of it; no host has to be there."""
+    ran = await launch(stage, "telegram", "--print", "--host", "/nowhere/a host", "--", "-p", "it's me")
+    assert ran.code == 0
+    *exported, program, flag, prompt, development, server = shlex.split(ran.out)
+    assert exported == [f"TELEGRAM_STATE_DIR={stage.state}"]
+    assert [program, flag, prompt, development, server] == ["/nowhere/a host", "-p", "it's me", *DEVELOPMENT]
+    assert not was_started(host)
+
+
+async def test_another_host_and_the_channels_that_are_set_up(stage: Stage, host: Path) -> None:
+    """`--host PATH`; with no channel named, those that somebody set up."""
+    other = stage.folder / "programs" / "another"
+    ran = await launch(stage, "--host", str(other))
+    assert ran.code == 7
+    assert started(host)["argv"] == DEVELOPMENT
+
+
+async def test_a_servers_name_is_the_projects(stage: Stage, host: Path) -> None:
+    """The flag names the server as .mcp.json calls it."""
+    path = stage.project / ".mcp.json"
+    path.write_text(path.read_text().replace('"telegram": {', '"phone": {'))
+    assert (await launch(stage, "telegram")).code == 7
+    assert started(host)["argv"] == [DEVELOPMENT[0], "server:phone"]
+
+
+@pytest.mark.parametrize("variable", ["DISABLE_TELEMETRY", "CLAUDE_CODE_USE_BEDROCK"])
+async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: Path, variable: str) -> None:
+    """No channel flag, the reason, and the hooks as settings of this session; none twice where they are installed."""
+    without_hooks(stage)
+    ran = await launch(stage, "telegram", "--", "-p", "hi", **{variable: "1"})
+    assert ran.code == 7
+    assert variable in ran.err
+    *mine, flag, settings = started(host)["argv"]
+    assert (mine, flag) == (["-p", "hi"], "--settings")
+    hooks = json.loads(settings)["hooks"]
+    assert set(hooks) == HOOKS
+    for entry in (entry for groups in hooks.values() for group in groups for entry in group["hooks"]):
+        # It can be run as it stands, by a shell, outside any plugin.
+        assert (await stage.run("sh", "-c", f"{entry['command'].rsplit(' hook ')[0]} --version")).code == 0
+
+    add_hooks(Environment("telegram", stage.env))
+    ran = await launch(stage, "telegram", **{variable: "1"})
+    assert started(host)["argv"] == []
+    assert "they are installed" in ran.err
+
+
+@pytest.mark.parametrize("name", ["no_token", "revoked_token", "wrong_setting", "newer_schema", "no_entry"])
+async def test_a_deaf_session_is_not_started(stage: Stage, host: Path, name: str) -> None:
+    """Exit code 1 with what doctor finds and the next step, whether it would start or only print."""
+    breaking, check, says = BROKEN[name]
+    async with breaking(stage) as env:
+        for words in ([], ["--print"]):
+            ran = await launch(stage, "telegram", *words, **env)
+            assert (ran.code, ran.out) == (1, "")
+            assert f"telegram, {check}: " in ran.err
+            assert says in ran.err
+    assert not was_started(host)
+
+
+@pytest.mark.parametrize("name", ["nobody_there", "nobody_paired", "claim_never"])
+async def test_what_may_pass_is_said_and_the_host_started(stage: Stage, host: Path, name: str) -> None:
+    """A network that is away, a list with nobody on it: a word with the next step, and the host starts."""
+    breaking, check, says = BROKEN[name]
+    async with breaking(stage) as env:
+        ran = await launch(stage, "telegram", **env)
+    assert ran.code == 7
+    assert f"mind (telegram, {check}): " in ran.err
+    assert says in ran.err
+    assert started(host)["argv"] == DEVELOPMENT
+
+
+async def test_what_is_not_there_is_named(stage: Stage, host: Path) -> None:
+    """A host that is not installed, a channel that does not exist."""
+    ran = await launch(stage, "telegram", "--host", "/nowhere/host")
+    assert (ran.code, "'/nowhere/host' is not there" in ran.err) == (1, True)
+    ran = await launch(stage, "signal")
+    assert (ran.code, "there is no channel 'signal'; there are telegram, discord" in ran.err) == (2, True)
+    assert not was_started(host)
+
+
+@pytest.mark.parametrize(
+    ("managed", "flag"),
+    [
+        ({"allowedChannelPlugins": [{"marketplace": "ours", "plugin": "agent-channels"}]}, "--channels"),
+        ({"allowedChannelPlugins": [{"marketplace": "theirs", "plugin": "agent-channels"}]}, DEVELOPMENT[0]),
+        ({}, DEVELOPMENT[0]),
+    ],
+)
+def test_an_allowed_plugin_needs_no_development_flag(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, managed: dict[str, Any], flag: str
+) -> None:
+    """The plugin, where it is enabled, is named with its marketplace; the organisation's list decides by which flag."""
+    for name, value in stage.env.items():
+        monkeypatch.setenv(name, value)
+    settings = Path(os.environ["HOME"]) / ".claude" / "settings.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": True, "other@ours": True}}))
+    policy = stage.folder / "managed.json"
+    policy.write_text(json.dumps(managed))
+    monkeypatch.setattr(cli_launch, "managed_files", lambda: [policy])
+    flags, told = cli_launch._channels(["telegram", "discord"])
+    assert flags == [flag, "plugin:agent-channels@ours"]
+    assert "agent-channels@ours" in told
