@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 import anyio
-
-with warnings.catch_warnings():
-    # The library's voice support imports audioop, which Python 3.11 and 3.12 say will go.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import discord
-    from discord.http import Route
+from discord.http import HTTPClient, Route
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import PlatformError, Refused, Unavailable
@@ -39,23 +31,16 @@ from channels.core.types import (
 )
 from channels.discord import drawing, markup, outbound
 from channels.discord.config import DiscordSettings
-from channels.discord.errors import tracing, translated
+from channels.discord.errors import translated
 from channels.discord.inbound import said, to_inbound
 from channels.discord.interactions import Interactions, menu_body
+from channels.discord.network import Network
 from channels.discord.places import Places
-from channels.discord.reading import INTENTS, Reading
+from channels.discord.reading import Reading
 
 __all__ = ["DiscordAdapter"]
 
-# It warns of voice libraries that nobody misses, and reports as warnings what is told here in our own words.
-logging.getLogger("discord").setLevel(logging.ERROR)
-
 _KEPT = 2000
-
-
-class _Client(discord.Client):
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identifies at once: how often is bounded where it is decided, and the library's pause is for many shards."""
 
 
 class DiscordAdapter:
@@ -71,15 +56,13 @@ class DiscordAdapter:
         self._proxy, self._ipv4 = proxy, ipv4 and proxy is None
         # Where the library keeps the address of the REST API, for the whole process.
         Route.BASE = f"{settings.api_root}/api/v10"
-        self._client: discord.Client | None = None
-        self._login = asyncio.Lock()
+        self._line = Network(token, proxy, ipv4=self._ipv4)
         self._me: Identity | None = None
-        self._files: aiohttp.ClientSession | None = None
         self._places = Places()
         # Our one reaction on a message, as far as it is known: a message that just came has none.
         self._reacting = asyncio.Lock()
         self._mine: OrderedDict[str, str | None] = OrderedDict()
-        self._interactions = Interactions(self._http, lambda: str(self._client.application_id) if self._client else "")
+        self._interactions = Interactions(self._http, lambda: self._line.application_id)
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,44 +72,19 @@ class DiscordAdapter:
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             self._interactions.close()
-            if self._client is not None:
-                await self._client.http.close()
-            if self._files is not None:
-                await self._files.close()
+            await self._line.close()
 
     @property
     def shown_name(self) -> str:
         """@username."""
         return f"@{self._me.username}" if self._me else ""
 
-    async def _http(self) -> discord.http.HTTPClient:
-        """The REST client, logged in at its first use."""
-        async with self._login:
-            if self._client is None:
-                client = _Client(
-                    intents=INTENTS,
-                    proxy=self._proxy,
-                    connector=self._connector(),
-                    http_trace=tracing(),
-                    max_ratelimit_timeout=30.0,
-                )
-                try:
-                    with translated():
-                        await client.login(self._token)
-                except BaseException:
-                    await client.http.close()
-                    raise
-                self._client = client
-            return self._client.http
-
-    def _connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(limit=0, family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC)
+    async def _http(self) -> HTTPClient:
+        return (await self._line.client()).http
 
     def web(self) -> aiohttp.ClientSession:
         """The client of downloads."""
-        if self._files is None:
-            self._files = aiohttp.ClientSession(connector=self._connector())
-        return self._files
+        return self._line.files()
 
     async def get(self, path: str) -> Any:
         """What the REST API answers to a GET, for what asks it about the set-up."""
@@ -148,13 +106,10 @@ class DiscordAdapter:
     async def listen(self, sink: Sink) -> None:
         """See `channels.discord.reading`."""
         try:
-            await self._http()
+            client = await self._line.client()
             me = self._me or await self.identify()
         except PlatformError as error:
             raise Unavailable(str(error)) if type(error).__name__ == "Ambiguous" else error from error
-        client = self._client
-        if client is None:
-            raise Unavailable("the connection to Discord is gone")
         reading = Reading(
             client, me.id, self._settings.gateway_url, sink, self._places, self._interactions.begin, self._fresh
         )
@@ -222,8 +177,7 @@ class DiscordAdapter:
     async def register(self, entries: Sequence[MenuEntry]) -> None:
         """PUT /applications/{id}/commands: replaces the bot's global commands."""
         http = await self._http()
-        application = self._client.application_id if self._client else None
-        await outbound.call(http, "PUT", f"/applications/{application}/commands", menu_body(entries))
+        await outbound.call(http, "PUT", f"/applications/{self._line.application_id}/commands", menu_body(entries))
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
         """GET /channels/{id}/messages."""

@@ -20,10 +20,10 @@ from channels.core.types import (
     Ignored,
     Inbound,
     Message,
-    Quote,
     RawEvent,
     Tap,
 )
+from channels.discord.context import addressed, forwarded, in_words, quote_of, text_of
 from channels.discord.markup import FORM, snapshot
 from channels.discord.places import EPOCH_MS, chat_of, ident, person_of
 
@@ -31,9 +31,6 @@ __all__ = ["COMMAND", "COMMAND_MARK", "addressed", "created_at", "said", "to_inb
 
 # "Message Types": said by a person (plain, a reply, through a command of another program).
 _SAID = frozenset({0, 19, 20, 23})
-_FORWARD = 1
-_MENTION = re.compile(r"<(@!?|@&|#)(\d{15,20})>")
-_EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{15,20}>")
 _COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
 # "Interaction Types"
 COMMAND, _COMPONENT, _SUBMIT = 2, 3, 5
@@ -87,24 +84,24 @@ def said(message: Raw, channel: Raw, me: Identity) -> Message | None:
 
 
 def _read(message: Raw, channel: Raw, me: Identity, *, edited: bool) -> Message:
-    forwarded = _forwarded(message)
-    shown = forwarded if forwarded is not None else message
+    passed_on = forwarded(message)
+    shown = passed_on if passed_on is not None else message
     images, files = _files(shown, str(message["channel_id"]), str(message["id"]))
     alone = len(files) == 1 and images
-    text = _text(message, me) or (_text(forwarded, me) if forwarded else "")
+    text = text_of(message, me) or (text_of(passed_on, me) if passed_on else "")
     chat = chat_of(message, channel)
     return Message(
         chat=chat,
         message_id=ident(message["id"]),
         sender=person_of(message["author"], message.get("member"), webhook=bool(message.get("webhook_id"))),
         ts=datetime.fromisoformat(message["timestamp"]),
-        text=text or ("" if files else _other(shown)),
+        text=text or ("" if files else in_words(shown)),
         addressed=chat.kind == "direct" or addressed(message, me.id),
         thread_name=chat.title if chat.parent_id else None,
         attachments=() if alone else tuple(files),
         image=images[0] if images else None,
-        reply=_quote(message, me),
-        forward_from="somebody" if forwarded is not None else None,
+        reply=quote_of(message, me),
+        forward_from="somebody" if passed_on is not None else None,
         edited=edited,
         command=_command(text) if chat.kind == "direct" else None,
     )
@@ -183,25 +180,6 @@ _READ = {
 # ---- pieces
 
 
-def _text(message: Raw, me: Identity) -> str:
-    """The text with names where Discord writes ids."""
-    names = {str(user["id"]): str(user["username"]) for user in message.get("mentions") or ()}
-    names.setdefault(me.id, me.username)
-
-    def named(match: re.Match[str]) -> str:
-        name = names.get(match[2]) if match[1].startswith("@") and match[1] != "@&" else None
-        return f"@{name}" if name else match[0]
-
-    return _EMOJI.sub(r"\1", _MENTION.sub(named, str(message.get("content") or "")))
-
-
-def _forwarded(message: Raw) -> Raw | None:
-    if (message.get("message_reference") or {}).get("type", 0) != _FORWARD:
-        return None
-    snapshots = message.get("message_snapshots") or ()
-    return cast("Raw", snapshots[0]["message"]) if snapshots else None
-
-
 def _files(message: Raw, channel_id: str, message_id: str) -> tuple[list[Attachment], list[Attachment]]:
     """Pictures, and all files in order. An id names where to ask: Discord's addresses expire after a day."""
     images: list[Attachment] = []
@@ -222,36 +200,6 @@ def _files(message: Raw, channel_id: str, message_id: str) -> tuple[list[Attachm
         if kind == "photo":
             images.append(file)
     return images, files
-
-
-def _other(message: Raw) -> str:
-    """What has no text and no file, in words, so that nothing is dropped without a sign."""
-    stickers = message.get("sticker_items") or ()
-    if stickers:
-        return f"(sticker: {', '.join(str(one['name']) for one in stickers)})"
-    poll = message.get("poll")
-    if poll:
-        answers = " | ".join(str(one["poll_media"].get("text", "")) for one in poll["answers"])
-        return f"(poll: {poll['question'].get('text', '')} – {answers})"
-    return "(a message without text)"
-
-
-def _quote(message: Raw, me: Identity) -> Quote | None:
-    reference = message.get("message_reference")
-    if not reference or reference.get("type", 0) == _FORWARD or not reference.get("message_id"):
-        return None
-    replied = message.get("referenced_message")
-    if not replied:
-        return Quote(ident(reference["message_id"]), None, None)
-    return Quote(ident(replied["id"]), person_of(replied["author"]).shown, _text(replied, me) or None)
-
-
-def addressed(message: Raw, me_id: str) -> bool:
-    """Whether a message names the bot or answers it."""
-    if any(str(user["id"]) == me_id for user in message.get("mentions") or ()):
-        return True
-    replied = message.get("referenced_message") or {}
-    return bool(replied) and str(replied["author"]["id"]) == me_id
 
 
 def _command(text: str) -> Command | None:

@@ -22,23 +22,19 @@ import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from channels.core.adapter import Sink
-from channels.core.errors import Ambiguous, Forbidden, PlatformError, RateLimited, Rejected, Unavailable
+from channels.core.errors import Ambiguous, PlatformError, RateLimited, Rejected, Unavailable
 from channels.core.tasks import Backoff
 from channels.core.types import RawEvent
 from channels.discord import outbound
-from channels.discord.errors import INTENT_OFF, translated
-from channels.discord.inbound import addressed
+from channels.discord.context import addressed
+from channels.discord.errors import translated
+from channels.discord.network import Everything, may_identify
 from channels.discord.places import Places
 
-__all__ = ["INTENTS", "Reading"]
+__all__ = ["Reading"]
 
 logger = logging.getLogger(__name__)
 
-INTENTS = discord.Intents(
-    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True, message_content=True
-)
-# Application flags: what is there when the portal's switch for Message Content is on (verified bots, others).
-_CONTENT_FLAGS = 1 << 18 | 1 << 19
 _TRIES = 6
 _QUEUE = 1000
 _BATCH = 500
@@ -48,21 +44,8 @@ _LEAVE_S = 0.3
 _CONNECT_S = 30.0
 # A connection that ended sooner than this is not made again at once.
 _SHORT_S = 5.0
-# "IDENTIFYs" are rationed by the day; below this many, we wait for the next ration.
-_SPARE = 5
 
 Raw = dict[str, Any]
-
-
-class _Everything(dict[str, Callable[[Raw], None]]):
-    """Stands where the library keeps its parsers: every event goes to one place, and no cache is kept."""
-
-    def __init__(self, put: Callable[[str, Raw], None]) -> None:
-        super().__init__()
-        self._put = put
-
-    def __missing__(self, name: str) -> Callable[[Raw], None]:
-        return lambda data: self._put(name, data)
 
 
 class Reading:
@@ -141,7 +124,10 @@ class Reading:
         """Opens the gateway: RESUME when there is a session, else IDENTIFY within the day's ration."""
         resume = bool(self._session)
         if not resume:
-            await self._may_identify()
+            try:
+                await may_identify(self._http)
+            except PlatformError as error:
+                raise _as_unavailable(error) from error
         resume_url = self._session.get("url") if resume and self._gateway is None else None
         gateway = yarl.URL(resume_url) if resume_url else self._gateway
         try:
@@ -159,25 +145,7 @@ class Reading:
         except PlatformError as error:
             raise _as_unavailable(error) from error
         self._sink.round_trip()
-        self._ws._discord_parsers = _Everything(self._event)  # noqa: SLF001 - its one seam for raw events
-
-    async def _may_identify(self) -> None:
-        """Raises `RateLimited` when the day's IDENTIFYs are used up, `Forbidden` when an intent is switched off."""
-        try:
-            found = await outbound.call(self._http, "GET", "/gateway/bot")
-            application = await outbound.call(self._http, "GET", "/oauth2/applications/@me")
-        except PlatformError as error:
-            raise _as_unavailable(error) from error
-        if not int(application.get("flags", 0)) & _CONTENT_FLAGS:
-            raise Forbidden(INTENT_OFF)
-        limit = found.get("session_start_limit") or {}
-        if int(limit.get("remaining", _SPARE)) < _SPARE:
-            seconds = float(limit.get("reset_after", 0)) / 1000
-            raise RateLimited(
-                f"Discord's ration of connections for today is used up; the next one is in {seconds / 3600:.1f} h. "
-                "Something logs this bot in again and again",
-                seconds,
-            )
+        self._ws._discord_parsers = Everything(self._event)  # noqa: SLF001 - its one seam for raw events
 
     async def _leave(self) -> None:
         """Closes so that the session can be resumed, by us or by whoever reads the bot next."""

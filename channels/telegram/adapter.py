@@ -15,12 +15,12 @@ import anyio
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 import httpx
-from telegram import Bot, BotCommand, ReactionTypeEmoji
+from telegram import Bot, ReactionTypeEmoji
 from telegram.constants import ChatAction
 from telegram.request import HTTPXRequest
 
 from channels.core.adapter import Adapter, Sink
-from channels.core.errors import Refused, TooOld
+from channels.core.errors import Refused
 from channels.core.spans import Part
 from channels.core.types import (
     Attachment,
@@ -36,7 +36,7 @@ from channels.core.types import (
     RawEvent,
     Sent,
 )
-from channels.telegram import drawing, markup, network, outbound
+from channels.telegram import drawing, interactions, markup, network, outbound
 from channels.telegram.config import TelegramSettings
 from channels.telegram.errors import translated
 from channels.telegram.inbound import to_inbound
@@ -171,13 +171,9 @@ class TelegramAdapter:
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
 
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
-        """answerCallbackQuery; that it is too late is no error, since nobody looks any more."""
+        """See `channels.telegram.interactions`."""
         del counted
-        try:
-            with translated():
-                await self._bot.answer_callback_query(tap_id, text or None, show_alert=alert or None)
-        except TooOld:
-            return
+        await interactions.answer(self._bot, tap_id, text, alert=alert)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction."""
@@ -198,9 +194,8 @@ class TelegramAdapter:
             )
 
     async def register(self, entries: Sequence[MenuEntry]) -> None:
-        """SetMyCommands, of the default scope."""
-        with translated():
-            await self._bot.set_my_commands([BotCommand(entry.name, entry.description) for entry in entries])
+        """See `channels.telegram.interactions`."""
+        await interactions.register(self._bot, entries)
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
         """The Bot API has no method for it."""

@@ -136,6 +136,12 @@ def test_core_imports_downwards(path: Path) -> None:
     assert [name for name in ours(path) if layer(name) > layer(path.stem)] == []
 
 
+def test_platforms_are_built_alike() -> None:
+    """Whoever knows one platform's folder finds his way in the other's: the same files in both."""
+    first, *others = ({path.name for path in (PACKAGE / name).glob("*.py")} for name in PLATFORMS)
+    assert all(other == first for other in others)
+
+
 def test_core_has_no_circle() -> None:
     """Within a layer too, imports never lead back."""
     graph = {path.stem: ours(path) for path in CORE}
