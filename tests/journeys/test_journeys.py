@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from harness import Event, Host
-from hook_runs import Hooks
+from hook_runs import Hooks, bound
 from phones import STAGES, Phone, Play, Said
 
 from channels.cli import CHANNELS
@@ -143,6 +143,7 @@ async def test_an_ask_returns_what_was_tapped_or_typed(play: Play) -> None:
 
     call = host.calling("ask", **ask)
     question = await ann.hear()
+    await bound(play.stage, {"message_id": question.id})
     ann.say("3")
     assert (await result(host, call))["label"] == "Green"
     await closed(play, ann, question, "Green")

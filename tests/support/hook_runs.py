@@ -135,7 +135,7 @@ class Hooks:
         return await (await self.start(name, **options)).ran(within)
 
 
-async def bound(stage: Stage, message: dict[str, Any]) -> None:
+async def bound(stage: World, message: dict[str, Any]) -> None:
     """Waits until the server knows in which message a grid is: nobody types as fast as a test."""
     async with asyncio.timeout(10):
         while True:
