@@ -23,5 +23,6 @@ def instructions(channel: str) -> str:
         "program's guess at a voice note. context is what people in a group said before, to others and not to you. "
         'redelivered="true" means that you may have seen this message before: do not do its work twice. '
         "While working for long, send progress with edit_message and a new reply at the end, since edits make no "
-        "sound. If something seems wrong with the channel, call channel_status."
+        "sound. What was said before this session: fetch_messages. If something seems wrong with the channel, call "
+        "channel_status."
     )
