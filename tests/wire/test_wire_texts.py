@@ -94,24 +94,105 @@ async def test_a_long_html_text(stage: Stage) -> None:
     assert "bold" in {entity["type"] for entity in shown[1]["entities"]}
 
 
-async def test_broken_markup_is_told_and_nothing_is_sent(stage: Stage) -> None:
-    """What the platform cannot parse is an error that says where; it is not tried again."""
+async def test_broken_markup_goes_as_plain_text_and_the_result_says_so(stage: Stage) -> None:
+    """What the platform cannot parse is sent as it stands, once, in a reply and in an edit; the result says where."""
     ann = stage.person()
     host = await stage.reading()
-    reason = await host.refused("reply", chat_id=ann.id, text="*never closed", format="markdownv2")
-    assert "parse" in reason
-    reason = await host.refused("reply", chat_id=ann.id, text="<b>never closed", format="html")
-    assert "parse" in reason
-    assert len(stage.tg.calls_of("sendMessage")) == 2
-    assert ann.inbox == []
+    for text, format_ in (("*never closed", "markdownv2"), ("<b>never closed", "html")):
+        answer = await host.done("reply", chat_id=ann.id, text=text, format=format_)
+        assert "plain text" in answer
+        assert "byte offset" in answer or "tag" in answer
+        message = await ann.next_message()
+        assert (message["text"], message.get("entities")) == (text, None)
+        edit = {"chat_id": ann.id, "message_id": message["message_id"], "text": f"{text} <", "format": format_}
+        assert "plain text" in await host.done("edit_message", **edit)
+        assert ann.messages()[-1]["text"] == f"{text} <"
+    assert [call.response_code for call in stage.tg.calls_of("sendMessage")] == [400, 200] * 2
+
+
+async def test_only_formatting_errors_fall_back(stage: Stage) -> None:
+    """Any other refusal is told and nothing is sent in its place."""
+    ann = stage.person()
+    host = await stage.reading()
+    answer = {"ok": False, "error_code": 400, "description": "Bad Request: message is bad"}
+    stage.tg.faults.add("error", method="sendMessage", times=1, status=400, body=answer)
+    assert "Message is bad" in await host.refused("reply", chat_id=ann.id, text="**x**")
+    assert len(stage.tg.calls_of("sendMessage")) == 1
+
+
+async def test_markdown_is_the_default(stage: Stage) -> None:
+    """What models write arrives formatted; names and sums that look like markup arrive as they were written."""
+    ann = stage.person()
+    host = await stage.reading()
+    text = '**Done**: `__init__`, __init__.py, README.md, foo_bar_baz, a*b*c and [docs](https://a.com/x_(y)?q="1")'
+    await host.done("reply", chat_id=ann.id, text=text)
+    message = await ann.next_message()
+    assert message["text"] == "Done: __init__, __init__.py, README.md, foo_bar_baz, a*b*c and docs"
+    found = {entity["type"]: entity for entity in message["entities"]}
+    assert {"bold", "code", "text_link"} <= set(found)
+    assert found["text_link"]["url"] == 'https://a.com/x_(y)?q="1"'
+
+
+async def test_a_long_text_goes_as_a_file_where_that_is_asked_for(stage: Stage) -> None:
+    """Above the setting the text is a .md file under a short head with the grid; below it, and unasked, a message."""
+    stage.config(grace_s=0, file_above=500)
+    ann = stage.person()
+    host = await stage.reading()
+    long = "# Report\n\nIn short: **fine**.\n\n" + "Much more to say here. " * 200
+    arguments = {"chat_id": ann.id, "text": long, "as_file": "auto", "buttons": [["Ok"]], "idempotency_key": "k"}
+    await host.done("reply", **arguments)
+    message = await ann.next_message()
+    assert message["caption"].startswith("Report\n\nIn short: fine.")
+    assert len(message["caption"]) < 700
+    assert message["document"]["file_name"].endswith(".md")
+    assert stage.tg.world.files.by_id[message["document"]["file_id"]].data.decode() == long
+    assert "reply_markup" in message
+    assert "already sent" in await host.done("reply", **arguments)
+    await host.done("reply", chat_id=ann.id, text="short", as_file="auto")
+    assert (await ann.next_message())["text"] == "short"
+    await host.done("reply", chat_id=ann.id, text=long)
+    assert (await ann.next_message())["text"].startswith("Report")
+
+
+async def test_edits_that_come_fast_coalesce_and_the_last_one_lands(stage: Stage) -> None:
+    """Of twenty edits at once few are shown and each call says what became of it; the last text stands."""
+    ann = stage.person()
+    host = await stage.reading()
+    sent = await host.done("reply", chat_id=ann.id, text="0 %", buttons=[["Stop"]])
+    message = await ann.next_message()
+    assert str(message["message_id"]) in sent
+    arguments = {"chat_id": ann.id, "message_id": message["message_id"]}
+    calls = [host.calling("edit_message", **arguments, text=f"{n} %") for n in range(1, 21)]
+    answers = [(await host.answered(call)).text for call in calls]
+    shown = [answer for answer in answers if answer.startswith("edited")]
+    assert answers[-1].startswith("edited")
+    assert len(shown) <= 3
+    assert all("replaced by a newer edit" in answer for answer in answers if answer not in shown)
+    assert len(stage.tg.calls_of("editMessageText")) == len(shown)
+    assert ann.messages()[-1]["text"] == "20 %"
+    assert ann.messages()[-1]["reply_markup"]
+
+
+async def test_an_edit_of_the_grid_is_not_replaced_by_one_that_keeps_it(stage: Stage) -> None:
+    """A newer text does not swallow a new grid: both are shown, in order."""
+    ann = stage.person()
+    host = await stage.reading()
+    await host.done("reply", chat_id=ann.id, text="0 %", buttons=[["Stop"]])
+    arguments = {"chat_id": ann.id, "message_id": (await ann.next_message())["message_id"]}
+    changes = [{"text": "1 %"}, {"text": "2 %", "buttons": [["Pause"]]}, {"text": "3 %"}]
+    calls = [host.calling("edit_message", **arguments, **change) for change in changes]
+    answers = [(await host.answered(call)).text for call in calls]
+    assert all(answer.startswith("edited") for answer in answers[1:])
+    assert ann.messages()[-1]["text"] == "3 %"
+    assert ann.messages()[-1]["reply_markup"]["inline_keyboard"][0][0]["text"] == "Pause"
 
 
 async def test_text_is_sent_as_it_is(stage: Stage) -> None:
-    """The default format changes nothing: markup characters arrive as they were written."""
+    """Format text changes nothing: markup characters arrive as they were written."""
     ann = stage.person()
     host = await stage.reading()
     text = "a*b_c`d [e](f) <b>&amp;</b> \\! ||x|| #1. - > |"
-    await host.done("reply", chat_id=ann.id, text=text)
+    await host.done("reply", chat_id=ann.id, text=text, format="text")
     assert (await ann.next_message())["text"] == text
 
 

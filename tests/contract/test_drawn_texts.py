@@ -1,0 +1,120 @@
+"""Markdown of every kind, drawn for each platform: the strict server takes every part, and nothing is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from discord_reading import fences, read
+from hypothesis import HealthCheck, example, given, settings
+from markdown_texts import ANYTHING, DOCUMENTS
+
+from channels.core.markdown import parse
+from channels.core.rich import Look
+from channels.core.spans import Part
+from channels.discord import drawing as discord
+from channels.sandbox.telegram_entities import TEXT_LIMIT, format_text
+from channels.telegram import drawing as telegram
+
+SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = "# Title\n\n" + "A sentence with **bold words** in it. " * 300 + "\n\n```py\n" + "x = 1\n" * 900 + "```\n"
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def solid(text: str) -> str:
+    """Without white space, which is lost at cuts, and the invisible sign that parts marks."""
+    return "".join(text.replace("\u200b", "").split())
+
+
+def whole(parts: Sequence[str], source: str, look: Look) -> None:
+    """Asserts that the parts, read one after the other, are the text; only heads of tables come again."""
+    rich = parse(source, look)
+    text, at = solid(rich.text), 0
+    heads = {solid(rich.text[span.start : span.start + span.head]) for span in rich.spans if span.head}
+    for part in map(solid, parts):
+        again = next(
+            (head for head in sorted(heads, key=len) if part.startswith(head) and not text.startswith(part, at)), ""
+        )
+        body = part.removeprefix(again)
+        assert text.startswith(body, at), (body[:200], text[at : at + 200])
+        at += len(body)
+    assert at == len(text)
+
+
+def taken(part: Part) -> str:
+    """What Telegram's server keeps of a part; it refuses entities that are wrong."""
+    entities = [entity.to_dict() for entity in telegram.entities(part.text, part.spans)]
+    text, kept = format_text(part.text, "", entities, lambda user: {"id": user})
+    assert text
+    assert units(text) <= TEXT_LIMIT
+    assert len(entities) <= 100
+    assert {entity["type"] for entity in entities if entity["type"] == "pre"} == {
+        entity["type"] for entity in kept if entity["type"] == "pre"
+    }
+    return text
+
+
+@SETTINGS
+@given(DOCUMENTS | ANYTHING)
+@example(LONG)
+@example("```\n" * 40)
+@example("**a** " * 3000)
+@example("\ud800 **x**")
+@example("A\u030a \u0333")
+def test_telegram_takes_every_part_and_loses_nothing(source: str) -> None:
+    """Text and entities are valid, at most 4,096 units and 100 entities; joined, the parts read as the text does."""
+    parts = telegram.render(source, "markdown")
+    whole([taken(part) for part in parts], source, telegram.LOOK)
+
+
+@SETTINGS
+@given(DOCUMENTS | ANYTHING)
+@example(LONG)
+@example("**a** " * 3000)
+@example("[a](https://x.com/" + "y" * 700 + ") " * 5)
+def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
+    """Each part has at most 2,000 units and closes its fences; what its client reads is the text."""
+    parts = discord.render(source, "markdown")
+    for part in parts:
+        assert units(part.text) <= 2000
+        assert part.text.strip()
+        assert fences(part.text) == 0
+        assert solid(read(part.text)) == solid(part.plain)
+    whole([part.plain for part in parts], source, discord.LOOK)
+
+
+@pytest.mark.parametrize("platform", [telegram, discord], ids=["telegram", "discord"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x" * 50_000, "😀" * 25_000, "[" * 50_000, "![" * 25_000, "*a " * 16_000, "_*" * 20_000, "`a``b" * 10_000,
+        "> " * 25_000, "- " * 25_000, "|a" * 20_000 + "\n" + "|-" * 20_000, "http://" * 7000, "(http://" * 6000,
+        "[a](b" * 10_000, "\u0301" * 50_000, "\u200d" * 50_000, "<" * 50_000, "[]" * 25_000, "# a\n" * 12_500,
+    ],
+    ids=lambda source: repr(source[:6]),
+)  # fmt: skip
+def test_fifty_thousand_of_anything_are_drawn(source: str, platform: object) -> None:
+    """However odd the text, it is drawn in parts that fit, within the test's patience."""
+    module = telegram if platform is telegram else discord
+    parts = module.render(source, "markdown")
+    limit = 4096 if platform is telegram else 2000
+    assert parts
+    assert all(units(part.text) <= limit for part in parts)
+
+
+def test_a_cut_code_block_keeps_its_language_and_a_cut_table_its_head() -> None:
+    """Every part of a block is drawn as one, and every part of a table begins with the names of its columns."""
+    code = discord.render("```python\n" + "print('hello')\n" * 400 + "```", "markdown")
+    assert len(code) > 2
+    assert all(part.text.startswith("```python\n") and part.text.endswith("\n```") for part in code)
+    table = "| Name | Size |\n|---|--:|\n" + "\n".join(f"| file {n} | {n} |" for n in range(400))
+    for module in (telegram, discord):
+        parts = module.render(table, "markdown")
+        assert len(parts) > 1
+        assert all(re.match(r"Name +Size\n-+ +-+\nfile", part.plain) for part in parts)
+    blocks = telegram.render("```go\n" + "\tx := 1\n" * 900 + "```", "markdown")
+    assert {span.value for part in blocks for span in part.spans} == {"go"}
