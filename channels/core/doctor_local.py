@@ -20,7 +20,19 @@ from channels.core.finding import Case, Finding, fine, note, skipped, wrong
 from channels.core.network import Route, endpoint, shown_url
 from channels.core.paths import env_value
 
-__all__ = ["database", "git", "messages", "people", "python", "reader", "server", "settings", "state_folder", "token"]
+__all__ = [
+    "database",
+    "git",
+    "in_git",
+    "messages",
+    "people",
+    "python",
+    "reader",
+    "server",
+    "settings",
+    "state_folder",
+    "token",
+]
 
 PYTHON = (3, 11)
 # Less than this, and a picture or a day's messages may not fit any more.

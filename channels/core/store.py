@@ -60,7 +60,7 @@ class Store:
     def to_read(cls, state_dir: Path) -> Store:
         """The database of a STATE_DIR through a connection that cannot change it. Raises `StoreError` as `of` does."""
         store = cls.of(state_dir)
-        store._db.execute("PRAGMA query_only = ON")
+        store._db.execute("PRAGMA query_only = ON")  # noqa: SLF001 - its own class
         return store
 
     def __enter__(self) -> Self:

@@ -1,0 +1,22 @@
+"""A repository that somebody cloned says nothing about where the token goes."""
+
+from __future__ import annotations
+
+import subprocess
+
+from harness import Stage
+
+
+async def test_a_tracked_config_does_not_name_the_server(stage: Stage) -> None:
+    """config.yaml came with the clone and names a server: nothing is sent there, the status says so; named in the
+    environment, the same server is used.
+    """
+    stage.config(grace_s=0, api_root=stage.tg.root)
+    for words in (["init", "-q"], ["add", "-f", "config.yaml"]):
+        subprocess.run(["git", *words], cwd=stage.state, check=True)  # noqa: ASYNC221 - a moment's work
+    host = await stage.host(TELEGRAM_API_ROOT=None)
+    status = await host.status_when(lambda found: "tracked by git" in (found["problem"] or ""))
+    assert "TELEGRAM_API_ROOT" in status["problem"]
+    assert "tracked by git" in await host.refused("reply", chat_id="1", text="x")
+    assert stage.tg.calls == []
+    await stage.reading()
