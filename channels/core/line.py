@@ -294,6 +294,6 @@ def _refuse_cloned(settings: Settings, env: Environment) -> None:
         if in_git(path):
             variable = f"{env.channel.upper()}_{strange[0].upper()}"
             raise ConfigError(
-                f"{path} is tracked by git and sets {', '.join(strange)}: the token would go where a file that came with "
-                f"a repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
+                f"{path} is tracked by git and sets {', '.join(strange)}: the token would go where a file from a "
+                f"repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
             )
