@@ -18,6 +18,9 @@ __all__ = ["CHANNELS", "channel", "main"]
 
 # A further platform is one more line here: its name, and the module that holds its CHANNEL.
 CHANNELS = {"telegram": "channels.telegram.config", "discord": "channels.discord.config"}
+_NAMES = " or ".join(CHANNELS)
+_JSON = "print JSON instead of sentences"
+_START = "Try it with `channels sandbox`; set a bot up with `channels setup`; why is it silent? `channels doctor`."
 
 
 def channel(name: str) -> Channel:
@@ -72,59 +75,73 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="channels", description="Your agent's phone line: chats and button taps for a coding agent.")
+    parser = _Parser(
+        prog="channels", description="Your agent's phone line: chats and button taps for a coding agent.", epilog=_START
+    )
     parser.add_argument("--version", action="version", version=_version())
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    serve = verbs.add_parser("serve", help="the MCP server over stdio; an agent host starts it from .mcp.json")
-    serve.add_argument("channel", choices=CHANNELS)
+    serve = _verb(verbs, "serve", "the MCP server over stdio; an agent host starts it from .mcp.json")
+    _of_channel(serve)
     serve.set_defaults(run=_serve)
 
     _setup_verbs(verbs)
 
-    status = verbs.add_parser("status", help="who reads the bot, who is paired, what is waiting")
-    status.add_argument("channel", choices=CHANNELS)
+    status = _verb(verbs, "status", "who reads the bot, who is paired, what is waiting")
+    _of_channel(status)
     _json(status)
     status.add_argument("--release", action="store_true", help="ask the process that reads the bot to hand it over")
     status.set_defaults(run=_run("status"))
 
-    doctor = verbs.add_parser("doctor", help="why is it silent? every known cause, checked and named")
-    doctor.add_argument("channel", choices=CHANNELS, nargs="?", help="default: every channel that was set up")
+    doctor = _verb(verbs, "doctor", "why is it silent? every known cause, checked and named")
+    doctor.add_argument(
+        "channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=f"{_NAMES}; default: every one that was set up"
+    )
     _json(doctor)
     doctor.set_defaults(run=_run("doctor"))
 
     _launch_verb(verbs)
 
-    inbox = verbs.add_parser("inbox", help="every message with its state and age; redeliver or drop one")
-    inbox.add_argument("channel", choices=CHANNELS)
+    inbox = _verb(verbs, "inbox", "every message with its state and age; redeliver or drop one")
+    _of_channel(inbox)
     inbox.add_argument("--open", action="store_true", help="only those nobody has answered")
-    inbox.add_argument("--limit", type=_positive, default=50, help="how many at most, the newest (default 50)")
+    inbox.add_argument(
+        "--limit", metavar="N", type=_positive, default=50, help="how many at most, the newest (default 50)"
+    )
     change = inbox.add_mutually_exclusive_group()
     change.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
     change.add_argument("--drop", metavar="ID", help="give this delivery_id up")
     _json(inbox)
     inbox.set_defaults(run=_run("inbox"))
 
-    history = verbs.add_parser("history", help="what was said, both ways: as a file")
+    history = _verb(verbs, "history", "what was said, both ways: as a file")
     steps = history.add_subparsers(dest="step", required=True, metavar="STEP")
-    export = steps.add_parser("export", help="prints it as JSON lines, oldest first")
-    export.add_argument("channel", choices=CHANNELS)
+    export = _verb(steps, "export", "prints it as JSON lines, oldest first")
+    _of_channel(export)
     export.add_argument("--chat", metavar="ID", help="only this chat; negative ids as they are")
     export.add_argument("--since", metavar="WHEN", help="only from then on: 7d, 12h, a date or an ISO time")
     history.set_defaults(run=_run("history"))
 
-    access = verbs.add_parser("access", help="who may talk to the agent: pair, allow, remove, groups")
-    access.add_argument("channel", choices=CHANNELS)
+    access = _verb(verbs, "access", "who may talk to the agent: pair, allow, remove, groups")
+    _of_channel(access)
     _json(access)
     _access_verbs(access)
 
-    hook = verbs.add_parser("hook", help="what an agent host's hooks run (hooks/hooks.json)")
-    hook.add_argument("hook", choices=("bell", "stop", "prompt", "session", "permission", "question"))
+    hook = _verb(verbs, "hook", "what an agent host's hooks run (hooks/hooks.json)")
+    hook.add_argument(
+        "hook",
+        choices=("bell", "stop", "prompt", "session", "permission", "question"),
+        metavar="HOOK",
+        help="bell: wakes the session for a message; stop, prompt: hand messages over; session: tells the model how "
+        "the channels stand; permission, question: ask people. The event's JSON is read from standard input",
+    )
     hook.set_defaults(run=_run("hook"))
 
-    sandbox = verbs.add_parser("sandbox", help="try everything on this machine, with no account and no network")
-    sandbox.add_argument("--agent", choices=("scripted", "none"), default="scripted", help="none: attach your own host")
-    sandbox.add_argument("--port", type=_port, help="port of the chat page (default 8765; 0: a free one)")
+    sandbox = _verb(verbs, "sandbox", "try everything on this machine, with no account and no network")
+    sandbox.add_argument(
+        "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
+    )
+    sandbox.add_argument("--port", metavar="N", type=_port, help="port of the chat page (default 8765; 0: a free one)")
     sandbox.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
     sandbox.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
     sandbox.add_argument("--keep", action="store_true", help="as --transcript; the Telegram stays up afterwards")
@@ -132,14 +149,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _verb(into: argparse._SubParsersAction[_Parser], name: str, text: str, *, usage: str | None = None) -> _Parser:
+    """A verb whose own help begins with what the list of verbs says of it."""
+    return into.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", usage=usage)
+
+
+def _of_channel(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("channel", choices=CHANNELS, metavar="CHANNEL", help=_NAMES)
+
+
 def _launch_verb(verbs: argparse._SubParsersAction[_Parser]) -> None:
-    launch = verbs.add_parser(
+    launch = _verb(
+        verbs,
         "launch",
-        help="start the agent host so that it hears, or say why it cannot",
+        "start the agent host so that it hears, or say why it cannot",
         usage="channels launch [telegram] [discord] [--host PATH] [--print] [-- HOST ARGUMENTS]",
     )
     launch.add_argument(
-        "channels", type=_channel, nargs="*", metavar="CHANNEL", help="default: every channel that was set up"
+        "channels", type=_channel, nargs="*", metavar="CHANNEL", help=f"{_NAMES}; default: every one that was set up"
     )
     launch.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
     launch.add_argument("--print", action="store_true", help="show the command, and start nothing")
@@ -147,8 +174,8 @@ def _launch_verb(verbs: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _setup_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
-    setup = verbs.add_parser("setup", help="a bot's token, the host's files and the first invitation, step by step")
-    setup.add_argument("channel", choices=CHANNELS)
+    setup = _verb(verbs, "setup", "a bot's token, the host's files and the first invitation, step by step")
+    _of_channel(setup)
     setup.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
     for option, text in (
         ("--mcp-json", "enter the server into the project's .mcp.json"),
@@ -159,8 +186,8 @@ def _setup_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     _json(setup)
     setup.set_defaults(run=_run("setup"))
 
-    taking = verbs.add_parser("import", help="take over the reference plugin's token, people, groups and settings")
-    taking.add_argument("channel", choices=CHANNELS)
+    taking = _verb(verbs, "import", "take over the reference plugin's token, people, groups and settings")
+    _of_channel(taking)
     taking.add_argument("folder", metavar="DIR", help="its folder, such as ~/.claude/channels/telegram")
     taking.add_argument("--token", choices=("yes", "no"), help="replace a token that is set already (default: ask)")
     _json(taking)
@@ -180,16 +207,16 @@ def _positive(text: str) -> int:
     return number
 
 
-def _access_verbs(access: argparse.ArgumentParser) -> None:
+def _access_verbs(access: _Parser) -> None:
     access.set_defaults(run=_run("access"), action="status")
     actions = access.add_subparsers(dest="action", metavar="ACTION")
 
-    def add(name: str, text: str, *arguments: tuple[str, str]) -> argparse.ArgumentParser:
-        sub = actions.add_parser(name, help=text)
+    def add(name: str, text: str, *arguments: tuple[str, str]) -> _Parser:
+        sub = _verb(actions, name, text)
         for argument, words in arguments:
             sub.add_argument(argument, help=words)
         # On the verb itself and on each action; the later one must not undo the earlier.
-        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_JSON)
         return sub
 
     add("status", "lists people, groups and who is waiting (the default)")
@@ -200,29 +227,29 @@ def _access_verbs(access: argparse.ArgumentParser) -> None:
     add("allow", "lets a person in by id", ("id", "the person's numeric id"))
     add("remove", "takes a person off every list", ("id", "the person's numeric id"))
     add("policy", "the rule for direct messages", ("mode", "pairing, allowlist or disabled"))
-    approver = actions.add_parser("approver", help="who may answer permission prompts")
+    approver = _verb(actions, "approver", "who may answer permission prompts")
     roles = approver.add_subparsers(dest="step", required=True, metavar="STEP")
     for name, text in (("add", "gives a paired person the role"), ("rm", "takes the role back")):
-        role = roles.add_parser(name, help=text)
+        role = _verb(roles, name, text)
         role.add_argument("id", help="the person's numeric id")
-        role.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    group = actions.add_parser("group", help="enables or disables a group")
+        role.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_JSON)
+    group = _verb(actions, "group", "enables or disables a group")
     steps = group.add_subparsers(dest="step", required=True, metavar="STEP")
-    adding = steps.add_parser("add", help="enables a group, or changes its rule")
+    adding = _verb(steps, "add", "enables a group, or changes its rule")
     adding.add_argument("id", help="the group's id; negative ones as they are")
     adding.add_argument("--no-mention", action="store_true", help="every message counts, not only those to the bot")
     adding.add_argument(
         "--pattern", action="append", default=[], metavar="REGEX", help="messages it is found in are for the bot too"
     )
     adding.add_argument("--allow", metavar="IDS", help="comma-separated ids of those who may speak; default: everybody")
-    removing = steps.add_parser("rm", help="disables a group")
+    removing = _verb(steps, "rm", "disables a group")
     removing.add_argument("id", help="the group's id")
     for step in (adding, removing):
-        step.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+        step.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_JSON)
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help=_JSON)
 
 
 def _run(verb: str):  # type: ignore[no-untyped-def]
