@@ -22,12 +22,11 @@ from channels.core.doctor import REFUSED, Report
 from channels.core.doctor_host import CHANNELS_OFF, entry_name
 from channels.core.errors import ChannelError, ConfigError
 from channels.core.finding import Finding
-from channels.core.hostfiles import managed_files, read_json, settings_files
+from channels.core.hostfiles import enabled_plugin, managed_files, read_json
 from channels.core.log import configure, redact
 
 __all__ = ["run"]
 
-PLUGIN = "agent-channels"
 # The host's documentation: the first takes what its vendor or the organisation allows, the second anything, and asks.
 ALLOWED, DEVELOPMENT = "--channels", "--dangerously-load-development-channels"
 # What would make the session deaf for certain; the rest is worth a word, and may pass by itself.
@@ -136,7 +135,7 @@ def _hooks(name: str, report: Report, why: str) -> tuple[list[str], str]:
 
 def _channels(names: list[str]) -> tuple[list[str], str]:
     """The flag that opts in to channels, and what it means."""
-    plugin = _plugin()
+    plugin = enabled_plugin(os.environ)
     if plugin is not None and _allowed(plugin):
         return [ALLOWED, f"plugin:{plugin}"], f"the plugin {plugin} is an allowed channel."
     named = [f"plugin:{plugin}"] if plugin else [f"server:{entry_name(Environment(name))}" for name in names]
@@ -145,16 +144,6 @@ def _channels(names: list[str]) -> tuple[list[str], str]:
         "whether you trust it: it is this program, started as your .mcp.json or the plugin says."
     )
     return [DEVELOPMENT, *named], told
-
-
-def _plugin() -> str | None:
-    """The plugin's name with its marketplace, when it is enabled here."""
-    for path in settings_files(os.environ):
-        enabled = _read(path).get("enabledPlugins")
-        for name, on in enabled.items() if isinstance(enabled, dict) else ():
-            if on and name.partition("@")[0] == PLUGIN:
-                return str(name)
-    return None
 
 
 def _allowed(plugin: str) -> bool:

@@ -21,6 +21,7 @@ from channels.core.doctor import gather, platform_findings
 from channels.core.envfile import put, put_new
 from channels.core.errors import ConfigError
 from channels.core.finding import Finding
+from channels.core.hostfiles import enabled_plugin
 from channels.core.log import configure, keep_secret
 from channels.core.paths import env_value, private_file, private_state
 from channels.core.sample import sample
@@ -169,7 +170,11 @@ def _tell(findings: dict[str, Finding], talk: _Talk) -> None:
 
 
 def _project(args: argparse.Namespace, row: Channel, env: Environment, talk: _Talk) -> None:
-    """The host's files; each is asked for."""
+    """The host's files; each is asked for, unless the plugin brings what they would hold."""
+    plugin = enabled_plugin(env.environ)
+    if plugin and not (args.mcp_json or args.hooks):
+        talk.say(f"✓ The plugin {plugin} brings the server and the hooks.")
+        return
     path = servers_file(env)
     kept = " (what it was is kept beside it)" if path.exists() else ""
     if talk.wants(args.mcp_json, f"Enter the server into {path}{kept}, so that an agent host starts it?"):

@@ -13,6 +13,7 @@ from channels.core.errors import ConfigError
 from channels.core.finding import Case, Finding, fine, note, wrong
 from channels.core.host import channel_flag
 from channels.core.hostfiles import (
+    enabled_plugin,
     find_program,
     home,
     hook_commands,
@@ -42,7 +43,7 @@ def entry(case: Case) -> Finding:
     except ConfigError as error:
         return wrong("the host's list of servers cannot be read", str(error), "mend that file")
     if not ours:
-        if case.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or _plugin(environ):
+        if case.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the server is started by something other than .mcp.json")
         return wrong("no agent host is told to start this server", f"no entry for it in {path}", way)
     name, found = next(iter(ours.items()))
@@ -88,11 +89,6 @@ def _settings(environ: Mapping[str, str]) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _plugin(environ: Mapping[str, str]) -> bool:
-    enabled = [found.get("enabledPlugins") for _, found in _settings(environ)]
-    return any("agent-channels" in str(one) for one in enabled if one)
-
-
 def hooks(case: Case) -> Finding:
     """Which of our hooks are installed, and whether they can run."""
     environ, way = case.env.environ, f"`channels setup {case.env.channel} --hooks yes` installs them"
@@ -106,7 +102,7 @@ def hooks(case: Case) -> Finding:
             return wrong("the host's hooks are switched off", f"disableAllHooks in {path}", "take that line out")
         installed |= dict(hook_commands(found))
     if not installed:
-        if env_value("CLAUDE_PLUGIN_ROOT", environ) or _plugin(environ):
+        if env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the hooks come with the plugin")
         return note("the hooks are not installed, so prompts stay at the terminal", "", way)
     dead = sorted({command for command in installed.values() if not find_program(command, environ)})
@@ -149,7 +145,7 @@ def telemetry(case: Case) -> Finding:
         return fine("no variable switches channels off in the host")
     evidence = "; ".join(f"{name} is set in {where}" for name, where in here.items())
     names = ", ".join(here)
-    if _installed(case.env.environ) >= CARRY or _plugin(case.env.environ):
+    if _installed(case.env.environ) >= CARRY or enabled_plugin(case.env.environ):
         return note(f"{names} switch pushes off in the host; the hooks bring messages all the same", evidence)
     return wrong(
         f"{names}: with any value, the host shows no channel messages and says nothing about it",

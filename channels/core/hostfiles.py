@@ -15,10 +15,11 @@ from typing import Any
 from channels.core.errors import ConfigError
 from channels.core.paths import env_value, project_dir
 
-__all__ = ["find_program", "hook_commands", "managed_files", "read_json", "serves", "settings_files"]
+__all__ = ["enabled_plugin", "find_program", "hook_commands", "managed_files", "read_json", "serves", "settings_files"]
 
 _HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question)\s*$")
 MAX_BYTES = 4 * 1024 * 1024
+PLUGIN = "agent-channels"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -49,6 +50,20 @@ def settings_files(environ: Mapping[str, str]) -> list[Path]:
     """The host's settings that count in this project, the strongest first."""
     project = project_dir(environ) / ".claude"
     return [project / "settings.local.json", project / "settings.json", home(environ) / "settings.json"]
+
+
+def enabled_plugin(environ: Mapping[str, str]) -> str | None:
+    """The plugin of this program with its marketplace, such as `agent-channels@ours`, where it is enabled; else None."""
+    known: dict[str, bool] = {}
+    for path in settings_files(environ):
+        try:
+            found = read_json(path).get("enabledPlugins")
+        except ConfigError:
+            # Whoever checks that file says so.
+            continue
+        for name, on in found.items() if isinstance(found, dict) else ():
+            known.setdefault(name, bool(on))
+    return next((name for name, on in known.items() if on and name.partition("@")[0] == PLUGIN), None)
 
 
 def managed_files() -> list[Path]:

@@ -45,8 +45,8 @@ def started(record: Path) -> dict[str, Any]:
     return found
 
 
-def was_started(record: Path) -> bool:
-    return record.exists()
+def is_there(path: Path) -> bool:
+    return path.exists()
 
 
 def without_hooks(stage: Stage) -> None:
@@ -76,7 +76,7 @@ async def test_print_starts_nothing(stage: Stage, host: Path) -> None:
     *exported, program, flag, prompt, development, server = shlex.split(ran.out)
     assert exported == [f"TELEGRAM_STATE_DIR={stage.state}"]
     assert [program, flag, prompt, development, server] == ["/nowhere/a host", "-p", "it's me", *DEVELOPMENT]
-    assert not was_started(host)
+    assert not is_there(host)
 
 
 async def test_another_host_and_the_channels_that_are_set_up(stage: Stage, host: Path) -> None:
@@ -126,7 +126,7 @@ async def test_a_deaf_session_is_not_started(stage: Stage, host: Path, name: str
             assert (ran.code, ran.out) == (1, "")
             assert f"telegram, {check}: " in ran.err
             assert says in ran.err
-    assert not was_started(host)
+    assert not is_there(host)
 
 
 @pytest.mark.parametrize("name", ["nobody_there", "nobody_paired", "claim_never"])
@@ -147,7 +147,7 @@ async def test_what_is_not_there_is_named(stage: Stage, host: Path) -> None:
     assert (ran.code, "'/nowhere/host' is not there" in ran.err) == (1, True)
     ran = await launch(stage, "signal")
     assert (ran.code, "there is no channel 'signal'; there are telegram, discord" in ran.err) == (2, True)
-    assert not was_started(host)
+    assert not is_there(host)
 
 
 @pytest.mark.parametrize(
@@ -173,3 +173,33 @@ def test_an_allowed_plugin_needs_no_development_flag(
     flags, told = cli_launch._channels(["telegram", "discord"])
     assert flags == [flag, "plugin:agent-channels@ours"]
     assert "agent-channels@ours" in told
+
+
+async def test_a_plugin_that_is_disabled_is_none(stage: Stage, host: Path) -> None:
+    """What the project switches off stays off, whatever the user's own settings say; the servers are named instead."""
+    for path, on in (
+        (stage.home / ".claude" / "settings.json", True),
+        (stage.project / ".claude" / "settings.json", False),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": on}}))
+    assert (await launch(stage, "telegram")).code == 7
+    assert started(host)["argv"] == DEVELOPMENT
+    (stage.project / ".claude" / "settings.json").unlink()
+    assert (await launch(stage, "telegram")).code == 7
+    assert started(host)["argv"] == [DEVELOPMENT[0], "plugin:agent-channels@ours"]
+
+
+async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
+    """Where the plugin is enabled neither .mcp.json nor the hooks are written; an option still has its way."""
+    servers, settings = stage.project / ".mcp.json", stage.project / ".claude" / "settings.json"
+    servers.unlink()
+    settings.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": True}}))
+    words = ("setup", "telegram", "--token-stdin", "--invite", "no")
+    ran = await stage.cli(*words, stdin=f"{stage.tg.token}\n")
+    assert ran.code == 0, ran.err
+    assert "The plugin agent-channels@ours brings the server and the hooks" in ran.out
+    assert not is_there(servers)
+    assert (await stage.cli("doctor", "telegram")).code == 0
+    assert (await stage.cli(*words, "--mcp-json", "yes", stdin=f"{stage.tg.token}\n")).code == 0
+    assert is_there(servers)
