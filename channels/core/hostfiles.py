@@ -53,7 +53,7 @@ def settings_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def enabled_plugin(environ: Mapping[str, str]) -> str | None:
-    """The plugin of this program with its marketplace, such as `agent-channels@ours`, where it is enabled; else None."""
+    """Our plugin with its marketplace, such as `agent-channels@ours`, where it is enabled; else None."""
     known: dict[str, bool] = {}
     for path in settings_files(environ):
         try:
