@@ -4,14 +4,12 @@ A clone that was set up as the README says is used as it is. Else an environment
 FOLDER (default: $CLAUDE_PLUGIN_DATA), once for each state of the program's source; from then on it starts without a
 network. Hooks never install: until a server has, they do nothing.
 
-Only the standard library, in words that any Python 3.8 can read: what a machine calls python3 may be old.
+Only the standard library, in words that any Python 3.8 can read: what a machine calls python3 may be old. Hosts run it
+at every turn, so what only an installation needs is imported by it.
 """
 
 import hashlib
-import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -34,13 +32,19 @@ def main(argv):
     if program is None:
         return 1
     command = [str(program), *argv]
+    if not WINDOWS:
+        os.execv(command[0], command)
     # There, putting a program in this one's place would give it another process id, and the host would see us end.
-    return subprocess.call(command) if WINDOWS else os.execv(command[0], command)
+    import subprocess
+
+    return subprocess.call(command)
 
 
 def _not_yet(argv, data):
     """A hook before anything is installed: no effect, but a session that begins is told why it has no channels."""
     if argv[1:] == ["session"] and data is not None:
+        import json
+
         log = data / "install.log"
         told = f"Agent Channels installs itself, once, which may take a minute ({log}). Then choose Reconnect in /mcp."
         print(json.dumps({"systemMessage": told}))
@@ -85,6 +89,8 @@ def _installed(data):
     if data is None:
         print("channels: name the plugin's data folder with --data, or set CLAUDE_PLUGIN_DATA", file=sys.stderr)
         return None
+    import subprocess
+
     data.mkdir(parents=True, exist_ok=True)
     log = data / "install.log"
     print(f"channels: installing into {data}, once; {log} says how it goes", file=sys.stderr, flush=True)
@@ -100,6 +106,8 @@ def _installed(data):
 
 def install(data):
     """Makes the environment; beside another installation, waits for that one. Returns the exit code."""
+    import subprocess
+
     with (data / "install.lock").open("ab") as lock:
         _hold(lock)
         if _made(data):
@@ -121,6 +129,8 @@ def install(data):
 
 def _tidy(data, folder):
     """Takes away what an installation left half done, and older states but the last, which may still be running."""
+    import shutil
+
     others = sorted((env for env in data.glob("env-*") if env != folder), key=lambda env: env.stat().st_mtime)
     for old in [folder, *others[:-1]]:
         shutil.rmtree(old, ignore_errors=True)
@@ -128,6 +138,8 @@ def _tidy(data, folder):
 
 def _python():
     """A Python that the program runs on: this one, else the newest on the PATH."""
+    import shutil
+
     if sys.version_info >= NEEDS:
         return sys.executable
     names = [f"python3.{minor}" for minor in range(20, NEEDS[1] - 1, -1)]
