@@ -130,7 +130,7 @@ async def test_groups_with_negative_ids(stage: Stage) -> None:
     assert machine["senders"] == ["5", "6", "7"]
     plain, known = await both(stage)
     assert known["groups"] == [
-        {"id": str(group.id), "title": "Team", "require_mention": False, "senders": ["5", "6", "7"]}
+        {"id": str(group.id), "title": "Team", "require_mention": False, "senders": ["5", "6", "7"], "patterns": []}
     ]
     assert str(group.id) in plain.out
     ran = await stage.access("group", "add", "--json", "--", str(group.id))
