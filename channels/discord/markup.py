@@ -42,6 +42,7 @@ LIMITS = Limits(
 FILES = 10
 # What begins a heading, a list or a quotation at the start of a line; `-# small` is left to be one.
 _LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
+_NUMBER = re.compile(r"\s*(\d{1,18})\.\s")
 _LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _INLINE = re.compile(
     r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
@@ -115,14 +116,27 @@ def literal(text: str, format_: str) -> str:
 def escaped(text: str, whole: str | None = None) -> str:
     """`text`, which is a part of the message `whole`, written so that Discord shows it as it stands."""
     # Underscores within words are no marks, unless there is one in the message that could be the end of theirs.
-    bare = _LOOSE.search(text if whole is None else whole) is None
+    whole = text if whole is None else whole
+    bare, counted = _LOOSE.search(whole) is None, _counted(whole)
     marked = _INLINE.sub(lambda match: match[0] if bare and match[0] == "_" else "\\" + match[0], text)
-    return _LINE.sub(_line_escaped, marked)
+    return _LINE.sub(lambda match: _line_escaped(match, counted=counted), marked)
 
 
-def _line_escaped(match: re.Match[str]) -> str:
-    # A number's dot is escaped, everything else at its beginning.
-    return match[0] + "\\" if match[2].isdigit() else f"{match[1]}\\{match[2]}"
+def _line_escaped(match: re.Match[str], *, counted: bool) -> str:
+    if match[2].isdigit():
+        return match[0] if counted else match[0] + "\\"
+    return f"{match[1]}\\{match[2]}"
+
+
+def _counted(text: str) -> bool:
+    """Whether numbers at the beginnings of lines count up, as Discord does by itself in what it takes for a list."""
+    last = None
+    for line in text.split("\n"):
+        match = _NUMBER.match(line)
+        if match and last is not None and int(match[1]) != last + 1:
+            return False
+        last = int(match[1]) if match else None
+    return True
 
 
 def split(text: str, format_: str) -> list[str]:

@@ -187,14 +187,15 @@ def test_what_fits_is_sent_as_it_was_written() -> None:
 
 
 def test_formats_are_known_by_name_and_others_refused() -> None:
-    """`format` is one of three; anything else is refused with the list."""
-    assert [parse_mode(name) for name in ("text", "markdownv2", "html")] == [
+    """`format` is one of four, of which Markdown is drawn here; anything else is refused with the list."""
+    assert [parse_mode(name) for name in ("markdown", "text", "markdownv2", "html")] == [
+        None,
         None,
         ParseMode.MARKDOWN_V2,
         ParseMode.HTML,
     ]
-    with pytest.raises(Refused, match="'markdown' is not known here; it is one of text, markdownv2, html"):
-        parse_mode("markdown")
+    with pytest.raises(Refused, match="'rich' is not known here; it is one of markdown, text, markdownv2, html"):
+        parse_mode("rich")
 
 
 def test_a_keyboard_carries_label_data_url_and_style() -> None:
