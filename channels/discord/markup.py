@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from discord.utils import escape_markdown
@@ -117,7 +118,7 @@ def escaped(text: str, whole: str | None = None) -> str:
     """`text`, which is a part of the message `whole`, written so that Discord shows it as it stands."""
     # Underscores within words are no marks, unless there is one in the message that could be the end of theirs.
     whole = text if whole is None else whole
-    bare, counted = _LOOSE.search(whole) is None, _counted(whole)
+    bare, counted = _seen(whole)
     marked = _INLINE.sub(lambda match: match[0] if bare and match[0] == "_" else "\\" + match[0], text)
     return _LINE.sub(lambda match: _line_escaped(match, counted=counted), marked)
 
@@ -126,6 +127,12 @@ def _line_escaped(match: re.Match[str], *, counted: bool) -> str:
     if match[2].isdigit():
         return match[0] if counted else match[0] + "\\"
     return f"{match[1]}\\{match[2]}"
+
+
+@lru_cache(maxsize=4)
+def _seen(whole: str) -> tuple[bool, bool]:
+    """What every stretch of a message depends on; looked for once, since a message has thousands of stretches."""
+    return _LOOSE.search(whole) is None, _counted(whole)
 
 
 def _counted(text: str) -> bool:
