@@ -99,9 +99,10 @@ class Outbound:
             waiting.notes.append(f"the chat now has the id {now}; use it from now on")
             reply = replace(reply, chat_id=now)
         self._access.require_target(reply.chat_id, self._adapter.channel)
-        parts = await self._prepare(reply)
         key = reply.key or f"auto-{secrets.token_hex(8)}"
         async with self.turn(reply.chat_id):
+            # In its turn: drawing a long text takes longer than drawing the short one after it.
+            parts = await self._prepare(reply)
             shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
             if shipment.result is not None:
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
