@@ -88,14 +88,13 @@ def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) 
         case "quote" if not _before(text, span):
             return "> " + body(inside).replace("\n", "\n> ")
         case "heading":
-            return _heading(text, span, body(inside | {"bold"}))
+            return _heading(text, span, body(inside | {"bold"}), marked=not _ends(text, inner, "bold"))
         case "bullet":
             return "- " if said == "• " and _alone(text, span) else said
         case "bold" | "italic" | "strike" | "spoiler" if span.kind not in inside:
-            mark = _MARKS[span.kind]
-            if any(mark in text[one.start : one.end] for one in inner if one.kind in _BARE[span.kind]):
+            if _ends(text, inner, span.kind):
                 return body(inside)
-            return _marked(body(inside | {span.kind}), mark)
+            return _marked(body(inside | {span.kind}), _MARKS[span.kind])
         case _:
             return body(inside)
 
@@ -121,12 +120,17 @@ def _marked(body: str, mark: str) -> str:
     return f"{lead}{mark}{inner}{mark}{body[len(lead) + len(kept) :]}"
 
 
-def _heading(text: str, span: Span, body: str) -> str:
+def _ends(text: str, inner: Sequence[Span], kind: SpanKind) -> bool:
+    """Whether something in it that is written without escapes would end these marks."""
+    return any(_MARKS[kind] in text[one.start : one.end] for one in inner if one.kind in _BARE[kind])
+
+
+def _heading(text: str, span: Span, body: str, *, marked: bool) -> str:
     first = span.start == 0 or text[span.start - 1] == "\n"
     if span.value in {"1", "2", "3"} and first:
         hashes = "#" * int(span.value) + " "
         return "\n".join(hashes + line.strip() for line in body.split("\n") if line.strip())
-    return _marked(body, "**")
+    return _marked(body, "**") if marked else body
 
 
 def _code(said: str, inside: frozenset[str]) -> str:

@@ -76,6 +76,7 @@ def test_telegram_takes_every_part_and_loses_nothing(source: str) -> None:
 @example(LONG)
 @example("**a** " * 3000)
 @example("[a](https://x.com/" + "y" * 700 + ") " * 5)
+@example('> - word\n> - ## https://x.com/_a_(b)?q="1"x**2')
 def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
     """Each part has at most 2,000 units and closes its fences; what its client reads is the text."""
     parts = discord.render(source, "markdown")
