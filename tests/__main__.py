@@ -15,7 +15,7 @@ WORKERS = str((os.cpu_count() or 2) + 1)
 MEASURED = tuple(
     f"tests/{path}"
     for path in (
-        *("contract", "core", "discord", "journeys", "sandbox", "telegram"),
+        *("contract", "core", "discord", "journeys", "telegram"),
         *(
             "hosts/test_hosts_hooks.py",
             "hosts/test_hosts_prompts.py",
