@@ -39,6 +39,18 @@ class Event:
 class Inbox(Offers):
     """The inbox table's SQL."""
 
+    elsewhere: frozenset[str] = frozenset()
+    """Events that another project's agent was shown already: shown here, they say that they come again."""
+
+    def lately_shown(self, bot_id: str) -> frozenset[str]:
+        """The last events that were handed to a host here: what a reader that died had not confirmed is among them."""
+        rows = self.store.rows(
+            "SELECT event_id FROM inbox WHERE bot_id = ? AND (offers > 0 OR state = 'offering') ORDER BY id DESC "
+            "LIMIT 500",
+            bot_id,
+        )
+        return frozenset(row["event_id"] for row in rows)
+
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._history = History(store)
@@ -52,9 +64,12 @@ class Inbox(Offers):
         with self.store.write() as db:
             before = db.total_changes
             db.executemany(
-                "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                [(bot_id, e.event_id, f"{bot_id}.{e.event_id}", e.payload, now) for e in events],
+                "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (bot_id, e.event_id, f"{bot_id}.{e.event_id}", e.payload, now, int(e.event_id in self.elsewhere))
+                    for e in events
+                ],
             )
             new = db.total_changes - before
             for name, value in (marks or {}).items():

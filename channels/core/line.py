@@ -74,6 +74,7 @@ class Line:
     flag: str | None = field(init=False)
     changed: Gong = field(init=False, default_factory=Gong)
     _asked: bool = field(init=False, default=False)
+    _elsewhere: frozenset[str] = field(init=False, default=frozenset())
     _sign: Bell = field(init=False, default_factory=Bell)
     _owning: anyio.CancelScope = field(init=False, default_factory=anyio.CancelScope)
 
@@ -175,6 +176,7 @@ class Line:
                 self.modes,
                 self.changed,
             )
+            self.owner.shown_elsewhere(self._elsewhere)
             self.modes.publish()
             self.health.session(self.session, host_keys(self.env.environ))
             try:
@@ -189,7 +191,7 @@ class Line:
             return
         try:
             with Store.of(folder) as store:
-                marks = Inbox(store).marks(self.bot_id)
+                marks, self._elsewhere = Inbox(store).marks(self.bot_id), Inbox(store).lately_shown(self.bot_id)
         except StoreError as error:
             logger.warning("how far %s had read is not known: %s", folder, error)
             return

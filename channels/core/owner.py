@@ -127,6 +127,10 @@ class Owner:
         self._due.ring()
         self._changed.ring()
 
+    def shown_elsewhere(self, event_ids: frozenset[str]) -> None:
+        """What another project's agent was shown before this process took over."""
+        self._inbox.elsewhere = event_ids
+
     def foreign_commit(self) -> None:
         """Another process wrote to the store: look at everything it may have changed."""
         self._opened.ring()
