@@ -221,7 +221,8 @@ async def test_a_full_socket_is_given_up_and_nothing_is_lost(stage: Stage, socke
         ann = stage.person()
         await hooks.run("prompt")
         host = await woken(stage, CLAUDE_CODE_MESSAGING_SOCKET=str(deaf.path))
-        sent = [f"{number} " + "x" * 4_000 for number in range(150)]
+        # Shorter than what a client splits, or they would be joined.
+        sent = [f"{number} " + "x" * 3_000 for number in range(200)]
         for text in sent:
             ann.send(text)
         status = await host.status_when(lambda s: s["mode"]["name"] == "hook", 30)
