@@ -8,13 +8,13 @@ import re
 import secrets
 import shutil
 import stat
-import subprocess
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from channels.core.cloned import in_git
 from channels.core.config import loopback
 from channels.core.finding import Case, Finding, fine, note, skipped, wrong
 from channels.core.network import Route, endpoint, shown_url
@@ -23,7 +23,6 @@ from channels.core.paths import env_value
 __all__ = [
     "database",
     "git",
-    "in_git",
     "messages",
     "people",
     "python",
@@ -148,22 +147,6 @@ def git(case: Case) -> Finding:
             f"git rm --cached {secret}; then have a new token made and set it, since this one is in the history",
         )
     return fine("git does not track the token")
-
-
-def in_git(path: Path) -> bool | None:
-    """Whether git tracks a file; None outside of a work tree, without git, or when git does not answer."""
-    if not path.parent.is_dir():
-        return None
-    command = ["git", "-C", str(path.parent), "ls-files", "--", path.name]
-    # Nothing that the repository configures is to run here.
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        ran = subprocess.run(  # noqa: S603
-            command, capture_output=True, timeout=3, check=False, env=environ, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return bool(ran.stdout.strip()) if ran.returncode == 0 else None
 
 
 def server(case: Case, way: Route, default: Route) -> Finding:

@@ -16,6 +16,7 @@ from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.channel import Channel
 from channels.core.chores import Watch
+from channels.core.cloned import refuse_cloned
 from channels.core.config import Environment, Settings, load
 from channels.core.delivery import Push
 from channels.core.errors import ConfigError, StoreError
@@ -270,7 +271,7 @@ async def open_line(channel: Channel, env: Environment, push: Push, client: Call
             f"no token is set for {channel.title}; run `channels setup {channel.name}` in a terminal (it asks for the "
             f"token without showing it and stores it in {env.state_dir / '.env'}); this server notices it by itself"
         )
-    _refuse_cloned(settings, env)
+    refuse_cloned(settings, env)
     bot_id = channel.bot_id(token)
     with Store.of(env.state_dir) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.
@@ -279,23 +280,3 @@ async def open_line(channel: Channel, env: Environment, push: Push, client: Call
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or f"{int(time.time())}-{secrets.token_hex(4)}"
             yield Line(channel, env, settings, bot_id, store, adapter, push, session, client)
-
-
-def _refuse_cloned(settings: Settings, env: Environment) -> None:
-    """Raises `ConfigError` when the token would go where a file that came with a repository says."""
-    fields = type(settings).model_fields
-    strange = [
-        name
-        for name in ("api_root", "gateway_url", "proxy")
-        if name in fields and getattr(settings, name) != fields[name].default and not env.own(name.upper())
-    ]
-    if strange:
-        from channels.core.doctor_local import in_git
-
-        path = env.state_dir / "config.yaml"
-        if in_git(path):
-            variable = f"{env.channel.upper()}_{strange[0].upper()}"
-            raise ConfigError(
-                f"{path} is tracked by git and sets {', '.join(strange)}: the token would go where a file from a "
-                f"repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
-            )

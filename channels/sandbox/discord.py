@@ -31,7 +31,7 @@ from channels.sandbox.discord_sessions import Identify, Resume, Session, Session
 from channels.sandbox.discord_taps import Answer, Tap
 from channels.sandbox.discord_wire import TOKEN, Wire
 from channels.sandbox.discord_world import Call, World
-from channels.sandbox.watched import Serving
+from channels.sandbox.watched import PATIENCE_S, Serving
 
 __all__ = [
     "DEFAULT_TOKEN",
@@ -195,7 +195,7 @@ class DiscordSandbox(Serving):
         """Every RESUME, refused ones included."""
         return self._sessions.resumes
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
         """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
         return await self.world.wait_for(predicate, timeout)
 

@@ -23,6 +23,7 @@ from channels.sandbox.discord_render import render
 from channels.sandbox.discord_sessions import guild_create
 from channels.sandbox.discord_shapes import channel_dict, guild_dict, member_dict
 from channels.sandbox.discord_world import World
+from channels.sandbox.watched import PATIENCE_S
 
 __all__ = ["Room", "Server"]
 
@@ -49,7 +50,7 @@ class Room:
         """The channel as it looks now, oldest first."""
         return [render(self.world, self.record, one) for _, one in sorted(self.record.messages.items())]
 
-    async def next_message(self, timeout: float = 5) -> Message:
+    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
         """The bot's next message here that nobody waited for yet. Raises TimeoutError."""
         return await next_bot_message(self, self.record, timeout)
 

@@ -12,6 +12,7 @@ from channels.sandbox.discord_messages import reference
 from channels.sandbox.discord_records import FORUM, Channel, Message, User
 from channels.sandbox.discord_render import render
 from channels.sandbox.discord_taps import Tap, button_at, menu_at
+from channels.sandbox.watched import PATIENCE_S
 
 if TYPE_CHECKING:
     from channels.sandbox.discord_guilds import Room
@@ -198,7 +199,7 @@ class Person:
         mine = [one for one in self.world.ephemerals.values() if one.user_id == self.id]
         return [render(self.world, one.channel, one.message) for one in mine]
 
-    async def next_message(self, timeout: float = 5) -> Message:
+    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
         """The bot's next message in the direct chat that nobody waited for yet. Raises TimeoutError."""
         return await next_bot_message(self, self.dm, timeout)
 

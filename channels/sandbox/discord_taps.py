@@ -11,6 +11,7 @@ from channels.sandbox.discord_components import ROW, buttons, fields_of, menus
 from channels.sandbox.discord_interactions import SUBMIT, Interaction, Interactions
 from channels.sandbox.discord_records import Message
 from channels.sandbox.discord_render import render
+from channels.sandbox.watched import PATIENCE_S
 
 __all__ = ["Answer", "Tap", "button_at", "menu_at"]
 
@@ -70,11 +71,11 @@ class Tap:
         found = [self._shown(number) for number in self.interaction.shown]
         return [one for one in found if one is not None and not one["flags"] & LOADING]
 
-    async def answered(self, timeout: float = 5) -> Answer:
+    async def answered(self, timeout: float = PATIENCE_S) -> Answer:
         """Waits for the bot's first answer. Raises TimeoutError."""
         return await self.interactions.world.wait_for(lambda: self.answer, timeout)
 
-    async def said(self, timeout: float = 5) -> Message:
+    async def said(self, timeout: float = PATIENCE_S) -> Message:
         """Waits for the next message in answer, by callback or follow-up, that nobody waited for yet."""
 
         def unread() -> Message | None:

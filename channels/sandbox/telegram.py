@@ -23,7 +23,7 @@ from channels.sandbox.telegram_images import sample_png
 from channels.sandbox.telegram_people import CallbackAnswer, Person, Tap
 from channels.sandbox.telegram_wire import TOKEN, Wire
 from channels.sandbox.telegram_world import Call, World
-from channels.sandbox.watched import Serving
+from channels.sandbox.watched import PATIENCE_S, Serving
 
 __all__ = [
     "DEFAULT_TOKEN",
@@ -164,7 +164,7 @@ class TelegramSandbox(Serving):
         """Whether a long poll is waiting now."""
         return self.world.updates.polling
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
         """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
         return await self.world.wait_for(predicate, timeout)
 

@@ -8,6 +8,7 @@ from typing import Any
 from channels.sandbox.telegram_chats import Chat, Message, member_dict
 from channels.sandbox.telegram_people import Person, next_bot_message
 from channels.sandbox.telegram_world import World
+from channels.sandbox.watched import PATIENCE_S
 
 __all__ = ["Group", "Topic"]
 
@@ -94,7 +95,7 @@ class Group:
         """The chat as it looks now, oldest first."""
         return self.chat.shown()
 
-    async def next_message(self, timeout: float = 5) -> Message:
+    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
         """The bot's next message here that nobody waited for yet. Raises TimeoutError."""
         return await next_bot_message(self.world, self.chat, timeout)
 

@@ -11,6 +11,7 @@ from channels.sandbox.telegram_chats import Chat, Message, Query, member_dict
 from channels.sandbox.telegram_entities import detect
 from channels.sandbox.telegram_phone import Phone
 from channels.sandbox.telegram_world import World
+from channels.sandbox.watched import PATIENCE_S
 
 if TYPE_CHECKING:
     from channels.sandbox.telegram_groups import Group
@@ -45,7 +46,7 @@ class Tap:
             return None
         return CallbackAnswer(self.query.answer["text"], self.query.answer["show_alert"])
 
-    async def answered(self, timeout: float = 5) -> CallbackAnswer:
+    async def answered(self, timeout: float = PATIENCE_S) -> CallbackAnswer:
         """Waits for the bot's answerCallbackQuery. Raises TimeoutError."""
         return await self.world.wait_for(lambda: self.answer, timeout)
 
@@ -167,7 +168,7 @@ class Person(Phone):
         """The bot's messages in the private chat as they look now."""
         return [message for message in self.dm.shown() if message["from"]["id"] == self.world.bot.id]
 
-    async def next_message(self, timeout: float = 5) -> Message:
+    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
         """The bot's next message in the private chat that nobody waited for yet. Raises TimeoutError."""
         return await next_bot_message(self.world, self.dm, timeout)
 

@@ -14,7 +14,10 @@ from aiohttp import web
 
 from channels.sandbox.faults import Faults
 
-__all__ = ["Call", "Serving", "Watched"]
+__all__ = ["PATIENCE_S", "Call", "Serving", "Watched"]
+
+# How long somebody waits for the bot unless they say otherwise: its start on a busy machine fits in.
+PATIENCE_S = 30.0
 
 T = TypeVar("T")
 
@@ -56,7 +59,7 @@ class Watched:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 5) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
         """The first result of `predicate` that is neither None nor False; asked again at every change.
 
         Raises TimeoutError naming the bot's last calls.

@@ -81,7 +81,7 @@ async def test_a_disk_that_is_full_at_the_start(stage: Stage) -> None:
     assert not [call for call in stage.tg.calls if call.method == "getUpdates"]
     assert "cannot be used" in await host.refused("reply", chat_id="1", text="x")
     limit_files(host, None)
-    await stage.tg.wait_for(lambda: stage.tg.polling, 20)
+    await stage.tg.wait_for(lambda: stage.tg.polling)
     ann = stage.person()
     ann.send("hello")
     assert (await host.event()).content == "hello"
@@ -102,7 +102,7 @@ async def test_a_database_that_is_a_folder(stage: Stage) -> None:
         assert "Traceback" not in ran.err
     assert stage.tg.confirmed == 0
     (stage.state / "channel.db").rmdir()
-    code = (await ann.next_message(20))["text"]
+    code = (await ann.next_message())["text"]
     assert "pairing code" in code
 
 
@@ -154,7 +154,7 @@ async def test_a_state_folder_that_cannot_be_used(open_to_all: Path, how: str) -
             assert {path.name: path.read_bytes() for path in stage.state.iterdir()} == kept
             for path in stage.state.iterdir():
                 path.chmod(0o600)
-        assert (await host.event(20)).content == "hello"
+        assert (await host.event()).content == "hello"
 
 
 def damage_middle(path: Path) -> bytes:
@@ -207,7 +207,7 @@ async def test_a_damaged_database_is_kept_aside_and_named(stage: Stage, damage: 
     # The way out that the error names: move it away. The running server goes on with a new one.
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
-    assert "pairing code" in (await ann.next_message(25))["text"]
+    assert "pairing code" in (await ann.next_message())["text"]
 
 
 async def test_a_database_damaged_while_running(stage: Stage) -> None:
@@ -248,7 +248,7 @@ async def test_a_newer_schema_is_left_alone(stage: Stage) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     db.close()
-    assert (await host.event(20)).content == "hello"
+    assert (await host.event()).content == "hello"
 
 
 # A migration that fills a table for a long time: it is killed in the middle of that.

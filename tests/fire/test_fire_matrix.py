@@ -158,7 +158,7 @@ class Cell:
     async def attach(self) -> None:
         self.host = await self.stage.host()
         self.book.hosts.append(self.host)
-        await self.tg.wait_for(lambda: self.tg.polling or self.tg.confirmed > 0, 20)
+        await self.tg.wait_for(lambda: self.tg.polling or self.tg.confirmed > 0)
 
     def arm(self, kind: FaultKind, method: str, times: int = 1) -> Fault:
         return self.tg.faults.add(kind, method=method, times=times, status=502 if kind == "html" else 500)

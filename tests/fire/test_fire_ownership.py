@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from faults_harness import Note, Project, since, together, world
 from harness import Host, Stage
+from wire_host import PATIENCE_S
 
 TAKEN_OVER_WITHIN_S = 2.0
 
@@ -22,7 +23,7 @@ def names(owner: dict[str, Any], holder: Host, project: object) -> bool:
     return (owner["pid"], owner["host"], owner["project"]) == (holder.process.pid, socket.gethostname(), str(project))
 
 
-async def shows(host: Host, text: str, timeout: float = 10) -> None:
+async def shows(host: Host, text: str, timeout: float = PATIENCE_S) -> None:
     """The host is shown a text."""
     await host.until(lambda: any(event.content == text for event in host.events), timeout, text)
 
@@ -113,7 +114,7 @@ async def hands_over(stage: Stage, note: Note, *, shared: bool) -> None:
     await waiting.done("reply", chat_id=ann.id, text="done")
     await waiting.kill()
     ann.send("anybody?")
-    await shows(holder, "anybody?", 20)
+    await shows(holder, "anybody?")
 
 
 async def test_releasing_what_nobody_holds_is_refused(stage: Stage) -> None:
@@ -160,14 +161,15 @@ async def test_a_lock_is_no_file(stage: Stage) -> None:
 async def test_the_slot_of_a_dead_poller_is_waited_for(stage: Stage) -> None:
     """A slot that the platform keeps for a dead poller is a visible state, asked for a bounded number of times."""
     ann = stage.person()
-    stage.tg.set_poller_slot(4)
+    stage.tg.set_poller_slot(60)
     first = await stage.reading()
     await first.kill()
     second = await stage.host()
     status = await second.status_when(lambda s: s["reader"]["state"] == "conflict")
     assert "another program is polling this bot" in status["reader"]["error"]
+    stage.tg.advance(60)
     ann.send("patience")
-    await shows(second, "patience", 15)
+    await shows(second, "patience")
     conflicts = [call for call in stage.tg.calls if call.response_code == 409]
     assert 1 <= len(conflicts) <= 6
     assert (await second.status())["reader"]["state"] == "reading"
@@ -178,7 +180,7 @@ async def test_five_servers_and_one_reader(stage: Stage) -> None:
     ann = stage.person()
     hosts = await asyncio.gather(*(stage.host() for _ in range(5)))
     ann.send("one of you")
-    await stage.tg.wait_for(lambda: stage.tg.confirmed > 0, 10)
+    await stage.tg.wait_for(lambda: stage.tg.confirmed > 0)
     statuses = [await host.status_when(lambda s: bool(s["owner"])) for host in hosts]
     assert len({status["owner"]["pid"] for status in statuses}) == 1
     reader = next(host for host in hosts if host.process.pid == statuses[0]["owner"]["pid"])

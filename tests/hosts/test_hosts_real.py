@@ -104,7 +104,7 @@ async def test_an_idle_session_is_woken_by_its_socket(
             ann.send(text)
             await model.wait_for(lambda text=text: bool(seen(model, text)))
             took.append(seen(model, text)[0].at - began)
-            assert (await ann.next_message(20))["text"] == f"got {text}"
+            assert (await ann.next_message())["text"] == f"got {text}"
         note("real host", f"idle session, socket: message to model request median {statistics.median(took):.2f} s, "
              f"at most {max(took):.2f} s of {len(took)}")  # fmt: skip
         assert max(took) < 1
@@ -164,7 +164,7 @@ async def test_an_idle_session_whose_socket_is_refused_is_woken_by_the_bell(
             first = seen(model, text)[0]
             note(TABLE, f"idle session, socket refused, bell: message {number} to model {first.at - began:.2f} s")
             assert "wait_for_messages" in first.latest
-            assert (await ann.next_message(20))["text"] == f"got {text}"
+            assert (await ann.next_message())["text"] == f"got {text}"
             await answered(stage, number + 1)
     shown = [block.content for asked in model.asked for block in blocks_in(asked.latest)]
     assert shown == [f"message {number}." for number in range(4)]
@@ -322,13 +322,13 @@ async def test_a_cleared_conversation_is_still_rung_for(stage: Stage, model: Scr
     async with RealHost(stage, model, program, crossSessionInbound="refuse").screen() as screen:
         await stage.tg.wait_for(lambda: stage.tg.polling, 30)
         ann.send("before.")
-        assert (await ann.next_message(20))["text"] == "got before."
+        assert (await ann.next_message())["text"] == "got before."
         await answered(stage, 1)
         await screen.shows("done")
         await screen.type("/clear")
         await screen.shows("/clear")
         ann.send("after.")
-        assert (await ann.next_message(20))["text"] == "got after."
+        assert (await ann.next_message())["text"] == "got after."
         await answered(stage, 2)
 
 

@@ -96,13 +96,13 @@ async def test_a_topic_keeps_its_name(stage: Stage) -> None:
     topic = group.topic("Deploys")
     host = await stage.reading(CHANNELS_MODE="pull")
     first = ann.send("@sandbox_bot one", chat=group, thread_id=topic.thread_id)
-    notice = await group.next_message(20)
+    notice = await group.next_message()
     assert "kept" in notice["text"]
     assert notice["message_thread_id"] == topic.thread_id
     await host.close()
     host = await stage.reading()
     assert (await host.event()).meta["thread_name"] == "Deploys"
-    late = await group.next_message(20)
+    late = await group.next_message()
     assert late["message_thread_id"] == topic.thread_id
     ann.send("@sandbox_bot two", chat=group, reply_to=first["message_id"])
     event = await host.event()

@@ -143,7 +143,7 @@ async def test_nothing_is_confirmed_before_it_is_stored(stage: Stage) -> None:
         locked.execute("ROLLBACK")
     finally:
         locked.close()
-    assert (await host.event(20)).content == "while locked"
+    assert (await host.event()).content == "while locked"
     await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0, PATIENCE_S)
 
 
@@ -154,9 +154,9 @@ async def test_an_update_handed_out_twice_is_told_once(stage: Stage) -> None:
     for kind in ("drop_after", "drop_body"):
         stage.tg.faults.add(kind, method="getUpdates", times=1)  # type: ignore[arg-type]
         ann.send(kind)
-        assert (await host.event(20)).content == kind
+        assert (await host.event()).content == kind
     ann.send("last")
-    assert (await host.event(20)).content == "last"
+    assert (await host.event()).content == "last"
 
 
 async def test_an_event_nobody_foresaw_stops_nothing(stage: Stage) -> None:

@@ -217,7 +217,7 @@ async def test_the_journey_with_the_sdk_client(stage: Stage) -> None:
         }
         ann = stage.tg.person("ann", first_name="Ann")
         ann.send("hello")
-        assert (await stage.access("pair", code_in(await ann.next_message(10)))).code == 0
+        assert (await stage.access("pair", code_in(await ann.next_message()))).code == 0
         assert "Paired" in (await ann.next_message())["text"]
         assert (await event()).content == "hello"
         said = ann.send("deploy?")

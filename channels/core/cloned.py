@@ -1,0 +1,46 @@
+"""What came with a repository that somebody cloned: it says nothing about where the token goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from channels.core.config import Environment, Settings
+from channels.core.errors import ConfigError
+
+__all__ = ["in_git", "refuse_cloned"]
+
+
+def in_git(path: Path) -> bool | None:
+    """Whether git tracks a file; None outside of a work tree, without git, or when git does not answer."""
+    if not path.parent.is_dir():
+        return None
+    command = ["git", "-C", str(path.parent), "ls-files", "--", path.name]
+    # Nothing that the repository configures is to run here.
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(  # noqa: S603
+            command, capture_output=True, timeout=3, check=False, env=environ, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return bool(ran.stdout.strip()) if ran.returncode == 0 else None
+
+
+def refuse_cloned(settings: Settings, env: Environment) -> None:
+    """Raises `ConfigError` when the token would go where a file that came with a repository says."""
+    fields = type(settings).model_fields
+    strange = [
+        name
+        for name in ("api_root", "gateway_url", "proxy")
+        if name in fields and getattr(settings, name) != fields[name].default and not env.own(name.upper())
+    ]
+    if strange:
+        path = env.state_dir / "config.yaml"
+        if in_git(path):
+            variable = f"{env.channel.upper()}_{strange[0].upper()}"
+            raise ConfigError(
+                f"{path} is tracked by git and sets {', '.join(strange)}: the token would go where a file from a "
+                f"repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
+            )
