@@ -7,11 +7,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from channels.core.channel import Channel
 
 __all__ = ["CHANNELS", "channel", "main"]
@@ -83,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = _verb(verbs, "serve", "the MCP server over stdio; an agent host starts it from .mcp.json")
     _of_channel(serve)
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_run("serve"))
 
     _setup_verbs(verbs)
 
@@ -260,33 +258,6 @@ def _run(verb: str):  # type: ignore[no-untyped-def]
         return found
 
     return run
-
-
-def _serve(args: argparse.Namespace) -> int:
-    import contextlib
-    import gc
-
-    from channels import __version__
-    from channels.core.ending import leave_on_signals
-    from channels.core.greeting import greet
-    from channels.core.instructions import instructions
-
-    leave_on_signals()
-    opening = greet(args.channel, __version__, instructions(args.channel))
-    # What a stdio server never uses of its libraries: two HTTP clients' command lines and a web server, 6 MB together.
-    # `None` makes their import fail, which the libraries that ask for them are prepared for.
-    for unused in ("httpx._main", "httpx2._main", "uvicorn"):
-        sys.modules.setdefault(unused, cast("ModuleType", None))
-    # The collector would walk the libraries' objects again and again while they are being made. What one of them
-    # prints meanwhile must not reach the host; later the session has stdout to itself.
-    gc.disable()
-    with contextlib.redirect_stdout(sys.stderr):
-        from channels.core.app import run
-
-        row = channel(args.channel)
-    gc.enable()
-    gc.freeze()
-    run(row, opening)
 
 
 def _port(text: str) -> int:

@@ -90,11 +90,7 @@ def _before(row: Channel, env: Environment, settings: Settings, talk: _Talk) -> 
     way, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
     where = doctor_local.server(case, way, default)
     if where.state == "wrong":
-        names = " ".join(f"{row.name.upper()}_{name.upper()}={url}" for name, url in way.named if url)
-        raise ConfigError(
-            f"{where.found} ({where.evidence}); nothing was sent. If you do know that server, say so yourself: "
-            f"{names} channels setup {row.name}"
-        )
+        raise ConfigError(f"{where.found} ({where.evidence}); nothing was sent: {where.next}")
     _make_private(env)
     for check in (doctor_local.python, doctor_local.state_folder, doctor_local.git):
         found = check(case)

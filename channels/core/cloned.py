@@ -9,7 +9,7 @@ from pathlib import Path
 from channels.core.config import Environment, Settings
 from channels.core.errors import ConfigError
 
-__all__ = ["in_git", "refuse_cloned"]
+__all__ = ["brought", "in_git", "refuse_cloned"]
 
 
 def in_git(path: Path) -> bool | None:
@@ -28,19 +28,23 @@ def in_git(path: Path) -> bool | None:
     return bool(ran.stdout.strip()) if ran.returncode == 0 else None
 
 
-def refuse_cloned(settings: Settings, env: Environment) -> None:
-    """Raises `ConfigError` when the token would go where a file that came with a repository says."""
+def brought(settings: Settings, env: Environment) -> dict[str, str]:
+    """The settings that say where the token goes and come from a file that git tracks: their names and values."""
     fields = type(settings).model_fields
-    strange = [
-        name
+    named: dict[str, str] = {
+        name: str(getattr(settings, name))
         for name in ("api_root", "gateway_url", "proxy")
         if name in fields and getattr(settings, name) != fields[name].default and not env.own(name.upper())
-    ]
-    if strange:
+    }
+    return named if named and in_git(env.state_dir / "config.yaml") else {}
+
+
+def refuse_cloned(settings: Settings, env: Environment) -> None:
+    """Raises `ConfigError` when the token would go where a file that came with a repository says."""
+    if found := brought(settings, env):
         path = env.state_dir / "config.yaml"
-        if in_git(path):
-            variable = f"{env.channel.upper()}_{strange[0].upper()}"
-            raise ConfigError(
-                f"{path} is tracked by git and sets {', '.join(strange)}: the token would go where a file from a "
-                f"repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
-            )
+        variable = f"{env.channel.upper()}_{next(iter(found)).upper()}"
+        raise ConfigError(
+            f"{path} is tracked by git and sets {', '.join(found)}: the token would go where a file from a "
+            f"repository says. If it is yours, set {variable} in the environment, or git rm --cached {path}"
+        )

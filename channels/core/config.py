@@ -12,21 +12,51 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from channels.core.errors import ConfigError
 from channels.core.log import keep_secret
 from channels.core.paths import env_value, state_dir
 
-__all__ = ["Claim", "Environment", "Language", "Mode", "Settings", "load", "loopback", "safe_root"]
+__all__ = ["Claim", "Environment", "Language", "Mode", "Root", "Settings", "load", "loopback", "safe_root"]
 
 Mode = Literal["auto", "push", "wake", "hook", "pull"]
 Claim = Literal["auto", "always", "never"]
 Language = Literal["en", "zh-TW"]
 S = TypeVar("S", bound="Settings")
+
+
+def loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def safe_root(url: str) -> str:
+    """`url` without a trailing slash.
+
+    Raises ValueError when it is not http(s), or plain http to another machine: the token would travel in clear.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"{error}; write it as https://host[:port][/path]") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write it as https://host[:port][/path]")
+    if parts.scheme == "http" and not loopback(parts.hostname):
+        raise ValueError("plain http would show the token to the network; use https or loopback")
+    return url.rstrip("/")
+
+
+Root = Annotated[str, AfterValidator(safe_root)]
+"""The root of an HTTP API that the token may be sent to."""
 
 
 class Settings(BaseModel):
@@ -184,29 +214,3 @@ def _explain(error: ValidationError, model: type[Settings], path: Path) -> str:
         else:
             lines.append(f"setting {name!r} is {problem.get('input')!r}: {problem['msg'].lower()}")
     return f"{path} (or the environment): " + "; ".join(lines)
-
-
-def safe_root(name: str, url: str) -> str:
-    """`url` without a trailing slash.
-
-    Raises `ConfigError` when it is not http(s), or plain http to another machine: the token would travel in clear.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ConfigError(f"{name} is {url!r}: {error}; write it as https://host[:port][/path]") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"{name} is {url!r}: write it as https://host[:port][/path]")
-    if parts.scheme == "http" and not loopback(parts.hostname):
-        raise ConfigError(f"{name} is {url!r}: plain http would show the token to the network; use https or loopback")
-    return url.rstrip("/")
-
-
-def loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -14,10 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from channels.core.cloned import in_git
-from channels.core.config import loopback
+from channels.core.cloned import brought, in_git
 from channels.core.finding import Case, Finding, fine, note, skipped, wrong
-from channels.core.network import Route, endpoint, shown_url
+from channels.core.network import Route, shown_url
 from channels.core.paths import env_value
 
 __all__ = [
@@ -152,23 +151,23 @@ def git(case: Case) -> Finding:
 def server(case: Case, way: Route, default: Route) -> Finding:
     """Where every request goes, and with it the token. `default`: the platform's own addresses."""
     usual = dict(default.named)
+    path = case.env.state_dir / "config.yaml"
+    if case.settings and (found := brought(case.settings, case.env)):
+        return wrong(
+            "the token would go where a file of this repository says, which is not the platform's own server",
+            f"{'; '.join(f'{name} is {shown_url(url)}' for name, url in found.items())}, named by {path}, which git "
+            "tracks",
+            f"if you do not know that server, take the line out of {path}; if it is yours, name it in the environment: "
+            + " ".join(f"{case.env.channel.upper()}_{name.upper()}={shown_url(url)}" for name, url in found.items()),
+        )
     odd = [(name, url) for name, url in way.named if url != usual.get(name)]
     if not odd:
         return fine("requests go to the platform's own servers", default.url)
-    path = case.env.state_dir / "config.yaml"
-    from_file = [(name, url) for name, url in odd if not case.env.own(name.upper())]
-    strange = [endpoint(url)[0] for _, url in from_file if not loopback(endpoint(url)[0])]
     where = "; ".join(
         f"{name} is {shown_url(url)}, named by "
-        + (str(path) if (name, url) in from_file else f"{case.env.channel.upper()}_{name.upper()}")
+        + (f"{case.env.channel.upper()}_{name.upper()}" if case.env.own(name.upper()) else str(path))
         for name, url in odd
     )
-    if strange and in_git(path):
-        return wrong(
-            f"the token goes to {', '.join(strange)}, which is not the platform's own server",
-            f"{where}; that file came with this repository",
-            f"if you do not know that server, take the line out of {path} and have a new token made",
-        )
     shown = ", ".join(shown_url(url) for _, url in odd)
     return note(f"requests go to {shown} in place of the platform's own servers", where)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from channels.core.finding import Case, Finding, fine, note, skipped, wrong
-from channels.core.network import Route, addresses, endpoint, remembered, shown_url, unreachable
+from channels.core.network import Route, addresses, endpoint, is_address, remembered, shown_url, unreachable
 
 __all__ = ["dns", "ipv6", "proxy"]
 
@@ -15,7 +14,7 @@ __all__ = ["dns", "ipv6", "proxy"]
 def dns(_case: Case, way: Route) -> Finding:
     """Whether the first host's name resolves."""
     host, port = _first(way)
-    if _literal(host):
+    if is_address(host):
         return fine("the address needs no name server", host)
     try:
         found = addresses(host, port)
@@ -40,7 +39,7 @@ def ipv6(case: Case, way: Route) -> Finding:
     if set_:
         return fine("only IPv4 is used", "ipv4: true")
     try:
-        found = [] if _literal(host) else addresses(host, port)
+        found = [] if is_address(host) else addresses(host, port)
     except OSError:
         return skipped("the name does not resolve")
     six = [one for one in found if one[0] is socket.AF_INET6]
@@ -86,11 +85,3 @@ NEXT = (
 
 def _first(way: Route) -> tuple[str, int]:
     return endpoint(way.proxy or way.url)
-
-
-def _literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

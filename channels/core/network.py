@@ -18,6 +18,7 @@ __all__ = [
     "endpoint",
     "env_proxy",
     "ipv4_only",
+    "is_address",
     "remembered",
     "shown_url",
     "unreachable",
@@ -94,7 +95,7 @@ def ipv4_only(url: str, folder: Path, setting: bool | None) -> bool:  # noqa: FB
     if setting is not None:
         return setting
     host, port = endpoint(url)
-    if _literal(host):
+    if is_address(host):
         return False
     if remembered(folder, host):
         return True
@@ -120,7 +121,8 @@ def remembered(folder: Path, host: str) -> bool:
         return False
 
 
-def _literal(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is written as a number, which no name server is asked for."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -54,6 +54,16 @@ class Reply:
     as_file: AsFile = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """One reply on its way: what is booked of it, how many parts it has, and what was waited for."""
+
+    reply: Reply
+    shipment: Shipment
+    total: int
+    waiting: Waiting
+
+
 class Outbound:
     """Replies and edits, one at a time in each chat."""
 
@@ -106,33 +116,23 @@ class Outbound:
             shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
             if shipment.result is not None:
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            number, total = 0, sum(map(width, parts))
+            course, number = _Course(reply, shipment, sum(map(width, parts)), waiting), 0
             for index, outgoing in enumerate(parts):
-                grid = reply.grid if index == grid_at(parts) else None
-                await self._message(shipment, number, total, outgoing, grid, reply, waiting)
+                await self._message(course, number, outgoing, reply.grid if index == grid_at(parts) else None)
                 number += width(outgoing)
-            return self._result(shipment, total, waiting)
+            return self._result(shipment, course.total, waiting)
 
-    async def _message(
-        self,
-        shipment: Shipment,
-        number: int,
-        total: int,
-        outgoing: Outgoing,
-        grid: Grid | None,
-        reply: Reply,
-        waiting: Waiting,
-    ) -> None:
+    async def _message(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
         """Sends what is left of a message: an album whole, or file by file where it was refused as a whole."""
-        left = [i for i in range(width(outgoing)) if not shipment.settled(number + i)]
+        left = [i for i in range(width(outgoing)) if not course.shipment.settled(number + i)]
         if len(left) == len(outgoing.album) > 0:
             try:
-                return await self._part(shipment, number, total, outgoing, grid, reply, waiting)
+                return await self._part(course, number, outgoing, grid)
             except PlatformError as error:
                 if not isinstance(error.__cause__, Rejected):
                     raise
         for i in left:
-            await self._part(shipment, number + i, total, single(outgoing, i), None if i else grid, reply, waiting)
+            await self._part(course, number + i, single(outgoing, i), None if i else grid)
         return None
 
     async def _prepare(self, reply: Reply) -> list[Outgoing]:
@@ -153,19 +153,11 @@ class Outbound:
         parts[0] = replace(parts[0], reply_to=reply.reply_to)
         return parts
 
-    async def _part(
-        self,
-        shipment: Shipment,
-        number: int,
-        total: int,
-        outgoing: Outgoing,
-        grid: Grid | None,
-        reply: Reply,
-        waiting: Waiting,
-    ) -> None:
+    async def _part(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
+        shipment, waiting = course.shipment, course.waiting
         panel_id = None
         if grid:
-            panel_id, keyboard = self._panel(reply.chat_id, reply.thread_id, grid, reply.tappers, reply.prompt_id)
+            panel_id, keyboard = self._panel(course.reply, grid)
             outgoing = replace(outgoing, keyboard=keyboard)
         numbers = range(number, number + width(outgoing))
         self._outbox.parts(shipment, numbers, "sending")
@@ -176,7 +168,7 @@ class Outbound:
             self._outbox.parts(shipment, numbers, "unknown" if unknown else "failed", error=str(error))
             if panel_id and not unknown:
                 self._panels.discard(panel_id)
-            raise type_of(error)(self._failure(shipment, number, total, error)) from error
+            raise type_of(error)(self._failure(course, number, error)) from error
         except BaseException:
             # Cancelled on the way: the request may have been executed.
             self._outbox.parts(shipment, numbers, "unknown", error="cancelled")
@@ -209,16 +201,14 @@ class Outbound:
             thread_id=outgoing.thread_id,
         )
 
-    def _panel(
-        self,
-        chat_id: str,
-        thread_id: str | None,
-        grid: Grid,
-        tappers: Sequence[str] | None,
-        prompt_id: str | None = None,
-    ) -> tuple[str, Keyboard]:
+    def _panel(self, reply: Reply, grid: Grid) -> tuple[str, Keyboard]:
         panel_id = self._panels.create(
-            chat_id, grid, ttl_s=self._ttl_s, thread_id=thread_id, tappers=tappers, prompt_id=prompt_id
+            reply.chat_id,
+            grid,
+            ttl_s=self._ttl_s,
+            thread_id=reply.thread_id,
+            tappers=reply.tappers,
+            prompt_id=reply.prompt_id,
         )
         return panel_id, lay_out(panel_id, grid, self._adapter.limits)
 
@@ -258,7 +248,8 @@ class Outbound:
         return "; ".join([text, *waiting.notes])
 
     @staticmethod
-    def _failure(shipment: Shipment, number: int, total: int, error: PlatformError) -> str:
+    def _failure(course: _Course, number: int, error: PlatformError) -> str:
+        shipment, total = course.shipment, course.total
         ids = shipment.ids()
         said = f"sent so far: {', '.join(ids)}" if ids else "nothing was sent before it"
         again = f"call again with the same arguments and idempotency_key={shipment.key!r}"

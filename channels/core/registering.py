@@ -34,6 +34,7 @@ async def register(adapter: Adapter, store: Store, bot_id: str, entries: Sequenc
         pause = pauses.next()
         try:
             if store.value("SELECT value FROM settings WHERE key = ?", key) == digest:
+                logger.info("the platform knows the menu of commands already")
                 return
             await adapter.register(entries)
             with store.write() as db:

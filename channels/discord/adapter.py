@@ -14,7 +14,7 @@ import anyio
 from discord.http import HTTPClient, Route
 
 from channels.core.adapter import Adapter, Sink
-from channels.core.errors import PlatformError, Refused, Unavailable
+from channels.core.errors import PlatformError, Refused
 from channels.core.spans import Part
 from channels.core.types import (
     Attachment,
@@ -31,7 +31,7 @@ from channels.core.types import (
 )
 from channels.discord import drawing, markup, outbound
 from channels.discord.config import DiscordSettings
-from channels.discord.errors import translated
+from channels.discord.errors import as_unavailable, translated
 from channels.discord.inbound import said, to_inbound
 from channels.discord.interactions import Interactions, menu_body
 from channels.discord.network import Network
@@ -97,10 +97,13 @@ class DiscordAdapter:
                 return answer.headers.get("Date")
 
     async def identify(self) -> Identity:
-        """GET /users/@me."""
-        http = await self._http()
-        user = await outbound.call(http, "GET", "/users/@me")
-        self._me = Identity(str(user["id"]), str(user["username"]), str(user.get("global_name") or user["username"]))
+        """GET /users/@me, which the login has asked already when this is the first time."""
+        client = await self._line.client()
+        if self._me is None and client.user is not None:
+            self._me = Identity(str(client.user.id), client.user.name, client.user.global_name or client.user.name)
+        else:
+            user = await outbound.call(client.http, "GET", "/users/@me")
+            self._me = Identity(str(user["id"]), user["username"], user.get("global_name") or user["username"])
         return self._me
 
     async def listen(self, sink: Sink) -> None:
@@ -109,7 +112,7 @@ class DiscordAdapter:
             client = await self._line.client()
             me = self._me or await self.identify()
         except PlatformError as error:
-            raise Unavailable(str(error)) if type(error).__name__ == "Ambiguous" else error from error
+            raise as_unavailable(error) from error
         reading = Reading(
             client, me.id, self._settings.gateway_url, sink, self._places, self._interactions.begin, self._fresh
         )

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from channels.core.channel import Channel
-from channels.core.config import Environment, Settings, safe_root
+from channels.core.config import Environment, Root, Settings, safe_root
 from channels.core.errors import ConfigError
 from channels.core.finding import Case, Check
-from channels.core.network import Route, env_proxy, ipv4_only, shown_url
+from channels.core.network import Route, env_proxy, shown_url
 
 if TYPE_CHECKING:
     from channels.core.adapter import Adapter
@@ -43,7 +43,7 @@ NO_SOCKS = (
 class DiscordSettings(Settings):
     """What Discord adds: where its servers are, a proxy, whether links unfold."""
 
-    api_root: str = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
+    api_root: Root = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
     gateway_url: str | None = Field(None, description="ws:// or wss:// address of the gateway; unset: Discord's own")
     proxy: str | None = Field(None, description="http:// or https:// proxy for every connection")
     suppress_embeds: bool = Field(True, description="links in replies do not unfold into previews")  # noqa: FBT003
@@ -56,14 +56,6 @@ class DiscordSettings(Settings):
             raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
         return url
 
-    @field_validator("api_root")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        try:
-            return safe_root("api_root", url)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-
     @field_validator("gateway_url")
     @classmethod
     def _safe_gateway(cls, url: str | None) -> str | None:
@@ -72,10 +64,7 @@ class DiscordSettings(Settings):
         parts = urlsplit(url)
         if parts.scheme not in {"ws", "wss"}:
             raise ValueError("it must begin with wss://, or ws:// on loopback")
-        try:
-            safe_root("gateway_url", "http" + url[2:])
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
+        safe_root("http" + url[2:])
         return url
 
 
@@ -100,12 +89,10 @@ def invite_link(bot: str) -> str:
     return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS}"
 
 
-def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
+def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> Adapter:  # noqa: FBT001
     from channels.discord.adapter import DiscordAdapter
 
-    way = _route(env, settings)
-    ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
-    return DiscordAdapter(cast("DiscordSettings", settings), token, proxy=way.proxy, ipv4=ipv4)
+    return DiscordAdapter(cast("DiscordSettings", settings), token, proxy=proxy, ipv4=ipv4)
 
 
 def _route(env: Environment, settings: Settings) -> Route:
@@ -136,7 +123,7 @@ CHANNEL = Channel(
     formats="markdown (default), Discord's own, or text, which is shown as it stands",
     settings=DiscordSettings,
     bot_id=bot_id,
-    connect=_connect,
+    adapter=_adapter,
     silence_s=_silence_s,
     route=_route,
     checks=_checks,

@@ -27,7 +27,7 @@ from channels.core.errors import (
 )
 from channels.core.log import redact
 
-__all__ = ["answered", "closed", "tracing", "translated"]
+__all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
 
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, aiohttp.InvalidURL)
 # "JSON Error Codes" in Discord's documentation.
@@ -151,3 +151,8 @@ def _retry_after(body: str, header: str | None) -> float:
 
 def _limited(seconds: float) -> RateLimited:
     return RateLimited(f"Discord's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
+
+
+def as_unavailable(error: PlatformError) -> PlatformError:
+    """Reading twice is harmless, so an ambiguous or odd answer is no more than one more try."""
+    return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error

@@ -22,12 +22,12 @@ import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from channels.core.adapter import Sink
-from channels.core.errors import Ambiguous, PlatformError, RateLimited, Rejected, Unavailable
+from channels.core.errors import Ambiguous, PlatformError, RateLimited, Unavailable
 from channels.core.tasks import Backoff
 from channels.core.types import RawEvent
 from channels.discord import outbound
 from channels.discord.context import addressed
-from channels.discord.errors import translated
+from channels.discord.errors import as_unavailable, translated
 from channels.discord.network import Everything, may_identify
 from channels.discord.places import Places
 
@@ -127,7 +127,7 @@ class Reading:
             try:
                 await may_identify(self._http)
             except PlatformError as error:
-                raise _as_unavailable(error) from error
+                raise as_unavailable(error) from error
         resume_url = self._session.get("url") if resume and self._gateway is None else None
         gateway = yarl.URL(resume_url) if resume_url else self._gateway
         try:
@@ -143,7 +143,7 @@ class Reading:
         except ReconnectWebSocket as error:
             raise Unavailable("Discord ended the connection while it was being made") from error
         except PlatformError as error:
-            raise _as_unavailable(error) from error
+            raise as_unavailable(error) from error
         self._sink.round_trip()
         self._ws._discord_parsers = Everything(self._event)  # noqa: SLF001 - its one seam for raw events
 
@@ -258,7 +258,7 @@ class Reading:
                 break
             except (Unavailable, Ambiguous, RateLimited) as error:
                 if not left:
-                    raise _as_unavailable(error) from error
+                    raise as_unavailable(error) from error
                 await asyncio.sleep(max(pauses.next(), error.retry_after if isinstance(error, RateLimited) else 0))
 
     async def _back_fill(self) -> None:
@@ -279,11 +279,6 @@ class Reading:
         if moved:
             await self._sink.put([event for _, event in events], moved)
             logger.info("fetched %d messages that came while nobody was connected", len(events))
-
-
-def _as_unavailable(error: PlatformError) -> PlatformError:
-    """Reading twice is harmless, so an ambiguous or odd answer is no more than one more try."""
-    return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error
 
 
 def _load(text: str | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -74,7 +75,7 @@ class Watched:
             raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
 
 
-class Serving:
+class Serving(ABC):
     """A server on loopback that can be stopped and started on the same port, with all its state."""
 
     faults: Faults
@@ -84,9 +85,9 @@ class Serving:
 
     _runner: web.AppRunner | None = None
 
+    @abstractmethod
     def add_routes(self, app: web.Application) -> None:
         """Enters everything that is served into the application."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, cast
 from pydantic import Field, field_validator, model_validator
 
 from channels.core.channel import Channel
-from channels.core.config import Environment, Settings, safe_root
+from channels.core.config import Environment, Root, Settings
 from channels.core.errors import ConfigError
 from channels.core.finding import Case, Check
-from channels.core.network import Route, env_proxy, ipv4_only
+from channels.core.network import Route, env_proxy
 
 if TYPE_CHECKING:
     from channels.core.adapter import Adapter
@@ -32,7 +32,7 @@ STEPS = """\
 class TelegramSettings(Settings):
     """What Telegram adds: a Bot API server's root, a proxy, the length of a long poll."""
 
-    api_root: str = Field(PUBLIC, description="root of the Bot API server")
+    api_root: Root = Field(PUBLIC, description="root of the Bot API server")
     proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
     api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
     link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
@@ -52,14 +52,6 @@ class TelegramSettings(Settings):
             raise ValueError("api_local: true needs api_root, the address of your own Bot API server in local mode")
         return self
 
-    @field_validator("api_root")
-    @classmethod
-    def _safe(cls, url: str) -> str:
-        try:
-            return safe_root("api_root", url)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-
 
 def bot_id(token: str) -> str:
     """The bot's id, which is the part of a token before the colon; the token itself is never shown."""
@@ -72,12 +64,10 @@ def bot_id(token: str) -> str:
     return match[1]
 
 
-def _connect(env: Environment, settings: Settings, token: str) -> Adapter:
+def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> Adapter:  # noqa: FBT001
     from channels.telegram.adapter import TelegramAdapter
 
-    way = _route(env, settings)
-    ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
-    return TelegramAdapter(cast("TelegramSettings", settings), token, proxy=way.proxy, ipv4=ipv4)
+    return TelegramAdapter(cast("TelegramSettings", settings), token, proxy=proxy, ipv4=ipv4)
 
 
 def _route(env: Environment, settings: Settings) -> Route:
@@ -103,7 +93,7 @@ CHANNEL = Channel(
     formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html",
     settings=TelegramSettings,
     bot_id=bot_id,
-    connect=_connect,
+    adapter=_adapter,
     silence_s=_silence_s,
     route=_route,
     checks=_checks,

@@ -153,7 +153,7 @@ def test_settings_cannot_be_changed_once_loaded() -> None:
 )
 def test_https_anywhere_and_http_on_this_machine(url: str, root: str) -> None:
     """A root keeps its path and loses a closing slash."""
-    assert safe_root("api_root", url) == root
+    assert safe_root(url) == root
 
 
 @pytest.mark.parametrize(
@@ -175,5 +175,5 @@ def test_https_anywhere_and_http_on_this_machine(url: str, root: str) -> None:
 )
 def test_a_root_that_would_show_the_token_is_refused(url: str, says: str) -> None:
     """Plain http to another machine, other schemes, and what is no address."""
-    with pytest.raises(ConfigError, match=says):
-        safe_root("api_root", url)
+    with pytest.raises(ValueError, match=says):
+        safe_root(url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -34,8 +33,7 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     ann = stage.person()
     tap = ann.command("status")
     await tap.said()
-    # Longer than the second after which it would have told.
-    await asyncio.sleep(1.5)
+    await host.until(lambda: "knows the menu of commands already" in host.log())
     assert len(stage.dc.calls_of(PUT)) == 1
 
 

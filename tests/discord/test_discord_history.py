@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from harness import DiscordStage, Host
-
-
-async def fetched(host: Host, chat_id: int, **arguments: Any) -> dict[str, Any]:
-    found = json.loads(await host.done("fetch_messages", chat_id=chat_id, **arguments))
-    assert isinstance(found, dict)
-    return found
-
-
-def texts(page: dict[str, Any]) -> list[str]:
-    return [one["text"] for one in page["messages"]]
+from harness import DiscordStage
+from history_pages import fetched, texts
 
 
 async def test_what_was_said_before_our_time_comes_from_the_platform(stage: DiscordStage) -> None:

@@ -185,11 +185,11 @@ async def test_more_waiting_than_allowed_says_so(stage: Stage) -> None:
     """A 429 that asks for more than the bound fails at once, names the seconds, and leaves a way to go on."""
     ann = stage.person()
     stage.config(grace_s=0, rate_wait_s=2)
-    host = await stage.host()
+    host = await stage.reading()
     stage.tg.faults.add("flood", method="sendMessage", retry_after=45, times=1)
     began = time.perf_counter()
     told = await host.refused("reply", chat_id=ann.id, text="patience", idempotency_key="slow")
-    assert since(began) < 5
+    assert since(began) < 2
     assert "45 s" in told
     assert "more than is waited for" in told
     assert posted(stage) == []
@@ -201,11 +201,11 @@ async def test_several_waits_together_stay_inside_the_bound(stage: Stage) -> Non
     """The bound is for the whole reply: waits add up, and the result says how long it was."""
     ann = stage.person()
     stage.config(grace_s=0, rate_wait_s=2)
-    host = await stage.host()
+    host = await stage.reading()
     stage.tg.faults.add("flood", method="sendMessage", retry_after=1, times=4)
     began = time.perf_counter()
     told = await host.refused("reply", chat_id=ann.id, text="patience", idempotency_key="slow")
-    assert 1.9 < since(began) < 9
+    assert 1.9 < since(began) < 4
     assert "more than is waited for" in told
     result = await host.done("reply", chat_id=ann.id, text="patience", idempotency_key="slow")
     assert "waited 1 s" in result

@@ -164,7 +164,7 @@ async def kept(stage: Stage, count: int = 1) -> None:
     def ready() -> bool:
         return inbox_states(stage.state)["ready"] >= count
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not ready():
             # Each turn waits for a whole process: the store of another one rings no bell here.
             await stage.cli("--version")

@@ -280,6 +280,7 @@ class Host:
         assert self.process.stderr is not None
         while chunk := await self.process.stderr.read(1 << 16):
             self.errors += chunk
+            self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
 from harness import Stage
 
 SET = "setMyCommands"
@@ -15,9 +14,8 @@ async def test_the_menu_is_told_once_and_again_when_it_changed(stage: Stage) -> 
     menu = stage.tg.world.commands["default", ""]
     assert [one["command"] for one in menu] == ["status", "inbox", "cancel", "session", "help"]
     await host.close()
-    await stage.reading()
-    # Longer than the second after which it would have told.
-    await anyio.sleep(1.5)
+    host = await stage.reading()
+    await host.until(lambda: "knows the menu of commands already" in host.log())
     assert len(stage.tg.calls_of(SET)) == 1
 
 

@@ -159,7 +159,7 @@ async def test_killed_while_sending_is_never_posted_twice(stage: Stage) -> None:
     """Killed between a part and its answer: the next use of the key says unknown, and sends the rest."""
     ann = stage.person()
     host = await stage.reading()
-    stage.tg.faults.add("delay", method="sendMessage", times=1, seconds=2)
+    stage.tg.faults.add("delay", method="sendMessage", times=1, seconds=60)
     host.calling("reply", chat_id=ann.id, text=LONG, idempotency_key="k")
     await stage.tg.wait_for(lambda: stage.tg.faults.rules[0].times == 0)
     await host.kill()

@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness import Host, Stage
+from harness import Stage
+from history_pages import fetched, texts
 
 from channels.core.history import History
 from channels.core.said import Said
 from channels.core.store import Store
-
-
-async def fetched(host: Host, chat_id: int, **arguments: Any) -> dict[str, Any]:
-    found = json.loads(await host.done("fetch_messages", chat_id=chat_id, **arguments))
-    assert isinstance(found, dict)
-    return found
-
-
-def texts(page: dict[str, Any]) -> list[str]:
-    return [one["text"] for one in page["messages"]]
 
 
 async def test_it_survives_the_server_and_says_since_when(stage: Stage) -> None:
