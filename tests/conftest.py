@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from harness import World
+from warm import Warm
 
+# These are about how processes start, or how large they are: theirs are started from nothing.
+COLD = {
+    "bench",
+    "browser",
+    "sandbox",
+    "test_fire_host.py",
+    "test_hosts_bell.py",
+    "test_hosts_transparent.py",
+    "test_wire_claim.py",
+    "test_wire_durability.py",
+    "test_wire_exit.py",
+    "test_wire_first_steps.py",
+    "test_wire_handshake.py",
+    "test_wire_journey.py",
+    "test_wire_secrets.py",
+}
 # Measuring doubles a process's start; these go through every verb and every flow once, on each platform.
 MEASURED = {"journeys", "test_wire_cli.py", "test_wire_setup.py", "test_hosts_hooks.py", "test_hosts_prompts.py"}
 TABLES = pytest.StashKey[dict[str, list[str]]]()
@@ -23,12 +42,22 @@ def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return write
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """One for all tests of a worker."""
+    with contextlib.closing(Warm()) as made:
+        yield made
+
+
 @pytest.fixture(autouse=True)
-def unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes start as fast and as small as they are for people, but where coverage follows into them."""
-    if not MEASURED & {request.path.name, request.path.parent.name}:
+def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a test's processes come about: followed by coverage, from nothing, or by a fork."""
+    where = {request.path.name, request.path.parent.name}
+    if not MEASURED & where:
         for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
             monkeypatch.delenv(name)
+        if not COLD & where and ("stage" in request.fixturenames or "play" in request.fixturenames):
+            monkeypatch.setattr(World, "warm", request.getfixturevalue("warm"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -7,14 +7,15 @@ import json
 import os
 import sys
 import sysconfig
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
+from warm import Warm
 from wire_host import PATIENCE_S, Event, Host, Result
 
 from channels.core import types
@@ -50,6 +51,8 @@ class World:
     """One test's world: a project folder with its state, and the processes started in it, on one channel."""
 
     channel: str
+    warm: ClassVar[Warm | None] = None
+    """Where processes are forked from, unless a test is about their start."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
         """`environ`: what the channel's server needs to find its platform."""
@@ -97,10 +100,7 @@ class World:
 
     async def start(self, *, before: Sequence[str] = (), **env: str | None) -> Host:
         """Starts the server and says nothing to it. An env value None unsets; `before` goes before the command."""
-        process = await asyncio.create_subprocess_exec(
-            *before, *COMMAND, "serve", self.channel,
-            stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_LIMIT, cwd=self.project, env=self._env(env),
-        )  # fmt: skip
+        process = await self._process([*before, *COMMAND, "serve", self.channel], self._env(env))
         self.hosts.append(Host(process))
         return self.hosts[-1]
 
@@ -114,10 +114,8 @@ class World:
 
     async def run(self, *command: str, stdin: str = "", **env: str | None) -> Ran:
         """Runs any command to its end, in the project and this world's environment."""
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.project, env=self._env(env)
-        )
-        async with asyncio.timeout(30):
+        process = await self._process(command, self._env(env))
+        async with asyncio.timeout(PATIENCE_S):
             out, err = await process.communicate(stdin.encode())
         ran = Ran(process.returncode or 0, out.decode(), err.decode())
         self.ran.append(ran)
@@ -126,6 +124,13 @@ class World:
     async def access(self, *arguments: str, **env: str | None) -> Ran:
         """Runs `channels access CHANNEL ...`."""
         return await self.cli("access", self.channel, *arguments, **env)
+
+    async def _process(self, command: Sequence[str], env: dict[str, str]) -> Process:
+        if self.warm and list(command[: len(COMMAND)]) == COMMAND and self.warm.takes(env):
+            return await self.warm.start(command[len(COMMAND) - 1 :], env, self.project, LINE_LIMIT)
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_LIMIT, cwd=self.project, env=env
+        )
 
     def _env(self, changes: dict[str, str | None]) -> dict[str, str]:
         merged = {**self.env, **changes}

@@ -1,0 +1,115 @@
+"""Servers and commands started from a process that has imported everything: see `warm_start`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from asyncio import base_subprocess
+from asyncio.subprocess import Process, SubprocessStreamProtocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+__all__ = ["Warm"]
+
+# What an interpreter reads at its start, and a fork therefore would not.
+_AT_START = ("PYTHON", "COVERAGE_", "LANG", "LC_")
+
+
+class Warm:
+    """One such process. It ends when this object is closed."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        script = Path(__file__).with_name("warm_start.py")
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        self._path = inherited.get("PYTHONPATH")
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, str(script), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], env=inherited, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+        self._control = ours
+
+    def close(self) -> None:
+        """Ends the process; what it started lives on."""
+        self._control.close()
+        self._process.wait()
+
+    def takes(self, env: Mapping[str, str]) -> bool:
+        """Whether a fork is the same as a start in this environment."""
+        known = {"PYTHONPATH": self._path}
+        return not any(name.startswith(_AT_START) and known.get(name) != value for name, value in env.items())
+
+    async def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, limit: int) -> Process:
+        """As `asyncio.create_subprocess_exec` with three pipes. `argv`: the command's name and its arguments."""
+        loop = asyncio.get_running_loop()
+        protocol = SubprocessStreamProtocol(limit=limit, loop=loop)
+        started = loop.create_future()
+        asked = json.dumps({"argv": list(argv), "env": dict(env), "cwd": str(cwd)}).encode()
+        transport = _Transport(
+            loop, protocol, argv, False, -1, -1, -1, 0, waiter=started, control=self._control, asked=asked
+        )  # fmt: skip
+        await started
+        return Process(transport, protocol, loop)
+
+
+class _Forked:
+    """As much of a Popen as asyncio's transport asks for."""
+
+    def __init__(self, control: socket.socket, asked: bytes) -> None:
+        (theirs0, ours0), (ours1, theirs1), (ours2, theirs2), (self.status, told) = (os.pipe() for _ in range(4))
+        socket.send_fds(control, [asked], [theirs0, theirs1, theirs2, told])
+        for fd in (theirs0, theirs1, theirs2, told):
+            os.close(fd)
+        self.stdin, self.stdout, self.stderr = open(ours0, "wb", 0), open(ours1, "rb", 0), open(ours2, "rb", 0)  # noqa: SIM115, PTH123
+        self.returncode: int | None = None
+        self.pid = int(_line(self.status))
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def ended(self) -> int:
+        """Takes the exit status, which is there to be read."""
+        self.returncode = int(_line(self.status) or -signal.SIGKILL)
+        os.close(self.status)
+        return self.returncode
+
+
+class _Transport(base_subprocess.BaseSubprocessTransport):
+    def _start(self, *_: Any, control: socket.socket, asked: bytes, **__: Any) -> None:
+        forked = _Forked(control, asked)
+        self._proc = cast("subprocess.Popen[bytes]", forked)
+        loop = asyncio.get_running_loop()
+
+        def ended() -> None:
+            loop.remove_reader(forked.status)
+            self._process_exited(forked.ended())
+
+        loop.add_reader(forked.status, ended)
+
+
+def _line(fd: int) -> bytes:
+    """What is written on a pipe up to the end of a line."""
+    found = b""
+    while not found.endswith(b"\n"):
+        more = os.read(fd, 1)
+        if not more:
+            break
+        found += more
+    return found

@@ -1,0 +1,111 @@
+"""A process that has imported everything, and becomes a server or a command by forking.
+
+Nine tenths of a server's start are the import of its libraries, the same each time. What runs afterwards is the real
+command, from its first line, in a process of its own with real pipes.
+
+Run as `python warm_start.py FD`, where FD is a socket on which each packet is {argv, env, cwd} as JSON, with four file
+descriptors: stdin, stdout, stderr, and a pipe on which the process's pid and, at its end, its exit status are written.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import selectors
+import signal
+import socket
+import sys
+import time
+import warnings
+from typing import Any
+
+import channels
+from channels import cli
+
+PACKET = 1 << 17
+SKIPPED = "channels.sandbox"
+
+
+def main(control: socket.socket) -> None:
+    """Serves until the other end of `control` is closed."""
+    load()
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    watch = selectors.DefaultSelector()
+    watch.register(control, selectors.EVENT_READ)
+    watch.register(ours, selectors.EVENT_READ)
+    running: dict[int, int] = {}
+    while True:
+        ready = [key.fileobj for key, _ in watch.select()]
+        if ours in ready:
+            ours.recv(PACKET)
+            reap(running)
+        if control not in ready:
+            continue
+        data, fds, _, _ = socket.recv_fds(control, PACKET, 4)
+        if not data:
+            return
+        status = fds.pop()
+        pid = os.fork()
+        if pid == 0:
+            watch.close()
+            for end in (control, ours, theirs):
+                end.close()
+            for fd in (status, *running.values()):
+                os.close(fd)
+            become(json.loads(data), fds)
+        for fd in fds:
+            os.close(fd)
+        running[pid] = status
+        os.write(status, f"{pid}\n".encode())
+
+
+def load() -> None:
+    """Imports everything that a server or a command may ask for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for found in pkgutil.walk_packages(channels.__path__, "channels.", onerror=lambda _: None):
+            if not found.name.startswith(SKIPPED) and not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+    gc.collect()
+    gc.freeze()
+
+
+def reap(running: dict[int, int]) -> None:
+    """Tells of every process that ended."""
+    while running:
+        pid, code = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        status = running.pop(pid)
+        os.write(status, f"{os.waitstatus_to_exitcode(code)}\n".encode())
+        os.close(status)
+
+
+def become(asked: dict[str, Any], fds: list[int]) -> None:
+    """Is the command from here on."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number)
+        os.close(fd)
+    # As an interpreter opens them at its start, by what they are now.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["cwd"])
+    time.tzset()
+    sys.argv = asked["argv"]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
