@@ -18,13 +18,8 @@ COLD = {
     "test_fire_host.py",
     "test_hosts_bell.py",
     "test_hosts_transparent.py",
-    "test_wire_claim.py",
-    "test_wire_durability.py",
-    "test_wire_exit.py",
     "test_wire_first_steps.py",
     "test_wire_handshake.py",
-    "test_wire_journey.py",
-    "test_wire_secrets.py",
 }
 # Measuring doubles a process's start; these go through every verb and every flow once, on each platform.
 MEASURED = {"journeys", "test_wire_cli.py", "test_wire_setup.py", "test_hosts_hooks.py", "test_hosts_prompts.py"}
@@ -50,14 +45,14 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(autouse=True)
-def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, warm: Warm) -> None:
     """How a test's processes come about: followed by coverage, from nothing, or by a fork."""
     where = {request.path.name, request.path.parent.name}
     if not MEASURED & where:
         for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
             monkeypatch.delenv(name)
-        if not COLD & where and ("stage" in request.fixturenames or "play" in request.fixturenames):
-            monkeypatch.setattr(World, "warm", request.getfixturevalue("warm"))
+        if not COLD & where:
+            monkeypatch.setattr(World, "warm", warm)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -98,9 +98,12 @@ class World:
 
     # ---- processes
 
-    async def start(self, *, before: Sequence[str] = (), **env: str | None) -> Host:
-        """Starts the server and says nothing to it. An env value None unsets; `before` goes before the command."""
-        process = await self._process([*before, *COMMAND, "serve", self.channel], self._env(env))
+    async def start(self, *, before: Sequence[str] = (), cold: bool = False, **env: str | None) -> Host:
+        """Starts the server and says nothing to it.
+
+        An env value None unsets; `before` goes before the command; `cold`: it has yet to import what it needs.
+        """
+        process = await self.spawn([*before, *COMMAND, "serve", self.channel], self._env(env), cold=cold)
         self.hosts.append(Host(process))
         return self.hosts[-1]
 
@@ -114,7 +117,7 @@ class World:
 
     async def run(self, *command: str, stdin: str = "", **env: str | None) -> Ran:
         """Runs any command to its end, in the project and this world's environment."""
-        process = await self._process(command, self._env(env))
+        process = await self.spawn(command, self._env(env))
         async with asyncio.timeout(PATIENCE_S):
             out, err = await process.communicate(stdin.encode())
         ran = Ran(process.returncode or 0, out.decode(), err.decode())
@@ -125,8 +128,9 @@ class World:
         """Runs `channels access CHANNEL ...`."""
         return await self.cli("access", self.channel, *arguments, **env)
 
-    async def _process(self, command: Sequence[str], env: dict[str, str]) -> Process:
-        if self.warm and list(command[: len(COMMAND)]) == COMMAND and self.warm.takes(env):
+    async def spawn(self, command: Sequence[str], env: dict[str, str], *, cold: bool = False) -> Process:
+        """A process in the project, in just this environment, with three pipes."""
+        if self.warm and not cold and list(command[: len(COMMAND)]) == COMMAND and self.warm.takes(env):
             return await self.warm.start(command[len(COMMAND) - 1 :], env, self.project, LINE_LIMIT)
         return await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_LIMIT, cwd=self.project, env=env

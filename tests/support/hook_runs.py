@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -121,9 +121,7 @@ class Hooks:
         """Starts a hook; `stdin` replaces its input, `changes` single fields of it."""
         environ = self.stage._env({"CLAUDE_CODE_SESSION_ID": None, "CHANNELS_CLAIM": None, **(env or {})})
         began = time.perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "hook", name, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=self.stage.project, env=environ
-        )
+        process = await self.stage.spawn([*COMMAND, "hook", name], environ)
         assert process.stdin is not None
         process.stdin.write((self.text(name, **changes) if stdin is None else stdin).encode())
         process.stdin.close()

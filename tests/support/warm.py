@@ -22,32 +22,36 @@ _AT_START = ("PYTHON", "COVERAGE_", "LANG", "LC_")
 
 
 class Warm:
-    """One such process. It ends when this object is closed."""
+    """One such process, from the first time that it is asked until this object is closed."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        script = Path(__file__).with_name("warm_start.py")
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-        self._path = inherited.get("PYTHONPATH")
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, str(script), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=inherited, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-        self._control = ours
+        self._env = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def close(self) -> None:
         """Ends the process; what it started lives on."""
+        self._theirs.close()
         self._control.close()
-        self._process.wait()
+        if self._process:
+            self._process.wait()
+
+    def _begin(self) -> None:
+        script = Path(__file__).with_name("warm_start.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), str(self._theirs.fileno())],
+            pass_fds=[self._theirs.fileno()], env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._theirs.close()
 
     def takes(self, env: Mapping[str, str]) -> bool:
         """Whether a fork is the same as a start in this environment."""
-        known = {"PYTHONPATH": self._path}
-        return not any(name.startswith(_AT_START) and known.get(name) != value for name, value in env.items())
+        return not any(name.startswith(_AT_START) and self._env.get(name) != value for name, value in env.items())
 
     async def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, limit: int) -> Process:
         """As `asyncio.create_subprocess_exec` with three pipes. `argv`: the command's name and its arguments."""
+        if self._process is None:
+            self._begin()
         loop = asyncio.get_running_loop()
         protocol = SubprocessStreamProtocol(limit=limit, loop=loop)
         started = loop.create_future()

@@ -20,8 +20,8 @@ BOUND_S = 2.0
 
 
 async def idle(stage: Stage) -> Host:
-    """Nothing but the handshake's first half."""
-    host = await stage.start()
+    """Nothing but the handshake's first half: the libraries are being imported."""
+    host = await stage.start(cold=True)
     await host.initialize()
     return host
 
