@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Tests at the wire wait more than they compute.
-WORKERS = str((os.cpu_count() or 2) + 1)
+# Tests at the wire wait as much as they compute.
+WORKERS = str((os.cpu_count() or 2) * 2)
 # Where coverage is measured: everything in one process, and every flow and verb once at the wire. Under fire, in hosts
 # and in browsers, processes run as fast as they do for people.
 MEASURED = tuple(

@@ -16,7 +16,7 @@ from typing import Any
 
 from channels.core.cloned import brought, in_git
 from channels.core.finding import Case, Finding, fine, note, skipped, wrong
-from channels.core.network import Route, shown_url
+from channels.core.network import Route, endpoint, shown_url
 from channels.core.paths import env_value
 
 __all__ = [
@@ -154,7 +154,8 @@ def server(case: Case, way: Route, default: Route) -> Finding:
     path = case.env.state_dir / "config.yaml"
     if case.settings and (found := brought(case.settings, case.env)):
         return wrong(
-            "the token would go where a file of this repository says, which is not the platform's own server",
+            f"the token would go to {', '.join(endpoint(url)[0] for url in found.values())}, "
+            "which is not the platform's own server",
             f"{'; '.join(f'{name} is {shown_url(url)}' for name, url in found.items())}, named by {path}, which git "
             "tracks",
             f"if you do not know that server, take the line out of {path}; if it is yours, name it in the environment: "

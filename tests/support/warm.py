@@ -17,8 +17,8 @@ from typing import Any, cast
 
 __all__ = ["Warm"]
 
-# What an interpreter reads at its start, and a fork therefore would not.
-_AT_START = ("PYTHON", "COVERAGE_", "LANG", "LC_")
+# What an interpreter or a library reads when it is loaded, and a fork therefore would not.
+_AT_START = ("PYTHON", "COVERAGE_", "LANG", "LC_", "SSL_CERT_")
 
 
 class Warm:
