@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -23,6 +24,9 @@ COLD = {
 }
 # Measuring doubles a process's start; these go through every verb and every flow once, on each platform.
 MEASURED = {"journeys", "test_wire_cli.py", "test_wire_setup.py", "test_hosts_hooks.py", "test_hosts_prompts.py"}
+# Whoever runs the tests in a shell's background ignores Ctrl-C, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 TABLES = pytest.StashKey[dict[str, list[str]]]()
 
 
