@@ -24,6 +24,7 @@ from channels.core.relay import PermissionRequest, relay
 from channels.core.session import Session
 from channels.core.status import facts
 from channels.core.stdin import Lines
+from channels.core.stdout import Out
 from channels.core.store import Store
 from channels.core.tasks import Backoff
 from channels.core.tools import tool_table
@@ -57,7 +58,10 @@ async def _serve(channel: Channel, opening: Opening) -> None:
     server = _Server(channel, Environment(channel.name))
     opening.started = True
     async with (
-        stdio_server(stdin=cast("anyio.AsyncFile[str]", Lines(opening.source, opening.replay))) as (read, write),
+        stdio_server(
+            stdin=cast("anyio.AsyncFile[str]", Lines(opening.source, opening.replay)),
+            stdout=cast("anyio.AsyncFile[str] | None", Out.claimed()),
+        ) as (read, write),
         anyio.create_task_group() as group,
     ):
 

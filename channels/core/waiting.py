@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 # Above this many new messages at once, only the newest of each chat is marked: marks are requests too.
 MARKED_ONE_BY_ONE = 10
+# The agent hears of a message before its sender sees the mark: preparing a request takes longer than telling the host.
+COURTESY_S = 0.1
 
 
 class Waiting:
@@ -122,7 +124,8 @@ class Marks:
             return []
         said = [m for m in messages if not (m.edited or m.reaction or m.quiet)]
         chosen = said if len(said) <= MARKED_ONE_BY_ONE else list({m.chat.id: m for m in said}.values())
-        return [self._mark(m.chat.id, m.message_id, self._emoji[0]) for m in chosen]
+        due = anyio.current_time() + COURTESY_S
+        return [self._mark(m.chat.id, m.message_id, self._emoji[0], not_before=due) for m in chosen]
 
     async def waiting(self, told: list[tuple[str, str]]) -> None:
         """Marks the newest message of each chat that was told to wait."""
@@ -153,8 +156,11 @@ class Marks:
         for row in rows:
             await self._quietly(self._mark(chat_id, row["message_id"], self._emoji[0]))
 
-    def _mark(self, chat_id: str, message_id: str, emoji: str) -> Callable[[], Awaitable[None]]:
+    def _mark(
+        self, chat_id: str, message_id: str, emoji: str, *, not_before: float = 0
+    ) -> Callable[[], Awaitable[None]]:
         async def errand() -> None:
+            await anyio.sleep_until(not_before)
             await self._adapter.react(chat_id, message_id, emoji)
 
         return errand

@@ -27,6 +27,8 @@ from tests.bench.places import PLACES, Place
 IDLE_S = 10.0
 QUEUED = 1000
 MESSAGES = 30
+# Each figure is of a server that has nothing else to do; an agent thinks for longer than this.
+QUIET_S = 0.2
 
 # name -> (unit, budget now, where it must end)
 ROWS = {
@@ -134,11 +136,12 @@ async def one_run(channel: str, figures: Figures) -> None:
 async def _latencies(place: Place, host: Host, figures: Figures) -> None:
     pushes, requests, results = [], [], []
     for number in range(MESSAGES):
+        await asyncio.sleep(QUIET_S)
         begun = time.perf_counter()
         place.say(f"message {number}")
         at, pushed = await host.next()
         pushes.append((at - begun) * 1e3)
-        await place.typing_shown()
+        await asyncio.sleep(QUIET_S)
         before = len(place.sends())
         begun, clock = time.perf_counter(), time.monotonic()
         arguments = {"chat_id": pushed["params"]["meta"]["chat_id"], "text": "noted"}
