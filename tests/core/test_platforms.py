@@ -51,6 +51,13 @@ REVIEWED = {
     ("core/host.py", "/proc"): "whether it is there is asked first; else ps, where that is",
     ("core/host.py", "/bin/"): "after /proc: macOS has it; on Windows an OSError, and other signs of the host decide",
     ("core/hostfiles.py", "/etc/"): "chosen by sys.platform: macOS and Windows have rows of their own",
+    (
+        "core/stdout.py",
+        "select.poll",
+    ): "a FIFO only; on win32 `claimed` has left the stream to the SDK before",
+    ("core/stdout.py", "select.POLLOUT"): "as select.poll there",
+    ("core/stdout.py", "select.PIPE_BUF"): "as select.poll there",
+    ("core/stdout.py", "socket.MSG_DONTWAIT"): "as select.poll there",
     ("core/voice.py", "start_new_session"): "ignored on Windows, where the command alone is ended, not what it started",
     ("core/wake.py", "asyncio.open_unix_connection"): "on nt the function has left by the pipe's way before",
     ("core/wake.py", "create_pipe_connection"): "called on nt only, whose default loop has it",

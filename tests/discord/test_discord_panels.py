@@ -122,7 +122,9 @@ async def test_every_tap_is_acknowledged_before_anything_else(stage: DiscordStag
     tap = ann.tap(grid, label="Yes")
     assert (await tap.answered()).type == 6
     await host.event()
-    assert "callback" in stage.dc.calls[mark].method
+    # But for what the reader was still fetching from before.
+    first = next(call.method for call in stage.dc.calls[mark:] if not call.method.startswith("GET"))
+    assert "callback" in first
     assert not tap.failed
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 
+from hook_runs import bound
 from phones import Play
 
 
@@ -46,6 +47,7 @@ async def test_cancel_closes_the_open_questions_of_this_chat(play: Play) -> None
     grid, other = await ann.hear(), await bob.hear()
     asking = host.calling("ask", chat_id=ann.chat_id, text="Sure?", buttons=[["Yes", "No"]], timeout_s=60)
     question = await ann.hear()
+    await bound(play.stage, {"message_id": question.id})
     ann.say("/cancel")
     result = json.loads((await host.answered(asking)).text)
     assert result["answered"] is False
