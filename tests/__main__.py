@@ -20,6 +20,11 @@ MEASURED = tuple(
             "hosts/test_hosts_hooks.py",
             "hosts/test_hosts_prompts.py",
             "wire/test_wire_cli.py",
+            "wire/test_wire_commands.py",
+            "wire/test_wire_doctor.py",
+            "wire/test_wire_import.py",
+            "wire/test_wire_invite.py",
+            "wire/test_wire_media.py",
             "wire/test_wire_setup.py",
         ),
     )
