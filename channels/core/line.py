@@ -187,16 +187,20 @@ class Line:
 
     def _inherit(self) -> None:
         """Goes on where the project that read this bot last had come: what it was told is not told here again."""
-        folder, self.ownership.predecessor = self.ownership.predecessor, None
-        if folder is None or not (folder / "channel.db").is_file():
-            return
-        try:
-            with Store.of(folder) as store:
-                marks, self._elsewhere = Inbox(store).marks(self.bot_id), Inbox(store).lately_shown(self.bot_id)
-        except StoreError as error:
-            logger.warning("how far %s had read is not known: %s", folder, error)
-            return
-        self.inbox.put(self.bot_id, [], marks)
+        readers, ours = self.ownership.readers(), self.env.state_dir
+        elsewhere: set[str] = set()
+        for folder in readers:
+            if folder == ours or not (folder / "channel.db").is_file():
+                continue
+            try:
+                with Store.of(folder) as store:
+                    elsewhere |= Inbox(store).lately_shown(self.bot_id)
+                    if folder == readers[-1]:
+                        self.inbox.put(self.bot_id, [], Inbox(store).marks(self.bot_id))
+            except StoreError as error:
+                logger.warning("how far %s had read is not known: %s", folder, error)
+        self._elsewhere = frozenset(elsewhere)
+        self.ownership.took_over()
 
     def _foreign_commit(self) -> None:
         self.changed.ring()

@@ -19,6 +19,9 @@ from channels.core.store import Store
 
 __all__ = ["Holder", "Ownership", "Requests"]
 
+# So many of a user's projects are remembered as readers of one bot.
+READERS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -66,7 +69,6 @@ class Ownership:
         self._note = base.with_suffix(".json")
         self._last = base.with_suffix(".last")
         self._state_dir = state_dir
-        self.predecessor: Path | None = None
 
     @property
     def held(self) -> bool:
@@ -89,20 +91,22 @@ class Ownership:
         with contextlib.suppress(OSError):
             draft.write_text(json.dumps(asdict(me)), encoding="utf-8")
             draft.replace(self._note)
-        self.predecessor = self._succeeded()
         return True
 
-    def _succeeded(self) -> Path | None:
-        """The state folder in which this bot was read last, when it was another; ours is written down for the next."""
+    def readers(self) -> list[Path]:
+        """The state folders in which this bot was read, the last one at the end; a few at most."""
         try:
-            last = self._last.read_text(encoding="utf-8").strip()
+            return [Path(line) for line in self._last.read_text(encoding="utf-8").splitlines() if line]
         except (OSError, UnicodeDecodeError):
-            last = ""
-        if last == str(self._state_dir):
-            return None
+            return []
+
+    def took_over(self) -> None:
+        """Writes down that this folder goes on where the last one was: not before it knows how far that had come."""
+        readers = [*(folder for folder in self.readers() if folder != self._state_dir), self._state_dir][-READERS:]
+        draft = self._last.with_suffix(f".{os.getpid()}.last")
         with contextlib.suppress(OSError):
-            self._last.write_text(str(self._state_dir), encoding="utf-8")
-        return Path(last) if last else None
+            draft.write_text("".join(f"{folder}\n" for folder in readers), encoding="utf-8")
+            draft.replace(self._last)
 
     def release(self) -> None:
         """Gives the lock back."""

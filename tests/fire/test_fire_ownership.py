@@ -187,3 +187,22 @@ async def test_five_servers_and_one_reader(stage: Stage) -> None:
     await shows(reader, "one of you")
     assert [host.events for host in hosts if host is not reader] == [[]] * 4
     assert not [call for call in stage.tg.calls if call.response_code == 409]
+
+
+async def test_what_another_project_showed_comes_back_marked(stage: Stage) -> None:
+    """Shown there and not confirmed; then here, though a first successor died before it was told anything."""
+    ann, other = stage.person(), Project(stage, "other")
+    other.allow(ann)
+    first = await stage.reading()
+    # The poll that waits is answered, and none after it: nothing is confirmed.
+    stage.tg.faults.add("silence", method="getUpdates")
+    ann.send("one")
+    await shows(first, "one")
+    await first.kill()
+    second = await other.host()
+    await second.status_when(lambda s: bool(s["owner"]) and s["owner"]["pid"] == second.process.pid)
+    await second.kill()
+    stage.tg.faults.clear()
+    third = await other.host()
+    event = await third.event()
+    assert (event.content, event.meta.get("redelivered")) == ("one", "true")
