@@ -34,7 +34,13 @@ class Out:
         if sys.platform == "win32":
             return None
         private = os.dup(1)
-        os.dup2(2, 1)
+        try:
+            os.dup2(2, 1)
+        except OSError:
+            # There is no stderr.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            os.close(null)
         return cls(private)
 
     async def write(self, text: str) -> int:
