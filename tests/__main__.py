@@ -7,27 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.measured import FOLLOWED
+
 ROOT = Path(__file__).resolve().parents[1]
 # Tests at the wire wait as much as they compute.
 WORKERS = str((os.cpu_count() or 2) * 2)
-# Where coverage is measured: everything in one process, and every flow and verb once at the wire. Under fire, in hosts
-# and in browsers, processes run as fast as they do for people.
+# Where coverage is measured: everything in one process, and where it follows into others. Under fire, in hosts and in
+# browsers, processes run as fast as they do for people.
+IN_PROCESS = ("contract", "core", "discord", "telegram")
 MEASURED = tuple(
-    f"tests/{path}"
-    for path in (
-        *("contract", "core", "discord", "journeys", "telegram"),
-        *(
-            "hosts/test_hosts_hooks.py",
-            "hosts/test_hosts_prompts.py",
-            "wire/test_wire_cli.py",
-            "wire/test_wire_commands.py",
-            "wire/test_wire_doctor.py",
-            "wire/test_wire_import.py",
-            "wire/test_wire_invite.py",
-            "wire/test_wire_media.py",
-            "wire/test_wire_setup.py",
-        ),
-    )
+    f"tests/{path}" for path in (*IN_PROCESS, *(one for one in FOLLOWED if one.split("/")[0] not in IN_PROCESS))
 )
 STEPS = (
     ("ruff", "check", "."),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from harness import World
+from measured import FOLLOWED
 from warm import Warm
 
 # These are about how processes start, or how large they are: theirs are started from nothing.
@@ -22,20 +23,7 @@ COLD = {
     "test_wire_first_steps.py",
     "test_wire_handshake.py",
 }
-# Measuring doubles a process's start; these go through every verb and every flow once, on each platform.
-MEASURED = {
-    "journeys",
-    "test_discord_doctor.py",
-    "test_hosts_hooks.py",
-    "test_hosts_prompts.py",
-    "test_wire_cli.py",
-    "test_wire_commands.py",
-    "test_wire_doctor.py",
-    "test_wire_import.py",
-    "test_wire_invite.py",
-    "test_wire_media.py",
-    "test_wire_setup.py",
-}
+MEASURED = {path.rpartition("/")[2] for path in FOLLOWED}
 # Whoever runs the tests in a shell's background ignores Ctrl-C, and so would every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -75,7 +75,6 @@ class Line:
     flag: str | None = field(init=False)
     changed: Gong = field(init=False, default_factory=Gong)
     _asked: bool = field(init=False, default=False)
-    _elsewhere: frozenset[str] = field(init=False, default=frozenset())
     _sign: Bell = field(init=False, default_factory=Bell)
     _owning: anyio.CancelScope = field(init=False, default_factory=anyio.CancelScope)
 
@@ -161,7 +160,7 @@ class Line:
     async def _own(self) -> None:
         """Reads until asked to hand over."""
         Requests(self.store).take_release()
-        self._inherit()
+        elsewhere = self._inherit()
         silence_s = self.channel.silence_s(self.settings)
         with anyio.CancelScope() as self._owning:
             self.owner = Owner(
@@ -177,7 +176,7 @@ class Line:
                 self.modes,
                 self.changed,
             )
-            self.owner.shown_elsewhere(self._elsewhere)
+            self.owner.shown_elsewhere(elsewhere)
             self.modes.publish()
             self.health.session(self.session, host_keys(self.env.environ))
             try:
@@ -185,8 +184,8 @@ class Line:
             finally:
                 self.owner = None
 
-    def _inherit(self) -> None:
-        """Goes on where the project that read this bot last had come: what it was told is not told here again."""
+    def _inherit(self) -> frozenset[str]:
+        """Goes on where the last project to read this bot had come; returns what others' agents were shown."""
         readers, ours = self.ownership.readers(), self.env.state_dir
         elsewhere: set[str] = set()
         for folder in readers:
@@ -199,8 +198,8 @@ class Line:
                         self.inbox.put(self.bot_id, [], Inbox(store).marks(self.bot_id))
             except StoreError as error:
                 logger.warning("how far %s had read is not known: %s", folder, error)
-        self._elsewhere = frozenset(elsewhere)
         self.ownership.took_over()
+        return frozenset(elsewhere)
 
     def _foreign_commit(self) -> None:
         self.changed.ring()

@@ -25,7 +25,6 @@ class Place:
     allow: Callable[[Path], None]
     say: Callable[[str], object]
     reading: Callable[[], Awaitable[object]]
-    typing_shown: Callable[[], Awaitable[object]]
     sends: Callable[[], list[float]]
     hold: Callable[[], None]
     release: Callable[[], None]
@@ -52,7 +51,6 @@ async def _telegram() -> AsyncIterator[Place]:
             allow,
             ann.send,
             confirmed,
-            lambda: tg.wait_for(lambda: tg.calls_of("sendChatAction") or None, timeout=5),
             lambda: [call.at for call in tg.calls_of("sendMessage")],
             tg.hold_updates,
             tg.release,
@@ -84,7 +82,6 @@ async def _discord() -> AsyncIterator[Place]:
             allow,
             ann.send,
             connected,
-            lambda: dc.wait_for(lambda: dc.typing(ann) or None, timeout=5),
             lambda: [call.at for call in dc.calls_of("POST /channels/*/messages")],
             dc.hold_events,
             dc.release,
