@@ -68,6 +68,8 @@ DETECTORS = (
     ("hashtag", re.compile(r"(?<![\w#])#(?=\w*[^\W\d])\w{1,256}(?!\w)")),
     ("phone_number", re.compile(r"(?<![\w+])\+\d{7,15}(?!\w)")),
 )
+# Without one of these there is nothing for them to find.
+SIGNS = re.compile(r"[@/.:$#+]")
 
 
 def format_text(text: str, parse_mode: str, given: Any, find_user: FindUser) -> tuple[str, list[Entity]]:
@@ -169,6 +171,8 @@ def _with_user(entity: Entity, find_user: FindUser) -> Entity | None:
 
 def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     """Drops what clean_input_string drops, and moves the entities along. Raises for places outside the text."""
+    if not entities:
+        return text if text.isascii() and text.isprintable() else "".join(map(_cleaned, text)), []
     size = utf16(text)
     starts: dict[int, int] = {}
     out, offset, kept = "", 0, 0
@@ -274,6 +278,8 @@ def _trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 def detect(text: str) -> list[Entity]:
     """The entities the server finds by itself: commands, mentions, tags, addresses and links."""
     found: list[Entity] = []
+    if not SIGNS.search(text):
+        return found
     for kind, pattern in DETECTORS:
         for match in pattern.finditer(text):
             entity: Entity = {"type": kind, "offset": utf16(text[: match.start()]), "length": utf16(match[0])}

@@ -17,7 +17,7 @@ OTHER_SCHEMES = {"tg", "ton", "tonsite"}
 
 def utf16(text: str) -> int:
     """Length in UTF-16 code units, the unit of every entity offset."""
-    return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
+    return len(text) if text.isascii() else len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
 
 
 def byte_offset(text: str, index: int) -> int:
@@ -28,7 +28,7 @@ def byte_offset(text: str, index: int) -> int:
 def is_utf8(value: Any) -> bool:
     """Whether every string in a JSON value can be encoded: no unpaired surrogate."""
     if isinstance(value, str):
-        return not any("\ud800" <= char <= "\udfff" for char in value)
+        return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
     if isinstance(value, dict):
         return all(is_utf8(key) and is_utf8(item) for key, item in value.items())
     if isinstance(value, list):

@@ -47,8 +47,8 @@ class Updates:
         self._kept: list[_Kept] = []
         self._held: list[dict[str, Any]] | None = None
         self._next_id = FIRST_ID
-        self._wake = asyncio.Event()
-        self._poll: asyncio.Future[BotApiError] | None = None
+        # The waiting poll: a refusal ends it, anything else has it look again.
+        self._poll: asyncio.Future[BotApiError | None] | None = None
         self._slot_until = 0.0
         self.allowed: frozenset[str] = DEFAULT_KINDS
         self.webhook: dict[str, Any] = {}
@@ -108,8 +108,7 @@ class Updates:
 
     def stop(self, refusal: BotApiError) -> None:
         """Ends a waiting poll with a refusal."""
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(refusal)
+        self._end_poll(refusal)
 
     async def get(self, offset: int, limit: int, timeout: int, allowed: list[str] | None) -> list[dict[str, Any]]:
         """For getUpdates. Raises BotApiError 409 with a webhook set, or when a newer poll takes this one's place."""
@@ -129,38 +128,32 @@ class Updates:
         return await self._long_poll(limit, min(timeout, MAX_TIMEOUT_S))
 
     async def _long_poll(self, limit: int, timeout: int) -> list[dict[str, Any]]:
-        ended: asyncio.Future[BotApiError] = asyncio.get_running_loop().create_future()
-        self._poll = ended
+        poll: asyncio.Future[BotApiError | None] = asyncio.get_running_loop().create_future()
+        self._poll = poll
         self._changed()
         try:
             async with asyncio.timeout(timeout):
-                while not ended.done():
-                    if found := self._read(limit):
-                        return found
-                    await self._next_change(ended)
+                refusal = await poll
         except TimeoutError:
             return []
         except asyncio.CancelledError:
             self._slot_until = self._now() + self.poller_slot_s
             raise
         finally:
-            if self._poll is ended:
+            if self._poll is poll:
                 self._poll = None
             self._changed()
-        raise ended.result()
-
-    async def _next_change(self, ended: asyncio.Future[BotApiError]) -> None:
-        waiter = asyncio.ensure_future(self._wake.wait())
-        either: set[asyncio.Future[Any]] = {waiter, ended}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiter.cancel()
+        if refusal is not None:
+            raise refusal
+        return self._read(limit)
 
     def _keep(self, update: dict[str, Any]) -> None:
         self._kept.append(_Kept(update, self._now() + KEPT_S))
-        self._wake.set()
-        self._wake = asyncio.Event()
+        self._end_poll(None)
+
+    def _end_poll(self, refusal: BotApiError | None) -> None:
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(refusal)
 
     def _confirm(self, offset: int) -> None:
         self._expire()

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -75,6 +76,11 @@ class Watched:
             raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
 
 
+@lru_cache(maxsize=1)
+def _date_of(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 class Serving(ABC):
     """A server on loopback that can be stopped and started on the same port, with all its state."""
 
@@ -120,7 +126,7 @@ class Serving(ABC):
         self.faults.clear()
 
     async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self.clock(), usegmt=True)
+        response.headers["Date"] = _date_of(int(self.clock()))
 
     @property
     def root(self) -> str:
