@@ -86,11 +86,17 @@ class Access(Chats):
 
         Raises `Refused` naming the chat and the command which would allow it.
         """
-        row = self.store.row("SELECT kind, user_id, parent_id FROM chats WHERE chat_id = ?", chat_id)
-        if self.group(chat_id) is not None or (row and row["parent_id"] and self.group(row["parent_id"]) is not None):
+        # In one statement, since it is asked before everything that is sent.
+        row = self.store.row(
+            "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
+            "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
+            "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known "
+            "FROM (SELECT ? AS id) asked LEFT JOIN chats c ON c.chat_id = asked.id",
+            chat_id,
+        )
+        if row is not None and row["enabled"]:
             return
-        person = row["user_id"] if row and row["kind"] == "direct" else chat_id
-        if self.member(person) is None:
+        if row is None or not row["known"]:
             msg = (
                 f"chat {chat_id!r} is not allowed; the operator can allow a person with "
                 f"`channels access {channel} pair CODE` or `allow ID`, a group with `group add ID`"
@@ -181,13 +187,14 @@ class Access(Chats):
         )
         return [(row["user_id"], row["chat_id"]) for row in rows]
 
-    def direct_chat(self, user_id: str) -> str | None:
-        """The direct chat somebody was seen in."""
-        found: str | None = self.store.value(
-            "SELECT chat_id FROM chats WHERE kind = 'direct' AND user_id = ? ORDER BY present DESC, seen_at DESC",
+    def direct_chat(self, user_id: str) -> tuple[Member | None, str | None]:
+        """The paired person with this id, and the direct chat they were seen in."""
+        row = self.store.row(
+            "SELECT *, (SELECT c.chat_id FROM chats c WHERE c.user_id = p.user_id AND c.kind = 'direct' "
+            "ORDER BY c.present DESC, c.seen_at DESC LIMIT 1) AS chat_id FROM people p WHERE p.user_id = ?",
             user_id,
         )
-        return found
+        return (None, None) if row is None else (_member(row), row["chat_id"])
 
     # ---- groups
 

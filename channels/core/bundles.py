@@ -62,9 +62,10 @@ class Bundles:
 
     def current(self, chat_id: str, user_id: str, thread_id: str | None) -> Bundle | None:
         """What a person's next message in a chat may belong to."""
+        # "+": found by their state, of which there are few; a chat may have years of messages.
         row = self._store.row(
-            "SELECT * FROM inbox WHERE (state = 'joining' OR (state = 'held' AND joined IS NOT NULL)) AND chat_id = ? "
-            "AND user_id = ? AND thread_id IS ? ORDER BY id DESC",
+            "SELECT * FROM inbox WHERE state IN ('joining', 'held') AND (state = 'joining' OR joined IS NOT NULL) "
+            "AND +chat_id = ? AND user_id = ? AND thread_id IS ? ORDER BY id DESC",
             chat_id, user_id, thread_id,
         )  # fmt: skip
         return None if row is None else _bundle(row)
@@ -79,7 +80,7 @@ class Bundles:
         if row is None or any(key in json.loads(row["meta"]) for key in _NOT_PLAIN) or row["attachments"] != "[]":
             return None
         later = self._store.value(
-            "SELECT 1 FROM inbox WHERE id > ? AND id < ? AND chat_id = ? AND user_id = ?",
+            "SELECT 1 FROM inbox WHERE id > ? AND id < ? AND +chat_id = ? AND user_id = ?",
             row["id"], before, chat_id, user_id,
         )  # fmt: skip
         return None if later else _bundle(row)

@@ -114,10 +114,9 @@ class Line:
 
         Raises `PlatformError` when the direct chat cannot be opened.
         """
-        person = self.access.member(chat_id)
+        person, known = self.access.direct_chat(chat_id)
         if person is None:
             return chat_id
-        known = self.access.direct_chat(chat_id)
         if known is None:
             known = await self.adapter.direct(chat_id)
             if known != chat_id:

@@ -15,19 +15,20 @@ _SHAPES = re.compile(
     r"(?<!\d)\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
     re.IGNORECASE,
 )
-_secrets: set[str] = set()
+# The longest first: a secret may begin another one.
+_secrets: list[str] = []
 
 
 def keep_secret(value: str) -> None:
     """Registers a value which must never be written anywhere; values shorter than 8 characters are not maskable."""
-    if len(value) >= 8:
-        _secrets.add(value)
+    if len(value) >= 8 and value not in _secrets:
+        _secrets.append(value)
+        _secrets.sort(key=len, reverse=True)
 
 
 def redact(text: str) -> str:
     """`text` with every registered secret, and whatever has a token's shape, replaced by `[token]`."""
-    # A secret that begins another one goes last.
-    for secret in sorted(_secrets, key=len, reverse=True):
+    for secret in _secrets:
         if secret in text:
             text = text.replace(secret, MASK)
     return _SHAPES.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text

@@ -12,6 +12,7 @@ from channels.core.types import Attachment
 
 __all__ = ["OPEN", "Entry", "Offers", "dump_files", "entry_of", "load_files"]
 
+# Said word for word in the index inbox_chat_open: a query that says it, and names a chat, looks at nothing else.
 OPEN = "('raw', 'joining', 'fetching', 'ready', 'offering', 'offered', 'asked')"
 
 
@@ -43,6 +44,10 @@ class Offers:
         """The oldest entries to offer."""
         rows = self.store.rows("SELECT * FROM inbox WHERE state = 'ready' ORDER BY id LIMIT ?", limit)
         return [entry_of(row) for row in rows]
+
+    def any_ready(self) -> bool:
+        """Whether there is anything to offer."""
+        return self.store.row("SELECT 1 FROM inbox WHERE state = 'ready' LIMIT 1") is not None
 
     def offering(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
         """Writes down that entries are about to be offered to a session, and returns them as they now are.
@@ -101,7 +106,10 @@ class Offers:
     def modes_of(self, chat_id: str, session: str) -> list[str]:
         """By which modes a session was offered what is open in a chat."""
         rows = self.store.rows(
-            "SELECT DISTINCT mode FROM inbox WHERE state = 'offered' AND chat_id = ? AND session = ?", chat_id, session
+            f"SELECT DISTINCT mode FROM inbox WHERE state IN {OPEN} AND chat_id = ? AND session = ? "
+            "AND state = 'offered'",
+            chat_id,
+            session,
         )
         return [row["mode"] for row in rows if row["mode"]]
 
@@ -132,7 +140,7 @@ class Offers:
         What was reopened for another session, but not offered to it yet, counts too.
         """
         rows = self.store.rows(
-            "SELECT id FROM inbox WHERE chat_id = ? AND session = ? AND "
+            f"SELECT id FROM inbox WHERE state IN {OPEN} AND chat_id = ? AND session = ? AND "
             "(state = 'offered' OR (state = 'ready' AND offers > 0))",
             chat_id,
             session,

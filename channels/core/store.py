@@ -21,7 +21,7 @@ from channels.core.errors import ConfigError, StoreError
 from channels.core.migrations import MIGRATIONS
 from channels.core.paths import private_file, private_state
 
-__all__ = ["Row", "Store"]
+__all__ = ["Row", "Store", "Transaction"]
 
 Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
@@ -36,13 +36,13 @@ class Store:
         Raises `StoreError` when it cannot be used, saying why; nothing is overwritten then.
         """
         self.path = path
-        self._depth = 0
         with _explained(path):
             private_state(path.parent)
             private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             try:
                 self._db.row_factory = sqlite3.Row
+                self._transaction = Transaction(self._db, path)
                 _turn_wal_on(self._db)
                 for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                     self._db.execute(f"PRAGMA {pragma}")
@@ -75,32 +75,19 @@ class Store:
         """Closes the database; what was committed stays."""
         self._db.close()
 
-    @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction is open, which may still be undone."""
+        return self._transaction.open
+
+    def write(self) -> Transaction:
         """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
-        if self._depth:
-            with _faults_explained(self.path):
-                yield self._db
-            return
-        with _explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-        self._depth += 1
-        try:
-            with _explained(self.path):
-                yield self._db
-                self._db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
-        finally:
-            self._depth -= 1
+        return self._transaction
 
     @contextlib.contextmanager
     def part(self) -> Iterator[None]:
         """A part of an open transaction that is undone alone when it fails."""
-        with _explained(self.path):
-            self._db.execute("SAVEPOINT part")
+        self.rows("SAVEPOINT part")
         try:
             yield
         except BaseException:
@@ -109,19 +96,22 @@ class Store:
                 self._db.execute("ROLLBACK TO part")
                 self._db.execute("RELEASE part")
             raise
-        with _explained(self.path):
-            self._db.execute("RELEASE part")
+        self.rows("RELEASE part")
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         """Every row of a query."""
-        with _explained(self.path):
+        try:
             return self._db.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _fault(self.path, error) from error
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """The first row of a query, or None."""
-        with _explained(self.path):
+        try:
             found: Row | None = self._db.execute(sql, values).fetchone()
-            return found
+        except sqlite3.DatabaseError as error:
+            raise _fault(self.path, error) from error
+        return found
 
     def value(self, sql: str, *values: Any) -> Any:
         """The first column of the first row, or None."""
@@ -162,6 +152,59 @@ class Store:
 
     def _version(self) -> int:
         return int(self.value("PRAGMA user_version"))
+
+
+class Transaction:
+    """What `Store.write` gives; entered dozens of times for a message, so no generator stands behind it.
+
+    Entered while it is open, it is joined; the outermost end commits it, or undoes it after any error.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = db, path
+        self._depth = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it was entered and not left."""
+        return self._depth > 0
+
+    def __enter__(self) -> sqlite3.Connection:
+        if not self._depth:
+            self._do("BEGIN IMMEDIATE")
+        self._depth += 1
+        return self._db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._end(error)
+        elif isinstance(error, _CALLERS) or not isinstance(error, sqlite3.DatabaseError):
+            # Among them a value that the database does not take: the caller may expect it.
+            return
+        if error is not None and (told := _told(self._path, error)) is not None:
+            raise told from error
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            if error is None:
+                return self._do("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        return self._undo()
+
+    def _do(self, sql: str) -> None:
+        try:
+            self._db.execute(sql)
+        except sqlite3.DatabaseError as error:
+            raise _fault(self._path, error) from error
+
+    def _undo(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
 
 def _turn_wal_on(db: sqlite3.Connection) -> None:
@@ -221,32 +264,37 @@ _REASONS = (
 )
 
 
-@contextlib.contextmanager
-def _faults_explained(path: Path) -> Iterator[None]:
-    """In a transaction: a fault of the disk or the lock is the store's, a value it does not take is the caller's."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError):
-        raise
-    except sqlite3.DatabaseError:
-        with _explained(path):
-            raise
+_CALLERS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+
+
+def _fault(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    text = str(error).lower()
+    reason = next((words for sign, words in _REASONS if sign in text), str(error))
+    if "malformed" in text or "not a database" in text:
+        reason += _keep_aside(path)
+    return StoreError(f"the database {path} cannot be used: {reason}")
+
+
+def _told(path: Path, error: BaseException) -> StoreError | None:
+    """A fault of the disk, the lock or the folder as the store's; None for any other error."""
+    match error:
+        case sqlite3.DatabaseError():
+            return _fault(path, error)
+        case ConfigError():
+            return StoreError(f"the database {path} cannot be used: {error}")
+        case PermissionError():
+            return StoreError(
+                f"the database {path} cannot be used: {error.strerror}; mend the permissions of the folder"
+            )
+        case OSError():
+            return StoreError(f"the database {path} cannot be used: {error.strerror or error}")
+        case _:
+            return None
 
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        text = str(error).lower()
-        reason = next((words for sign, words in _REASONS if sign in text), str(error))
-        if "malformed" in text or "not a database" in text:
-            reason += _keep_aside(path)
-        raise StoreError(f"the database {path} cannot be used: {reason}") from error
-    except ConfigError as error:
-        raise StoreError(f"the database {path} cannot be used: {error}") from error
-    except PermissionError as error:
-        msg = f"the database {path} cannot be used: {error.strerror}; mend the permissions of the folder"
-        raise StoreError(msg) from error
-    except OSError as error:
-        raise StoreError(f"the database {path} cannot be used: {error.strerror or error}") from error
+    except (sqlite3.DatabaseError, ConfigError, OSError) as error:
+        raise _told(path, error) or error from error

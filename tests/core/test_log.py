@@ -64,7 +64,7 @@ def test_a_registered_secret_is_masked_whatever_its_shape(secret: str, before: s
 def test_the_longer_of_two_secrets_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that begins another leaves no rest behind."""
     for secrets in (["secret-abc", "secret-abc-and-more"], ["secret-abc-and-more", "secret-abc"]):
-        monkeypatch.setattr(log, "_secrets", set())
+        monkeypatch.setattr(log, "_secrets", [])
         for secret in secrets:
             keep_secret(secret)
         assert redact("x secret-abc-and-more y secret-abc z") == "x [token] y [token] z"
@@ -72,7 +72,7 @@ def test_the_longer_of_two_secrets_goes_first(monkeypatch: pytest.MonkeyPatch) -
 
 def test_short_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short value would mask half of every sentence."""
-    monkeypatch.setattr(log, "_secrets", set())
+    monkeypatch.setattr(log, "_secrets", [])
     keep_secret("")
     keep_secret("short")
     assert redact("a short sentence") == "a short sentence"
