@@ -33,4 +33,6 @@ def run(args: argparse.Namespace) -> NoReturn:
         row = channel(args.channel)
     gc.enable()
     gc.freeze()
+    # A message leaves a few thousand objects and hardly a cycle: looking for some seven times costs a twentieth of it.
+    gc.set_threshold(10_000, 20, 50)
     serve(row, opening)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import anyio
 from mcp.server.connection import Connection
-from mcp.server.stdio import stdio_server
 
 from channels import __version__
 from channels.core import log
@@ -24,6 +23,7 @@ from channels.core.relay import PermissionRequest, relay
 from channels.core.session import Session
 from channels.core.status import facts
 from channels.core.stdin import Lines
+from channels.core.stdio import Incoming, Outgoing
 from channels.core.stdout import Out
 from channels.core.store import Store
 from channels.core.tasks import Backoff
@@ -45,9 +45,6 @@ def run(channel: Channel, opening: Opening) -> NoReturn:
     log.configure()
     try:
         anyio.run(_serve, channel, opening)
-    except* BrokenPipeError:
-        # The host died: nobody reads what we write.
-        leave()
     except* BaseException:
         logger.exception("the server failed")
         leave(code=1)
@@ -55,25 +52,29 @@ def run(channel: Channel, opening: Opening) -> NoReturn:
 
 
 async def _serve(channel: Channel, opening: Opening) -> None:
-    server = _Server(channel, Environment(channel.name))
+    server, out = _Server(channel, Environment(channel.name)), Out.claimed()
     opening.started = True
-    async with (
-        stdio_server(
-            stdin=cast("anyio.AsyncFile[str]", Lines(opening.source, opening.replay)),
-            stdout=cast("anyio.AsyncFile[str] | None", Out.claimed()),
-        ) as (read, write),
-        anyio.create_task_group() as group,
-    ):
+    async with anyio.create_task_group() as group:
+        group.start_soon(_written, out)
 
         def start(connection: Connection) -> None:
             group.start_soon(server.tend, connection)
 
         try:
-            await server.session.serve(read, write, start, opening.answered)
+            lines = Lines(opening.source, opening.replay)
+            await server.session.serve(Incoming(lines, out), Outgoing(out), start, opening.answered)
         except Exception:
             logger.exception("the session failed")
             leave(code=1)
         # The host closed its end. Leaving these blocks would wait for a thread that may block on a full pipe.
+        leave()
+
+
+async def _written(out: Out) -> None:
+    try:
+        await out.run()
+    except ConnectionError:
+        # The host died: nobody reads what we write.
         leave()
 
 

@@ -12,10 +12,10 @@ import select
 import sys
 import threading
 from dataclasses import dataclass, field
-from io import BufferedReader
-from typing import Any, cast
+from typing import Any
 
 from channels.core.ending import leave
+from channels.core.stdin import Source
 from channels.core.wire import CHANNEL, PERMISSION
 
 __all__ = ["VERSIONS", "Opening", "greet", "greeting"]
@@ -29,7 +29,7 @@ METHOD_NOT_FOUND = -32601
 class Opening:
     """Where the conversation stands: the rest of stdin, lines the SDK must still read, requests answered already."""
 
-    source: BufferedReader
+    source: Source
     replay: list[bytes] = field(default_factory=list)
     answered: set[str | int] = field(default_factory=set)
     started: bool = False
@@ -42,9 +42,9 @@ class Opening:
         def wait() -> None:
             poll = select.poll()
             # No event asked for: only a hang-up is reported.
-            poll.register(self.source.fileno(), 0)
+            poll.register(self.source.fd, 0)
             poll.poll()
-            if not self.started and not self.source.peek(1):
+            if not self.started and self.source.exhausted():
                 leave()
 
         threading.Thread(target=wait, daemon=True, name="hangup").start()
@@ -52,7 +52,7 @@ class Opening:
 
 def greet(name: str, version: str, instructions: str) -> Opening:
     """Answers probes and `initialize` on stdin/stdout, and returns at the first line that is neither."""
-    opening = Opening(_claimed())
+    opening = Opening(Source(_claimed()))
     while True:
         line = opening.source.readline()
         if not line:
@@ -123,12 +123,12 @@ def _write(message: dict[str, Any]) -> None:
         leave()
 
 
-def _claimed() -> BufferedReader:
+def _claimed() -> int:
     """Standard input for ourselves; the descriptor is pointed at the null device, so that no child reads the host."""
     if sys.platform == "win32":
-        return cast("BufferedReader", sys.stdin.buffer)
+        return 0
     private = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    return os.fdopen(private, "rb", closefd=False)
+    return private

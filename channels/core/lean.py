@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["lean"]
 
-# Two HTTP clients' command lines and a web server: 6 MB together.
-_UNUSED = ("httpx._main", "httpx2._main", "uvicorn")
+# Two HTTP clients' command lines, a web server, and what only passports and signed tokens need: 13 MB together.
+_UNUSED = ("httpx._main", "httpx2._main", "uvicorn", "cryptography")
 # Importing any part of the SDK runs what these hold, which imports its client, its web transports and a second HTTP
 # client: 12 MB and a tenth of a second.
 _HOLLOW = ("mcp", "mcp.server")
 # What a session is made of; whether the SDK can do without the rest shows here.
-_NEEDED = ("mcp.types", "mcp.server.lowlevel", "mcp.server.runner", "mcp.server.stdio")
+_NEEDED = ("mcp.types", "mcp.server.lowlevel", "mcp.server.runner", "mcp.shared.message")
 
 
 def lean() -> None:
@@ -32,7 +32,9 @@ def lean() -> None:
         for name in _NEEDED:
             importlib.import_module(name)
     except (ImportError, AttributeError):
-        # Another version of the SDK may be built in another way: then it is imported whole.
+        # Another version of the SDK may be built in another way: then it is imported whole, with all that it may need.
+        for name in _UNUSED:
+            sys.modules.pop(name, None)
         for name in [name for name in sys.modules if name.partition(".")[0] == "mcp"]:
             del sys.modules[name]
 

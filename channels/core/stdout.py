@@ -5,6 +5,7 @@ Handing every line to a thread, and its flush to another one, costs more than al
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -12,27 +13,29 @@ import stat
 import sys
 from typing import Self
 
+import anyio
 import anyio.to_thread
 
 __all__ = ["Out"]
 
 
 class Out:
-    """A pipe or socket to the host that takes text; what else it may be is written to in threads."""
+    """A pipe or socket to the host that takes one line after the other; what else it may be is written in a thread."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         mode = os.fstat(fd).st_mode
         self._socket = socket.socket(fileno=os.dup(fd)) if stat.S_ISSOCK(mode) else None
-        self._poll = select.poll() if stat.S_ISFIFO(mode) else None
+        self._poll = select.poll() if stat.S_ISFIFO(mode) and sys.platform != "win32" else None
         if self._poll:
             self._poll.register(fd, select.POLLOUT)
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._rest = memoryview(b"")
+        self._wanted, self._gone = anyio.Event(), anyio.Event()
 
     @classmethod
-    def claimed(cls) -> Self | None:
-        """The process's own; what anybody prints from now on goes to stderr. None where that is left to the SDK."""
-        if sys.platform == "win32":
-            return None
+    def claimed(cls) -> Self:
+        """The process's own; what anybody prints from now on goes to stderr."""
         private = os.dup(1)
         try:
             os.dup2(2, 1)
@@ -41,18 +44,42 @@ class Out:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.close(null)
+        if sys.platform == "win32":
+            # What a child inherits there is not the descriptor. An older SDK does not know of it.
+            with contextlib.suppress(ImportError):
+                from mcp.os.win32.utilities import rebind_std_handle_to_fd
+
+                rebind_std_handle_to_fd(1)
         return cls(private)
 
-    async def write(self, text: str) -> int:
-        """Writes all of a text. Raises BrokenPipeError when the host is gone."""
-        data = text.encode()
-        done = self._at_once(memoryview(data))
-        if done < len(data):
-            await anyio.to_thread.run_sync(self._to_the_end, memoryview(data)[done:])
-        return len(text)
+    @property
+    def stuck(self) -> bool:
+        """Whether something waits for a host that does not read."""
+        return bool(self._rest)
 
-    async def flush(self) -> None:
-        """Nothing is kept back."""
+    async def write(self, data: bytes) -> None:
+        """Writes all of it, whatever becomes of the caller, after what was written before.
+
+        Raises ConnectionError when the host is gone.
+        """
+        async with self._turn:
+            if self._rest:
+                # Of a line whose writer was cancelled: half a line would spoil the next one.
+                await self._gone.wait()
+            done = self._at_once(memoryview(data))
+            if done < len(data):
+                self._rest, self._gone = memoryview(data)[done:], anyio.Event()
+                self._wanted.set()
+                await self._gone.wait()
+
+    async def run(self) -> None:
+        """Writes, until cancelled, what did not go at once. Raises ConnectionError when the host is gone."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            await anyio.to_thread.run_sync(self._to_the_end, self._rest)
+            self._rest = memoryview(b"")
+            self._gone.set()
 
     def close(self) -> None:
         """Closes it, which is for those who write no more: a thread may still block on it at a process's end."""
@@ -77,4 +104,8 @@ class Out:
 
     def _to_the_end(self, data: memoryview) -> None:
         while data:
-            data = data[os.write(self._fd, data) :]
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                # The host made its end of the descriptor non-blocking, and with it ours.
+                select.select([], [self._fd], [])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +16,6 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from channels.core.greeting import VERSIONS, greeting
 from channels.core.instructions import instructions
 from channels.core.session import Session
-from channels.core.stdin import Lines, mended
 
 
 @asynccontextmanager
@@ -64,26 +61,3 @@ async def test_the_sdks_answer_to_what_was_answered_is_dropped_once() -> None:
         with anyio.fail_after(5):
             ids = [(await read.receive()).message.id, (await read.receive()).message.id]
     assert ids == [2, 1]
-
-
-async def test_lines_that_were_read_before_come_first() -> None:
-    """What the greeting read too far is not lost."""
-    lines = Lines(io.BytesIO(b"c\n"), [b"a\n", b"b\n"])
-    assert [line async for line in lines] == ["a\n", "b\n", "c\n"]
-
-
-@pytest.mark.parametrize(
-    ("given", "wanted"),
-    [
-        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
-        (r'"\ud83d"', r'"\ufffd"'),
-        (r'"\ude00x"', r'"\ufffdx"'),
-        (r'"\ud83d\ud83d\ude00"', r'"\ufffd\ud83d\ude00"'),
-        (r'"\\ud83d"', r'"\\ud83d"'),
-        (r'"\uD83D \u00e9"', r'"\ufffd \u00e9"'),
-    ],
-)
-def test_lone_surrogate_escapes_are_mended_and_nothing_else(given: str, wanted: str) -> None:
-    """A request with half a surrogate pair is still answered; pairs and escaped backslashes stay as they are."""
-    assert mended(given.encode()) == wanted
-    json.loads(mended(given.encode())).encode()

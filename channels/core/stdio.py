@@ -1,0 +1,79 @@
+"""The host's end of a session, as the SDK's streams: a line in is a message, a message out is a line.
+
+The SDK's own hand every message through two queues and two tasks; these read and write where they are asked to.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import anyio
+from mcp.shared.message import SessionMessage
+from mcp.types import jsonrpc_message_adapter
+
+from channels.core.ending import leave
+from channels.core.stdin import Lines
+from channels.core.stdout import Out
+
+__all__ = ["Incoming", "Outgoing"]
+
+
+class _Stream:
+    async def aclose(self) -> None:
+        """Nothing is held: the process ends with its host."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Incoming(_Stream):
+    """What the host says; a line that is no message is the error that says why.
+
+    At its end the process ends at once if what the host was told already waits for it to read: nobody will.
+    """
+
+    def __init__(self, lines: Lines, out: Out) -> None:
+        self._lines, self._out = lines, out
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            line = await anext(self._lines)
+        except StopAsyncIteration:
+            if self._out.stuck:
+                leave()
+            raise
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        except ValueError as error:
+            return error
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next one. Raises EndOfStream."""
+        try:
+            return await anext(self)
+        except StopAsyncIteration:
+            raise anyio.EndOfStream from None
+
+
+class Outgoing(_Stream):
+    """What the host is told."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+
+    async def send(self, item: SessionMessage) -> None:
+        """Writes a message; ends the process when the host is gone, since nobody reads what we write."""
+        line = item.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
+        try:
+            await self._out.write(line.encode())
+        except ConnectionError:
+            leave()
