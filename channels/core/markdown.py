@@ -14,7 +14,7 @@ from channels.core.rich import Look, Rich, Writer
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["escaped", "parse"]
+__all__ = ["escaped", "parse", "verbatim"]
 
 # Without one of these a text reads as it stands.
 _MARKUP = re.compile(r"[\\`*_~|\[<&\t]|://|^[ >#+=\-\d]", re.MULTILINE)
@@ -27,6 +27,13 @@ RULE = "─" * 10
 def escaped(text: str) -> str:
     """`text` written so that Markdown reads it as it stands."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def verbatim(source: str) -> bool:
+    """Whether a text is surely shown as it stands, in one line: so are most short answers."""
+    if not (source.isascii() and source.isprintable()) or source.strip() != source:
+        return False
+    return bool(source) and _MARKUP.search(source) is None
 
 
 def parse(source: str, look: Look) -> Rich:

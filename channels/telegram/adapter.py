@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +14,7 @@ import anyio
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 import httpx
-from telegram import Bot, ReactionTypeEmoji
-from telegram.constants import ChatAction
-from telegram.request import HTTPXRequest
+from telegram import Bot
 
 from channels.core.adapter import Adapter, Sink
 from channels.core.errors import Refused
@@ -40,9 +37,13 @@ from channels.telegram import drawing, interactions, markup, network, outbound
 from channels.telegram.config import TelegramSettings
 from channels.telegram.errors import translated
 from channels.telegram.inbound import to_inbound
-from channels.telegram.reading import GRACE_S, RawUpdates, Reading
+from channels.telegram.network import Calls
+from channels.telegram.reading import GRACE_S, Reading
 
 __all__ = ["TelegramAdapter"]
+
+POOL = 16
+ANSWER_S = 20.0
 
 
 class TelegramAdapter:
@@ -61,35 +62,32 @@ class TelegramAdapter:
         """`proxy` carries every request; `ipv4`: direct connections are made over IPv4 only."""
         self._settings = settings
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
-        route = partial(network.route, ipv4=ipv4 and proxy is None)
-        self._updates = RawUpdates(
-            connection_pool_size=1, read_timeout=GRACE_S, proxy=proxy, httpx_kwargs=route(connections=1)
-        )
-        self._requests = HTTPXRequest(
-            connection_pool_size=16,
-            read_timeout=20,
-            write_timeout=20,
-            pool_timeout=10,
-            proxy=proxy,
-            httpx_kwargs=route(connections=16),
-        )
+        # Whom to trust is read from disk once for all.
+        context = httpx.create_ssl_context()
+        ipv4 = ipv4 and proxy is None
+        base = f"{settings.api_root}/bot{token}"
+        self._updates = Calls(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
+        self._calls = Calls(base, context, connections=POOL, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
         self._bot = Bot(
             token,
             base_url=f"{settings.api_root}/bot",
             base_file_url=f"{settings.api_root}/file/bot",
-            request=self._requests,
+            request=self._calls,
             get_updates_request=self._updates,
             local_mode=settings.api_local,
         )
         self._files = httpx.AsyncClient(
-            proxy=proxy, timeout=httpx.Timeout(10, read=30), follow_redirects=False, **route(connections=16)
+            proxy=proxy,
+            timeout=httpx.Timeout(10, read=30),
+            follow_redirects=False,
+            **network.route(context, ipv4=ipv4, connections=POOL),
         )
         self._me: Identity | None = None
         self._asked = False
 
     async def __aenter__(self) -> Self:
         await self._updates.initialize()
-        await self._requests.initialize()
+        await self._calls.initialize()
         return self
 
     async def __aexit__(
@@ -97,7 +95,7 @@ class TelegramAdapter:
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             await self._updates.shutdown()
-            await self._requests.shutdown()
+            await self._calls.shutdown()
             await self._files.aclose()
 
     @property
@@ -155,7 +153,7 @@ class TelegramAdapter:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """sendMessage, or the method that suits the file."""
-        return await outbound.send(self._bot, outgoing, preview=self._settings.link_preview)
+        return await outbound.send(self._bot, self._calls, outgoing, preview=self._settings.link_preview)
 
     async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
@@ -178,18 +176,20 @@ class TelegramAdapter:
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction."""
         with translated():
-            await self._bot.set_message_reaction(
-                outbound.chat_of(chat_id),
-                outbound.message_of(message_id),
-                [ReactionTypeEmoji(emoji)] if emoji else [],
+            await self._calls.api(
+                "setMessageReaction",
+                chat_id=outbound.chat_of(chat_id),
+                message_id=outbound.message_of(message_id),
+                reaction=[{"type": "emoji", "emoji": emoji}] if emoji else [],
             )
 
     async def typing(self, chat_id: str, thread_id: str | None) -> None:
         """sendChatAction; the General topic's id belongs here, unlike in sending."""
         with translated():
-            await self._bot.send_chat_action(
-                outbound.chat_of(chat_id),
-                ChatAction.TYPING,
+            await self._calls.api(
+                "sendChatAction",
+                chat_id=outbound.chat_of(chat_id),
+                action="typing",
                 message_thread_id=outbound.message_of(thread_id) if thread_id else None,
             )
 

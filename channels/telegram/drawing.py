@@ -8,7 +8,7 @@ from telegram import MessageEntity
 
 from channels.core.chunking import length
 from channels.core.cutting import cut
-from channels.core.markdown import parse
+from channels.core.markdown import parse, verbatim
 from channels.core.rich import Look, Rich
 from channels.core.spans import Part, Span
 from channels.telegram.markup import LIMITS, split
@@ -38,6 +38,8 @@ def render(text: str, format_: str) -> list[Part]:
     """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
     if format_ != "markdown":
         return [Part(part, format_, part) for part in split(text, format_)]
+    if len(text) <= LIMITS.text and verbatim(text):
+        return [Part(text, "markdown", text)]
     parts = cut(parse(text, LOOK), _fill, LIMITS.text)
     return [Part(part.text, "markdown", part.text, part.spans) for part in parts]
 

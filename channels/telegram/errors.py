@@ -1,4 +1,4 @@
-"""Telegram's and httpx's errors into ours: the one translator.
+"""Telegram's errors, httpx's and aiohttp's into ours: the one translator.
 
 The question that matters is whether the request may have been executed: a connection that never came about and an
 answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import aiohttp
 import httpx
 import telegram.error as tg
 
@@ -31,7 +32,18 @@ from channels.core.log import redact
 
 __all__ = ["translate", "translated"]
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+# What aiohttp says of a connection that ended before a byte of the request was written.
+_UNWRITTEN = "Cannot write to closing transport"
 _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("message is not modified", NotModified),
     ("query is too old", TooOld),
@@ -117,7 +129,7 @@ def _rejected(text: str) -> Rejected:
 
 def _network(error: Exception, text: str) -> PlatformError:
     cause = error.__cause__
-    if isinstance(cause, httpx.HTTPError):
+    if isinstance(cause, httpx.HTTPError | aiohttp.ClientError):
         return _by_cause(cause, text)
     if isinstance(error, tg.TimedOut):
         return Ambiguous(f"Telegram did not answer in time: {text}")
@@ -127,7 +139,11 @@ def _network(error: Exception, text: str) -> PlatformError:
     return Unavailable(f"Telegram has a fault: {text.partition('. Parsing the server response')[0]}")
 
 
-def _by_cause(cause: httpx.HTTPError, text: str) -> PlatformError:
-    if isinstance(cause, _NOT_SENT):
+def _by_cause(cause: httpx.HTTPError | aiohttp.ClientError, text: str) -> PlatformError:
+    if isinstance(cause, _NOT_SENT) or _unwritten(cause.__cause__ or cause):
         return Unavailable(f"Telegram cannot be reached: {text}")
     return Ambiguous(f"the connection to Telegram ended before the answer: {text}")
+
+
+def _unwritten(cause: BaseException) -> bool:
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN

@@ -6,17 +6,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from telegram import (
-    CallbackQuery,
-    ChatMemberUpdated,
-    MessageEntity,
-    MessageReactionUpdated,
-    PollAnswer,
-    Update,
-)
-from telegram import Chat as TelegramChat
-from telegram import Message as TelegramMessage
-
 from channels.core.stdin import mended
 from channels.core.types import (
     Attachment,
@@ -33,7 +22,7 @@ from channels.core.types import (
     Tap,
 )
 from channels.telegram.context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
-from channels.telegram.places import chat_of, person_of, sender_of, thread_name_of, thread_of
+from channels.telegram.places import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
 
 __all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
 
@@ -63,67 +52,67 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
 
 def _update(event: RawEvent, me: Identity) -> Inbound:
     # A lone half of a surrogate pair, which no database takes, is one escape in the payload.
-    raw = json.loads(mended(event.payload.encode()))
+    update = json.loads(mended(event.payload.encode()))
+    for kind in ("message", "edited_message"):
+        if body := update.get(kind):
+            return _readable(body, me, edited=kind != "message")
+    if query := update.get("callback_query"):
+        return _tap(query, event.received_at)
+    if change := update.get("my_chat_member"):
+        return _membership(change)
+    if change := update.get("message_reaction"):
+        return _reaction(change)
+    if answer := update.get("poll_answer"):
+        return _vote(answer, event.received_at)
+    return Ignored("a kind of update nobody asked for")
+
+
+def _readable(message: Json, me: Identity, *, edited: bool) -> Inbound:
     try:
-        update = Update.de_json(raw, None)
-    except Exception:  # noqa: BLE001 - a detail that the library does not take must not cost the message
-        update = Update.de_json(_essentials(raw), None)
-    if update.callback_query:
-        return _tap(update.callback_query, raw["callback_query"], event.received_at)
-    if update.my_chat_member:
-        return _membership(update.my_chat_member)
-    if update.message_reaction:
-        return _reaction(update.message_reaction)
-    if update.poll_answer:
-        return _vote(update.poll_answer, event.received_at)
-    message = update.message or update.edited_message
-    if message is None:
-        return Ignored("a kind of update nobody asked for")
-    return _message(message, me, edited=update.edited_message is not None)
+        return _message(message, me, edited=edited)
+    except Exception:  # noqa: BLE001 - a detail that is not as it should be must not cost the message
+        return _message(_bare(message), me, edited=edited)
 
 
-def _essentials(raw: dict[str, Any]) -> dict[str, Any]:
-    """An update whose message has nothing in it but who said what where, and in words what else there was.
+def _bare(body: Json) -> Json:
+    """A message with nothing in it but who said what where, and in words what else there was.
 
-    An older or newer Bot API server's details, in the message or in what it replies to, may be none the library takes.
+    An older or newer Bot API server's details, in the message or in what it replies to, may be none that is known.
     """
-    return {key: _bare(body) if key in {"message", "edited_message"} else body for key, body in raw.items()}
-
-
-def _bare(body: dict[str, Any]) -> dict[str, Any]:
     lost = [kind.replace("_", " ") for kind in CONTENT if kind in body]
     told = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
     return {**{key: body[key] for key in _ESSENTIAL if key in body}, **told}
 
 
-def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound:
-    if message.from_user is None and message.sender_chat is None:
+def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
+    if not message.get("from") and not message.get("sender_chat"):
         return Ignored("a message without a sender")
-    if message.migrate_to_chat_id:
-        return Moved(str(message.chat.id), str(message.migrate_to_chat_id))
-    if message.migrate_from_chat_id:
-        return Moved(str(message.migrate_from_chat_id), str(message.chat.id))
-    topic = message.forum_topic_created or message.forum_topic_edited
-    if topic and message.message_thread_id:
-        name = topic.name
-        return Named(str(message.chat.id), str(message.message_thread_id), name) if name else Ignored("a topic's icon")
-    if edited and message.location:
+    chat = chat_of(message["chat"])
+    if new := message.get("migrate_to_chat_id"):
+        return Moved(chat.id, str(new))
+    if old := message.get("migrate_from_chat_id"):
+        return Moved(str(old), chat.id)
+    topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
+    if topic and message.get("message_thread_id"):
+        name = topic.get("name")
+        return Named(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
+    if edited and message.get("location"):
         return Ignored("a live location that moved")
     attachments = _attachments(message)
     image = _photo(message)
-    text = message.text or message.caption or ""
+    text = message.get("text") or message.get("caption") or ""
     extra = "" if attachments or image or text else in_words(message)
     if not (text or extra or attachments or image):
         return Ignored("a service message")
-    entities = message.entities or message.caption_entities
+    entities = message.get("entities") or message.get("caption_entities") or []
     command = _command(text, entities, me)
     return Message(
-        chat=chat_of(message.chat),
-        message_id=str(message.message_id),
+        chat=chat,
+        message_id=str(message["message_id"]),
         sender=sender_of(message),
-        ts=message.date,
+        ts=_at(message["date"]),
         text=linked(text, entities) or extra,
-        addressed=_addressed(message, text, entities, me, command),
+        addressed=chat.kind == "direct" or command is not None or _addressed(message, text, entities, me),
         thread_id=thread_of(message),
         thread_name=thread_name_of(message),
         attachments=attachments,
@@ -132,59 +121,63 @@ def _message(message: TelegramMessage, me: Identity, *, edited: bool) -> Inbound
         forward_from=origin_of(message),
         edited=edited,
         command=command,
-        album_id=message.media_group_id,
+        album_id=message.get("media_group_id"),
     )
 
 
-def _reaction(change: MessageReactionUpdated) -> Inbound:
-    emoji = reactions_of(change.old_reaction, change.new_reaction)
+def _reaction(change: Json) -> Inbound:
+    emoji = reactions_of(change["old_reaction"], change["new_reaction"])
     if not emoji:
         return Ignored("a reaction that was taken back")
-    if change.user is None:
+    if not change.get("user"):
         return Ignored("a reaction of nobody in particular")
-    chat = chat_of(change.chat)
+    chat = chat_of(change["chat"])
     return Message(
         chat=chat,
-        message_id=str(change.message_id),
-        sender=person_of(change.user),
-        ts=change.date,
+        message_id=str(change["message_id"]),
+        sender=person_of(change["user"]),
+        ts=_at(change["date"]),
         text=emoji,
         addressed=chat.kind == "direct",
         reaction=emoji,
     )
 
 
-def _vote(answer: PollAnswer, received_at: float) -> Inbound:
+def _vote(answer: Json, received_at: float) -> Inbound:
     """A vote names no chat: it is taken for something that the person said directly."""
-    if answer.user is None:
+    if not answer.get("user"):
         return Ignored("a vote of nobody in particular")
-    person = person_of(answer.user)
-    chosen = ", ".join(str(number + 1) for number in answer.option_ids)
+    person = person_of(answer["user"])
+    chosen = ", ".join(str(number + 1) for number in answer["option_ids"])
     text = f"(poll answer: option {chosen})" if chosen else "(poll answer: taken back)"
     chat = Chat(person.id, "direct")
-    ts = datetime.fromtimestamp(received_at, UTC)
-    return Message(chat, answer.poll_id, person, ts, text, addressed=True, quiet=True)
+    return Message(chat, str(answer["poll_id"]), person, _at(received_at), text, addressed=True, quiet=True)
 
 
-def _tap(query: CallbackQuery, raw: dict[str, Any], received_at: float) -> Inbound:
-    if query.message is None or query.data is None:
+def _tap(query: Json, received_at: float) -> Inbound:
+    message = query.get("message")
+    if not message or query.get("data") is None:
         return Ignored("a tap on a message outside every chat")
     return Tap(
-        tap_id=query.id,
-        data=query.data,
-        chat=chat_of(query.message.chat),
-        message_id=str(query.message.message_id),
-        sender=person_of(query.from_user),
+        tap_id=str(query["id"]),
+        data=str(query["data"]),
+        chat=chat_of(message["chat"]),
+        message_id=str(message["message_id"]),
+        sender=person_of(query["from"]),
         # Telegram does not say when a button was tapped.
-        ts=datetime.fromtimestamp(received_at, UTC),
-        thread_id=thread_of(query.message),
-        snapshot=snapshot(raw.get("message", {})),
+        ts=_at(received_at),
+        thread_id=thread_of(message),
+        snapshot=snapshot(message),
     )
 
 
-def _membership(change: ChatMemberUpdated) -> Inbound:
-    present = change.new_chat_member.status not in {"left", "kicked"}
-    return Membership(chat_of(change.chat), person_of(change.from_user), present)
+def _membership(change: Json) -> Inbound:
+    present = change["new_chat_member"]["status"] not in {"left", "kicked"}
+    return Membership(chat_of(change["chat"]), person_of(change["from"]), present)
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def snapshot(message: dict[str, Any]) -> str | None:
@@ -197,50 +190,47 @@ def snapshot(message: dict[str, Any]) -> str | None:
 # ---- pieces
 
 
-def _photo(message: TelegramMessage) -> Attachment | None:
-    if not message.photo:
+def _photo(message: Json) -> Attachment | None:
+    sizes = message.get("photo")
+    if not sizes:
         return None
-    largest = max(message.photo, key=lambda size: size.width * size.height)
-    return Attachment("photo", largest.file_id, None, "image/jpeg", largest.file_size)
+    largest = max(sizes, key=lambda size: size["width"] * size["height"])
+    return Attachment("photo", str(largest["file_id"]), None, "image/jpeg", largest.get("file_size"))
 
 
-def _attachments(message: TelegramMessage) -> tuple[Attachment, ...]:
+def _attachments(message: Json) -> tuple[Attachment, ...]:
     for kind in FILES:
-        file = getattr(message, kind)
-        if file is not None:
-            name = getattr(file, "file_name", None)
-            mime = getattr(file, "mime_type", None)
-            return (Attachment(kind, file.file_id, name, mime, file.file_size),)
+        if file := message.get(kind):
+            name, mime, size = (file.get(key) for key in ("file_name", "mime_type", "file_size"))
+            return (Attachment(kind, str(file["file_id"]), name, mime, size),)
     return ()
 
 
-def _command(text: str, entities: tuple[MessageEntity, ...], me: Identity) -> Command | None:
+def _command(text: str, entities: list[Json], me: Identity) -> Command | None:
     """The bot command a text begins with, unless it is for another bot."""
     first = entities[0] if entities else None
-    if first is None or first.type != MessageEntity.BOT_COMMAND or first.offset != 0:
+    if first is None or first["type"] != "bot_command" or first["offset"] != 0:
         return None
     # A command is ASCII, so its length in UTF-16 units is its length in characters.
-    word, argument = text[1 : first.length], text[first.length :].strip()
+    word, argument = text[1 : first["length"]], text[first["length"] :].strip()
     name, _, target = word.partition("@")
     if target and target.casefold() != me.username.casefold():
         return None
     return Command(name.lower(), argument)
 
 
-def _addressed(
-    message: TelegramMessage, text: str, entities: tuple[MessageEntity, ...], me: Identity, command: Command | None
-) -> bool:
-    if message.chat.type == TelegramChat.PRIVATE or command is not None:
-        return True
-    replied = message.reply_to_message
-    if replied and not replied.forum_topic_created and replied.from_user and str(replied.from_user.id) == me.id:
+def _addressed(message: Json, text: str, entities: list[Json], me: Identity) -> bool:
+    replied = message.get("reply_to_message") or {}
+    if not replied.get("forum_topic_created") and str((replied.get("from") or {}).get("id")) == me.id:
         return True
     units = text.encode("utf-16-le", "surrogatepass")
     for entity in entities:
-        if entity.type == MessageEntity.TEXT_MENTION and entity.user and str(entity.user.id) == me.id:
+        if entity["type"] == "text_mention" and str((entity.get("user") or {}).get("id")) == me.id:
             return True
-        if entity.type == MessageEntity.MENTION:
-            said = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
+        if entity["type"] == "mention":
+            said = units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode(
+                "utf-16-le", "replace"
+            )
             if said.casefold() == f"@{me.username}".casefold():
                 return True
     return False

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.core import markdown
-from channels.core.markdown import escaped, parse
+from channels.core.markdown import escaped, parse, verbatim
 from channels.core.rich import Look
 
 LOOK = Look()
@@ -141,6 +141,21 @@ def test_a_text_without_markup_needs_no_parser(text: str) -> None:
     """The short way and the parser say the same."""
     expected = parse(text + "\n\n**x**", LOOK).text.removesuffix("x").rstrip()
     assert " ".join(parse(text, LOOK).text.split()) == " ".join(expected.split())
+
+
+@given(st.text() | st.text("abc .,!?:/x1-#\n"))
+def test_what_is_taken_as_it_stands_would_have_stayed_so(text: str) -> None:
+    """A text that nothing is done to is one that reading it leaves alone."""
+    if verbatim(text):
+        found = parse(text, LOOK)
+        assert (found.text, found.spans) == (text, ()) if text else found.text == ""
+
+
+def test_a_short_plain_answer_is_taken_as_it_stands() -> None:
+    """As most are; and what has a mark, a line or a sign of its own is read."""
+    assert verbatim("Done. All 12 tests pass, see README.md!")
+    for text in ("*x*", "a\nb", " x", "x ", "- x", "1. x", "http://x", "naïve", "a_b", "<b>", "&amp;", "x\ty"):
+        assert not verbatim(text)
 
 
 def test_what_shows_nothing_is_shown_as_it_is_written() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import aiohttp
 import httpx
 import pytest
 import telegram.error as tg
@@ -51,6 +52,35 @@ def test_every_http_error_has_its_class(kind: type[httpx.HTTPError]) -> None:
         told = translate(error)
         assert type(told) is expected
         assert TOKEN not in str(told)
+
+
+# With what comes below them; no redirect is followed, so that a URL is wrong before anything is sent.
+REFUSED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+@pytest.mark.parametrize("kind", every(aiohttp.ClientError), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_direct_way_has_its_class(kind: type[aiohttp.ClientError]) -> None:
+    """The same for the other library: no connection, surely not executed; anything after that, perhaps."""
+    cause = kind.__new__(kind)
+    expected = ours.Unavailable if issubclass(kind, REFUSED) else ours.Ambiguous
+    around = tg.TimedOut if issubclass(kind, TimeoutError) else tg.NetworkError
+    told = translate(caused(around(f"{kind.__name__}: {URL}"), cause))
+    assert type(told) is expected
+    assert TOKEN not in str(told)
+
+
+def test_a_connection_that_had_ended_before_took_nothing() -> None:
+    """A kept connection may end just as it is taken: aiohttp says so before it writes, and only then is it sure."""
+    for words, expected in (
+        ("Cannot write to closing transport", ours.Unavailable),
+        ("Connection lost", ours.Ambiguous),
+    ):
+        bare = aiohttp.ClientConnectionResetError(words)
+        wrapped = caused(aiohttp.ClientOSError(None, f"Can not write request body for {URL}"), bare)
+        for cause in (bare, wrapped):
+            told = translate(caused(tg.NetworkError(f"failed: {URL}"), cause))
+            assert type(told) is expected
+            assert TOKEN not in str(told)
 
 
 TABLE: list[tuple[Exception, type[ours.PlatformError], str]] = [
