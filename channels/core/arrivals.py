@@ -62,7 +62,7 @@ class Arrivals:
         spoken: bool = False,
         overheard: int = 0,
     ) -> None:
-        """`bells`: rung for us when something was journalled; rung by us for the delivery.
+        """`bells`: rung when something was journalled, or is to be said; rung by us for the delivery.
 
         `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
@@ -84,17 +84,15 @@ class Arrivals:
         self._overheard, self._threads = Overheard(inbox.store, overheard), Threads(inbox.store)
         self._outbox = Outbox(inbox.store)
         self._delivered: list[Message] = []
+        self._resumed = False
         self._todo = self._taps.todo
         self._commands = Commands(adapter, inbox, access, files, self._todo, listener, decided).answer
 
     async def run(self) -> None:
         """Works until cancelled; what a dead process left unread comes first."""
-        backoff, resumed = Backoff(), False
+        backoff = Backoff()
         while True:
             try:
-                if not resumed:
-                    self._joining.resume()
-                    resumed = True
                 await self._drain()
             except StoreError as error:
                 logger.warning("arrivals wait: %s", error)
@@ -103,25 +101,47 @@ class Arrivals:
             with anyio.move_on_after(due_in if (due_in := self._joining.due_in()) is not None else math.inf):
                 await self._arrived.wait()
 
-    async def _drain(self) -> None:
-        while rows := self._inbox.raw(BATCH):
-            self._todo.clear()
-            self._delivered.clear()
+    def take(self, journal: Callable[[], int] | None = None) -> bool:
+        """Sorts what was journalled, beginning with what `journal` adds, in one transaction; False when it was nothing.
+
+        What is to be said follows from `run`. Raises `StoreError`, and nothing has changed then.
+        """
+        if not self._resumed:
+            self._joining.resume()
+            self._resumed = True
+        todo, delivered = len(self._todo), len(self._delivered)
+        try:
             with self._inbox.store.write():
+                rows = self._inbox.raw(BATCH) if journal is None or journal() else []
                 for entry_id, event in rows:
                     self._one(entry_id, event)
+        except BaseException:
+            del self._todo[todo:], self._delivered[delivered:]
+            raise
+        if rows:
             self._opened.ring()
             self._pictures()
-            for errand in self._todo:
-                await self._errands.send(errand)
-            for errand in self._marks.received(self._delivered):
-                # A courtesy: it never holds up what comes next.
-                with contextlib.suppress(anyio.WouldBlock):
-                    self._errands.send_nowait(errand)
+            if journal is not None:
+                self._arrived.ring()
+        return bool(rows)
+
+    async def _drain(self) -> None:
+        await self._say_all()
+        while self.take():
+            await self._say_all()
             await anyio.lowlevel.checkpoint()
         if self._joining.close_due():
             self._opened.ring()
             self._pictures()
+
+    async def _say_all(self) -> None:
+        delivered, self._delivered = self._delivered, []
+        while self._todo:
+            await self._errands.send(self._todo.pop(0))
+        for errand in self._marks.received(delivered):
+            # A courtesy: it never holds up what comes next.
+            with contextlib.suppress(anyio.WouldBlock):
+                self._errands.send_nowait(errand)
 
     def _one(self, entry_id: int, event: RawEvent) -> None:
         try:

@@ -60,8 +60,7 @@ async def ask(line: Line, question: Question) -> str:
     )
     try:
         seen = line.shown(question.chat_id)
-        await line.outbound.reply(reply)
-        line.acted(question.chat_id, seen)
+        await line.outbound.reply(reply, lambda: line.acted(question.chat_id, seen))
         return await _answer(line, prompts, prompt)
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.

@@ -96,7 +96,7 @@ class Delivery:
     async def _drain(self) -> None:
         while True:
             mode, _ = self._modes.current()
-            if self.takers or mode not in {"push", "wake"} or not self._inbox.ready(1):
+            if self.takers or mode not in {"push", "wake"} or not self._inbox.any_ready():
                 return
             if self._modes.left_to_hook():
                 # Looked at again soon: the hook may be killed before it takes anything.
@@ -177,9 +177,10 @@ class Delivery:
     def settle(self) -> None:
         """Writes down which entries went through, so that an answer counts for just those."""
         if self._through:
-            # Forgotten only once it is written down: a disk that is full now takes it later.
             self._inbox.offered(self._through)
-            self._through = []
+            # Forgotten only once it is written down: a disk that is full now takes it later, and twice is once.
+            if not self._inbox.store.writing:
+                self._through = []
 
     def stalled_s(self) -> float:
         """For how long the host has not read, in seconds; 0 while it does."""

@@ -39,6 +39,7 @@ class Modes:
         self._said = ""
         self._known: HostSession | None = None
         self._known_at = 0.0
+        self._revision = 0
 
     def current(self) -> tuple[str, str]:
         """The mode in force, and why."""
@@ -86,15 +87,21 @@ class Modes:
 
     def left_to_hook(self) -> bool:
         """Whether a hook of this session waits for the next message right now: it takes what comes."""
-        known = self._sessions.get(self._session)
+        if (revision := self._sessions.store.revision()) != self._revision:
+            # Another process wrote something: it may have been the hook.
+            self._revision = revision
+            self.refresh()
+        known = self._session_now()
         return known is not None and known.waiting_until > time.time()
 
     def acted(self, chat_id: str) -> None:
         """Before an answer is counted: the modes that carried what is being answered are proven."""
         for mode in self._inbox.modes_of(chat_id, self._session):
-            self._sessions.prove(self._session, mode)
             self._failed.pop(mode, None)
-        self.refresh()
+            known = self._session_now()
+            if known is None or mode not in known.proven:
+                self._sessions.prove(self._session, mode)
+                self.refresh()
         if self.wake is not None:
             self.wake.acted()
         self.publish()

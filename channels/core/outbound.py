@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,14 +54,16 @@ class Reply:
     as_file: AsFile = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Course:
-    """One reply on its way: what is booked of it, how many parts it has, and what was waited for."""
+    """One reply on its way: what is booked of it, how many parts it has, what was waited for, and how it ended."""
 
     reply: Reply
     shipment: Shipment
     total: int
     waiting: Waiting
+    answered: Callable[[], None]
+    result: str | None = None
 
 
 class Outbound:
@@ -97,11 +99,11 @@ class Outbound:
         """The right to send in a chat: two replies are never interleaved."""
         return self._turns[chat_id]
 
-    async def reply(self, reply: Reply) -> str:
+    async def reply(self, reply: Reply, answered: Callable[[], None]) -> str:
         """Sends a reply and returns the result in words, with every message id.
 
-        Raises `Refused` before anything is sent, `PlatformError` when a part did not go: the message names the ids of
-        the parts that did and how to go on.
+        `answered` is called when everything went, in the transaction that books it. Raises `Refused` before anything is
+        sent, `PlatformError` when a part did not go: the message names the ids of the parts that did and how to go on.
         """
         waiting = Waiting()
         now = self._access.now_called(reply.chat_id)
@@ -113,14 +115,17 @@ class Outbound:
         async with self.turn(reply.chat_id):
             # In its turn: drawing a long text takes longer than drawing the short one after it.
             parts = await self._prepare(reply)
-            shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None))
+            # Between here and the sending of a message without a grid nothing can fail: it is booked at once.
+            first = () if reply.grid and not grid_at(parts) else range(width(parts[0]))
+            shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None), first)
             if shipment.result is not None:
+                answered()
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            course, number = _Course(reply, shipment, sum(map(width, parts)), waiting), 0
+            course, number = _Course(reply, shipment, sum(map(width, parts)), waiting, answered), 0
             for index, outgoing in enumerate(parts):
                 await self._message(course, number, outgoing, reply.grid if index == grid_at(parts) else None)
                 number += width(outgoing)
-            return self._result(shipment, course.total, waiting)
+            return course.result or self._end(course)
 
     async def _message(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
         """Sends what is left of a message: an album whole, or file by file where it was refused as a whole."""
@@ -160,7 +165,8 @@ class Outbound:
             panel_id, keyboard = self._panel(course.reply, grid)
             outgoing = replace(outgoing, keyboard=keyboard)
         numbers = range(number, number + width(outgoing))
-        self._outbox.parts(shipment, numbers, "sending")
+        if any(shipment.parts.get(i, ("", None))[0] != "sending" for i in numbers):
+            self._outbox.parts(shipment, numbers, "sending")
         try:
             sent = await self._sent(outgoing, waiting)
         except PlatformError as error:
@@ -173,11 +179,23 @@ class Outbound:
             # Cancelled on the way: the request may have been executed.
             self._outbox.parts(shipment, numbers, "unknown", error="cancelled")
             raise
-        with self._outbox.store.write():
+
+        def book() -> None:
             self._outbox.parts(shipment, numbers, "sent", (sent.message_id, *sent.others))
             self._note(self._moved(outgoing, waiting), sent.message_id)
             if panel_id:
                 self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+
+        try:
+            with self._outbox.store.write():
+                book()
+                if numbers.stop == course.total:
+                    course.result = self._end(course)
+        except BaseException:
+            # What was sent is sent, whatever fails of what follows from it.
+            with self._outbox.store.write():
+                book()
+            raise
 
     async def _sent(self, outgoing: Outgoing, waiting: Waiting) -> Sent:
         """Sends; what the platform cannot parse goes without its formatting."""
@@ -231,6 +249,12 @@ class Outbound:
         self._access.move_group(outgoing.chat_id, waiting.chat_id)
         self._history.moved(outgoing.chat_id, waiting.chat_id)
         return replace(outgoing, chat_id=waiting.chat_id)
+
+    def _end(self, course: _Course) -> str:
+        with self._outbox.store.write():
+            result = self._result(course.shipment, course.total, course.waiting)
+            course.answered()
+        return result
 
     def _result(self, shipment: Shipment, total: int, waiting: Waiting) -> str:
         ids = shipment.ids()

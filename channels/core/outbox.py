@@ -43,17 +43,21 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def begin(self, key: str, chat_id: str, arguments: object) -> Shipment:
-        """The send named `key`, new or as far as it came.
+    def begin(self, key: str, chat_id: str, arguments: object, first: Sequence[int] = ()) -> Shipment:
+        """The send named `key`, new or as far as it came. Of a new one the parts `first` are under way then.
 
         Raises `Refused` when the key already names a send with other arguments.
         """
         digest = hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()
         with self.store.write() as db:
-            db.execute(
+            new = db.execute(
                 "INSERT INTO outbox (key, digest, chat_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (key, digest, chat_id, time.time()),
             )
+            if new.rowcount and new.lastrowid is not None:
+                shipment = Shipment(new.lastrowid, key, None, {})
+                self.parts(shipment, first, "sending")
+                return shipment
             row = self.store.row("SELECT * FROM outbox WHERE key = ?", key)
         if row is None or row["digest"] != digest:
             raise Refused(f"idempotency_key {key!r} was used for another message; use a new key for a new message")
@@ -61,10 +65,6 @@ class Outbox:
         # A part that was on its way when its process died may or may not have arrived.
         states = {p["part"]: ("unknown" if p["state"] == "sending" else p["state"], p["message_id"]) for p in parts}
         return Shipment(row["id"], key, row["result"], states)
-
-    def part(self, shipment: Shipment, number: int, state: str, message_id: str | None = None, error: str = "") -> None:
-        """Writes down how far a part came."""
-        self.parts(shipment, [number], state, [message_id] if message_id else [], error)
 
     def parts(
         self, shipment: Shipment, numbers: Sequence[int], state: str, ids: Sequence[str] = (), error: str = ""

@@ -68,7 +68,6 @@ class Owner:
         self._pictures = Fetching(adapter, self._inbox, files, self._opened, self._group, self._transcriber)
         self._marks = Marks(adapter, store, on=settings.marks)
         self._waiting = Waiting(store, self._due, settings.told_after_s, self.why_waiting)
-        self._reader = Reader(adapter, bot_id, self._inbox, health, self._arrived, silence_s)
         self.delivery = Delivery(
             self._inbox,
             push,
@@ -82,6 +81,7 @@ class Owner:
         )
         self._changed, self._files = changed, files
         self._bot_id, self._session, self._since = bot_id, session, time.time()
+        self._health, self._silence_s = health, silence_s
         self._cards = Cards(adapter, store, files, self._due, self._opened, changed)
         self._retention = Retention(store, files, settings.keep_days, settings.keep_rows, settings.history_days)
 
@@ -103,6 +103,15 @@ class Owner:
             spoken=self._transcriber.on,
             overheard=self._settings.group_context,
         )
+        reader = Reader(
+            self._adapter,
+            self._bot_id,
+            self._inbox,
+            self._health,
+            self._arrived,
+            arrivals.take,
+            self._silence_s,
+        )
         async with self._group as group, errands_in, errands_out:
             chores = Chores(self._adapter, self._store, self._due)
             tasks = (self.delivery.run, self.delivery.escalate, self._retention.run, chores.run)
@@ -113,10 +122,10 @@ class Owner:
             group.start_soon(self._waiting.run, self._marks)
             self._inbox.retry_failed(__version__)
             self._pictures.start()
-            await self._reader.identify()
+            await reader.identify()
             group.start_soon(register, self._adapter, self._store, self._bot_id, menu())
             group.start_soon(arrivals.run)
-            await self._reader.run()
+            await reader.run()
 
     def _listener(self) -> Listener:
         known = Sessions(self._store).get(self._session)
@@ -160,7 +169,8 @@ class Owner:
         self._presence.stop(chat_id)
         # What was held back while too much was unanswered may go now.
         self._opened.ring()
-        self._group.start_soon(self._marks.restore, chat_id)
+        if marked := self._marks.ended(chat_id):
+            self._group.start_soon(self._marks.restore, chat_id, marked)
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""

@@ -28,7 +28,7 @@ from channels.core.types import RawEvent
 __all__ = ["Reader"]
 
 logger = logging.getLogger(__name__)
-# So many steps lead from the journal to the host. They go first: a flush to disk beside them would slow both.
+# More turns of the event loop than lead to the host. They go first: a flush to disk beside them would slow both.
 TURNS = 6
 
 
@@ -36,11 +36,21 @@ class Reader:
     """The one reader of a bot, and the `Sink` its adapter writes into."""
 
     def __init__(
-        self, adapter: Adapter, bot_id: str, inbox: Inbox, health: Health, arrived: Bell, silence_s: float
+        self,
+        adapter: Adapter,
+        bot_id: str,
+        inbox: Inbox,
+        health: Health,
+        arrived: Bell,
+        take: Callable[[Callable[[], int]], object],
+        silence_s: float,
     ) -> None:
-        """`silence_s`: how long the platform may stay silent before the connection is taken for dead."""
+        """`take` journals and sorts at once; where that fails, `arrived` rings for what was journalled alone.
+
+        `silence_s`: how long the platform may stay silent before the connection is taken for dead.
+        """
         self._adapter, self._bot_id, self._inbox, self._health = adapter, bot_id, inbox, health
-        self._arrived, self._silence_s = arrived, silence_s
+        self._arrived, self._take, self._silence_s = arrived, take, silence_s
         self._access = Access(inbox.store)
         # The watchdog on the last completed round trip: each one moves its deadline.
         self._patience = anyio.CancelScope()
@@ -54,10 +64,24 @@ class Reader:
 
     async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
         """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
-        if self._inbox.put(self._bot_id, events, marks):
+        journalled = False
+
+        def journal() -> int:
+            nonlocal journalled
+            new = self._inbox.put(self._bot_id, events, marks)
+            journalled = True
+            return new
+
+        try:
+            self._take(journal)
+        except StoreError as error:
+            if not journalled:
+                raise
+            logger.warning("what came is sorted later: %s", error)
+            journal()
             self._arrived.ring()
-            for _ in range(TURNS):
-                await anyio.lowlevel.checkpoint()
+        for _ in range(TURNS):
+            await anyio.lowlevel.checkpoint()
         await self._inbox.store.durable()
 
     def marks(self) -> Mapping[str, str]:

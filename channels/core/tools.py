@@ -66,9 +66,7 @@ class _Handlers:
             as_file=args.as_file,
         )
         seen = line.shown(chat_id)
-        result = await line.outbound.reply(reply)
-        line.acted(chat_id, seen)
-        return result
+        return await line.outbound.reply(reply, lambda: line.acted(chat_id, seen))
 
     async def react(self, args: ReactArguments) -> str:
         line = await self._line()

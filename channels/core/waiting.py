@@ -138,23 +138,26 @@ class Marks:
                 )
             await self._quietly(self._mark(chat_id, message_id, self._emoji[1]))
 
-    async def restore(self, chat_id: str) -> None:
-        """The agent acted on a chat: nothing there waits any more."""
+    def ended(self, chat_id: str) -> list[str]:
+        """The agent acted on a chat, where nothing waits any more; returns the messages whose mark is to be changed."""
+        if self._emoji is None:
+            return []
         try:
-            await self._restore(chat_id)
+            where = "chat_id = ? AND mark = 'waiting'"
+            rows = self._store.rows(f"SELECT message_id FROM inbox WHERE {where}", chat_id)
+            if rows:
+                with self._store.write() as db:
+                    db.execute(f"UPDATE inbox SET mark = NULL WHERE {where}", (chat_id,))
         except StoreError as error:
             logger.warning("marks stay as they are: %s", error)
+            return []
+        return [row["message_id"] for row in rows]
 
-    async def _restore(self, chat_id: str) -> None:
-        if self._emoji is None:
-            return
-        rows = self._store.rows("SELECT message_id FROM inbox WHERE chat_id = ? AND mark = 'waiting'", chat_id)
-        if not rows:
-            return
-        with self._store.write() as db:
-            db.execute("UPDATE inbox SET mark = NULL WHERE chat_id = ? AND mark = 'waiting'", (chat_id,))
-        for row in rows:
-            await self._quietly(self._mark(chat_id, row["message_id"], self._emoji[0]))
+    async def restore(self, chat_id: str, message_ids: list[str]) -> None:
+        """Marks messages as received again."""
+        for message_id in message_ids:
+            if self._emoji is not None:
+                await self._quietly(self._mark(chat_id, message_id, self._emoji[0]))
 
     def _mark(
         self, chat_id: str, message_id: str, emoji: str, *, not_before: float = 0

@@ -95,7 +95,7 @@ def test_sends_panels_and_audit_lines_go_when_they_are_old(store: Store) -> None
     outbox, panels = Outbox(store), Panels(store)
     for key in ("old", "young"):
         shipment = outbox.begin(key, "1", key)
-        outbox.part(shipment, 0, "sent", "5")
+        outbox.parts(shipment, [0], "sent", ["5"])
     grid = ((Button("Yes"),),)
     old, due, young = (panels.create("1", grid, ttl_s=60) for _ in range(3))
     with store.write() as db:

@@ -1,0 +1,118 @@
+"""The store's services of one process, put together as the server does it, in front of a sandbox's bot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from updates import ANN, message, update
+
+from channels.core.access import Access
+from channels.core.adapter import Adapter
+from channels.core.arrivals import Arrivals, Errand
+from channels.core.commands import Listener
+from channels.core.files import Files
+from channels.core.history import History
+from channels.core.inbox import Inbox
+from channels.core.outbox import Outbox
+from channels.core.pairing import Pairing
+from channels.core.panels import Panels
+from channels.core.store import Store
+from channels.core.tasks import Bell
+from channels.core.types import RawEvent
+from channels.core.waiting import Marks, Waiting
+from channels.sandbox.telegram import Person, TelegramSandbox
+from channels.telegram.adapter import TelegramAdapter
+from channels.telegram.config import TelegramSettings
+
+__all__ = ["CHAT", "SESSION", "Way", "way"]
+
+CHAT, SESSION = str(ANN["id"]), "session"
+
+
+class Way:
+    """Everything that a message and its answer do to the store, step by step as the server does it."""
+
+    def __init__(
+        self,
+        store: Store,
+        adapter: Adapter,
+        errands: tuple[MemoryObjectSendStream[Errand], MemoryObjectReceiveStream[Errand]],
+        folder: Path,
+        person: Person,
+    ) -> None:
+        self.store, self.inbox, self.access = store, Inbox(store), Access(store)
+        self.marks, self.outbox, self.history = Marks(adapter, store, on=True), Outbox(store), History(store)
+        self.waiting = Waiting(store, Bell(), 1.0, str)
+        self.number, self.adapter, self.arrived, self.errands = 0, adapter, Bell(), errands[1]
+        # Somebody who sees what is sent.
+        self.person = person
+        self.arrivals = Arrivals(
+            adapter,
+            self.inbox,
+            self.access,
+            Pairing(store),
+            (self.arrived, Bell()),
+            lambda: None,
+            lambda: None,
+            self.marks,
+            errands[0],
+            Files(folder / "files"),
+            lambda: Listener("host", "project", "push", "", 0.0),
+        )
+
+    def message(self, sender: dict[str, Any] = ANN) -> None:
+        """From the platform's answer to the host."""
+        self.number += 1
+        whose = {"from": sender, "chat": {**sender, "type": "private"}}
+        said = message(message_id=10_000 + self.number, text=f"message {self.number}", **whose)
+        body = update("message", said)
+        assert self.arrivals.take(lambda: self.inbox.put("1", [RawEvent(str(10_000 + self.number), body)]))
+        assert self.inbox.any_ready()
+        with self.store.write():
+            self.waiting.late()
+            (entry,) = self.inbox.offering(self.inbox.ready(64), SESSION, "push")
+        self.inbox.offered([entry.id])
+        assert entry.content == f"message {self.number}"
+        assert not self.arrivals.take()
+
+    def answer(self) -> None:
+        """From the agent's call to its result."""
+        assert self.access.direct_chat(CHAT)[1] == CHAT
+        seen = self.inbox.shown(CHAT, SESSION)
+        assert self.access.now_called(CHAT) == CHAT
+        self.access.require_target(CHAT, "telegram")
+        shipment = self.outbox.begin(f"key {self.number}", CHAT, "text", [0])
+        with self.store.write():
+            self.outbox.parts(shipment, [0], "sent", [str(20_000 + self.number)])
+            self.history.sent(CHAT, str(20_000 + self.number), "answer", user="bot")
+            self.outbox.done(shipment, "sent")
+            assert self.inbox.modes_of(CHAT, SESSION) == ["push"]
+            assert self.inbox.answered(CHAT, SESSION, seen) == 1
+            self.marks.ended(CHAT)
+
+    def look(self) -> None:
+        """What is looked at again and again while nothing happens."""
+        assert self.waiting.tell() == []
+        assert self.inbox.fetching() == []
+        assert self.inbox.unrung(SESSION) == 0
+        assert self.inbox.escalate(SESSION, "push", 0.0) == 0
+        assert self.inbox.open_in(CHAT) == 0
+        assert Panels(self.store).due() == []
+
+
+@asynccontextmanager
+async def way(folder: Path) -> AsyncIterator[Way]:
+    """A bot of a sandbox's, which Ann may write to."""
+    async with TelegramSandbox() as tg:
+        settings = TelegramSettings.model_validate({"api_root": tg.root})
+        async with TelegramAdapter(settings, tg.token) as adapter:
+            await adapter.identify()
+            errands, read = anyio.create_memory_object_stream[Errand](1000)
+            with Store.of(folder) as store, errands, read:
+                Access(store).allow(CHAT, by="test")
+                yield Way(store, adapter, (errands, read), folder, tg.person("ann"))

@@ -1,0 +1,81 @@
+"""Journalling and sorting go together, and neither waits for the other where one of them fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from updates import ANN, message, update
+from ways import CHAT, Way, way
+
+from channels.core.access import Access
+from channels.core.errors import StoreError
+from channels.core.health import Health
+from channels.core.reader import Reader
+from channels.core.types import RawEvent
+
+
+def reader(one: Way) -> Reader:
+    return Reader(one.adapter, "1", one.inbox, Health(one.store), one.arrived, one.arrivals.take, 60.0)
+
+
+def event(number: int, text: str, sender: dict[str, Any] = ANN) -> RawEvent:
+    chat = {**sender, "type": "private"}
+    return RawEvent(
+        str(number), update("message", message(message_id=number, text=text, chat=chat, **{"from": sender}))
+    )
+
+
+async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> None:
+    """When the reader may confirm it, it is ready for the agent; what came before is not looked at again."""
+    async with way(tmp_path) as one:
+        await reader(one).put([event(1, "one"), event(2, "two")])
+        await reader(one).put([event(2, "two"), event(3, "three")])
+        assert [entry.content for entry in one.inbox.ready(9)] == ["one", "two", "three"]
+        assert not one.arrivals.take()
+
+
+async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
+    """The platform may forget it then; it is sorted as soon as that can be done."""
+    async with way(tmp_path) as one:
+        with one.store.write() as db:
+            db.execute("ALTER TABLE chats RENAME TO elsewhere")
+        await reader(one).put([event(1, "one")])
+        assert [raw.event_id for _, raw in one.inbox.raw(9)] == ["1"]
+        with pytest.raises(StoreError, match="chats"):
+            one.arrivals.take()
+        with anyio.fail_after(5):
+            # Whoever sorts was told that there is something.
+            await one.arrived.wait()
+        with one.store.write() as db:
+            db.execute("ALTER TABLE elsewhere RENAME TO chats")
+        assert one.arrivals.take()
+        assert [entry.content for entry in one.inbox.ready(9)] == ["one"]
+
+
+async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
+    """A stranger's code is not sent when the transaction that holds it failed; it is sent once when it did not."""
+    stranger = {"id": 99, "is_bot": False, "first_name": "Eve"}
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        with one.store.write() as db:
+            # Of the second message's sorting nothing can be written, after the first one's was.
+            db.execute("ALTER TABLE history RENAME TO elsewhere")
+        batch = [event(1, "hello", stranger), event(2, "said")]
+        with pytest.raises(StoreError, match="history"):
+            one.arrivals.take(lambda: one.inbox.put("1", batch))
+        assert one.inbox.raw(9) == []
+        assert one.store.value("SELECT count(*) FROM pairings") == 0
+        with one.store.write() as db:
+            db.execute("ALTER TABLE elsewhere RENAME TO history")
+        group.start_soon(one.arrivals.run)
+        assert one.arrivals.take(lambda: one.inbox.put("1", batch))
+        with anyio.fail_after(5):
+            code, mark = await one.errands.receive(), await one.errands.receive()
+        await anyio.wait_all_tasks_blocked()
+        assert one.errands.statistics().current_buffer_used == 0
+        assert code is not mark
+        assert one.store.value("SELECT count(*) FROM pairings") == 1
+        assert Access(one.store).member(CHAT) is not None
+        group.cancel_scope.cancel()
