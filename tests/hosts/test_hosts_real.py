@@ -186,6 +186,8 @@ async def test_a_session_without_a_screen_is_a_phone_session(
             return [use(REPLY, chat_id=chat_id, text="Which colour?", buttons=[["Red", "Blue"]])]
         if blocks:
             return [use(REPLY, chat_id=blocks[0].meta["chat_id"], text=f"{blocks[0].content} it is")]
+        # No model is so quick that it ends its turn before the server has started.
+        await stage.tg.wait_for(lambda: stage.tg.polling)
         return [say("waiting")]
 
     model.script = asking
