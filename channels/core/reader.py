@@ -42,7 +42,7 @@ class Reader:
         inbox: Inbox,
         health: Health,
         arrived: Bell,
-        take: Callable[[Callable[[], int]], object],
+        take: Callable[[Callable[[], int]], bool],
         silence_s: float,
     ) -> None:
         """`take` journals and sorts at once; where that fails, `arrived` rings for what was journalled alone.
@@ -73,14 +73,14 @@ class Reader:
             return new
 
         try:
-            self._take(journal)
+            came = self._take(journal)
         except StoreError as error:
             if not journalled:
                 raise
             logger.warning("what came is sorted later: %s", error)
-            journal()
+            came = bool(journal())
             self._arrived.ring()
-        for _ in range(TURNS):
+        for _ in range(TURNS if came else 0):
             await anyio.lowlevel.checkpoint()
         await self._inbox.store.durable()
 

@@ -47,7 +47,7 @@ class Updates:
         self._kept: list[_Kept] = []
         self._held: list[dict[str, Any]] | None = None
         self._next_id = FIRST_ID
-        # The waiting poll: a refusal ends it, anything else has it look again.
+        # The waiting poll: ended by a refusal, or by None when there is something to read.
         self._poll: asyncio.Future[BotApiError | None] | None = None
         self._slot_until = 0.0
         self.allowed: frozenset[str] = DEFAULT_KINDS

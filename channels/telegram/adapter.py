@@ -104,6 +104,11 @@ class TelegramAdapter:
         return self._bot
 
     @property
+    def updates(self) -> Calls:
+        """What updates are asked for by, which come as Telegram wrote them."""
+        return self._updates
+
+    @property
     def web(self) -> httpx.AsyncClient:
         """The client of downloads, which goes the way that every call goes."""
         return self._files

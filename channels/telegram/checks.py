@@ -55,7 +55,7 @@ async def second_poller(adapter: TelegramAdapter, case: Case) -> Finding:
         return skipped("not looked for here: it disturbs the other for a moment; run `channels doctor`")
     try:
         with translated():
-            await adapter.bot.get_updates(limit=1, timeout=POLL_S, read_timeout=POLL_S)
+            await adapter.updates.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=POLL_S)
     except Conflict as error:
         if "webhook" in str(error):
             return skipped("cannot be told while a webhook is set")

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import httpx
+from telegram import TelegramObject
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from yarl import URL
@@ -137,13 +138,13 @@ class Calls(HTTPXRequest):
         await super().shutdown()
 
     async def api(self, method: str, *, within_s: float | None = None, **parameters: Any) -> Any:
-        """Calls a method with plain values, those that are None left out; its result as Telegram sent it.
+        """Calls a method, parameters that are None left out; its result as Telegram sent it.
 
-        For what is called with every message: the library's objects, made and taken apart again, cost as much as the
-        call. `within_s`: how long its answer may take. Raises the library's errors.
+        For what is called with every message: making the library's objects of a result costs as much as the call.
+        `within_s`: how long its answer may take. Raises the library's errors.
         """
         form = {
-            name: value if isinstance(value, str) else json.dumps(value)
+            name: value if isinstance(value, str) else json.dumps(value, default=TelegramObject.to_dict)
             for name, value in parameters.items()
             if value is not None
         }

@@ -67,13 +67,13 @@ def message_of(message_id: str) -> int:
 
 async def send(bot: Bot, calls: Calls, outgoing: Outgoing, *, preview: bool) -> Sent:
     """Sends a text, one file, or an album. `preview`: links unfold."""
-    if outgoing.path is None and not outgoing.album:
-        return await _send_text(calls, outgoing, preview=preview)
     common: dict[str, Any] = {
         "chat_id": chat_of(outgoing.chat_id),
         "disable_notification": outgoing.silent or None,
     }
-    if thread := _thread(outgoing):
+    thread = message_of(outgoing.thread_id) if outgoing.thread_id else None
+    # The General topic's id is 1; sending into it takes no id at all.
+    if thread and thread != 1:
         common["message_thread_id"] = thread
     if outgoing.reply_to:
         common["reply_parameters"] = ReplyParameters(message_of(outgoing.reply_to), allow_sending_without_reply=True)
@@ -81,33 +81,13 @@ async def send(bot: Bot, calls: Calls, outgoing: Outgoing, *, preview: bool) -> 
         return await _send_album(bot, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     with translated():
-        return _sent(await _send_file(bot, Path(outgoing.path or ""), common | _caption(outgoing)))
-
-
-async def _send_text(calls: Calls, outgoing: Outgoing, *, preview: bool) -> Sent:
-    entities = code_entity(outgoing.text, outgoing.code) or drawn(outgoing.text, outgoing.spans)
-    markup = keyboard_markup(outgoing.keyboard)
-    reply = outgoing.reply_to
-    with translated():
-        sent = await calls.api(
-            "sendMessage",
-            chat_id=chat_of(outgoing.chat_id),
-            text=outgoing.text,
-            parse_mode=parse_mode(outgoing.format),
-            entities=[entity.to_dict() for entity in entities] or None,
-            message_thread_id=_thread(outgoing),
-            reply_parameters={"message_id": message_of(reply), "allow_sending_without_reply": True} if reply else None,
-            reply_markup=markup.to_dict() if markup else None,
-            link_preview_options=None if preview else {"is_disabled": True},
-            disable_notification=outgoing.silent or None,
-        )
+        if outgoing.path is not None:
+            return _sent(await _send_file(bot, Path(outgoing.path), common | _caption(outgoing)))
+        mode = parse_mode(outgoing.format)
+        entities = code_entity(outgoing.text, outgoing.code) or drawn(outgoing.text, outgoing.spans)
+        common["link_preview_options"] = _unfolding(preview)
+        sent = await calls.api("sendMessage", text=outgoing.text, parse_mode=mode, entities=entities or None, **common)
         return Sent(str(sent["message_id"]), snapshot(sent))
-
-
-def _thread(outgoing: Outgoing) -> int | None:
-    # The General topic's id is 1; sending into it takes no id at all.
-    thread = message_of(outgoing.thread_id) if outgoing.thread_id else None
-    return None if thread == 1 else thread
 
 
 def together(paths: Sequence[str]) -> list[tuple[str, ...]]:

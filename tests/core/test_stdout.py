@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
+from streams import Kind, file, pipe, sockets
 
 from channels.core.stdout import Out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="what a pipe takes at once is asked of POSIX")
 BIG = b"x" * 300_000 + b"\n"
 LINES = [b"short\n", "ü".encode() * 3000 + b"\n", b"", BIG, b"last\n"]
-# What stdout may be: (its reading end, its writing end).
-Kind = Callable[[Path], tuple[int, int]]
-
-
-def pipe(_folder: Path) -> tuple[int, int]:
-    reading, writing = os.pipe()
-    return reading, writing
 
 
 def hurried(folder: Path) -> tuple[int, int]:
@@ -31,17 +23,6 @@ def hurried(folder: Path) -> tuple[int, int]:
     reading, writing = pipe(folder)
     os.set_blocking(writing, False)
     return reading, writing
-
-
-def sockets(_folder: Path) -> tuple[int, int]:
-    reading, writing = socket.socketpair()
-    return reading.detach(), writing.detach()
-
-
-def file(folder: Path) -> tuple[int, int]:
-    path = folder / "out"
-    path.touch()
-    return os.open(path, os.O_RDONLY), os.open(path, os.O_WRONLY)
 
 
 def everything(fd: int) -> bytes:

@@ -116,6 +116,17 @@ async def test_the_tool_says_the_same_at_a_glance(stage: Stage) -> None:
     assert len(stage.tg.calls) == calls
 
 
+async def test_a_message_that_the_library_cannot_read_is_no_finding(stage: Stage) -> None:
+    """An older Bot API server's poll waits: the look for another program takes it for what the server takes it for."""
+    stage.person()
+    old = {"id": "1", "question": "When?", "options": [{"text": "now", "voter_count": 0}]}
+    stage.tg.person("ann").send("waiting")
+    stage.tg.world.updates._kept[0].update["message"]["poll"] = old
+    ran = await stage.cli("doctor", "telegram", "--json")
+    checks = {one["check"]: one for one in ran.json["channels"][0]["checks"]}
+    assert checks["second poller"]["state"] == "ok"
+
+
 async def test_a_second_poller_is_looked_for_without_losing_a_message(stage: Stage) -> None:
     """The look confirms nothing: what waits is still there for the server afterwards."""
     stage.tg.person("ann").send("waiting")
