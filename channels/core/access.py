@@ -22,6 +22,7 @@ from channels.core.types import Chat, Person
 __all__ = ["Access", "Group", "Member", "Policy", "Verdict"]
 
 Policy = Literal["pairing", "allowlist", "disabled"]
+_POLICIES = get_args(Policy)
 
 
 class Verdict(Enum):
@@ -90,7 +91,8 @@ class Access(Chats):
         row = self.store.row(
             "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
             "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
-            "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known "
+            "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known, "
+            "(SELECT value FROM settings WHERE key = 'policy') AS policy "
             "FROM (SELECT ? AS id) asked LEFT JOIN chats c ON c.chat_id = asked.id",
             chat_id,
         )
@@ -102,7 +104,7 @@ class Access(Chats):
                 f"`channels access {channel} pair CODE` or `allow ID`, a group with `group add ID`"
             )
             raise Refused(msg)
-        if self.policy() == "disabled":
+        if _policy(row["policy"]) == "disabled":
             raise Refused(
                 f"direct messages are disabled; the operator can change that: `channels access {channel} policy`"
             )
@@ -111,9 +113,7 @@ class Access(Chats):
 
     def policy(self) -> Policy:
         """The rule for direct messages; `pairing` until the operator says otherwise."""
-        value = self.store.value("SELECT value FROM settings WHERE key = 'policy'")
-        # A value nobody knows must not open the door.
-        return cast("Policy", value) if value in get_args(Policy) else "pairing" if value is None else "disabled"
+        return _policy(self.store.value("SELECT value FROM settings WHERE key = 'policy'"))
 
     def set_policy(self, policy: Policy) -> None:
         """Changes the rule for direct messages."""
@@ -285,6 +285,11 @@ class Access(Chats):
                 "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)",
                 (time.time(), what, subject, detail),
             )
+
+
+def _policy(value: str | None) -> Policy:
+    # A value nobody knows must not open the door.
+    return cast("Policy", value) if value in _POLICIES else "pairing" if value is None else "disabled"
 
 
 def _member(row: Row) -> Member:

@@ -52,7 +52,7 @@ class Sink(Protocol):
         ...
 
     def round_trip(self) -> None:
-        """Says that the platform answered just now, with or without events."""
+        """Says that the platform answered just now, without events: those of a `put` say it themselves."""
         ...
 
     def note(self, text: str) -> None:

@@ -184,8 +184,9 @@ class _Server:
         self.env = Environment(self.channel.name, self.env.environ)
 
     async def _line(self) -> Line:
-        with anyio.move_on_after(LINE_WITHIN_S):
-            await self._settled.wait()
+        if not self._settled.is_set():
+            with anyio.move_on_after(LINE_WITHIN_S):
+                await self._settled.wait()
         if self.line is None:
             raise Refused(self.problem)
         return self.line

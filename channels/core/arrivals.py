@@ -22,7 +22,7 @@ from channels.core.errors import PlatformError, StoreError
 from channels.core.events import message_event
 from channels.core.files import Files
 from channels.core.history import History
-from channels.core.inbox import Inbox
+from channels.core.inbox import Entry, Inbox
 from channels.core.invites import Invites
 from channels.core.joining import Joining
 from channels.core.log import redact
@@ -52,6 +52,7 @@ class Arrivals:
         access: Access,
         pairing: Pairing,
         bells: tuple[Bell, Bell],
+        offer: tuple[Callable[[], list[Entry]], Callable[[list[Entry]], None]],
         decided: Callable[[], None],
         pictures: Callable[[], None],
         marks: Marks,
@@ -64,6 +65,8 @@ class Arrivals:
     ) -> None:
         """`bells`: rung when something was journalled, or is to be said; rung by us for the delivery.
 
+        `offer`: writes down, in our transaction, that what it made ready is offered; has it handed over after that.
+
         `decided` rings for whoever waits for an answer to a grid, or has to show one.
 
         `pictures` starts the download of pictures that just arrived; `spoken`: and of voice notes.
@@ -75,6 +78,7 @@ class Arrivals:
         self._adapter, self._inbox, self._access = adapter, inbox, access
         self._pairing = pairing
         self._arrived, self._opened = bells
+        self._claim, self._hand = offer
         self._invites, self._decided = Invites(inbox.store), decided
         self._taps = Taps(adapter, inbox, access, decided)
         self._joining = Joining(inbox, adapter.limits)
@@ -115,20 +119,22 @@ class Arrivals:
                 rows = self._inbox.raw(BATCH) if journal is None or journal() else []
                 for entry_id, event in rows:
                     self._one(entry_id, event)
+                claimed = self._claim() if rows else []
         except BaseException:
             del self._todo[todo:], self._delivered[delivered:]
             raise
         if rows:
-            self._opened.ring()
-            self._pictures()
+            self._hand(claimed)
             if journal is not None:
                 self._arrived.ring()
         return bool(rows)
 
     async def _drain(self) -> None:
         await self._say_all()
+        self._pictures()
         while self.take():
             await self._say_all()
+            self._pictures()
             await anyio.lowlevel.checkpoint()
         if self._joining.close_due():
             self._opened.ring()

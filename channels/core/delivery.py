@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
@@ -42,14 +42,14 @@ class Delivery:
         opened: Bell,
         presence: Presence,
         session: str,
-        late: Callable[[], None],
+        late: Callable[[Sequence[Entry]], None],
         modes: Modes,
         source: str,
         changed: Gong,
     ) -> None:
         """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up.
 
-        `late` is called before new entries are offered, to have people told who waited long. `source` names us in
+        `late` is called with entries before they are offered, to have people told who waited long. `source` names us in
         blocks. `changed` rings for whoever waits for messages.
         """
         self._inbox, self._push, self._opened, self._presence = inbox, push, opened, presence
@@ -61,6 +61,9 @@ class Delivery:
         self._changed = changed
         self._faults = Backoff(first_s=1.0, cap_s=30.0)
         self._left = False
+        # Whether nothing is on its way; what was claimed meanwhile.
+        self._idle = False
+        self._claimed: list[Entry] = []
 
     async def run(self) -> None:
         """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
@@ -70,8 +73,11 @@ class Delivery:
             try:
                 if unsure:
                     # What was being offered when the store failed: nobody else would take it up in this session.
+                    self._claimed = []
                     self._inbox.resume(self._session, self._through)
                     unsure = False
+                claimed, self._claimed = self._claimed, []
+                await self._push_all(claimed)
                 self._modes.publish()
                 await self._drain()
             except StoreError as error:
@@ -80,7 +86,23 @@ class Delivery:
                 unsure = True
                 continue
             self._changed.ring()
+            self._idle = True
             await self._opened.wait()
+            self._idle = False
+
+    def claim(self) -> list[Entry]:
+        """What is ready, written down as being offered in the transaction that made it so; `hand` it over after that.
+
+        Nothing while something else is on its way, or where it is not ours to push.
+        """
+        if not self._idle or self._claimed or self.takers or self._modes.current()[0] != "push":
+            return []
+        return [] if self._modes.left_to_hook() else self._offering("push")
+
+    def hand(self, claimed: list[Entry]) -> None:
+        """What `claim` gave is committed: it goes to the host, and then whatever else is ready."""
+        self._claimed = claimed
+        self._opened.ring()
 
     async def escalate(self) -> None:
         """Looks, until cancelled, whether the mode in force has to be given up."""
@@ -103,7 +125,7 @@ class Delivery:
                 self._left = True
                 return
             if mode == "push":
-                await self._push_all()
+                await self._push_all(self._offering("push"))
             elif not await self._wake():
                 self._modes.publish()
                 if self._modes.current()[0] == "wake":
@@ -113,15 +135,15 @@ class Delivery:
     def _offering(self, mode: str) -> list[Entry]:
         """What is ready, written down as being offered: in one transaction, since hooks of the session take it too."""
         with self._inbox.store.write():
-            self._late()
             entries = self._inbox.ready(BATCH)
+            self._late(entries)
             if mode == "wake":
                 entries = entries[: Wake.fitting(entries)]
             return self._inbox.offering(entries, self._session, mode)
 
-    async def _push_all(self) -> None:
-        for entry in self._offering("push"):
-            self._push_began = anyio.current_time()
+    async def _push_all(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._push_began = time.monotonic()
             await self._push(PUSH, push_params(entry))
             self._push_began = None
             self._went(entry)
@@ -166,8 +188,8 @@ class Delivery:
         if not self._inbox.pullable(self._session, 1, self._modes.unproven(), before):
             return []
         with self._inbox.store.write():
-            self._late()
             found = _readable(self._inbox.pullable(self._session, limit, self._modes.unproven(), before))
+            self._late(found)
             taken = self._inbox.offering(found, self._session, "pull")
             self._inbox.offered([entry.id for entry in taken])
         for entry in taken:
@@ -184,7 +206,7 @@ class Delivery:
 
     def stalled_s(self) -> float:
         """For how long the host has not read, in seconds; 0 while it does."""
-        return 0.0 if self._push_began is None else anyio.current_time() - self._push_began
+        return 0.0 if self._push_began is None else time.monotonic() - self._push_began
 
 
 def _readable(entries: list[Entry]) -> list[Entry]:

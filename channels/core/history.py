@@ -49,7 +49,8 @@ class History:
                 (
                     said.chat_id, said.message_id, said.kind, said.own, said.user, said.user_id, said.text,
                     sought(said), said.at, said.reply_to, said.reply_user, said.reply_text, said.thread_id,
-                    said.thread_name, json.dumps(said.files, ensure_ascii=False), said.forward_from, said.edited,
+                    said.thread_name, json.dumps(said.files, ensure_ascii=False) if said.files else "[]",
+                    said.forward_from, said.edited,
                 ),
             )  # fmt: skip
 

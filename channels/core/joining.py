@@ -47,19 +47,21 @@ class Joining:
     def continues(self, message: Message, before: int, received_at: float, *, held: bool = False) -> bool:
         """Whether a message is the next piece of what its sender is sending; `before` is its entry's id."""
         look = self._waiting or held
-        return self._found(message, self._piece(message, ""), before, received_at, look) is not None
+        return self._found(message, self._piece(message), before, received_at, look) is not None
 
     def open(self, entry_id: int, message: Message, event: Event, received_at: float, *, held: bool = False) -> bool:
         """Makes an entry of a message and its event, or a part of the one before; True when it is such a part."""
-        piece = self._piece(message, self._bundles.delivery_id(entry_id))
+        piece = self._piece(message, event)
         bundle = self._found(message, piece, entry_id, received_at, self._waiting or held)
+        wait_s = _window(piece)
+        if bundle is not None or wait_s:
+            piece = replace(piece, delivery_id=self._bundles.delivery_id(entry_id))
         if bundle is not None:
             self._add(bundle, entry_id, event, piece, received_at)
             return True
         if not held:
             self._end(message)
         self._inbox.open(entry_id, event, held=held)
-        wait_s = _window(piece)
         if wait_s:
             self._bundles.begin(entry_id, piece, received_at + wait_s)
             self._waiting = True
@@ -113,14 +115,16 @@ class Joining:
         if not wait_s:
             self._bundles.close(0.0, bundle.id)
 
-    def _piece(self, message: Message, delivery_id: str) -> Piece:
+    def _piece(self, message: Message, event: Event | None = None) -> Piece:
+        """`event`: the message's, if there is one yet."""
         plain = not (message.files or message.forward_from or message.edited or message.reaction)
         paste = self._limits.paste
         size = length(message.text, self._limits.unit) if plain and paste is not None else 0
         return Piece(
-            delivery_id=delivery_id,
+            delivery_id="",
             message_id=message.message_id,
-            text=content(message.text),
+            # Of a file without a word, an event says what it is.
+            text=event.content if event is not None and not message.files else content(message.text),
             said_at=message.ts.timestamp(),
             plain=plain,
             near=paste is not None and size >= paste,

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 
-__all__ = ["configure", "keep_secret", "redact"]
+__all__ = ["configure", "keep_secret", "may_name_secret", "redact"]
 
 MASK = "[token]"
 # Shapes of bot tokens, so that one is masked even where nobody registered it: digits, a colon and 30 or more
@@ -15,6 +15,10 @@ _SHAPES = re.compile(
     r"(?<!\d)\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
     re.IGNORECASE,
 )
+# What every one of these shapes has in it.
+_RUN = re.compile(r"[A-Za-z0-9_-]{27}")
+# What JSON writes otherwise.
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
 # The longest first: a secret may begin another one.
 _secrets: list[str] = []
 
@@ -32,6 +36,16 @@ def redact(text: str) -> str:
         if secret in text:
             text = text.replace(secret, MASK)
     return _SHAPES.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text
+
+
+def may_name_secret(line: str) -> bool:
+    """Whether `redact` could find anything in the strings of a line of JSON; a quick look, which errs on that side.
+
+    The line itself is not to be redacted: the letter of an escape would count as a part of what follows it.
+    """
+    if _RUN.search(line):
+        return True
+    return any(secret in line or not secret.isascii() or _ESCAPED.search(secret) for secret in _secrets)
 
 
 class _Redacted(logging.Formatter):

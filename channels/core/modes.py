@@ -96,15 +96,18 @@ class Modes:
 
     def acted(self, chat_id: str) -> None:
         """Before an answer is counted: the modes that carried what is being answered are proven."""
+        news = False
         for mode in self._inbox.modes_of(chat_id, self._session):
-            self._failed.pop(mode, None)
+            news |= self._failed.pop(mode, None) is not None
             known = self._session_now()
             if known is None or mode not in known.proven:
                 self._sessions.prove(self._session, mode)
                 self.refresh()
+                news = True
         if self.wake is not None:
             self.wake.acted()
-        self.publish()
+        if news:
+            self.publish()
 
     def fail(self, mode: str, why: str) -> None:
         """A mode does not work in this session."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from channels.core.store import Row, Store
 from channels.core.types import Attachment
@@ -16,9 +16,9 @@ __all__ = ["OPEN", "Entry", "Offers", "dump_files", "entry_of", "load_files"]
 OPEN = "('raw', 'joining', 'fetching', 'ready', 'offering', 'offered', 'asked')"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """A journalled event that is for the agent."""
+    """A journalled event that is for the agent, as it was read; only `offers` is counted on."""
 
     id: int
     delivery_id: str
@@ -50,7 +50,7 @@ class Offers:
         return self.store.row("SELECT 1 FROM inbox WHERE state = 'ready' LIMIT 1") is not None
 
     def offering(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
-        """Writes down that entries are about to be offered to a session, and returns them as they now are.
+        """Writes down that entries are about to be offered to a session; returns those that are, which count it.
 
         Written before the host sees them: a death in between must show up as `redelivered`, never as a duplicate that
         looks new.
@@ -67,7 +67,9 @@ class Offers:
                     (now, session, mode, entry.id),
                 ).rowcount
             ]
-        return [replace(entry, offers=entry.offers + 1) for entry in offered]
+        for entry in offered:
+            entry.offers += 1
+        return offered
 
     def offered(self, entry_ids: Sequence[int]) -> None:
         """Writes down that entries went through to the host."""
@@ -198,12 +200,12 @@ class Offers:
             )
 
 
-def dump_files(files: Iterable[Attachment]) -> str:
-    return json.dumps([[f.kind, f.file_id, f.name, f.mime, f.size] for f in files])
+def dump_files(files: Sequence[Attachment]) -> str:
+    return json.dumps([[f.kind, f.file_id, f.name, f.mime, f.size] for f in files]) if files else "[]"
 
 
 def load_files(text: str) -> list[Attachment]:
-    return [Attachment(*fields) for fields in json.loads(text)]
+    return [Attachment(*fields) for fields in json.loads(text)] if text != "[]" else []
 
 
 def entry_of(row: Row) -> Entry:

@@ -6,7 +6,8 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -49,7 +50,8 @@ class Reply:
     grid: Grid | None = None
     tappers: Sequence[str] | None = None
     silent: bool = False
-    key: str | None = None
+    # Its name, which is no part of what is sent.
+    key: str | None = field(default=None, repr=False)
     prompt_id: str | None = None
     as_file: AsFile = False
 
@@ -85,7 +87,7 @@ class Outbound:
         self._adapter, self._access, self._panels = adapter, access, panels
         self._outbox, self._files = outbox, files
         self._ttl_s, self._file_above = ttl_s, file_above
-        self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._turns: defaultdict[str, anyio.Lock] = defaultdict(partial(anyio.Lock, fast_acquire=True))
         self._patience = Patience(rate_wait_s)
         self._history = History(outbox.store)
         self.editing = Editing(adapter, access, panels, outbox, self._patience, self.turn, ttl_s)
@@ -106,18 +108,22 @@ class Outbound:
         sent, `PlatformError` when a part did not go: the message names the ids of the parts that did and how to go on.
         """
         waiting = Waiting()
-        now = self._access.now_called(reply.chat_id)
-        if now != reply.chat_id:
+        try:
+            self._access.require_target(reply.chat_id, self._adapter.channel)
+        except Refused:
+            now = self._access.now_called(reply.chat_id)
+            if now == reply.chat_id:
+                raise
             waiting.notes.append(f"the chat now has the id {now}; use it from now on")
             reply = replace(reply, chat_id=now)
-        self._access.require_target(reply.chat_id, self._adapter.channel)
+            self._access.require_target(now, self._adapter.channel)
         key = reply.key or f"auto-{secrets.token_hex(8)}"
         async with self.turn(reply.chat_id):
             # In its turn: drawing a long text takes longer than drawing the short one after it.
             parts = await self._prepare(reply)
             # Between here and the sending of a message without a grid nothing can fail: it is booked at once.
             first = () if reply.grid and not grid_at(parts) else range(width(parts[0]))
-            shipment = self._outbox.begin(key, reply.chat_id, replace(reply, key=None), first)
+            shipment = self._outbox.begin(key, reply.chat_id, repr(reply), first)
             if shipment.result is not None:
                 answered()
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
@@ -155,7 +161,8 @@ class Outbound:
         text = legended(self._adapter, text, reply.format, reply.grid)
         said = [message(base, part) for part in await drawn(self._adapter, text, reply.format)] if text.strip() else []
         parts = arranged(self._adapter, base, said, paths, grid=bool(reply.grid))
-        parts[0] = replace(parts[0], reply_to=reply.reply_to)
+        if reply.reply_to:
+            parts[0] = replace(parts[0], reply_to=reply.reply_to)
         return parts
 
     async def _part(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:

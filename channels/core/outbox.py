@@ -7,7 +7,6 @@ goes on with the parts that did not go. A part whose fate is unknown is never se
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,12 +42,14 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def begin(self, key: str, chat_id: str, arguments: object, first: Sequence[int] = ()) -> Shipment:
+    def begin(self, key: str, chat_id: str, arguments: str, first: Sequence[int] = ()) -> Shipment:
         """The send named `key`, new or as far as it came. Of a new one the parts `first` are under way then.
+
+        `arguments`: everything else that makes it this send.
 
         Raises `Refused` when the key already names a send with other arguments.
         """
-        digest = hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()
+        digest = hashlib.sha256(arguments.encode("utf-8", "surrogatepass")).hexdigest()
         with self.store.write() as db:
             new = db.execute(
                 "INSERT INTO outbox (key, digest, chat_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -94,6 +94,7 @@ class Owner:
             Access(self._store),
             Pairing(self._store),
             (self._arrived, self._opened),
+            (self.delivery.claim, self.delivery.hand),
             self._decided,
             self._pictures.start,
             self._marks,

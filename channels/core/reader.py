@@ -82,6 +82,8 @@ class Reader:
             self._arrived.ring()
         for _ in range(TURNS if came else 0):
             await anyio.lowlevel.checkpoint()
+        if events:
+            self.round_trip()
         await self._inbox.store.durable()
 
     def marks(self) -> Mapping[str, str]:

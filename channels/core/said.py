@@ -54,7 +54,8 @@ def said_of(
 ) -> Said:
     """What a person said: `text` and `meta` as the agent is shown them; `image`: it holds a picture."""
     kind: Kind = "tap" if meta.get("button") else "reaction" if meta.get("reaction") else "message"
-    listed = json.loads(meta.get("attachments") or "[]") or [{"kind": "photo"}] * image
+    attachments = meta.get("attachments")
+    listed = json.loads(attachments) if attachments else [{"kind": "photo"}] * image
     return Said(
         chat_id=chat_id,
         message_id=message_id,

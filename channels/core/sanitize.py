@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 __all__ = ["CAPS", "attribute", "content", "file_name", "label", "scrub", "well_formed"]
 
@@ -57,6 +58,8 @@ def content(text: str) -> str:
     return _cap(_TAG.sub("‹", scrub(text)), CAPS["content"])
 
 
+# The names of the same few people and chats, with every message.
+@lru_cache(maxsize=256)
 def attribute(text: str, cap: int = CAPS["name"], *, lines: bool = False) -> str:
     """A meta value: scrubbed, without `<`, `>` and `"`-breaking controls, on one line unless `lines`, capped."""
     text = scrub(text).replace("<", "‹").replace(">", "›")

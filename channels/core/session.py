@@ -1,7 +1,7 @@
 """The MCP server over stdio, as an agent host's channel.
 
 It stays on the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
-channel capabilities, validates tool arguments, and lets nothing out that would end the connection or name a secret.
+channel capabilities, and validates tool arguments.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from mcp.shared.message import SessionMessage
 from pydantic import BaseModel, ValidationError
 
 from channels.core.errors import ChannelError
-from channels.core.log import redact
-from channels.core.sanitize import well_formed
 from channels.core.wire import CHANNEL, PERMISSION
 
 __all__ = ["Session", "Tool"]
@@ -101,7 +99,7 @@ class Session:
         Our answers to the requests in `answered` are dropped: the host has one.
         """
         dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
-            read, _Scrubbed(write, answered), inline_methods=frozenset({"initialize"})
+            read, _Unanswered(write, answered), inline_methods=frozenset({"initialize"})
         )
         self._connection = Connection.for_loop(dispatcher)
         options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
@@ -219,8 +217,8 @@ def _untitle(schema: object) -> None:
             _untitle(value)
 
 
-class _Scrubbed:
-    """A write stream through which no lone surrogate passes (no line of UTF-8 can carry it) and no secret."""
+class _Unanswered:
+    """A write stream through which no answer passes that the host has already."""
 
     def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
         self._inner, self._answered = inner, answered
@@ -232,12 +230,6 @@ class _Scrubbed:
             if answers in self._answered:
                 self._answered.discard(answers)
                 return
-        for field in ("params", "result", "error"):
-            value = getattr(message, field, None)
-            if isinstance(value, BaseModel):
-                setattr(message, field, type(value).model_validate(_clean(value.model_dump(exclude_unset=True))))
-            elif value is not None:
-                setattr(message, field, _clean(value))
         await self._inner.send(item)
 
     async def aclose(self) -> None:
@@ -251,13 +243,3 @@ class _Scrubbed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         return await self._inner.__aexit__(kind, error, trace)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(well_formed(value))
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    return value

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 __all__ = ["Lines", "Source", "mended"]
 
 CHUNK = 64 * 1024
+TURNS = 2
 _ESCAPE = re.compile(
     rb"\\(?:u(?P<high>d[89ab][0-9a-f]{2})(?P<low>\\ud[c-f][0-9a-f]{2})?|u(?P<lone>d[c-f][0-9a-f]{2})|.)",
     re.IGNORECASE | re.DOTALL,
@@ -93,9 +94,13 @@ class Source:
 
     async def _filled(self) -> None:
         # Here, for the greeting comes before anything heavy is imported.
+        import anyio.lowlevel
         import anyio.to_thread
 
         if self._awaited:
+            # What follows from the line before goes first, as far as a request that is on its way.
+            for _ in range(TURNS):
+                await anyio.lowlevel.checkpoint()
             try:
                 await anyio.wait_readable(self.fd)
             except OSError:

@@ -6,13 +6,16 @@ The SDK's own hand every message through two queues and two tasks; these read an
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp.types import jsonrpc_message_adapter
+from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
+from pydantic import BaseModel
 
 from channels.core.ending import leave
+from channels.core.log import may_name_secret, redact
+from channels.core.sanitize import well_formed
 from channels.core.stdin import Lines
 from channels.core.stdout import Out
 
@@ -65,15 +68,46 @@ class Incoming(_Stream):
 
 
 class Outgoing(_Stream):
-    """What the host is told."""
+    """What the host is told: nothing that would end the connection, or names a secret."""
 
     def __init__(self, out: Out) -> None:
         self._out = out
 
     async def send(self, item: SessionMessage) -> None:
         """Writes a message; ends the process when the host is gone, since nobody reads what we write."""
-        line = item.message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
         try:
-            await self._out.write(line.encode())
+            await self._out.write(_line(item.message).encode())
         except ConnectionError:
             leave()
+
+
+def _line(message: JSONRPCMessage) -> str:
+    """A message as a line without a lone surrogate, which UTF-8 cannot carry, and without a secret."""
+    try:
+        line = _dumped(message)
+    except ValueError:
+        line = ""
+    # Value by value only where it has to be: that costs more than all else that is done to a line.
+    if not line or may_name_secret(line):
+        for name in ("params", "result", "error"):
+            value = getattr(message, name, None)
+            if isinstance(value, BaseModel):
+                setattr(message, name, type(value).model_validate(_clean(value.model_dump(exclude_unset=True))))
+            elif value is not None:
+                setattr(message, name, _clean(value))
+        line = _dumped(message)
+    return line
+
+
+def _dumped(message: JSONRPCMessage) -> str:
+    return message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(well_formed(value))
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value

@@ -62,15 +62,23 @@ class Out:
 
         Raises ConnectionError when the host is gone.
         """
-        async with self._turn:
-            if self._rest:
-                # Of a line whose writer was cancelled: half a line would spoil the next one.
-                await self._gone.wait()
-            done = self._at_once(memoryview(data))
-            if done < len(data):
-                self._rest, self._gone = memoryview(data)[done:], anyio.Event()
-                self._wanted.set()
-                await self._gone.wait()
+        if not (self._rest or self._turn.locked()):
+            whole = self._begun(data)
+        else:
+            async with self._turn:
+                if self._rest:
+                    await self._gone.wait()
+                whole = self._begun(data)
+        if not whole:
+            await self._gone.wait()
+
+    def _begun(self, data: bytes) -> bool:
+        """Whether all of it went at once. Else the rest goes before anything, even if its writer is cancelled now."""
+        done = self._at_once(memoryview(data))
+        if done < len(data):
+            self._rest, self._gone = memoryview(data)[done:], anyio.Event()
+            self._wanted.set()
+        return done == len(data)
 
     async def run(self) -> None:
         """Writes, until cancelled, what did not go at once. Raises ConnectionError when the host is gone."""

@@ -43,6 +43,7 @@ class Store:
             try:
                 self._db.row_factory = sqlite3.Row
                 self._transaction = Transaction(self._db, path)
+                self._part = Part(self._db, path)
                 _turn_wal_on(self._db)
                 for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                     self._db.execute(f"PRAGMA {pragma}")
@@ -84,19 +85,9 @@ class Store:
         """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
         return self._transaction
 
-    @contextlib.contextmanager
-    def part(self) -> Iterator[None]:
+    def part(self) -> Part:
         """A part of an open transaction that is undone alone when it fails."""
-        self.rows("SAVEPOINT part")
-        try:
-            yield
-        except BaseException:
-            # A full disk undoes the whole transaction by itself, and the savepoint with it.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK TO part")
-                self._db.execute("RELEASE part")
-            raise
-        self.rows("RELEASE part")
+        return self._part
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         """Every row of a query."""
@@ -181,6 +172,8 @@ class Transaction:
         self._depth -= 1
         if not self._depth:
             self._end(error)
+        elif error is None:
+            return
         elif isinstance(error, _CALLERS) or not isinstance(error, sqlite3.DatabaseError):
             # Among them a value that the database does not take: the caller may expect it.
             return
@@ -197,14 +190,38 @@ class Transaction:
         return self._undo()
 
     def _do(self, sql: str) -> None:
-        try:
-            self._db.execute(sql)
-        except sqlite3.DatabaseError as error:
-            raise _fault(self._path, error) from error
+        _run(self._db, self._path, sql)
 
     def _undo(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("ROLLBACK")
+
+
+class Part:
+    """What `Store.part` gives."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = db, path
+
+    def __enter__(self) -> None:
+        _run(self._db, self._path, "SAVEPOINT part")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            _run(self._db, self._path, "RELEASE part")
+        elif self._db.in_transaction:
+            # A full disk undoes the whole transaction by itself, and the savepoint with it.
+            self._db.execute("ROLLBACK TO part")
+            self._db.execute("RELEASE part")
+
+
+def _run(db: sqlite3.Connection, path: Path, sql: str) -> None:
+    try:
+        db.execute(sql)
+    except sqlite3.DatabaseError as error:
+        raise _fault(path, error) from error
 
 
 def _turn_wal_on(db: sqlite3.Connection) -> None:

@@ -15,16 +15,21 @@ class Bell:
     """Rung any number of times, heard once: `wait` returns if it was rung since the last return."""
 
     def __init__(self) -> None:
+        self._rung = False
         self._event = anyio.Event()
 
     def ring(self) -> None:
         """Wakes the waiter, now or when it comes."""
+        self._rung = True
         self._event.set()
 
     async def wait(self) -> None:
         """Waits for the next ring."""
+        if not self._rung and self._event.is_set():
+            # Before the wait and not after it: whoever was woken is in a hurry.
+            self._event = anyio.Event()
         await self._event.wait()
-        self._event = anyio.Event()
+        self._rung = False
 
 
 class Gong:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
 from channels.core.adapter import Adapter
 from channels.core.errors import PlatformError, StoreError
 from channels.core.log import redact
+from channels.core.offers import Entry
 from channels.core.store import Row, Store
 from channels.core.tasks import Bell
 from channels.core.types import Message
@@ -66,22 +67,24 @@ class Waiting:
         self._due.ring()
         return [(row["chat_id"], row["message_id"]) for row in rows]
 
-    def late(self) -> None:
-        """Writes one notice for each chat whose messages are about to be offered for the first time, and late."""
-        if self._after_s <= 0:
-            return
+    def late(self, entries: Sequence[Entry]) -> None:
+        """Writes one notice for each chat whose messages are offered for the first time, and late.
+
+        `entries`: the oldest that are about to be.
+        """
         before = time.time() - self._after_s
-        where = "state = 'ready' AND offers = 0 AND late = 0 AND said_at < ?"
-        if not self._store.value(f"SELECT 1 FROM inbox WHERE {where} LIMIT 1", before):
+        if self._after_s <= 0 or not any(not entry.offers and (entry.said_at or before) < before for entry in entries):
             return
+        where = "state = 'ready' AND offers = 0 AND late = 0 AND said_at < ?"
         with self._store.write() as db:
-            for row in self._store.rows(
-                f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id",
-                before,
-            ):
+            rows = self._store.rows(
+                f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id", before
+            )
+            for row in rows:
                 self._notice(row, say("kept_late", count=_count(row["n"])))
             db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
-        self._due.ring()
+        if rows:
+            self._due.ring()
 
     def _notice(self, place: Row, text: str) -> None:
         with self._store.write() as db:

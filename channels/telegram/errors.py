@@ -6,9 +6,9 @@ answer with a fault code surely were not; a connection that ended while we waite
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from types import TracebackType
 
 import aiohttp
 import httpx
@@ -60,16 +60,27 @@ _HINTS = (
 )
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+def translated() -> AbstractContextManager[None]:
     """Raises every error of the library as one of ours."""
-    try:
-        yield
-    except (tg.TelegramError, httpx.HTTPError) as error:
-        raise translate(error) from error
-    except (KeyError, TypeError, AttributeError, httpx.InvalidURL) as error:
-        # The library trips over an answer that is not what the Bot API promises.
-        raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
+    return _TRANSLATION
+
+
+class _Translation(AbstractContextManager[None]):
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match error:
+            case tg.TelegramError() | httpx.HTTPError():
+                raise translate(error) from error
+            case KeyError() | TypeError() | AttributeError() | httpx.InvalidURL():
+                # The library trips over an answer that is not what the Bot API promises.
+                raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
+
+
+_TRANSLATION = _Translation()
 
 
 def translate(error: Exception) -> PlatformError:

@@ -34,7 +34,8 @@ WRITE_S = 20.0
 # Shorter than servers keep an idle connection: a call that meets one that is just being closed may or may not have
 # been executed, and nobody could tell.
 KEEP_S = 15.0
-_HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
+_HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/json"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def route(context: ssl.SSLContext, *, ipv4: bool, connections: int) -> dict[str, Any]:
@@ -79,13 +80,21 @@ def _copy(source: int, target: Path) -> None:
         raise
 
 
-@dataclass(frozen=True)
-class _Form:
+@dataclass(frozen=True, slots=True)
+class _Values:
     """Parameters where the library has its RequestData."""
 
-    json_parameters: dict[str, str]
-    multipart_data: None = None
+    parameters: dict[str, Any]
     contains_files: bool = False
+    multipart_data: None = None
+
+    @property
+    def json_parameters(self) -> dict[str, str]:
+        """As a form has them."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, default=TelegramObject.to_dict)
+            for name, value in self.parameters.items()
+        }
 
 
 class Calls(HTTPXRequest):
@@ -111,7 +120,7 @@ class Calls(HTTPXRequest):
             proxy=proxy,
             httpx_kwargs=route(context, ipv4=ipv4, connections=connections),
         )
-        self._base = base
+        self._base, self._read_timeout_s = base, read_timeout_s
         self._context, self._connections, self._proxied, self._ipv4 = context, connections, proxy is not None, ipv4
         self._session: aiohttp.ClientSession | None = None
 
@@ -143,14 +152,11 @@ class Calls(HTTPXRequest):
         For what is called with every message: making the library's objects of a result costs as much as the call.
         `within_s`: how long its answer may take. Raises the library's errors.
         """
-        form = {
-            name: value if isinstance(value, str) else json.dumps(value, default=TelegramObject.to_dict)
-            for name, value in parameters.items()
-            if value is not None
-        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        values: Any = _Values(given)
         return await self.post(
             f"{self._base}/{method}",
-            cast("RequestData", _Form(form)),
+            values,
             read_timeout=BaseRequest.DEFAULT_NONE if within_s is None else within_s,
         )
 
@@ -167,7 +173,7 @@ class Calls(HTTPXRequest):
         self,
         url: str,
         method: str,
-        request_data: RequestData | None = None,
+        request_data: RequestData | _Values | None = None,
         read_timeout: Any = BaseRequest.DEFAULT_NONE,
         write_timeout: Any = BaseRequest.DEFAULT_NONE,
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
@@ -176,20 +182,34 @@ class Calls(HTTPXRequest):
         """The status and body of the answer. Raises `NetworkError`, with the cause, when there is none."""
         if self._session is None or (request_data is not None and request_data.contains_files):
             return await super().do_request(
-                url, method, request_data, read_timeout, write_timeout, connect_timeout, pool_timeout
+                url,
+                method,
+                cast("RequestData | None", request_data),
+                read_timeout,
+                write_timeout,
+                connect_timeout,
+                pool_timeout,
             )
-        read_s = self.read_timeout if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
+        read_s = self._read_timeout_s if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
         try:
-            async with self._session.request(
+            answer = await self._session.request(
                 method,
                 # As the library wrote it: nothing in it is to be quoted again.
                 URL(url, encoded=True),
-                data=urlencode(request_data.json_parameters).encode() if request_data else None,
+                data=_body(request_data) if request_data else None,
+                headers=None if isinstance(request_data, _Values) else _FORM,
                 timeout=aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s),
                 allow_redirects=False,
-            ) as answer:
-                return answer.status, await answer.read()
+            )
+            # Read to its end, or in vain: either way its connection is given back, or closed.
+            return answer.status, await answer.read()
         except TimeoutError as error:
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(f"{type(error).__name__}: {error}") from error
+
+
+def _body(data: RequestData | _Values) -> bytes:
+    if isinstance(data, _Values):
+        return json.dumps(data.parameters, default=TelegramObject.to_dict).encode()
+    return urlencode(data.json_parameters).encode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, cast
 
-import anyio
 from telegram import Bot
 
 from channels.core.adapter import Sink
@@ -34,16 +34,17 @@ class Reading:
         """Reads for ever; the first poll waits at most `first_s`. Raises `PlatformError` or `StoreError`."""
         offset: int | None = None
         timeout_s = first_s
-        quiet_since = anyio.current_time()
+        quiet_since = time.monotonic()
         while True:
             batch = await self._poll(offset, timeout_s)
             timeout_s = self._timeout_s
-            self._sink.round_trip()
-            now = anyio.current_time()
+            now = time.monotonic()
             if batch:
                 await self._sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in batch])
                 offset, quiet_since = max(int(update["update_id"]) for update in batch) + 1, now
-            elif now - quiet_since > FORGET_OFFSET_S:
+                continue
+            self._sink.round_trip()
+            if now - quiet_since > FORGET_OFFSET_S:
                 offset = None
 
     async def _poll(self, offset: int | None, timeout_s: int) -> list[dict[str, Any]]:

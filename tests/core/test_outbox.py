@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from channels.core.errors import Refused
+from channels.core.outbound import Reply
 from channels.core.outbox import Outbox
 from channels.core.store import Store
 from channels.core.types import Button
 
-ARGUMENTS = {"chat_id": "7", "text": "hello", "grid": ((Button("Yes"),),)}
+REPLY = Reply("7", "hello", "text", grid=((Button("Yes"),),), key="k1")
+ARGUMENTS = repr(REPLY)
 
 
 @pytest.fixture
@@ -26,26 +30,26 @@ def test_the_same_key_gives_the_first_result(outbox: Outbox, store: Store) -> No
     outbox.done(shipment, "sent (id: 100)")
     with Store(store.path) as again:
         for ledger in (outbox, Outbox(again)):
-            repeated = ledger.begin("k1", "7", dict(reversed(ARGUMENTS.items())))
+            repeated = ledger.begin("k1", "7", repr(replace(REPLY, key=None)))
             assert (repeated.id, repeated.result, repeated.ids()) == (shipment.id, "sent (id: 100)", ["100"])
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {**ARGUMENTS, "text": "hello!"},
-        {**ARGUMENTS, "chat_id": "8"},
-        {**ARGUMENTS, "grid": ((Button("Yes", value="y"),),)},
-        {},
+        replace(REPLY, text="hello!"),
+        replace(REPLY, chat_id="8"),
+        replace(REPLY, grid=((Button("Yes", value="y"),),)),
+        replace(REPLY, grid=None),
     ],
 )
-def test_a_key_names_one_message_only(outbox: Outbox, other: dict[str, object]) -> None:
+def test_a_key_names_one_message_only(outbox: Outbox, other: Reply) -> None:
     """The same key with other arguments is refused with the reason, and the first send is untouched."""
     first = outbox.begin("k1", "7", ARGUMENTS)
     with pytest.raises(Refused, match="idempotency_key 'k1' was used for another message; use a new key"):
-        outbox.begin("k1", "7", other)
+        outbox.begin("k1", "7", repr(other))
     assert outbox.begin("k1", "7", ARGUMENTS).id == first.id
-    assert outbox.begin("k2", "7", other).id != first.id
+    assert outbox.begin("k2", "7", repr(other)).id != first.id
 
 
 def test_a_part_on_its_way_at_death_is_unknown(outbox: Outbox, store: Store) -> None:

@@ -87,7 +87,7 @@ async def test_no_decision_in_time_leaves_the_terminal_its_dialog(stage: Stage, 
 
 
 async def test_nobody_reachable_is_no_decision_at_once(stage: Stage, hooks: Hooks) -> None:
-    """No approver, or no server that would show the card: exit 0 without output, not the minutes a decision may take."""
+    """No approver, or no server that would show the card: exit 0, no output, not the minutes a decision may take."""
     ann = stage.person()
     host = await reader(stage)
     for name in ("permission", "question"):

@@ -57,6 +57,7 @@ class Way:
             self.access,
             Pairing(store),
             (self.arrived, Bell()),
+            (list, lambda _: None),
             lambda: None,
             lambda: None,
             self.marks,
@@ -74,8 +75,9 @@ class Way:
         assert self.arrivals.take(lambda: self.inbox.put("1", [RawEvent(str(10_000 + self.number), body)]))
         assert self.inbox.any_ready()
         with self.store.write():
-            self.waiting.late()
-            (entry,) = self.inbox.offering(self.inbox.ready(64), SESSION, "push")
+            ready = self.inbox.ready(64)
+            self.waiting.late(ready)
+            (entry,) = self.inbox.offering(ready, SESSION, "push")
         self.inbox.offered([entry.id])
         assert entry.content == f"message {self.number}"
         assert not self.arrivals.take()
