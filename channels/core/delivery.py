@@ -101,7 +101,7 @@ class Delivery:
 
     def hand(self, claimed: list[Entry]) -> None:
         """What `claim` gave is committed: it goes to the host, and then whatever else is ready."""
-        self._claimed = claimed
+        self._claimed += claimed
         self._opened.ring()
 
     async def escalate(self) -> None:

@@ -43,6 +43,11 @@ class Health:
         self._write("error", error)
         return True
 
+    @property
+    def reading(self) -> bool:
+        """Whether it was said already that the platform answers."""
+        return self._state == ("reading", "")
+
     def latest(self) -> tuple[str, str] | None:
         """The reader's state and error as this process knows them, even when the disk did not take them."""
         return self._state

@@ -16,7 +16,7 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 # What every one of these shapes has in it.
-_RUN = re.compile(r"[A-Za-z0-9_-]{27}")
+_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
 # What JSON writes otherwise.
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
 # The longest first: a secret may begin another one.

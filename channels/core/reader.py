@@ -64,7 +64,9 @@ class Reader:
 
     async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
         """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
-        journalled = False
+        journalled, known = False, self._health.reading
+        if events and not known:
+            self.round_trip()
 
         def journal() -> int:
             nonlocal journalled
@@ -82,7 +84,7 @@ class Reader:
             self._arrived.ring()
         for _ in range(TURNS if came else 0):
             await anyio.lowlevel.checkpoint()
-        if events:
+        if events and known:
             self.round_trip()
         await self._inbox.store.durable()
 

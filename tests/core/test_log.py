@@ -9,9 +9,10 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from channels.core import log
-from channels.core.log import keep_secret, redact
+from channels.core.log import keep_secret, may_name_secret, redact
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 BOT = st.builds(
@@ -76,6 +77,31 @@ def test_short_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     keep_secret("")
     keep_secret("short")
     assert redact("a short sentence") == "a short sentence"
+
+
+# With what JSON escapes, and with letters that a regular expression takes for a k and an s.
+ODD = st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n\t\x7f\u212a\u017f:.')
+RUN = st.text(st.sampled_from(ALPHABET + "\u212a\u017f"), min_size=8)
+
+
+@given(st.text(ODD, max_size=20), BOT | DOTTED | RUN, st.text(ODD, max_size=20), st.text(ODD, max_size=20))
+def test_the_quick_look_at_a_line_misses_nothing(before: str, token: str, after: str, secret: str) -> None:
+    """Whatever would be masked in a value is seen in the line of JSON that holds it."""
+    log._secrets.clear()
+    keep_secret(secret)
+    try:
+        for text in (before + token + after, before + secret + after, before + token.replace(":", "%3a")):
+            if redact(text) != text:
+                assert may_name_secret(to_json({"key": [text]}).decode())
+    finally:
+        log._secrets.clear()
+
+
+def test_an_ordinary_line_is_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message as it mostly is: ids, a time, a name, some words."""
+    monkeypatch.setattr(log, "_secrets", ["8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGo-"])
+    meta = {"chat_id": "1234567890", "ts": "2026-08-01T12:30:45Z", "delivery_id": "8123456789.870000001", "user": "ann"}
+    assert not may_name_secret(to_json({"params": {"content": "deploy to production?", "meta": meta}}).decode())
 
 
 @pytest.mark.parametrize(

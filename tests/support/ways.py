@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from updates import ANN, message, update
 
@@ -15,14 +16,18 @@ from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.arrivals import Arrivals, Errand
 from channels.core.commands import Listener
+from channels.core.delivery import Delivery, Push
 from channels.core.files import Files
 from channels.core.history import History
-from channels.core.inbox import Inbox
+from channels.core.inbox import Entry, Inbox
+from channels.core.modes import Modes
 from channels.core.outbox import Outbox
 from channels.core.pairing import Pairing
 from channels.core.panels import Panels
+from channels.core.presence import Presence
+from channels.core.sessions import Sessions
 from channels.core.store import Store
-from channels.core.tasks import Bell
+from channels.core.tasks import Bell, Gong
 from channels.core.types import RawEvent
 from channels.core.waiting import Marks, Waiting
 from channels.sandbox.telegram import Person, TelegramSandbox
@@ -48,6 +53,7 @@ class Way:
         self.store, self.inbox, self.access = store, Inbox(store), Access(store)
         self.marks, self.outbox, self.history = Marks(adapter, store, on=True), Outbox(store), History(store)
         self.waiting = Waiting(store, Bell(), 1.0, str)
+        self.delivery: Delivery | None = None
         self.number, self.adapter, self.arrived, self.errands = 0, adapter, Bell(), errands[1]
         # Somebody who sees what is sent.
         self.person = person
@@ -57,7 +63,7 @@ class Way:
             self.access,
             Pairing(store),
             (self.arrived, Bell()),
-            (list, lambda _: None),
+            (lambda: self.delivery.claim() if self.delivery else [], self._hand),
             lambda: None,
             lambda: None,
             self.marks,
@@ -65,6 +71,28 @@ class Way:
             Files(folder / "files"),
             lambda: Listener("host", "project", "push", "", 0.0),
         )
+
+    def _hand(self, claimed: list[Entry]) -> None:
+        if self.delivery:
+            self.delivery.hand(claimed)
+
+    def delivered(self, push: Push, group: TaskGroup, *, mode: str = "auto") -> Delivery:
+        """Has what is sorted go to a host from now on."""
+        settings = TelegramSettings.model_validate({"mode": mode})
+        self.modes = Modes(settings, SESSION, self.inbox, Sessions(self.store), None, None)
+        self.delivery = Delivery(
+            self.inbox,
+            push,
+            Bell(),
+            Presence(self.adapter, group, 0.0),
+            SESSION,
+            self.waiting.late,
+            self.modes,
+            "telegram",
+            Gong(),
+        )
+        group.start_soon(self.delivery.run)
+        return self.delivery
 
     def message(self, sender: dict[str, Any] = ANN) -> None:
         """From the platform's answer to the host."""

@@ -1,0 +1,70 @@
+"""A bell that is rung is heard once, whenever it was rung."""
+
+from __future__ import annotations
+
+import anyio
+
+from channels.core.tasks import Bell
+
+
+async def heard(bell: Bell) -> bool:
+    """Whether somebody who waits now is woken."""
+    woken = False
+
+    async def wait() -> None:
+        nonlocal woken
+        await bell.wait()
+        woken = True
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    return woken
+
+
+async def test_each_ring_wakes_one_wait() -> None:
+    """The one that comes next; several in between are one."""
+    bell = Bell()
+    assert not await heard(bell)
+    for rings in (1, 3):
+        for _ in range(rings):
+            bell.ring()
+        assert await heard(bell)
+        assert not await heard(bell)
+
+
+async def test_whoever_waits_again_and_again_hears_each() -> None:
+    """Rung while somebody waits: at once, and once."""
+    bell, woken = Bell(), []
+
+    async def wait() -> None:
+        for number in range(3):
+            await bell.wait()
+            woken.append(number)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        for number in range(3):
+            await anyio.wait_all_tasks_blocked()
+            assert len(woken) == number
+            bell.ring()
+    assert woken == [0, 1, 2]
+
+
+async def test_a_ring_outlives_a_waiter_that_was_cancelled() -> None:
+    """The next one hears it."""
+    bell = Bell()
+    assert not await heard(bell)
+    bell.ring()
+    assert await heard(bell)
+
+
+async def test_rung_by_what_it_woke() -> None:
+    """Between the waking and the next wait: it is not lost."""
+    bell = Bell()
+    bell.ring()
+    await bell.wait()
+    bell.ring()
+    assert await heard(bell)
+    assert not await heard(bell)

@@ -1,0 +1,156 @@
+"""What is sorted is written down as offered with it, and reaches the host once and in order, or later, and says so."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from updates import ANN, message, update
+from ways import SESSION, Way, way
+
+from channels.core.errors import StoreError
+from channels.core.health import Health
+from channels.core.reader import Reader
+from channels.core.sessions import Sessions
+from channels.core.types import RawEvent
+
+
+class Shown:
+    """What the host was shown; `blocked`: it does not read."""
+
+    def __init__(self) -> None:
+        self.params: list[dict[str, Any]] = []
+        self.blocked: anyio.Event | None = None
+
+    async def push(self, _method: str, params: dict[str, Any]) -> None:
+        self.params.append(params)
+        if self.blocked:
+            await self.blocked.wait()
+
+    @property
+    def texts(self) -> list[str]:
+        return [f"{p['content']}{' again' * ('redelivered' in p['meta'])}" for p in self.params]
+
+
+def reader(one: Way) -> Reader:
+    return Reader(one.adapter, "1", one.inbox, Health(one.store), one.arrived, one.arrivals.take, 60.0)
+
+
+def event(number: int) -> RawEvent:
+    said = message(message_id=number, text=str(number), chat={**ANN, "type": "private"}, **{"from": ANN})
+    return RawEvent(str(number), update("message", said))
+
+
+async def test_one_transaction_before_the_host_sees_it(tmp_path: Path) -> None:
+    """Journalled, sorted and offered together: a commit more would be a good part of a message's whole way."""
+    shown = Shown()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        one.delivered(shown.push, group)
+        await anyio.wait_all_tasks_blocked()
+        begun: list[str] = []
+        one.store._db.set_trace_callback(lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None)
+        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+        assert [row["state"] for row in one.store.rows("SELECT state FROM inbox")] == ["offering"]
+        assert len(begun) == 1
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == ["1"]
+        assert [row["state"] for row in one.store.rows("SELECT state FROM inbox")] == ["offered"]
+        group.cancel_scope.cancel()
+
+
+async def test_what_was_undone_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction failed after it was written down as offered: journalled alone, it is shown once, as new."""
+    shown = Shown()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        delivery = one.delivered(shown.push, group)
+        await anyio.wait_all_tasks_blocked()
+
+        def failing() -> list[Any]:
+            assert [entry.content for entry in claim()] == ["1"]
+            raise StoreError("the disk is full")
+
+        claim = delivery.claim
+        with monkeypatch.context() as patched:
+            patched.setattr(delivery, "claim", failing)
+            await reader(one).put([event(1)])
+            await anyio.wait_all_tasks_blocked()
+        assert shown.texts == []
+        assert [raw.event_id for _, raw in one.inbox.raw(9)] == ["1"]
+        assert one.arrivals.take()
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == ["1"]
+        group.cancel_scope.cancel()
+
+
+async def test_while_the_host_does_not_read_nothing_more_is_offered(tmp_path: Path) -> None:
+    """What comes meanwhile stays ready, for whoever asks for it; then it goes in order, each once."""
+    shown = Shown()
+    shown.blocked = anyio.Event()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        one.delivered(shown.push, group)
+        await anyio.wait_all_tasks_blocked()
+        for number in range(1, 5):
+            await reader(one).put([event(number)])
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == ["1"]
+        assert [entry.content for entry in one.inbox.ready(9)] == ["2", "3", "4"]
+        shown.blocked.set()
+        shown.blocked = None
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == ["1", "2", "3", "4"]
+        group.cancel_scope.cancel()
+
+
+async def test_a_backlog_that_comes_at_once_goes_in_order(tmp_path: Path) -> None:
+    """More than are offered at a time, in batches that follow each other before the host has seen the first."""
+    shown = Shown()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        one.delivered(shown.push, group)
+        await anyio.wait_all_tasks_blocked()
+        for first in (1, 81, 161):
+            assert one.arrivals.take(lambda first=first: one.inbox.put("1", [event(first + n) for n in range(80)]))
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == [str(number) for number in range(1, 241)]
+        group.cancel_scope.cancel()
+
+
+async def test_a_death_in_between_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was written down and the process ended before the host saw it: the next session is told that it may have."""
+    shown = Shown()
+    async with way(tmp_path) as one:
+        async with anyio.create_task_group() as group:
+            delivery = one.delivered(shown.push, group)
+            await anyio.wait_all_tasks_blocked()
+            monkeypatch.setattr(delivery, "hand", lambda _claimed: None)
+            assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        assert shown.texts == []
+        async with anyio.create_task_group() as group:
+            one.delivered(shown.push, group)
+            await anyio.wait_all_tasks_blocked()
+            assert shown.texts == ["1 again"]
+            group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("whose", ["an agent that asks", "a hook that waits", "pull by hand"])
+async def test_what_others_take_is_left_to_them(tmp_path: Path, whose: str) -> None:
+    """It stays ready for whoever fetches it in this session."""
+    shown = Shown()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        delivery = one.delivered(shown.push, group, mode="pull" if whose == "pull by hand" else "auto")
+        await anyio.wait_all_tasks_blocked()
+        if whose == "an agent that asks":
+            delivery.takers += 1
+        elif whose == "a hook that waits":
+            Sessions(one.store).seen(SESSION)
+            Sessions(one.store).waiting(SESSION, time.time() + 60)
+            one.modes.refresh()
+        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == []
+        assert [entry.content for entry in one.inbox.ready(9)] == ["1"]
+        group.cancel_scope.cancel()
