@@ -130,11 +130,11 @@ class Arrivals:
         return bool(rows)
 
     async def _drain(self) -> None:
-        await self._say_all()
         self._pictures()
+        await self._say_all()
         while self.take():
-            await self._say_all()
             self._pictures()
+            await self._say_all()
             await anyio.lowlevel.checkpoint()
         if self._joining.close_due():
             self._opened.ring()

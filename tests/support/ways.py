@@ -54,6 +54,8 @@ class Way:
         self.marks, self.outbox, self.history = Marks(adapter, store, on=True), Outbox(store), History(store)
         self.waiting = Waiting(store, Bell(), 1.0, str)
         self.delivery: Delivery | None = None
+        # How often it was looked for pictures that wait.
+        self.looked = 0
         self.number, self.adapter, self.arrived, self.errands = 0, adapter, Bell(), errands[1]
         # Somebody who sees what is sent.
         self.person = person
@@ -65,12 +67,15 @@ class Way:
             (self.arrived, Bell()),
             (lambda: self.delivery.claim() if self.delivery else [], self._hand),
             lambda: None,
-            lambda: None,
+            self._pictures,
             self.marks,
             errands[0],
             Files(folder / "files"),
             lambda: Listener("host", "project", "push", "", 0.0),
         )
+
+    def _pictures(self) -> None:
+        self.looked += 1
 
     def _hand(self, claimed: list[Entry]) -> None:
         if self.delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ def reader(one: Way) -> Reader:
     return Reader(one.adapter, "1", one.inbox, Health(one.store), one.arrived, one.arrivals.take, 60.0)
 
 
-def event(number: int) -> RawEvent:
-    said = message(message_id=number, text=str(number), chat={**ANN, "type": "private"}, **{"from": ANN})
+def event(number: int, sender: dict[str, Any] = ANN) -> RawEvent:
+    said = message(message_id=number, text=str(number), chat={**sender, "type": "private"}, **{"from": sender})
     return RawEvent(str(number), update("message", said))
 
 
@@ -154,3 +155,24 @@ async def test_what_others_take_is_left_to_them(tmp_path: Path, whose: str) -> N
         assert shown.texts == []
         assert [entry.content for entry in one.inbox.ready(9)] == ["1"]
         group.cancel_scope.cancel()
+
+
+async def test_pictures_do_not_wait_for_what_is_to_be_said(tmp_path: Path) -> None:
+    """Their download begins though the platform takes nothing that is to be said at the moment."""
+    stranger = {"id": 99, "is_bot": False, "first_name": "Eve"}
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        with contextlib.suppress(anyio.WouldBlock):
+            while True:
+                one.arrivals._errands.send_nowait(nothing)
+        group.start_soon(one.arrivals.run)
+        await anyio.wait_all_tasks_blocked()
+        looked = one.looked
+        # Somebody has to be told a code.
+        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1, stranger)]))
+        await anyio.wait_all_tasks_blocked()
+        assert one.looked > looked
+        group.cancel_scope.cancel()
+
+
+async def nothing() -> None:
+    """An errand."""
