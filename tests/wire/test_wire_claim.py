@@ -76,7 +76,7 @@ async def test_claim_never_is_obeyed(stage: Stage) -> None:
     """Claim never reads nothing even for a host that opted in."""
     stage.person().send("waiting")
     host = await stage.host(CHANNELS_CLAIM="never", CLAUDE_CODE_MESSAGING_SOCKET="/run/nowhere.sock")
-    assert "never" in (await host.status())["mode"]["why"]
+    await host.status_when(lambda s: "never" in s["mode"]["why"])
     await host.done("reply", chat_id=stage.tg.person("ann").id, text="sent")
     assert untouched(stage)
 
