@@ -26,7 +26,7 @@ from channels.core.stdin import Lines
 from channels.core.stdio import Incoming, Outgoing
 from channels.core.stdout import Out
 from channels.core.store import Store
-from channels.core.tasks import Backoff
+from channels.core.tasks import Backoff, tick
 from channels.core.tools import tool_table
 from channels.core.wire import REQUEST
 
@@ -158,7 +158,7 @@ class _Server:
         """Returns when the token or a setting is another one than the line was opened with."""
         stamp = self._stamp()
         while True:
-            await anyio.sleep(LOOK_EVERY_S)
+            await tick(LOOK_EVERY_S)
             if self._stamp() == stamp:
                 continue
             stamp, env = self._stamp(), Environment(self.channel.name, self.env.environ)

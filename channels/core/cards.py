@@ -6,8 +6,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import anyio
-
 from channels.core.access import Access
 from channels.core.adapter import Adapter
 from channels.core.errors import PlatformError, StoreError
@@ -16,7 +14,7 @@ from channels.core.log import redact
 from channels.core.panels import Panels, lay_out
 from channels.core.prompts import Prompt, Prompts
 from channels.core.store import Store
-from channels.core.tasks import Bell, Gong
+from channels.core.tasks import Bell, Gong, tick
 from channels.core.types import Attachment, Outgoing
 from channels.core.wording import say
 
@@ -50,7 +48,7 @@ class Cards:
     async def sweep(self) -> None:
         """Ends what is over, until cancelled."""
         while True:
-            await anyio.sleep(SWEEP_EVERY_S)
+            await tick(SWEEP_EVERY_S)
             try:
                 if self._prompts.sweep():
                     self._due.ring()

@@ -14,7 +14,7 @@ from channels.core.log import redact
 from channels.core.panels import Panel, Panels
 from channels.core.sanitize import label
 from channels.core.store import Row, Store
-from channels.core.tasks import Backoff, Bell
+from channels.core.tasks import Backoff, Bell, tick
 from channels.core.types import Outgoing
 from channels.core.wording import say
 
@@ -36,7 +36,7 @@ class Watch:
         """Calls `rings` after every foreign commit, at most twice a second."""
         last = self._store.revision()
         while True:
-            await anyio.sleep(LOOK_EVERY_S)
+            await tick(LOOK_EVERY_S)
             now = self._store.revision()
             if now != last:
                 last = now

@@ -14,7 +14,7 @@ from channels.core.inbox import Entry, Inbox
 from channels.core.log import redact
 from channels.core.modes import Modes
 from channels.core.presence import Presence
-from channels.core.tasks import Backoff, Bell, Gong
+from channels.core.tasks import Backoff, Bell, Gong, tick
 from channels.core.wake import Wake
 from channels.core.wire import PUSH
 
@@ -107,7 +107,7 @@ class Delivery:
     async def escalate(self) -> None:
         """Looks, until cancelled, whether the mode in force has to be given up."""
         while True:
-            await anyio.sleep(LOOK_EVERY_S)
+            await tick(LOOK_EVERY_S)
             try:
                 left, self._left = self._left, False
                 if self._modes.escalate() or left:

@@ -1,4 +1,4 @@
-"""Small pieces of scheduling: a bell that wakes one waiter, and a backoff that cannot collapse."""
+"""Small pieces of scheduling: a bell that wakes one waiter, a common tick, and a backoff that cannot collapse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 import anyio
 
-__all__ = ["Backoff", "Bell", "Gong"]
+__all__ = ["Backoff", "Bell", "Gong", "tick", "until_tick"]
+
+# Not the same moments in each server of a machine.
+_PHASE_S = random.random()  # noqa: S311
 
 
 class Bell:
@@ -47,6 +50,19 @@ class Gong:
         """Returns at the next ring, or when the time is over."""
         with anyio.move_on_after(at_most_s):
             await self._event.wait()
+
+
+async def tick(every_s: float) -> None:
+    """Sleeps until the next of the moments that are `every_s` apart, the same for everybody in this process.
+
+    Waking costs more than a short look does: so whoever looks at something again and again wakes together.
+    """
+    await anyio.sleep(until_tick(every_s, time.monotonic()))
+
+
+def until_tick(every_s: float, now: float) -> float:
+    """How many seconds are left until that moment; never none, at most `every_s`."""
+    return every_s - (now + _PHASE_S) % every_s
 
 
 class Backoff:

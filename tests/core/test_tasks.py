@@ -1,10 +1,13 @@
-"""A bell that is rung is heard once, whenever it was rung."""
+"""A bell that is rung is heard once, whenever it was rung; whoever looks again and again wakes with the others."""
 
 from __future__ import annotations
 
 import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from channels.core.tasks import Bell
+from channels.core.tasks import Bell, until_tick
 
 
 async def heard(bell: Bell) -> bool:
@@ -68,3 +71,15 @@ async def test_rung_by_what_it_woke() -> None:
     bell.ring()
     assert await heard(bell)
     assert not await heard(bell)
+
+
+@given(st.floats(0, 1e7), st.floats(0, 1e3))
+def test_everybody_ticks_together(now: float, later: float) -> None:
+    """Whenever two begin to wait, they wake at the same moments, and every second one with who looks half as often."""
+    for every_s in (0.5, 1.0):
+        left = until_tick(every_s, now)
+        assert 0 < left <= every_s
+        apart = (later + until_tick(every_s, now + later) - left) / every_s
+        assert apart == pytest.approx(round(apart), abs=1e-6)
+    halves = (until_tick(1.0, now) - until_tick(0.5, now)) / 0.5
+    assert halves == pytest.approx(round(halves), abs=1e-6)
