@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from itertools import zip_longest
 
 from channels.core.chunking import length
 from channels.core.cutting import cut
@@ -22,7 +21,7 @@ __all__ = ["render"]
 LOOK = Look()
 ZERO_WIDTH = "\u200b"
 
-_MARKED = re.compile(r"[^\s\\*~|`\[]*[\\*~|`\[]")
+_SPACE_OR_MARK = re.compile(r"[\s\\*~|`\[]")
 _MARKS: dict[SpanKind, str] = {"bold": "**", "italic": "*", "strike": "~~", "spoiler": "||"}
 # What is written without escapes, so that a mark in it would end the same marks around it.
 _BARE: dict[SpanKind, set[SpanKind]] = {
@@ -62,14 +61,23 @@ def _region(text: str, start: int, end: int, spans: Sequence[Span], inside: froz
 
 def _joined(bits: list[str]) -> str:
     whole = ""
-    for bit, following in zip_longest(bits, bits[1:], fillvalue=""):
+    for bit, marked in zip(bits, _marks_follow(bits), strict=True):
         # Two marks that touch would be read as another one.
         if whole[-1:] == bit[0] and bit[0] in "*_~|`":
             whole += ZERO_WIDTH
         # To the client an address ends at white space: not so one in angle brackets.
-        ends = not (bit.startswith(("http://", "https://")) and _MARKED.match(following))
-        whole += bit if ends else f"<{bit}>"
+        whole += f"<{bit}>" if marked and bit.startswith(("http://", "https://")) else bit
     return whole
+
+
+def _marks_follow(bits: list[str]) -> list[bool]:
+    """For each bit whether a mark stands somewhere behind it before the next white space."""
+    found, marked = [], False
+    for bit in reversed(bits):
+        found.append(marked)
+        first = _SPACE_OR_MARK.search(bit)
+        marked = not first[0].isspace() if first else marked
+    return found[::-1]
 
 
 def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) -> str:
