@@ -6,7 +6,7 @@ Its rules are those of the client: a text has to be written so that it reads as 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from channels.core.chunking import length
@@ -21,6 +21,7 @@ __all__ = ["render"]
 LOOK = Look()
 ZERO_WIDTH = "\u200b"
 
+_OPEN_ADDRESS = re.compile(r"https?://[^\s<>]+$")
 _SPACE_OR_MARK = re.compile(r"[\s\\*~|`\[]")
 _MARKS: dict[SpanKind, str] = {"bold": "**", "italic": "*", "strike": "~~", "spoiler": "||"}
 # What is written without escapes, so that a mark in it would end the same marks around it.
@@ -49,24 +50,30 @@ def _draw(rich: Rich) -> str:
 
 
 def _region(text: str, start: int, end: int, spans: Sequence[Span], inside: frozenset[str]) -> str:
-    bits: list[str] = []
+    return _joined([bit for bit in _bits(text, start, end, spans, inside) if bit[0]])
+
+
+def _bits(text: str, start: int, end: int, spans: Sequence[Span], inside: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """A stretch in bits, each with whether it is said as it stands, without marks of its own."""
     at = start
     for span, inner in outermost(spans):
-        bits.append(_words(text, at, span.start))
-        bits.append(_span(text, span, inner, inside))
+        yield _words(text, at, span.start), True
+        if span.kind in _MARKS and (span.kind in inside or _ends(text, inner, span.kind)):
+            yield from _bits(text, span.start, span.end, inner, inside)
+        else:
+            yield _span(text, span, inner, inside), span.kind == "address"
         at = span.end
-    bits.append(_words(text, at, end))
-    return _joined([bit for bit in bits if bit])
+    yield _words(text, at, end), True
 
 
-def _joined(bits: list[str]) -> str:
+def _joined(bits: list[tuple[str, bool]]) -> str:
     whole = ""
-    for bit, marked in zip(bits, _marks_follow(bits), strict=True):
+    for (bit, bare), marked in zip(bits, _marks_follow([bit for bit, _ in bits]), strict=True):
         # Two marks that touch would be read as another one.
         if whole[-1:] == bit[0] and bit[0] in "*_~|`":
             whole += ZERO_WIDTH
         # To the client an address ends at white space: not so one in angle brackets.
-        whole += f"<{bit}>" if marked and bit.startswith(("http://", "https://")) else bit
+        whole += _OPEN_ADDRESS.sub(r"<\g<0>>", bit) if marked and bare else bit
     return whole
 
 
@@ -99,9 +106,7 @@ def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) 
             return _heading(text, span, body(inside | {"bold"}), marked=not _ends(text, inner, "bold"))
         case "bullet":
             return "- " if said == "• " and _alone(text, span) else said
-        case "bold" | "italic" | "strike" | "spoiler" if span.kind not in inside:
-            if _ends(text, inner, span.kind):
-                return body(inside)
+        case "bold" | "italic" | "strike" | "spoiler":
             return _marked(body(inside | {span.kind}), _MARKS[span.kind])
         case _:
             return body(inside)

@@ -79,6 +79,7 @@ def test_telegram_takes_every_part_and_loses_nothing(source: str) -> None:
 @example('> - word\n> - ## https://x.com/_a_(b)?q="1"x**2')
 @example('http://0"`0`')
 @example('a http://0"b"||`0`|| c')
+@example('> ***wordhttps://x.com/_a_(b)?q="1"x*b*c_***')
 def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
     """Each part has at most 2,000 units and closes its fences; what its client reads is the text."""
     parts = discord.render(source, "markdown")
