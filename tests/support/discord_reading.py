@@ -71,5 +71,6 @@ def read_inline(source: str) -> str:
 
 def fences(source: str) -> int:
     """How many code blocks a message opens without closing them."""
-    bare = re.sub(r"\\[^0-9A-Za-z\s]", "", source)
-    return FENCE.sub("", re.sub(r"(?m)^> ", "", bare)).count("```")
+    # From left to right: within a code block a backslash escapes nothing.
+    left = re.sub(rf"{FENCE.pattern}|\\[^0-9A-Za-z\s]", "", re.sub(r"(?m)^> ", "", source), flags=FENCE.flags)
+    return left.count("```")
