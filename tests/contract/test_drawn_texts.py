@@ -17,7 +17,7 @@ from channels.discord import drawing as discord
 from channels.sandbox.telegram_entities import TEXT_LIMIT, format_text
 from channels.telegram import drawing as telegram
 
-SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = "# Title\n\n" + "A sentence with **bold words** in it. " * 300 + "\n\n```py\n" + "x = 1\n" * 900 + "```\n"
 
 
