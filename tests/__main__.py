@@ -1,4 +1,10 @@
-"""One command tells the truth: `python -m tests` runs the linter, the type checker and every test with coverage."""
+"""Run the project's checks.
+
+python -m tests          linter, types, every test, branch coverage (about 15 minutes on two cores)
+python -m tests quick    linter, types, unit and contract tests (under a minute)
+
+Further arguments go to pytest: python -m tests -k albums
+"""
 
 from __future__ import annotations
 
@@ -7,34 +13,35 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.measured import FOLLOWED
-
 ROOT = Path(__file__).resolve().parents[1]
-# Tests at the wire wait as much as they compute.
+# Wire tests wait about as much as they compute.
 WORKERS = str((os.cpu_count() or 2) * 2)
-# Where coverage is measured: everything in one process, and where it follows into others. Under fire, in hosts and in
-# browsers, processes run as fast as they do for people.
-IN_PROCESS = ("contract", "core", "discord", "telegram")
-MEASURED = tuple(
-    f"tests/{path}" for path in (*IN_PROCESS, *(one for one in FOLLOWED if one.split("/")[0] not in IN_PROCESS))
-)
-# The same examples in every complete run; pytest by itself goes on looking for new ones.
+# The `ci` profile plays the same examples in every complete run; plain pytest keeps looking for new ones.
 PYTEST = ("pytest", "-n", WORKERS, "--hypothesis-profile=ci")
-STEPS = (
-    ("ruff", "check", "."),
-    ("ruff", "format", "--check", "."),
-    ("mypy",),
-    ("coverage", "erase"),
-    ("coverage", "run", "-m", *PYTEST, *MEASURED, *sys.argv[1:]),
-    (*PYTEST, *(f"--ignore={path}" for path in MEASURED), *sys.argv[1:]),
-    ("coverage", "combine", "--quiet"),
-    ("coverage", "report", "--skip-covered", "--show-missing"),
-)
+STATIC = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
-def main() -> int:
-    """Runs every step, stops at the first that fails, and returns its exit code."""
-    for step in STEPS:
+def quick(arguments: list[str]) -> list[tuple[str, ...]]:
+    """The steps for between two edits."""
+    return [*STATIC, (*PYTEST, "tests/unit", "tests/contract", *arguments)]
+
+
+def complete(arguments: list[str]) -> list[tuple[str, ...]]:
+    """Every step. Coverage is measured where a test is marked `measured`; the others run at full speed."""
+    return [
+        *STATIC,
+        ("coverage", "erase"),
+        ("coverage", "run", "-m", *PYTEST, "-m", "measured", *arguments),
+        (*PYTEST, "-m", "not measured", *arguments),
+        ("coverage", "combine", "--quiet"),
+        ("coverage", "report", "--skip-covered", "--show-missing"),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Run every step, stop at the first that fails, and return its exit code."""
+    steps = quick(arguments[1:]) if arguments[:1] == ["quick"] else complete(arguments)
+    for step in steps:
         print(f"$ {' '.join(step)}", flush=True)
         code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode
         if code:
@@ -44,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

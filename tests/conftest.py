@@ -6,27 +6,19 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
 from harness import World
-from measured import FOLLOWED
 from warm import Warm
 
-# These are about how processes start, or how large they are: theirs are started from nothing.
-COLD = {
-    "bench",
-    "browser",
-    "sandbox",
-    "test_fire_host.py",
-    "test_hosts_bell.py",
-    "test_hosts_transparent.py",
-    "test_wire_first_steps.py",
-    "test_wire_handshake.py",
-}
-MEASURED = {path.rpartition("/")[2] for path in FOLLOWED}
+# Coverage runs in the test process itself for these folders.
+IN_PROCESS = {"unit", "contract"}
 # Whoever runs the tests in a shell's background ignores Ctrl-C, and so would every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+TESTS = Path(__file__).parent
 TABLES = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -50,13 +42,19 @@ def warm() -> Iterator[Warm]:
 
 @pytest.fixture(autouse=True)
 def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, warm: Warm) -> None:
-    """How a test's processes come about: followed by coverage, from nothing, or by a fork."""
-    where = {request.path.name, request.path.parent.name}
-    if not MEASURED & where:
-        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-            monkeypatch.delenv(name)
-        if not COLD & where:
-            monkeypatch.setattr(World, "warm", warm)
+    """Choose how the test starts processes: `measured` under coverage, `cold` from nothing, any other by forking."""
+    if request.node.get_closest_marker("measured"):
+        return
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
+    if not request.node.get_closest_marker("cold"):
+        monkeypatch.setattr(World, "warm", warm)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in IN_PROCESS:
+            item.add_marker(pytest.mark.measured)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

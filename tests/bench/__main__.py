@@ -21,7 +21,6 @@ from typing import Any
 import psutil
 from rich.console import Console
 from rich.table import Table
-
 from tests.bench.places import PLACES, Place
 
 IDLE_S = 10.0

@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from channels.core.access import Access
-from channels.core.store import Store
-from channels.core.types import Chat, Person
-from channels.sandbox.discord import DiscordSandbox
-from channels.sandbox.telegram import TelegramSandbox
+from agent_channels.core.contract.messages import Chat, Person
+from agent_channels.core.people.access import Access
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 __all__ = ["PLACES", "Place"]
 

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from browser_page import Screen
 from playwright.async_api import Browser, async_playwright
 
-from channels.sandbox.page_run import Page, opened
+from agent_channels.sandbox.page.run import Page, opened
+from browser_page import Screen
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from browser_page import Screen
+import pytest
 from playwright.async_api import expect
 
-from channels.sandbox.telegram import sample_png
+from agent_channels.sandbox.telegram.images import sample_png
+from browser_page import Screen
+
+pytestmark = pytest.mark.cold
 
 STAGES = ["received", "journalled", "offered", "answered"]
 

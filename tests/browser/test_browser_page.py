@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from browser_page import Screen
 from playwright.async_api import expect
+
+from browser_page import Screen
+
+pytestmark = pytest.mark.cold
 
 WEIGHT_MAX = 100_000
 # WCAG 2.2, 1.4.3: text at ordinary size.

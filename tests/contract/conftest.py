@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from agent_channels.core.settings.config import Environment, load
+from agent_channels.registry import channel
 from contract_bench import Bench
 from contract_platforms import PLATFORMS
 from harness import TOKEN
-
-from channels.cli import channel
-from channels.core.config import Environment, load
 
 
 @pytest.fixture(params=PLATFORMS)

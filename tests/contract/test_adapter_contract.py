@@ -1,4 +1,4 @@
-"""The promises of `channels.core.adapter`, on every platform: reading, translating, errors.
+"""The promises of `agent_channels.core.contract.adapter`, on every platform: reading, translating, errors.
 
 A further platform joins with a line in tests/support/contract_platforms.py. Writing and files: test_adapter_writing.py.
 """
@@ -13,13 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract_bench import FIRST, Bench
-from contract_platforms import PLATFORMS
-from harness import TOKEN
 
-from channels.cli import CHANNELS, channel
-from channels.core.chunking import length
-from channels.core.errors import (
+from agent_channels.core.contract.messages import Ignored, Inbound, Message, RawEvent, Tap
+from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.errors import (
     Ambiguous,
     ConfigError,
     Forbidden,
@@ -32,8 +29,12 @@ from channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from channels.core.spans import Part
-from channels.core.types import Ignored, Inbound, Message, Outgoing, RawEvent, Tap
+from agent_channels.core.text.spans import Part
+from agent_channels.core.text.units import length
+from agent_channels.registry import CHANNELS, channel
+from contract_bench import FIRST, Bench
+from contract_platforms import PLATFORMS
+from harness import TOKEN
 
 
 def test_every_channel_is_held_to_the_contract() -> None:

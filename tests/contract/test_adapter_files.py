@@ -1,13 +1,13 @@
-"""The promises of `channels.core.adapter` on every platform: files that go together, what is said without words."""
+"""The adapter contract on every platform: files that go together, and what is said without words."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from agent_channels.core.contract.messages import Message
+from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.sandbox.telegram.images import sample_png
 from contract_bench import Bench
-
-from channels.core.types import Message, Outgoing
-from channels.sandbox.telegram import sample_png
 
 
 def written(folder: Path, *names: str) -> list[str]:

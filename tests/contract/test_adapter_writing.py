@@ -1,4 +1,4 @@
-"""The promises of `channels.core.adapter`, on every platform: what is sent, edited, answered and downloaded."""
+"""The adapter contract on every platform: sending, editing, answering and downloading."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from contract_bench import FIRST, Bench
 
-from channels.core.errors import PlatformError, Refused, Rejected
-from channels.core.spans import Part
-from channels.core.types import Attachment, Key, Keyboard, MenuEntry, Message, Outgoing, Tap
+from agent_channels.core.contract.messages import Attachment, MenuEntry, Message, Tap
+from agent_channels.core.contract.outgoing import Key, Keyboard, Outgoing
+from agent_channels.core.errors import PlatformError, Refused, Rejected
+from agent_channels.core.text.spans import Part
+from contract_bench import FIRST, Bench
 
 AFTER = Part("after", "text", "after")
 

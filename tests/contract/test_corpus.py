@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from agent_channels.core.contract.outgoing import Outgoing
 from contract_bench import Bench
 from discord_reading import read
-
-from channels.core.types import Outgoing
 
 CORPUS = sorted((Path(__file__).resolve().parents[1] / "corpus").glob("*.md"))
 

@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from discord_reading import fences, read
 from hypothesis import HealthCheck, example, given, settings
-from markdown_texts import ANYTHING, DOCUMENTS
 
-from channels.core.markdown import parse
-from channels.core.rich import Look
-from channels.core.spans import Part
-from channels.discord import drawing as discord
-from channels.sandbox.telegram_entities import TEXT_LIMIT, format_text
-from channels.telegram import drawing as telegram
+from agent_channels.core.text.document import Dialect
+from agent_channels.core.text.markdown import parse
+from agent_channels.core.text.spans import Part
+from agent_channels.discord import formatting as discord
+from agent_channels.sandbox.telegram.entities import TEXT_LIMIT, format_text
+from agent_channels.telegram import formatting as telegram
+from discord_reading import fences, read
+from markdown_texts import ANYTHING, DOCUMENTS
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = "# Title\n\n" + "A sentence with **bold words** in it. " * 300 + "\n\n```py\n" + "x = 1\n" * 900 + "```\n"
@@ -30,7 +30,7 @@ def solid(text: str) -> str:
     return "".join(text.replace("\u200b", "").split())
 
 
-def whole(parts: Sequence[str], source: str, look: Look) -> None:
+def whole(parts: Sequence[str], source: str, look: Dialect) -> None:
     """Asserts that the parts, read one after the other, are the text; only heads of tables come again."""
     rich = parse(source, look)
     text, at = solid(rich.text), 0

@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
+
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Note, calls_since, inbox_states, since
 from harness import Event, Host, Stage
-
-from channels.sandbox.telegram import Person
 
 RECEIVED, WAITING = "👀", "😴"
 
@@ -33,7 +33,7 @@ async def states(stage: Stage) -> dict[str, str]:
     return {entry["text"]: entry["state"] for entry in await entries(stage)}
 
 
-async def said(stage: Stage, person: Person, *words: str, timeout: float = 10) -> str:
+async def said(stage: Stage, person: TelegramPerson, *words: str, timeout: float = 10) -> str:
     """The first message of the bot to a person that holds all the words."""
 
     def found() -> str | None:

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.migrations import MIGRATIONS
 from faults_harness import Account, inbox_states, world
 from harness import Host, Stage
-
-from channels.core.errors import StoreError
-from channels.core.migrations import MIGRATIONS
-from channels.core.store import Store
 
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 NOBODY = 65534
@@ -255,8 +255,8 @@ async def test_a_newer_schema_is_left_alone(stage: Stage) -> None:
 MIGRATING = """
 import sys
 from pathlib import Path
-from channels.core.migrations import MIGRATIONS
-from channels.core.store import Store
+from agent_channels.core.store.migrations import MIGRATIONS
+from agent_channels.core.store.database import Store
 
 SLOW = (
     "CREATE TABLE filled (n INTEGER, text TEXT)",

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from faults_harness import Account, Gate, Note, calls_since, since, together, world
 from harness import Host, Stage
 

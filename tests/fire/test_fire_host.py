@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
+from agent_channels.core.store.database import Store
 from faults_harness import Account, Note, inbox_states, resident_mb
 from harness import Stage
 
-from channels.core.store import Store
+pytestmark = pytest.mark.cold
 
 MANY = 10_000
 GROWTH_MB = 20.0

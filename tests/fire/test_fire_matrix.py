@@ -10,10 +10,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
+from agent_channels.sandbox.faults import Fault, FaultKind
 from faults_harness import Account, Note, inbox_states, locked, together, world
 from harness import Event, Host, Stage
-
-from channels.sandbox.faults import Fault, FaultKind
 
 # Name -> how the sandbox is told; SIGKILL takes the server's process instead.
 FAULTS: dict[str, FaultKind | None] = {

@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 import pytest
+
+from agent_channels.sandbox.faults import FaultKind
 from faults_harness import Note, calls_since, since
 from harness import Stage
-
-from channels.sandbox.faults import FaultKind
 
 LENGTH = 24_000
 LIMIT = 4096

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from faults_harness import Note, Project, since, together, world
 from harness import Host, Stage
 from wire_host import PATIENCE_S

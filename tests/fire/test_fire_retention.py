@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels.core.inbox import Inbox
-from channels.core.outbox import Outbox
-from channels.core.panels import Panels
-from channels.core.retention import STEP, prune
-from channels.core.store import Store
-from channels.core.types import Button, RawEvent
+from agent_channels.core.buttons.panels import Panels
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.contract.outgoing import Button
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.journal.outbox import Outbox
+from agent_channels.core.runtime.retention import STEP, prune
+from agent_channels.core.store.database import Store
 
 DAY_S = 86_400.0
 OPEN = ("raw", "fetching", "ready", "offering", "offered")

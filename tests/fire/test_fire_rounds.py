@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Account, Note, Project, inbox_states, since, together, world
 from harness import Host, Ran, Stage
-
-from channels.sandbox.telegram import Person
 
 ROUNDS = 20
 TAKEN_OVER_WITHIN_S = 2.0
@@ -35,7 +35,7 @@ def waits_for(pid: str, status: dict[str, Any]) -> bool:
 class Play:
     """Twenty rounds: some messages are answered, then the holder is killed in the middle of a burst."""
 
-    def __init__(self, stage: Stage, ann: Person, envs: list[dict[str, str | None]]) -> None:
+    def __init__(self, stage: Stage, ann: TelegramPerson, envs: list[dict[str, str | None]]) -> None:
         self.stage, self.ann, self.envs = stage, ann, envs
         self.shared = envs[0] == envs[1]
         self.book = Account()

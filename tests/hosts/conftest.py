@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN, Stage
 from hook_runs import SESSION, Hooks
 from inbox_socket import InboxSocket
 from real_host import PACKAGE
 from scratch_installs import npm_package
-
-from channels.sandbox.telegram import TelegramSandbox
 
 SOCKET_TOKEN = "a-session-token-of-the-host"
 

@@ -7,19 +7,19 @@ import json
 from typing import Any
 
 import pytest
+
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Project, inbox_states
 from harness import Stage
 from hook_runs import bound
 from wire_host import Host
 
-from channels.core.store import Store
-from channels.sandbox.telegram import Person
-
 COLOURS = {"text": "Which colour?", "buttons": [["Red", {"label": "Blue", "value": "b"}], ["Green"]]}
 Asked = tuple[int | str, dict[str, Any]]
 
 
-async def asking(host: Host, person: Person, **more: Any) -> Asked:
+async def asking(host: Host, person: TelegramPerson, **more: Any) -> Asked:
     """Starts an ask; returns the call and the message that the person sees."""
     call = host.calling("ask", **{"chat_id": person.id, "timeout_s": 60, **COLOURS, **more})
     return call, await person.next_message()
@@ -37,7 +37,7 @@ def labels(message: dict[str, Any]) -> list[list[str]]:
     return [[button["text"] for button in row] for row in rows]
 
 
-async def shows(stage: Stage, person: Person, message: dict[str, Any], text: str) -> None:
+async def shows(stage: Stage, person: TelegramPerson, message: dict[str, Any], text: str) -> None:
     """Waits until the person's message has no buttons any more and says so."""
 
     def found() -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.store.database import Store
 from harness import Stage
 from hook_runs import Hooks, hooked
 from inbox_socket import blocks_in
 
-from channels.core.sessions import Sessions
-from channels.core.store import Store
+pytestmark = pytest.mark.cold
 
 Note = Callable[[str, str], None]
 BELL_MB = 25.0

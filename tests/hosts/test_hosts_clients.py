@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness import COMMAND, Stage
 from scratch_installs import npm_package, venv_with
 

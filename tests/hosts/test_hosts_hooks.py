@@ -6,12 +6,14 @@ import os
 import time
 
 import pytest
+
+from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import Hooks, hooked, kept
 from inbox_socket import InboxSocket, blocks_in
 
-from channels.core.store import Store
+pytestmark = pytest.mark.measured
 
 # ---- session and prompt
 

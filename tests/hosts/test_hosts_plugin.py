@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from agent_channels import __version__
+from agent_channels.core.store.database import Store
 from harness import COMMAND, Stage
 from real_host import RealHost
 from scripted_model import Asked, ScriptedModel, say, use
-
-from channels import __version__
-from channels.core.store import Store
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / ".claude-plugin" / "run.py"

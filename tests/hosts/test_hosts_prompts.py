@@ -6,18 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
+
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Stage
 from hook_runs import INPUTS, HookRun, Hooks, bound
 from wire_host import Host
-
-from channels.core.store import Store
-from channels.sandbox.telegram import Person
 
 # A hook waits up to 300 s for a decision (hook_bound_s); one that does not wait takes as long as it takes to start.
 AT_ONCE_S = 10
 
 
-async def approver(stage: Stage, handle: str = "ann") -> Person:
+async def approver(stage: Stage, handle: str = "ann") -> TelegramPerson:
     """Somebody paired who may answer permission prompts."""
     person = stage.person(handle)
     assert (await stage.access("approver", "add", str(person.id))).code == 0
@@ -29,7 +29,7 @@ async def reader(stage: Stage) -> Host:
     return await stage.reading(CHANNELS_CLAIM="always")
 
 
-def now(person: Person, message: dict[str, Any]) -> dict[str, Any]:
+def now(person: TelegramPerson, message: dict[str, Any]) -> dict[str, Any]:
     return next(m for m in person.messages() if m["message_id"] == message["message_id"])
 
 
@@ -38,7 +38,7 @@ def labels(message: dict[str, Any]) -> list[str]:
     return [button["text"] for row in rows for button in row]
 
 
-async def ends(stage: Stage, person: Person, card: dict[str, Any], text: str, timeout: float = 8) -> None:
+async def ends(stage: Stage, person: TelegramPerson, card: dict[str, Any], text: str, timeout: float = 8) -> None:
     """Waits until the card has no buttons and says so."""
 
     def ended() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from faults_harness import Project, inbox_states
 from harness import Stage
 from inbox_socket import blocks_in

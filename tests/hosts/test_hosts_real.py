@@ -13,15 +13,15 @@ from typing import Any
 
 import psutil
 import pytest
+
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
 from harness import Stage
 from inbox_socket import blocks_in
 from real_host import RealHost
 from scripted_model import Asked, ScriptedModel, say, use
-
-from channels.core.sessions import Sessions
-from channels.core.store import Store
-from channels.sandbox.telegram import Person
 
 pytestmark = pytest.mark.timeout(400)
 Note = Callable[[str, str], None]
@@ -82,7 +82,7 @@ async def ended(process: Process) -> tuple[str, str]:
     return out.decode(), err.decode()
 
 
-async def approver(stage: Stage) -> Person:
+async def approver(stage: Stage) -> TelegramPerson:
     """Somebody paired who may answer permission prompts."""
     person = stage.person()
     assert (await stage.access("approver", "add", str(person.id))).code == 0

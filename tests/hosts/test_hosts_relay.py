@@ -7,19 +7,19 @@ import json
 from typing import Any
 
 import pytest
+
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
 from harness import Stage
 from wire_host import Host
-
-from channels.core.store import Store
-from channels.sandbox.telegram import Person
 
 REQUEST = "notifications/claude/channel/permission_request"
 VERDICT = "notifications/claude/channel/permission"
 ID = "abcde"
 
 
-async def approver(stage: Stage, handle: str = "ann") -> Person:
+async def approver(stage: Stage, handle: str = "ann") -> TelegramPerson:
     """Somebody paired who may answer permission prompts."""
     person = stage.person(handle)
     assert (await stage.access("approver", "add", str(person.id))).code == 0
@@ -54,12 +54,12 @@ async def verdict(host: Host, number: int = 1) -> dict[str, Any]:
     return verdicts(host)[number - 1]
 
 
-def buttons(person: Person, message: dict[str, Any]) -> list[str]:
+def buttons(person: TelegramPerson, message: dict[str, Any]) -> list[str]:
     found = next(m for m in person.messages() if m["message_id"] == message["message_id"])
     return [b["text"] for row in found.get("reply_markup", {}).get("inline_keyboard", []) for b in row]
 
 
-async def ends(stage: Stage, person: Person, card: dict[str, Any], text: str, timeout: float = 8) -> None:
+async def ends(stage: Stage, person: TelegramPerson, card: dict[str, Any], text: str, timeout: float = 8) -> None:
     """Waits until the card has no buttons and says so."""
 
     def ended() -> bool:
@@ -69,7 +69,7 @@ async def ends(stage: Stage, person: Person, card: dict[str, Any], text: str, ti
     await stage.tg.wait_for(ended, timeout)
 
 
-async def settled(host: Host, person: Person) -> None:
+async def settled(host: Host, person: TelegramPerson) -> None:
     """Everything sent so far has gone through: a further message arrives after it."""
     person.send("are you there?")
     assert (await host.event()).content == "are you there?"

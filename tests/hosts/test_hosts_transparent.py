@@ -6,11 +6,13 @@ import statistics
 from collections.abc import Callable
 
 import pytest
+
+from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import Hooks, hooked, kept
 
-from channels.core.store import Store
+pytestmark = pytest.mark.cold
 
 Note = Callable[[str, str], None]
 RUNS = 9

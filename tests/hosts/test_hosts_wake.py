@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import Hooks

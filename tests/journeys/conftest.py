@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from hook_runs import SESSION, Hooks
 from phones import STAGES, Play
 

@@ -13,7 +13,8 @@ import telegram
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from channels.sandbox.telegram import Person, TelegramSandbox
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 
 class Raw:
@@ -97,7 +98,7 @@ async def aio(tg: TelegramSandbox) -> AsyncIterator[aiogram.Bot]:
 
 
 @pytest.fixture
-async def ann(tg: TelegramSandbox, raw: Raw) -> Person:
+async def ann(tg: TelegramSandbox, raw: Raw) -> TelegramPerson:
     """Ann has started the bot, and her /start is confirmed."""
     person = tg.person("ann")
     person.start()

@@ -10,7 +10,9 @@ import telegram
 from aiogram import types
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from channels.sandbox.telegram import sample_png
+from agent_channels.sandbox.telegram.images import sample_png
+
+pytestmark = pytest.mark.cold
 
 PTB_KEYS = InlineKeyboardMarkup([[InlineKeyboardButton("Approve", callback_data="ok:1")]])
 AIO_KEYS = types.InlineKeyboardMarkup(

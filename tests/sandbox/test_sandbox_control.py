@@ -7,7 +7,9 @@ import base64
 
 import pytest
 
-from channels.sandbox.telegram import sample_png
+from agent_channels.sandbox.telegram.images import sample_png
+
+pytestmark = pytest.mark.cold
 
 KEYS = {"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}, {"text": "No", "callback_data": "n"}]]}
 

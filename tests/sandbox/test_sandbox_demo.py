@@ -25,14 +25,16 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from channels.cli import main
-from channels.sandbox.demo import perform, play
-from channels.sandbox.demo_host import Host, Missed
-from channels.sandbox.demo_phone import Phone
-from channels.sandbox.demo_script import HANDLE, NAME, Act, Event
-from channels.sandbox.demo_stage import Stage, made_up_token, program
-from channels.sandbox.demo_view import View, told
-from channels.sandbox.telegram import TelegramSandbox
+from agent_channels.cli.main import main
+from agent_channels.sandbox.agent.host import Missed, ScriptedHost
+from agent_channels.sandbox.agent.script import HANDLE, NAME, Act, ScriptEvent
+from agent_channels.sandbox.agent.stage import Stage, made_up_token, program
+from agent_channels.sandbox.demo.phone import DemoPhone
+from agent_channels.sandbox.demo.run import perform, play
+from agent_channels.sandbox.demo.view import View, told
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+
+pytestmark = pytest.mark.cold
 
 PATIENCE_S = 60
 BOT, ANN = {"id": 7, "first_name": "Bot"}, {"id": 1, "first_name": "Ann"}
@@ -151,7 +153,7 @@ async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Si
         assert_nothing_left(one, started)
 
 
-def grid(event: Event) -> Act:
+def grid(event: ScriptEvent) -> Act:
     """An attached agent which answers everything with a grid."""
     return Act("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
 
@@ -185,7 +187,7 @@ async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Pa
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}
         environ = {**mine, **entry["env"], "XDG_RUNTIME_DIR": str(tmp_path)}
         command = [entry["command"], *entry["args"]]
-        host = await Host.start(command, environ, tmp_path, tmp_path / "host.log", grid)
+        host = await ScriptedHost.start(command, environ, tmp_path, tmp_path / "host.log", grid)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 assert (await host.shake_hands()).is_channel
@@ -245,7 +247,7 @@ async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
 ) -> None:
     """A server that ends before the handshake: the sentence names the handshake and holds what the server said."""
     broken = [sys.executable, "-c", "import sys; sys.exit('a library is missing')"]
-    monkeypatch.setattr("channels.sandbox.demo_stage.program", lambda: broken)
+    monkeypatch.setattr("agent_channels.sandbox.agent.stage.program", lambda: broken)
     async with Stage(tg) as stage:
         with pytest.raises(Missed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"):
             await stage.attach()
@@ -302,7 +304,7 @@ WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs
 def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
     """Whatever script a text is in, every line of a bubble and of its buttons has the same width."""
     keyboard = {"inline_keyboard": [[{"text": label} for label in labels], [{"text": "Later"}]]}
-    drawn = Phone(Console(file=StringIO(), width=100), 48, me=1).message(
+    drawn = DemoPhone(Console(file=StringIO(), width=100), 48, me=1).message(
         {"from": BOT, "text": text, "reply_markup": keyboard}
     )
     assert len({line.cell_len for line in drawn}) == 1
@@ -311,7 +313,7 @@ def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
 
 def test_a_message_looks_as_on_a_phone() -> None:
     """One's own messages stand on the right, formatting follows UTF-16 offsets, and an edit is marked."""
-    phone = Phone(Console(file=StringIO(), width=100), 40, me=1)
+    phone = DemoPhone(Console(file=StringIO(), width=100), 40, me=1)
     mine = phone.message({"from": ANN, "text": "hi"})
     assert all(line.cell_len == 40 for line in mine)
     bold = {"type": "bold", "offset": 3, "length": 4}
@@ -325,12 +327,14 @@ def test_a_plain_terminal_gets_plain_characters() -> None:
     """Where the terminal has no box characters, the drawing uses ASCII."""
     plain = Console(file=open(os.devnull, "w", encoding="ascii"), width=100)  # noqa: SIM115, PTH123 - lives in the console
     with plain.file:
-        drawn = Phone(plain, 48, me=1).message({"from": BOT, "text": "Deploy?", "photo": [{"width": 1, "height": 2}]})
+        drawn = DemoPhone(plain, 48, me=1).message(
+            {"from": BOT, "text": "Deploy?", "photo": [{"width": 1, "height": 2}]}
+        )
     assert all(line.plain.isascii() for line in drawn)
 
 
 def test_an_event_is_abbreviated_without_hiding_that_it_is() -> None:
     """Long values of an event's meta are cut with a sign, and left-out keys leave one too."""
     meta = {"chat_id": "1", "panel_id": "abcdefghijklmnop", "image_path": "/a/state/files/x.jpg", "ts": "now"}
-    ((tag, body),) = told(Event("hi", meta))
+    ((tag, body),) = told(ScriptEvent("hi", meta))
     assert (tag, str(body)) == ("event", '"hi" chat_id=1 panel_id=abcdef… image_path=…/files/x.jpg …')

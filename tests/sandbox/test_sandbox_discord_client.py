@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 
-import discord_wire as wire
 import pytest
+
+import discord_wire as wire
+
+pytestmark = pytest.mark.cold
 
 discord = wire.discord
 pytest_plugins = ["discord_fixtures"]

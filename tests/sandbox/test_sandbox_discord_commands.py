@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from discord_wire import Rest
 
-from channels.sandbox.discord import DiscordSandbox, Person, Room
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 
@@ -81,7 +85,7 @@ async def test_another_application_and_too_many(dc: DiscordSandbox, rest: Rest) 
     assert (await rest("PUT", path(dc), [], auth="Bot wrong"))[0] == 401
 
 
-async def test_people_choose_what_is_offered(dc: DiscordSandbox, rest: Rest, eve: Person, room: Room) -> None:
+async def test_people_choose_what_is_offered(dc: DiscordSandbox, rest: Rest, eve: DiscordPerson, room: Room) -> None:
     """A command has its contexts, its options and their choices; the app sends nothing else."""
     choices = [{"name": "all", "value": "all"}]
     wanted = command(options=[option(required=True, choices=choices)], contexts=[1])
@@ -98,7 +102,7 @@ async def test_people_choose_what_is_offered(dc: DiscordSandbox, rest: Rest, eve
     assert tap.interaction.data["options"] == [{"type": 3, "name": "what", "value": "all"}]
 
 
-async def test_a_command_is_answered_like_any_interaction(dc: DiscordSandbox, rest: Rest, eve: Person) -> None:
+async def test_a_command_is_answered_like_any_interaction(dc: DiscordSandbox, rest: Rest, eve: DiscordPerson) -> None:
     """5 and an edit, or 4; never 6 or 7, which need a message; the answer names the command."""
     await rest.ok("PUT", path(dc), [command()])
     tap = eve.command("status")

@@ -6,7 +6,10 @@ import asyncio
 import base64
 
 import pytest
+
 from discord_wire import button, rows
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

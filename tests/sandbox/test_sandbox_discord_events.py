@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from discord_wire import CONTENT, INTENTS
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

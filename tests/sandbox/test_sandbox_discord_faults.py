@@ -7,7 +7,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from channels.sandbox.discord import DiscordSandbox
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from discord_wire import INTENTS
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

@@ -6,7 +6,10 @@ import io
 
 import aiohttp
 import pytest
+
 from discord_wire import button, rows
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

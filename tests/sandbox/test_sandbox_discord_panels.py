@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from discord_wire import button, rows
+
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.cold
+
 pytest_plugins = ["discord_fixtures"]
 
 

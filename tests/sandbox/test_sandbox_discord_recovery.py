@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+pytestmark = pytest.mark.cold
+
 pytest_plugins = ["discord_fixtures"]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+
+from agent_channels.sandbox.discord import messages as discord_messages
+from agent_channels.sandbox.discord import places as discord_places
 from discord_wire import button, rows
 
-from channels.sandbox import discord_messages, discord_places
+pytestmark = pytest.mark.cold
 
 pytest_plugins = ["discord_fixtures"]
 

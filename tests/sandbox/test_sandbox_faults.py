@@ -9,7 +9,9 @@ import aiohttp
 import pytest
 import telegram
 
-from channels.sandbox.faults import Faults
+from agent_channels.sandbox.faults import Faults
+
+pytestmark = pytest.mark.cold
 
 
 def texts(ann):

@@ -8,8 +8,9 @@ import struct
 import aiohttp
 import pytest
 
-from channels.sandbox.telegram import sample_png
-from channels.sandbox.telegram_images import image_size
+from agent_channels.sandbox.telegram.images import image_size, sample_png
+
+pytestmark = pytest.mark.cold
 
 MB = 1024 * 1024
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from channels.sandbox.telegram import TelegramSandbox
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+
+pytestmark = pytest.mark.cold
 
 
 @pytest.fixture

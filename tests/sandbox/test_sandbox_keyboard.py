@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+pytestmark = pytest.mark.cold
+
 TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
 
 

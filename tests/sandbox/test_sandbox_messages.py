@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import telegram.constants
 
-from channels.sandbox.telegram_edit import REACTIONS
+from agent_channels.sandbox.telegram.edit import REACTIONS
+
+pytestmark = pytest.mark.cold
 
 NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "

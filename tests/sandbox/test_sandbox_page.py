@@ -18,11 +18,13 @@ import psutil
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from channels.sandbox.demo_host import Host
-from channels.sandbox.demo_script import Act, Event
-from channels.sandbox.demo_stage import program
-from channels.sandbox.page_run import Page, opened
-from channels.sandbox.page_server import FILES, HEADERS
+from agent_channels.sandbox.agent.host import ScriptedHost
+from agent_channels.sandbox.agent.script import Act, ScriptEvent
+from agent_channels.sandbox.agent.stage import program
+from agent_channels.sandbox.page.run import Page, opened
+from agent_channels.sandbox.page.server import FILES, HEADERS
+
+pytestmark = pytest.mark.cold
 
 PATIENCE_S = 60
 REPOSITORY = Path(__file__).parents[2]
@@ -131,7 +133,7 @@ async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
         assert answer.headers["Content-Disposition"] == "attachment"
 
 
-def echo(event: Event) -> Act:
+def echo(event: ScriptEvent) -> Act:
     """An attached agent which answers everything."""
     return Act("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
 
@@ -172,7 +174,7 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}
     environ = {**mine, **entry["env"], "XDG_RUNTIME_DIR": str(folder), "CHANNELS_MODE": "push"}
     command = [entry["command"], *entry["args"]]
-    host = await Host.start(command, environ, folder, folder / f"{channel}.log", echo)
+    host = await ScriptedHost.start(command, environ, folder, folder / f"{channel}.log", echo)
     try:
         assert (await host.shake_hands()).is_channel
         body = {"place": f"{channel}/ben", "as": "ben", "text": "from the page"}

@@ -7,10 +7,12 @@ import string
 
 import pytest
 
-from channels.sandbox.telegram_entities import format_text
-from channels.sandbox.telegram_errors import BotApiError
-from channels.sandbox.telegram_methods import METHODS
-from channels.sandbox.telegram_text import utf16
+from agent_channels.sandbox.telegram.entities import format_text
+from agent_channels.sandbox.telegram.errors import BotApiError
+from agent_channels.sandbox.telegram.methods import METHODS
+from agent_channels.sandbox.telegram.text import utf16
+
+pytestmark = pytest.mark.cold
 
 NAMES = """text parse_mode entities reply_markup reply_parameters reply_to_message_id message_thread_id photo document
 caption caption_entities media question options latitude longitude phone_number first_name action reaction offset limit

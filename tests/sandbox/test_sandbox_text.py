@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from channels.sandbox.telegram_entities import detect, format_text
-from channels.sandbox.telegram_errors import BotApiError
+from agent_channels.sandbox.telegram.entities import detect, format_text
+from agent_channels.sandbox.telegram.errors import BotApiError
+
+pytestmark = pytest.mark.cold
 
 PEOPLE = {7: {"id": 7, "is_bot": False, "first_name": "Ann"}}
 

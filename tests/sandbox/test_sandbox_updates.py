@@ -8,6 +8,8 @@ import aiogram
 import pytest
 import telegram
 
+pytestmark = pytest.mark.cold
+
 OTHER = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from faults_harness import world  # noqa: E402 - found only after the line above
-
 from tests.soak.play import Play  # noqa: E402 - as above
+
+from faults_harness import world  # noqa: E402 - found only after the line above
 
 DEFAULT_S = 600.0
 

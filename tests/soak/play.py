@@ -12,11 +12,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent_channels.sandbox.faults import FaultKind
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import locked
 from harness import Event, Host, Result, Stage
-
-from channels.sandbox.faults import FaultKind
-from channels.sandbox.telegram import Person
 
 __all__ = ["Play"]
 
@@ -90,8 +89,15 @@ class Play:
 
     # ---- people
 
-    async def _person(self, person: Person, ends: float) -> None:
-        acts: list[Callable[[Person], None]] = [self._text, self._text, self._text, self._photo, self._edit, self._tap]
+    async def _person(self, person: TelegramPerson, ends: float) -> None:
+        acts: list[Callable[[TelegramPerson], None]] = [
+            self._text,
+            self._text,
+            self._text,
+            self._photo,
+            self._edit,
+            self._tap,
+        ]
         while time.monotonic() < ends:
             self.dice.choice(acts)(person)
             await asyncio.sleep(self.dice.expovariate(2.0))
@@ -100,24 +106,24 @@ class Play:
         self.kinds[kind] += 1
         return f"{kind} {sum(self.kinds.values())}"
 
-    def _text(self, person: Person) -> None:
+    def _text(self, person: TelegramPerson) -> None:
         text = self._new("text")
         person.send(text)
         self.sent.append(text)
 
-    def _photo(self, person: Person) -> None:
+    def _photo(self, person: TelegramPerson) -> None:
         text = self._new("photo")
         person.send_photo(caption=text)
         self.sent.append(text)
 
-    def _edit(self, person: Person) -> None:
+    def _edit(self, person: TelegramPerson) -> None:
         mine = [m for m in person.messages() if m["from"]["id"] == person.id and "text" in m]
         if mine:
             text = self._new("edit")
             person.edit(mine[-1]["message_id"], text)
             self.sent.append(text)
 
-    def _tap(self, person: Person) -> None:
+    def _tap(self, person: TelegramPerson) -> None:
         grids = {
             row[0]["text"]: message["message_id"]
             for message in person.inbox

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from harness import Stage
 
-from channels.cli_project import add_hooks, add_server
-from channels.core.config import Environment
-from channels.core.envfile import put
-from channels.telegram.config import CHANNEL
+from agent_channels.core.host.install import add_hooks, add_server
+from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.private_files import put
+from agent_channels.telegram.channel import CHANNEL
+from harness import Stage
 
 __all__ = ["BROKEN", "Broken", "healthy", "one_name_two_addresses"]
 

@@ -7,7 +7,7 @@ import re
 from playwright.async_api import Locator, expect
 from playwright.async_api import Page as Tab
 
-from channels.sandbox.page_run import Page
+from agent_channels.sandbox.page.run import Page
 
 __all__ = ["PATIENCE_MS", "Screen"]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.channel import Channel
+from agent_channels.core.contract.messages import Inbound, RawEvent
+from agent_channels.core.contract.outgoing import Key, Outgoing
+from agent_channels.core.errors import StoreError
 from contract_platforms import Platform
-
-from channels.core.adapter import Adapter
-from channels.core.channel import Channel
-from channels.core.errors import StoreError
-from channels.core.types import Inbound, Key, Outgoing, RawEvent
 
 __all__ = ["FIRST", "Bench", "Collected"]
 

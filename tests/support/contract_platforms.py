@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from channels.discord.outbound import TRIES
-from channels.sandbox.discord import DiscordSandbox
-from channels.sandbox.telegram import Person, TelegramSandbox
+from agent_channels.discord.outbound import TRIES
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 __all__ = ["PLATFORMS", "Platform"]
 
@@ -101,7 +102,7 @@ class TelegramPlatform:
 
     def __init__(self, tg: TelegramSandbox) -> None:
         self.tg = tg
-        self.ann: Person = tg.person("ann", first_name="Ann")
+        self.ann: TelegramPerson = tg.person("ann", first_name="Ann")
         self.ann.dm.started = True
         self.token = tg.token
         self.environ = {"TELEGRAM_BOT_TOKEN": tg.token, "TELEGRAM_API_ROOT": tg.root, "TELEGRAM_POLL_TIMEOUT_S": "1"}

@@ -10,9 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 import yarl
-from discord_wire import Client, Connect, DiscordWebSocket, Gate, Rest, Route, Run, discord
 
-from channels.sandbox.discord import DiscordSandbox, Person, Room
+from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from discord_wire import Client, Connect, DiscordWebSocket, Gate, Rest, Route, Run, discord
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def rest(dc: DiscordSandbox) -> AsyncIterator[Rest]:
 
 
 @pytest.fixture
-def eve(dc: DiscordSandbox) -> Person:
+def eve(dc: DiscordSandbox) -> DiscordPerson:
     """Eve has written to the bot."""
     person = dc.person("eve")
     person.send("hello")
@@ -36,7 +38,7 @@ def eve(dc: DiscordSandbox) -> Person:
 
 
 @pytest.fixture
-def room(dc: DiscordSandbox, eve: Person) -> Room:
+def room(dc: DiscordSandbox, eve: DiscordPerson) -> Room:
     """A channel that Eve and the bot are in."""
     return dc.guild("Team", members=[eve]).channel("general")
 

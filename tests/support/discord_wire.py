@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 import aiohttp
 import yarl
 
-from channels.sandbox.discord import DiscordSandbox, Person, Room
+from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 
 with warnings.catch_warnings():
     # discord.py's voice support imports audioop, which Python 3.11 says will go
@@ -76,8 +78,8 @@ class Rest:
         assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body"), answer
         return dict(flat(answer["errors"]))
 
-    async def send(self, place: Person | Room, content: str = "x", **fields: Any) -> Any:
-        channel = place.dm if isinstance(place, Person) else place
+    async def send(self, place: DiscordPerson | Room, content: str = "x", **fields: Any) -> Any:
+        channel = place.dm if isinstance(place, DiscordPerson) else place
         return await self.ok("POST", f"/channels/{channel.id}/messages", {"content": content, **fields})
 
     async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:

@@ -15,11 +15,13 @@ from typing import Any, Self
 
 import psutil
 import yaml
-from harness import TOKEN, Event, Host, Stage
 
-from channels.core.access import Access
-from channels.core.store import Store
-from channels.sandbox.telegram import Call, Person, TelegramSandbox
+from agent_channels.core.people.access import Access
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.server import Call
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from harness import TOKEN, Event, Host, Stage
 
 __all__ = [
     "Account",
@@ -90,7 +92,7 @@ class Project:
         }
         (self.state / "config.yaml").write_text(yaml.safe_dump({"grace_s": 0, **settings}), encoding="utf-8")
 
-    def allow(self, person: Person) -> Person:
+    def allow(self, person: TelegramPerson) -> TelegramPerson:
         """Lets somebody in here too."""
         with Store.of(self.state) as store:
             Access(store).allow(str(person.id), by="test", name=person.handle)
@@ -111,7 +113,7 @@ class Account:
     sent: list[str] = field(default_factory=list)
     hosts: list[Host] = field(default_factory=list)
 
-    def say(self, person: Person, text: str) -> str:
+    def say(self, person: TelegramPerson, text: str) -> str:
         """Somebody writes something new."""
         person.send(text)
         self.sent.append(text)

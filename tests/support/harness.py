@@ -15,15 +15,16 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import yaml
+
+from agent_channels.core.contract import messages as types
+from agent_channels.core.people.access import Access
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from warm import Warm
 from wire_host import PATIENCE_S, Event, Host, Result
-
-from channels.core import types
-from channels.core.access import Access
-from channels.core.store import Store
-from channels.sandbox.discord import DiscordSandbox
-from channels.sandbox.discord import Person as DiscordPerson
-from channels.sandbox.telegram import Person, TelegramSandbox
 
 __all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "Stage", "World"]
 
@@ -161,7 +162,7 @@ class Stage(World):
         self.tg = tg
         super().__init__(folder, {"TELEGRAM_BOT_TOKEN": tg.token, "TELEGRAM_API_ROOT": tg.root})
 
-    def person(self, handle: str = "ann", **options: Any) -> Person:
+    def person(self, handle: str = "ann", **options: Any) -> TelegramPerson:
         """Somebody who may write to the bot."""
         person = self.tg.person(handle, **options)
         self.allow(person.id, handle)

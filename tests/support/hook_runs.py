@@ -9,11 +9,10 @@ from asyncio.subprocess import Process
 from dataclasses import dataclass
 from typing import Any, Self
 
+from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import COMMAND, Stage, World
 from wire_host import Host
-
-from channels.core.store import Store
 
 __all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks", "bound", "hooked", "kept"]
 

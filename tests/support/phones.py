@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent_channels.sandbox.discord import sandbox as discord
+from agent_channels.sandbox.telegram import sandbox as telegram
 from harness import TOKEN, DiscordStage, Host, Stage, World
-
-from channels.sandbox import discord, telegram
 
 __all__ = ["STAGES", "Phone", "Play", "Said"]
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+
 from harness import COMMAND, Stage
 from scripted_model import ScriptedModel
 

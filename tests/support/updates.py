@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from channels.core.types import Identity
+from agent_channels.core.contract.messages import Identity
 
 __all__ = ["ANN", "BOB", "BOT", "GROUP", "ME", "entity", "forum", "message", "reply", "update"]
 

@@ -22,11 +22,11 @@ import time
 import warnings
 from typing import Any
 
-import channels
-from channels import cli
+import agent_channels
+from agent_channels.cli import main as cli
 
 PACKET = 1 << 17
-SKIPPED = "channels.sandbox"
+SKIPPED = "agent_channels.sandbox"
 
 
 def main(control: socket.socket) -> None:
@@ -70,7 +70,7 @@ def load() -> None:
     """Imports everything that a server or a command may ask for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for found in pkgutil.walk_packages(channels.__path__, "channels.", onerror=lambda _: None):
+        for found in pkgutil.walk_packages(agent_channels.__path__, "agent_channels.", onerror=lambda _: None):
             if not found.name.startswith(SKIPPED) and not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
     gc.collect()

@@ -10,29 +10,33 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from updates import ANN, message, update
 
-from channels.core.access import Access
-from channels.core.adapter import Adapter
-from channels.core.arrivals import Arrivals, Errand
-from channels.core.commands import Listener
-from channels.core.delivery import Delivery, Push
-from channels.core.files import Files
-from channels.core.history import History
-from channels.core.inbox import Entry, Inbox
-from channels.core.modes import Modes
-from channels.core.outbox import Outbox
-from channels.core.pairing import Pairing
-from channels.core.panels import Panels
-from channels.core.presence import Presence
-from channels.core.sessions import Sessions
-from channels.core.store import Store
-from channels.core.tasks import Bell, Gong
-from channels.core.types import RawEvent
-from channels.core.waiting import Marks, Waiting
-from channels.sandbox.telegram import Person, TelegramSandbox
-from channels.telegram.adapter import TelegramAdapter
-from channels.telegram.config import TelegramSettings
+from agent_channels.core.buttons.answers import Errand
+from agent_channels.core.buttons.panels import Panels
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.files.storage import Files
+from agent_channels.core.host.delivery import Delivery, Push
+from agent_channels.core.host.modes import Modes
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.host.typing_indicator import TypingIndicator
+from agent_channels.core.inbound.commands import Listener
+from agent_channels.core.inbound.pipeline import InboundPipeline
+from agent_channels.core.inbound.receipts import Receipts
+from agent_channels.core.inbound.wait_notices import WaitNotices
+from agent_channels.core.journal.history import History
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.journal.offers import Entry
+from agent_channels.core.journal.outbox import Outbox
+from agent_channels.core.people.access import Access
+from agent_channels.core.people.pairing import Pairing
+from agent_channels.core.scheduling import Broadcast, Wakeup
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.telegram.adapter import TelegramAdapter
+from agent_channels.telegram.settings import TelegramSettings
+from updates import ANN, message, update
 
 __all__ = ["CHAT", "SESSION", "Way", "way"]
 
@@ -48,23 +52,23 @@ class Way:
         adapter: Adapter,
         errands: tuple[MemoryObjectSendStream[Errand], MemoryObjectReceiveStream[Errand]],
         folder: Path,
-        person: Person,
+        person: TelegramPerson,
     ) -> None:
         self.store, self.inbox, self.access = store, Inbox(store), Access(store)
-        self.marks, self.outbox, self.history = Marks(adapter, store, on=True), Outbox(store), History(store)
-        self.waiting = Waiting(store, Bell(), 1.0, str)
+        self.marks, self.outbox, self.history = Receipts(adapter, store, on=True), Outbox(store), History(store)
+        self.waiting = WaitNotices(store, Wakeup(), 1.0, str)
         self.delivery: Delivery | None = None
         # How often it was looked for pictures that wait.
         self.looked = 0
-        self.number, self.adapter, self.arrived, self.errands = 0, adapter, Bell(), errands[1]
+        self.number, self.adapter, self.arrived, self.errands = 0, adapter, Wakeup(), errands[1]
         # Somebody who sees what is sent.
         self.person = person
-        self.arrivals = Arrivals(
+        self.arrivals = InboundPipeline(
             adapter,
             self.inbox,
             self.access,
             Pairing(store),
-            (self.arrived, Bell()),
+            (self.arrived, Wakeup()),
             (lambda: self.delivery.claim() if self.delivery else [], self._hand),
             lambda: None,
             self._pictures,
@@ -88,13 +92,13 @@ class Way:
         self.delivery = Delivery(
             self.inbox,
             push,
-            Bell(),
-            Presence(self.adapter, group, 0.0),
+            Wakeup(),
+            TypingIndicator(self.adapter, group, 0.0),
             SESSION,
             self.waiting.late,
             self.modes,
             "telegram",
-            Gong(),
+            Broadcast(),
         )
         group.start_soon(self.delivery.run)
         return self.delivery

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from harness import TOKEN, Stage
 
-from channels.sandbox.telegram import TelegramSandbox
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from harness import TOKEN, Stage
 
 
 @pytest.fixture

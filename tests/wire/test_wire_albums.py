@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import TOKEN, DiscordStage, Stage
 
-from channels.sandbox.discord import DiscordSandbox
-from channels.sandbox.telegram import Person, sample_png
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.telegram.images import sample_png
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from harness import TOKEN, DiscordStage, Stage
 
 MB = 1024 * 1024
 # A refusal that nobody waits out.
@@ -32,7 +33,7 @@ def pictures(stage: Stage | DiscordStage, count: int) -> list[str]:
     return written(stage, **{f"p{n}_png": sample_png(20 + n, 20) for n in range(count)})
 
 
-async def seen(person: Person, count: int) -> list[dict[str, Any]]:
+async def seen(person: TelegramPerson, count: int) -> list[dict[str, Any]]:
     """The bot's next messages."""
     return [await person.next_message() for _ in range(count)]
 

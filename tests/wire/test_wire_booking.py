@@ -6,18 +6,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from ways import SESSION, way
 
-from channels.core.errors import StoreError
-from channels.core.files import Files
-from channels.core.outbound import Outbound, Reply
-from channels.core.panels import Panels
+from agent_channels.core.buttons.panels import Panels
+from agent_channels.core.errors import StoreError
+from agent_channels.core.files.storage import Files
+from agent_channels.core.outbound.sender import Reply, Sender
+from ways import SESSION, way
 
 
 async def test_a_message_is_booked_though_its_answering_is_not(tmp_path: Path) -> None:
     """The disk takes the one and not the other: under the same key nothing is sent again, and its id is known."""
     async with way(tmp_path) as one:
-        outbound = Outbound(
+        outbound = Sender(
             one.adapter, one.access, Panels(one.store), one.outbox, Files(tmp_path / "files"),
             rate_wait_s=1.0, ttl_s=60.0, file_above=9999,
         )  # fmt: skip

@@ -7,6 +7,7 @@ import signal
 import sys
 
 import pytest
+
 from harness import Stage
 from wire_host import PATIENCE_S
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import anyio
 import pytest
+
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.errors import StoreError
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.inbound.reader import Reader
+from agent_channels.core.store.health import Health
 from updates import ANN, message, update
 from ways import SESSION, Way, way
-
-from channels.core.errors import StoreError
-from channels.core.health import Health
-from channels.core.reader import Reader
-from channels.core.sessions import Sessions
-from channels.core.types import RawEvent
 
 
 class Shown:

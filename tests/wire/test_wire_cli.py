@@ -9,16 +9,18 @@ import time
 from typing import Any
 
 import pytest
+
+from agent_channels.core.contract.messages import Chat
+from agent_channels.core.contract.messages import TelegramPerson as Somebody
+from agent_channels.core.people.pairing import LOCKOUT_S, VALID_S, WRONG_MAX, Pairing
+from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Ran, Stage
 
-from channels.core.pairing import LOCKOUT_S, VALID_S, WRONG_MAX, Pairing
-from channels.core.store import Store
-from channels.core.types import Chat
-from channels.core.types import Person as Somebody
-from channels.sandbox.telegram import Person
+pytestmark = pytest.mark.measured
 
 
-async def code_of(person: Person) -> str:
+async def code_of(person: TelegramPerson) -> str:
     """What the bot shows a stranger who writes."""
     person.send("let me in")
     found = re.search(r"code: ([A-Z0-9]{8})", (await person.next_message())["text"])

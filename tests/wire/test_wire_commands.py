@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness import Stage
+
+pytestmark = pytest.mark.measured
 
 SET = "setMyCommands"
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 
 import aiohttp
+
+from agent_channels.sandbox.telegram.groups import TelegramGroup
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Host, Stage
 
-from channels.sandbox.telegram import Group, Person
 
-
-async def only(host: Host, person: Person) -> None:
+async def only(host: Host, person: TelegramPerson) -> None:
     """Nothing came before this text."""
     person.send("only this")
     assert (await host.event()).content == "only this"
 
 
-async def enabled(stage: Stage, *options: str, **facts: bool) -> tuple[Group, Person, Person]:
+async def enabled(stage: Stage, *options: str, **facts: bool) -> tuple[TelegramGroup, TelegramPerson, TelegramPerson]:
     """A group with Ann, who is paired, and Bob, who is not."""
     ann, bob = stage.person(), stage.tg.person("bob")
     stage.tg.set_privacy(on=False)

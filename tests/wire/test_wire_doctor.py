@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+
+from agent_channels.core.contract.checks import Setup
+from agent_channels.core.doctor.host import policy
+from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Stage
-
-from channels.core.config import Environment
-from channels.core.doctor_host import policy
-from channels.core.finding import Case
 
 CHECKS = """python, state folder, git, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
 privacy mode, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy, mode"""
@@ -84,7 +84,7 @@ FORBIDDEN = [
 @pytest.mark.parametrize(("settings", "says"), FORBIDDEN)
 def test_an_organisations_policy_is_named(tmp_path: Path, settings: dict[str, object], says: str) -> None:
     """What nobody here can override is told, with the file that says it; without such a file all is well."""
-    path, case = tmp_path / "managed-settings.json", Case(Environment("telegram", {}))
+    path, case = tmp_path / "managed-settings.json", Setup(Environment("telegram", {}))
     assert policy(case, [path]).state == "ok"
     path.write_text(json.dumps(settings))
     found = policy(case, [path])

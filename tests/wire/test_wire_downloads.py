@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Host, Stage
 
-from channels.sandbox.telegram import sample_png
+from agent_channels.sandbox.telegram.images import sample_png
+from harness import Host, Stage
 
 MB = 1024 * 1024
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import pytest
+
 from harness import Stage
 from wire_host import PATIENCE_S, Event
 

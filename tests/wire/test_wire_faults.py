@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Stage
-
-from channels.sandbox.telegram import Person
 
 LONG = "word " * 2000  # three parts
 
 
-def seen(person: Person) -> list[str]:
+def seen(person: TelegramPerson) -> list[str]:
     return [str(message["text"]) for message in person.inbox]
 
 

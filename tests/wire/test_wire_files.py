@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agent_channels.sandbox.telegram.images import sample_png
 from harness import Stage
-
-from channels.sandbox.telegram import sample_png
 
 MB = 1024 * 1024
 

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+
 from harness import COMMAND, Stage
+
+pytestmark = pytest.mark.cold
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent_channels.sandbox.telegram.groups import TelegramGroup
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Event, Host, Stage
 
-from channels.sandbox.telegram import Group, Person
 
-
-async def show(stage: Stage, host: Host, person: Person, buttons: Any, **more: Any) -> dict[str, Any]:
+async def show(stage: Stage, host: Host, person: TelegramPerson, buttons: Any, **more: Any) -> dict[str, Any]:
     """Sends a grid and returns the message that holds it."""
     await host.done("reply", chat_id=person.id, text="Which one?", buttons=buttons, **more)
     return await person.next_message()
@@ -284,7 +284,7 @@ async def test_a_tap_during_a_flood_of_updates_is_taken_once(stage: Stage) -> No
     assert [e.meta.get("button_value") for e in events] == ["Yes", None]
 
 
-async def team(stage: Stage) -> tuple[Group, Person, Person]:
+async def team(stage: Stage) -> tuple[TelegramGroup, TelegramPerson, TelegramPerson]:
     """An enabled group with Ann and Bob in it."""
     ann, bob = stage.tg.person("ann"), stage.tg.person("bob")
     group = stage.tg.group("Team", members=[ann, bob])
@@ -292,6 +292,6 @@ async def team(stage: Stage) -> tuple[Group, Person, Person]:
     return group, ann, bob
 
 
-async def ask(host: Host, group: Group, buttons: Any, **more: Any) -> dict[str, Any]:
+async def ask(host: Host, group: TelegramGroup, buttons: Any, **more: Any) -> dict[str, Any]:
     await host.done("reply", chat_id=group.id, text="Ship it?", buttons=buttons, **more)
     return await group.next_message()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pytest
+
+from agent_channels.sandbox.telegram.groups import TelegramGroup
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Host, Stage
 
-from channels.sandbox.telegram import Group, Person
 
-
-async def hears_nothing_but(host: Host, person: Person, marker: str = "only this") -> None:
+async def hears_nothing_but(host: Host, person: TelegramPerson, marker: str = "only this") -> None:
     """Everything before this direct message was silent: it is the next event."""
     person.send(marker)
     assert (await host.event()).content == marker
 
 
-async def enable(stage: Stage, group: Group, *options: str) -> None:
+async def enable(stage: Stage, group: TelegramGroup, *options: str) -> None:
     ran = await stage.access("group", "add", str(group.id), *options)
     assert ran.code == 0, ran.err
 

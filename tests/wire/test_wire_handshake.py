@@ -6,7 +6,11 @@ import json
 import os
 from typing import Any
 
+import pytest
+
 from harness import Stage
+
+pytestmark = pytest.mark.cold
 
 TOOLS = {"reply", "react", "edit_message", "download_attachment", "channel_status"}
 BUTTONS = [["Yes", "No"], [{"label": "Later", "value": "l", "style": "danger"}]]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from agent_channels.core.journal.history import History
+from agent_channels.core.journal.history_line import HistoryLine
+from agent_channels.core.store.database import Store
 from harness import Stage
 from history_pages import fetched, texts
-
-from channels.core.history import History
-from channels.core.said import Said
-from channels.core.store import Store
 
 
 async def test_it_survives_the_server_and_says_since_when(stage: Stage) -> None:
@@ -87,7 +86,9 @@ async def test_a_result_is_bounded_and_leads_on(stage: Stage) -> None:
     ann = stage.person()
     with Store.of(stage.state) as store, store.write():
         for number in range(60):
-            History(store).add(Said(str(ann.id), str(number), "ann", str(ann.id), f"{number} " + "大" * 20_000, 1e9))
+            History(store).add(
+                HistoryLine(str(ann.id), str(number), "ann", str(ann.id), f"{number} " + "大" * 20_000, 1e9)
+            )
     host = await stage.reading()
     seen: list[str] = []
     page: dict[str, Any] = {"older": None}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import TOKEN, Stage
 
-from channels.core.access import Access
-from channels.core.store import Store
+from agent_channels.core.people.access import Access
+from agent_channels.core.store.database import Store
+from harness import TOKEN, Stage
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 ACCESS: dict[str, Any] = {

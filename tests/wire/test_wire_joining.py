@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from agent_channels.sandbox.telegram.images import sample_png
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Event, Host, Stage
-
-from channels.sandbox.telegram import Person, sample_png
 
 LIMIT = 4096
 
@@ -16,7 +16,7 @@ def ids(event: Event) -> list[str]:
     return list(json.loads(event.meta["message_ids"]))
 
 
-async def only(host: Host, ann: Person) -> None:
+async def only(host: Host, ann: TelegramPerson) -> None:
     """No further event than those taken: the next is this text."""
     ann.send("and nothing else")
     assert (await host.event()).content == "and nothing else"

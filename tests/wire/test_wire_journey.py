@@ -8,13 +8,13 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from harness import COMMAND, Event, Host, Stage
 from mcp import ClientSession, types
 from mcp.client.extension import NotificationBinding
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from pydantic import BaseModel
 
-from channels.sandbox.telegram import Person
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from harness import COMMAND, Event, Host, Stage
 
 QUESTION = {"text": "*Deploy* to production?", "format": "markdownv2", "buttons": [["Approve", "Reject"], ["Later"]]}
 BOLD = {"type": "bold", "offset": 0, "length": 6}
@@ -32,7 +32,7 @@ def is_time(value: str) -> bool:
     return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value) is not None
 
 
-def check_message(event: Event, person: Person, text: str, message_id: int, **more: str) -> None:
+def check_message(event: Event, person: TelegramPerson, text: str, message_id: int, **more: str) -> None:
     """The event of a plain message has exactly the meta of the contract."""
     meta = dict(event.meta)
     assert event.content == text
@@ -42,7 +42,7 @@ def check_message(event: Event, person: Person, text: str, message_id: int, **mo
     assert meta == {**ids, "user": person.handle, **more}
 
 
-def check_tap(event: Event, person: Person, grid: dict[str, Any], **more: str) -> None:
+def check_tap(event: Event, person: TelegramPerson, grid: dict[str, Any], **more: str) -> None:
     """The event of a tap on Reject has exactly the meta of the contract."""
     meta = dict(event.meta)
     assert event.content == "Reject"
@@ -57,7 +57,7 @@ def check_tap(event: Event, person: Person, grid: dict[str, Any], **more: str) -
     }  # fmt: skip
 
 
-async def check_closed(stage: Stage, person: Person, grid: dict[str, Any]) -> None:
+async def check_closed(stage: Stage, person: TelegramPerson, grid: dict[str, Any]) -> None:
     """The keyboard is gone, the choice is written into the message, its formatting is whole."""
 
     def closed() -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ways import CHAT, SESSION, way
 
-from channels.core.store import Store
+from agent_channels.core.store.database import Store
+from ways import CHAT, SESSION, way
 
 KEPT = 2000
 

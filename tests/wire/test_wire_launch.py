@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from agent_channels.cli import launch as cli_launch
+from agent_channels.core.host.install import add_hooks
+from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Ran, Stage
-
-from channels import cli_launch
-from channels.cli_project import add_hooks
-from channels.core.config import Environment
 
 DEVELOPMENT = ["--dangerously-load-development-channels", "server:telegram"]
 HOOKS = {"SessionStart", "UserPromptSubmit", "Stop", "PermissionRequest", "PreToolUse"}

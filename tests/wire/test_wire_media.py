@@ -7,9 +7,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agent_channels.sandbox.telegram.images import sample_png
 from harness import Event, Host, Stage
 
-from channels.sandbox.telegram import sample_png
+pytestmark = pytest.mark.measured
 
 KINDS: dict[str, dict[str, Any]] = {
     "document": {"file_name": "plan.pdf", "mime": "application/pdf"},

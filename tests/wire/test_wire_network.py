@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+
+from agent_channels.core.settings.network import V4_FILE, env_proxy
 from broken import one_name_two_addresses
 from harness import Host, Stage
 from proxies import Passed, http_proxy, socks_proxy, tls_front
-
-from channels.core.network import V4_FILE, env_proxy
 
 Proxy = Callable[[], AbstractAsyncContextManager[Passed]]
 DATA = b"%PDF " + bytes(range(256)) * 400

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+
 from harness import Stage
 from wire_host import PATIENCE_S
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import psutil
-from harness import Stage
 
-from channels.sandbox.telegram import sample_png
+from agent_channels.sandbox.telegram.images import sample_png
+from harness import Stage
 
 
 async def test_a_busy_session_with_every_kind_of_fault_never_names_the_token(stage: Stage) -> None:

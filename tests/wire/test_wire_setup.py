@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import stat
 
+import pytest
+
 from harness import Stage
+
+pytestmark = pytest.mark.measured
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 

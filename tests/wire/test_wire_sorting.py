@@ -7,14 +7,14 @@ from typing import Any
 
 import anyio
 import pytest
+
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.errors import StoreError
+from agent_channels.core.inbound.reader import Reader
+from agent_channels.core.people.access import Access
+from agent_channels.core.store.health import Health
 from updates import ANN, message, update
 from ways import CHAT, Way, way
-
-from channels.core.access import Access
-from channels.core.errors import StoreError
-from channels.core.health import Health
-from channels.core.reader import Reader
-from channels.core.types import RawEvent
 
 
 def reader(one: Way) -> Reader:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Stage
-
-from channels.sandbox.telegram import Person
 
 LIMIT = 4096
 
@@ -15,7 +14,7 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-async def parts(stage: Stage, person: Person, count: int | None = None) -> list[dict[str, Any]]:
+async def parts(stage: Stage, person: TelegramPerson, count: int | None = None) -> list[dict[str, Any]]:
     """Everything that was sent, in order."""
     sent = [call for call in stage.tg.calls_of("sendMessage") if call.response_code == 200]
     assert count is None or len(sent) == count

@@ -1,0 +1,1 @@
+"""The one command, `channels`, with a file for each verb."""

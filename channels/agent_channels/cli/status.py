@@ -1,0 +1,83 @@
+"""`channels status`: the same facts as the tool `channel_status`, from any shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
+from agent_channels.core.runtime.status import facts
+from agent_channels.core.settings.config import Environment, load
+from agent_channels.core.store.database import Store
+from agent_channels.registry import channel
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the facts; exit code 1 when a setting or the token is unusable."""
+    row, env = channel(args.channel), Environment(args.channel)
+    bot_id, problem = None, None
+    try:
+        load(row.settings, env)
+        token = env.token()
+        if token is None:
+            problem = f"no token is set; run `channels setup {args.channel}`"
+        else:
+            bot_id = row.bot_id(token)
+    except ConfigError as error:
+        problem = str(error)
+    if args.release:
+        return _release(args, env, bot_id)
+    with Store.of(env.state_dir) as store:
+        known = facts(args.channel, env.state_dir, store, bot_id, problem)
+    known["token_from"] = env.token_source()
+    print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
+    return 1 if known["problem"] else 0
+
+
+def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:
+    """Asks whoever reads the bot, in whatever project, to hand it over."""
+    holder = ReaderLock(args.channel, bot_id, env.state_dir).holder() if bot_id else None
+    if holder is None:
+        raise Refused("nobody reads this bot; there is nothing to hand over")
+    # The request goes where the holder looks: its own state folder.
+    with Store.of(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
+        HandoverRequests(store).release()
+    words = f"Asked {holder.shown()}, to hand the bot over; a server that waits for it takes over within seconds."
+    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else words)
+    return 0
+
+
+def _words(known: dict[str, Any]) -> str:
+    bot, owner, inbox, reader = known["bot"], known["owner"], known["inbox"], known["reader"]
+    named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
+    lines = [
+        f"{known['channel']}",
+        f"  state folder  {known['state_dir']}",
+        f"  bot           {named}" + (f", token from {known['token_from']}" if known["token_from"] else ""),
+        f"  policy        {known['policy']}: "
+        + ", ".join(
+            (f"{len(known['paired'])} paired", f"{len(known['pending'])} waiting", f"{len(known['groups'])} groups")
+        ),
+        f"  read by       {_owner(owner)}",
+        f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
+        f"  last poll     {known['last_poll_ok'] or 'never'}",
+        f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
+        f"  messages      {', '.join(f'{inbox[k]} {k}' for k in ('received', 'offered', 'answered', 'open'))}"
+        + (f" (oldest {known['oldest_open']})" if known["oldest_open"] else ""),
+    ]
+    lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
+    lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]
+    lines += [f"  note          {reader['note']}"] if reader["note"] else []
+    lines += [f"  problem       {known['problem']}"] if known["problem"] else []
+    return "\n".join(lines)
+
+
+def _owner(owner: dict[str, Any] | None) -> str:
+    if owner is None:
+        return "nobody"
+    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {owner['since']}"

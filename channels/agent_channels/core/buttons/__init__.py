@@ -1,0 +1,1 @@
+"""Buttons: layout, panels, prompts, their answers, approval cards."""

@@ -1,0 +1,58 @@
+"""A host's requests as cards: the command first, always complete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from agent_channels.core.buttons.prompt_spec import PromptSpec
+from agent_channels.core.contract.outgoing import Button
+from agent_channels.core.i18n.messages import say
+from agent_channels.core.text.sanitize import label, scrub
+
+__all__ = ["hook_body", "permission_spec", "question_spec"]
+
+# Hosts' own limit for the header of a question.
+HEADER = 80
+
+
+def permission_spec(tool: str, body: str, project: str, request_id: str) -> PromptSpec:
+    """A card with Allow and Deny."""
+    allow = Button(say("allow"), "allow", "success")
+    deny = Button(say("deny"), "deny", "danger")
+    return PromptSpec(
+        grid=((allow, deny),),
+        head=say("card_permission", tool=label(tool, 100)),
+        body=scrub(body),
+        foot=say("card_foot", project=label(project, 100), request_id=request_id),
+    )
+
+
+def hook_body(tool_input: object) -> str:
+    """A tool's input for people: the command (or path, or address) on top, everything else below, nothing left out."""
+    if not isinstance(tool_input, dict):
+        return json.dumps(tool_input, ensure_ascii=False, indent=1)
+    rest: dict[str, Any] = dict(tool_input)
+    first = ("command", "file_path", "path", "url", "description")
+    lines: list[str] = [rest.pop(key) for key in first if isinstance(rest.get(key), str)]
+    for key, value in rest.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+        lines.append(f"{key}: {shown}")
+    return "\n\n".join(lines)
+
+
+def question_spec(question: dict[str, Any], project: str) -> PromptSpec | None:
+    """A card for one question of a host's multiple choice; None when it offers nothing to choose from."""
+    options = [o for o in question.get("options") or () if isinstance(o, dict) and str(o.get("label", "")).strip()]
+    if not options:
+        return None
+    described = [f"{n}. {o['label']}" + (f" – {o['description']}" if o.get("description") else "")
+                 for n, o in enumerate(options, 1)]  # fmt: skip
+    return PromptSpec(
+        grid=tuple((Button(str(option["label"])),) for option in options),
+        head=say("card_question", header=label(str(question.get("header") or ""), HEADER)).strip(),
+        body=scrub("\n".join([str(question.get("question", "")), "", *described])),
+        foot=say("card_question_foot", project=label(project, 100)),
+        multi=bool(question.get("multiSelect")),
+        other=True,
+    )

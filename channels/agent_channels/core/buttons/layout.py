@@ -1,0 +1,92 @@
+"""Grids before they are panels: what a platform can show, how it is laid out, and what each button carries."""
+
+from __future__ import annotations
+
+from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.outgoing import Button, Grid, Key, Keyboard
+from agent_channels.core.errors import Refused
+from agent_channels.core.text.sanitize import scrub
+from agent_channels.core.text.units import length, shortened
+
+__all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
+
+LABEL_MAX = 4096
+
+
+def callback(panel_id: str, position: int) -> str:
+    """What a button carries: at most 26 bytes."""
+    return f"{panel_id}.{position}"
+
+
+def parse_callback(data: str) -> tuple[str, int] | None:
+    """The panel id and position in a button's data; None for anything that is not ours."""
+    panel_id, dot, position = data.rpartition(".")
+    if not dot or len(panel_id) != 22 or not (position.isascii() and position.isdigit() and len(position) <= 3):
+        return None
+    return (panel_id, int(position)) if callback(panel_id, int(position)) == data else None
+
+
+def check_grid(grid: Grid, limits: Limits) -> None:
+    """Raises `Refused`, naming the limit, when the platform could not show the grid."""
+    cells = [button for row in grid for button in row]
+    if not cells:
+        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+    if len(cells) > limits.buttons:
+        raise Refused(f"buttons holds {len(cells)} buttons; one message takes at most {limits.buttons}")
+    if limits.links is not None and len(cells) > limits.links and any(button.url for button in cells):
+        raise Refused(
+            f"buttons holds {len(cells)} buttons, and above {limits.links} they become menus, which hold no links; "
+            "put the url into the text, or send fewer buttons"
+        )
+    for r, row in enumerate(grid):
+        for c, button in enumerate(row):
+            where = f"button at row {r}, column {c}"
+            if not scrub(button.label).strip():
+                raise Refused(f"the {where} has an empty label")
+            if length(button.label, limits.unit) > LABEL_MAX:
+                raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
+            if button.url is not None and not button.url.startswith(("https://", "http://", "tg://")):
+                raise Refused(f"the url of the {where} is {button.url[:80]!r}; it must begin with https://")
+            if button.url is not None and button.value is not None:
+                raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
+
+
+def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
+    """The keyboard of a grid; positions stay those of the grid.
+
+    Rows wider than the platform shows are broken, more rows than it shows are filled up, and a label longer than it
+    takes is cut behind its number, under which `legend` has it in full.
+    """
+    rows: list[tuple[Key, ...]] = []
+    position = 0
+    for row in grid:
+        keys = []
+        for button in row:
+            data = None if button.url else callback(panel_id, position)
+            position += 1
+            keys.append(Key(_shown_label(button, position, limits), data, button.url, button.style, button.form))
+        rows += _lines(keys, limits.row)
+    if len(rows) > limits.rows:
+        rows = _lines([key for row in rows for key in row], limits.row)
+    return tuple(rows)
+
+
+def legend(grid: Grid, limits: Limits) -> list[str]:
+    """The labels that the platform's buttons cannot hold, in full, each behind its number in reading order."""
+    labels = [scrub(button.label).strip() for row in grid for button in row]
+    return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
+
+
+def _lines(keys: list[Key], width: int) -> list[tuple[Key, ...]]:
+    return [tuple(keys[i : i + width]) for i in range(0, len(keys), width)]
+
+
+def _shown_label(button: Button, number: int, limits: Limits) -> str:
+    label = scrub(button.label).strip()
+    if limits.label is None or not _too_long(label, limits):
+        return label
+    return shortened(f"{number}. {label}", limits.label, limits.unit)
+
+
+def _too_long(label: str, limits: Limits) -> bool:
+    return limits.label is not None and length(label, limits.unit) > limits.label

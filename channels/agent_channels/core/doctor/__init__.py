@@ -1,0 +1,1 @@
+"""Every known cause of silence."""

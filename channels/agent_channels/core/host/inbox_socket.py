@@ -1,0 +1,135 @@
+"""The host session's own inbox socket: what is posted there wakes an idle session, with no flag.
+
+Two JSON lines: who we are, then what a person said, as the `<channel ...>` block a push would show. No answer comes
+back, so what was posted is offered, never known to be seen. Only the socket of the session that started us is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+
+import anyio
+
+from agent_channels.core.errors import Ambiguous, Unavailable
+from agent_channels.core.host.frames import blocks
+from agent_channels.core.journal.offers import Entry
+from agent_channels.core.settings.paths import env_value
+
+__all__ = ["InboxSocket"]
+
+# The host takes about 1 MB a message; blocks are put together well below that.
+MESSAGE_MAX = 256 * 1024
+# The host queues at most 50; this many unanswered ones and we wait for a sign of life.
+QUEUED_MAX = 20
+SEND_WITHIN_S = 5.0
+
+
+class InboxSocket:
+    """One connection to our session's socket, made when first needed and kept, so that order is kept."""
+
+    def __init__(self, path: str, token: str | None) -> None:
+        self.path, self._token = path, token
+        self._writer: asyncio.StreamWriter | None = None
+        self._queued = 0
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str] | None = None) -> InboxSocket | None:
+        """The socket of the session that started this process; None when the host has none."""
+        path = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
+        return cls(path, env_value("CLAUDE_CODE_MESSAGING_TOKEN", environ)) if path else None
+
+    @property
+    def queued(self) -> int:
+        """How many posts are unanswered."""
+        return self._queued
+
+    @property
+    def full(self) -> bool:
+        """Whether so many posts are unanswered that the host may drop further ones."""
+        return self._queued >= QUEUED_MAX
+
+    def acted(self) -> None:
+        """The agent did something: what was posted before is out of the host's queue."""
+        self._queued = 0
+
+    @staticmethod
+    def fitting(entries: Sequence[Entry]) -> int:
+        """How many of the entries, from the first on, one message takes; at least one."""
+        size, count = 0, 0
+        for entry in entries:
+            size += 2 * len(entry.content) + sum(map(len, entry.meta.values())) + 500
+            if count and size > MESSAGE_MAX:
+                break
+            count += 1
+        return count
+
+    async def post(self, source: str, entries: Sequence[Entry]) -> None:
+        """Posts entries as one message, in order.
+
+        Raises `Unavailable` when there is no socket to be reached, `Ambiguous` when it was closed or not read, and
+        the host may have part of it.
+        """
+        message = {"role": "user", "content": blocks(source, entries)}
+        line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
+        # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
+        tries = 2 if self._writer is not None else 1
+        reached = False
+        try:
+            with anyio.fail_after(SEND_WITHIN_S):
+                while True:
+                    try:
+                        await self._send(line)
+                        break
+                    except OSError:
+                        tries -= 1
+                        reached = reached or self._writer is not None
+                        await self.aclose()
+                        if not tries:
+                            raise
+        except (OSError, TimeoutError) as error:
+            reached = reached or self._writer is not None
+            await self.aclose()
+            kind = Ambiguous if reached else Unavailable
+            raise kind(f"the session's inbox socket does not take messages ({error!r})") from error
+        self._queued += 1
+
+    async def _send(self, line: Mapping[str, object]) -> None:
+        if self._writer is not None and self._writer.is_closing():
+            await self.aclose()
+        if self._writer is None:
+            self._writer = await self._connect()
+            if self._token:
+                self._write({"type": "auth", "token": self._token})
+        self._write(line)
+        await self._writer.drain()
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps(line).encode() + b"\n")
+
+    async def _connect(self) -> asyncio.StreamWriter:
+        if os.name == "nt":
+            return await _connect_pipe(self.path)
+        reader, writer = await asyncio.open_unix_connection(self.path)
+        del reader
+        return writer
+
+    async def aclose(self) -> None:
+        """Closes the connection; the next post makes a new one."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+
+async def _connect_pipe(path: str) -> asyncio.StreamWriter:
+    """A Windows named pipe as a stream; only the proactor loop has the method."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    connect = loop.create_pipe_connection  # type: ignore[attr-defined]
+    transport, _ = await connect(lambda: protocol, path)
+    return asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -1,0 +1,95 @@
+"""What can be known about the agent host that started this process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from agent_channels.core.settings.paths import env_value
+
+__all__ = ["ancestors", "channel_flag", "evidence", "host_keys", "opted_in"]
+
+_FLAGS = ("--channels", "--dangerously-load-development-channels")
+_DEPTH = 8
+
+
+def channel_flag(channel: str, pid: int | None = None) -> str | None:
+    """The flag, with its value, by which the host's command line opts this channel in; None without one.
+
+    `pid`: the server whose host is asked about; this process when left out.
+    """
+    return next((flag for argv in ancestors(pid) if (flag := opted_in(argv, channel))), None)
+
+
+def evidence(environ: Mapping[str, str] | None = None) -> str | None:
+    """Why this host can be expected to show messages without a flag, in words; None when nothing says so.
+
+    Being initialised proves nothing: listing servers starts and initialises them too.
+    """
+    if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
+        return "the host gave its session's inbox socket"
+    return None
+
+
+def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
+    """What the host's hooks know it by too, whatever session id it goes on under: its socket, its process."""
+    socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
+    return [*([socket] if socket else []), f"pid {os.getppid()}"]
+
+
+def opted_in(argv: Sequence[str], channel: str) -> str | None:
+    """The channel flag in a host's command line which names this channel, with its value; None without one."""
+    for index, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        if flag not in _FLAGS:
+            continue
+        values = [value] if equals else []
+        for following in argv[index + 1 :]:
+            if following.startswith("-"):
+                break
+            values.append(following)
+        named = [v for v in re.split(r"[,\s]+", " ".join(values)) if _names(v, channel)]
+        if named:
+            return f"{flag} {named[0]}"
+    return None
+
+
+def _names(value: str, channel: str) -> bool:
+    kind, _, name = value.partition(":")
+    return (kind == "server" and name == channel) or (kind == "plugin" and bool(name))
+
+
+def ancestors(of: int | None = None) -> Iterator[list[str]]:
+    """The command lines of a process's ancestors (of this one's), nearest first, as far as the system shows them."""
+    known = _process(of) if of else (os.getppid(), [])
+    if known is None:
+        return
+    pid = known[0]
+    for _ in range(_DEPTH):
+        if pid <= 1:
+            return
+        found = _process(pid)
+        if found is None:
+            return
+        pid, argv = found
+        yield argv
+
+
+def _process(pid: int) -> tuple[int, list[str]] | None:
+    """A process's parent and command line; None when the system does not show them."""
+    try:
+        if Path("/proc/self/stat").exists():
+            proc = Path("/proc") / str(pid)
+            argv = (proc / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+            # The command name may hold spaces and parentheses; the fields start after the last one.
+            parent = (proc / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+            return int(parent), argv
+        shown = subprocess.run(  # noqa: S603
+            ["/bin/ps", "-o", "ppid=,command=", "-p", str(pid)], capture_output=True, text=True, timeout=2, check=False
+        ).stdout.split()
+        return int(shown[0]), shown[1:]
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None

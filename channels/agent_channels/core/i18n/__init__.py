@@ -1,0 +1,1 @@
+"""Every sentence that people read in a chat, by language."""

@@ -1,0 +1,1 @@
+"""What was said, both ways, and what became of it."""

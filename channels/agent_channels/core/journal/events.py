@@ -1,0 +1,109 @@
+"""From a neutral inbound value to what the host is shown: the contract's text and meta, all of it sanitised."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, ReplyContext
+from agent_channels.core.journal.inbox import Event
+from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
+
+__all__ = [
+    "VOICE",
+    "add_files",
+    "described",
+    "message_event",
+]
+
+# What every platform's adapter calls a voice note.
+VOICE = "voice"
+
+
+def message_event(message: Message, *, spoken: bool = False) -> Event:
+    """The event of something a person said; `spoken`: voice notes are fetched to be written down."""
+    meta = _who(message.chat, message.message_id, message.sender, message.ts)
+    _add_thread(meta, message.chat, message.thread_id, message.thread_name)
+    files = message.files
+    add_files(meta, files, message.image)
+    if message.reply:
+        _add_reply(meta, message.reply)
+    if message.forward_from:
+        meta["forward_from"] = attribute(message.forward_from)
+    if message.edited:
+        meta["edited"] = "true"
+    if message.reaction:
+        meta["reaction"] = attribute(message.reaction)
+    text = content(message.text)
+    if not text.strip() and files:
+        text = described(files)
+    return Event(
+        chat_id=message.chat.id,
+        message_id=message.message_id,
+        user_id=message.sender.id,
+        content=text,
+        meta=meta,
+        thread_id=message.thread_id,
+        image=message.image,
+        attachments=files,
+        fetch=tuple(
+            file
+            for file in files
+            if file != message.image and (file in message.pictures or (spoken and file.kind == VOICE))
+        ),
+        said_at=message.ts.timestamp(),
+    )
+
+
+def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str, str]:
+    return {
+        "chat_id": chat.id,
+        "message_id": message_id,
+        "user": attribute(sender.shown) or sender.id,
+        "user_id": sender.id,
+        "ts": ts.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_name: str | None) -> None:
+    if thread_id:
+        meta["thread_id"] = thread_id
+    if thread_name:
+        meta["thread_name"] = attribute(thread_name)
+    if chat.parent_id:
+        meta["parent_chat_id"] = chat.parent_id
+
+
+def described(files: Sequence[Attachment]) -> str:
+    """Files without a word, in words: `(photo × 3, video)`."""
+    counts = Counter(file.kind.replace("_", " ") for file in files)
+    return content(f"({', '.join(kind if n == 1 else f'{kind} × {n}' for kind, n in counts.items())})")
+
+
+def add_files(meta: dict[str, str], files: Sequence[Attachment], image: Attachment | None) -> None:
+    """Puts the files of a message into its meta; a picture that is its only one is told by `image_path` alone."""
+    if not files or (len(files) == 1 and image is not None):
+        return
+    shown = [_file(file) for file in files]
+    meta |= {f"attachment_{key}": str(value) for key, value in shown[0].items() if value is not None}
+    meta |= {"attachment_count": str(len(files)), "attachments": json.dumps(shown, ensure_ascii=False)}
+
+
+def _add_reply(meta: dict[str, str], reply: ReplyContext) -> None:
+    meta["reply_to_message_id"] = attribute(reply.message_id)
+    if reply.user:
+        meta["reply_to_user"] = attribute(reply.user)
+    if reply.text:
+        meta["reply_to_text"] = attribute(reply.text, CAPS["quote"], lines=True)
+
+
+def _file(attachment: Attachment) -> dict[str, object]:
+    return {
+        "kind": attribute(attachment.kind),
+        "file_id": attribute(attachment.file_id, 512),
+        "name": file_name(attachment.name) if attachment.name else None,
+        "mime": attribute(attachment.mime) if attachment.mime else None,
+        "size": attachment.size,
+    }

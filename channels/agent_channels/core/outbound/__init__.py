@@ -1,0 +1,1 @@
+"""What the agent says, on its way to the platform."""

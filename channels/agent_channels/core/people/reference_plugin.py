@@ -1,0 +1,195 @@
+"""What the reference channel plugins keep in their folder, read without trusting it: access.json, .env, approved/.
+
+access.json: {dmPolicy, allowFrom [ids], groups {id: {requireMention, allowFrom [ids], threadId?}}, pending {code:
+{...}}, mentionPatterns [regexes], ackReaction, replyToMode, textChunkLimit, chunkMode}; all of it optional. .env: the
+token under this channel's own name. approved/: one file per person whose approval was not told yet.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.people.access import Access, Policy
+from agent_channels.core.people.mention_patterns import checked
+from agent_channels.core.store.database import Store
+
+__all__ = ["Group", "Takeover", "apply", "read"]
+
+_ID = re.compile(r"-?[0-9]{1,20}")
+MAX_BYTES = 4 * 1024 * 1024
+_POLICIES: dict[str, Policy] = {"pairing": "pairing", "allowlist": "allowlist", "disabled": "disabled"}
+DELIVERY = ("ackReaction", "replyToMode", "textChunkLimit", "chunkMode")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One enabled group. `senders` None: every member."""
+
+    id: str
+    require_mention: bool
+    senders: frozenset[str] | None
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Takeover:
+    """What was found. `left` says, in sentences, what cannot be taken over."""
+
+    token: str | None = None
+    policy: Policy | None = None
+    people: list[str] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    delivery: dict[str, Any] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+
+def read(folder: Path, token_name: str) -> Takeover:
+    """Reads such a folder. Raises `ConfigError` when there is none, or its access.json is not what it should be."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder; name the one that holds access.json and .env")
+    found = Takeover(token=_token(folder / ".env", token_name))
+    access = _access(folder / "access.json")
+    if access is None and found.token is None:
+        raise ConfigError(f"{folder} holds neither access.json nor a .env with {token_name}; is it the right folder?")
+    _people(found, access or {}, folder / "approved")
+    _groups(found, (access or {}).get("groups"), _patterns(found, (access or {}).get("mentionPatterns")))
+    _policy(found, (access or {}).get("dmPolicy"))
+    _rest(found, access or {})
+    return found
+
+
+def _token(path: Path, name: str) -> str | None:
+    if not path.is_file():
+        return None
+    from dotenv import dotenv_values
+
+    try:
+        return (dotenv_values(path, interpolate=False).get(name) or "").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); nothing was changed") from error
+
+
+def _access(path: Path) -> dict[str, Any] | None:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_BYTES:,} bytes; nothing was changed")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); nothing was changed") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} holds a {type(found).__name__} where an object is wanted; nothing was changed")
+    return found
+
+
+def _ids(value: object, where: str, left: list[str]) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        left.append(f"{where}: it is no list")
+        return []
+    ids = [str(one) for one in value if not isinstance(one, bool) and _ID.fullmatch(str(one))]
+    odd = [str(one)[:40] for one in value if isinstance(one, bool) or not _ID.fullmatch(str(one))]
+    if odd:
+        left.append(f"{where}: {', '.join(map(repr, odd))} (only numeric ids decide here, since names change hands)")
+    return [str(int(one)) for one in ids]
+
+
+def _people(found: Takeover, access: Mapping[str, Any], approved: Path) -> None:
+    people = _ids(access.get("allowFrom"), "allowFrom", found.left)
+    if approved.is_dir():
+        people += _ids(sorted(path.name for path in approved.iterdir() if path.is_file()), "approved/", found.left)
+    for person in dict.fromkeys(people):
+        if int(person) > 0:
+            found.people.append(person)
+        else:
+            found.left.append(f"allowFrom: {person} is no person's id")
+    pending = access.get("pending")
+    if isinstance(pending, dict) and pending:
+        found.left.append(f"pending: {len(pending)} people who wait for approval; they get a new code when they write")
+
+
+def _patterns(found: Takeover, patterns: object) -> tuple[str, ...]:
+    """The patterns that call the agent: there for every group at once, here in each group's rule."""
+    good: list[str] = []
+    for pattern in patterns if isinstance(patterns, list) else ():
+        try:
+            good = list(checked([*good, str(pattern)]))
+        except Refused as error:
+            found.left.append(f"mentionPatterns: {error}")
+    return tuple(good)
+
+
+def _groups(found: Takeover, groups: object, patterns: tuple[str, ...]) -> None:
+    if groups is None:
+        return
+    if not isinstance(groups, dict):
+        found.left.append("groups: it is no object")
+        return
+    for key, rule in groups.items():
+        if not _ID.fullmatch(str(key)) or not isinstance(rule, dict):
+            found.left.append(f"groups: {str(key)[:40]!r} (no numeric id with a rule)")
+            continue
+        listed = _ids(rule.get("allowFrom"), f"groups.{key}.allowFrom", found.left)
+        if rule.get("allowFrom") and not listed:
+            # Nobody of the list can be taken; letting everybody in instead would open what was closed.
+            found.left.append(f"groups: {key}, since nobody on its list has a numeric id")
+            continue
+        if rule.get("threadId") is not None:
+            found.left.append(f"groups.{key}.threadId: the rule holds for the whole group here, with all of its topics")
+        mention = rule.get("requireMention") is not False
+        found.groups.append(Group(str(int(key)), mention, frozenset(listed) or None, patterns))
+
+
+def _policy(found: Takeover, policy: object) -> None:
+    if policy is None:
+        return
+    found.policy = _POLICIES.get(str(policy))
+    if found.policy is None:
+        found.policy = "disabled"
+        found.left.append(
+            f"dmPolicy: {str(policy)[:40]!r} is unknown; direct messages are disabled until you choose one"
+        )
+    elif found.policy == "disabled" and found.groups:
+        found.left.append("dmPolicy disabled closes groups too there; here it closes direct messages only")
+
+
+def _rest(found: Takeover, access: Mapping[str, Any]) -> None:
+    known = {"dmPolicy", "allowFrom", "groups", "pending", "mentionPatterns", *DELIVERY}
+    found.delivery = {name: access[name] for name in DELIVERY if name in access}
+    found.left += [f"{str(name)[:40]}: not known here" for name in access if name not in known]
+
+
+def apply(found: Takeover, store: Store) -> dict[str, list[str]]:
+    """Lets in and enables what was found, in one transaction; says what is new and what was there already.
+
+    Nobody is taken off a list, and a policy or a group's rule that the operator set here stays.
+    """
+    access = Access(store)
+    new: list[str] = []
+    there: list[str] = []
+    with store.write():
+        for person in found.people:
+            (new if access.allow(person, by="import") else there).append(f"person {person}")
+        for group in found.groups:
+            if access.group(group.id) is None:
+                access.add_group(
+                    group.id, require_mention=group.require_mention, senders=group.senders, patterns=group.patterns
+                )
+                new.append(f"group {group.id}")
+            else:
+                there.append(f"group {group.id}")
+        if found.policy is not None:
+            if store.value("SELECT 1 FROM settings WHERE key = 'policy'") is None:
+                access.set_policy(found.policy)
+                new.append(f"policy {found.policy}")
+            else:
+                there.append(f"policy {access.policy()}")
+    return {"new": new, "there": there}

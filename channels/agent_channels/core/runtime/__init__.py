@@ -1,0 +1,1 @@
+"""One bot while it is open."""

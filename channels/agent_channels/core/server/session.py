@@ -1,0 +1,245 @@
+"""The MCP server over stdio, as an agent host's channel.
+
+It stays on the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
+channel capabilities, and validates tool arguments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from mcp import types
+from mcp.server.connection import Connection
+from mcp.server.lowlevel import Server
+from mcp.server.runner import serve_connection
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.exceptions import MCPError
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp.shared.message import SessionMessage
+from pydantic import BaseModel, ValidationError
+
+from agent_channels.core.errors import ChannelError
+from agent_channels.core.host.protocol import CHANNEL, PERMISSION
+
+__all__ = ["McpSession", "Tool"]
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[Any], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: its argument model gives the schema and the value, its handler the text the agent reads."""
+
+    name: str
+    description: str
+    model: type[BaseModel]
+    handler: Handler
+    read_only: bool = False
+
+    def declared(self) -> types.Tool:
+        """The tool as `tools/list` shows it."""
+        schema = self.model.model_json_schema()
+        _untitle(schema)
+        return types.Tool(
+            name=self.name,
+            description=self.description,
+            input_schema=schema,
+            annotations=types.ToolAnnotations(read_only_hint=self.read_only),
+        )
+
+
+class McpSession:
+    """One host's connection."""
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        instructions: str,
+        tools: Sequence[Tool],
+        prompts: Mapping[str, tuple[str, str]],
+        heard: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+    ) -> None:
+        """`prompts`: name -> (description, text); `heard`: the host's notification -> (its model, what it does)."""
+        self.tools = {tool.name: tool for tool in tools}
+        self._listed = types.ListToolsResult(tools=[tool.declared() for tool in tools])
+        self._server: Server[dict[str, Any]] = Server(
+            name,
+            version=version,
+            instructions=instructions,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._get_prompt,
+        )
+        # Traces of every request, which nobody collects here.
+        tracing = [one for one in self._server.middleware if type(one).__name__ == "OpenTelemetryMiddleware"]
+        for one in tracing:
+            self._server.middleware.remove(one)
+        self._prompts = dict(prompts)
+        for method, (model, hear) in heard.items():
+            self._server.add_notification_handler(method, model, _ignoring_context(hear))
+        self._connection: Connection | None = None
+
+    async def serve(
+        self,
+        read: ReadStream[SessionMessage | Exception],
+        write: WriteStream[SessionMessage],
+        started: Callable[[Connection], None],
+        answered: set[str | int],
+    ) -> None:
+        """Serves until the host closes its end; `started` gets the connection, whose `initialized` can be awaited.
+
+        Our answers to the requests in `answered` are dropped: the host has one.
+        """
+        dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
+            read, _Unanswered(write, answered), inline_methods=frozenset({"initialize"})
+        )
+        self._connection = Connection.for_loop(dispatcher)
+        options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
+        started(self._connection)
+        await serve_connection(
+            self._server, dispatcher, connection=self._connection, lifespan_state={}, init_options=options
+        )
+
+    async def push(self, method: str, params: dict[str, object]) -> None:
+        """Sends a notification; returns when its bytes are on their way, which a host that does not read holds up."""
+        if self._connection is not None:
+            await self._connection.notify(method, params)
+
+    def client(self) -> str:
+        """The host's name and version, as it gave them."""
+        params = self._connection.client_params if self._connection else None
+        return f"{params.client_info.name} {params.client_info.version}".strip() if params else ""
+
+    async def _list(self, _context: object, _params: object) -> types.ListToolsResult:
+        return self._listed
+
+    async def _list_prompts(self, _context: object, _params: object) -> types.ListPromptsResult:
+        listed = [types.Prompt(name=name, description=words) for name, (words, _) in self._prompts.items()]
+        return types.ListPromptsResult(prompts=listed)
+
+    async def _get_prompt(self, _context: object, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        if params.name not in self._prompts:
+            raise MCPError(types.INVALID_PARAMS, f"there is no prompt {params.name!r}")
+        words, text = self._prompts[params.name]
+        message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
+        return types.GetPromptResult(description=words, messages=[message])
+
+    async def _call(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = self.tools.get(params.name)
+        if tool is None:
+            return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
+        try:
+            arguments = tool.model.model_validate(params.arguments or {})
+            return _text(await tool.handler(arguments))
+        except ValidationError as error:
+            return _failed(_explain(error, tool))
+        except ChannelError as error:
+            return _failed(str(error))
+        except Exception as error:
+            # The text of an error nobody foresaw may hold anything: it goes to the log, the agent gets its kind.
+            logger.exception("tool %s failed", params.name)
+            return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
+
+
+def _ignoring_context(hear: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
+    async def handler(_context: object, params: object) -> None:
+        await hear(params)
+
+    return handler
+
+
+def _text(text: str, *, failed: bool = False) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
+
+
+def _failed(text: str) -> types.CallToolResult:
+    return _text(text, failed=True)
+
+
+_BUTTONS = (
+    'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
+    "optionally value, style (primary, secondary, success, danger) and url"
+)
+
+
+def _buttons(error: ValidationError) -> str:
+    """What is wrong with a grid, in its own words rather than the model's."""
+    problems = [p for p in error.errors(include_url=False) if p["loc"][0] == "buttons"]
+    # Every cell is tried as a label and as an object: of an object, its own field says more.
+    problem = next((p for p in problems if p["type"] in {"extra_forbidden", "missing"}), problems[0])
+    place = [part for part in problem["loc"][1:] if isinstance(part, int)]
+    where = f" at row {place[0]}, column {place[1]}" if len(place) > 1 else ""
+    said = {"extra_forbidden": f"{problem['loc'][-1]!r} is not known", "missing": f"{problem['loc'][-1]!r} is missing"}
+    return f"{_BUTTONS}; here{where}: {said.get(problem['type'], _shown(problem.get('input')))}"
+
+
+def _explain(error: ValidationError, tool: Tool) -> str:
+    known = list(tool.model.model_fields)
+    lines = []
+    for problem in error.errors(include_url=False)[:5]:
+        where = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        if problem["type"] == "extra_forbidden" and where not in known:
+            near = difflib.get_close_matches(where, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            lines.append(f"unknown argument {where!r}: {hint}")
+        elif problem["loc"] and problem["loc"][0] == "buttons":
+            lines.append(_buttons(error))
+            break
+        elif problem["type"] == "missing" and where in known:
+            lines.append(f"argument {where!r} is missing")
+        else:
+            lines.append(f"argument {where!r} is {_shown(problem.get('input'))}: {problem['msg']}")
+    return f"{tool.name} was not run: " + "; ".join(lines)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _untitle(schema: object) -> None:
+    """Drops the titles pydantic derives from names: they say nothing and cost the agent's context."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for value in schema.values():
+            _untitle(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _untitle(value)
+
+
+class _Unanswered:
+    """A write stream through which no answer passes that the host has already."""
+
+    def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
+        self._inner, self._answered = inner, answered
+
+    async def send(self, item: SessionMessage) -> None:
+        message = item.message
+        if self._answered and getattr(message, "method", None) is None:
+            answers = getattr(message, "id", None)
+            if answers in self._answered:
+                self._answered.discard(answers)
+                return
+        await self._inner.send(item)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._inner.__aexit__(kind, error, trace)

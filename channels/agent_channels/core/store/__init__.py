@@ -1,0 +1,1 @@
+"""The SQLite database: transactions, migrations, and the small tables that many rooms share."""

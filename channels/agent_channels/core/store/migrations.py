@@ -1,0 +1,177 @@
+"""The schema, as a numbered list. A migration that shipped is never changed: append another."""
+
+from __future__ import annotations
+
+__all__ = ["MIGRATIONS"]
+
+_FIRST: tuple[str, ...] = (
+    # One row per raw event. States: raw (journalled), held (said by somebody whose pairing is pending), fetching (its
+    # picture is being downloaded), ready, offering (handed to the host, not known to be through), offered, answered,
+    # dropped (not for the agent), failed (could not be read; kept for inspection).
+    """CREATE TABLE inbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        bot_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        delivery_id TEXT NOT NULL UNIQUE,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'raw',
+        received_at REAL NOT NULL,
+        chat_id TEXT, thread_id TEXT, message_id TEXT, user_id TEXT,
+        content TEXT, meta TEXT, image TEXT, attachments TEXT,
+        offers INTEGER NOT NULL DEFAULT 0,
+        offered_at REAL, answered_at REAL,
+        UNIQUE (bot_id, event_id)
+    )""",
+    "CREATE INDEX inbox_open ON inbox (state, id) WHERE state NOT IN ('answered', 'dropped')",
+    "CREATE INDEX inbox_message ON inbox (chat_id, message_id)",
+    """CREATE TABLE people (
+        user_id TEXT PRIMARY KEY, name TEXT NOT NULL DEFAULT '', username TEXT,
+        added_at REAL NOT NULL, added_by TEXT NOT NULL
+    )""",
+    """CREATE TABLE groups (
+        chat_id TEXT PRIMARY KEY, require_mention INTEGER NOT NULL DEFAULT 1, senders TEXT, added_at REAL NOT NULL
+    )""",
+    # Chats the bot has seen: maps a direct chat to its person, and lists groups nobody enabled yet.
+    """CREATE TABLE chats (
+        chat_id TEXT PRIMARY KEY, kind TEXT NOT NULL, user_id TEXT, title TEXT, present INTEGER NOT NULL DEFAULT 1,
+        seen_at REAL NOT NULL
+    )""",
+    """CREATE TABLE pairings (
+        id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, chat_id TEXT NOT NULL, name TEXT NOT NULL, username TEXT,
+        salt BLOB NOT NULL, code_hash BLOB NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL,
+        ended INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE panels (
+        id TEXT PRIMARY KEY, chat_id TEXT NOT NULL, thread_id TEXT, message_id TEXT, grid TEXT NOT NULL, tappers TEXT,
+        single_use INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'open',
+        created_at REAL NOT NULL, expires_at REAL NOT NULL, snapshot TEXT,
+        outcome TEXT, outcome_due INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX panels_open ON panels (chat_id, created_at) WHERE state = 'open'",
+    "CREATE INDEX panels_message ON panels (chat_id, message_id)",
+    "CREATE INDEX panels_due ON panels (outcome_due) WHERE outcome_due = 1",
+    """CREATE TABLE presses (
+        id INTEGER PRIMARY KEY, panel_id TEXT NOT NULL REFERENCES panels (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL, user_id TEXT NOT NULL, user TEXT NOT NULL, at REAL NOT NULL
+    )""",
+    # What has to be said to people whatever happens to this process in between.
+    """CREATE TABLE notices (
+        id INTEGER PRIMARY KEY, chat_id TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL, claimed_at REAL
+    )""",
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY, key TEXT, digest TEXT NOT NULL, chat_id TEXT NOT NULL, created_at REAL NOT NULL,
+        state TEXT NOT NULL DEFAULT 'sending', result TEXT
+    )""",
+    "CREATE UNIQUE INDEX outbox_key ON outbox (key) WHERE key IS NOT NULL",
+    """CREATE TABLE outbox_parts (
+        outbox_id INTEGER NOT NULL REFERENCES outbox (id) ON DELETE CASCADE, part INTEGER NOT NULL,
+        state TEXT NOT NULL, message_id TEXT, error TEXT, at REAL NOT NULL, PRIMARY KEY (outbox_id, part)
+    )""",
+    "CREATE TABLE health (key TEXT PRIMARY KEY, value TEXT, at REAL NOT NULL)",
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, subject TEXT, detail TEXT)",
+)
+
+# Which session an entry was offered to, when it was said, what its sender was told about waiting, and our mark on it.
+_WAITING: tuple[str, ...] = (
+    "ALTER TABLE inbox ADD COLUMN session TEXT",
+    "ALTER TABLE inbox ADD COLUMN said_at REAL",
+    "ALTER TABLE inbox ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE inbox ADD COLUMN late INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE inbox ADD COLUMN mark TEXT",
+    "CREATE INDEX inbox_mark ON inbox (chat_id) WHERE mark IS NOT NULL",
+    "CREATE INDEX inbox_ended ON inbox (id) WHERE state IN ('answered', 'dropped')",
+)
+
+# Host sessions, how each is reached, and questions whose answers somebody waits for.
+_SESSIONS: tuple[str, ...] = (
+    # proven: modes in which the agent was seen to answer; hooks: last time each hook of this session ran, as JSON;
+    # loops: consecutive continuations by the Stop hook; ended_at: a person ended the waiting from the chat.
+    """CREATE TABLE sessions (
+        id TEXT PRIMARY KEY, started_at REAL NOT NULL, client TEXT NOT NULL DEFAULT '', mode TEXT NOT NULL DEFAULT '',
+        why TEXT NOT NULL DEFAULT '', proven TEXT NOT NULL DEFAULT '', hooks TEXT NOT NULL DEFAULT '{}',
+        pulled_at REAL, loops INTEGER NOT NULL DEFAULT 0, loops_at REAL, ended_at REAL
+    )""",
+    "ALTER TABLE inbox ADD COLUMN mode TEXT",
+    "ALTER TABLE inbox ADD COLUMN rung TEXT",
+    "ALTER TABLE inbox ADD COLUMN prompt_id TEXT",
+    "ALTER TABLE people ADD COLUMN approver INTEGER NOT NULL DEFAULT 0",
+    # kind: ask, permission, question; state: open, answered, closed; lease_until: until when the asker surely waits.
+    """CREATE TABLE prompts (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, request_id TEXT, session TEXT NOT NULL DEFAULT '', spec TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'open', sent INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+        expires_at REAL NOT NULL, lease_until REAL NOT NULL, chosen TEXT NOT NULL DEFAULT '[]', result TEXT,
+        typing_by TEXT
+    )""",
+    "CREATE INDEX prompts_open ON prompts (expires_at) WHERE state = 'open'",
+    "ALTER TABLE panels ADD COLUMN prompt_id TEXT",
+    "ALTER TABLE panels ADD COLUMN sentence TEXT",
+    "CREATE INDEX panels_prompt ON panels (prompt_id) WHERE prompt_id IS NOT NULL",
+)
+
+# How far a bot was read, where the platform keeps no queue; threads, whose access rule is their parent's.
+_READING: tuple[str, ...] = (
+    "CREATE TABLE cursors (bot_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (bot_id, name))",
+    "ALTER TABLE chats ADD COLUMN parent_id TEXT",
+)
+
+# Messages that became one event: `joined` holds its pieces on the first row (JSON), which waits for more until
+# `join_until` in the state joining; the rows of the others name it in `joined_to`, in the state joined.
+_JOINING: tuple[str, ...] = (
+    "ALTER TABLE inbox ADD COLUMN joined TEXT",
+    "ALTER TABLE inbox ADD COLUMN joined_to INTEGER",
+    "ALTER TABLE inbox ADD COLUMN join_until REAL",
+)
+
+# What was said, both ways. kind: message, tap, reaction; own: sent for the agent; sought: what a search looks at;
+# files: names (JSON). The index itself is made by the service, since not every SQLite can.
+_HISTORY: tuple[str, ...] = (
+    """CREATE TABLE history (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, message_id TEXT NOT NULL, kind TEXT NOT NULL,
+        own INTEGER NOT NULL, user TEXT NOT NULL, user_id TEXT NOT NULL, text TEXT NOT NULL, sought TEXT NOT NULL,
+        at REAL NOT NULL, reply_to TEXT, reply_user TEXT, reply_text TEXT, thread_id TEXT, thread_name TEXT,
+        files TEXT NOT NULL DEFAULT '[]', forward_from TEXT, edited INTEGER NOT NULL DEFAULT 0,
+        indexed INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX history_chat ON history (chat_id)",
+    "CREATE INDEX history_message ON history (chat_id, message_id)",
+    "CREATE INDEX history_at ON history (at)",
+    "CREATE INDEX history_new ON history (id) WHERE indexed = 0",
+)
+
+# Codes that the operator made for one person each; hashes only.
+_INVITES: tuple[str, ...] = (
+    """CREATE TABLE invites (
+        code_hash BLOB PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, used_at REAL, used_by TEXT
+    )""",
+)
+
+# What threads are called; where a notice is said; what in a group is for the bot; what was said there to others.
+_GROUPS: tuple[str, ...] = (
+    """CREATE TABLE threads (
+        chat_id TEXT NOT NULL, thread_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (chat_id, thread_id)
+    )""",
+    "ALTER TABLE notices ADD COLUMN thread_id TEXT",
+    "ALTER TABLE groups ADD COLUMN patterns TEXT NOT NULL DEFAULT '[]'",
+    """CREATE TABLE overheard (
+        id INTEGER PRIMARY KEY, chat_id TEXT NOT NULL, thread_id TEXT, message_id TEXT NOT NULL, user TEXT NOT NULL,
+        user_id TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL
+    )""",
+    "CREATE INDEX overheard_chat ON overheard (chat_id, id)",
+)
+
+# What a message meets on its way is found, however much is kept. SQLite takes a partial index only where a query says
+# the index's condition word for word, which none did of the one that goes.
+_FOUND: tuple[str, ...] = (
+    "DROP INDEX inbox_open",
+    "CREATE INDEX inbox_state ON inbox (state)",
+    # The states are those of `agent_channels.core.journal.offers.OPEN`, in its order.
+    """CREATE INDEX inbox_chat_open ON inbox (chat_id) WHERE state IN
+        ('raw', 'joining', 'fetching', 'ready', 'offering', 'offered', 'asked')""",
+    "CREATE INDEX presses_panel ON presses (panel_id)",
+    "CREATE INDEX chats_user ON chats (user_id)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND
+)  # fmt: skip

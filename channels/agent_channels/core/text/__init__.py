@@ -1,0 +1,1 @@
+"""Text: Markdown, formatted text, splitting and sanitizing, as pure functions."""

@@ -1,0 +1,69 @@
+"""Discord as a row of data: its settings and how to connect, without importing its library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from agent_channels.core.contract.channel import Channel
+from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.settings.config import Environment, Settings
+from agent_channels.core.settings.network import Route, env_proxy, shown_url
+from agent_channels.discord.settings import NO_SOCKS, DiscordSettings, bot_id, invite_link
+
+if TYPE_CHECKING:
+    from agent_channels.core.contract.adapter import Adapter
+    from agent_channels.discord.adapter import DiscordAdapter
+
+__all__ = [
+    "CHANNEL",
+]
+
+
+STEPS = """\
+1. Open https://discord.com/developers/applications, choose New Application and give it a name.
+2. Under Bot, switch Message Content Intent on (Privileged Gateway Intents), and save.
+3. There, choose Reset Token and copy what it shows: three parts with dots between."""
+
+
+def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> Adapter:  # noqa: FBT001
+    from agent_channels.discord.adapter import DiscordAdapter
+
+    return DiscordAdapter(cast("DiscordSettings", settings), token, proxy=proxy, ipv4=ipv4)
+
+
+def _route(env: Environment, settings: Settings) -> Route:
+    ours = cast("DiscordSettings", settings)
+    asked = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
+    named = env_proxy(ours.api_root, env.environ)
+    if ours.proxy is None and named is not None and not named.startswith(("http://", "https://")):
+        why = f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}"
+        return Route(ours.api_root, None, why, asked)
+    return Route(ours.api_root, ours.proxy or named, named=asked)
+
+
+def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+    from agent_channels.discord.checks import checks
+
+    return checks(cast("DiscordAdapter", adapter), case)
+
+
+def _silence_s(settings: Settings) -> float:
+    # Discord asks for a heartbeat every 41 s and answers each; two that were missed are one connection lost.
+    del settings
+    return 100.0
+
+
+CHANNEL = Channel(
+    name="discord",
+    title="Discord",
+    formats="markdown (default), Discord's own, or text, which is shown as it stands",
+    settings=DiscordSettings,
+    bot_id=bot_id,
+    adapter=_adapter,
+    silence_s=_silence_s,
+    route=_route,
+    checks=_checks,
+    steps=STEPS,
+    join_link=invite_link,
+)

@@ -1,0 +1,158 @@
+"""Discord's, discord.py's and aiohttp's errors into ours: the one translator.
+
+The question that matters is whether the request may have been executed: a connection that never came about and an
+answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+import discord
+from agent_channels.core.errors import (
+    Ambiguous,
+    Forbidden,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    TooOld,
+    Unauthorized,
+    Unavailable,
+)
+from agent_channels.core.log import redact
+
+__all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
+
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, aiohttp.InvalidURL)
+# "JSON Error Codes" in Discord's documentation.
+_TOO_OLD = {10015, 10062, 40060, 50027}
+_HINTS = {
+    10003: "the bot does not see this channel; its chat_id comes with every message",
+    10004: "the bot is not in this server any more",
+    10008: "the message is gone, or is in another channel; take the message_id of an event",
+    10014: "Discord takes an emoji as one character, or name:id for a server's own",
+    40005: "the file is larger than this server allows",
+    50005: "only a message that the bot sent itself can be edited",
+    50006: "an empty message cannot be sent",
+    50035: "",
+}
+_FORBIDDEN = {
+    50001: "the bot does not see this channel; its role needs View Channel there",
+    50007: "this person takes no direct messages from the bot: they blocked it, left the server they share with it, or "
+    "switched direct messages off",
+    50013: "the bot's role lacks a permission in this channel (Send Messages, Send Messages in Threads, Attach Files, "
+    "Add Reactions or Read Message History)",
+    50083: "the thread is archived and locked",
+    90001: "this person has blocked the bot; only they can unblock it",
+}
+TOKEN_WRONG = "Discord refuses the token (wrong or reset); set the current one with `channels setup discord`"  # noqa: S105
+INTENT_OFF = (
+    "Discord refuses the connection because the Message Content Intent is switched off for this bot: switch it on in "
+    "the developer portal, your application > Bot > Privileged Gateway Intents > Message Content Intent"
+)
+_CLOSED: dict[int, PlatformError] = {
+    4004: Unauthorized(TOKEN_WRONG),
+    4010: Unavailable("Discord refuses the shard (4010)"),
+    4011: Forbidden("Discord asks for sharding (4011): this bot is in too many servers for one connection"),
+    4012: Unavailable("Discord refuses the gateway's version (4012); update this program"),
+    4013: Forbidden("Discord refuses the intents (4013); update this program"),
+    4014: Forbidden(INTENT_OFF),
+}
+
+
+def closed(code: int | None) -> PlatformError:
+    """What the gateway's close code means."""
+    if code in _CLOSED:
+        known = _CLOSED[code]
+        return type(known)(str(known))
+    return Unavailable(f"Discord closed the connection (code {code})")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises every error of the libraries as one of ours."""
+    try:
+        yield
+    except PlatformError:
+        raise
+    except discord.RateLimited as error:
+        raise _limited(error.retry_after) from error
+    except discord.LoginFailure as error:
+        raise Unauthorized(TOKEN_WRONG) from error
+    except discord.HTTPException as error:
+        raise answered(error.status, error.code, error.text) from error
+    except discord.ConnectionClosed as error:
+        raise closed(error.code) from error
+    except _NOT_SENT as error:
+        raise Unavailable(f"Discord cannot be reached: {redact(str(error))}") from error
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        said = redact(str(error)) or type(error).__name__
+        raise Ambiguous(f"the connection to Discord ended before the answer: {said}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # An answer that is not what the API promises.
+        raise Ambiguous(f"Discord's answer could not be read ({type(error).__name__})") from error
+
+
+def answered(status: int, code: int, text: str) -> PlatformError:
+    """Our error for an answer of Discord's; `text` is its message with the nested form errors."""
+    said = " ".join(redact(text).split())[:600]
+    if status == 401 and code not in _TOO_OLD:
+        return Unauthorized(TOKEN_WRONG)
+    if status >= 500:
+        return Unavailable(f"Discord has a fault (HTTP {status})")
+    if code in _TOO_OLD:
+        return TooOld(f"Discord refuses it: {said}")
+    if code in _FORBIDDEN:
+        return Forbidden(_FORBIDDEN[code])
+    if status == 403 and code not in _HINTS:
+        return Forbidden(f"Discord forbids it: {said}")
+    hint = _HINTS.get(code)
+    return Rejected(f"Discord refuses it: {said}" + (f" ({hint})" if hint else ""))
+
+
+def tracing() -> aiohttp.TraceConfig:
+    """Raises for rate limits and faults as they are answered: waiting and trying again is the core's to decide.
+
+    The library by itself would try five times over half a minute, whether the request may have been executed or not.
+    """
+
+    async def ended(
+        session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+    ) -> None:
+        del session, context
+        response = params.response
+        if response.status != 429 and response.status < 500:
+            return
+        body = await response.text(errors="replace")
+        response.release()
+        if response.status >= 500:
+            raise Unavailable(f"Discord has a fault (HTTP {response.status})")
+        raise _limited(_retry_after(body, response.headers.get("Retry-After")))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(ended)
+    return trace
+
+
+def _retry_after(body: str, header: str | None) -> float:
+    try:
+        found: Any = json.loads(body)
+        return max(0.0, float(found["retry_after"]))
+    except (ValueError, KeyError, TypeError):
+        # A page in place of an answer: the network's edge holds us off.
+        return float(header) if header and header.replace(".", "", 1).isdigit() else 60.0
+
+
+def _limited(seconds: float) -> RateLimited:
+    return RateLimited(f"Discord's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
+
+
+def as_unavailable(error: PlatformError) -> PlatformError:
+    """Reading twice is harmless, so an ambiguous or odd answer is no more than one more try."""
+    return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error

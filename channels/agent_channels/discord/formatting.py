@@ -1,0 +1,171 @@
+"""Formatted texts in Discord's own Markdown, which is not CommonMark: marks, headings, lists, quotes and fences.
+
+Its rules are those of the client: a text has to be written so that it reads as it should there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from agent_channels.core.text.document import Dialect, FormattedText, outermost
+from agent_channels.core.text.markdown import parse
+from agent_channels.core.text.spans import Part, Span, SpanKind
+from agent_channels.core.text.split import cut
+from agent_channels.core.text.units import length
+from agent_channels.discord.markup import LIMITS, escaped, split
+
+__all__ = ["render"]
+
+LOOK = Dialect()
+ZERO_WIDTH = "\u200b"
+
+_OPEN_ADDRESS = re.compile(r"https?://[^\s<>]+$")
+_SPACE_OR_MARK = re.compile(r"[\s\\*~|`\[]")
+_MARKS: dict[SpanKind, str] = {"bold": "**", "italic": "*", "strike": "~~", "spoiler": "||"}
+# What is written without escapes, so that a mark in it would end the same marks around it.
+_BARE: dict[SpanKind, set[SpanKind]] = {
+    "bold": {"address"},
+    "italic": {"address", "code"},
+    "strike": {"address"},
+    "spoiler": set(),
+}
+
+
+def render(text: str, format_: str) -> list[Part]:
+    """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
+    if format_ != "markdown":
+        return [Part(part, format_, part) for part in split(text, format_)]
+    parts = cut(parse(text, LOOK), _fill, LIMITS.text)
+    return [Part(_draw(part), "markdown", part.text) for part in parts]
+
+
+def _fill(rich: FormattedText) -> float:
+    return max(length(rich.text, LIMITS.unit), length(_draw(rich), LIMITS.unit)) / LIMITS.text
+
+
+def _draw(rich: FormattedText) -> str:
+    return _region(rich.text, 0, len(rich.text), rich.spans, frozenset())
+
+
+def _region(text: str, start: int, end: int, spans: Sequence[Span], inside: frozenset[str]) -> str:
+    return _joined([bit for bit in _bits(text, start, end, spans, inside) if bit[0]])
+
+
+def _bits(text: str, start: int, end: int, spans: Sequence[Span], inside: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """A stretch in bits, each with whether it is said as it stands, without marks of its own."""
+    at = start
+    for span, inner in outermost(spans):
+        yield _words(text, at, span.start), True
+        if span.kind in _MARKS and (span.kind in inside or _ends(text, inner, span.kind)):
+            yield from _bits(text, span.start, span.end, inner, inside)
+        else:
+            yield _span(text, span, inner, inside), span.kind == "address"
+        at = span.end
+    yield _words(text, at, end), True
+
+
+def _joined(bits: list[tuple[str, bool]]) -> str:
+    whole = ""
+    for (bit, bare), marked in zip(bits, _marks_follow([bit for bit, _ in bits]), strict=True):
+        # Two marks that touch would be read as another one.
+        if whole[-1:] == bit[0] and bit[0] in "*_~|`":
+            whole += ZERO_WIDTH
+        # To the client an address ends at white space: not so one in angle brackets.
+        whole += _OPEN_ADDRESS.sub(r"<\g<0>>", bit) if marked and bare else bit
+    return whole
+
+
+def _marks_follow(bits: list[str]) -> list[bool]:
+    """For each bit whether a mark stands somewhere behind it before the next white space."""
+    found, marked = [], False
+    for bit in reversed(bits):
+        found.append(marked)
+        first = _SPACE_OR_MARK.search(bit)
+        marked = not first[0].isspace() if first else marked
+    return found[::-1]
+
+
+def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) -> str:
+    said = text[span.start : span.end]
+    body = partial(_region, text, span.start, span.end, inner)
+    match span.kind:
+        case "pre":
+            # Three ticks end a code block wherever they stand.
+            return f"```{span.value}\n" + re.sub("`(?=``)", "`" + ZERO_WIDTH, said) + "\n```"
+        case "code":
+            return _code(said, inside)
+        case "link" if "link" not in inside:
+            return f"[{body(inside | {'link'})}]({_address(span.value)})"
+        case "address" if said.startswith(("http://", "https://")):
+            return said
+        case "quote" if not _before(text, span):
+            return "> " + body(inside).replace("\n", "\n> ")
+        case "heading":
+            return _heading(text, span, body(inside | {"bold"}), marked=not _ends(text, inner, "bold"))
+        case "bullet":
+            return "- " if said == "• " and _alone(text, span) else said
+        case "bold" | "italic" | "strike" | "spoiler":
+            return _marked(body(inside | {span.kind}), _MARKS[span.kind])
+        case _:
+            return body(inside)
+
+
+def _alone(text: str, span: Span) -> bool:
+    """Whether nothing stands before a list's mark on its line, and something behind it."""
+    return not _before(text, span) and not text[span.end : span.end + 1].isspace() and span.end < len(text)
+
+
+def _before(text: str, span: Span) -> str:
+    """What stands before a span on its line."""
+    return text[text.rfind("\n", 0, span.start) + 1 : span.start].strip()
+
+
+def _marked(body: str, mark: str) -> str:
+    """Marks stand at words: white space at the ends stays outside."""
+    kept = body.strip()
+    lead = body[: len(body) - len(body.lstrip())]
+    if not kept:
+        return body
+    # A mark of the same sign right inside would be read together with this one.
+    inner = (ZERO_WIDTH if kept[0] == mark[0] else "") + kept + (ZERO_WIDTH if kept[-1] == mark[0] else "")
+    return f"{lead}{mark}{inner}{mark}{body[len(lead) + len(kept) :]}"
+
+
+def _ends(text: str, inner: Sequence[Span], kind: SpanKind) -> bool:
+    """Whether something in it that is written without escapes would end these marks."""
+    return any(_MARKS[kind] in text[one.start : one.end] for one in inner if one.kind in _BARE[kind])
+
+
+def _heading(text: str, span: Span, body: str, *, marked: bool) -> str:
+    first = span.start == 0 or text[span.start - 1] == "\n"
+    if span.value in {"1", "2", "3"} and first:
+        hashes = "#" * int(span.value) + " "
+        return "\n".join(hashes + line.strip() for line in body.split("\n") if line.strip())
+    return _marked(body, "**") if marked else body
+
+
+def _code(said: str, inside: frozenset[str]) -> str:
+    ticked = re.sub("`(?=`)", "`" + ZERO_WIDTH, said)
+    if inside:
+        # Marks around the code would end at the same marks in it.
+        ticked = re.sub(r"([*~|])(?=\1)", r"\1" + ZERO_WIDTH, ticked)
+    if "`" not in ticked:
+        return f"`{ticked}`"
+    return f"`` {ticked} ``"
+
+
+def _address(url: str) -> str:
+    """An address that does not end before its end."""
+    return re.sub(r"[()\\<>*~|]", lambda match: f"%{ord(match[0]):02X}", url)
+
+
+def _words(text: str, start: int, end: int) -> str:
+    if start == end:
+        return ""
+    # A line that began before this stretch: nothing begins at the stretch's own start.
+    begun = "" if start == 0 or text[start - 1] == "\n" else "\x00"
+    words = escaped(begun + text[start:end], text).removeprefix(begun)
+    # What looks like the end of a link anywhere must not find a beginning.
+    return words.replace("[", "\\[") if "](" in text else words

@@ -1,0 +1,122 @@
+"""The way to Discord's servers: one client of the library, logged in at its first use, and one for downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+with warnings.catch_warnings():
+    # The library's voice support imports audioop, which Python 3.11 and 3.12 say will go.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from discord.http import HTTPClient
+
+    import discord
+
+from agent_channels.core.errors import Forbidden, RateLimited
+from agent_channels.discord import outbound
+from agent_channels.discord.errors import INTENT_OFF, tracing, translated
+
+__all__ = ["Everything", "Network", "may_identify"]
+
+# It warns of voice libraries that nobody misses, and reports as warnings what is told here in our own words.
+logging.getLogger("discord").setLevel(logging.ERROR)
+
+INTENTS = discord.Intents(
+    guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True, message_content=True
+)
+# Application flags: what is there when the portal's switch for Message Content is on (verified bots, others).
+_CONTENT_FLAGS = 1 << 18 | 1 << 19
+# Logins are rationed by the day; below this many, we wait for the next ration.
+_SPARE = 5
+
+Raw = dict[str, Any]
+
+
+class Everything(dict[str, Callable[[Raw], None]]):
+    """Stands where the library keeps its parsers: every event goes to one place, and no cache is kept."""
+
+    def __init__(self, put: Callable[[str, Raw], None]) -> None:
+        super().__init__()
+        self._put = put
+
+    def __missing__(self, name: str) -> Callable[[Raw], None]:
+        return lambda data: self._put(name, data)
+
+
+async def may_identify(http: HTTPClient) -> None:
+    """Raises `RateLimited` when the day's logins are used up, `Forbidden` when an intent is switched off."""
+    found = await outbound.call(http, "GET", "/gateway/bot")
+    application = await outbound.call(http, "GET", "/oauth2/applications/@me")
+    if not int(application.get("flags", 0)) & _CONTENT_FLAGS:
+        raise Forbidden(INTENT_OFF)
+    limit = found.get("session_start_limit") or {}
+    if int(limit.get("remaining", _SPARE)) < _SPARE:
+        seconds = float(limit.get("reset_after", 0)) / 1000
+        raise RateLimited(
+            f"Discord's ration of connections for today is used up; the next one is in {seconds / 3600:.1f} h. "
+            "Something logs this bot in again and again",
+            seconds,
+        )
+
+
+class _Client(discord.Client):
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identifies at once: how often is bounded where it is decided, and the library's pause is for many shards."""
+
+
+class Network:
+    """The connections of one bot."""
+
+    def __init__(self, token: str, proxy: str | None, *, ipv4: bool) -> None:
+        """`proxy` carries every connection; `ipv4`: direct ones are made over IPv4 only."""
+        self._token, self._proxy, self._ipv4 = token, proxy, ipv4
+        self._client: discord.Client | None = None
+        self._files: aiohttp.ClientSession | None = None
+        self._login = asyncio.Lock()
+
+    @property
+    def application_id(self) -> str:
+        """The id under which interactions are followed up; empty before the login."""
+        return str(self._client.application_id) if self._client else ""
+
+    async def client(self) -> discord.Client:
+        """The library's client, logged in. Raises `PlatformError`."""
+        async with self._login:
+            if self._client is None:
+                client = _Client(
+                    intents=INTENTS,
+                    proxy=self._proxy,
+                    connector=self._connector(),
+                    http_trace=tracing(),
+                    max_ratelimit_timeout=30.0,
+                )
+                try:
+                    with translated():
+                        await client.login(self._token)
+                except BaseException:
+                    await client.http.close()
+                    raise
+                self._client = client
+            return self._client
+
+    def files(self) -> aiohttp.ClientSession:
+        """The client of downloads."""
+        if self._files is None:
+            self._files = aiohttp.ClientSession(connector=self._connector())
+        return self._files
+
+    async def close(self) -> None:
+        """Closes what is open."""
+        if self._client is not None:
+            await self._client.http.close()
+        if self._files is not None:
+            await self._files.close()
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=0, family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC)

@@ -1,0 +1,170 @@
+"""Discord's ways of drawing: component rows and menus, its Markdown, and where a text may be cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+from discord.utils import escape_markdown
+
+from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.outgoing import Key, Keyboard, Style
+from agent_channels.core.errors import Refused
+from agent_channels.core.text import markdown
+from agent_channels.core.text.markup_split import split_text
+from agent_channels.core.text.units import length
+
+__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escaped", "form", "literal", "rendered", "snapshot", "split"]
+
+FORMATS = ("markdown", "text")
+
+# "Message" and "Component Reference" in Discord's documentation; lengths are counted in code points there, and UTF-16
+# units are never fewer. Uploads: what every server and direct chat takes; downloads are ours to bound.
+LIMITS = Limits(
+    text=2000,
+    unit="utf16",
+    buttons=125,
+    row=5,
+    rows=5,
+    label=80,
+    data_bytes=100,
+    upload=10 * 1024 * 1024,
+    photo=10 * 1024 * 1024,
+    download=100 * 1024 * 1024,
+    links=25,
+    answer_text=2000,
+    caption=2000,
+    album_keyboard=True,
+    paste=1900,
+    # Discord shows it for ten seconds.
+    typing_every_s=8.0,
+)
+# "Create Message": files in one message.
+FILES = 10
+# What begins a heading, a list or a quotation at the start of a line; `-# small` is left to be one.
+_LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
+_NUMBER = re.compile(r"\s*(\d{1,18})\.\s")
+_LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+_INLINE = re.compile(
+    r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
+)
+# At the end of a button's data: it opens a form, which has to be the very first answer to the tap.
+FORM = "!"
+
+_ROW, _BUTTON, _MENU, _INPUT = 1, 2, 3, 4
+_STYLES: dict[Style | None, int] = {None: 2, "primary": 1, "secondary": 2, "success": 3, "danger": 4}
+_LINK = 5
+_PER_MENU = 25
+
+
+def components(keyboard: Keyboard | None) -> list[dict[str, Any]]:
+    """Rows of buttons; above 25, menus of 25 options each."""
+    if not keyboard:
+        return []
+    keys = [key for row in keyboard for key in row]
+    if len(keys) <= _PER_MENU:
+        return [{"type": _ROW, "components": [_button(key) for key in row]} for row in keyboard]
+    menus = [keys[i : i + _PER_MENU] for i in range(0, len(keys), _PER_MENU)]
+    return [
+        {"type": _ROW, "components": [_menu(number, menu, 1 + number * _PER_MENU)]} for number, menu in enumerate(menus)
+    ]
+
+
+def _button(key: Key) -> dict[str, Any]:
+    if key.url:
+        return {"type": _BUTTON, "style": _LINK, "label": key.label, "url": key.url}
+    return {"type": _BUTTON, "style": _STYLES[key.style], "label": key.label, "custom_id": _data(key)}
+
+
+def _menu(number: int, keys: list[Key], first: int) -> dict[str, Any]:
+    return {
+        "type": _MENU,
+        "custom_id": f"menu.{number}",
+        "placeholder": f"{first}-{first + len(keys) - 1}",
+        "options": [{"label": key.label, "value": _data(key)} for key in keys],
+    }
+
+
+def _data(key: Key) -> str:
+    return f"{key.data}{FORM}" if key.form else str(key.data)
+
+
+def form(data: str, title: str) -> dict[str, Any]:
+    """A modal with one field, whose custom_id is that of the button which opens it."""
+    # "Component Reference": a text input holds at most 4,000 characters, 2 is the style of several lines.
+    field = {"type": _INPUT, "custom_id": "text", "style": 2, "label": title[:45], "max_length": 4000, "required": True}
+    return {"custom_id": data, "title": title[:45], "components": [{"type": _ROW, "components": [field]}]}
+
+
+def rendered(text: str, format_: str, code: str | None = None) -> str:
+    """`text` as it is sent; `code` is a part of it to be drawn as something to copy.
+
+    Raises `Refused` for a format that is not known here.
+    """
+    if format_ not in FORMATS:
+        raise Refused(f"format {format_!r} is not known here; it is one of {', '.join(FORMATS)}")
+    if code and code in text:
+        before, _, after = text.partition(code)
+        return f"{rendered(before, format_)}`{code}`{rendered(after, format_)}"
+    return escape_markdown(text, ignore_links=True) if format_ == "text" else text
+
+
+def literal(text: str, format_: str) -> str:
+    """`text` with whatever the format would read as markup escaped."""
+    return markdown.escaped(text) if format_ == "markdown" else text
+
+
+def escaped(text: str, whole: str | None = None) -> str:
+    """`text`, which is a part of the message `whole`, written so that Discord shows it as it stands."""
+    # Underscores within words are no marks, unless there is one in the message that could be the end of theirs.
+    whole = text if whole is None else whole
+    bare, counted = _seen(whole)
+    marked = _INLINE.sub(lambda match: match[0] if bare and match[0] == "_" else "\\" + match[0], text)
+    return _LINE.sub(lambda match: _line_escaped(match, counted=counted), marked)
+
+
+def _line_escaped(match: re.Match[str], *, counted: bool) -> str:
+    if match[2].isdigit():
+        return match[0] if counted else match[0] + "\\"
+    return f"{match[1]}\\{match[2]}"
+
+
+@lru_cache(maxsize=4)
+def _seen(whole: str) -> tuple[bool, bool]:
+    """What every stretch of a message depends on; looked for once, since a message has thousands of stretches."""
+    return _LOOSE.search(whole) is None, _counted(whole)
+
+
+def _counted(text: str) -> bool:
+    """Whether numbers at the beginnings of lines count up, as Discord does by itself in what it takes for a list."""
+    last = None
+    for line in text.split("\n"):
+        match = _NUMBER.match(line)
+        if match and last is not None and int(match[1]) != last + 1:
+            return False
+        last = int(match[1]) if match else None
+    return True
+
+
+def split(text: str, format_: str) -> list[str]:
+    """Parts that have at most 2,000 units when they are sent; a fence that is open at a cut is closed and reopened."""
+    rendered("", format_)
+    return _cut(text, format_, LIMITS.text)
+
+
+def _cut(text: str, format_: str, limit: int) -> list[str]:
+    parts: list[str] = []
+    for part in split_text(text, limit, LIMITS.unit):
+        if length(rendered(part, format_), LIMITS.unit) <= LIMITS.text:
+            parts.append(part)
+        else:
+            # Escapes made it too long; at half the length even nothing but escapes fits.
+            parts += _cut(part, format_, limit // 2)
+    return parts
+
+
+def snapshot(message: dict[str, Any]) -> str | None:
+    """How a message reads, as JSON: its text with its Markdown; None without a text."""
+    return json.dumps({"content": message["content"]}) if message.get("content") else None

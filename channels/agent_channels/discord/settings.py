@@ -1,0 +1,78 @@
+"""Discord's settings, and what its token and application id tell."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.settings.config import Root, Settings, safe_root
+
+__all__ = ["NO_SOCKS", "PERMISSIONS", "DiscordSettings", "bot_id", "invite_link"]
+
+# Three parts in URL-safe base64: the bot's id, a time, a signature.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
+
+
+# What the bot asks for when it is invited: view channels, send messages, also in threads, embed links, attach files,
+# read the message history, add reactions ("Permissions" in Discord's documentation).
+PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
+
+
+NO_SOCKS = (
+    "Discord is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
+    "(DISCORD_PROXY), such as one that hands on to your SOCKS proxy"
+)
+
+
+class DiscordSettings(Settings):
+    """What Discord adds: where its servers are, a proxy, whether links unfold."""
+
+    api_root: Root = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
+    gateway_url: str | None = Field(None, description="ws:// or wss:// address of the gateway; unset: Discord's own")
+    proxy: str | None = Field(None, description="http:// or https:// proxy for every connection")
+    suppress_embeds: bool = Field(True, description="links in replies do not unfold into previews")  # noqa: FBT003
+
+    @field_validator("proxy")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        # aiohttp, which discord.py speaks through, has no SOCKS.
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
+        return url
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _safe_gateway(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"ws", "wss"}:
+            raise ValueError("it must begin with wss://, or ws:// on loopback")
+        safe_root("http" + url[2:])
+        return url
+
+
+def bot_id(token: str) -> str:
+    """The bot's id, which is what the first part of a token says in base64; the token itself is never shown."""
+    first = token.partition(".")[0]
+    try:
+        found = base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        found = ""
+    if _TOKEN.fullmatch(token) is None or not re.fullmatch(r"\d{15,20}", found):
+        raise ConfigError(
+            f"the Discord token does not look like one (it has {len(token)} characters; the developer portal gives "
+            "three parts of letters and digits with dots between, under Bot > Reset Token); set it again with "
+            "`channels setup discord`"
+        )
+    return found
+
+
+def invite_link(bot: str) -> str:
+    """The page on which a server's owner lets the bot in, with the permissions that it needs."""
+    return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS}"

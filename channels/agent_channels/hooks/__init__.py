@@ -1,0 +1,1 @@
+"""The agent host's short-lived hooks."""

@@ -1,0 +1,1 @@
+"""The journey that plays in the terminal."""

@@ -1,0 +1,1 @@
+"""A Telegram on loopback that refuses what Telegram refuses."""

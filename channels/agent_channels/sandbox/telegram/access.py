@@ -1,0 +1,128 @@
+"""Where a call may act: the chat, the topic and the message it names, or the refusal Telegram gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_channels.sandbox.telegram.errors import bad, forbidden
+from agent_channels.sandbox.telegram.keyboard import read_markup
+from agent_channels.sandbox.telegram.params import Params, field_number
+from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, quoted
+from agent_channels.sandbox.telegram.world import TelegramWorld
+
+__all__ = ["deliver", "known_chat", "message_of", "placement", "topic_root", "writable_chat"]
+
+
+def known_chat(world: TelegramWorld, params: Params, name: str = "chat_id") -> TelegramChat:
+    """The chat of a call, if the bot has ever met it. Raises BotApiError."""
+    raw = params.text(name).strip()
+    if not raw:
+        raise bad(f"{name} is empty")
+    try:
+        chat = world.chats.get(int(raw))
+    except ValueError:
+        chat = None
+    if chat is None or (chat.is_group and world.bot.id not in chat.members):
+        raise bad("chat not found")
+    if chat.migrated_to is not None:
+        raise bad("group chat was upgraded to a supergroup chat", migrate_to_chat_id=chat.migrated_to)
+    return chat
+
+
+def writable_chat(world: TelegramWorld, params: Params, name: str = "chat_id") -> TelegramChat:
+    """The chat of a call that wants to write there. Raises BotApiError 403 where the bot may not."""
+    chat = known_chat(world, params, name)
+    if chat.user is not None:
+        if chat.user.is_deactivated:
+            raise forbidden("user is deactivated")
+        if chat.blocked:
+            raise forbidden("bot was blocked by the user")
+        if not chat.started:
+            raise forbidden("bot can't initiate conversation with a user")
+    elif (status := chat.members[world.bot.id]) == "kicked":
+        raise forbidden(f"bot was kicked from the {chat.kind} chat")
+    elif status == "left":
+        raise forbidden(f"bot is not a member of the {chat.kind} chat")
+    return chat
+
+
+def message_of(chat: TelegramChat, params: Params, missing: str) -> Message:
+    """The message a call names. Raises BotApiError `missing`, such as "message to edit not found"."""
+    if not params.text("message_id"):
+        raise bad("message identifier is not specified")
+    message = chat.messages.get(params.integer("message_id"))
+    if message is None:
+        raise bad(missing)
+    return message
+
+
+def topic_root(chat: TelegramChat, thread_id: int) -> Message | None:
+    """The service message that opened a topic; General has none."""
+    root = chat.messages.get(thread_id)
+    return quoted(root) if root and "forum_topic_created" in root else None
+
+
+def placement(chat: TelegramChat, params: Params) -> dict[str, Any]:
+    """The fields for topic and reply. Raises BotApiError for a topic or a replied message that is not there."""
+    given = params.decoded("reply_parameters", "reply parameters")
+    if given is not None and not isinstance(given, dict):
+        raise bad("object expected as reply parameters")
+    if given is not None and "message_id" not in given:
+        raise bad('can\'t find field "message_id"')
+    if given is None and params.text("reply_to_message_id"):
+        flag = params.flag("allow_sending_without_reply")
+        given = {"message_id": params.integer("reply_to_message_id"), "allow_sending_without_reply": flag}
+    replied = _replied(chat, given) if given else None
+    fields = _thread(chat, params, replied)
+    if replied is not None:
+        fields["reply_to_message"] = quoted(replied)
+        if given and given.get("quote"):
+            fields["quote"] = _quote(replied, str(given["quote"]))
+    return fields
+
+
+def _replied(chat: TelegramChat, given: dict[str, Any]) -> Message | None:
+    if given.get("chat_id") not in (None, chat.id, str(chat.id)):
+        raise bad("message to be replied not found")
+    message = chat.messages.get(field_number(given, "message_id"))
+    if message is None and not given.get("allow_sending_without_reply"):
+        raise bad("message to be replied not found")
+    return message
+
+
+def _quote(replied: Message, quote: str) -> dict[str, Any]:
+    text = replied.get("text") or replied.get("caption") or ""
+    at = text.find(quote)
+    if at < 0:
+        raise bad("QUOTE_TEXT_INVALID")
+    return {"text": quote, "position": len(text[:at].encode("utf-16-le")) // 2, "is_manual": True}
+
+
+def _thread(chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
+    thread = params.integer("message_thread_id")
+    if not chat.is_forum:
+        if thread and thread not in chat.messages:
+            raise bad("message thread not found")
+        return {"message_thread_id": thread} if thread else {}
+    if thread == GENERAL_TOPIC or (thread and thread not in chat.topics):
+        raise bad("message thread not found")
+    thread = thread or (replied or {}).get("message_thread_id", 0)
+    if not thread:
+        return {}
+    if thread in chat.closed_topics:
+        raise bad("TOPIC_CLOSED")
+    fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
+    if root := topic_root(chat, thread):
+        fields["reply_to_message"] = root
+    return fields
+
+
+def deliver(world: TelegramWorld, params: Params, fields: Message) -> Message:
+    """Posts the bot's message into the chat of the call: markup, access, topic, reply and flood rule checked."""
+    markup = read_markup(params.decoded("reply_markup", "reply keyboard markup"))
+    chat = writable_chat(world, params)
+    extra = placement(chat, params)
+    if params.flag("protect_content"):
+        extra["has_protected_content"] = True
+    world.spend(chat.id)
+    return world.post(chat, world.bot, fields, reply_markup=markup, **extra)

@@ -1,0 +1,153 @@
+"""People, chats and their messages, as plain records."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = [
+    "GENERAL_TOPIC",
+    "SERVICE_FIELDS",
+    "ChatKind",
+    "Message",
+    "Query",
+    "TelegramChat",
+    "TelegramUser",
+    "member_dict",
+    "quoted",
+]
+
+ChatKind: TypeAlias = Literal["private", "group", "supergroup"]
+Message: TypeAlias = dict[str, Any]
+
+# "Forum topics": the General topic always exists and has this id.
+GENERAL_TOPIC = 1
+SERVICE_FIELDS = (
+    "new_chat_members",
+    "left_chat_member",
+    "group_chat_created",
+    "supergroup_chat_created",
+    "forum_topic_created",
+    "forum_topic_closed",
+    "forum_topic_reopened",
+    "migrate_to_chat_id",
+    "migrate_from_chat_id",
+    "pinned_message",
+)
+
+
+@dataclass
+class TelegramUser:
+    """A person or a bot, with the fields of the Bot API's User."""
+
+    id: int
+    first_name: str
+    username: str = ""
+    last_name: str = ""
+    language_code: str = ""
+    is_bot: bool = False
+    is_deactivated: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The Bot API's User object."""
+        user: dict[str, Any] = {"id": self.id, "is_bot": self.is_bot, "first_name": self.first_name}
+        for name in ("last_name", "username", "language_code"):
+            if value := getattr(self, name):
+                user[name] = value
+        return user
+
+
+@dataclass
+class Query:
+    """A tap that waits for answerCallbackQuery; `at` on the sandbox's clock, `answer` {"text", "show_alert", "url"}."""
+
+    id: str
+    at: float
+    chat_id: int
+    message_id: int
+    data: str
+    answer: dict[str, Any] | None = None
+
+
+@dataclass
+class TelegramChat:
+    """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups."""
+
+    id: int
+    kind: ChatKind
+    title: str
+    next_message_id: Callable[[], int]
+    user: TelegramUser | None = None
+    is_forum: bool = False
+    messages: dict[int, Message] = field(default_factory=dict)
+    members: dict[int, str] = field(default_factory=dict)
+    topics: dict[int, str] = field(default_factory=dict)
+    closed_topics: set[int] = field(default_factory=set)
+    reactions: dict[int, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
+    actions: list[tuple[float, str, int | None]] = field(default_factory=list)
+    pinned: list[int] = field(default_factory=list)
+    bot_log: list[int] = field(default_factory=list)
+    read: int = 0
+    started: bool = False
+    blocked: bool = False
+    migrated_to: int | None = None
+
+    @property
+    def is_group(self) -> bool:
+        """Whether more than two can talk here."""
+        return self.kind != "private"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The Bot API's Chat object."""
+        if self.user is not None:
+            chat: dict[str, Any] = {"id": self.id, "type": "private", "first_name": self.user.first_name}
+            for name in ("last_name", "username"):
+                if value := getattr(self.user, name):
+                    chat[name] = value
+            return chat
+        chat = {"id": self.id, "type": self.kind, "title": self.title}
+        if self.is_forum:
+            chat["is_forum"] = True
+        if self.kind == "group":
+            chat["all_members_are_administrators"] = False
+        return chat
+
+    def shown(self) -> list[Message]:
+        """The messages as a person sees them now, oldest first (copies)."""
+        return [copy.deepcopy(message) for _, message in sorted(self.messages.items())]
+
+
+ADMIN_RIGHTS = (
+    "can_manage_chat",
+    "can_delete_messages",
+    "can_manage_video_chats",
+    "can_restrict_members",
+    "can_promote_members",
+    "can_change_info",
+    "can_invite_users",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+    "can_pin_messages",
+    "can_manage_topics",
+    "can_send_welcome_messages",
+)
+
+
+def member_dict(user: TelegramUser, status: str) -> dict[str, Any]:
+    """The Bot API's ChatMember of this status."""
+    member: dict[str, Any] = {"status": status, "user": user.as_dict()}
+    if status == "creator":
+        member["is_anonymous"] = False
+    elif status == "administrator":
+        member |= {"can_be_edited": False, "is_anonymous": False, **dict.fromkeys(ADMIN_RIGHTS, True)}
+    elif status == "kicked":
+        member["until_date"] = 0
+    return member
+
+
+def quoted(message: Message) -> Message:
+    """A message as it appears in `reply_to_message`: itself without what it replied to."""
+    return {name: copy.deepcopy(value) for name, value in message.items() if name != "reply_to_message"}

@@ -1,0 +1,32 @@
+"""How a Bot API method is entered into the table of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from agent_channels.sandbox.telegram.params import Params
+from agent_channels.sandbox.telegram.world import TelegramWorld
+
+__all__ = ["Handler", "Method"]
+
+# Takes the world and the parameters; gives the JSON result or an awaitable of it; raises BotApiError.
+Handler: TypeAlias = Callable[[TelegramWorld, Params], Any]
+H = TypeVar("H", bound=Handler)
+
+
+class Method:
+    """A decorator with the table it fills; names are kept in lower case, because Telegram ignores case."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, Handler] = {}
+
+    def __call__(self, *names: str) -> Callable[[H], H]:
+        """Enters the function under each name."""
+
+        def enter(handler: H) -> H:
+            for name in names:
+                self.table[name.lower()] = handler
+            return handler
+
+        return enter

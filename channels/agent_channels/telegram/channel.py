@@ -1,0 +1,62 @@
+"""Telegram as a row of data: its settings and how to connect, without importing its library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from agent_channels.core.contract.channel import Channel
+from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.settings.config import Environment, Settings
+from agent_channels.core.settings.network import Route, env_proxy
+from agent_channels.telegram.settings import TelegramSettings, bot_id
+
+if TYPE_CHECKING:
+    from agent_channels.core.contract.adapter import Adapter
+    from agent_channels.telegram.adapter import TelegramAdapter
+
+__all__ = [
+    "CHANNEL",
+]
+
+
+STEPS = """\
+1. In Telegram, write /newbot to @BotFather and answer its two questions (a name, a username that ends in "bot").
+2. Copy the token that it sends: digits, a colon, 35 characters."""
+
+
+def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> Adapter:  # noqa: FBT001
+    from agent_channels.telegram.adapter import TelegramAdapter
+
+    return TelegramAdapter(cast("TelegramSettings", settings), token, proxy=proxy, ipv4=ipv4)
+
+
+def _route(env: Environment, settings: Settings) -> Route:
+    ours = cast("TelegramSettings", settings)
+    proxy = ours.proxy or env_proxy(ours.api_root, env.environ)
+    return Route(ours.api_root, proxy, named=(("api_root", ours.api_root),))
+
+
+def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+    from agent_channels.telegram.checks import checks
+
+    return checks(cast("TelegramAdapter", adapter), case)
+
+
+def _silence_s(settings: Settings) -> float:
+    # A poll may take its time-out and ten seconds more before it counts as dead by itself; then the watchdog bites.
+    return cast("TelegramSettings", settings).poll_timeout_s + 20.0
+
+
+CHANNEL = Channel(
+    name="telegram",
+    title="Telegram",
+    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html",
+    settings=TelegramSettings,
+    bot_id=bot_id,
+    adapter=_adapter,
+    silence_s=_silence_s,
+    route=_route,
+    checks=_checks,
+    steps=STEPS,
+)

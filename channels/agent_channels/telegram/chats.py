@@ -1,0 +1,39 @@
+"""Who and where: chats, topics and people of a message, as the Bot API writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_channels.core.contract.messages import Chat, Person
+
+__all__ = ["Json", "chat_of", "person_of", "sender_of", "thread_name_of", "thread_of"]
+
+Json = dict[str, Any]
+
+
+def chat_of(chat: Json) -> Chat:
+    return Chat(str(chat["id"]), "direct" if chat["type"] == "private" else "group", chat.get("title"))
+
+
+def person_of(user: Json) -> Person:
+    last = user.get("last_name")
+    name = f"{user['first_name']} {last}" if last else str(user["first_name"])
+    return Person(str(user["id"]), name, user.get("username"), bool(user.get("is_bot")))
+
+
+def sender_of(message: Json) -> Person:
+    # An anonymous admin or a channel speaks as a chat; the user in `from` is then only Telegram's stand-in.
+    if chat := message.get("sender_chat"):
+        return Person(str(chat["id"]), chat.get("title") or "", chat.get("username"))
+    return person_of(message["from"])
+
+
+def thread_of(message: Json) -> str | None:
+    # Replies outside forums carry a thread id too; only topics count.
+    thread = message.get("message_thread_id")
+    return str(thread) if thread and message.get("is_topic_message") else None
+
+
+def thread_name_of(message: Json) -> str | None:
+    created = (message.get("reply_to_message") or {}).get("forum_topic_created")
+    return created["name"] if created and thread_of(message) else None

@@ -1,0 +1,160 @@
+"""Telegram's errors, httpx's and aiohttp's into ours: the one translator.
+
+The question that matters is whether the request may have been executed: a connection that never came about and an
+answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from types import TracebackType
+
+import aiohttp
+import httpx
+import telegram.error as tg
+
+from agent_channels.core.errors import (
+    Ambiguous,
+    Conflict,
+    Forbidden,
+    Migrated,
+    NotModified,
+    ParseFailed,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    TooOld,
+    Unauthorized,
+    Unavailable,
+)
+from agent_channels.core.log import redact
+
+__all__ = ["translate", "translated"]
+
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+# What aiohttp says of a connection that ended before a byte of the request was written.
+_UNWRITTEN = "Cannot write to closing transport"
+_REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
+    ("message is not modified", NotModified),
+    ("query is too old", TooOld),
+    ("query_id_invalid", TooOld),
+    ("entit", ParseFailed),
+)
+_HINTS = (
+    ("chat not found", "the bot has never met this chat; its chat_id comes with every message"),
+    ("message to edit not found", "only a message that the bot sent itself, and that still exists, can be edited"),
+    ("message can't be edited", "only a message that the bot sent itself can be edited"),
+    ("message to be replied not found", "leave reply_to out, or take the message_id of an event"),
+    ("message thread not found", "leave thread_id out, or take the thread_id of an event"),
+    ("reaction_invalid", "Telegram takes only its own fixed list of reactions"),
+)
+
+
+def translated() -> AbstractContextManager[None]:
+    """Raises every error of the library as one of ours."""
+    return _TRANSLATION
+
+
+class _Translation(AbstractContextManager[None]):
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match error:
+            case tg.TelegramError() | httpx.HTTPError():
+                raise translate(error) from error
+            case KeyError() | TypeError() | AttributeError() | httpx.InvalidURL():
+                # The library trips over an answer that is not what the Bot API promises.
+                raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
+
+
+_TRANSLATION = _Translation()
+
+
+def translate(error: Exception) -> PlatformError:
+    """Our error for one of theirs; its text holds no token."""
+    text = redact(str(error))
+    match error:
+        case tg.RetryAfter():
+            wait = error.retry_after
+            seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+            return RateLimited(f"Telegram's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
+        case tg.ChatMigrated():
+            return Migrated(f"the group became a supergroup with the id {error.new_chat_id}", str(error.new_chat_id))
+        case tg.InvalidToken():
+            return Unauthorized(
+                "Telegram refuses the token (wrong or revoked); set the current one with `channels setup telegram`"
+            )
+        case tg.Forbidden():
+            return _forbidden(text)
+        case tg.Conflict():
+            return _conflict(text)
+        case tg.BadRequest():
+            return _rejected(text)
+        case tg.TimedOut() | tg.NetworkError():
+            return _network(error, text)
+        case httpx.HTTPError():
+            return _by_cause(error, text)
+        case _:
+            # Anything else is an answer that could not be read: it may have been executed.
+            return Ambiguous(f"Telegram's answer could not be read: {text}")
+
+
+def _forbidden(text: str) -> Forbidden:
+    if "bot was blocked" in text:
+        return Forbidden("this person has blocked the bot; only they can unblock it")
+    if "initiate conversation" in text:
+        return Forbidden("this person has never started the bot; they must send it /start first")
+    if "kicked" in text or "not a member" in text:
+        return Forbidden("the bot was removed from this group; somebody there has to add it again")
+    return Forbidden(f"Telegram forbids it: {text}")
+
+
+def _conflict(text: str) -> Conflict:
+    if "webhook" in text:
+        return Conflict("a webhook is set for this bot, so it cannot be polled")
+    return Conflict(
+        "another program is polling this bot (or one that just died still holds its place, for up to 50 s); reading is "
+        "retried for ever. If it does not end, find the other program, or revoke the token with BotFather"
+    )
+
+
+def _rejected(text: str) -> Rejected:
+    lowered = text.lower()
+    kind = next((kind for sign, kind in _REJECTED if sign in lowered), Rejected)
+    hint = next((f" ({hint})" for sign, hint in _HINTS if sign in lowered), "")
+    return kind(f"Telegram refuses it: {text}{hint}")
+
+
+def _network(error: Exception, text: str) -> PlatformError:
+    cause = error.__cause__
+    if isinstance(cause, httpx.HTTPError | aiohttp.ClientError):
+        return _by_cause(cause, text)
+    if isinstance(error, tg.TimedOut):
+        return Ambiguous(f"Telegram did not answer in time: {text}")
+    if cause is not None and not isinstance(cause, tg.TelegramError):
+        return Ambiguous(f"the connection to Telegram failed: {text}")
+    # No cause, or an unreadable error page: the server answered with a fault code.
+    return Unavailable(f"Telegram has a fault: {text.partition('. Parsing the server response')[0]}")
+
+
+def _by_cause(cause: httpx.HTTPError | aiohttp.ClientError, text: str) -> PlatformError:
+    if isinstance(cause, _NOT_SENT) or _unwritten(cause.__cause__ or cause):
+        return Unavailable(f"Telegram cannot be reached: {text}")
+    return Ambiguous(f"the connection to Telegram ended before the answer: {text}")
+
+
+def _unwritten(cause: BaseException) -> bool:
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN

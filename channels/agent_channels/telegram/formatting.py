@@ -1,0 +1,87 @@
+"""Formatted texts as Telegram takes them: the text itself, and entities over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telegram import MessageEntity
+
+from agent_channels.core.text.document import Dialect, FormattedText
+from agent_channels.core.text.markdown import parse, verbatim
+from agent_channels.core.text.spans import Part, Span
+from agent_channels.core.text.split import cut
+from agent_channels.core.text.units import length
+from agent_channels.telegram.markup import LIMITS, split
+
+__all__ = ["entities", "render"]
+
+# Bot API, "Formatting options", names what an inline link may hold. Of the characters, the server takes these out
+# (clean_input_string in td/telegram/misc.cpp).
+LOOK = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u033f\u030a")
+# Limits of messages: of more entities, the rest is not drawn.
+ENTITIES_MAX = 100
+
+_KINDS = {
+    "bold": MessageEntity.BOLD,
+    "italic": MessageEntity.ITALIC,
+    "strike": MessageEntity.STRIKETHROUGH,
+    "spoiler": MessageEntity.SPOILER,
+    "code": MessageEntity.CODE,
+    "pre": MessageEntity.PRE,
+    "link": MessageEntity.TEXT_LINK,
+    "quote": MessageEntity.BLOCKQUOTE,
+    "heading": MessageEntity.BOLD,
+}
+
+
+def render(text: str, format_: str) -> list[Part]:
+    """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
+    if format_ != "markdown":
+        return [Part(part, format_, part) for part in split(text, format_)]
+    if len(text) <= LIMITS.text and verbatim(text):
+        return [Part(text, "markdown", text)]
+    parts = cut(parse(text, LOOK), _fill, LIMITS.text)
+    return [Part(part.text, "markdown", part.text, part.spans) for part in parts]
+
+
+def _fill(rich: FormattedText) -> float:
+    return max(length(rich.text, LIMITS.unit) / LIMITS.text, len(_shown(rich.spans)) / ENTITIES_MAX)
+
+
+def entities(text: str, spans: Sequence[Span]) -> list[MessageEntity]:
+    """What draws `spans`; offsets and lengths are in UTF-16 units."""
+    places = _units(text)
+    return [
+        MessageEntity(
+            _KINDS[span.kind],
+            places[span.start],
+            places[span.end] - places[span.start],
+            url=span.value if span.kind == "link" else None,
+            language=(span.value or None) if span.kind == "pre" else None,
+        )
+        for span in _shown(spans)
+    ]
+
+
+def _shown(spans: Sequence[Span]) -> list[Span]:
+    """Those that Telegram draws: no bold within bold, and of code within a link only the link."""
+    shown: list[Span] = []
+    ends = {"bold": 0, "link": 0}
+    for span in spans:
+        kind = "bold" if span.kind == "heading" else span.kind
+        outer = "link" if kind == "code" else kind
+        if span.kind not in _KINDS or span.start < ends.get(outer, 0):
+            continue
+        if kind in ends:
+            ends[kind] = span.end
+        shown.append(span)
+    return shown
+
+
+def _units(text: str) -> Sequence[int]:
+    if text.isascii():
+        return range(len(text) + 1)
+    places = [0]
+    for char in text:
+        places.append(places[-1] + 1 + (char > "\uffff"))
+    return places

@@ -1,0 +1,236 @@
+"""From an update, as Telegram sent it, to the neutral values of the core. Pure: no network, no clock."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from agent_channels.core.contract.messages import (
+    Attachment,
+    Chat,
+    ChatMigrated,
+    Command,
+    Identity,
+    Ignored,
+    Inbound,
+    Membership,
+    Message,
+    RawEvent,
+    Tap,
+    ThreadRenamed,
+)
+from agent_channels.core.text.sanitize import mended
+from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.message_context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
+
+__all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
+
+# The list is sticky on Telegram's side, so every kind that is wanted is named at every poll.
+ALLOWED_UPDATES = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "my_chat_member",
+    "message_reaction",
+    "poll_answer",
+)
+
+_ESSENTIAL = (
+    "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
+    "entities", "caption", "caption_entities", "migrate_to_chat_id",
+)  # fmt: skip
+
+
+def to_inbound(event: RawEvent, me: Identity) -> Inbound:
+    """What an update means to the bot `me`."""
+    try:
+        return _update(event, me)
+    except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
+        return Ignored(f"an update that cannot be read ({type(error).__name__})", unreadable=True)
+
+
+def _update(event: RawEvent, me: Identity) -> Inbound:
+    # A lone half of a surrogate pair, which no database takes, is one escape in the payload.
+    update = json.loads(mended(event.payload.encode()))
+    for kind in ("message", "edited_message"):
+        if body := update.get(kind):
+            return _readable(body, me, edited=kind != "message")
+    if query := update.get("callback_query"):
+        return _tap(query, event.received_at)
+    if change := update.get("my_chat_member"):
+        return _membership(change)
+    if change := update.get("message_reaction"):
+        return _reaction(change)
+    if answer := update.get("poll_answer"):
+        return _vote(answer, event.received_at)
+    return Ignored("a kind of update nobody asked for")
+
+
+def _readable(message: Json, me: Identity, *, edited: bool) -> Inbound:
+    try:
+        return _message(message, me, edited=edited)
+    except Exception:  # noqa: BLE001 - a detail that is not as it should be must not cost the message
+        return _message(_bare(message), me, edited=edited)
+
+
+def _bare(body: Json) -> Json:
+    """A message with nothing in it but who said what where, and in words what else there was.
+
+    An older or newer Bot API server's details, in the message or in what it replies to, may be none that is known.
+    """
+    lost = [kind.replace("_", " ") for kind in CONTENT if kind in body]
+    told = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
+    return {**{key: body[key] for key in _ESSENTIAL if key in body}, **told}
+
+
+def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
+    if not message.get("from") and not message.get("sender_chat"):
+        return Ignored("a message without a sender")
+    chat = chat_of(message["chat"])
+    if new := message.get("migrate_to_chat_id"):
+        return ChatMigrated(chat.id, str(new))
+    if old := message.get("migrate_from_chat_id"):
+        return ChatMigrated(str(old), chat.id)
+    topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
+    if topic and message.get("message_thread_id"):
+        name = topic.get("name")
+        return ThreadRenamed(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
+    if edited and message.get("location"):
+        return Ignored("a live location that moved")
+    attachments = _attachments(message)
+    image = _photo(message)
+    text = message.get("text") or message.get("caption") or ""
+    extra = "" if attachments or image or text else in_words(message)
+    if not (text or extra or attachments or image):
+        return Ignored("a service message")
+    entities = message.get("entities") or message.get("caption_entities") or []
+    command = _command(text, entities, me)
+    return Message(
+        chat=chat,
+        message_id=str(message["message_id"]),
+        sender=sender_of(message),
+        ts=_at(message["date"]),
+        text=linked(text, entities) or extra,
+        addressed=chat.kind == "direct" or command is not None or _addressed(message, text, entities, me),
+        thread_id=thread_of(message),
+        thread_name=thread_name_of(message),
+        attachments=attachments,
+        image=image,
+        reply=quote_of(message, me),
+        forward_from=origin_of(message),
+        edited=edited,
+        command=command,
+        album_id=message.get("media_group_id"),
+    )
+
+
+def _reaction(change: Json) -> Inbound:
+    emoji = reactions_of(change["old_reaction"], change["new_reaction"])
+    if not emoji:
+        return Ignored("a reaction that was taken back")
+    if not change.get("user"):
+        return Ignored("a reaction of nobody in particular")
+    chat = chat_of(change["chat"])
+    return Message(
+        chat=chat,
+        message_id=str(change["message_id"]),
+        sender=person_of(change["user"]),
+        ts=_at(change["date"]),
+        text=emoji,
+        addressed=chat.kind == "direct",
+        reaction=emoji,
+    )
+
+
+def _vote(answer: Json, received_at: float) -> Inbound:
+    """A vote names no chat: it is taken for something that the person said directly."""
+    if not answer.get("user"):
+        return Ignored("a vote of nobody in particular")
+    person = person_of(answer["user"])
+    chosen = ", ".join(str(number + 1) for number in answer["option_ids"])
+    text = f"(poll answer: option {chosen})" if chosen else "(poll answer: taken back)"
+    chat = Chat(person.id, "direct")
+    return Message(chat, str(answer["poll_id"]), person, _at(received_at), text, addressed=True, quiet=True)
+
+
+def _tap(query: Json, received_at: float) -> Inbound:
+    message = query.get("message")
+    if not message or query.get("data") is None:
+        return Ignored("a tap on a message outside every chat")
+    return Tap(
+        tap_id=str(query["id"]),
+        data=str(query["data"]),
+        chat=chat_of(message["chat"]),
+        message_id=str(message["message_id"]),
+        sender=person_of(query["from"]),
+        # Telegram does not say when a button was tapped.
+        ts=_at(received_at),
+        thread_id=thread_of(message),
+        snapshot=snapshot(message),
+    )
+
+
+def _membership(change: Json) -> Inbound:
+    present = change["new_chat_member"]["status"] not in {"left", "kicked"}
+    return Membership(chat_of(change["chat"]), person_of(change["from"]), present)
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def snapshot(message: dict[str, Any]) -> str | None:
+    """How a message reads, as JSON: its text or caption with entities and preview options; None without a text."""
+    kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
+    note = {key: message[key] for key in kept if message.get(key)}
+    return json.dumps(note) if "text" in note or "caption" in note else None
+
+
+# ---- pieces
+
+
+def _photo(message: Json) -> Attachment | None:
+    sizes = message.get("photo")
+    if not sizes:
+        return None
+    largest = max(sizes, key=lambda size: size["width"] * size["height"])
+    return Attachment("photo", str(largest["file_id"]), None, "image/jpeg", largest.get("file_size"))
+
+
+def _attachments(message: Json) -> tuple[Attachment, ...]:
+    for kind in FILES:
+        if file := message.get(kind):
+            name, mime, size = (file.get(key) for key in ("file_name", "mime_type", "file_size"))
+            return (Attachment(kind, str(file["file_id"]), name, mime, size),)
+    return ()
+
+
+def _command(text: str, entities: list[Json], me: Identity) -> Command | None:
+    """The bot command a text begins with, unless it is for another bot."""
+    first = entities[0] if entities else None
+    if first is None or first["type"] != "bot_command" or first["offset"] != 0:
+        return None
+    # A command is ASCII, so its length in UTF-16 units is its length in characters.
+    word, argument = text[1 : first["length"]], text[first["length"] :].strip()
+    name, _, target = word.partition("@")
+    if target and target.casefold() != me.username.casefold():
+        return None
+    return Command(name.lower(), argument)
+
+
+def _addressed(message: Json, text: str, entities: list[Json], me: Identity) -> bool:
+    replied = message.get("reply_to_message") or {}
+    if not replied.get("forum_topic_created") and str((replied.get("from") or {}).get("id")) == me.id:
+        return True
+    units = text.encode("utf-16-le", "surrogatepass")
+    for entity in entities:
+        if entity["type"] == "text_mention" and str((entity.get("user") or {}).get("id")) == me.id:
+            return True
+        if entity["type"] == "mention":
+            said = units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode(
+                "utf-16-le", "replace"
+            )
+            if said.casefold() == f"@{me.username}".casefold():
+                return True
+    return False

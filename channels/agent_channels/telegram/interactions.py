@@ -1,0 +1,27 @@
+"""Interactions: what a tap is answered with, and the menu of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent_channels.core.contract.messages import MenuEntry
+from agent_channels.core.errors import TooOld
+from agent_channels.telegram.errors import translated
+from telegram import Bot, BotCommand
+
+__all__ = ["answer", "register"]
+
+
+async def answer(bot: Bot, tap_id: str, text: str, *, alert: bool) -> None:
+    """answerCallbackQuery; that it is too late is no error, since nobody looks any more."""
+    try:
+        with translated():
+            await bot.answer_callback_query(tap_id, text or None, show_alert=alert or None)
+    except TooOld:
+        return
+
+
+async def register(bot: Bot, entries: Sequence[MenuEntry]) -> None:
+    """SetMyCommands, of the default scope."""
+    with translated():
+        await bot.set_my_commands([BotCommand(entry.name, entry.description) for entry in entries])

@@ -1,0 +1,75 @@
+"""Reading Telegram: our own loop over getUpdates, whose offset confirms only what the sink has stored."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, cast
+
+from telegram import Bot
+
+from agent_channels.core.contract.adapter import Sink
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
+from agent_channels.telegram.errors import translated
+from agent_channels.telegram.http import Calls
+from agent_channels.telegram.inbound import ALLOWED_UPDATES
+
+__all__ = ["GRACE_S", "Poller"]
+
+# A long poll is answered by its time-out; whatever takes this much longer has lost its connection.
+GRACE_S = 10.0
+# After a day without an update Telegram may begin anew with random ids; an offset from before would skip them.
+FORGET_OFFSET_S = 86_400.0
+
+
+class Poller:
+    """One `listen`: polls until it raises."""
+
+    def __init__(self, bot: Bot, calls: Calls, timeout_s: int, sink: Sink) -> None:
+        """`timeout_s`: the length of a long poll."""
+        self._bot, self._calls, self._timeout_s, self._sink = bot, calls, timeout_s, sink
+
+    async def run(self, first_s: int) -> None:
+        """Reads for ever; the first poll waits at most `first_s`. Raises `PlatformError` or `StoreError`."""
+        offset: int | None = None
+        timeout_s = first_s
+        quiet_since = time.monotonic()
+        while True:
+            batch = await self._poll(offset, timeout_s)
+            timeout_s = self._timeout_s
+            now = time.monotonic()
+            if batch:
+                await self._sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in batch])
+                offset, quiet_since = max(int(update["update_id"]) for update in batch) + 1, now
+                continue
+            self._sink.round_trip()
+            if now - quiet_since > FORGET_OFFSET_S:
+                offset = None
+
+    async def _poll(self, offset: int | None, timeout_s: int) -> list[dict[str, Any]]:
+        try:
+            with translated():
+                found = await self._calls.api(
+                    "getUpdates",
+                    within_s=timeout_s + GRACE_S,
+                    offset=offset,
+                    limit=100,
+                    timeout=timeout_s,
+                    allowed_updates=ALLOWED_UPDATES,
+                )
+        except Conflict as error:
+            if "webhook" in str(error):
+                with translated():
+                    await self._bot.delete_webhook(drop_pending_updates=False)
+                self._sink.note("a webhook was set for this bot and was removed, since it is read by polling")
+            raise
+        except Ambiguous as error:
+            # Reading twice is harmless: whatever was handed out and not stored is handed out again.
+            raise Unavailable(str(error)) from error
+        try:
+            for update in found:
+                int(update["update_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"Telegram's answer was no list of updates ({type(error).__name__})") from error
+        return cast("list[dict[str, Any]]", found)

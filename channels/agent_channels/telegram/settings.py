@@ -1,0 +1,52 @@
+"""Telegram's settings, and what its token tells."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator, model_validator
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.settings.config import Root, Settings
+
+__all__ = ["PUBLIC", "TelegramSettings", "bot_id"]
+
+_TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
+
+
+PUBLIC = "https://api.telegram.org"
+
+
+class TelegramSettings(Settings):
+    """What Telegram adds: a Bot API server's root, a proxy, the length of a long poll."""
+
+    api_root: Root = Field(PUBLIC, description="root of the Bot API server")
+    proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
+    api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
+    link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
+    # Bot API: at most 50 s; a longer poll is answered after 50 s all the same.
+    poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
+
+    @field_validator("proxy")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://", "socks5://", "socks5h://")):
+            raise ValueError("it must begin with http://, https:// or socks5://")
+        return url
+
+    @model_validator(mode="after")
+    def _own_server(self) -> TelegramSettings:
+        if self.api_local and self.api_root == PUBLIC:
+            raise ValueError("api_local: true needs api_root, the address of your own Bot API server in local mode")
+        return self
+
+
+def bot_id(token: str) -> str:
+    """The bot's id, which is the part of a token before the colon; the token itself is never shown."""
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise ConfigError(
+            f"the Telegram token does not look like one (it has {len(token)} characters; BotFather gives "
+            "digits, a colon and about 35 more characters); set it again with `channels setup telegram`"
+        )
+    return match[1]

@@ -1,0 +1,27 @@
+"""A store in a folder of its own, and a clock that only tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from agent_channels.core.store.database import Store
+from clock import Clock
+
+# A busy machine is no failure; what has to be quick is measured in the test that says so.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.of(tmp_path / "state") as made:
+        yield made

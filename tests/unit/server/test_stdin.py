@@ -1,0 +1,146 @@
+"""What a host writes is read line by line, whatever stdin is and in whatever pieces it comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_channels.core.server.stdin import CHUNK, Source, StdinLines
+from agent_channels.core.text.sanitize import mended
+from streams import Kind, file, pipe, sockets
+
+
+def write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+@pytest.mark.parametrize("kind", [pipe, sockets, file])
+async def test_lines_come_in_order_after_those_read_before(kind: Kind, tmp_path: Path) -> None:
+    """What the greeting read too far is not lost, nor is a long line, nor the last one without its end."""
+    reading, writing = kind(tmp_path)
+    long = b"x" * (3 * CHUNK)
+    write(writing, b"first\nsecond\n")
+    source = Source(reading)
+    assert source.readline() == b"first\n"
+    # Now there is a line in memory, and later there will be more in the pipe.
+    writer = threading.Thread(target=lambda: (write(writing, b"third\n" + long + b"\nlast"), os.close(writing)))
+    if kind is file:
+        writer.start()
+        writer.join()
+    lines = StdinLines(source, [b"a\n", b"b\n"])
+    found = [await anext(lines) for _ in range(3)]
+    if kind is not file:
+        writer.start()
+    found += [line async for line in lines]
+    assert found == ["a\n", "b\n", "second\n", "third\n", long.decode() + "\n", "last"]
+    writer.join()
+    os.close(reading)
+
+
+@pytest.mark.parametrize("kind", [pipe, sockets])
+async def test_a_host_that_says_nothing_holds_up_nobody(kind: Kind, tmp_path: Path) -> None:
+    """Waiting for a line leaves the event loop to others, and half a line is none."""
+    reading, writing = kind(tmp_path)
+    source, found = Source(reading), []
+    async with anyio.create_task_group() as group:
+
+        async def read() -> None:
+            found.append(await source.next())
+
+        group.start_soon(read)
+        for half in (b"ha", b"lf"):
+            write(writing, half)
+            for _ in range(20):
+                await anyio.lowlevel.checkpoint()
+            assert found == []
+        write(writing, b"\nnext")
+    assert found == [b"half\n"]
+    os.close(writing)
+    assert await source.next() == b"next"
+    assert await source.next() == b""
+    os.close(reading)
+
+
+def test_a_descriptor_that_was_made_non_blocking_is_waited_for(tmp_path: Path) -> None:
+    """A host may share its end's settings with ours."""
+    reading, writing = pipe(tmp_path)
+    os.set_blocking(reading, False)
+    ready = threading.Event()
+    found: list[bytes] = []
+
+    def read() -> None:
+        ready.set()
+        found.append(Source(reading).readline())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    ready.wait(30)
+    write(writing, b"line\n")
+    reader.join(30)
+    assert found == [b"line\n"]
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asked only where a hang-up can be waited for")
+@pytest.mark.parametrize("kind", [pipe, sockets])
+def test_it_is_known_whether_anything_is_left(kind: Kind, tmp_path: Path) -> None:
+    """Neither in the pipe nor in memory; asking takes nothing away."""
+    reading, writing = kind(tmp_path)
+    source = Source(reading)
+    assert source.exhausted()
+    write(writing, b"a\nb\n")
+    assert not source.exhausted()
+    assert source.readline() == b"a\n"
+    assert not source.exhausted()
+    os.close(writing)
+    assert source.readline() == b"b\n"
+    assert source.exhausted()
+    os.close(reading)
+
+
+@given(st.lists(st.binary(max_size=9)), st.data())
+def test_no_cut_changes_a_line(lines: list[bytes], data: st.DataObject) -> None:
+    """However the bytes are cut up on their way."""
+    wanted = [line.replace(b"\n", b"") + b"\n" for line in lines]
+    whole = b"".join(wanted)
+    reading, writing = os.pipe()
+    source, found = Source(reading), []
+    left = whole
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        write(writing, left[:size])
+        left = left[size:]
+        if data.draw(st.booleans()) and not source.exhausted() and whole[: len(whole) - len(left)].endswith(b"\n"):
+            found.append(source.readline())
+    os.close(writing)
+    while line := source.readline():
+        found.append(line)
+    os.close(reading)
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
+        (r'"\ud83d"', r'"\ufffd"'),
+        (r'"\ude00x"', r'"\ufffdx"'),
+        (r'"\ud83d\ud83d\ude00"', r'"\ufffd\ud83d\ude00"'),
+        (r'"\\ud83d"', r'"\\ud83d"'),
+        (r'"\uD83D \u00e9"', r'"\ufffd \u00e9"'),
+    ],
+)
+def test_lone_surrogate_escapes_are_mended_and_nothing_else(given: str, wanted: str) -> None:
+    """A request with half a surrogate pair is still answered; pairs and escaped backslashes stay as they are."""
+    assert mended(given.encode()) == wanted
+    json.loads(mended(given.encode())).encode()

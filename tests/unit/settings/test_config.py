@@ -1,0 +1,179 @@
+"""Settings: what wins over what, and what is refused, so that a misspelt line is never silently ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.settings.config import Environment, Settings, load, safe_root
+
+TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
+
+
+class Sample(Settings):
+    """One channel's settings."""
+
+    api_root: str = "https://api.example.org"
+    poll_timeout_s: int = Field(30, ge=0, le=50)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state"
+
+
+def environment(folder: Path, **names: str) -> Environment:
+    return Environment("sample", {"SAMPLE_STATE_DIR": str(folder), **names})
+
+
+def settings(folder: Path, yaml: str = "", dotenv: str = "", **names: str) -> Sample:
+    (folder / "config.yaml").write_text(yaml)
+    (folder / ".env").write_text(dotenv)
+    return load(Sample, environment(folder, **names))
+
+
+# ---- precedence
+
+
+def test_environment_over_dotenv_over_file_over_default(folder: Path) -> None:
+    """The nearest place wins, for a channel's own names and for those of every channel."""
+    assert settings(folder).poll_timeout_s == 30
+    assert settings(folder, "poll_timeout_s: 1").poll_timeout_s == 1
+    assert settings(folder, "poll_timeout_s: 1", "SAMPLE_POLL_TIMEOUT_S=2").poll_timeout_s == 2
+    layered = settings(folder, "poll_timeout_s: 1", "SAMPLE_POLL_TIMEOUT_S=2", SAMPLE_POLL_TIMEOUT_S="3")
+    assert layered.poll_timeout_s == 3
+    assert settings(folder, "mode: pull").mode == "pull"
+    assert settings(folder, "mode: pull", "CHANNELS_MODE=hook").mode == "hook"
+    assert settings(folder, "mode: pull", "CHANNELS_MODE=hook", CHANNELS_MODE="push").mode == "push"
+    assert settings(folder, CHANNELS_CLAIM="never").claim == "never"
+
+
+@pytest.mark.parametrize("unset", ["", "  ", "${SAMPLE_POLL_TIMEOUT_S}", "${X:-}"])
+def test_an_unexpanded_variable_is_unset(folder: Path, unset: str) -> None:
+    """Hosts hand an unset `${VAR}` on as that text: it never hides a value that lies below."""
+    assert settings(folder, dotenv="SAMPLE_POLL_TIMEOUT_S=2", SAMPLE_POLL_TIMEOUT_S=unset).poll_timeout_s == 2
+    assert settings(folder, "poll_timeout_s: 1", f"SAMPLE_POLL_TIMEOUT_S={unset}").poll_timeout_s == 1
+    assert environment(folder, SAMPLE_BOT_TOKEN=unset).token() is None
+
+
+def test_the_token_comes_from_the_environment_or_the_dotenv(folder: Path) -> None:
+    """Where it comes from is told in words; the .env is taken literally."""
+    env = environment(folder)
+    assert (env.token(), env.token_source()) == (None, None)
+    (folder / ".env").write_text(f"# the bot\nexport SAMPLE_BOT_TOKEN='{TOKEN}'\nOTHER=$HOME\n")
+    env = environment(folder)
+    assert (env.token(), env.token_source()) == (TOKEN, str(folder / ".env"))
+    assert env.get("OTHER") == "$HOME"
+    env = environment(folder, SAMPLE_BOT_TOKEN=f" {TOKEN}x\n")
+    assert (env.token(), env.token_source()) == (f"{TOKEN}x", "the environment variable SAMPLE_BOT_TOKEN")
+
+
+def test_a_token_is_no_setting_of_the_file(folder: Path) -> None:
+    """Credentials have no place in config.yaml, and a token written there is not repeated."""
+    with pytest.raises(ConfigError, match="unknown setting 'bot_token'") as refused:
+        settings(folder, f"bot_token: '{TOKEN}'")
+    assert TOKEN not in str(refused.value)
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("yaml", "says"),
+    [
+        ("modus: push", "unknown setting 'modus'; did you mean 'mode'"),
+        ("poll_timeout: 3", "unknown setting 'poll_timeout'; did you mean 'poll_timeout_s'"),
+        ("zzz: 1", "unknown setting 'zzz'; there are mode, claim, "),
+        ("mode: loud", "setting 'mode' is 'loud': input should be 'auto'"),
+        ("poll_timeout_s: 51", "setting 'poll_timeout_s' is 51: input should be less than or equal to 50"),
+        ("poll_timeout_s: soon", "setting 'poll_timeout_s' is 'soon'"),
+        ("panel_ttl_h: -1", "setting 'panel_ttl_h' is -1"),
+        ("- mode", "must hold `name: value` lines, not a list"),
+        ("just words", "must hold `name: value` lines, not a str"),
+        ("mode: [push", "cannot be read: while parsing"),
+        ("mode: \x01", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(folder: Path, yaml: str, says: str) -> None:
+    """The sentence names the file, the setting, its value and what would be right."""
+    with pytest.raises(ConfigError) as refused:
+        settings(folder, yaml)
+    assert says in str(refused.value)
+    assert str(refused.value).startswith(str(folder / "config.yaml"))
+
+
+def test_a_wrong_environment_is_refused_too(folder: Path) -> None:
+    """A value from the environment meets the same model."""
+    with pytest.raises(ConfigError, match=r"or the environment.*setting 'mode' is 'loud'"):
+        settings(folder, CHANNELS_MODE="loud")
+
+
+@pytest.mark.parametrize("yaml", ["", "\n# nothing set\n", "---\n"])
+def test_an_empty_file_sets_nothing(folder: Path, yaml: str) -> None:
+    """So does a missing one."""
+    assert settings(folder, yaml) == Sample()
+    (folder / "config.yaml").unlink()
+    (folder / ".env").unlink()
+    assert load(Sample, environment(folder)) == Sample()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", ".env"])
+def test_a_file_that_is_no_text_is_refused(folder: Path, name: str) -> None:
+    """The sentence names the file; the program does not guess."""
+    (folder / name).write_bytes(b"\xff\xfe\x00mode")
+    with pytest.raises(ConfigError, match=f"{name} cannot be read"):
+        load(Sample, environment(folder))
+
+
+def test_settings_cannot_be_changed_once_loaded() -> None:
+    """They are read at the edge and handed down."""
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().mode = "push"  # type: ignore[misc]
+
+
+# ---- roots
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("https://api.example.org", "https://api.example.org"),
+        ("https://api.example.org:8443/base/", "https://api.example.org:8443/base"),
+        ("http://localhost:8081", "http://localhost:8081"),
+        ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
+        ("http://127.8.9.10", "http://127.8.9.10"),
+        ("http://[::1]:8081", "http://[::1]:8081"),
+    ],
+)
+def test_https_anywhere_and_http_on_this_machine(url: str, root: str) -> None:
+    """A root keeps its path and loses a closing slash."""
+    assert safe_root(url) == root
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://api.example.org", "plain http would show the token"),
+        ("http://192.168.1.5:8081", "plain http"),
+        ("http://0.0.0.0:1", "plain http"),
+        ("http://localhost.example.org", "plain http"),
+        ("http://127.0.0.1@example.org", "plain http"),
+        ("http://[::ffff:8.8.8.8]", "plain http"),
+        ("api.example.org", "write it as https://"),
+        ("ftp://api.example.org", "write it as https://"),
+        ("https://", "write it as https://"),
+        ("http://[::1", "write it as https://"),
+        ("file:///etc/passwd", "write it as https://"),
+        ("", "write it as https://"),
+    ],
+)
+def test_a_root_that_would_show_the_token_is_refused(url: str, says: str) -> None:
+    """Plain http to another machine, other schemes, and what is no address."""
+    with pytest.raises(ValueError, match=says):
+        safe_root(url)

@@ -1,0 +1,263 @@
+"""The database: migrated step by step or not at all, shared by processes, and never spoilt by what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.migrations import MIGRATIONS
+from unprivileged import unprivileged
+
+COUNTING = (("CREATE TABLE tally (n INTEGER PRIMARY KEY)",),)
+
+
+def schema(store: Store) -> list[str]:
+    rows = store.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
+    return [row["name"] for row in rows]
+
+
+# ---- opening
+
+
+def test_a_database_is_made_from_nothing(tmp_path: Path) -> None:
+    """Folder and file are made, for their owner only, with every table, in WAL mode."""
+    with Store.of(tmp_path / "deep/state") as store:
+        assert store.value("PRAGMA user_version") == len(MIGRATIONS)
+        assert store.value("PRAGMA journal_mode") == "wal"
+        assert store.value("PRAGMA foreign_keys") == 1
+        assert {"inbox", "people", "groups", "pairings", "panels", "presses", "outbox", "audit"} <= set(schema(store))
+        assert store.path.parent.stat().st_mode & 0o777 == 0o700
+        for file in store.path.parent.iterdir():
+            assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    """An existing state folder and database lose the rights of others."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o755)
+    (folder / "channel.db").touch(mode=0o644)
+    with Store.of(folder) as store:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert store.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", range(1, len(MIGRATIONS) + 1))
+def test_every_older_schema_is_brought_up_with_its_rows(tmp_path: Path, number: int) -> None:
+    """From each version that ever shipped to this one; what was in it stays."""
+    path = tmp_path / "channel.db"
+    with Store(path, migrations=MIGRATIONS[:number]) as old:
+        assert old.value("PRAGMA user_version") == number
+        with old.write() as db:
+            db.execute("INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at) VALUES (1, 2, 3, 4, 5)")
+    with Store(path) as store:
+        assert store.value("PRAGMA user_version") == len(MIGRATIONS)
+        assert store.value("SELECT payload FROM inbox WHERE delivery_id = '3'") == "4"
+        upgraded = schema(store)
+    with Store(tmp_path / "fresh.db") as fresh:
+        assert upgraded == schema(fresh)
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    """All of a migration or none of it: the old schema stays usable, and a mended program goes on from there."""
+    path = tmp_path / "channel.db"
+    broken = (*COUNTING, ("CREATE TABLE more (x)", "INSERT INTO tally VALUES (1)", "CREATE TABLE nonsense ("))
+    Store(path, migrations=COUNTING).close()
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(path, migrations=broken)
+    with Store(path, migrations=COUNTING) as store:
+        assert schema(store) == ["tally"]
+        assert store.value("SELECT count(*) FROM tally") == 0
+    with Store(path, migrations=(*COUNTING, ("CREATE TABLE more (x)",))) as store:
+        assert schema(store) == ["more", "tally"]
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """An older program does not write into what a newer one made, and says what to do."""
+    path = tmp_path / "channel.db"
+    Store(path, migrations=(*MIGRATIONS, *COUNTING)).close()
+    before = path.read_bytes()
+    newer, known = len(MIGRATIONS) + 1, len(MIGRATIONS)
+    with pytest.raises(StoreError, match=rf"newer version \(schema {newer}, this program knows {known}\); update"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+# ---- what is wrong with a file
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"This is somebody's diary, and no database at all.\n" * 100)
+
+
+def cut_off(path: Path) -> None:
+    Store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize("spoil", [garbage, cut_off])
+def test_what_is_no_database_is_said_and_not_touched(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    """A file that is something else or damaged gives a clear sentence, and keeps every byte."""
+    path = tmp_path / "channel.db"
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=f"the database {path} cannot be used: .*move it away to start anew"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_in_the_databases_place_is_said(tmp_path: Path) -> None:
+    """Whatever stands there instead of a file."""
+    (tmp_path / "channel.db").mkdir()
+    with pytest.raises(StoreError, match="cannot be used: Is a directory"):
+        Store(tmp_path / "channel.db")
+
+
+def test_a_file_that_may_not_be_written_is_said_and_not_touched() -> None:
+    """A read-only database is not used half: the sentence says so, and the file keeps every byte."""
+    with unprivileged() as folder:
+        path = folder / "state/channel.db"
+        Store(path).close()
+        before = path.read_bytes()
+        path.chmod(0o400)
+        path.parent.chmod(0o500)
+        with pytest.raises(StoreError, match=r"cannot be used: Permission denied"):
+            Store(path)
+        assert path.read_bytes() == before
+
+
+def test_a_store_that_somebody_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another process keeps the write lock for too long, the writer learns which file and why."""
+    monkeypatch.setattr("agent_channels.core.store.database.BUSY_TIMEOUT_MS", 50)
+    with Store(tmp_path / "channel.db") as store, Store(tmp_path / "channel.db") as other, other.write():
+        with pytest.raises(StoreError, match="another process has held it"), store.write():
+            pytest.fail("two writers at once")
+        assert store.rows("SELECT * FROM people") == []
+
+
+# ---- transactions
+
+
+@pytest.fixture
+def tally(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "channel.db", migrations=COUNTING) as store:
+        yield store
+
+
+def add(store: Store, n: int) -> None:
+    with store.write() as db:
+        db.execute("INSERT INTO tally VALUES (?)", (n,))
+
+
+def add_two(store: Store, n: int) -> None:
+    add(store, n)
+    add(store, n + 1)
+
+
+def failing(store: Store, n: int) -> None:
+    add(store, n)
+    raise RuntimeError("on purpose")
+
+
+def numbers(store: Store) -> list[int]:
+    return [row["n"] for row in store.rows("SELECT n FROM tally ORDER BY n")]
+
+
+def test_an_error_undoes_the_whole_transaction(tally: Store) -> None:
+    """Nothing of a transaction that failed is kept, and the next one works."""
+    with pytest.raises(RuntimeError, match="on purpose"), tally.write():
+        failing(tally, 1)
+    assert numbers(tally) == []
+    add(tally, 2)
+    assert numbers(tally) == [2]
+
+
+def test_a_nested_write_joins_the_outer_one(tally: Store) -> None:
+    """What services write inside a transaction is committed with it, not before."""
+    with Store(tally.path, migrations=COUNTING) as other:
+        with tally.write():
+            add(tally, 1)
+            with tally.write():
+                add(tally, 2)
+            assert numbers(other) == []
+        assert numbers(other) == [1, 2]
+
+
+def test_a_part_is_undone_alone(tally: Store) -> None:
+    """One event of a batch that fails takes nothing else with it."""
+    with tally.write():
+        add(tally, 1)
+        with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+            failing(tally, 2)
+        with tally.part():
+            add(tally, 3)
+            with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+                failing(tally, 4)
+    assert numbers(tally) == [1, 3]
+
+
+def test_a_statement_the_database_refuses_is_a_store_error(tally: Store) -> None:
+    """What SQLite says arrives as ours, naming the file, and the transaction is undone."""
+    add(tally, 2)
+    with pytest.raises(StoreError, match="UNIQUE"), tally.write():
+        add_two(tally, 1)
+    assert numbers(tally) == [2]
+
+
+def test_another_connections_commit_is_noticed(tally: Store) -> None:
+    """The revision changes when somebody else commits, and only then."""
+    with Store(tally.path, migrations=COUNTING) as other:
+        before = tally.revision()
+        add(tally, 1)
+        assert tally.revision() == before
+        add(other, 2)
+        assert tally.revision() != before
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from agent_channels.core.store.database import Store
+start = int(sys.argv[2])
+with Store(Path(sys.argv[1]), migrations=(("CREATE TABLE tally (n INTEGER PRIMARY KEY)",),)) as store:
+    for n in range(start, start + 150):
+        with store.write() as db:
+            count = store.value("SELECT count(*) FROM tally")
+            db.execute("INSERT INTO tally VALUES (?)", (n,))
+            assert store.value("SELECT count(*) FROM tally") == count + 1
+"""
+
+
+async def test_two_processes_create_and_write_together(tmp_path: Path) -> None:
+    """Both make the database at the same moment and queue for the write lock: every row is there, none is refused."""
+    path = tmp_path / "state/channel.db"
+    writers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, str(path), str(start), stderr=asyncio.subprocess.PIPE
+        )
+        for start in (0, 1000)
+    ]
+    async with asyncio.timeout(60):
+        said = [(await writer.communicate())[1].decode() for writer in writers]
+    assert ([writer.returncode for writer in writers], said) == ([0, 0], ["", ""])
+    with Store(path, migrations=COUNTING) as store:
+        assert len(numbers(store)) == 300
+
+
+async def test_durable_means_on_disk(tally: Store) -> None:
+    """It returns after a commit, and says so when the disk is gone."""
+    add(tally, 1)
+    await tally.durable()
+    for file in tally.path.parent.iterdir():
+        file.unlink()
+    with pytest.raises(StoreError, match="cannot be used: No such file"):
+        await tally.durable()

@@ -1,0 +1,194 @@
+"""Every error of the library and of HTTP becomes one of ours; what was surely not done is told from what may be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import aiohttp
+import httpx
+import pytest
+import telegram.error as tg
+
+import agent_channels.telegram.adapter  # noqa: F401 - says how the library is to give durations, before the table is made
+from agent_channels.core import errors as ours
+from agent_channels.telegram.errors import translate, translated
+
+TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGo-"
+URL = f"https://api.telegram.org/bot{TOKEN}/sendMessage"
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    """An error as the library raises it: `raise error from cause`."""
+    error.__cause__ = cause
+    return error
+
+
+def http(kind: type[httpx.HTTPError]) -> httpx.HTTPError:
+    """An error of httpx, its text as leaky as it can be."""
+    if issubclass(kind, httpx.HTTPStatusError):
+        return kind(f"for url {URL}", request=httpx.Request("POST", URL), response=httpx.Response(500))
+    return kind(f"failed for url {URL}")
+
+
+def every(kind: type[Exception]) -> list[type[Exception]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in every(child))]
+
+
+NOT_SENT = {
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+}
+
+
+@pytest.mark.parametrize("kind", every(httpx.HTTPError), ids=lambda kind: kind.__name__)
+def test_every_http_error_has_its_class(kind: type[httpx.HTTPError]) -> None:
+    """No connection: surely not executed. Anything after that: it may have been. With or without the library around."""
+    expected = ours.Unavailable if kind in NOT_SENT else ours.Ambiguous
+    around = tg.TimedOut if issubclass(kind, httpx.TimeoutException) else tg.NetworkError
+    for error in (http(kind), caused(around(f"httpx.{kind.__name__}: {URL}"), http(kind))):
+        told = translate(error)
+        assert type(told) is expected
+        assert TOKEN not in str(told)
+
+
+# With what comes below them; no redirect is followed, so that a URL is wrong before anything is sent.
+REFUSED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+@pytest.mark.parametrize("kind", every(aiohttp.ClientError), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_direct_way_has_its_class(kind: type[aiohttp.ClientError]) -> None:
+    """The same for the other library: no connection, surely not executed; anything after that, perhaps."""
+    cause = kind.__new__(kind)
+    expected = ours.Unavailable if issubclass(kind, REFUSED) else ours.Ambiguous
+    around = tg.TimedOut if issubclass(kind, TimeoutError) else tg.NetworkError
+    told = translate(caused(around(f"{kind.__name__}: {URL}"), cause))
+    assert type(told) is expected
+    assert TOKEN not in str(told)
+
+
+def test_a_connection_that_had_ended_before_took_nothing() -> None:
+    """A kept connection may end just as it is taken: aiohttp says so before it writes, and only then is it sure."""
+    for words, expected in (
+        ("Cannot write to closing transport", ours.Unavailable),
+        ("Connection lost", ours.Ambiguous),
+    ):
+        bare = aiohttp.ClientConnectionResetError(words)
+        wrapped = caused(aiohttp.ClientOSError(None, f"Can not write request body for {URL}"), bare)
+        for cause in (bare, wrapped):
+            told = translate(caused(tg.NetworkError(f"failed: {URL}"), cause))
+            assert type(told) is expected
+            assert TOKEN not in str(told)
+
+
+TABLE: list[tuple[Exception, type[ours.PlatformError], str]] = [
+    (tg.RetryAfter(7), ours.RateLimited, "retry after 7 s"),
+    (tg.ChatMigrated(-1001), ours.Migrated, "-1001"),
+    (tg.InvalidToken(), ours.Unauthorized, "channels setup telegram"),
+    (tg.InvalidToken("Unauthorized"), ours.Unauthorized, "wrong or revoked"),
+    (tg.EndPointNotFound("Endpoint 'x' not found"), ours.Ambiguous, "could not be read"),
+    (tg.Forbidden("Forbidden: bot was blocked by the user"), ours.Forbidden, "has blocked the bot"),
+    (tg.Forbidden("Forbidden: bot can't initiate conversation with a user"), ours.Forbidden, "/start first"),
+    (tg.Forbidden("Forbidden: bot was kicked from the supergroup chat"), ours.Forbidden, "removed from this group"),
+    (tg.Forbidden("Forbidden: bot is not a member of the channel chat"), ours.Forbidden, "removed from this group"),
+    (tg.Forbidden("Forbidden: something new"), ours.Forbidden, "something new"),
+    (
+        tg.Conflict("Conflict: terminated by other getUpdates request; make sure that only one bot runs"),
+        ours.Conflict,
+        "another program is polling",
+    ),
+    (
+        tg.Conflict("Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete it"),
+        ours.Conflict,
+        "a webhook is set",
+    ),
+    (tg.BadRequest("Message is not modified: specified new message content"), ours.NotModified, "not modified"),
+    (tg.BadRequest("Query is too old and response timeout expired or query id is invalid"), ours.TooOld, "too old"),
+    (tg.BadRequest("QUERY_ID_INVALID"), ours.TooOld, "QUERY_ID_INVALID"),
+    (tg.BadRequest("Can't parse entities: unsupported start tag"), ours.ParseFailed, "unsupported start tag"),
+    (tg.BadRequest("Chat not found"), ours.Rejected, "comes with every message"),
+    (tg.BadRequest("Message to edit not found"), ours.Rejected, "that the bot sent itself"),
+    (tg.BadRequest("Message can't be edited"), ours.Rejected, "that the bot sent itself"),
+    (tg.BadRequest("Message to be replied not found"), ours.Rejected, "leave reply_to out"),
+    (tg.BadRequest("Message thread not found"), ours.Rejected, "leave thread_id out"),
+    (tg.BadRequest("REACTION_INVALID"), ours.Rejected, "fixed list"),
+    (tg.BadRequest("Something nobody has seen"), ours.Rejected, "Something nobody has seen"),
+    (tg.TimedOut(), ours.Ambiguous, "did not answer in time"),
+    (tg.NetworkError("Bad Gateway"), ours.Unavailable, "has a fault: Bad Gateway"),
+    (tg.NetworkError("Internal Server Error (500)"), ours.Unavailable, "Internal Server Error"),
+    (
+        caused(
+            tg.NetworkError("Bad Gateway (502). Parsing the server response b'<html>' failed"),
+            tg.TelegramError("Invalid server response"),
+        ),
+        ours.Unavailable,
+        "has a fault: Bad Gateway (502)",
+    ),
+    (
+        caused(tg.NetworkError(f"Unknown error in HTTP implementation: ValueError('{URL}')"), ValueError(URL)),
+        ours.Ambiguous,
+        "connection to Telegram failed",
+    ),
+    (tg.TelegramError("Invalid server response"), ours.Ambiguous, "could not be read"),
+    (tg.PassportDecryptionError("odd"), ours.Ambiguous, "could not be read"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "says"), TABLE, ids=lambda value: repr(value)[:60])
+def test_every_error_of_the_library_has_its_class(error: Exception, kind: type[ours.PlatformError], says: str) -> None:
+    """Class and sentence: who has to act, and what to do."""
+    told = translate(error)
+    assert type(told) is kind
+    assert says in str(told)
+
+
+def test_the_table_is_complete() -> None:
+    """A class that a new version of the library brings has to be given a meaning here."""
+    known = {type(error) for error, _, _ in TABLE}
+    assert set(every(tg.TelegramError)) - known == set()
+
+
+@pytest.mark.parametrize("kind", every(tg.TelegramError), ids=lambda kind: kind.__name__)
+def test_no_token_stays_in_the_text(kind: type[tg.TelegramError]) -> None:
+    """It sits in addresses, and addresses get into messages."""
+    made = {tg.RetryAfter: tg.RetryAfter(1), tg.ChatMigrated: tg.ChatMigrated(1)}.get(kind)
+    error = made or kind(f"at {URL}")
+    error.message = f"at {URL}"
+    error.args = (error.message,)
+    assert TOKEN not in str(translate(error))
+    assert TOKEN.partition(":")[2] not in str(translate(error))
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(3, 3.0), (0, 0.0), (timedelta(seconds=90), 90.0)])
+def test_the_pause_telegram_asks_for_is_kept(wait: int | timedelta, seconds: float) -> None:
+    """In seconds, whichever way the library hands it over."""
+    error = tg.RetryAfter(1)
+    error._retry_after = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+    told = translate(error)
+    assert isinstance(told, ours.RateLimited)
+    assert told.retry_after == seconds
+
+
+def test_a_migrated_group_names_its_new_id() -> None:
+    """As the string that every id is."""
+    told = translate(tg.ChatMigrated(-1001234567890))
+    assert isinstance(told, ours.Migrated)
+    assert told.new_chat_id == "-1001234567890"
+
+
+@pytest.mark.parametrize("error", [tg.BadRequest("Chat not found"), http(httpx.ReadTimeout)], ids=["library", "http"])
+def test_the_block_raises_ours_and_keeps_the_cause(error: Exception) -> None:
+    """What was raised inside is there for the log, under an error of ours."""
+    with pytest.raises(ours.PlatformError) as raised, translated():
+        raise error
+    assert raised.value.__cause__ is error
+
+
+def test_the_block_lets_everything_else_through() -> None:
+    """Our own refusals, bugs and cancellation are not the platform's."""
+    for error in (ours.Refused("no"), ValueError("bug"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as raised, translated():
+            raise error
+        assert raised.value is error

@@ -1,0 +1,161 @@
+"""Who may import whom, read from the source. Late imports and those for type checkers count like any other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from agent_channels.registry import CHANNELS
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "channels"
+PACKAGE = "agent_channels"
+CORE = f"{PACKAGE}.core"
+PLATFORMS = tuple(CHANNELS)
+
+# A room of core may use itself and the rooms before it on this line.
+LINE = (
+    "errors log scheduling | text i18n | settings | contract store | journal | people files host | buttons | "
+    "services outbound | inbound | runtime | doctor | server"
+).replace("|", "").split()  # fmt: skip
+# What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
+FOR_PLATFORMS = ("errors", "log", "scheduling", "text", "i18n", "settings", "contract", "files")
+MAY_USE = {
+    "registry": [f"{CORE}.contract"],
+    "hooks": [CORE, f"{PACKAGE}.registry"],
+    "cli": [CORE, f"{PACKAGE}.registry"],
+    "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
+    "cli.sandbox": [f"{PACKAGE}.sandbox"],
+    "sandbox": [CORE, f"{PACKAGE}.registry", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
+}
+for name in PLATFORMS:
+    MAY_USE[name] = [f"{CORE}.{room}" for room in FOR_PLATFORMS]
+    # A stand-in that shares code with the product would share its mistakes.
+    MAY_USE[f"sandbox.{name}"] = [f"{PACKAGE}.sandbox.{module}" for module in ("server", "faults", "control")]
+# Libraries that belong to one platform's folder.
+LIBRARIES = {"telegram": "telegram", "discord": "discord", "aiogram": "tests", "slack_sdk": "slack"}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+MODULES = pytest.mark.parametrize("module", FILES)
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Every module that a module imports, wherever in its text."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in FILES else str(node.module) for name in full}
+    return frozenset(found)
+
+
+def ours(module: str) -> list[str]:
+    return sorted(name for name in imports(module) if name.split(".")[0] == PACKAGE)
+
+
+def within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def room_of(module: str) -> str:
+    """The room outside core that a module lies in: a key of MAY_USE."""
+    inside = module.removeprefix(f"{PACKAGE}.")
+    return max((key for key in MAY_USE if within(inside, key)), key=len)
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if within(name, CORE) and name != CORE])
+def test_core_imports_along_the_line(module: str) -> None:
+    """A room of core uses itself and the rooms before it; the version is all it takes from outside core."""
+    room = module.split(".")[2]
+    allowed = {f"{CORE}.{name}" for name in LINE[: LINE.index(room) + 1]}
+    wrong = [name for name in ours(module) if name != PACKAGE and ".".join(name.split(".")[:3]) not in allowed]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if not within(name, CORE) and name != PACKAGE])
+def test_rooms_outside_core_import_what_they_may(module: str) -> None:
+    """Platforms never meet, hooks and verbs stand on core, and one verb alone reaches the sandbox."""
+    room = room_of(module)
+    allowed = (f"{PACKAGE}.{room}", *MAY_USE[room])
+    wrong = [name for name in ours(module) if name != PACKAGE and not any(within(name, prefix) for prefix in allowed)]
+    assert wrong == []
+
+
+@MODULES
+def test_a_platforms_library_stays_in_its_folder(module: str) -> None:
+    """Replacing a platform's library touches one folder."""
+    for name in imports(module):
+        owner = LIBRARIES.get(name.split(".")[0])
+        assert owner is None or module.split(".")[1] == owner, name
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if within(name, CORE)])
+def test_core_names_no_platform(module: str) -> None:
+    """Not even in a comment: what differs between platforms is data."""
+    words = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(PLATFORMS)})(?![A-Za-z])", re.IGNORECASE)
+    assert words.findall(FILES[module].read_text(encoding="utf-8")) == []
+
+
+def test_no_import_leads_in_a_circle() -> None:
+    """Any file can be read from the bottom up."""
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join((*above, module))
+        if module not in done:
+            for below in ours(module):
+                if below in FILES and below != PACKAGE:
+                    visit(below, (*above, module))
+            done.add(module)
+
+    for module in FILES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", [name for name, path in FILES.items() if path.name == "__init__.py"])
+def test_packages_hold_a_docstring_and_nothing_else(module: str) -> None:
+    """Entering a room must not import all of it: start-up is a budget. The package itself also says its version."""
+    body = ast.parse(FILES[module].read_text(encoding="utf-8")).body
+    assert isinstance(body[0], ast.Expr)
+    assert len(body) == (2 if module == PACKAGE else 1)
+
+
+def test_platforms_are_built_alike() -> None:
+    """Knowing one platform's folder is knowing the other's: the same files, but for how it is read."""
+    names = [{path.name for path in (SOURCE / PACKAGE / name).glob("*.py")} for name in PLATFORMS]
+    assert [sorted(found ^ set.intersection(*names)) for found in names] == [["polling.py"], ["gateway.py"]]
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """One word, one meaning."""
+    homes: dict[str, list[str]] = {}
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_tests_are_no_package() -> None:
+    """A package called tests/telegram would hide the library of that name."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """A failure's file name says which file it is."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

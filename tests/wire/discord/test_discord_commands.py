@@ -1,0 +1,165 @@
+"""Commands from Discord's own menu: registered once, answered within three seconds to whoever chose them, gated."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import Tap
+from harness import DiscordStage, Host
+
+PUT = "PUT /applications/*/commands"
+
+
+async def registered(stage: DiscordStage) -> list[dict[str, Any]]:
+    await stage.dc.wait_for(lambda: stage.dc.calls_of(PUT) or None)
+    return list(stage.dc.interactions.commands.all)
+
+
+def names(commands: list[dict[str, Any]]) -> list[str]:
+    return [one["name"] for one in commands]
+
+
+async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
+    """The first reader registers the commands; the next sessions do not, since nothing changed."""
+    host = await stage.reading()
+    commands = await registered(stage)
+    assert names(commands) == ["status", "inbox", "cancel", "session", "help"]
+    (option,) = commands[3]["options"]
+    assert [one["value"] for one in option["choices"]] == ["status", "clear", "export"]
+    await host.close()
+    host = await stage.reading()
+    ann = stage.person()
+    tap = ann.command("status")
+    await tap.said()
+    await host.until(lambda: "knows the menu of commands already" in host.log())
+    assert len(stage.dc.calls_of(PUT)) == 1
+
+
+async def test_a_refused_menu_stops_nothing(stage: DiscordStage) -> None:
+    """A fault is tried again; what Discord refuses for good is logged, and messages come all the same."""
+    ann = stage.person()
+    stage.dc.faults.add("error", method=PUT, status=403, times=99)
+    host = await stage.reading()
+    await stage.dc.wait_for(lambda: stage.dc.calls_of(PUT) or None)
+    ann.send("hello")
+    assert (await host.event()).content == "hello"
+    await host.close()
+    stage.dc.faults.clear()
+    stage.dc.faults.add("error", method=PUT, status=503, times=1)
+    await stage.reading()
+    await stage.dc.wait_for(lambda: names(stage.dc.interactions.commands.all) or None, 20)
+    assert [call.response_code for call in stage.dc.calls_of(PUT)][-2:] == [503, 200]
+
+
+async def test_a_chosen_command_is_answered_to_the_one_who_chose_it(stage: DiscordStage) -> None:
+    """Acknowledged at once, answered where only that person sees it, and no event for the agent."""
+    ann, bob = stage.person(), stage.dc.person("bob")
+    room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
+    assert (await stage.access("group", "add", str(room.id))).code == 0
+    host = await stage.reading()
+    await registered(stage)
+    for where in (None, room):
+        tap = ann.command("help", channel=where)
+        answer = await tap.answered()
+        assert (answer.type, answer.ephemeral) == (5, True)
+        assert "/session export" in (await tap.said())["content"]
+        assert not tap.failed
+    assert len(ann.ephemerals) == 2
+    assert bob.ephemerals == []
+    assert stage.dc.messages(room) == []
+    tap = ann.command("session", what="status")
+    assert "Nothing of this chat is kept" in (await tap.said())["content"]
+    assert host.events == []
+
+
+async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None:
+    """A code in the direct chat; in a room that nobody enabled nothing, and nothing that stays "thinking" for ever."""
+    ann, eve = stage.person(), stage.dc.person("eve")
+    room = stage.dc.guild("Team", members=[ann, eve]).channel("general")
+    host = await stage.reading()
+    await registered(stage)
+    tap = eve.command("inbox")
+    assert "pairing code" in (await tap.said())["content"]
+    for person in (eve, ann):
+        hidden = person.command("session", channel=room, what="clear")
+        await hidden.answered()
+        await stage.dc.wait_for(partial(gone, hidden))
+        assert hidden.messages == []
+    assert host.events == []
+
+
+async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordStage) -> None:
+    """One that an earlier program registered reaches the agent as text, and whoever chose it is told so."""
+    ann = stage.person()
+    host = await stage.reading()
+    commands = await registered(stage)
+    commands.append({**commands[0], "name": "deploy", "id": str(stage.dc.world.ids())})
+    stage.dc.interactions.commands.all = commands
+    tap = ann.command("deploy")
+    event = await host.event()
+    assert event.content == "/deploy"
+    assert event.meta["user_id"] == str(ann.id)
+    assert (await tap.said())["content"] == "Passed on to the agent."
+    await host.done("reply", chat_id=ann.dm.id, text="deployed")
+    # No mark is put on a message that is none.
+    assert stage.dc.calls_of("PUT /channels/*/messages/*/reactions/*") == []
+
+
+def gone(tap: Tap) -> bool:
+    """The answer was there and is not any more."""
+    return tap.answer is not None and tap.answer.message is None
+
+
+async def talked(stage: DiscordStage, host: Host, ann: DiscordPerson) -> None:
+    ann.send("remember this")
+    await host.event()
+    await host.done("reply", chat_id=ann.dm.id, text="I do")
+
+
+async def test_the_export_is_a_file_in_the_chat(stage: DiscordStage) -> None:
+    """/session export sends the chat as a text file and leaves no copy behind."""
+    ann = stage.person()
+    host = await stage.reading()
+    await registered(stage)
+    await talked(stage, host, ann)
+    tap = ann.command("session", what="export")
+    assert (await tap.said())["content"] == "Sent."
+    (file,) = ann.messages()[-1]["attachments"]
+    assert file["filename"].startswith("history-")
+    stored = next(one for one in stage.dc.world.files.by_id.values() if one.name == file["filename"])
+    lines = stored.data.decode().splitlines()
+    assert [line.split("] ", 1)[1] for line in lines] == ["ann: remember this", "sandbox-bot: I do"]
+    assert list((stage.state / "files").iterdir()) == []
+
+
+async def test_a_command_that_is_replayed_too_late_is_given_up(stage: DiscordStage) -> None:
+    """One that Discord replays after the three seconds is answered by nobody, and holds up nothing behind it."""
+    ann = stage.person()
+    host = await stage.reading()
+    await registered(stage)
+    await host.kill()
+    tap = ann.command("status")
+    stage.dc.advance(4)
+    ann.send("after it")
+    host = await stage.reading()
+    assert (await host.event()).content == "after it"
+    assert tap.failed
+    assert "not said" not in host.log()
+
+
+async def test_clear_is_an_approvers_in_a_room(stage: DiscordStage) -> None:
+    """What belongs to a whole room is cleared by an approver only."""
+    ann, bob = stage.person(), stage.dc.person("bob")
+    room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
+    assert (await stage.access("group", "add", str(room.id), "--no-mention")).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    await registered(stage)
+    bob.send("ours", channel=room)
+    await host.event()
+    assert "only an approver" in (await bob.command("session", channel=room, what="clear").said())["content"]
+    assert "1 messages" in (await ann.command("session", channel=room, what="clear").said())["content"]
+    event = await host.event()
+    assert (event.meta["session"], event.meta["chat_id"]) == ("clear", str(room.id))

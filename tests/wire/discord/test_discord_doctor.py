@@ -1,0 +1,93 @@
+"""What doctor asks of Discord: the portal's switch, and the bot's rights in every enabled channel."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_channels.core.host.install import add_hooks, add_server
+from agent_channels.core.settings.config import Environment
+from agent_channels.discord.channel import CHANNEL
+from harness import DiscordStage
+
+pytestmark = pytest.mark.measured
+
+
+@pytest.fixture(autouse=True)
+async def _healthy(stage: DiscordStage) -> None:
+    env = Environment("discord", stage.env)
+    add_server(CHANNEL, env)
+    add_hooks(env)
+    stage.person()
+
+
+async def wrong(stage: DiscordStage, **env: str | None) -> dict[str, dict[str, str]]:
+    ran = await stage.cli("doctor", "discord", "--json", **env)
+    found = {one["check"]: one for one in ran.json["channels"][0]["checks"] if one["state"] == "wrong"}
+    assert ran.code == (1 if found else 0)
+    return found
+
+
+async def test_a_healthy_one_has_nothing_wrong(stage: DiscordStage) -> None:
+    """With an enabled channel and a thread in it, and a server that reads."""
+    room = stage.dc.guild("Team", members=[stage.dc.person("ann")]).channel("general")
+    thread = room.thread("a thread")
+    for place in (room, thread):
+        await stage.access("group", "add", str(place.id))
+    assert await wrong(stage) == {}
+    await stage.reading()
+    assert await wrong(stage) == {}
+
+
+async def test_the_intent_that_is_off(stage: DiscordStage) -> None:
+    """The switch, and where it is."""
+    stage.dc.set_portal(message_content=False)
+    (found,) = (await wrong(stage)).values()
+    assert found["check"] == "intents"
+    assert f"/applications/{stage.dc.bot_id}/bot" in found["next"]
+
+
+@pytest.mark.parametrize(
+    ("denied", "says"),
+    [
+        ("send_messages", "lacks Send Messages in general"),
+        ("attach_files", "lacks Attach Files in general"),
+        ("view_channel", "does not see"),
+    ],
+)
+async def test_a_right_that_is_missing_in_a_channel(stage: DiscordStage, denied: str, says: str) -> None:
+    """Which right, in which channel; another channel, where all is well, is not named."""
+    guild = stage.dc.guild("Team", members=[stage.dc.person("ann")])
+    room, other = guild.channel("general"), guild.channel("random")
+    for place in (room, other):
+        await stage.access("group", "add", str(place.id))
+    room.deny(denied)
+    (found,) = (await wrong(stage)).values()
+    assert found["check"] == "permissions"
+    assert says.removesuffix(" in general") in found["found"]
+    assert str(room.id) in found["found"]
+    assert str(other.id) not in found["found"]
+
+
+async def test_a_token_that_was_reset(stage: DiscordStage) -> None:
+    """The bot is unknown; nothing else is asked."""
+    stage.dc.reset_token()
+    (found,) = (await wrong(stage)).values()
+    assert found["check"] == "bot"
+    assert "does not know the token" in found["found"]
+
+
+async def test_a_clock_that_is_behind(stage: DiscordStage) -> None:
+    """As the Date of Discord's answers shows it."""
+    stage.dc.advance(7200)
+    (found,) = (await wrong(stage)).values()
+    assert found["check"] == "clock"
+
+
+async def test_a_gateway_that_came_with_the_clone(stage: DiscordStage) -> None:
+    """The gateway is told the token too: one that a tracked config.yaml names is a finding, and is not asked."""
+    (stage.state / "config.yaml").write_text("gateway_url: wss://192.0.2.1/gateway\n")
+    for words in (["init", "-q"], ["add", "-f", "config.yaml"]):
+        assert (await stage.run("git", "-C", str(stage.state), *words)).code == 0
+    (found,) = (await wrong(stage, DISCORD_GATEWAY_URL=None)).values()
+    assert found["check"] == "server"
+    assert "192.0.2.1" in found["found"]
