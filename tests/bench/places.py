@@ -39,7 +39,7 @@ async def _telegram() -> AsyncIterator[Place]:
         ann.start()
 
         def allow(state: Path) -> None:
-            with Store.of(state) as store:
+            with Store.open(state) as store:
                 Access(store).allow(str(ann.id), by="bench")
 
         async def confirmed() -> object:
@@ -66,7 +66,7 @@ async def _discord() -> AsyncIterator[Place]:
         ann.dm.started = True
 
         def allow(state: Path) -> None:
-            with Store.of(state) as store:
+            with Store.open(state) as store:
                 Access(store).allow(str(ann.id), by="bench")
                 Access(store).seen(Chat(str(ann.dm.id), "direct"), Person(str(ann.id), "ann"))
 

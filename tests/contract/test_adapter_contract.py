@@ -29,7 +29,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.registry import CHANNELS, channel
 from contract_bench import FIRST, Bench
@@ -63,7 +63,7 @@ async def test_identify_says_who_the_bot_is(bench: Bench) -> None:
     me = await bench.adapter.identify()
     assert me.id == bench.platform.bot_id == bench.channel.bot_id(bench.platform.token)
     assert me.username == bench.platform.bot_name
-    assert bench.platform.bot_name in bench.adapter.shown_name
+    assert bench.platform.bot_name in bench.adapter.display_name
     assert bench.adapter.channel == bench.channel.name
 
 
@@ -186,10 +186,10 @@ async def test_formats_are_declared_and_checked(bench: Bench) -> None:
     declared = bench.adapter.capabilities.formats
     assert bench.adapter.capabilities.default_format in declared
     for name in declared:
-        bench.adapter.check("x", name)
+        bench.adapter.check_format("x", name)
         assert [(part.text, part.plain) for part in bench.adapter.render("x", name)] == [("x", "x")]
     with pytest.raises(Refused) as refused:
-        bench.adapter.check("x", "no such format")
+        bench.adapter.check_format("x", "no such format")
     assert all(name in str(refused.value) for name in declared)
 
 
@@ -243,7 +243,7 @@ async def test_refusals_are_told_by_who_can_mend_them(bench: Bench) -> None:
     with pytest.raises(Refused):
         await adapter.send(Outgoing("not-an-id", "x"))
     with pytest.raises(Rejected):
-        await adapter.edit(chat, bench.platform.say("theirs"), Part("mine", "text", "mine"), None)
+        await adapter.edit(chat, bench.platform.say("theirs"), RenderedPart("mine", "text", "mine"), None)
     for name in adapter.capabilities.formats:
         if name not in {"text", "markdown"} and bench.platform.wrong_markup:
             with pytest.raises(ParseFailed):

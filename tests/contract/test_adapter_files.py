@@ -21,20 +21,20 @@ async def test_every_file_goes_in_one_group(bench: Bench, tmp_path: Path) -> Non
     """None is left out, none doubled, pictures stay in order and stand together; the same file twice goes twice."""
     names = [f"{n}.png" if n % 3 else f"{n}.txt" for n in range(10)]
     paths = written(tmp_path, *names)
-    groups = bench.adapter.together(paths)
+    groups = bench.adapter.group_files(paths)
     assert sorted(path for group in groups for path in group) == sorted(paths)
     pictures = [path for path in paths if path.endswith(".png")]
     together = next(group for group in groups if pictures[0] in group)
     assert [path for path in together if path.endswith(".png")] == pictures
-    twice = bench.adapter.together([paths[0], paths[0]])
+    twice = bench.adapter.group_files([paths[0], paths[0]])
     assert [path for group in twice for path in group] == [paths[0], paths[0]]
-    assert bench.adapter.together([]) == []
+    assert bench.adapter.group_files([]) == []
 
 
 async def test_files_that_go_together_arrive_with_their_caption(bench: Bench, tmp_path: Path) -> None:
     """A group is accepted as it is, with the longest caption; every message of it is named."""
     paths = written(tmp_path, *(f"{n}.png" for n in range(10)))
-    (group,) = bench.adapter.together(paths)
+    (group,) = bench.adapter.group_files(paths)
     caption = "x" * bench.adapter.limits.caption
     sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, caption, album=group, silent=True))
     assert bench.platform.shown(sent.message_id)["text"] == caption

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.contract.messages import Attachment, MenuEntry, Message, Tap
-from agent_channels.core.contract.outgoing import Key, Keyboard, Outgoing
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Outgoing
 from agent_channels.core.errors import PlatformError, Refused, Rejected
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from contract_bench import FIRST, Bench
 
-AFTER = Part("after", "text", "after")
+AFTER = RenderedPart("after", "text", "after")
 
 
 async def test_send_shows_what_was_asked_for(bench: Bench) -> None:
@@ -38,8 +38,8 @@ async def test_a_file_is_sent(bench: Bench, tmp_path: Path) -> None:
 
 async def test_a_keyboard_at_its_limits_is_accepted(bench: Bench) -> None:
     """As many buttons as the limits say, in rows as wide, with data as long, are drawn as they are."""
-    limits = bench.adapter.limits
-    keys = [Key(f"b{number}", f"{number:0{limits.data_bytes}}") for number in range(limits.buttons)]
+    limits, width = bench.adapter.limits, bench.platform.data_bytes
+    keys = [KeyboardButton(f"b{number}", f"{number:0{width}}") for number in range(limits.buttons)]
     keyboard: Keyboard = tuple(tuple(keys[i : i + limits.row]) for i in range(0, len(keys), limits.row))
     message_id = await bench.send(text="many", keyboard=keyboard)
     assert [label for row in bench.platform.shown(message_id)["labels"] for label in row] == [key.label for key in keys]
@@ -49,7 +49,7 @@ async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
     """An edit changes both; one that changes nothing is no error; None takes the keyboard away."""
     message_id = await bench.send(text="before", keyboard=FIRST)
     for _ in range(2):
-        await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, ((Key("Ok", "d"),),))
+        await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, ((KeyboardButton("Ok", "d"),),))
     assert bench.platform.shown(message_id)["text"] == "after"
     assert bench.platform.shown(message_id)["labels"] == [["Ok"]]
     await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, None)
@@ -105,7 +105,7 @@ async def test_reactions_and_typing(bench: Bench) -> None:
         assert [found.replace("\ufe0f", "") for found in bench.platform.reactions(said)] == (
             [emoji.replace("\ufe0f", "")] if emoji else []
         )
-    await bench.adapter.typing(bench.platform.chat_id, None)
+    await bench.adapter.send_typing(bench.platform.chat_id, None)
     assert bench.platform.typing() == 1
 
 
@@ -193,10 +193,10 @@ async def test_what_the_platform_keeps_is_handed_out_oldest_first(bench: Bench) 
 
 async def test_the_menu_of_commands_is_taken_and_replaced(bench: Bench) -> None:
     """Names, descriptions and choices are accepted; a later menu takes the place of the earlier one."""
-    await bench.adapter.register([MenuEntry("status", "How it stands"), MenuEntry("go", "Goes", ("left", "right"))])
+    await bench.adapter.set_commands([MenuEntry("status", "How it stands"), MenuEntry("go", "Goes", ("left", "right"))])
     assert bench.platform.menu() == ["status", "go"]
-    await bench.adapter.register([MenuEntry("help", "Helps")])
+    await bench.adapter.set_commands([MenuEntry("help", "Helps")])
     assert bench.platform.menu() == ["help"]
     with pytest.raises(Rejected):
-        await bench.adapter.register([MenuEntry("no good!", "x")])
+        await bench.adapter.set_commands([MenuEntry("no good!", "x")])
     assert bench.platform.menu() == ["help"]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from agent_channels.core.text.document import Dialect
 from agent_channels.core.text.markdown import parse
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.discord import formatting as discord
 from agent_channels.sandbox.telegram.entities import TEXT_LIMIT, format_text
 from agent_channels.telegram import formatting as telegram
@@ -45,7 +45,7 @@ def whole(parts: Sequence[str], source: str, look: Dialect) -> None:
     assert at == len(text)
 
 
-def taken(part: Part) -> str:
+def taken(part: RenderedPart) -> str:
     """What Telegram's server keeps of a part; it refuses entities that are wrong."""
     entities = [entity.to_dict() for entity in telegram.entities(part.text, part.spans)]
     text, kept = format_text(part.text, "", entities, lambda user: {"id": user})

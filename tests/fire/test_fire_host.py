@@ -18,7 +18,7 @@ GROWTH_MB = 20.0
 
 def stored(stage: Stage) -> int:
     """How many updates are in the journal."""
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         return int(store.value("SELECT count(*) FROM inbox"))
 
 

@@ -27,14 +27,14 @@ OVER = ("answered", "dropped")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.of(tmp_path) as opened:
+    with Store.open(tmp_path) as opened:
         yield opened
 
 
 def fill(store: Store, state: str, count: int, *, age_days: float) -> None:
     """So many rows in a state, that old."""
     first = int(store.value("SELECT coalesce(max(id), 0) FROM inbox")) + 1
-    with store.write() as db:
+    with store.transaction() as db:
         Inbox(store).put("7", [RawEvent(str(first + n), "{}") for n in range(count)])
         db.execute(
             "UPDATE inbox SET state = ?, received_at = ? WHERE id >= ?", (state, time.time() - age_days * DAY_S, first)
@@ -99,7 +99,7 @@ def test_sends_panels_and_audit_lines_go_when_they_are_old(store: Store) -> None
         outbox.parts(shipment, [0], "sent", ["5"])
     grid = ((Button("Yes"),),)
     old, due, young = (panels.create("1", grid, ttl_s=60) for _ in range(3))
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("UPDATE outbox SET created_at = 0 WHERE key = 'old'")
         db.execute("UPDATE panels SET expires_at = 0 WHERE id IN (?, ?)", (old, due))
         db.execute("UPDATE panels SET outcome_due = 1 WHERE id = ?", (due,))
@@ -126,7 +126,7 @@ def test_whatever_is_in_it_only_what_is_over_goes(
 ) -> None:
     """For any inbox and limits: open rows are untouched, what is kept is inside the limits, and pruning ends."""
     with Store(tmp_path / "any.db") as store:
-        with store.write() as db:
+        with store.transaction() as db:
             db.execute("DELETE FROM inbox")
         for state, age, count in rows:
             fill(store, state, count, age_days=age)

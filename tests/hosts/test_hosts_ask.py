@@ -188,7 +188,7 @@ async def test_the_answer_for_a_killed_asker_becomes_an_event(stage: Stage, leas
     await host.kill()
     tap = ann.tap(message["message_id"], label="Blue")
     if lease == "over":
-        with Store.of(stage.state) as store, store.write() as db:
+        with Store.open(stage.state) as store, store.transaction() as db:
             db.execute("UPDATE prompts SET lease_until = created_at")
     second = await stage.host(CHANNELS_CLAIM="always")
     event = await second.event(20)
@@ -209,7 +209,7 @@ async def test_an_answer_stored_and_never_taken_becomes_an_event(stage: Stage) -
     _, message = await asking(asker, ann)
     await asker.kill()
     ann.tap(message["message_id"], label="Green")
-    with Store.of(stage.state) as store, store.write() as db:
+    with Store.open(stage.state) as store, store.transaction() as db:
         db.execute("UPDATE prompts SET lease_until = created_at")
     assert (await reader.event()).content == "Green"
 
@@ -292,5 +292,5 @@ async def test_a_grid_that_cannot_answer_is_refused(stage: Stage) -> None:
         assert words in await host.refused("ask", chat_id=ann.id, text="?", buttons=buttons)
     assert "not allowed" in await host.refused("ask", chat_id="12345", **COLOURS)
     assert ann.inbox == []
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         assert store.value("SELECT count(*) FROM prompts WHERE state = 'open'") == 0

@@ -92,7 +92,7 @@ async def test_the_bell_ends_with_its_parent(stage: Stage, hooks: Hooks, tmp_pat
     )
     assert shell.stdout is not None
     bell = psutil.Process(int(await shell.stdout.readline()))
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         async with asyncio.timeout(10):
             while "bell" not in (known.hooks if (known := Sessions(store).get(hooks.session)) else {}):
                 await stage.cli("--version")

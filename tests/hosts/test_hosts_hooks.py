@@ -170,7 +170,7 @@ async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> No
     ann = stage.person()
     await hooked(stage, hooks)
     for number, loops in enumerate(("many", -5, 10**12, 1e300)):
-        with Store.of(stage.state) as store, store.write() as db:
+        with Store.open(stage.state) as store, store.transaction() as db:
             db.execute("UPDATE sessions SET loops = ?, loops_at = 'x', ended_at = 'never'", (loops,))
         ann.send(f"message {number}")
         await kept(stage)

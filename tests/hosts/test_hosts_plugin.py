@@ -79,7 +79,7 @@ async def test_a_session_has_the_skills_the_hooks_and_the_servers(stage: Stage, 
     """Skills are slash commands whose command runs without a prompt, a hook speaks to the model, the bot is read."""
     stage.state = stage.project / "state" / "telegram"
     stage.state.mkdir(parents=True, mode=0o700)
-    with Store.of(stage.state):
+    with Store.open(stage.state):
         pass
 
     async def script(asked: Asked) -> list[dict[str, Any]]:

@@ -124,7 +124,7 @@ async def test_a_killed_hook_takes_no_decision(stage: Stage, hooks: Hooks, lease
     card = await ann.next_message()
     await run.kill()
     if lease == "over":
-        with Store.of(stage.state) as store, store.write() as db:
+        with Store.open(stage.state) as store, store.transaction() as db:
             db.execute("UPDATE prompts SET lease_until = created_at")
         told = await ann.tap(card["message_id"], label="Allow").answered()
         assert told.show_alert

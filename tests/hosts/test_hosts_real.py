@@ -67,7 +67,7 @@ async def stop_waits(stage: Stage) -> None:
     """Waits until a Stop hook of the session waits for the next message."""
     async with asyncio.timeout(30):
         while True:
-            with Store.of(stage.state) as store:
+            with Store.open(stage.state) as store:
                 reader = store.value("SELECT value FROM health WHERE key = 'session'")
                 known = Sessions(store).get(reader or "")
                 if known is not None and known.waiting_until > time.time():

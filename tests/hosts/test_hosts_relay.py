@@ -174,7 +174,7 @@ async def test_an_old_card_approves_nothing_after_a_restart(stage: Stage, lease:
     old = await ann.next_message()
     await first.kill()
     if lease == "over":
-        with Store.of(stage.state) as store, store.write() as db:
+        with Store.open(stage.state) as store, store.transaction() as db:
             db.execute("UPDATE prompts SET lease_until = created_at")
     second = await channel(stage)
     relay(second)

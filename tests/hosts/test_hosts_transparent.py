@@ -58,7 +58,7 @@ async def test_garbage_on_stdin_is_transparent(stage: Stage, hooks: Hooks) -> No
         for text in ("", "{", "null", "[1]", '"text"', deep, "\x00\xff", '{"session_id": 7}', '{"tool_input": []}'):
             assert (await hooks.run(name, stdin=text)).silent, (name, text[:20])
     assert inbox_states(stage.state)["ready"] == 1
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         assert store.value("SELECT count(*) FROM sessions") == 1
 
 
@@ -92,7 +92,7 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
         for path in (stage.state / "channel.db-wal", stage.state / "channel.db-shm"):
             path.unlink(missing_ok=True)
     elif state == "newer":
-        with Store.of(stage.state) as store, store.write() as tables:
+        with Store.open(stage.state) as store, store.transaction() as tables:
             tables.execute("PRAGMA user_version = 999")
     else:
         db.mkdir()

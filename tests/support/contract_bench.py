@@ -10,13 +10,13 @@ from typing import Any
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.messages import Inbound, RawEvent
-from agent_channels.core.contract.outgoing import Key, Outgoing
+from agent_channels.core.contract.outgoing import KeyboardButton, Outgoing
 from agent_channels.core.errors import StoreError
 from contract_platforms import Platform
 
 __all__ = ["FIRST", "Bench", "Collected"]
 
-FIRST = ((Key("Yes", "data-1"), Key("No", "data-2")), (Key("Later", "data-3"),))
+FIRST = ((KeyboardButton("Yes", "data-1"), KeyboardButton("No", "data-2")), (KeyboardButton("Later", "data-3"),))
 
 
 @dataclass
@@ -46,17 +46,17 @@ class Collected:
         self.news.set()
         self.stored()
 
-    def marks(self) -> Mapping[str, str]:
+    def cursors(self) -> Mapping[str, str]:
         return dict(self.notes_of)
 
-    def heard_from(self) -> Mapping[str, float]:
+    def enabled_since(self) -> Mapping[str, float]:
         return dict(self.heard)
 
-    def round_trip(self) -> None:
+    def mark_alive(self) -> None:
         self.round_trips += 1
         self.news.set()
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         self.notes.append(text)
 
 

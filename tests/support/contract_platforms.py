@@ -33,6 +33,8 @@ class Platform(Protocol):
     """A format, a text in it with bold words and some after them, and how it reads."""
     wrong_markup: bool
     """Whether there are formats in which a text can be wrong."""
+    data_bytes: int
+    """How long a button's data may be."""
     marks: dict[str, str]
     """The reader's notes of how far it has come, kept over several reads."""
     heard: dict[str, float]
@@ -98,6 +100,7 @@ class TelegramPlatform:
 
     unknown_chat = "42"
     wrong_markup = True
+    data_bytes = 64
     formatted = ("html", "a <b>bold 🦄 word</b> and\nmore &lt;3", "a bold 🦄 word and\nmore <3")
 
     def __init__(self, tg: TelegramSandbox) -> None:
@@ -195,6 +198,7 @@ class DiscordPlatform:
     unknown_chat = "424242424242424242"
     formatted = ("markdown", "a **bold 🦄 word** and\nmore <3", "a bold 🦄 word and\nmore <3")
     wrong_markup = False
+    data_bytes = 100
 
     def __init__(self, dc: DiscordSandbox) -> None:
         self.dc = dc

@@ -94,7 +94,7 @@ class Project:
 
     def allow(self, person: TelegramPerson) -> TelegramPerson:
         """Lets somebody in here too."""
-        with Store.of(self.state) as store:
+        with Store.open(self.state) as store:
             Access(store).allow(str(person.id), by="test", name=person.handle)
         return person
 
@@ -161,7 +161,7 @@ def calls_since(tg: TelegramSandbox, mark: int, method: str = "*", *, code: int 
 
 def inbox_states(state_dir: Path) -> Counter[str]:
     """How many entries are in which state, read beside the server."""
-    with Store.of(state_dir) as store:
+    with Store.open(state_dir) as store:
         return Counter(
             {row["state"]: row["n"] for row in store.rows("SELECT state, count(*) AS n FROM inbox GROUP BY 1")}
         )

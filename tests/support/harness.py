@@ -94,7 +94,7 @@ class World:
 
     def allow(self, user_id: int, name: str) -> None:
         """Lets somebody in."""
-        with Store.of(self.state) as store:
+        with Store.open(self.state) as store:
             Access(store).allow(str(user_id), by="test", name=name)
 
     # ---- processes
@@ -192,7 +192,7 @@ class DiscordStage(World):
         self.allow(person.id, handle)
         person.dm.started = True
         if met:
-            with Store.of(self.state) as store:
+            with Store.open(self.state) as store:
                 Access(store).seen(types.Chat(str(person.dm.id), "direct"), types.Person(str(person.id), handle))
         return person
 

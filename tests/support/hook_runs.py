@@ -136,7 +136,7 @@ async def bound(stage: World, message: dict[str, Any]) -> None:
     """Waits until the server knows in which message a grid is: nobody types as fast as a test."""
     async with asyncio.timeout(10):
         while True:
-            with Store.of(stage.state) as store:
+            with Store.open(stage.state) as store:
                 if store.value("SELECT 1 FROM panels WHERE message_id = ?", str(message["message_id"])):
                     return
             # Another program's store rings no bell here: each look waits for a whole process.

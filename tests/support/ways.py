@@ -111,7 +111,7 @@ class Way:
         body = update("message", said)
         assert self.arrivals.take(lambda: self.inbox.put("1", [RawEvent(str(10_000 + self.number), body)]))
         assert self.inbox.any_ready()
-        with self.store.write():
+        with self.store.transaction():
             ready = self.inbox.ready(64)
             self.waiting.late(ready)
             (entry,) = self.inbox.offering(ready, SESSION, "push")
@@ -126,7 +126,7 @@ class Way:
         assert self.access.now_called(CHAT) == CHAT
         self.access.require_target(CHAT, "telegram")
         shipment = self.outbox.begin(f"key {self.number}", CHAT, "text", [0])
-        with self.store.write():
+        with self.store.transaction():
             self.outbox.parts(shipment, [0], "sent", [str(20_000 + self.number)])
             self.history.sent(CHAT, str(20_000 + self.number), "answer", user="bot")
             self.outbox.done(shipment, "sent")
@@ -152,6 +152,6 @@ async def way(folder: Path) -> AsyncIterator[Way]:
         async with TelegramAdapter(settings, tg.token) as adapter:
             await adapter.identify()
             errands, read = anyio.create_memory_object_stream[Errand](1000)
-            with Store.of(folder) as store, errands, read:
+            with Store.open(folder) as store, errands, read:
                 Access(store).allow(CHAT, by="test")
                 yield Way(store, adapter, (errands, read), folder, tg.person("ann"))

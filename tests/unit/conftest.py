@@ -23,5 +23,5 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.of(tmp_path / "state") as made:
+    with Store.open(tmp_path / "state") as made:
         yield made

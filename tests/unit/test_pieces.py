@@ -16,7 +16,7 @@ from agent_channels.core.host.process import ancestors, opted_in
 from agent_channels.core.i18n import en as wording_en
 from agent_channels.core.i18n import messages as wording
 from agent_channels.core.i18n import zh_tw as wording_zh
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.settings.config import Language
 from clock import Clock
@@ -61,14 +61,14 @@ def test_no_rhythm_of_failures_makes_a_hot_loop(gaps: list[float]) -> None:
 async def test_a_bell_rung_early_or_often_is_heard_once() -> None:
     """No ring is missed, and many are one."""
     bell = Wakeup()
-    bell.ring()
-    bell.ring()
+    bell.set()
+    bell.set()
     with anyio.fail_after(5):
         await bell.wait()
         async with anyio.create_task_group() as group:
             group.start_soon(bell.wait)
             await anyio.wait_all_tasks_blocked()
-            bell.ring()
+            bell.set()
     with anyio.move_on_after(0) as scope:
         await bell.wait()
     assert scope.cancelled_caught
@@ -124,20 +124,20 @@ def fields(text: str) -> set[str]:
 def english() -> Iterator[None]:
     """Whatever is spoken in the test, it is English again afterwards."""
     yield
-    wording.speak("en")
+    wording.set_language("en")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 @pytest.mark.parametrize("key", sorted(wording_en.TEXTS))
 def test_every_sentence_can_be_said(language: str, key: str, english: None) -> None:
     """Each takes just the values it names, and what a person wrote is not read as a pattern."""
-    wording.speak(language)
+    wording.set_language(language)
     taken = fields(wording_en.TEXTS[key])
-    said = say(key, **dict.fromkeys(taken, "{x} %s 7"))
+    said = translate(key, **dict.fromkeys(taken, "{x} %s 7"))
     assert said
     assert said.count("{x} %s 7") >= len(taken)
     with pytest.raises(KeyError):
-        say(f"{key} is not there")
+        translate(f"{key} is not there")
 
 
 def test_every_language_has_every_sentence() -> None:

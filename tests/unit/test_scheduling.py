@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_channels.core.scheduling import Wakeup, until_tick
+from agent_channels.core.scheduling import Wakeup, seconds_to_tick
 
 
 async def heard(bell: Wakeup) -> bool:
@@ -32,7 +32,7 @@ async def test_each_ring_wakes_one_wait() -> None:
     assert not await heard(bell)
     for rings in (1, 3):
         for _ in range(rings):
-            bell.ring()
+            bell.set()
         assert await heard(bell)
         assert not await heard(bell)
 
@@ -51,7 +51,7 @@ async def test_whoever_waits_again_and_again_hears_each() -> None:
         for number in range(3):
             await anyio.wait_all_tasks_blocked()
             assert len(woken) == number
-            bell.ring()
+            bell.set()
     assert woken == [0, 1, 2]
 
 
@@ -59,16 +59,16 @@ async def test_a_ring_outlives_a_waiter_that_was_cancelled() -> None:
     """The next one hears it."""
     bell = Wakeup()
     assert not await heard(bell)
-    bell.ring()
+    bell.set()
     assert await heard(bell)
 
 
 async def test_rung_by_what_it_woke() -> None:
     """Between the waking and the next wait: it is not lost."""
     bell = Wakeup()
-    bell.ring()
+    bell.set()
     await bell.wait()
-    bell.ring()
+    bell.set()
     assert await heard(bell)
     assert not await heard(bell)
 
@@ -77,9 +77,9 @@ async def test_rung_by_what_it_woke() -> None:
 def test_everybody_ticks_together(now: float, later: float) -> None:
     """Whenever two begin to wait, they wake at the same moments, and every second one with who looks half as often."""
     for every_s in (0.5, 1.0):
-        left = until_tick(every_s, now)
+        left = seconds_to_tick(every_s, now)
         assert 0 < left <= every_s
-        apart = (later + until_tick(every_s, now + later) - left) / every_s
+        apart = (later + seconds_to_tick(every_s, now + later) - left) / every_s
         assert apart == pytest.approx(round(apart), abs=1e-6)
-    halves = (until_tick(1.0, now) - until_tick(0.5, now)) / 0.5
+    halves = (seconds_to_tick(1.0, now) - seconds_to_tick(0.5, now)) / 0.5
     assert halves == pytest.approx(round(halves), abs=1e-6)

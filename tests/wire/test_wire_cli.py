@@ -83,7 +83,7 @@ async def test_wrong_codes_lock_approval(stage: Stage) -> None:
     ran = await stage.access("allow", str(eve.id))
     assert ran.code == 0, ran.err
     assert (await host.event()).content == "let me in"
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         later = Pairing(store, clock=lambda: time.time() + LOCKOUT_S + 1)
         code = str(later.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
         assert later.approve(code, lambda _: "x").user_id == "77"
@@ -91,7 +91,7 @@ async def test_wrong_codes_lock_approval(stage: Stage) -> None:
 
 async def test_an_expired_code_says_so(stage: Stage) -> None:
     """A code older than an hour is told from a wrong one."""
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         early = Pairing(store, clock=lambda: time.time() - VALID_S - 1)
         code = str(early.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
     await denied(stage, 1, "expired", "pair", code)
@@ -297,7 +297,7 @@ async def test_commands_are_answered_behind_the_gate(stage: Stage, command: str)
 async def test_json_is_one_line_of_json(stage: Stage) -> None:
     """Every --json answer is one parseable line, whatever names people have."""
     stage.person("ann", first_name='"}\n{"x')
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         Pairing(store).ask(Chat("78", "direct"), Somebody("78", '"}\n\x1b[31m'))
     for arguments in (("access", "telegram", "--json"), ("access", "telegram", "status", "--json"),
                       ("status", "telegram", "--json")):  # fmt: skip

@@ -84,7 +84,7 @@ async def test_silent_talk_of_a_group_is_not_in_it(stage: Stage) -> None:
 async def test_a_result_is_bounded_and_leads_on(stage: Stage) -> None:
     """Long texts are cut and say so; a result never grows beyond what hosts take, and `older` goes on from there."""
     ann = stage.person()
-    with Store.of(stage.state) as store, store.write():
+    with Store.open(stage.state) as store, store.transaction():
         for number in range(60):
             History(store).add(
                 HistoryLine(str(ann.id), str(number), "ann", str(ann.id), f"{number} " + "大" * 20_000, 1e9)

@@ -43,12 +43,12 @@ def folder(stage: Stage) -> Path:
 
 
 def patterns(stage: Stage) -> set[tuple[str, ...]]:
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         return {group.patterns for group in Access(store).groups()}
 
 
 def gate(stage: Stage) -> tuple[list[str], dict[str, tuple[bool, list[str] | None]], str]:
-    with Store.of(stage.state) as store:
+    with Store.open(stage.state) as store:
         access = Access(store)
         groups = {
             g.chat_id: (g.require_mention, None if g.senders is None else sorted(g.senders)) for g in access.groups()

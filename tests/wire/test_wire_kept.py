@@ -32,7 +32,7 @@ def steps(store: Store, work: Callable[[], None]) -> int:
 def keep(store: Store) -> None:
     """A long life in one chat: messages, answers, grids."""
     now = time.time()
-    with store.write() as db:
+    with store.transaction() as db:
         for n in range(KEPT):
             db.execute(
                 "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, state, chat_id, message_id, "

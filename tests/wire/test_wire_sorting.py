@@ -40,7 +40,7 @@ async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> No
 async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
     """The platform may forget it then; it is sorted as soon as that can be done."""
     async with way(tmp_path) as one:
-        with one.store.write() as db:
+        with one.store.transaction() as db:
             db.execute("ALTER TABLE chats RENAME TO elsewhere")
         await reader(one).put([event(1, "one")])
         assert [raw.event_id for _, raw in one.inbox.raw(9)] == ["1"]
@@ -49,7 +49,7 @@ async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
         with anyio.fail_after(5):
             # Whoever sorts was told that there is something.
             await one.arrived.wait()
-        with one.store.write() as db:
+        with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO chats")
         assert one.arrivals.take()
         assert [entry.content for entry in one.inbox.ready(9)] == ["one"]
@@ -59,7 +59,7 @@ async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
     """A stranger's code is not sent when the transaction that holds it failed; it is sent once when it did not."""
     stranger = {"id": 99, "is_bot": False, "first_name": "Eve"}
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        with one.store.write() as db:
+        with one.store.transaction() as db:
             # Of the second message's sorting nothing can be written, after the first one's was.
             db.execute("ALTER TABLE history RENAME TO elsewhere")
         batch = [event(1, "hello", stranger), event(2, "said")]
@@ -67,7 +67,7 @@ async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
             one.arrivals.take(lambda: one.inbox.put("1", batch))
         assert one.inbox.raw(9) == []
         assert one.store.value("SELECT count(*) FROM pairings") == 0
-        with one.store.write() as db:
+        with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO history")
         group.start_soon(one.arrivals.run)
         assert one.arrivals.take(lambda: one.inbox.put("1", batch))

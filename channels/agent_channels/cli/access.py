@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from agent_channels.core.errors import ChannelError, Refused
-from agent_channels.core.i18n.messages import say, speak
+from agent_channels.core.i18n.messages import set_language, translate
 from agent_channels.core.people.access import Access, Policy
 from agent_channels.core.people.pairing import Asker, Pairing
 from agent_channels.core.settings.paths import state_dir
@@ -29,7 +29,7 @@ class WrongUsage(ChannelError):
 def run(args: argparse.Namespace) -> int:
     """Runs one action; prints what was done as a sentence, or as JSON."""
     try:
-        with Store.of(state_dir(args.channel)) as store:
+        with Store.open(state_dir(args.channel)) as store:
             done, words = _act(args, store)
     except WrongUsage as error:
         return _failed(args, error, 2)
@@ -57,7 +57,7 @@ def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
     match args.action or "status":
         case "pair":
             _speak(args.channel)
-            asker = pairing.approve(args.code, lambda a: say("paired", name=label(a.name)))
+            asker = pairing.approve(args.code, lambda a: translate("paired", name=label(a.name)))
             told = _tell(args.channel, store)
             more = _lockdown_hint(args.channel, access, pairing)
             return {"paired": _who(asker), "told": told}, f"Paired {_named(asker)}. {_TOLD[told]}{more}"
@@ -108,7 +108,7 @@ def _speak(channel_name: str) -> None:
     from agent_channels.registry import channel
 
     with contextlib.suppress(ChannelError):
-        speak(load(channel(channel_name).settings, Environment(channel_name)).language)
+        set_language(load(channel(channel_name).settings, Environment(channel_name)).language)
 
 
 def _tell(channel_name: str, store: Store) -> str:
@@ -150,7 +150,7 @@ def _allow(channel_name: str, access: Access, pairing: Pairing, user_id: str) ->
     if access.member(user_id):
         return {"allowed": user_id, "changed": False}, f"{user_id} could write already."
     _speak(channel_name)
-    asker = pairing.admit(user_id, lambda a: say("paired", name=label(a.name)))
+    asker = pairing.admit(user_id, lambda a: translate("paired", name=label(a.name)))
     if asker is not None:
         told = _tell(channel_name, pairing.store)
         return {"allowed": user_id, "changed": True, "told": told}, f"{_named(asker)} may write now. {_TOLD[told]}"

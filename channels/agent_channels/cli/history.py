@@ -12,7 +12,7 @@ from typing import Any
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.history_line import HistoryLine
-from agent_channels.core.runtime.status import iso
+from agent_channels.core.runtime.status import iso_time
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
 
@@ -24,7 +24,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 def run(args: argparse.Namespace) -> int:
     """Prints every line of a channel's history, of one chat or all: one JSON object a line."""
     since = _since(args.since) if args.since else 0.0
-    with Store.of(state_dir(args.channel)) as store:
+    with Store.open(state_dir(args.channel)) as store:
         for said in History(store).every(args.chat, since):
             print(json.dumps(_exported(said), ensure_ascii=False))
     return 0
@@ -34,7 +34,7 @@ def _exported(said: HistoryLine) -> dict[str, Any]:
     return {
         "chat_id": said.chat_id,
         "message_id": said.message_id,
-        "ts": iso(said.at),
+        "ts": iso_time(said.at),
         "direction": "out" if said.own else "in",
         "kind": said.kind,
         "user": said.user,

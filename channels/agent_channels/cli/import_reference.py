@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     found = read(Path(args.folder).expanduser(), name)
     if found.token:
         keep_secret(found.token)
-    with Store.of(env.state_dir) as store:
+    with Store.open(env.state_dir) as store:
         took = apply(found, store)
     new, there = took["new"], took["there"]
     _take_token(args, row, env, found, (new, there))

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.runtime.status import iso
+from agent_channels.core.runtime.status import iso_time
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
@@ -21,7 +21,7 @@ WIDTH = 60
 
 def run(args: argparse.Namespace) -> int:
     """Lists entries, or redelivers or drops one."""
-    with Store.of(state_dir(args.channel)) as store:
+    with Store.open(state_dir(args.channel)) as store:
         inbox = Inbox(store)
         if args.redeliver:
             return _change(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
@@ -51,9 +51,9 @@ def _entry(row: Row) -> dict[str, Any]:
         "state": _STATES.get(row["state"], row["state"]),
         "open": row["state"] not in {"answered", "held", "failed"},
         "age_s": round(time.time() - row["received_at"]),
-        "received_at": iso(row["received_at"]),
-        "offered_at": iso(row["offered_at"]),
-        "answered_at": iso(row["answered_at"]),
+        "received_at": iso_time(row["received_at"]),
+        "offered_at": iso_time(row["offered_at"]),
+        "answered_at": iso_time(row["answered_at"]),
         "offers": row["offers"],
         "chat_id": row["chat_id"],
         "message_id": row["message_id"],

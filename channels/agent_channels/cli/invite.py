@@ -11,7 +11,7 @@ from agent_channels.core.contract.messages import Identity
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.people.invites import VALID_S, Invitation, Invites
 from agent_channels.core.runtime.reader_lock import ReaderLock
-from agent_channels.core.runtime.status import iso
+from agent_channels.core.runtime.status import iso_time
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
@@ -54,7 +54,7 @@ def offer(
     link = template.format(bot=me.username, code=made.code) if template else None
     join = row.join_link(me.id) if row.join_link else None
     done: dict[str, Any] = {"invite": link or made.code, "code": made.code, "link": link, "join_link": join}
-    done |= {"expires_at": iso(made.expires_at), "bot": {"id": me.id, "username": me.username}}
+    done |= {"expires_at": iso_time(made.expires_at), "bot": {"id": me.id, "username": me.username}}
     words = _with_link(me, link) if link else _without(made, me, join)
     if link and picture:
         words = f"{words}\n{_picture(link)}"

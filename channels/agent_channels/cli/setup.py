@@ -185,7 +185,7 @@ def _project(args: argparse.Namespace, row: Channel, env: Environment, talk: _Ta
 
 def _end(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, talk: _Talk) -> None:
     """The invitation, or how to get in without."""
-    with Store.of(env.state_dir) as store:
+    with Store.open(env.state_dir) as store:
         nobody = not Access(store).members()
         if talk.wants(args.invite, "Invite somebody now?", unsaid=nobody):
             from agent_channels.cli.invite import offer

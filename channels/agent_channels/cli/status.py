@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         problem = str(error)
     if args.release:
         return _release(args, env, bot_id)
-    with Store.of(env.state_dir) as store:
+    with Store.open(env.state_dir) as store:
         known = facts(args.channel, env.state_dir, store, bot_id, problem)
     known["token_from"] = env.token_source()
     print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
@@ -45,9 +45,9 @@ def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> 
     if holder is None:
         raise Refused("nobody reads this bot; there is nothing to hand over")
     # The request goes where the holder looks: its own state folder.
-    with Store.of(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
+    with Store.open(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
         HandoverRequests(store).release()
-    words = f"Asked {holder.shown()}, to hand the bot over; a server that waits for it takes over within seconds."
+    words = f"Asked {holder.describe()}, to hand the bot over; a server that waits for it takes over within seconds."
     print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else words)
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import anyio
 
-__all__ = ["Backoff", "Broadcast", "Wakeup", "tick", "until_tick"]
+__all__ = ["Backoff", "Broadcast", "Wakeup", "seconds_to_tick", "wait_for_tick"]
 
 # Not the same moments in each server of a machine.
 _PHASE_S = random.random()  # noqa: S311
@@ -21,7 +21,7 @@ class Wakeup:
         self._rung = False
         self._event = anyio.Event()
 
-    def ring(self) -> None:
+    def set(self) -> None:
         """Wakes the waiter, now or when it comes."""
         self._rung = True
         self._event.set()
@@ -41,7 +41,7 @@ class Broadcast:
     def __init__(self) -> None:
         self._event = anyio.Event()
 
-    def ring(self) -> None:
+    def notify_all(self) -> None:
         """Wakes everybody who waits."""
         self._event.set()
         self._event = anyio.Event()
@@ -52,15 +52,15 @@ class Broadcast:
             await self._event.wait()
 
 
-async def tick(every_s: float) -> None:
+async def wait_for_tick(every_s: float) -> None:
     """Sleeps until the next of the moments that are `every_s` apart, the same for everybody in this process.
 
     Waking costs more than a short look does: so whoever looks at something again and again wakes together.
     """
-    await anyio.sleep(until_tick(every_s, time.monotonic()))
+    await anyio.sleep(seconds_to_tick(every_s, time.monotonic()))
 
 
-def until_tick(every_s: float, now: float) -> float:
+def seconds_to_tick(every_s: float, now: float) -> float:
     """How many seconds are left until that moment; never none, at most `every_s`."""
     return every_s - (now + _PHASE_S) % every_s
 

@@ -13,12 +13,12 @@ import aiohttp
 import anyio
 from discord.http import HTTPClient, Route
 
-from agent_channels.core.contract.adapter import Adapter, Sink
+from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import PlatformError, Refused
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.discord import formatting as drawing
 from agent_channels.discord import markup, outbound
 from agent_channels.discord.chats import ChannelCache
@@ -39,7 +39,7 @@ class DiscordAdapter:
 
     channel = "discord"
     limits = markup.LIMITS
-    capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", threads=False, marks=("👀", "😴"))
+    capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", receipt_emoji=("👀", "😴"))
 
     def __init__(self, settings: DiscordSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
         """`proxy` carries every connection; `ipv4`: direct ones are made over IPv4 only."""
@@ -66,7 +66,7 @@ class DiscordAdapter:
             await self._line.close()
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """@username."""
         return f"@{self._me.username}" if self._me else ""
 
@@ -97,7 +97,7 @@ class DiscordAdapter:
             self._me = Identity(str(user["id"]), user["username"], user.get("global_name") or user["username"])
         return self._me
 
-    async def listen(self, sink: Sink) -> None:
+    async def listen(self, sink: EventSink) -> None:
         """See `agent_channels.discord.gateway`."""
         try:
             client = await self._line.client()
@@ -113,24 +113,24 @@ class DiscordAdapter:
         """See `agent_channels.discord.inbound`."""
         return to_inbound(event, self._me) if self._me else Ignored("the bot is not identified yet")
 
-    def check(self, text: str, format_: str) -> None:
+    def check_format(self, text: str, format_: str) -> None:
         """Refuses unknown formats."""
         del text
         markup.rendered("", format_)
 
-    def render(self, text: str, format_: str) -> list[Part]:
+    def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.discord.formatting`."""
         return drawing.render(text, format_)
 
-    def literal(self, text: str, format_: str) -> str:
+    def escape(self, text: str, format_: str) -> str:
         """See `agent_channels.discord.markup`."""
         return markup.literal(text, format_)
 
-    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
         """As many in one message as it takes."""
         return [tuple(paths[at : at + markup.FILES]) for at in range(0, len(paths), markup.FILES)]
 
-    async def direct(self, user_id: str) -> str:
+    async def open_direct_chat(self, user_id: str) -> str:
         """POST /users/@me/channels: opens the direct chat, or finds the one there is."""
         body = {"recipient_id": outbound.ident(user_id, "user_id")}
         return str((await outbound.call(await self._http(), "POST", "/users/@me/channels", body))["id"])
@@ -141,11 +141,11 @@ class DiscordAdapter:
         """POST /channels/{id}/messages."""
         return await outbound.send(await self._http(), outgoing, suppress=self._settings.suppress_embeds)
 
-    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """PATCH of a message."""
         return await outbound.edit(await self._http(), chat_id, message_id, part, keyboard)
 
-    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+    async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """PATCH of a message's components."""
         await outbound.redraw(await self._http(), chat_id, message_id, keyboard)
 
@@ -163,12 +163,12 @@ class DiscordAdapter:
             await outbound.react(http, chat_id, message_id, emoji, before=self._mine[message_id])
             self._remember(message_id, emoji or None)
 
-    async def typing(self, chat_id: str, thread_id: str | None) -> None:
+    async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """POST /channels/{id}/typing."""
         del thread_id
         await outbound.call(await self._http(), "POST", f"/channels/{outbound.ident(chat_id, 'chat_id')}/typing")
 
-    async def register(self, entries: Sequence[MenuEntry]) -> None:
+    async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """PUT /applications/{id}/commands: replaces the bot's global commands."""
         http = await self._http()
         await outbound.call(http, "PUT", f"/applications/{self._line.application_id}/commands", menu_body(entries))

@@ -11,7 +11,7 @@ from functools import partial
 
 from agent_channels.core.text.document import Dialect, FormattedText, outermost
 from agent_channels.core.text.markdown import parse
-from agent_channels.core.text.spans import Part, Span, SpanKind
+from agent_channels.core.text.spans import RenderedPart, Span, SpanKind
 from agent_channels.core.text.split import cut
 from agent_channels.core.text.units import length
 from agent_channels.discord.markup import LIMITS, escaped, split
@@ -33,12 +33,12 @@ _BARE: dict[SpanKind, set[SpanKind]] = {
 }
 
 
-def render(text: str, format_: str) -> list[Part]:
+def render(text: str, format_: str) -> list[RenderedPart]:
     """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
     if format_ != "markdown":
-        return [Part(part, format_, part) for part in split(text, format_)]
+        return [RenderedPart(part, format_, part) for part in split(text, format_)]
     parts = cut(parse(text, LOOK), _fill, LIMITS.text)
-    return [Part(_draw(part), "markdown", part.text) for part in parts]
+    return [RenderedPart(_draw(part), "markdown", part.text) for part in parts]
 
 
 def _fill(rich: FormattedText) -> float:

@@ -21,7 +21,7 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
-from agent_channels.core.contract.adapter import Sink
+from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, Unavailable
 from agent_channels.core.scheduling import Backoff
@@ -56,7 +56,7 @@ class GatewayReader:
         client: discord.Client,
         me: str,
         gateway: str | None,
-        sink: Sink,
+        sink: EventSink,
         places: ChannelCache,
         tapped: Callable[[Raw], bool],
         fresh: Callable[[str], None],
@@ -72,7 +72,7 @@ class GatewayReader:
 
     async def run(self) -> None:
         """Reads for ever; raises `PlatformError` or `StoreError`."""
-        self._session = _load(self._sink.marks().get("session"))
+        self._session = _load(self._sink.cursors().get("session"))
         writing = asyncio.create_task(self._write())
         reading = asyncio.create_task(self._read())
         try:
@@ -118,7 +118,7 @@ class GatewayReader:
             if error.code == 4014:
                 self._session = {}
             raise
-        self._sink.round_trip()
+        self._sink.mark_alive()
 
     async def _connect(self) -> None:
         """Opens the gateway: RESUME when there is a session, else IDENTIFY within the day's ration."""
@@ -144,7 +144,7 @@ class GatewayReader:
             raise Unavailable("Discord ended the connection while it was being made") from error
         except PlatformError as error:
             raise as_unavailable(error) from error
-        self._sink.round_trip()
+        self._sink.mark_alive()
         self._ws._discord_parsers = Everything(self._event)  # noqa: SLF001 - its one seam for raw events
 
     async def _leave(self) -> None:
@@ -179,7 +179,7 @@ class GatewayReader:
 
     async def _store(self, batch: list[tuple[int, str, Raw]]) -> None:
         """Journals a batch, with how far it was read, in one transaction."""
-        self._wanted = self._sink.heard_from()
+        self._wanted = self._sink.enabled_since()
         events: list[RawEvent] = []
         marks: dict[str, str | None] = {}
         for seq, name, data in batch:
@@ -263,7 +263,7 @@ class GatewayReader:
 
     async def _back_fill(self) -> None:
         """Fetches what was said since the last message seen of each chat the agent hears, oldest first of all."""
-        marks = self._sink.marks()
+        marks = self._sink.cursors()
         events: list[tuple[int, RawEvent]] = []
         moved: dict[str, str | None] = {}
         for channel, after, kind in [place async for place in self._places.missed(self._http, self._wanted, marks)]:

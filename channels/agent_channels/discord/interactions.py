@@ -15,7 +15,7 @@ from discord.http import HTTPClient
 
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import PlatformError, TooOld
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.discord import markup, outbound
 from agent_channels.discord.inbound import COMMAND, COMMAND_MARK
 
@@ -49,7 +49,7 @@ class Interactions:
         opens = raw.get("type") == 3 and custom_id.endswith(markup.FORM)
         body: dict[str, Any] = {"type": _DEFER_UPDATE}
         if opens:
-            body = {"type": _MODAL, "data": markup.form(custom_id, say("form_title"))}
+            body = {"type": _MODAL, "data": markup.form(custom_id, translate("form_title"))}
         elif raw.get("type") == COMMAND:
             # Only whoever typed it sees the answer: what a bot says of itself is no matter for a whole room.
             body = {"type": _DEFER, "data": {"flags": _EPHEMERAL}}

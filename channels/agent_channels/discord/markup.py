@@ -10,7 +10,7 @@ from typing import Any
 from discord.utils import escape_markdown
 
 from agent_channels.core.contract.limits import Limits
-from agent_channels.core.contract.outgoing import Key, Keyboard, Style
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
 from agent_channels.core.text.markup_split import split_text
@@ -29,12 +29,10 @@ LIMITS = Limits(
     row=5,
     rows=5,
     label=80,
-    data_bytes=100,
     upload=10 * 1024 * 1024,
     photo=10 * 1024 * 1024,
     download=100 * 1024 * 1024,
     links=25,
-    answer_text=2000,
     caption=2000,
     album_keyboard=True,
     paste=1900,
@@ -72,13 +70,13 @@ def components(keyboard: Keyboard | None) -> list[dict[str, Any]]:
     ]
 
 
-def _button(key: Key) -> dict[str, Any]:
+def _button(key: KeyboardButton) -> dict[str, Any]:
     if key.url:
         return {"type": _BUTTON, "style": _LINK, "label": key.label, "url": key.url}
     return {"type": _BUTTON, "style": _STYLES[key.style], "label": key.label, "custom_id": _data(key)}
 
 
-def _menu(number: int, keys: list[Key], first: int) -> dict[str, Any]:
+def _menu(number: int, keys: list[KeyboardButton], first: int) -> dict[str, Any]:
     return {
         "type": _MENU,
         "custom_id": f"menu.{number}",
@@ -87,7 +85,7 @@ def _menu(number: int, keys: list[Key], first: int) -> dict[str, Any]:
     }
 
 
-def _data(key: Key) -> str:
+def _data(key: KeyboardButton) -> str:
     return f"{key.data}{FORM}" if key.form else str(key.data)
 
 

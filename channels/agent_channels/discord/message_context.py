@@ -56,7 +56,7 @@ def quote_of(message: Raw, me: Identity) -> ReplyContext | None:
     replied = message.get("referenced_message")
     if not replied:
         return ReplyContext(ident(reference["message_id"]), None, None)
-    return ReplyContext(ident(replied["id"]), person_of(replied["author"]).shown, text_of(replied, me) or None)
+    return ReplyContext(ident(replied["id"]), person_of(replied["author"]).display_name, text_of(replied, me) or None)
 
 
 def addressed(message: Raw, me_id: str) -> bool:

@@ -20,7 +20,7 @@ from discord.http import HTTPClient, Route
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, TooOld
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.discord.errors import translated
 from agent_channels.discord.markup import LIMITS, components, escaped, rendered, snapshot
 
@@ -123,7 +123,7 @@ async def _posted(http: HTTPClient, route: Route, body: dict[str, Any], paths: S
         return await http.request(route, form=form, timeout=TIMEOUT)
 
 
-async def edit(http: HTTPClient, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
+async def edit(http: HTTPClient, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
     """Replaces a message's text and components."""
     content = rendered(part.text, part.format)
     body = {"content": content, "components": components(keyboard), "allowed_mentions": NO_PINGS}

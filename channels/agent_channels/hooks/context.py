@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ChannelError
-from agent_channels.core.host.frames import block, blocks
+from agent_channels.core.host.frames import channel_block, channel_blocks
 from agent_channels.core.host.sessions import HostSession, Sessions
-from agent_channels.core.i18n.messages import LANGUAGES, speak
+from agent_channels.core.i18n.messages import LANGUAGES, set_language
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.journal.offers import Entry
 from agent_channels.core.settings.paths import env_value, state_dir
@@ -113,18 +113,18 @@ class HookChannel:
         """
         if not self.waiting():
             return ""
-        with self.store.write():
+        with self.store.transaction():
             waiting = self.waiting()
             fitting = [entry for entry, size in zip(waiting, self._sizes(waiting), strict=True) if size <= CONTEXT_MAX]
             offered = self.inbox.offering(fitting, self.session, "hook")
             self.inbox.offered([entry.id for entry in offered])
         left = len(waiting) - len(offered)
         more = f"{left} more, or too long for this place: call wait_for_messages (timeout_s 0) of {self.channel}."
-        return "\n".join(filter(None, (blocks(self.channel, offered), more if left else "")))
+        return "\n".join(filter(None, (channel_blocks(self.channel, offered), more if left else "")))
 
     def _sizes(self, entries: list[Entry]) -> list[int]:
         """How much of the context each entry fills, with all before it, in UTF-16 units."""
-        sizes = (len(block(self.channel, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
+        sizes = (len(channel_block(self.channel, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
         return list(itertools.accumulate(sizes))
 
     def posted(self) -> bool:
@@ -154,10 +154,10 @@ class HookChannel:
         value = self._written(name)
         return float(value) if isinstance(value, int | float) and 0 <= value <= 86_400 else default
 
-    def speak(self) -> None:
+    def set_language(self) -> None:
         """Has people told things in this channel's language."""
         language = self._written("language")
-        speak(language if isinstance(language, str) and language in LANGUAGES else "en")
+        set_language(language if isinstance(language, str) and language in LANGUAGES else "en")
 
     def _written(self, name: str) -> Any:
         path = self.folder / "config.yaml"
@@ -183,7 +183,7 @@ def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
             # Never made here: a project that has no channel stays as it is.
             if (folder / "channel.db").is_file():
                 try:
-                    lines.append(HookChannel(channel, folder, Store.of(folder), event))
+                    lines.append(HookChannel(channel, folder, Store.open(folder), event))
                 except (ChannelError, OSError):
                     continue
         yield lines

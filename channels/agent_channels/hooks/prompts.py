@@ -9,7 +9,7 @@ from typing import Any
 from agent_channels.core.buttons.card_content import hook_body, permission_spec, question_spec
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.buttons.prompts import Prompts
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.people.access import Access
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.hooks.context import HookChannel, HookEvent, open_hook_channels
@@ -34,7 +34,7 @@ def permission(event: HookEvent) -> int:
         line = _reachable(lines)
         if line is None:
             return 0
-        line.speak()
+        line.set_language()
         prompts = Prompts(line.store)
         request_id = _letters()
         spec = permission_spec(tool, hook_body(given), event.project.name, request_id)
@@ -58,7 +58,7 @@ def question(event: HookEvent) -> int:
         line = _reachable(lines)
         if line is None:
             return 0
-        line.speak()
+        line.set_language()
         prompts = Prompts(line.store)
         until = time.time() + line.setting("hook_bound_s", BOUND_S)
         for one in questions:
@@ -112,7 +112,7 @@ def _ask(
             prompts.renew(prompt.id, LEASE_S)
             time.sleep(LOOK_EVERY_S)
     finally:
-        prompts.close(prompt.id, say("prompt_over"))
+        prompts.close(prompt.id, translate("prompt_over"))
 
 
 def _letters() -> str:

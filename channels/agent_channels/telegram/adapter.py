@@ -16,12 +16,12 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")
 import httpx
 from telegram import Bot
 
-from agent_channels.core.contract.adapter import Adapter, Sink
+from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Refused
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.telegram import formatting as drawing
 from agent_channels.telegram import http as network
 from agent_channels.telegram import interactions, markup, outbound
@@ -46,7 +46,7 @@ class TelegramAdapter:
         formats=tuple(markup.FORMATS),
         default_format="markdown",
         invite_link="https://t.me/{bot}?start={code}",
-        marks=("👀", "😴"),
+        receipt_emoji=("👀", "😴"),
     )
 
     def __init__(self, settings: TelegramSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
@@ -105,7 +105,7 @@ class TelegramAdapter:
         return self._files
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """@username."""
         return f"@{self._me.username}" if self._me else ""
 
@@ -116,7 +116,7 @@ class TelegramAdapter:
         self._me = Identity(str(user.id), user.username or "", user.full_name)
         return self._me
 
-    async def listen(self, sink: Sink) -> None:
+    async def listen(self, sink: EventSink) -> None:
         """See `agent_channels.telegram.polling`."""
         # The very first one asks without waiting: it shows at once whether the bot can be read.
         first_s, self._asked = (self._settings.poll_timeout_s if self._asked else 0), True
@@ -126,24 +126,24 @@ class TelegramAdapter:
         """See `agent_channels.telegram.inbound`."""
         return to_inbound(event, self._me) if self._me else Ignored("the bot is not identified yet")
 
-    def check(self, text: str, format_: str) -> None:
+    def check_format(self, text: str, format_: str) -> None:
         """Refuses unknown formats."""
         del text
         markup.parse_mode(format_)
 
-    def render(self, text: str, format_: str) -> list[Part]:
+    def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.telegram.formatting`."""
         return drawing.render(text, format_)
 
-    def literal(self, text: str, format_: str) -> str:
+    def escape(self, text: str, format_: str) -> str:
         """See `agent_channels.telegram.markup`."""
         return markup.literal(text, format_)
 
-    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
         """See `agent_channels.telegram.outbound`."""
         return outbound.together(paths)
 
-    async def direct(self, user_id: str) -> str:
+    async def open_direct_chat(self, user_id: str) -> str:
         """A private chat has its person's id."""
         return user_id
 
@@ -151,12 +151,12 @@ class TelegramAdapter:
         """sendMessage, or the method that suits the file."""
         return await outbound.send(self._bot, self._calls, outgoing, preview=self._settings.link_preview)
 
-    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
         preview = self._settings.link_preview
         return await outbound.edit(self._bot, chat_id, message_id, part, keyboard, preview=preview)
 
-    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+    async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
         await outbound.redraw(self._bot, chat_id, message_id, keyboard)
 
@@ -179,7 +179,7 @@ class TelegramAdapter:
                 reaction=[{"type": "emoji", "emoji": emoji}] if emoji else [],
             )
 
-    async def typing(self, chat_id: str, thread_id: str | None) -> None:
+    async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """sendChatAction; the General topic's id belongs here, unlike in sending."""
         with translated():
             await self._calls.api(
@@ -189,7 +189,7 @@ class TelegramAdapter:
                 message_thread_id=outbound.message_of(thread_id) if thread_id else None,
             )
 
-    async def register(self, entries: Sequence[MenuEntry]) -> None:
+    async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """See `agent_channels.telegram.interactions`."""
         await interactions.register(self._bot, entries)
 

@@ -8,7 +8,7 @@ from telegram import MessageEntity
 
 from agent_channels.core.text.document import Dialect, FormattedText
 from agent_channels.core.text.markdown import parse, verbatim
-from agent_channels.core.text.spans import Part, Span
+from agent_channels.core.text.spans import RenderedPart, Span
 from agent_channels.core.text.split import cut
 from agent_channels.core.text.units import length
 from agent_channels.telegram.markup import LIMITS, split
@@ -34,14 +34,14 @@ _KINDS = {
 }
 
 
-def render(text: str, format_: str) -> list[Part]:
+def render(text: str, format_: str) -> list[RenderedPart]:
     """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
     if format_ != "markdown":
-        return [Part(part, format_, part) for part in split(text, format_)]
+        return [RenderedPart(part, format_, part) for part in split(text, format_)]
     if len(text) <= LIMITS.text and verbatim(text):
-        return [Part(text, "markdown", text)]
+        return [RenderedPart(text, "markdown", text)]
     parts = cut(parse(text, LOOK), _fill, LIMITS.text)
-    return [Part(part.text, "markdown", part.text, part.spans) for part in parts]
+    return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
 
 
 def _fill(rich: FormattedText) -> float:

@@ -151,7 +151,7 @@ def _vote(answer: Json, received_at: float) -> Inbound:
     chosen = ", ".join(str(number + 1) for number in answer["option_ids"])
     text = f"(poll answer: option {chosen})" if chosen else "(poll answer: taken back)"
     chat = Chat(person.id, "direct")
-    return Message(chat, str(answer["poll_id"]), person, _at(received_at), text, addressed=True, quiet=True)
+    return Message(chat, str(answer["poll_id"]), person, _at(received_at), text, addressed=True, passive=True)
 
 
 def _tap(query: Json, received_at: float) -> Inbound:

@@ -53,12 +53,10 @@ LIMITS = Limits(
     row=8,
     rows=100,
     label=None,
-    data_bytes=64,
     upload=50 * 1024 * 1024,
     photo=10 * 1024 * 1024,
     download=20 * 1024 * 1024,
     reactions=REACTIONS,
-    answer_text=200,
     typing_every_s=4.0,
     caption=1024,
     # Clients cut at white space where they find some near the end of what fits.

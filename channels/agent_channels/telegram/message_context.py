@@ -79,7 +79,7 @@ def quote_of(message: Json, me: Identity) -> ReplyContext | None:
     author = None
     if replied.get("from") or replied.get("sender_chat"):
         person = sender_of(replied)
-        author = me.username if person.id == me.id else person.shown
+        author = me.username if person.id == me.id else person.display_name
     text = part or replied.get("text") or replied.get("caption") or in_words(replied) or None
     return ReplyContext(str(replied["message_id"]), author, text)
 

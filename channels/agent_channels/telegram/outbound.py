@@ -11,16 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
-
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import NotModified, Refused, Rejected
-from agent_channels.core.text.spans import Part
-from agent_channels.core.text.units import length
-from agent_channels.telegram.errors import translated
-from agent_channels.telegram.formatting import entities as drawn
-from agent_channels.telegram.http import Calls
-from agent_channels.telegram.inbound import snapshot
-from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
 from telegram import (
     Bot,
     InputFile,
@@ -31,6 +21,16 @@ from telegram import (
     ReplyParameters,
 )
 from telegram import Message as TelegramMessage
+
+from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.errors import NotModified, Refused, Rejected
+from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.units import length
+from agent_channels.telegram.errors import translated
+from agent_channels.telegram.formatting import entities as drawn
+from agent_channels.telegram.http import Calls
+from agent_channels.telegram.inbound import snapshot
+from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
 
 __all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send", "together"]
 
@@ -149,7 +149,7 @@ async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMe
 
 
 async def edit(
-    bot: Bot, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None, *, preview: bool
+    bot: Bot, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None, *, preview: bool
 ) -> Sent:
     """Replaces a message's text and keyboard; that it reads like that already is no error."""
     try:

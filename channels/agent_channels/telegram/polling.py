@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from telegram import Bot
 
-from agent_channels.core.contract.adapter import Sink
+from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
 from agent_channels.telegram.errors import translated
@@ -26,7 +26,7 @@ FORGET_OFFSET_S = 86_400.0
 class Poller:
     """One `listen`: polls until it raises."""
 
-    def __init__(self, bot: Bot, calls: Calls, timeout_s: int, sink: Sink) -> None:
+    def __init__(self, bot: Bot, calls: Calls, timeout_s: int, sink: EventSink) -> None:
         """`timeout_s`: the length of a long poll."""
         self._bot, self._calls, self._timeout_s, self._sink = bot, calls, timeout_s, sink
 
@@ -43,7 +43,7 @@ class Poller:
                 await self._sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in batch])
                 offset, quiet_since = max(int(update["update_id"]) for update in batch) + 1, now
                 continue
-            self._sink.round_trip()
+            self._sink.mark_alive()
             if now - quiet_since > FORGET_OFFSET_S:
                 offset = None
 
@@ -62,7 +62,7 @@ class Poller:
             if "webhook" in str(error):
                 with translated():
                     await self._bot.delete_webhook(drop_pending_updates=False)
-                self._sink.note("a webhook was set for this bot and was removed, since it is read by polling")
+                self._sink.add_note("a webhook was set for this bot and was removed, since it is read by polling")
             raise
         except Ambiguous as error:
             # Reading twice is harmless: whatever was handed out and not stored is handed out again.

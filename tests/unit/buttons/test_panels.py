@@ -16,9 +16,7 @@ from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Refused
 from agent_channels.core.store.database import Store
 
-LIMITS = Limits(
-    text=4096, unit="utf16", buttons=100, row=8, rows=100, label=None, data_bytes=64, upload=1, photo=1, download=1
-)
+LIMITS = Limits(text=4096, unit="utf16", buttons=100, row=8, rows=100, label=None, upload=1, photo=1, download=1)
 PANEL_ID = "AbCdEfGhIjKlMnOpQrStUv"
 
 
@@ -150,7 +148,7 @@ def test_labels_are_shown_without_what_reorders_them() -> None:
 )
 def test_a_grid_is_stored_whole(tmp_path_factory: pytest.TempPathFactory, row: list[Button]) -> None:
     """Labels, values and styles of any script come back from the store as they were given."""
-    with Store.of(tmp_path_factory.mktemp("grid")) as store:
+    with Store.open(tmp_path_factory.mktemp("grid")) as store:
         panels = Panels(store)
         panel = panels.get(panels.create("7", (tuple(row),), ttl_s=60))
         assert panel is not None

@@ -17,9 +17,16 @@ from agent_channels.core.buttons.panels import Panel, Press
 from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.frames import push_params
-from agent_channels.core.host.protocol import META_KEYS
 from agent_channels.core.journal.events import message_event
 from agent_channels.core.journal.offers import Entry
+
+# DESIGN 2: the keys of an event's meta. Those of downloads, groups and commands are added by their own rooms.
+META_KEYS = {
+    "chat_id", "message_id", "user", "user_id", "ts", "attachment_kind", "attachment_file_id", "attachment_size",
+    "attachment_mime", "attachment_name", "attachment_count", "attachments", "thread_id", "thread_name",
+    "parent_chat_id", "reply_to_message_id", "reply_to_user", "reply_to_text", "forward_from", "edited", "reaction",
+    "button", "button_label", "button_value", "button_row", "button_col", "panel_id", "delivery_id", "redelivered",
+}  # fmt: skip
 
 TS = datetime(2026, 8, 1, 12, 30, 45, tzinfo=timezone(timedelta(hours=2)))
 DM, GROUP = Chat("7", "direct"), Chat("-100", "group", "Team")

@@ -22,7 +22,7 @@ from agent_channels.core.store.migrations import MIGRATIONS
 
 @pytest.fixture
 def history(tmp_path: Path) -> Any:
-    with Store.of(tmp_path / "state") as store:
+    with Store.open(tmp_path / "state") as store:
         yield History(store)
 
 
@@ -78,7 +78,7 @@ def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -
 
 def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
     """What a file turned out to hold takes the place of its kind, and is no edit."""
-    with Store.of(tmp_path / "state") as store:
+    with Store.open(tmp_path / "state") as store:
         inbox, history = Inbox(store), History(store)
         inbox.put("1", [RawEvent("a", "{}")])
         ((entry_id, _),) = inbox.raw(9)
@@ -130,7 +130,7 @@ def test_a_search_finds_what_looking_finds(tmp_path: Path, said: list[str], quer
     def fold(text: str) -> str:
         return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
-    with Store.of(tmp_path / "state") as store:
+    with Store.open(tmp_path / "state") as store:
         history = History(store)
         history.forget("7")
         for number, text in enumerate(said):
@@ -150,7 +150,7 @@ def test_people_and_files_are_found_too(history: History) -> None:
 
 def test_an_old_sqlite_changes_nothing_but_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process whose SQLite lacks the tokenizer adds, finds, edits and deletes beside one that has it."""
-    with Store.of(tmp_path / "state") as new, Store.of(tmp_path / "state") as old:
+    with Store.open(tmp_path / "state") as new, Store.open(tmp_path / "state") as old:
         modern, ancient = History(new), History(old)
         monkeypatch.setattr(ancient, "_searchable", False)
         modern.add(line(1, "indexed early"))
@@ -192,7 +192,7 @@ def test_forgetting_leaves_no_word(history: History) -> None:
     assert texts(history.page("8", 9, query="plan")) == ["another plan"]
     store = history.store
     assert store.value("SELECT count(*) FROM history_index WHERE history_index MATCH '\"secret\"'") == 0
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("INSERT INTO history_index (history_index, rank) VALUES ('integrity-check', 1)")
 
 
@@ -236,7 +236,7 @@ def test_a_chat_that_moved_keeps_its_history(history: History) -> None:
 
 def test_what_strangers_said_is_there_only_once_they_are_in(tmp_path: Path) -> None:
     """Held messages are in no history; after approval they are, after denial never."""
-    with Store.of(tmp_path / "state") as store:
+    with Store.open(tmp_path / "state") as store:
         inbox, history = Inbox(store), History(store)
         inbox.put("1", [RawEvent("a", "{}"), RawEvent("b", "{}")])
         for (entry_id, _), user in zip(inbox.raw(9), ("7", "8"), strict=True):
@@ -253,6 +253,6 @@ def test_a_database_from_before_gets_its_history(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o700)
     before = next(i for i, one in enumerate(MIGRATIONS) if any("TABLE history" in sql for sql in one))
     Store(tmp_path / "state" / "channel.db", migrations=MIGRATIONS[:before]).close()
-    with Store.of(tmp_path / "state") as store:
+    with Store.open(tmp_path / "state") as store:
         History(store).add(line(1))
         assert texts(History(store).page("7", 9, query="text")) == ["text 1"]

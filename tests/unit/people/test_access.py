@@ -114,7 +114,7 @@ def test_names_decide_nothing(access: Access) -> None:
 def test_a_policy_nobody_knows_closes_the_door(access: Access, store: Store) -> None:
     """A value that a later version or a hand wrote is not taken for an open one."""
     access.allow(ANN.id, by="test")
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("INSERT INTO settings VALUES ('policy', 'open')")
     assert access.policy() == "disabled"
     assert access.decide(DM, ANN, addressed=True) is SILENT

@@ -17,7 +17,7 @@ from clock import Clock
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.of(tmp_path)
+    return Store.open(tmp_path)
 
 
 def said(text: str, at: float, who: str = "7", kind: str = "direct", **more: bool) -> Message:

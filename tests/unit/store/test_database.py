@@ -28,7 +28,7 @@ def schema(store: Store) -> list[str]:
 
 def test_a_database_is_made_from_nothing(tmp_path: Path) -> None:
     """Folder and file are made, for their owner only, with every table, in WAL mode."""
-    with Store.of(tmp_path / "deep/state") as store:
+    with Store.open(tmp_path / "deep/state") as store:
         assert store.value("PRAGMA user_version") == len(MIGRATIONS)
         assert store.value("PRAGMA journal_mode") == "wal"
         assert store.value("PRAGMA foreign_keys") == 1
@@ -43,7 +43,7 @@ def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir(mode=0o755)
     (folder / "channel.db").touch(mode=0o644)
-    with Store.of(folder) as store:
+    with Store.open(folder) as store:
         assert folder.stat().st_mode & 0o777 == 0o700
         assert store.path.stat().st_mode & 0o777 == 0o600
 
@@ -54,7 +54,7 @@ def test_every_older_schema_is_brought_up_with_its_rows(tmp_path: Path, number: 
     path = tmp_path / "channel.db"
     with Store(path, migrations=MIGRATIONS[:number]) as old:
         assert old.value("PRAGMA user_version") == number
-        with old.write() as db:
+        with old.transaction() as db:
             db.execute("INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at) VALUES (1, 2, 3, 4, 5)")
     with Store(path) as store:
         assert store.value("PRAGMA user_version") == len(MIGRATIONS)
@@ -138,8 +138,8 @@ def test_a_file_that_may_not_be_written_is_said_and_not_touched() -> None:
 def test_a_store_that_somebody_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When another process keeps the write lock for too long, the writer learns which file and why."""
     monkeypatch.setattr("agent_channels.core.store.database.BUSY_TIMEOUT_MS", 50)
-    with Store(tmp_path / "channel.db") as store, Store(tmp_path / "channel.db") as other, other.write():
-        with pytest.raises(StoreError, match="another process has held it"), store.write():
+    with Store(tmp_path / "channel.db") as store, Store(tmp_path / "channel.db") as other, other.transaction():
+        with pytest.raises(StoreError, match="another process has held it"), store.transaction():
             pytest.fail("two writers at once")
         assert store.rows("SELECT * FROM people") == []
 
@@ -154,7 +154,7 @@ def tally(tmp_path: Path) -> Iterator[Store]:
 
 
 def add(store: Store, n: int) -> None:
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("INSERT INTO tally VALUES (?)", (n,))
 
 
@@ -174,7 +174,7 @@ def numbers(store: Store) -> list[int]:
 
 def test_an_error_undoes_the_whole_transaction(tally: Store) -> None:
     """Nothing of a transaction that failed is kept, and the next one works."""
-    with pytest.raises(RuntimeError, match="on purpose"), tally.write():
+    with pytest.raises(RuntimeError, match="on purpose"), tally.transaction():
         failing(tally, 1)
     assert numbers(tally) == []
     add(tally, 2)
@@ -184,9 +184,9 @@ def test_an_error_undoes_the_whole_transaction(tally: Store) -> None:
 def test_a_nested_write_joins_the_outer_one(tally: Store) -> None:
     """What services write inside a transaction is committed with it, not before."""
     with Store(tally.path, migrations=COUNTING) as other:
-        with tally.write():
+        with tally.transaction():
             add(tally, 1)
-            with tally.write():
+            with tally.transaction():
                 add(tally, 2)
             assert numbers(other) == []
         assert numbers(other) == [1, 2]
@@ -194,13 +194,13 @@ def test_a_nested_write_joins_the_outer_one(tally: Store) -> None:
 
 def test_a_part_is_undone_alone(tally: Store) -> None:
     """One event of a batch that fails takes nothing else with it."""
-    with tally.write():
+    with tally.transaction():
         add(tally, 1)
-        with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+        with pytest.raises(RuntimeError, match="on purpose"), tally.savepoint():
             failing(tally, 2)
-        with tally.part():
+        with tally.savepoint():
             add(tally, 3)
-            with pytest.raises(RuntimeError, match="on purpose"), tally.part():
+            with pytest.raises(RuntimeError, match="on purpose"), tally.savepoint():
                 failing(tally, 4)
     assert numbers(tally) == [1, 3]
 
@@ -208,7 +208,7 @@ def test_a_part_is_undone_alone(tally: Store) -> None:
 def test_a_statement_the_database_refuses_is_a_store_error(tally: Store) -> None:
     """What SQLite says arrives as ours, naming the file, and the transaction is undone."""
     add(tally, 2)
-    with pytest.raises(StoreError, match="UNIQUE"), tally.write():
+    with pytest.raises(StoreError, match="UNIQUE"), tally.transaction():
         add_two(tally, 1)
     assert numbers(tally) == [2]
 
@@ -230,7 +230,7 @@ from agent_channels.core.store.database import Store
 start = int(sys.argv[2])
 with Store(Path(sys.argv[1]), migrations=(("CREATE TABLE tally (n INTEGER PRIMARY KEY)",),)) as store:
     for n in range(start, start + 150):
-        with store.write() as db:
+        with store.transaction() as db:
             count = store.value("SELECT count(*) FROM tally")
             db.execute("INSERT INTO tally VALUES (?)", (n,))
             assert store.value("SELECT count(*) FROM tally") == count + 1
@@ -256,8 +256,8 @@ async def test_two_processes_create_and_write_together(tmp_path: Path) -> None:
 async def test_durable_means_on_disk(tally: Store) -> None:
     """It returns after a commit, and says so when the disk is gone."""
     add(tally, 1)
-    await tally.durable()
+    await tally.sync()
     for file in tally.path.parent.iterdir():
         file.unlink()
     with pytest.raises(StoreError, match="cannot be used: No such file"):
-        await tally.durable()
+        await tally.sync()

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telegram.constants import ParseMode, ReactionEmoji
 
-from agent_channels.core.contract.outgoing import Key
+from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import Refused
 from agent_channels.sandbox.telegram.html import parse_html
 from agent_channels.sandbox.telegram.keyboard import read_markup
@@ -202,8 +202,8 @@ def test_a_keyboard_carries_label_data_url_and_style() -> None:
     """Rows stay rows; `secondary` is the app's own look and is not sent."""
     markup = keyboard_markup(
         (
-            (Key("Yes", "id.0", style="success"), Key("No", "id.1", style="danger")),
-            (Key("More", "id.2", style="secondary"), Key("Docs", url="https://e.org/x")),
+            (KeyboardButton("Yes", "id.0", style="success"), KeyboardButton("No", "id.1", style="danger")),
+            (KeyboardButton("More", "id.2", style="secondary"), KeyboardButton("Docs", url="https://e.org/x")),
         )
     )
     assert markup is not None
@@ -236,7 +236,7 @@ def test_a_code_is_marked_where_it_stands_in_utf16_units() -> None:
 
 def test_the_limits_are_the_bot_apis() -> None:
     """The figures of Telegram's documentation."""
-    assert (LIMITS.text, LIMITS.unit, LIMITS.buttons, LIMITS.row, LIMITS.data_bytes) == (4096, "utf16", 100, 8, 64)
+    assert (LIMITS.text, LIMITS.unit, LIMITS.buttons, LIMITS.row) == (4096, "utf16", 100, 8)
     assert len(REACTIONS) == 73
     assert {emoji.value for emoji in ReactionEmoji} == REACTIONS
     assert not {"✅", "❌"} & REACTIONS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.contract.messages import Chat, Identity, Ignored, Inbound, Message, RawEvent, Tap
-from agent_channels.core.contract.outgoing import Button, Key
+from agent_channels.core.contract.outgoing import Button, KeyboardButton
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.text.units import length
 from agent_channels.discord.inbound import created_at, to_inbound
@@ -160,7 +160,7 @@ def test_any_grid_is_drawn_within_the_limits(rows: list[list[str]]) -> None:
 
 def test_a_button_of_words_is_marked() -> None:
     """Its data ends with the sign that opens a form at the tap."""
-    ((one,),) = (row["components"] for row in components(((Key("Other…", "abc.3", form=True),),)))
+    ((one,),) = (row["components"] for row in components(((KeyboardButton("Other…", "abc.3", form=True),),)))
     assert one["custom_id"] == "abc.3!"
 
 

@@ -116,7 +116,7 @@ async def test_two_servers_have_one_reader(stage: DiscordStage, tmp_path: Path) 
     for path in (other, state):
         path.mkdir(mode=0o700)
     (state / "config.yaml").write_text(yaml.safe_dump({"grace_s": 0}), encoding="utf-8")
-    with Store.of(state) as store:
+    with Store.open(state) as store:
         Access(store).allow(str(ann.id), by="test", name="ann")
     first = await stage.reading()
     second = await stage.host(CLAUDE_PROJECT_DIR=str(other), DISCORD_STATE_DIR=str(state))

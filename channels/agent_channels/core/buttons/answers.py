@@ -20,7 +20,7 @@ from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.buttons.prompts import AnswerResult, Prompts
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.events import _add_thread, _who, message_event
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
@@ -52,7 +52,7 @@ class ButtonAnswers:
         # Standing in the group is asked, not a mention: a tap is always addressed.
         if self._access.decide(tap.chat, tap.sender, addressed=True) is not Verdict.PASS:
             self._inbox.drop(entry_id)
-            self._answer(tap, say("tap_not_allowed"), alert=True)
+            self._answer(tap, translate("tap_not_allowed"), alert=True)
             return
         located = self._panels.locate(tap.data, tap.chat.id, tap.message_id, tap.snapshot)
         if located and located[0].prompt_id:
@@ -64,19 +64,19 @@ class ButtonAnswers:
         if tap.text is not None:
             # The question behind the form is gone, and words are no choice.
             self._inbox.drop(entry_id)
-            self._answer(tap, say("tap_unknown"), alert=True)
+            self._answer(tap, translate("tap_unknown"), alert=True)
             return
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
             self._open(entry_id, tap_event(tap, press))
-            self._answer(tap, say("tap_done", label=label(press.button.label, 150)), alert=False, counted=True)
+            self._answer(tap, translate("tap_done", label=label(press.button.label, 150)), alert=False, counted=True)
             self._decided()
             return
         self._inbox.drop(entry_id)
         if press.refused == "answered":
-            self._answer(tap, say("tap_answered", label=label(press.outcome or "", 120)), alert=False)
+            self._answer(tap, translate("tap_answered", label=label(press.outcome or "", 120)), alert=False)
             return
-        self._answer(tap, say(f"tap_{press.refused}"), alert=True)
+        self._answer(tap, translate(f"tap_{press.refused}"), alert=True)
         # Never the keyboard of a question that is still open, whatever data somebody made up.
         if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
             self.todo.append(lambda: self._adapter.close_panel(tap.chat.id, tap.message_id, tap.snapshot, ""))
@@ -90,7 +90,7 @@ class ButtonAnswers:
         else:
             answered = self._prompts.press(panel, position, tap.sender)
         counted = answered.final or answered.grid is not None
-        self._answer(tap, answered.say, alert=answered.alert, counted=counted)
+        self._answer(tap, answered.feedback, alert=answered.alert, counted=counted)
         self._settle(entry_id, tap, panel, answered)
         if answered.grid is not None:
             self._redraw(tap, panel.id, answered.grid)
@@ -100,9 +100,9 @@ class ButtonAnswers:
         if prompt is not None and prompt.kind != "ask":
             # Permission is given by approvers only, and face to face.
             if said.chat.kind != "direct" or not self._access.approver(said.sender.id):
-                return say("tap_not_allowed")
+                return translate("tap_not_allowed")
         elif panel.tappers is not None and said.sender.id not in panel.tappers:
-            return say("tap_foreign")
+            return translate("tap_foreign")
         return None
 
     # ---- typed
@@ -153,7 +153,7 @@ class ButtonAnswers:
         if answered is None:
             return False
         self._inbox.drop(entry_id, "answered")
-        text = say("verdict", label=answered.say) if answered.final else answered.say
+        text = translate("verdict", label=answered.feedback) if answered.final else answered.feedback
         self.todo.append(lambda: self._said(message, text))
         self._decided()
         return True
@@ -183,7 +183,7 @@ class ButtonAnswers:
 
     def _redraw(self, tap: Tap, panel_id: str, grid: Grid) -> None:
         keyboard = lay_out(panel_id, grid, self._adapter.limits)
-        self.todo.append(lambda: self._adapter.redraw(tap.chat.id, tap.message_id, keyboard))
+        self.todo.append(lambda: self._adapter.edit_keyboard(tap.chat.id, tap.message_id, keyboard))
 
     def _answer(self, tap: Tap, text: str, *, alert: bool, counted: bool = False) -> None:
         self.todo.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert, counted=counted))

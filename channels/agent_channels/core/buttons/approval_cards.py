@@ -15,10 +15,10 @@ from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import PlatformError, StoreError
 from agent_channels.core.files.storage import Files
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import Broadcast, Wakeup, tick
+from agent_channels.core.scheduling import Broadcast, Wakeup, wait_for_tick
 from agent_channels.core.store.database import Store
 
 __all__ = ["ApprovalCards"]
@@ -53,12 +53,12 @@ class ApprovalCards:
     async def sweep(self) -> None:
         """Ends what is over, until cancelled."""
         while True:
-            await tick(SWEEP_EVERY_S)
+            await wait_for_tick(SWEEP_EVERY_S)
             try:
                 if self._prompts.sweep():
-                    self._due.ring()
-                    self._opened.ring()
-                    self._changed.ring()
+                    self._due.set()
+                    self._opened.set()
+                    self._changed.notify_all()
             except StoreError as error:
                 logger.warning("nothing is swept: %s", error)
 
@@ -67,14 +67,14 @@ class ApprovalCards:
         reached = 0
         for user_id, chat_id in self._access.approver_chats():
             try:
-                await self._card(prompt, chat_id or await self._adapter.direct(user_id))
+                await self._card(prompt, chat_id or await self._adapter.open_direct_chat(user_id))
                 reached += 1
             except PlatformError as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
-            self._prompts.close(prompt.id, say("prompt_over"))
+            self._prompts.close(prompt.id, translate("prompt_over"))
         self._prompts.tidy(prompt.id)
-        self._due.ring()
+        self._due.set()
 
     async def _card(self, prompt: Prompt, chat_id: str) -> None:
         """The body first and complete, the buttons under the last part."""
@@ -84,7 +84,7 @@ class ApprovalCards:
         outgoing = [Outgoing(chat_id, part.text) for part in parts]
         if len(parts) > PARTS_MAX:
             path = self._file(spec.body)
-            short = "\n\n".join(filter(None, (spec.head, say("card_in_file"), spec.foot)))
+            short = "\n\n".join(filter(None, (spec.head, translate("card_in_file"), spec.foot)))
             outgoing = [
                 Outgoing(chat_id, path=str(path)),
                 Outgoing(chat_id, self._adapter.render(short, "text")[0].text),

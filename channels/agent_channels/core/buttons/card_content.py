@@ -7,7 +7,7 @@ from typing import Any
 
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.outgoing import Button
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import label, scrub
 
 __all__ = ["hook_body", "permission_spec", "question_spec"]
@@ -18,13 +18,13 @@ HEADER = 80
 
 def permission_spec(tool: str, body: str, project: str, request_id: str) -> PromptSpec:
     """A card with Allow and Deny."""
-    allow = Button(say("allow"), "allow", "success")
-    deny = Button(say("deny"), "deny", "danger")
+    allow = Button(translate("allow"), "allow", "success")
+    deny = Button(translate("deny"), "deny", "danger")
     return PromptSpec(
         grid=((allow, deny),),
-        head=say("card_permission", tool=label(tool, 100)),
+        head=translate("card_permission", tool=label(tool, 100)),
         body=scrub(body),
-        foot=say("card_foot", project=label(project, 100), request_id=request_id),
+        foot=translate("card_foot", project=label(project, 100), request_id=request_id),
     )
 
 
@@ -50,9 +50,9 @@ def question_spec(question: dict[str, Any], project: str) -> PromptSpec | None:
                  for n, o in enumerate(options, 1)]  # fmt: skip
     return PromptSpec(
         grid=tuple((Button(str(option["label"])),) for option in options),
-        head=say("card_question", header=label(str(question.get("header") or ""), HEADER)).strip(),
+        head=translate("card_question", header=label(str(question.get("header") or ""), HEADER)).strip(),
         body=scrub("\n".join([str(question.get("question", "")), "", *described])),
-        foot=say("card_question_foot", project=label(project, 100)),
+        foot=translate("card_question_foot", project=label(project, 100)),
         multi=bool(question.get("multiSelect")),
         other=True,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_channels.core.contract.limits import Limits
-from agent_channels.core.contract.outgoing import Button, Grid, Key, Keyboard
+from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.units import length, shortened
@@ -57,14 +57,16 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
     Rows wider than the platform shows are broken, more rows than it shows are filled up, and a label longer than it
     takes is cut behind its number, under which `legend` has it in full.
     """
-    rows: list[tuple[Key, ...]] = []
+    rows: list[tuple[KeyboardButton, ...]] = []
     position = 0
     for row in grid:
         keys = []
         for button in row:
             data = None if button.url else callback(panel_id, position)
             position += 1
-            keys.append(Key(_shown_label(button, position, limits), data, button.url, button.style, button.form))
+            keys.append(
+                KeyboardButton(_shown_label(button, position, limits), data, button.url, button.style, button.form)
+            )
         rows += _lines(keys, limits.row)
     if len(rows) > limits.rows:
         rows = _lines([key for row in rows for key in row], limits.row)
@@ -77,7 +79,7 @@ def legend(grid: Grid, limits: Limits) -> list[str]:
     return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
 
 
-def _lines(keys: list[Key], width: int) -> list[tuple[Key, ...]]:
+def _lines(keys: list[KeyboardButton], width: int) -> list[tuple[KeyboardButton, ...]]:
     return [tuple(keys[i : i + width]) for i in range(0, len(keys), width)]
 
 

@@ -85,7 +85,7 @@ class Panels:
     ) -> str:
         """Stores a grid before it is sent; returns its id."""
         panel_id, now = secrets.token_urlsafe(16), self._clock()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
                 "prompt_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -98,7 +98,7 @@ class Panels:
 
     def bind(self, panel_id: str, message_id: str, snapshot: str | None) -> None:
         """The grid was sent: this is the message that holds it. Other grids of that message are closed."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE panels SET state = 'closed' WHERE state = 'open' AND id != ? AND message_id = ? AND chat_id = "
                 "(SELECT chat_id FROM panels WHERE id = ?)",
@@ -108,12 +108,12 @@ class Panels:
 
     def discard(self, panel_id: str) -> None:
         """The grid was never shown to anybody."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("DELETE FROM panels WHERE id = ? AND message_id IS NULL", (panel_id,))
 
     def close_on(self, chat_id: str, message_id: str) -> None:
         """A message's grid was taken away by its author."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE panels SET state = 'closed' WHERE state = 'open' AND chat_id = ? AND message_id = ?",
                 (chat_id, message_id),
@@ -131,7 +131,7 @@ class Panels:
 
     def cancel(self, panel_id: str, sentence: str) -> bool:
         """Ends an open panel without an answer; it says so. False when it was over already."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return bool(
                 db.execute(
                     "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE id = ? AND state = 'open'",
@@ -141,7 +141,7 @@ class Panels:
 
     def forget_ended(self, chat_id: str) -> None:
         """Deletes a chat's panels that are over and show it."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("DELETE FROM panels WHERE chat_id = ? AND state != 'open' AND outcome_due = 0", (chat_id,))
 
     def get(self, panel_id: str) -> Panel | None:
@@ -211,7 +211,7 @@ class Panels:
         )
 
     def _take(self, panel: Panel, row: int, col: int, button: Button, person: Person) -> Press:
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             panel = self.get(panel.id) or panel
             refused = self._refusal(panel, person)
             if refused:
@@ -219,7 +219,7 @@ class Panels:
             position = next(i for i, cell in enumerate(panel.cells()) if cell[:2] == (row, col))
             db.execute(
                 "INSERT INTO presses (panel_id, position, user_id, user, at) VALUES (?, ?, ?, ?, ?)",
-                (panel.id, position, person.id, person.shown, self._clock()),
+                (panel.id, position, person.id, person.display_name, self._clock()),
             )
             if panel.single_use:
                 db.execute(
@@ -245,7 +245,7 @@ class Panels:
 
     def shown(self, panel_id: str) -> None:
         """The panel's message shows what was due, or never can; what is to be said since then stays due."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?",
                 (panel_id, self._saying.get(panel_id)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent_channels.core.contract.outgoing import Button, Grid
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.database import Row
 
 __all__ = ["DONE", "LETTERS", "OTHER", "Kind", "Prompt", "PromptSpec", "prompt_of"]
@@ -54,9 +54,9 @@ class PromptSpec:
                     position += 1
         extra = []
         if self.other:
-            extra.append(Button(say("button_other"), OTHER, form=True))
+            extra.append(Button(translate("button_other"), OTHER, form=True))
         if self.multi:
-            extra.append(Button(say("button_done"), DONE, "primary"))
+            extra.append(Button(translate("button_done"), DONE, "primary"))
         return tuple(tuple(row) for row in [*grid, extra] if row)
 
     def flat(self) -> list[Button]:

@@ -18,7 +18,7 @@ from agent_channels.core.buttons.panels import Panel, Panels
 from agent_channels.core.buttons.prompt_spec import DONE, LETTERS, OTHER, Kind, Prompt, PromptSpec, prompt_of
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.sanitize import label
 
@@ -27,9 +27,9 @@ __all__ = ["AnswerResult", "Prompts"]
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """What a tap or a typed text did. `say`: what the person is told; `grid`: the keyboard to draw anew, if any."""
+    """What a tap or a typed text did. `feedback`: what the person is told; `grid`: the keyboard to draw, if any."""
 
-    say: str
+    feedback: str
     alert: bool = False
     final: bool = False
     grid: Grid | None = None
@@ -61,7 +61,7 @@ class Prompts:
         """Asks something; it is open for `bound_s` seconds, and as long as the asker renews its lease."""
         prompt_id, now = secrets.token_urlsafe(12), self._clock()
         request_id = request_id or "".join(secrets.choice(LETTERS) for _ in range(5))
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO prompts (id, kind, request_id, session, spec, created_at, expires_at, lease_until) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -82,7 +82,7 @@ class Prompts:
 
     def renew(self, prompt_id: str, lease_s: float) -> None:
         """The asker still waits."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE prompts SET lease_until = ? WHERE id = ?", (self._clock() + lease_s, prompt_id))
 
     def unsent(self) -> list[Prompt]:
@@ -94,22 +94,22 @@ class Prompts:
 
     def sent(self, prompt_id: str) -> None:
         """The card went out."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE prompts SET sent = 1 WHERE id = ?", (prompt_id,))
 
     # ---- answers
 
     def press(self, panel: Panel, position: int, person: Person) -> AnswerResult:
         """A tap on a prompt's panel; the caller has checked that the person may answer."""
-        with self.store.write():
+        with self.store.transaction():
             prompt = self.get(panel.prompt_id or "")
             gone = self._gone(prompt)
             if prompt is None or gone:
-                return AnswerResult(gone or say("tap_unknown"), alert=True)
+                return AnswerResult(gone or translate("tap_unknown"), alert=True)
             button = panel.cells()[position][2]
             if prompt.spec.other and button.value == OTHER:
                 self._set(prompt.id, typing_by=person.id)
-                return AnswerResult(say("type_other"))
+                return AnswerResult(translate("type_other"))
             if prompt.spec.multi:
                 return self._toggle(prompt, button, position, person)
             return self._settle(prompt, [position], None, person)
@@ -119,7 +119,7 @@ class Prompts:
 
         Free text counts after a tap on "other", or when it quotes the question. None: it is no answer.
         """
-        with self.store.write():
+        with self.store.transaction():
             prompt = self.get(panel.prompt_id or "")
             if prompt is None or self._gone(prompt):
                 return None
@@ -138,7 +138,7 @@ class Prompts:
         """What was typed in the form of a prompt's own button."""
         answered = self.typed(panel, text, person, quoted=True)
         if answered is None:
-            answered = AnswerResult(self._gone(self.get(panel.prompt_id or "")) or say("tap_unknown"), alert=True)
+            answered = AnswerResult(self._gone(self.get(panel.prompt_id or "")) or translate("tap_unknown"), alert=True)
         return answered
 
     def verdict(self, request_id: str, behavior: str, person: Person) -> AnswerResult | None:
@@ -148,7 +148,7 @@ class Prompts:
         )
         if row is None:
             return None
-        with self.store.write():
+        with self.store.transaction():
             prompt = self._must(row["id"])
             gone = self._gone(prompt)
             if gone:
@@ -158,7 +158,7 @@ class Prompts:
     def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> AnswerResult:
         if button.value == DONE:
             if not prompt.chosen:
-                return AnswerResult(say("choose_first"), alert=True)
+                return AnswerResult(translate("choose_first"), alert=True)
             return self._settle(prompt, prompt.chosen, None, person)
         chosen = sorted(set(prompt.chosen) ^ {position})
         self._set(prompt.id, chosen=json.dumps(chosen))
@@ -168,7 +168,7 @@ class Prompts:
         cells = [(r, c, b) for r, row in enumerate(prompt.spec.grid) for c, b in enumerate(row)]
         picked = [cells[i] for i in positions]
         labels = [b.label for _, _, b in picked]
-        result: dict[str, Any] = {"user": person.shown, "user_id": person.id, "at": self._clock()}
+        result: dict[str, Any] = {"user": person.display_name, "user_id": person.id, "at": self._clock()}
         if text is not None:
             result |= {"text": text, "other": True}
         elif prompt.spec.multi:
@@ -181,26 +181,26 @@ class Prompts:
         shown = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until whoever asked has taken it.
         key = "outcome" if prompt.kind == "ask" else "outcome_given"
-        self._close_panels(prompt.id, "answered", shown, say(key, **_outcome(result)))
+        self._close_panels(prompt.id, "answered", shown, translate(key, **_outcome(result)))
         return AnswerResult(label(shown, 150), final=True, prompt=self.get(prompt.id))
 
     def _gone(self, prompt: Prompt | None) -> str | None:
         """Why a prompt takes no answer any more; None while it does."""
         if prompt is None:
-            return say("tap_unknown")
+            return translate("tap_unknown")
         now = self._clock()
         if prompt.state in {"answered", "taken"}:
-            return say("tap_answered", label=label(_chosen(prompt.result or {}), 120))
+            return translate("tap_answered", label=label(_chosen(prompt.result or {}), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
-            return say("prompt_gone")
+            return translate("prompt_gone")
         # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
-        return say("prompt_gone") if prompt.kind != "ask" and prompt.lease_until <= now else None
+        return translate("prompt_gone") if prompt.kind != "ask" and prompt.lease_until <= now else None
 
     # ---- endings
 
     def close(self, prompt_id: str, sentence: str) -> bool:
         """Ends an open prompt without an answer; its panels say so. False when it was over already."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             ended = db.execute(
                 "UPDATE prompts SET state = 'closed' WHERE id = ? AND state = 'open'", (prompt_id,)
             ).rowcount
@@ -216,7 +216,7 @@ class Prompts:
         now = self._clock()
         over = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
         for row in over:
-            self.close(row["id"], say("prompt_over"))
+            self.close(row["id"], translate("prompt_over"))
         lost = [prompt_of(row) for row in self.store.rows(
             "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
         )]  # fmt: skip
@@ -228,7 +228,7 @@ class Prompts:
             now,
         )
         if orphans:
-            with self.store.write() as db:
+            with self.store.transaction() as db:
                 db.execute(
                     "UPDATE inbox SET state = 'ready' WHERE state = 'asked' AND prompt_id NOT IN "
                     "(SELECT id FROM prompts WHERE lease_until > ?)",
@@ -238,7 +238,7 @@ class Prompts:
 
     def taken(self, prompt_id: str) -> None:
         """The asker has its answer: a card says so, and what was kept of it as an event is answered."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             prompt = self.get(prompt_id)
             if prompt is not None and prompt.kind != "ask":
                 self._end(prompt, "answered", "taken", "outcome_sent")
@@ -249,7 +249,7 @@ class Prompts:
 
     def tidy(self, prompt_id: str) -> None:
         """Cards that went out while their question was being answered, or closed, are ended like the others."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             prompt = self.get(prompt_id)
             if prompt is None or prompt.state == "open":
                 return
@@ -257,11 +257,11 @@ class Prompts:
             db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
             db.execute(
                 "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
-                (say(key, **_outcome(prompt.result or {})), prompt_id),
+                (translate(key, **_outcome(prompt.result or {})), prompt_id),
             )
 
     def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
                 "WHERE prompt_id = ? AND state = 'open'",
@@ -270,18 +270,18 @@ class Prompts:
 
     def _end(self, prompt: Prompt, before: str, after: str, key: str) -> None:
         """Says on a card what became of its answer, once."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             if db.execute(
                 "UPDATE prompts SET state = ? WHERE id = ? AND state = ?", (after, prompt.id, before)
             ).rowcount:
                 db.execute(
                     "UPDATE panels SET sentence = ?, outcome_due = 1 WHERE prompt_id = ? AND state = 'answered'",
-                    (say(key, **_outcome(prompt.result or {})), prompt.id),
+                    (translate(key, **_outcome(prompt.result or {})), prompt.id),
                 )
 
     def _set(self, prompt_id: str, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(f"UPDATE prompts SET {names} WHERE id = ?", (*values.values(), prompt_id))
 
 

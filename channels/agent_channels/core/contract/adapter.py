@@ -14,12 +14,12 @@ from typing import Protocol, Self
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 
-__all__ = ["Adapter", "Sink"]
+__all__ = ["Adapter", "EventSink"]
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Where an adapter puts what it reads."""
 
     async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
@@ -30,22 +30,22 @@ class Sink(Protocol):
         """
         ...
 
-    def marks(self) -> Mapping[str, str]:
+    def cursors(self) -> Mapping[str, str]:
         """The notes that earlier calls of `put` stored for this bot, whichever process made them."""
         ...
 
-    def heard_from(self) -> Mapping[str, float]:
+    def enabled_since(self) -> Mapping[str, float]:
         """The chats the agent hears, each with since when (epoch seconds): what was said there since is wanted.
 
         A person who was let in but never wrote is there under their own id.
         """
         ...
 
-    def round_trip(self) -> None:
+    def mark_alive(self) -> None:
         """Says that the platform answered just now, without events: those of a `put` say it themselves."""
         ...
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Says something the operator should see in the status, such as a webhook that was removed."""
         ...
 
@@ -58,7 +58,7 @@ class Adapter(Protocol):
     capabilities: Capabilities
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """The bot's name for people, such as @name; empty until it was identified."""
         ...
 
@@ -72,7 +72,7 @@ class Adapter(Protocol):
         """Asks the platform who the token's bot is."""
         ...
 
-    async def listen(self, sink: Sink) -> None:
+    async def listen(self, sink: EventSink) -> None:
         """Reads for ever, handing raw events to `sink`; returns only by raising."""
         ...
 
@@ -80,26 +80,26 @@ class Adapter(Protocol):
         """Translates a raw event; pure, never raises: what cannot be read becomes `Ignored`."""
         ...
 
-    def check(self, text: str, format_: str) -> None:
+    def check_format(self, text: str, format_: str) -> None:
         """Raises `Refused` when `format_` is not one this platform knows."""
         ...
 
-    def render(self, text: str, format_: str) -> list[Part]:
+    def render(self, text: str, format_: str) -> list[RenderedPart]:
         """`text` as parts which the platform accepts, in order; only white space at a cut is lost.
 
         Empty when there is nothing in it to see. Raises `Refused` when `format_` is not one this platform knows.
         """
         ...
 
-    def literal(self, text: str, format_: str) -> str:
+    def escape(self, text: str, format_: str) -> str:
         """`text` written so that it reads as it stands, in a message of this format."""
         ...
 
-    def together(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
         """Files as they are sent: each tuple is one message, or one album of several, in order."""
         ...
 
-    async def direct(self, user_id: str) -> str:
+    async def open_direct_chat(self, user_id: str) -> str:
         """The id of a person's direct chat."""
         ...
 
@@ -107,11 +107,11 @@ class Adapter(Protocol):
         """Sends one message."""
         ...
 
-    async def edit(self, chat_id: str, message_id: str, part: Part, keyboard: Keyboard | None) -> Sent:
+    async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """Replaces a message's text and keyboard (None removes it)."""
         ...
 
-    async def redraw(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+    async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """Replaces a message's keyboard and nothing else."""
         ...
 
@@ -130,11 +130,11 @@ class Adapter(Protocol):
         """Sets the bot's one reaction; an empty string removes it."""
         ...
 
-    async def typing(self, chat_id: str, thread_id: str | None) -> None:
+    async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """Shows that an answer is being written, for a few seconds."""
         ...
 
-    async def register(self, entries: Sequence[MenuEntry]) -> None:
+    async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """Makes these the commands that people are offered in chats with the bot, in place of all others."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["Capabilities", "Limits"]
@@ -18,14 +18,12 @@ class Limits:
     row: int
     rows: int
     label: int | None
-    data_bytes: int
     upload: int
     photo: int
     download: int
     reactions: frozenset[str] | None = None
     links: int | None = None
     """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
-    answer_text: int = 200
     typing_every_s: float = 4.0
     edit_every_s: float = 1.0
     """How often one message can be edited without the platform asking for patience."""
@@ -43,8 +41,6 @@ class Capabilities:
 
     formats: tuple[str, ...]
     default_format: str = "text"
-    threads: bool = True
     invite_link: str | None = None
-    marks: tuple[str, str] | None = None
+    receipt_emoji: tuple[str, str] | None = None
     """The reactions for "received and kept" and "nobody picks it up yet", where the platform has such."""
-    meta: dict[str, str] = field(default_factory=dict)

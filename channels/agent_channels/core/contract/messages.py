@@ -62,7 +62,7 @@ class Person:
     is_bot: bool = False
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The username, else the display name, else the id."""
         return self.username or self.name or self.id
 
@@ -134,7 +134,7 @@ class Message:
     command: Command | None = None
     reaction: str | None = None
     """An emoji put on the message `message_id`; `text` is then the same emoji."""
-    quiet: bool = False
+    passive: bool = False
     """Nothing was written: a stranger is not answered."""
     album_id: str | None = None
     """Messages with the same one are one album, sent as one."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from agent_channels.core.text.spans import Span
 
-__all__ = ["Button", "Grid", "Key", "Keyboard", "Outgoing", "Sent", "Style"]
+__all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "Outgoing", "Sent", "Style"]
 
 Style = Literal["primary", "secondary", "success", "danger"]
 
@@ -30,7 +30,7 @@ Grid = tuple[tuple[Button, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyboardButton:
     """One button as the platform is asked to draw it: opaque `data` or a `url`.
 
     `form`: it asks for words, which a platform with forms lets people type there and then.
@@ -43,7 +43,7 @@ class Key:
     form: bool = False
 
 
-Keyboard = tuple[tuple[Key, ...], ...]
+Keyboard = tuple[tuple[KeyboardButton, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _with_facts(case: Setup) -> Setup:
     try:
         if not (folder / "channel.db").is_file():
             return case
-        with Store.of(folder) as store:
+        with Store.open(folder) as store:
             known = facts(case.env.channel, folder, store, case.bot_id)
     except (ChannelError, OSError) as error:
         return replace(case, problem=redact(str(error)))

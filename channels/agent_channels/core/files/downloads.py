@@ -16,7 +16,7 @@ from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.files.transcribe import Transcriber
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.events import VOICE
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.journal.offers import Entry
@@ -73,7 +73,7 @@ class Downloads:
             logger.warning("the files of entry %s are not noted: %s", entry.delivery_id, error)
         finally:
             self._running.discard(entry.id)
-        self._opened.ring()
+        self._opened.set()
 
     async def _one(self, file: Attachment, got: _Got) -> None:
         spoken = file.kind == VOICE
@@ -93,7 +93,7 @@ class Downloads:
     def _failed(got: _Got, key: str, error: Exception) -> None:
         said = str(error) if isinstance(error, ChannelError | TimeoutError) else repr(error)
         reason = label(redact(said), 200)
-        logger.warning("%s", say(key, count=1, reason=reason))
+        logger.warning("%s", translate(key, count=1, reason=reason))
         got.faults.append((key, reason))
 
     async def _download(self, file: Attachment) -> str:
@@ -118,10 +118,10 @@ def _shown(entry: Entry, got: _Got) -> tuple[str, dict[str, str]]:
     lines = [entry.content] if entry.content else []
     for file in entry.fetch:
         if file.file_id in got.words:
-            lines.append(say("transcript", text=got.words[file.file_id]))
+            lines.append(translate("transcript", text=got.words[file.file_id]))
             meta["transcript"] = "true"
     for (key, reason), count in Counter(got.faults).items():
-        lines.append(say(key if count == 1 else f"{key}_many", count=count, reason=reason))
+        lines.append(translate(key if count == 1 else f"{key}_many", count=count, reason=reason))
     return content("\n".join(lines)), meta
 
 

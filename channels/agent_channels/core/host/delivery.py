@@ -17,7 +17,7 @@ from agent_channels.core.host.typing_indicator import TypingIndicator
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.journal.offers import Entry
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Backoff, Broadcast, Wakeup, tick
+from agent_channels.core.scheduling import Backoff, Broadcast, Wakeup, wait_for_tick
 
 __all__ = ["Delivery", "Push"]
 
@@ -86,7 +86,7 @@ class Delivery:
                 await anyio.sleep(backoff.next())
                 unsure = True
                 continue
-            self._changed.ring()
+            self._changed.notify_all()
             self._idle = True
             await self._opened.wait()
             self._idle = False
@@ -103,16 +103,16 @@ class Delivery:
     def hand(self, claimed: list[Entry]) -> None:
         """What `claim` gave is committed: it goes to the host, and then whatever else is ready."""
         self._claimed += claimed
-        self._opened.ring()
+        self._opened.set()
 
     async def escalate(self) -> None:
         """Looks, until cancelled, whether the mode in force has to be given up."""
         while True:
-            await tick(LOOK_EVERY_S)
+            await wait_for_tick(LOOK_EVERY_S)
             try:
                 left, self._left = self._left, False
                 if self._modes.escalate() or left:
-                    self._opened.ring()
+                    self._opened.set()
             except StoreError as error:
                 logger.warning("nothing is escalated: %s", error)
 
@@ -135,7 +135,7 @@ class Delivery:
 
     def _offering(self, mode: str) -> list[Entry]:
         """What is ready, written down as being offered: in one transaction, since hooks of the session take it too."""
-        with self._inbox.store.write():
+        with self._inbox.store.transaction():
             entries = self._inbox.ready(BATCH)
             self._late(entries)
             if mode == "wake":
@@ -188,7 +188,7 @@ class Delivery:
         self.settle()
         if not self._inbox.pullable(self._session, 1, self._modes.unproven(), before):
             return []
-        with self._inbox.store.write():
+        with self._inbox.store.transaction():
             found = _readable(self._inbox.pullable(self._session, limit, self._modes.unproven(), before))
             self._late(found)
             taken = self._inbox.offering(found, self._session, "pull")
@@ -202,7 +202,7 @@ class Delivery:
         if self._through:
             self._inbox.offered(self._through)
             # Forgotten only once it is written down: a disk that is full now takes it later, and twice is once.
-            if not self._inbox.store.writing:
+            if not self._inbox.store.in_transaction:
                 self._through = []
 
     def stalled_s(self) -> float:

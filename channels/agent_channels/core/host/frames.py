@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 from agent_channels.core.journal.offers import Entry
 
-__all__ = ["block", "blocks", "push_params", "shown_meta"]
+__all__ = ["channel_block", "channel_blocks", "push_params", "shown_meta"]
 
 
-def block(source: str, entry: Entry) -> str:
+def channel_block(source: str, entry: Entry) -> str:
     """`<channel source="..." key="value" ...>text</channel>`; nothing in it can leave its frame."""
     attributes = "".join(f' {key}="{_quoted(value)}"' for key, value in shown_meta(entry).items())
     return f'<channel source="{_quoted(source)}"{attributes}>\n{entry.content}\n</channel>'
 
 
-def blocks(source: str, entries: Iterable[Entry]) -> str:
+def channel_blocks(source: str, entries: Iterable[Entry]) -> str:
     """Several blocks, one after the other."""
-    return "\n".join(block(source, entry) for entry in entries)
+    return "\n".join(channel_block(source, entry) for entry in entries)
 
 
 def _quoted(value: str) -> str:

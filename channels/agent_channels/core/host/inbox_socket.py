@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import anyio
 
 from agent_channels.core.errors import Ambiguous, Unavailable
-from agent_channels.core.host.frames import blocks
+from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.journal.offers import Entry
 from agent_channels.core.settings.paths import env_value
 
@@ -73,7 +73,7 @@ class InboxSocket:
         Raises `Unavailable` when there is no socket to be reached, `Ambiguous` when it was closed or not read, and
         the host may have part of it.
         """
-        message = {"role": "user", "content": blocks(source, entries)}
+        message = {"role": "user", "content": channel_blocks(source, entries)}
         line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
         # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
         tries = 2 if self._writer is not None else 1

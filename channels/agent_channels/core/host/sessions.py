@@ -51,7 +51,7 @@ class Sessions:
     def seen(self, session_id: str, client: str = "") -> None:
         """A server or a hook of this session is here."""
         now = time.time()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO sessions (id, started_at, client) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
                 "client = CASE WHEN excluded.client = '' THEN client ELSE excluded.client END",
@@ -61,7 +61,7 @@ class Sessions:
 
     def hook(self, session_id: str, name: str) -> None:
         """A hook of this session ran: a sign that hooks reach it."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self.seen(session_id)
             row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
             hooks = {**(json.loads(row["hooks"]) if row else {}), name: time.time()}
@@ -69,21 +69,21 @@ class Sessions:
 
     def waiting(self, session_id: str, until: float) -> None:
         """A hook of this session waits for the next message, and takes what comes until then (epoch seconds)."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
             hooks = {**(json.loads(row["hooks"]) if row else {}), _WAITING: until}
             db.execute("UPDATE sessions SET hooks = ? WHERE id = ?", (json.dumps(hooks), session_id))
 
     def pulled(self, session_id: str) -> None:
         """The session's agent asked for messages by itself."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             # The very first thing it does may come before the server has written its session down.
             self.seen(session_id)
             db.execute("UPDATE sessions SET pulled_at = ? WHERE id = ?", (time.time(), session_id))
 
     def mode(self, session_id: str, mode: str, why: str) -> None:
         """The mode in force for a session."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE sessions SET mode = ?, why = ? WHERE id = ?", (mode, why, session_id))
 
     def prove(self, session_id: str, mode: str) -> None:
@@ -91,18 +91,18 @@ class Sessions:
         known = self.get(session_id)
         if known is None or mode in known.proven or not mode:
             return
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             proven = ",".join(sorted(known.proven | {mode}))
             db.execute("UPDATE sessions SET proven = ? WHERE id = ?", (proven, session_id))
 
     def loop(self, session_id: str, count: int) -> None:
         """How often in a row the Stop hook let the turn go on."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE sessions SET loops = ?, loops_at = ? WHERE id = ?", (count, time.time(), session_id))
 
     def end_waiting(self) -> None:
         """A person ended the waiting from the chat, in every session there is."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE sessions SET ended_at = ?", (time.time(),))
 
 

@@ -51,7 +51,7 @@ class TypingIndicator:
             if left <= 0:
                 break
             try:
-                await self._adapter.typing(chat_id, thread_id)
+                await self._adapter.send_typing(chat_id, thread_id)
             except PlatformError:
                 # Only a hint to people: a chat that refuses it is not asked again for this message.
                 break

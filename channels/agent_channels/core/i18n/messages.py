@@ -9,7 +9,7 @@ import importlib
 
 from agent_channels.core.i18n import en as wording_en
 
-__all__ = ["LANGUAGES", "say", "speak"]
+__all__ = ["LANGUAGES", "set_language", "translate"]
 
 # Where each language's table is; one that nobody speaks is not loaded.
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
@@ -17,12 +17,12 @@ LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.
 _spoken: dict[str, str] = wording_en.TEXTS
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """Has this process speak one of `LANGUAGES` from now on; English until it is called."""
     global _spoken  # noqa: PLW0603 - one process speaks one language: that of the bot it works for
     _spoken = importlib.import_module(LANGUAGES[language]).TEXTS
 
 
-def say(key: str, **values: object) -> str:
+def translate(key: str, **values: object) -> str:
     """The sentence `key` with its values put in."""
     return _spoken[key].format(**values)

@@ -36,8 +36,8 @@ async def register(adapter: Adapter, store: Store, bot_id: str, entries: Sequenc
             if store.value("SELECT value FROM settings WHERE key = ?", key) == digest:
                 logger.info("the platform knows the menu of commands already")
                 return
-            await adapter.register(entries)
-            with store.write() as db:
+            await adapter.set_commands(entries)
+            with store.transaction() as db:
                 db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, digest))
         except RateLimited as error:
             pause = max(pause, error.retry_after)

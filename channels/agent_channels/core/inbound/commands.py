@@ -24,7 +24,7 @@ from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.sessions import Sessions
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.events import message_event
 from agent_channels.core.journal.group_context import GroupContext
 from agent_channels.core.journal.history import History
@@ -55,11 +55,11 @@ class Listener:
 def menu() -> list[MenuEntry]:
     """The commands that people can choose from, as the platform is told of them."""
     return [
-        MenuEntry("status", say("menu_status")),
-        MenuEntry("inbox", say("menu_inbox")),
-        MenuEntry("cancel", say("menu_cancel")),
-        MenuEntry("session", say("menu_session"), ("status", "clear", "export")),
-        MenuEntry("help", say("menu_help")),
+        MenuEntry("status", translate("menu_status")),
+        MenuEntry("inbox", translate("menu_inbox")),
+        MenuEntry("cancel", translate("menu_cancel")),
+        MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
+        MenuEntry("help", translate("menu_help")),
     ]
 
 
@@ -93,8 +93,8 @@ class Commands:
         self._todo, self._listener, self._decided = todo, listener, decided
         self._panels, self._prompts, self._history = Panels(inbox.store), Prompts(inbox.store), History(inbox.store)
         self._known: dict[str, Callable[[int, Message, str], None]] = {
-            "start": lambda _, message, __: self._say(message, say("start")),
-            "help": lambda _, message, __: self._say(message, say("help")),
+            "start": lambda _, message, __: self._say(message, translate("start")),
+            "help": lambda _, message, __: self._say(message, translate("help")),
             "status": lambda _, message, __: self._say(message, self._status(message)),
             "inbox": lambda _, message, __: self._say(message, self._waiting(message)),
             "cancel": lambda _, message, __: self._cancel(message),
@@ -119,31 +119,31 @@ class Commands:
 
     def _status(self, message: Message) -> str:
         waiting = self._inbox.open_in(message.chat.id)
-        rest = say("status_open", count=waiting) if waiting > 0 else say("status_none")
-        return say("status", bot=self._adapter.shown_name, waiting=rest)
+        rest = translate("status_open", count=waiting) if waiting > 0 else translate("status_none")
+        return translate("status", bot=self._adapter.display_name, waiting=rest)
 
     def _waiting(self, message: Message) -> str:
         rows = self._inbox.waiting_in(message.chat.id, LISTED)
         if not rows:
-            return say("inbox_none")
+            return translate("inbox_none")
         count = self._inbox.open_in(message.chat.id)
         lines = [
-            say(
+            translate(
                 "inbox_offered" if row["state"] == "offered" else "inbox_line",
                 age=_age(time.time() - row["received_at"]),
                 text=label(row["content"] or "", SHOWN),
             )
             for row in rows
         ]
-        more = [say("inbox_more", count=count - len(rows))] if count > len(rows) else []
-        return "\n".join([say("inbox_head", count=count), *lines, *more])
+        more = [translate("inbox_more", count=count - len(rows))] if count > len(rows) else []
+        return "\n".join([translate("inbox_head", count=count), *lines, *more])
 
     def _end(self, message: Message) -> None:
         Sessions(self._inbox.store).end_waiting()
-        self._say(message, say("waiting_ended"))
+        self._say(message, translate("waiting_ended"))
 
     def _cancel(self, message: Message) -> None:
-        sentence = say("cancelled", user=label(message.sender.shown))
+        sentence = translate("cancelled", user=label(message.sender.display_name))
         open_ = [panel for panel in self._panels.open_in(message.chat.id) if self._may_cancel(panel, message)]
         count = sum(
             self._prompts.close(panel.prompt_id, sentence)
@@ -154,7 +154,7 @@ class Commands:
         if count:
             self._decided()
         key = "cancelled_none" if not count else "cancelled_one" if count == 1 else "cancelled_many"
-        self._say(message, say(key, count=count))
+        self._say(message, translate(key, count=count))
 
     def _may_cancel(self, panel: Panel, message: Message) -> bool:
         """Whoever may answer a question may take it back; a topic's stay in their topic."""
@@ -176,15 +176,17 @@ class Commands:
             case "export":
                 self._todo.append(lambda: self._export(message))
             case _:
-                self._say(message, say("session_usage"))
+                self._say(message, translate("session_usage"))
 
     def _memory(self, message: Message) -> str:
         listener = self._listener()
         kept, since = self._history.kept(message.chat.id)
-        told = say("history_kept", count=kept, since=_day(since)) if since is not None else say("history_none")
-        return say(
+        told = (
+            translate("history_kept", count=kept, since=_day(since)) if since is not None else translate("history_none")
+        )
+        return translate(
             "session_status",
-            client=label(listener.client) or say("some_host"),
+            client=label(listener.client) or translate("some_host"),
             project=label(listener.project),
             age=_age(time.time() - listener.since),
             mode=listener.mode,
@@ -195,7 +197,7 @@ class Commands:
     def _clear(self, entry_id: int, message: Message) -> None:
         if message.chat.kind != "direct" and not self._access.approver(message.sender.id):
             # It is everybody's history there.
-            self._say(message, say("session_not_allowed"))
+            self._say(message, translate("session_not_allowed"))
             return
         count = self._history.forget(message.chat.id)
         self._inbox.forget_ended(message.chat.id)
@@ -203,18 +205,18 @@ class Commands:
         GroupContext(self._inbox.store, 0).forget(message.chat.id)
         event = message_event(message)
         self._inbox.open(
-            entry_id, replace(event, content=say("event_cleared"), meta={**event.meta, "session": "clear"})
+            entry_id, replace(event, content=translate("event_cleared"), meta={**event.meta, "session": "clear"})
         )
-        self._say(message, say("session_cleared", count=count))
+        self._say(message, translate("session_cleared", count=count))
 
     async def _export(self, message: Message) -> None:
         try:
-            told = say("exported") if await self._sent(message) else say("history_none")
+            told = translate("exported") if await self._sent(message) else translate("history_none")
         except (ChannelError, OSError) as error:
             logger.warning("the history of chat %s was not sent: %s", message.chat.id, redact(str(error)))
-            told = say("export_failed")
+            told = translate("export_failed")
         # A file that stands in the chat speaks for itself.
-        if told != say("exported") or message.answer_id is not None:
+        if told != translate("exported") or message.answer_id is not None:
             await answered(self._adapter, message, told)()
 
     async def _sent(self, message: Message) -> bool:
@@ -259,5 +261,5 @@ def _day(at: float) -> str:
 def _age(seconds: float) -> str:
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
-            return say(f"age_{unit}", count=int(seconds // size))
-    return say("age_s", count=max(0, int(seconds)))
+            return translate(f"age_{unit}", count=int(seconds // size))
+    return translate("age_s", count=max(0, int(seconds)))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Message
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.bundles import GroupedMessage, PendingGroup, PendingGroups
 from agent_channels.core.journal.events import VOICE, add_files, described
 from agent_channels.core.journal.inbox import Event, Inbox
@@ -173,7 +173,7 @@ def composed(pieces: tuple[GroupedMessage, ...]) -> str:
     for piece in pieces:
         said = piece.text if piece.text.strip() else ""
         if mixed and piece.forward and piece.forward != told:
-            head, told = say("forwarded", name=attribute(piece.forward)), piece.forward
+            head, told = translate("forwarded", name=attribute(piece.forward)), piece.forward
             said = f"{head}\n{said or described(piece.files)}"
         if not said:
             continue

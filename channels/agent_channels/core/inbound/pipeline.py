@@ -28,7 +28,7 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.errors import PlatformError, StoreError
 from agent_channels.core.files.storage import Files
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.commands import Commands, Listener, answered
 from agent_channels.core.inbound.grouping import MessageGrouping
 from agent_channels.core.inbound.receipts import Receipts
@@ -125,7 +125,7 @@ class InboundPipeline:
             self._resumed = True
         todo, delivered = len(self._todo), len(self._delivered)
         try:
-            with self._inbox.store.write():
+            with self._inbox.store.transaction():
                 rows = self._inbox.raw(BATCH) if journal is None or journal() else []
                 for entry_id, event in rows:
                     self._one(entry_id, event)
@@ -136,7 +136,7 @@ class InboundPipeline:
         if rows:
             self._hand(claimed)
             if journal is not None:
-                self._arrived.ring()
+                self._arrived.set()
         return bool(rows)
 
     async def _drain(self) -> None:
@@ -147,7 +147,7 @@ class InboundPipeline:
             await self._say_all()
             await anyio.lowlevel.checkpoint()
         if self._joining.close_due():
-            self._opened.ring()
+            self._opened.set()
             self._pictures()
 
     async def _say_all(self) -> None:
@@ -161,7 +161,7 @@ class InboundPipeline:
 
     def _one(self, entry_id: int, event: RawEvent) -> None:
         try:
-            with self._inbox.store.part():
+            with self._inbox.store.savepoint():
                 self._process(entry_id, event)
         except StoreError:
             raise
@@ -207,7 +207,7 @@ class InboundPipeline:
         if verdict is not Verdict.PASS and self._invited(message):
             self._inbox.drop(entry_id)
             return
-        if verdict is Verdict.PAIR and not (message.reaction or message.quiet):
+        if verdict is Verdict.PAIR and not (message.reaction or message.passive):
             self._stranger(entry_id, message, at)
         elif verdict is not Verdict.PASS:
             self._inbox.drop(entry_id)
@@ -215,7 +215,7 @@ class InboundPipeline:
             self._deliver(entry_id, message, at)
         if message.answer_id and len(self._todo) == before:
             # Else it would be shown as being answered for ever.
-            self._say(message, say("passed_on") if verdict is Verdict.PASS else "")
+            self._say(message, translate("passed_on") if verdict is Verdict.PASS else "")
 
     def _deliver(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)
@@ -257,7 +257,7 @@ class InboundPipeline:
         """Lets somebody in who sent a code that the operator made; whatever the policy, unless nobody may write."""
         if self._access.policy() == "disabled":
             return False
-        if not self._invites.redeem(message, say("paired", name=label(message.sender.name))):
+        if not self._invites.redeem(message, translate("paired", name=label(message.sender.name))):
             return False
         self._decided()
         return True
@@ -275,11 +275,11 @@ class InboundPipeline:
             self._inbox.drop(entry_id)
         if code:
             command = f"channels access {self._adapter.channel} pair {code}"
-            text = say("pairing_code", code=code, command=command, kept=HELD_MAX)
+            text = translate("pairing_code", code=code, command=command, kept=HELD_MAX)
             self._say(message, text, code)
         elif self._pairing.crowded_out(message.sender.id):
             command = f"channels access {self._adapter.channel} allow {message.sender.id}"
-            self._say(message, say("pairing_crowded", command=command))
+            self._say(message, translate("pairing_crowded", command=command))
 
     def _say(self, message: Message, text: str, code: str | None = None) -> None:
         self._todo.append(answered(self._adapter, message, text, code))

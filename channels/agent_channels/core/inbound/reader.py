@@ -66,7 +66,7 @@ class Reader:
         """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
         journalled, known = False, self._health.reading
         if events and not known:
-            self.round_trip()
+            self.mark_alive()
 
         def journal() -> int:
             nonlocal journalled
@@ -81,27 +81,27 @@ class Reader:
                 raise
             logger.warning("what came is sorted later: %s", error)
             came = bool(journal())
-            self._arrived.ring()
+            self._arrived.set()
         for _ in range(TURNS if came else 0):
             await anyio.lowlevel.checkpoint()
         if events and known:
-            self.round_trip()
-        await self._inbox.store.durable()
+            self.mark_alive()
+        await self._inbox.store.sync()
 
-    def marks(self) -> Mapping[str, str]:
+    def cursors(self) -> Mapping[str, str]:
         """The adapter's notes."""
-        return self._inbox.marks(self._bot_id)
+        return self._inbox.cursors(self._bot_id)
 
-    def heard_from(self) -> Mapping[str, float]:
+    def enabled_since(self) -> Mapping[str, float]:
         """What the gate would let through, by chat."""
         return self._access.heard_from()
 
-    def round_trip(self) -> None:
+    def mark_alive(self) -> None:
         """The platform answered."""
         self._patience.deadline = anyio.current_time() + self._silence_s
         self._health.heard()
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Something the operator should know."""
         logger.warning("%s", text)
         self._health.note(text)

@@ -30,13 +30,13 @@ class Receipts:
 
     def __init__(self, adapter: Adapter, store: Store, *, on: bool) -> None:
         self._adapter, self._store = adapter, store
-        self._emoji = adapter.capabilities.marks if on else None
+        self._emoji = adapter.capabilities.receipt_emoji if on else None
 
     def received(self, messages: list[Message]) -> list[Callable[[], Awaitable[None]]]:
         """The errands that mark messages which were just journalled."""
         if self._emoji is None or not messages:
             return []
-        said = [m for m in messages if not (m.edited or m.reaction or m.quiet)]
+        said = [m for m in messages if not (m.edited or m.reaction or m.passive)]
         chosen = said if len(said) <= MARKED_ONE_BY_ONE else list({m.chat.id: m for m in said}.values())
         due = anyio.current_time() + COURTESY_S
         return [self._mark(m.chat.id, m.message_id, self._emoji[0], not_before=due) for m in chosen]
@@ -46,7 +46,7 @@ class Receipts:
         if self._emoji is None:
             return
         for chat_id, message_id in told:
-            with self._store.write() as db:
+            with self._store.transaction() as db:
                 db.execute(
                     "UPDATE inbox SET mark = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
                 )
@@ -60,7 +60,7 @@ class Receipts:
             where = "chat_id = ? AND mark = 'waiting'"
             rows = self._store.rows(f"SELECT message_id FROM inbox WHERE {where}", chat_id)
             if rows:
-                with self._store.write() as db:
+                with self._store.transaction() as db:
                     db.execute(f"UPDATE inbox SET mark = NULL WHERE {where}", (chat_id,))
         except StoreError as error:
             logger.warning("marks stay as they are: %s", error)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.receipts import Receipts, logger
 from agent_channels.core.journal.offers import Entry
 from agent_channels.core.scheduling import Wakeup
@@ -40,7 +40,7 @@ class WaitNotices:
         before = time.time() - self._after_s
         if not self._store.value(f"SELECT 1 FROM inbox WHERE {_UNTOLD} LIMIT 1", before):
             return []
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             # SQLite takes a bare column from the row that gave the maximum.
             rows = self._store.rows(
                 "SELECT chat_id, thread_id, count(*) AS n, max(id) AS newest, message_id, "
@@ -51,9 +51,9 @@ class WaitNotices:
                 why = self._why()
                 reason = f" ({why})" if why else ""
                 key = "kept_unoffered" if row["unoffered"] else "kept_offered"
-                self._notice(row, say(key, count=_messages(row["n"]), reason=reason))
+                self._notice(row, translate(key, count=_messages(row["n"]), reason=reason))
             db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
-        self._due.ring()
+        self._due.set()
         return [(row["chat_id"], row["message_id"]) for row in rows]
 
     def late(self, entries: Sequence[Entry]) -> None:
@@ -65,18 +65,18 @@ class WaitNotices:
         if self._after_s <= 0 or not any(not entry.offers and (entry.said_at or before) < before for entry in entries):
             return
         where = "state = 'ready' AND offers = 0 AND late = 0 AND said_at < ?"
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             rows = self._store.rows(
                 f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id", before
             )
             for row in rows:
-                self._notice(row, say("kept_late", count=_count(row["n"])))
+                self._notice(row, translate("kept_late", count=_count(row["n"])))
             db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
         if rows:
-            self._due.ring()
+            self._due.set()
 
     def _notice(self, place: Row, text: str) -> None:
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO notices (chat_id, thread_id, text, created_at) VALUES (?, ?, ?, ?)",
                 (place["chat_id"], place["thread_id"], text, time.time()),
@@ -87,8 +87,8 @@ _UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_a
 
 
 def _count(count: int) -> str:
-    return say("count_one") if count == 1 else say("count_many", count=count)
+    return translate("count_one") if count == 1 else translate("count_many", count=count)
 
 
 def _messages(count: int) -> str:
-    return say("one_message") if count == 1 else say("messages", count=count)
+    return translate("one_message") if count == 1 else translate("messages", count=count)

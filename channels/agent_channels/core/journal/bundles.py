@@ -91,7 +91,7 @@ class PendingGroups:
 
     def begin(self, entry_id: int, piece: GroupedMessage, until: float) -> None:
         """An entry that was opened just now waits for more."""
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = CASE state WHEN 'held' THEN 'held' ELSE 'joining' END, joined = ?, "
                 "join_until = ? WHERE id = ?",
@@ -102,7 +102,7 @@ class PendingGroups:
         """A message becomes a part of a bundle, whose pieces, end, `content` and `meta` are given as they are now."""
         self._inbox.open(entry_id, event)
         files = [file for piece in bundle.pieces for file in piece.files]
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = 'joined', joined_to = ?, payload = '' WHERE id = ?", (bundle.id, entry_id)
             )
@@ -119,7 +119,7 @@ class PendingGroups:
         """Ends the waiting of bundles that are due at `now`, or of one; returns how many. They are ready then."""
         which = "id = ?" if only is not None else "(join_until <= ? OR join_until > ?)"
         values = (only,) if only is not None else (now, now + FAR_S)
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             return db.execute(
                 "UPDATE inbox SET state = CASE WHEN image = '[]' THEN 'ready' ELSE 'fetching' END "
                 f"WHERE state = 'joining' AND {which}",
@@ -134,7 +134,7 @@ class PendingGroups:
     def wait_anew(self, until: float) -> None:
         """What an earlier process left waiting waits until then: the platform repeats what that one did not hear."""
         if self.next_due() is not None:
-            with self._store.write() as db:
+            with self._store.transaction() as db:
                 db.execute("UPDATE inbox SET join_until = ? WHERE state = 'joining'", (until,))
 
 

@@ -61,7 +61,7 @@ def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str,
     return {
         "chat_id": chat.id,
         "message_id": message_id,
-        "user": attribute(sender.shown) or sender.id,
+        "user": attribute(sender.display_name) or sender.id,
         "user_id": sender.id,
         "ts": ts.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }

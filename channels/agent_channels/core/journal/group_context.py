@@ -30,12 +30,12 @@ class GroupContext:
     def add(self, message: Message, text: str) -> None:
         """Keeps a message that is not for the bot; the oldest above the count go, and what is older than a day."""
         place = (message.chat.id, message.thread_id)
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO overheard (chat_id, thread_id, message_id, user, user_id, text, at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *place, message.message_id, attribute(message.sender.shown), message.sender.id,
+                    *place, message.message_id, attribute(message.sender.display_name), message.sender.id,
                     attribute(text, TEXT_MAX), message.ts.timestamp(),
                 ),
             )  # fmt: skip
@@ -55,7 +55,7 @@ class GroupContext:
         )
         if not rows:
             return None
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute("DELETE FROM overheard WHERE chat_id = ? AND thread_id IS ?", (chat_id, thread_id))
         lines = [
             {
@@ -72,5 +72,5 @@ class GroupContext:
 
     def forget(self, chat_id: str) -> None:
         """Deletes what was kept of a chat."""
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute("DELETE FROM overheard WHERE chat_id = ?", (chat_id,))

@@ -39,7 +39,7 @@ class History:
 
     def add(self, said: HistoryLine) -> None:
         """Stores a line; an edit of one that is known replaces its text."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             if said.edited and self._replace(said):
                 return
             db.execute(
@@ -106,7 +106,7 @@ class History:
             self._update(row, text, edited=row["edited"])
 
     def _update(self, row: Row, text: str, *, edited: bool = True) -> None:
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             if row["indexed"]:
                 self._drop_from_index(db, "id = ?", (row["id"],))
             words = sought(_said(row), text)
@@ -117,7 +117,7 @@ class History:
 
     def moved(self, old_id: str, new_id: str) -> None:
         """A chat lives on under a new id: so does what was said there."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE history SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
     # ---- reading
@@ -204,7 +204,7 @@ class History:
         return self._delete("id IN (SELECT id FROM history WHERE at < ? LIMIT ?)", (before, limit))
 
     def _delete(self, where: str, values: tuple[object, ...]) -> int:
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self._drop_from_index(db, where, values)
             return db.execute(f"DELETE FROM history WHERE {where}", values).rowcount
 
@@ -214,7 +214,7 @@ class History:
         """Indexes some lines that are not yet; returns how many. 0: all are, or this SQLite has no such index."""
         if not self.store.value("SELECT 1 FROM history WHERE indexed = 0 LIMIT 1"):
             return 0
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             if not self._can_search(db):
                 return 0
             rows = self.store.rows("SELECT id, sought FROM history WHERE indexed = 0 ORDER BY id LIMIT ?", STEP)
@@ -227,7 +227,7 @@ class History:
     def _up_to_date(self) -> bool:
         while self.index():
             pass
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return self._can_search(db)
 
     def _can_search(self, db: sqlite3.Connection) -> bool:

@@ -61,7 +61,7 @@ class Inbox(Offers):
         `marks` are the reader's notes of how far it has read: they move with the events or not at all.
         """
         now = time.time()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             before = db.total_changes
             db.executemany(
                 "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers) "
@@ -79,7 +79,7 @@ class Inbox(Offers):
                     db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (bot_id, name, value))
             return new
 
-    def marks(self, bot_id: str) -> dict[str, str]:
+    def cursors(self, bot_id: str) -> dict[str, str]:
         """The reader's notes of how far it has read."""
         rows = self.store.rows("SELECT name, value FROM cursors WHERE bot_id = ?", bot_id)
         return {row["name"]: row["value"] for row in rows}
@@ -99,7 +99,7 @@ class Inbox(Offers):
         fetch = [*([event.image] if event.image else []), *event.fetch]
         files = [*(file for file in fetch if file not in event.attachments), *event.attachments]
         state = "held" if held else "asked" if prompt_id else "fetching" if fetch else "ready"
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
                 "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ? WHERE id = ?",
@@ -111,12 +111,12 @@ class Inbox(Offers):
 
     def drop(self, entry_id: int, state: str = "dropped") -> None:
         """Ends a row that is not for the agent; the row stays for deduplication, what was said does not."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE inbox SET state = ?, payload = '' WHERE id = ?", (state, entry_id))
 
     def fail(self, entry_id: int) -> None:
         """Sets a row aside that could not be processed; its raw event is kept for inspection."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE inbox SET state = 'failed' WHERE id = ?", (entry_id,))
 
     def held(self, user_id: str) -> int:
@@ -125,7 +125,7 @@ class Inbox(Offers):
 
     def release(self, user_id: str) -> None:
         """Opens what a person said before being paired."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             for row in self.store.rows("SELECT * FROM inbox WHERE state = 'held' AND user_id = ? ORDER BY id", user_id):
                 entry = entry_of(row)
                 self._history.heard(
@@ -141,7 +141,7 @@ class Inbox(Offers):
     def forget(self, user_ids: Iterable[str]) -> None:
         """Drops what was kept of people who were denied or whose code expired."""
         ids = [(user_id,) for user_id in user_ids]
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             for which in (
                 "state = 'joined' AND user_id = ? AND joined_to IN (SELECT id FROM inbox WHERE state = 'held')",
                 "state = 'held' AND user_id = ?",
@@ -158,7 +158,7 @@ class Inbox(Offers):
 
     def fetched(self, entry: Entry, content: str, meta: dict[str, str]) -> None:
         """Ends the download of an entry's picture, well or badly; the entry is ready to be offered."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = 'ready', content = ?, meta = ? WHERE id = ? AND state = 'fetching'",
                 (content, json.dumps(meta), entry.id),
@@ -190,7 +190,7 @@ class Inbox(Offers):
 
     def forget_ended(self, chat_id: str) -> None:
         """Deletes what was said in a chat and is over; the rows stay for deduplication."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
                 f"joined = NULL WHERE chat_id = ? AND state NOT IN {OPEN} AND state NOT IN ('held', 'failed') AND "
@@ -226,7 +226,7 @@ class Inbox(Offers):
 
     def retry_failed(self, version: str) -> int:
         """What an earlier version could not process is looked at again, once by each version."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             if self.store.value("SELECT value FROM settings WHERE key = 'version'") == version:
                 return 0
             db.execute("INSERT OR REPLACE INTO settings VALUES ('version', ?)", (version,))
@@ -261,7 +261,7 @@ def paths_of(meta: Mapping[str, str]) -> list[str]:
 
 def unmark(store: Store, chat_id: str, message_id: str) -> None:
     """The agent's own reaction took the place of our mark: nothing is to be put back there."""
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute(
             "UPDATE inbox SET mark = NULL WHERE chat_id = ? AND message_id = ? AND mark IS NOT NULL",
             (chat_id, message_id),

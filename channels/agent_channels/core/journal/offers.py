@@ -56,7 +56,7 @@ class Offers:
         looks new.
         """
         now = time.time()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             # What another process has dropped or answered since it was read here stays so.
             offered = [
                 entry
@@ -73,14 +73,14 @@ class Offers:
 
     def offered(self, entry_ids: Sequence[int]) -> None:
         """Writes down that entries went through to the host."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.executemany(
                 "UPDATE inbox SET state = 'offered' WHERE id = ? AND state = 'offering'", [(i,) for i in entry_ids]
             )
 
     def withdraw(self, entries: Sequence[Entry]) -> None:
         """An offer that surely reached nobody: as if it had not been made."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.executemany(
                 "UPDATE inbox SET state = 'ready', offers = offers - 1 WHERE id = ? AND state = 'offering'",
                 [(entry.id,) for entry in entries],
@@ -88,7 +88,7 @@ class Offers:
 
     def escalate(self, session: str, mode: str, before: float) -> int:
         """What a session was offered by a mode before then, and did not answer, is to be offered another way."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return db.execute(
                 "UPDATE inbox SET state = 'ready' WHERE state = 'offered' AND session = ? AND mode = ? "
                 "AND offered_at < ?",
@@ -121,19 +121,19 @@ class Offers:
 
     def rang(self, session: str) -> None:
         """The bell rang for everything that is ready."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE inbox SET rung = ? WHERE state = 'ready'", (session,))
 
     def resume(self, session: str, through: Sequence[int]) -> None:
         """What this session was about to be offered, and is not known to have gone through, is ready again."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             for row in self.store.rows("SELECT id FROM inbox WHERE state = 'offering' AND session = ?", session):
                 if row["id"] not in through:
                     db.execute("UPDATE inbox SET state = 'ready' WHERE id = ?", (row["id"],))
 
     def reopen(self) -> int:
         """At a new session: whatever was offered and never answered is to be offered again."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return db.execute("UPDATE inbox SET state = 'ready' WHERE state IN ('offering', 'offered')").rowcount
 
     def shown(self, chat_id: str, session: str = "") -> list[int]:
@@ -155,7 +155,7 @@ class Offers:
         `seen`: what `shown` gave when the action began; what came while it was on its way is still open.
         """
         seen = self.shown(chat_id, session) if seen is None else seen
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return sum(
                 db.execute(
                     "UPDATE inbox SET state = 'answered', answered_at = ? WHERE id = ? AND session = ? AND "
@@ -168,7 +168,7 @@ class Offers:
     def acknowledge(self, delivery_ids: Sequence[str]) -> int:
         """Answers entries by their delivery ids, whoever was offered them. Returns how many were open."""
         now = time.time()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return sum(
                 db.execute(
                     f"UPDATE inbox SET state = 'answered', answered_at = ? WHERE state IN {OPEN} AND id = "
@@ -180,7 +180,7 @@ class Offers:
 
     def redeliver(self, delivery_id: str) -> bool:
         """Has an entry offered again, answered or not; False when no entry for the agent has this id."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return bool(
                 db.execute(
                     "UPDATE inbox SET state = 'ready', answered_at = NULL WHERE delivery_id = ? "
@@ -191,7 +191,7 @@ class Offers:
 
     def give_up(self, delivery_id: str) -> bool:
         """Drops an open entry by hand; False when none is open under this id."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return bool(
                 db.execute(
                     f"UPDATE inbox SET state = 'dropped' WHERE delivery_id = ? AND state IN {OPEN}",

@@ -50,7 +50,7 @@ class Outbox:
         Raises `Refused` when the key already names a send with other arguments.
         """
         digest = hashlib.sha256(arguments.encode("utf-8", "surrogatepass")).hexdigest()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             new = db.execute(
                 "INSERT INTO outbox (key, digest, chat_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (key, digest, chat_id, time.time()),
@@ -72,7 +72,7 @@ class Outbox:
     ) -> None:
         """Writes down how far parts came that go together; `ids`: their messages, which may be fewer."""
         now = time.time()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             for number, message_id in zip_longest(numbers, ids[: len(numbers)]):
                 shipment.parts[number] = (state, message_id)
                 db.execute(
@@ -94,5 +94,5 @@ class Outbox:
     def done(self, shipment: Shipment, result: str) -> None:
         """Every part went: this is what the same key will answer from now on."""
         shipment.result = result
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE outbox SET state = 'done', result = ? WHERE id = ?", (result, shipment.id))

@@ -13,8 +13,8 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
-from agent_channels.core.i18n.messages import say
-from agent_channels.core.text.spans import Part
+from agent_channels.core.i18n.messages import translate
+from agent_channels.core.text.spans import RenderedPart
 from agent_channels.core.text.units import length
 
 __all__ = [
@@ -38,9 +38,9 @@ AT_ONCE = 8000
 HEAD = 600
 
 
-async def drawn(adapter: Adapter, text: str, format_: str) -> list[Part]:
+async def drawn(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
     """The parts of a text. Raises `Refused` for an unknown format, and where there is nothing to see."""
-    adapter.check(text, format_)
+    adapter.check_format(text, format_)
     if len(text) <= AT_ONCE:
         parts = adapter.render(text, format_)
     else:
@@ -50,7 +50,7 @@ async def drawn(adapter: Adapter, text: str, format_: str) -> list[Part]:
     return parts
 
 
-def message(base: Outgoing, part: Part) -> Outgoing:
+def message(base: Outgoing, part: RenderedPart) -> Outgoing:
     """A message that says `part`."""
     return replace(base, text=part.text, format=part.format, spans=part.spans, plain=part.plain)
 
@@ -66,7 +66,7 @@ def as_plain(outgoing: Outgoing) -> Outgoing | None:
 def legended(adapter: Adapter, text: str, format_: str, grid: Grid | None) -> str:
     """The text with whatever does not fit on the buttons written out under it."""
     lines = legend(grid, adapter.limits) if grid else []
-    written = "\n".join(adapter.literal(line, format_) for line in lines)
+    written = "\n".join(adapter.escape(line, format_) for line in lines)
     return "\n\n".join(filter(None, (text if text.strip() else "", written)))
 
 
@@ -81,7 +81,7 @@ def in_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[st
     path = files.written("answer", ".md" if readable else ".txt", text)
     # In a format of the platform's own a text cannot be cut anywhere.
     head = _head(text.strip().split("\n\n")) if readable else ""
-    return "\n\n".join(filter(None, (head, adapter.literal(say("text_in_file"), format_)))), str(path)
+    return "\n\n".join(filter(None, (head, adapter.escape(translate("text_in_file"), format_)))), str(path)
 
 
 def _head(paragraphs: Sequence[str]) -> str:
@@ -105,7 +105,7 @@ def arranged(
 
     `base` is what files are sent with. `grid`: there are buttons, which some platforms take under one file only.
     """
-    groups = [_with(base, group) for group in adapter.together(paths)]
+    groups = [_with(base, group) for group in adapter.group_files(paths)]
     bound = grid and not adapter.limits.album_keyboard
     if bound and not texts and groups[-1].album:
         *rest, last = groups[-1].album

@@ -20,7 +20,7 @@ from agent_channels.core.journal.outbox import Outbox
 from agent_channels.core.outbound.compose import drawn, legended
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.people.access import Access
-from agent_channels.core.text.spans import Part
+from agent_channels.core.text.spans import RenderedPart
 
 __all__ = ["Edit", "Edits"]
 
@@ -86,7 +86,7 @@ class Edits:
         finally:
             line.waiting.remove(edit)
 
-    async def _checked(self, edit: Edit) -> Part:
+    async def _checked(self, edit: Edit) -> RenderedPart:
         self._access.require_target(edit.chat_id, self._adapter.channel)
         # Else an agent could rewrite the card that asks for its own permission.
         if not self._outbox.holds(edit.chat_id, edit.message_id):
@@ -126,7 +126,7 @@ class Edits:
                 await line.news.wait()
         return True
 
-    async def _shown(self, edit: Edit, part: Part) -> str:
+    async def _shown(self, edit: Edit, part: RenderedPart) -> str:
         held = self._panels.open_on(edit.chat_id, edit.message_id)
         panel_id, keyboard = None, None
         if edit.grid:
@@ -150,7 +150,7 @@ class Edits:
             self._panels.close_on(edit.chat_id, edit.message_id)
         return "; ".join([f"edited (id: {sent.message_id})", *waiting.notes])
 
-    async def _sent(self, edit: Edit, part: Part, keyboard: Keyboard | None, waiting: SendReport) -> Sent:
+    async def _sent(self, edit: Edit, part: RenderedPart, keyboard: Keyboard | None, waiting: SendReport) -> Sent:
         chat_id, message_id = edit.chat_id, edit.message_id
         try:
             return await self._patience.call(lambda: self._adapter.edit(chat_id, message_id, part, keyboard), waiting)
@@ -158,7 +158,7 @@ class Edits:
             if part.format == "text":
                 raise
             waiting.notes.append(plain_note(error))
-        plain = Part(part.plain, "text", part.plain)
+        plain = RenderedPart(part.plain, "text", part.plain)
         return await self._patience.call(lambda: self._adapter.edit(chat_id, message_id, plain, keyboard), waiting)
 
 

@@ -11,7 +11,7 @@ from agent_channels.core.buttons.panels import Panel, Panels
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, StoreError, Unavailable
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.store.database import Row, Store
@@ -57,7 +57,7 @@ class Outcomes:
         return again
 
     async def _show(self, panel: Panel) -> bool:
-        outcome = panel.sentence or say(
+        outcome = panel.sentence or translate(
             "outcome", label=label(panel.outcome or "", 200), user=label(self._panels.chosen_by(panel.id), 64)
         )
         if panel.message_id is None:
@@ -78,7 +78,7 @@ class Outcomes:
         now = time.time()
         if not self._store.value("SELECT 1 FROM notices WHERE coalesce(claimed_at, 0) < ?", now - LEASE_S):
             return None
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             row = self._store.row(
                 "SELECT * FROM notices WHERE coalesce(claimed_at, 0) < ? ORDER BY id LIMIT 1", now - LEASE_S
             )
@@ -90,11 +90,11 @@ class Outcomes:
         try:
             await self._adapter.send(Outgoing(notice["chat_id"], notice["text"], thread_id=notice["thread_id"]))
         except (Unavailable, RateLimited):
-            with self._store.write() as db:
+            with self._store.transaction() as db:
                 db.execute("UPDATE notices SET claimed_at = NULL WHERE id = ?", (notice["id"],))
             return True
         except PlatformError as error:
             logger.info("a notice to %s is not said: %s", notice["chat_id"], redact(str(error)))
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute("DELETE FROM notices WHERE id = ?", (notice["id"],))
         return False

@@ -198,13 +198,13 @@ class Sender:
                 self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
         try:
-            with self._outbox.store.write():
+            with self._outbox.store.transaction():
                 book()
                 if numbers.stop == course.total:
                     course.result = self._end(course)
         except BaseException:
             # What was sent is sent, whatever fails of what follows from it.
-            with self._outbox.store.write():
+            with self._outbox.store.transaction():
                 book()
             raise
 
@@ -224,7 +224,7 @@ class Sender:
             outgoing.chat_id,
             message_id,
             outgoing.text if outgoing.plain is None else outgoing.plain,
-            user=self._adapter.shown_name.removeprefix("@"),
+            user=self._adapter.display_name.removeprefix("@"),
             files=[Path(path).name for path in outgoing.album or filter(None, [outgoing.path])],
             reply_to=outgoing.reply_to,
             thread_id=outgoing.thread_id,
@@ -262,7 +262,7 @@ class Sender:
         return replace(outgoing, chat_id=waiting.chat_id)
 
     def _end(self, course: _Course) -> str:
-        with self._outbox.store.write():
+        with self._outbox.store.transaction():
             result = self._result(course.shipment, course.total, course.waiting)
             course.answered()
         return result

@@ -117,7 +117,7 @@ class Access(Chats):
 
     def set_policy(self, policy: Policy) -> None:
         """Changes the rule for direct messages."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES ('policy', ?)", (policy,))
             self.audit("policy", detail=policy)
 
@@ -134,7 +134,7 @@ class Access(Chats):
 
     def allow(self, user_id: str, *, by: str, name: str = "", username: str | None = None) -> bool:
         """Lets a person write directly; False when they already could."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             added = db.execute(
                 "INSERT INTO people (user_id, name, username, added_at, added_by) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
@@ -146,7 +146,7 @@ class Access(Chats):
 
     def remove(self, user_id: str) -> bool:
         """Takes a person off every list; False when they were on none."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             gone = db.execute("DELETE FROM people WHERE user_id = ?", (user_id,)).rowcount
             listed = 0
             for group in self.groups():
@@ -171,7 +171,7 @@ class Access(Chats):
         """Gives or takes the role; False when it was so already. Raises `Refused` for somebody who is not paired."""
         if approver and self.member(user_id) is None:
             raise Refused(f"{user_id} is not paired; only a paired person can be an approver: pair or allow them first")
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             changed = db.execute(
                 "UPDATE people SET approver = ? WHERE user_id = ? AND approver != ?", (approver, user_id, approver)
             ).rowcount
@@ -225,14 +225,14 @@ class Access(Chats):
     ) -> None:
         """Enables a group, or changes its rule. Raises `Refused` for a pattern that is none."""
         found = checked(patterns)
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self._set_group(chat_id, require_mention, senders)
             db.execute("UPDATE groups SET patterns = ? WHERE chat_id = ?", (json.dumps(found), chat_id))
             self.audit("group add", chat_id)
 
     def remove_group(self, chat_id: str) -> bool:
         """Disables a group; False when it was not enabled."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             gone = db.execute("DELETE FROM groups WHERE chat_id = ?", (chat_id,)).rowcount
             if gone:
                 self.audit("group rm", chat_id)
@@ -240,7 +240,7 @@ class Access(Chats):
 
     def move_group(self, old_id: str, new_id: str) -> None:
         """A group lives on under a new id: so does its rule."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE groups SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"moved:{old_id}", new_id))
@@ -252,7 +252,7 @@ class Access(Chats):
         return moved or chat_id
 
     def _set_group(self, chat_id: str, require_mention: bool, senders: frozenset[str] | None) -> None:  # noqa: FBT001
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO groups (chat_id, require_mention, senders, added_at) VALUES (?, ?, ?, ?) ON CONFLICT "
                 "(chat_id) DO UPDATE SET require_mention = excluded.require_mention, senders = excluded.senders",
@@ -280,7 +280,7 @@ class Access(Chats):
 
     def audit(self, what: str, subject: str | None = None, detail: str | None = None) -> None:
         """Writes a line into the audit table."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)",
                 (time.time(), what, subject, detail),

@@ -18,7 +18,7 @@ class Chats:
 
     def seen(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
         """Remembers where the bot is and whose direct chat is whose."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at, parent_id) VALUES "
                 "(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id) DO UPDATE SET title = excluded.title, "
@@ -56,7 +56,7 @@ class Threads:
     def name(self, chat_id: str, thread_id: str, name: str, *, anew: bool = True) -> None:
         """A thread has a name; without `anew` one that is known stays, since it may be newer."""
         verb = "REPLACE" if anew else "IGNORE"
-        with self._store.write() as db:
+        with self._store.transaction() as db:
             db.execute(f"INSERT OR {verb} INTO threads VALUES (?, ?, ?)", (chat_id, thread_id, name))
 
     def called(self, chat_id: str, thread_id: str) -> str | None:

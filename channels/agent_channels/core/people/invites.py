@@ -46,7 +46,7 @@ class Invites:
     def make(self) -> Invitation:
         """A fresh code; it is shown now and never again."""
         code, now = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), self._clock()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("DELETE FROM invites WHERE expires_at < ?", (now - KEPT_S,))
             db.execute("INSERT INTO invites VALUES (?, ?, ?, NULL, NULL)", (_hash(code), now, now + VALID_S))
             self._access.audit("invite")
@@ -61,7 +61,7 @@ class Invites:
         if found is None or message.chat.kind != "direct" or message.edited or sender.is_bot:
             return False
         now = self._clock()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             taken = db.execute(
                 "UPDATE invites SET used_at = ?, used_by = ? WHERE code_hash = ? AND used_at IS NULL AND "
                 "expires_at > ? AND (expires_at >= ? OR expires_at >= ?)",

@@ -56,7 +56,7 @@ class Pairing:
     def ask(self, chat: Chat, person: Person) -> str | None:
         """A fresh code for a stranger; None when they had their replies or too many others wait."""
         now = self._clock()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self.expire()
             active = self.store.rows("SELECT user_id FROM pairings WHERE expires_at > ?", now)
             askers = {row["user_id"] for row in active}
@@ -85,7 +85,7 @@ class Pairing:
         key, now = f"crowded:{user_id}", self._clock()
         if self.store.value("SELECT count(*) FROM pairings WHERE user_id = ? AND expires_at > ?", user_id, now):
             return False
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("DELETE FROM settings WHERE key LIKE 'crowded:%' AND CAST(value AS REAL) < ?", (now - VALID_S,))
             return bool(
                 db.execute("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO NOTHING", (key, str(now))).rowcount
@@ -109,7 +109,7 @@ class Pairing:
 
         All in one transaction. Raises `Refused` for a wrong or expired code, or while locked out.
         """
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             asker = self._take(code)
             if asker is not None:
                 self.access.allow(asker.user_id, by="pairing", name=asker.name, username=asker.username)
@@ -128,7 +128,7 @@ class Pairing:
         if row is None:
             return None
         asker = _asker(row)
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self.access.allow(asker.user_id, by="operator", name=asker.name, username=asker.username)
             self.inbox.release(asker.user_id)
             db.execute("DELETE FROM pairings WHERE user_id = ?", (user_id,))
@@ -140,7 +140,7 @@ class Pairing:
 
     def deny(self, code: str) -> Asker:
         """Turns the person with this code away and drops what they said. Raises `Refused` as `approve` does."""
-        with self.store.write():
+        with self.store.transaction():
             asker = self._take(code, guess=False)
             if asker is not None:
                 self.inbox.forget([asker.user_id])
@@ -151,7 +151,7 @@ class Pairing:
     def expire(self) -> None:
         """Drops what was kept for codes that ran out; hashes stay a day, to tell an expired code from a wrong one."""
         now = self._clock()
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             gone = self.store.rows(
                 "SELECT user_id FROM pairings WHERE NOT ended GROUP BY user_id HAVING max(expires_at) <= ?", now
             )
@@ -161,7 +161,7 @@ class Pairing:
 
     def _take(self, code: str, *, guess: bool = True) -> Asker | None:
         """The person with this code, taken off the list; only what would let somebody in counts as a guess."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             self.expire()
             if guess and self._locked_for() > 0:
                 return None
@@ -184,7 +184,7 @@ class Pairing:
     def _count_wrong(self) -> None:
         now = self._clock()
         times = [t for t in self._wrong_times() if t > now - LOCKOUT_S] + [now]
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES ('wrong_codes', ?)", (" ".join(map(repr, times)),))
             self.access.audit("wrong pairing code")
 

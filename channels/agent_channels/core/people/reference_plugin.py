@@ -175,7 +175,7 @@ def apply(found: Takeover, store: Store) -> dict[str, list[str]]:
     access = Access(store)
     new: list[str] = []
     there: list[str] = []
-    with store.write():
+    with store.transaction():
         for person in found.people:
             (new if access.allow(person, by="import") else there).append(f"person {person}")
         for group in found.groups:

@@ -19,7 +19,7 @@ from agent_channels.core.host.delivery import Delivery, Push
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.host.typing_indicator import TypingIndicator
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.command_menu import register
 from agent_channels.core.inbound.commands import Listener, menu
 from agent_channels.core.inbound.pipeline import InboundPipeline, run_errand
@@ -136,8 +136,8 @@ class ActiveReader:
         return Listener(known.client if known else "", self._files.roots[0].name, mode, why, self._since)
 
     def _decided(self) -> None:
-        self._due.ring()
-        self._changed.ring()
+        self._due.set()
+        self._changed.notify_all()
 
     def shown_elsewhere(self, event_ids: frozenset[str]) -> None:
         """What another project's agent was shown before this process took over."""
@@ -145,22 +145,22 @@ class ActiveReader:
 
     def foreign_commit(self) -> None:
         """Another process wrote to the store: look at everything it may have changed."""
-        self._opened.ring()
-        self._due.ring()
-        self._cards.asked.ring()
+        self._opened.set()
+        self._due.set()
+        self._cards.asked.set()
         self._pictures.start()
 
     def ring_opened(self) -> None:
         """There may be something to offer."""
-        self._opened.ring()
+        self._opened.set()
 
     def ring_due(self) -> None:
         """There is an outcome to show."""
-        self._due.ring()
+        self._due.set()
 
     def ring_asked(self) -> None:
         """There is a card to send."""
-        self._cards.asked.ring()
+        self._cards.asked.set()
 
     def acting(self, chat_id: str) -> None:
         """Before an answer is counted: write down what went through, and by what."""
@@ -171,7 +171,7 @@ class ActiveReader:
         """The agent acted on a chat."""
         self._presence.stop(chat_id)
         # What was held back while too much was unanswered may go now.
-        self._opened.ring()
+        self._opened.set()
         if marked := self._marks.ended(chat_id):
             self._group.start_soon(self._marks.restore, chat_id, marked)
 
@@ -187,8 +187,8 @@ class ActiveReader:
         """Why nobody picks messages up, for a person; empty when unknown."""
         stalled = self.delivery.stalled_s()
         if stalled > STALLED_S:
-            return say("why_not_read", seconds=f"{stalled:.0f}")
-        return say("why_next_turn") if self._modes.current()[0] in {"hook", "pull"} else ""
+            return translate("why_not_read", seconds=f"{stalled:.0f}")
+        return translate("why_next_turn") if self._modes.current()[0] in {"hook", "pull"} else ""
 
 
 async def _work(errands: MemoryObjectReceiveStream[Errand]) -> None:

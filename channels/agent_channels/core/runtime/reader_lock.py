@@ -33,7 +33,7 @@ class LockHolder:
     since: float
     state_dir: str = ""
 
-    def shown(self) -> str:
+    def describe(self) -> str:
         """For a sentence: who, where, since when."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
         return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
@@ -47,14 +47,14 @@ class HandoverRequests:
 
     def release(self) -> None:
         """Asks the reader of this STATE_DIR to hand its bot over."""
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES ('release', ?)", (str(time.time()),))
 
     def take_release(self) -> bool:
         """Whether a hand-over was asked for; asked once, it is answered once."""
         if self.store.value("SELECT 1 FROM settings WHERE key = 'release'") is None:
             return False
-        with self.store.write() as db:
+        with self.store.transaction() as db:
             return bool(db.execute("DELETE FROM settings WHERE key = 'release'").rowcount)
 
 

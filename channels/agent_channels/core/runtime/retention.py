@@ -40,11 +40,11 @@ def prune(store: Store, keep_days: float, keep_rows: int) -> int:
     before = time.time() - keep_days * DAY_S
     gone = 0
     for statement in _STEPS:
-        with store.write() as db:
+        with store.transaction() as db:
             gone += db.execute(statement, (before, STEP)).rowcount
     ended = store.value("SELECT count(*) FROM inbox WHERE state IN ('answered', 'dropped')")
     if ended > keep_rows:
-        with store.write() as db:
+        with store.transaction() as db:
             gone += db.execute(
                 "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN ('answered', 'dropped') "
                 "ORDER BY id LIMIT ?)",

@@ -23,7 +23,7 @@ from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, evidence, host_keys
 from agent_channels.core.host.sessions import Sessions
-from agent_channels.core.i18n.messages import speak
+from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.journal.outbox import Outbox
@@ -66,10 +66,10 @@ class ChannelRuntime:
     files: Files = field(init=False)
     health: Health = field(init=False)
     history: History = field(init=False)
-    outbound: Sender = field(init=False)
-    ownership: ReaderLock = field(init=False)
-    owner: ActiveReader | None = field(init=False, default=None)
-    waiting_why: str = field(init=False, default="starting")
+    sender: Sender = field(init=False)
+    lock: ReaderLock = field(init=False)
+    reader: ActiveReader | None = field(init=False, default=None)
+    idle_reason: str = field(init=False, default="starting")
     sessions: Sessions = field(init=False)
     modes: Modes = field(init=False)
     flag: str | None = field(init=False)
@@ -88,7 +88,7 @@ class ChannelRuntime:
             quota_mb=settings.files_quota_mb,
             environ=self.env.environ,
         )
-        self.outbound = Sender(
+        self.sender = Sender(
             self.adapter,
             self.access,
             self.panels,
@@ -98,7 +98,7 @@ class ChannelRuntime:
             ttl_s=settings.panel_ttl_h * 3600,
             file_above=settings.file_above,
         )
-        self.ownership = ReaderLock(self.channel.name, self.bot_id, self.env.state_dir)
+        self.lock = ReaderLock(self.channel.name, self.bot_id, self.env.state_dir)
         self.sessions = Sessions(store)
         self.flag = channel_flag(self.channel.name)
         self.modes = Modes(
@@ -107,8 +107,8 @@ class ChannelRuntime:
 
     def shown(self, chat_id: str) -> list[int]:
         """What the session's agent knows of a chat now: what it is about to do there answers that, and no more."""
-        if self.owner is not None:
-            self.owner.delivery.settle()
+        if self.reader is not None:
+            self.reader.delivery.settle()
         return self.inbox.shown(chat_id, self.session)
 
     async def chat(self, chat_id: str) -> str:
@@ -120,18 +120,18 @@ class ChannelRuntime:
         if person is None:
             return chat_id
         if known is None:
-            known = await self.adapter.direct(chat_id)
+            known = await self.adapter.open_direct_chat(chat_id)
             if known != chat_id:
                 self.access.seen(Chat(known, "direct"), Person(chat_id, person.name, person.username))
         return known
 
     def acted(self, chat_id: str, seen: Sequence[int]) -> None:
         """The session's agent acted on a chat: what it was shown from there before is answered."""
-        if self.owner is not None:
-            self.owner.acting(chat_id)
+        if self.reader is not None:
+            self.reader.acting(chat_id)
         self.inbox.answered(chat_id, self.session, seen)
-        if self.owner is not None:
-            self.owner.answered(chat_id)
+        if self.reader is not None:
+            self.reader.answered(chat_id)
 
     async def run(self) -> None:
         """Claims the bot when it may and reads it while it can, until cancelled."""
@@ -141,22 +141,22 @@ class ChannelRuntime:
             group.start_soon(StoreWatcher(self.store, self._foreign_commit).run)
             while True:
                 while self.claim_reason() is None:
-                    self.health.idle(self.waiting_why)
+                    self.health.idle(self.idle_reason)
                     await self._sign.wait()
                 await self._claim()
                 try:
                     await self._own()
                 finally:
-                    self.ownership.release()
-                self.waiting_why = "the bot was handed over on request"
+                    self.lock.release()
+                self.idle_reason = "the bot was handed over on request"
                 await anyio.sleep(STAND_BACK_S)
 
     async def _claim(self) -> None:
-        while not self.ownership.claim():
-            holder = self.ownership.holder()
-            self.waiting_why = f"{holder.shown()} reads this bot" if holder else "starting"
+        while not self.lock.claim():
+            holder = self.lock.holder()
+            self.idle_reason = f"{holder.describe()} reads this bot" if holder else "starting"
             await anyio.sleep(TAKE_OVER_EVERY_S)
-        self.waiting_why = ""
+        self.idle_reason = ""
 
     async def _own(self) -> None:
         """Reads until asked to hand over."""
@@ -164,7 +164,7 @@ class ChannelRuntime:
         elsewhere = self._inherit()
         silence_s = self.channel.silence_s(self.settings)
         with anyio.CancelScope() as self._owning:
-            self.owner = ActiveReader(
+            self.reader = ActiveReader(
                 self.adapter,
                 self.store,
                 self.settings,
@@ -177,39 +177,39 @@ class ChannelRuntime:
                 self.modes,
                 self.changed,
             )
-            self.owner.shown_elsewhere(elsewhere)
+            self.reader.shown_elsewhere(elsewhere)
             self.modes.publish()
             self.health.session(self.session, host_keys(self.env.environ))
             try:
-                await self.owner.run()
+                await self.reader.run()
             finally:
-                self.owner = None
+                self.reader = None
 
     def _inherit(self) -> frozenset[str]:
         """Goes on where the last project to read this bot had come; returns what others' agents were shown."""
-        readers, ours = self.ownership.readers(), self.env.state_dir
+        readers, ours = self.lock.readers(), self.env.state_dir
         elsewhere: set[str] = set()
         for folder in readers:
             if folder == ours or not (folder / "channel.db").is_file():
                 continue
             try:
-                with Store.of(folder) as store:
+                with Store.open(folder) as store:
                     elsewhere |= Inbox(store).lately_shown(self.bot_id)
                     if folder == readers[-1]:
-                        self.inbox.put(self.bot_id, [], Inbox(store).marks(self.bot_id))
+                        self.inbox.put(self.bot_id, [], Inbox(store).cursors(self.bot_id))
             except StoreError as error:
                 logger.warning("how far %s had read is not known: %s", folder, error)
-        self.ownership.took_over()
+        self.lock.took_over()
         return frozenset(elsewhere)
 
     def _foreign_commit(self) -> None:
-        self.changed.ring()
+        self.changed.notify_all()
         self.modes.refresh()
-        if self.owner is None:
+        if self.reader is None:
             # A hook of this session may have shown that messages will be heard.
-            self._sign.ring()
+            self._sign.set()
             return
-        self.owner.foreign_commit()
+        self.reader.foreign_commit()
         if HandoverRequests(self.store).take_release():
             logger.warning("handing the bot over, as was asked for")
             self._owning.cancel()
@@ -217,7 +217,7 @@ class ChannelRuntime:
     def claim_reason(self) -> str | None:
         """Why this process may read the bot; None, with `waiting_why` saying what is missing, when it may not."""
         if self.settings.claim == "never":
-            self.waiting_why = "claim is set to never"
+            self.idle_reason = "claim is set to never"
             return None
         if self.settings.claim == "always":
             return "claim is set to always"
@@ -225,7 +225,7 @@ class ChannelRuntime:
             return "mode is fixed to push"
         shown = self.flag or evidence(self.env.environ) or self._seen()
         if shown is None:
-            self.waiting_why = (
+            self.idle_reason = (
                 "this host gave no sign that it shows channel messages, so the bot is not read for it; start the host "
                 f"with its channel flag for server:{self.channel.name}, install the hooks, have the agent call "
                 "wait_for_messages, or set claim: always in config.yaml (CHANNELS_CLAIM=always)"
@@ -244,21 +244,21 @@ class ChannelRuntime:
         """The agent asked for messages: a sign that it will hear."""
         self.sessions.pulled(self.session)
         self.modes.refresh()
-        self._sign.ring()
+        self._sign.set()
 
     def asking(self) -> None:
         """The agent waits for an answer to a grid: somebody has to read it."""
         self._asked = True
-        self._sign.ring()
+        self._sign.set()
 
     def ring_due(self) -> None:
         """There is an outcome to show; whoever reads the bot shows it."""
-        if self.owner is not None:
-            self.owner.ring_due()
+        if self.reader is not None:
+            self.reader.ring_due()
 
     def mode(self) -> tuple[str, str]:
         """The delivery mode in force, and why."""
-        return self.owner.mode() if self.owner else ("none", self.waiting_why)
+        return self.reader.mode() if self.reader else ("none", self.idle_reason)
 
 
 @asynccontextmanager
@@ -270,7 +270,7 @@ async def open_runtime(
     Raises `ConfigError` when no token is set or a setting is wrong, `StoreError` when the database cannot be used.
     """
     settings = load(channel.settings, env)
-    speak(settings.language)
+    set_language(settings.language)
     token = env.token()
     if token is None:
         raise ConfigError(
@@ -279,7 +279,7 @@ async def open_runtime(
         )
     refuse_cloned(settings, env)
     bot_id = channel.bot_id(token)
-    with Store.of(env.state_dir) as store:
+    with Store.open(env.state_dir) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)
         async with adapter:

@@ -18,10 +18,10 @@ from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["facts", "iso"]
+__all__ = ["facts", "iso_time"]
 
 
-def iso(seconds: float | str | None) -> str | None:
+def iso_time(seconds: float | str | None) -> str | None:
     """Epoch seconds as ISO 8601 UTC."""
     if seconds is None:
         return None
@@ -52,7 +52,7 @@ def facts(
             for m in access.members()
         ],
         "pending": [
-            {"id": a.user_id, "name": label(a.name), "username": a.username, "since": iso(a.asked_at)}
+            {"id": a.user_id, "name": label(a.name), "username": a.username, "since": iso_time(a.asked_at)}
             for a in Pairing(store).pending()
         ],
         "blocked_by": [m.user_id for m in access.members() if access.left(m.user_id)],
@@ -67,16 +67,16 @@ def facts(
             for g in access.groups()
         ],
         "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in access.unlisted_groups()],
-        "owner": {**asdict(holder), "since": iso(holder.since)} if holder else None,
+        "owner": {**asdict(holder), "since": iso_time(holder.since)} if holder else None,
         "mode": _mode(store, health.get("session") if holder else None),
         "reader": {
             "state": health.get("reader") if holder else "idle",
             "error": health.get("error") or None,
             "note": health.get("note") or None,
         },
-        "last_poll_ok": iso(health.get("last_poll_ok")),
+        "last_poll_ok": iso_time(health.get("last_poll_ok")),
         "inbox": inbox.counts(),
-        "oldest_open": iso(inbox.oldest_open()),
+        "oldest_open": iso_time(inbox.oldest_open()),
         "problem": problem or _trouble(health, held=holder is not None),
     }
 

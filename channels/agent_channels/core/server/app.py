@@ -16,7 +16,7 @@ from agent_channels.core.errors import ChannelError, ConfigError, Refused, Store
 from agent_channels.core.host.protocol import REQUEST
 from agent_channels.core.runtime.runtime import ChannelRuntime, open_runtime
 from agent_channels.core.runtime.status import facts
-from agent_channels.core.scheduling import Backoff, tick
+from agent_channels.core.scheduling import Backoff, wait_for_tick
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.instructions import instructions
@@ -120,7 +120,7 @@ class _Server:
                 group.start_soon(line.run)
                 await self._changed(line)
                 with anyio.move_on_after(FINISH_WITHIN_S):
-                    while line.outbound.busy:  # noqa: ASYNC110 - rare, and over soon
+                    while line.sender.busy:  # noqa: ASYNC110 - rare, and over soon
                         await anyio.sleep(0.05)
                 self._unsettle()
                 group.cancel_scope.cancel()
@@ -158,7 +158,7 @@ class _Server:
         """Returns when the token or a setting is another one than the line was opened with."""
         stamp = self._stamp()
         while True:
-            await tick(LOOK_EVERY_S)
+            await wait_for_tick(LOOK_EVERY_S)
             if self._stamp() == stamp:
                 continue
             stamp, env = self._stamp(), Environment(self.channel.name, self.env.environ)
@@ -209,10 +209,10 @@ class _Server:
                 line = self.line
                 known = facts(self.channel.name, self.env.state_dir, line.store, line.bot_id, self.problem or None)
                 name, why = line.mode()
-                if line.owner is not None and (latest := line.health.latest()):
+                if line.reader is not None and (latest := line.health.latest()):
                     known["reader"] |= {"state": latest[0], "error": latest[1] or None}
                 return {**known, "mode": {"name": name, "why": why}, "host": self.session.client()}
-            with Store.of(self.env.state_dir) as store:
+            with Store.open(self.env.state_dir) as store:
                 return facts(self.channel.name, self.env.state_dir, store, None, self.problem)
         except ChannelError as error:
             return {"channel": self.channel.name, "state_dir": str(self.env.state_dir), "problem": str(error)}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from agent_channels.core.buttons.card_content import permission_spec
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.host.protocol import VERDICT
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.settings.paths import project_dir
 
@@ -43,8 +43,8 @@ async def relay(line: ChannelRuntime, request: PermissionRequest) -> None:
     prompt = prompts.create(
         "permission", spec, session=line.session, bound_s=BOUND_S, lease_s=LEASE_S, request_id=request.request_id
     )
-    if line.owner is not None:
-        line.owner.ring_asked()
+    if line.reader is not None:
+        line.reader.ring_asked()
     try:
         while True:
             found = prompts.get(prompt.id)
@@ -59,7 +59,7 @@ async def relay(line: ChannelRuntime, request: PermissionRequest) -> None:
             prompts.renew(prompt.id, LEASE_S)
             await line.changed.wait(RENEW_EVERY_S)
     finally:
-        if prompts.close(prompt.id, say("prompt_over")):
+        if prompts.close(prompt.id, translate("prompt_over")):
             line.ring_due()
 
 

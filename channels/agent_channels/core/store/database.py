@@ -1,7 +1,7 @@
 """One SQLite database per STATE_DIR, in WAL mode, shared by the server, the command line and the hooks.
 
 Transactions are short and take the write lock at once, so that two processes queue instead of failing half-way.
-A commit survives the death of this process; `durable` makes it survive the death of the machine.
+A commit survives the death of this process; `sync` makes it survive the death of the machine.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class Store:
                 raise
 
     @classmethod
-    def of(cls, state_dir: Path) -> Store:
+    def open(cls, state_dir: Path) -> Store:
         """The database of a STATE_DIR."""
         return cls(state_dir / "channel.db")
 
     @classmethod
-    def to_read(cls, state_dir: Path) -> Store:
-        """The database of a STATE_DIR through a connection that cannot change it. Raises `StoreError` as `of` does."""
-        store = cls.of(state_dir)
+    def open_read_only(cls, state_dir: Path) -> Store:
+        """Like `open`, through a connection that cannot change anything. Raises `StoreError` as `open` does."""
+        store = cls.open(state_dir)
         store._db.execute("PRAGMA query_only = ON")  # noqa: SLF001 - its own class
         return store
 
@@ -80,15 +80,15 @@ class Store:
         self._db.close()
 
     @property
-    def writing(self) -> bool:
+    def in_transaction(self) -> bool:
         """Whether a transaction is open, which may still be undone."""
         return self._transaction.open
 
-    def write(self) -> Transaction:
+    def transaction(self) -> Transaction:
         """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
         return self._transaction
 
-    def part(self) -> Savepoint:
+    def savepoint(self) -> Savepoint:
         """A part of an open transaction that is undone alone when it fails."""
         return self._part
 
@@ -116,7 +116,7 @@ class Store:
         """A number that changes whenever another process commits."""
         return int(self.value("PRAGMA data_version"))
 
-    async def durable(self) -> None:
+    async def sync(self) -> None:
         """Returns once every commit so far is on disk.
 
         Raises `StoreError` when the disk does not take it.
@@ -137,7 +137,7 @@ class Store:
             raise StoreError(msg)
         if found == known:
             return
-        with self.write() as db:
+        with self.transaction() as db:
             # Read again under the lock: another process may have migrated in between.
             for number in range(self._version() + 1, known + 1):
                 for statement in migrations[number - 1]:

@@ -80,5 +80,5 @@ class Health:
 
     def _write(self, key: str, value: str) -> None:
         # A disk that takes no writes is told by the journal, which must; this note may be missing.
-        with contextlib.suppress(StoreError), self.store.write() as db:
+        with contextlib.suppress(StoreError), self.store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, value, time.time()))

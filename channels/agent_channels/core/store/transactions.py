@@ -13,7 +13,7 @@ __all__ = ["Savepoint", "Transaction"]
 
 
 class Transaction:
-    """What `Store.write` gives; entered dozens of times for a message, so no generator stands behind it.
+    """What `Store.transaction` gives; entered dozens of times for a message, so no generator stands behind it.
 
     Entered while it is open, it is joined; the outermost end commits it, or undoes it after any error.
     """
@@ -65,7 +65,7 @@ class Transaction:
 
 
 class Savepoint:
-    """What `Store.part` gives."""
+    """What `Store.savepoint` gives."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db, self._path = db, path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent_channels.core.scheduling import tick
+from agent_channels.core.scheduling import wait_for_tick
 from agent_channels.core.store.database import Store
 
 __all__ = ["LOOK_EVERY_S", "StoreWatcher"]
@@ -22,7 +22,7 @@ class StoreWatcher:
         """Calls `rings` after every foreign commit, at most twice a second."""
         last = self._store.revision()
         while True:
-            await tick(LOOK_EVERY_S)
+            await wait_for_tick(LOOK_EVERY_S)
             now = self._store.revision()
             if now != last:
                 last = now

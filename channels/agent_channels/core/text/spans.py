@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-__all__ = ["Part", "Span", "SpanKind"]
+__all__ = ["RenderedPart", "Span", "SpanKind"]
 
 SpanKind = Literal[
     "bold", "italic", "strike", "spoiler", "code", "pre", "link", "quote", "heading", "bullet", "task", "address"
@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RenderedPart:
     """As much of a text as one message carries: `text` with `spans` over it, in `format`, as the adapter sends it.
 
     `plain` is how it reads: what is sent instead when the platform cannot parse it.

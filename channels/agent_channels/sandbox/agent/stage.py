@@ -155,7 +155,7 @@ class Stage:
 
     def journal(self) -> dict[str, int]:
         """The inbox's counts, as they are on disk now."""
-        with Store.of(self.state_dir) as store:
+        with Store.open(self.state_dir) as store:
             return Inbox(store).counts()
 
     # --- waiting

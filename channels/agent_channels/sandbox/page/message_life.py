@@ -39,7 +39,7 @@ class Life:
     def __init__(self, scene: Scene, pid_at: Callable[[str, float | None], int | None]) -> None:
         """`pid_at`: the process of a channel that lived at a time."""
         self._scene, self._pid_at = scene, pid_at
-        self._stores = {channel: Store.to_read(scene.state_dir(channel)) for channel in scene.channels}
+        self._stores = {channel: Store.open_read_only(scene.state_dir(channel)) for channel in scene.channels}
         self._said: dict[str, list[ShownMessage]] = {channel: [] for channel in scene.channels}
         self.noted = 0
 

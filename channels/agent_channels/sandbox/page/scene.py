@@ -99,7 +99,7 @@ class Scene:
         people = {handle: self.tg.person(handle, name) for handle, name in (_PEOPLE | _STRANGERS).items()}
         paired = [people[handle] for handle in _PEOPLE]
         group = self.tg.group("Release team", members=paired)
-        with Store.of(self.state_dir("telegram")) as store:
+        with Store.open(self.state_dir("telegram")) as store:
             access = Access(store)
             for person in paired:
                 person.dm.started = True
@@ -116,7 +116,7 @@ class Scene:
         people = {handle: self.dc.person(handle, name) for handle, name in _PEOPLE.items()}
         guild = self.dc.guild("Workshop", members=list(people.values()))
         room = guild.channel("general")
-        with Store.of(self.state_dir("discord")) as store:
+        with Store.open(self.state_dir("discord")) as store:
             access = Access(store)
             for person in people.values():
                 person.dm.started = True

@@ -10,10 +10,10 @@ from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.contract.outgoing import Grid
 from agent_channels.core.errors import Refused
-from agent_channels.core.i18n.messages import say
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.runtime.status import iso
+from agent_channels.core.runtime.status import iso_time
 
 __all__ = ["Question", "ask"]
 
@@ -44,9 +44,9 @@ async def ask(line: ChannelRuntime, question: Question) -> str:
     if any(b.url for row in question.grid for b in row):
         raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
     line.asking()
-    holder = None if line.owner else line.ownership.holder()
+    holder = None if line.reader else line.lock.holder()
     if holder is not None and holder.state_dir not in {"", str(line.env.state_dir)}:
-        raise Refused(f"the answer would not come here: {holder.shown()} reads this bot, with other state")
+        raise Refused(f"the answer would not come here: {holder.describe()} reads this bot, with other state")
     prompts = Prompts(line.store)
     spec = PromptSpec(question.grid, multi=question.multi, other=question.other)
     prompt = prompts.create("ask", spec, session=line.session, bound_s=question.timeout_s, lease_s=LEASE_S)
@@ -61,11 +61,11 @@ async def ask(line: ChannelRuntime, question: Question) -> str:
     )
     try:
         seen = line.shown(question.chat_id)
-        await line.outbound.reply(reply, lambda: line.acted(question.chat_id, seen))
+        await line.sender.reply(reply, lambda: line.acted(question.chat_id, seen))
         return await _answer(line, prompts, prompt)
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.
-        if prompts.close(prompt.id, say("ask_cancelled")):
+        if prompts.close(prompt.id, translate("ask_cancelled")):
             line.ring_due()
         raise
 
@@ -77,11 +77,11 @@ async def _answer(line: ChannelRuntime, prompts: Prompts, prompt: Prompt) -> str
             return _nothing("the question was closed without an answer")
         if found.state == "answered" and found.result is not None:
             prompts.taken(prompt.id)
-            result = {**found.result, "answered": True, "at": iso(found.result["at"])}
+            result = {**found.result, "answered": True, "at": iso_time(found.result["at"])}
             return json.dumps(result, ensure_ascii=False)
         left = found.expires_at - prompts.now()
         if left <= 0:
-            if prompts.close(prompt.id, say("ask_timeout")):
+            if prompts.close(prompt.id, translate("ask_timeout")):
                 line.ring_due()
                 return _nothing("nobody answered in time; the person was told that the question is closed")
             continue

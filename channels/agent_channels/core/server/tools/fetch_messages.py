@@ -13,7 +13,7 @@ from agent_channels.core.journal.events import message_event
 from agent_channels.core.journal.history_line import HistoryLine, said_of
 from agent_channels.core.people.access import Verdict
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.runtime.status import iso
+from agent_channels.core.runtime.status import iso_time
 from agent_channels.core.text.sanitize import attribute, content
 
 __all__ = ["recall"]
@@ -92,7 +92,7 @@ def _written(line: ChannelRuntime, chat_id: str, page: _Page) -> str:
     head: dict[str, Any] = {"chat_id": chat_id, "source": page.source, "older": older}
     if page.source == OWN:
         kept, since = line.history.kept(chat_id)
-        head |= {"kept": kept, "kept_since": iso(since)}
+        head |= {"kept": kept, "kept_since": iso_time(since)}
     opening = json.dumps({**head, "messages": []}, ensure_ascii=False).removesuffix("]}")
     return f"{opening}{_indented(texts[::-1])}]}}"
 
@@ -106,7 +106,7 @@ def _shown(line: ChannelRuntime, said: HistoryLine) -> dict[str, Any]:
     text = content(said.text)
     shown = {
         "message_id": said.message_id,
-        "ts": iso(said.at),
+        "ts": iso_time(said.at),
         "user": attribute(said.user),
         "user_id": said.user_id or None,
         "yours": said.own or None,

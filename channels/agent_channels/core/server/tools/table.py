@@ -67,12 +67,12 @@ class _Handlers:
             as_file=args.as_file,
         )
         seen = line.shown(chat_id)
-        return await line.outbound.reply(reply, lambda: line.acted(chat_id, seen))
+        return await line.sender.reply(reply, lambda: line.acted(chat_id, seen))
 
     async def react(self, args: ReactArguments) -> str:
         line = await self._line()
         seen = line.shown(args.chat_id)
-        result = await line.outbound.react(args.chat_id, args.message_id, args.emoji)
+        result = await line.sender.react(args.chat_id, args.message_id, args.emoji)
         line.acted(args.chat_id, seen)
         return result
 
@@ -87,7 +87,7 @@ class _Handlers:
             grid=_grid(args.buttons),
             keep=args.buttons is None,
         )
-        result = await line.outbound.editing.edit(edit)
+        result = await line.sender.editing.edit(edit)
         line.acted(args.chat_id, seen)
         return result
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import anyio
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.host.frames import blocks
+from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.journal.offers import Entry
 from agent_channels.core.runtime.runtime import ChannelRuntime
 
@@ -44,30 +44,30 @@ async def wait_for_messages(line: ChannelRuntime, timeout_s: float, limit: int, 
     said = f"{done} acknowledged.\n" if ack else ""
     if not entries:
         return f"{said}No messages are waiting."
-    return said + blocks(line.channel.name, entries)
+    return said + channel_blocks(line.channel.name, entries)
 
 
 async def _owned(line: ChannelRuntime) -> None:
     with anyio.move_on_after(CLAIM_WITHIN_S):
-        while line.owner is None and line.ownership.holder() is None:
+        while line.reader is None and line.lock.holder() is None:
             await line.changed.wait(0.1)
         return
-    if line.owner is None and line.ownership.holder() is None:
-        raise Refused(f"nobody reads the bot yet: {line.waiting_why}")
+    if line.reader is None and line.lock.holder() is None:
+        raise Refused(f"nobody reads the bot yet: {line.idle_reason}")
 
 
 def _take(line: ChannelRuntime, limit: int) -> list[Entry]:
-    if line.owner is None:
-        holder = line.ownership.holder()
+    if line.reader is None:
+        holder = line.lock.holder()
         raise Refused(
-            f"this session does not read the bot: {holder.shown() if holder else line.waiting_why}. Its messages go "
+            f"this session does not read the bot: {holder.describe() if holder else line.idle_reason}. Its messages go "
             f"there; `channels status {line.channel.name} --release` asks it to hand over"
         )
-    return line.owner.delivery.take(limit, time.time() - AGAIN_AFTER_S)
+    return line.reader.delivery.take(limit, time.time() - AGAIN_AFTER_S)
 
 
 async def _wait(line: ChannelRuntime, left: float, limit: int) -> list[Entry]:
-    owner = line.owner
+    owner = line.reader
     if owner is not None:
         owner.delivery.takers += 1
     try:
