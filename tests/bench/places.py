@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_channels.core.contract.messages import Chat, Person
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -40,7 +40,7 @@ async def _telegram() -> AsyncIterator[Place]:
 
         def allow(state: Path) -> None:
             with Store.open(state) as store:
-                Access(store).allow(str(ann.id), by="bench")
+                Services.of(store).access.allow(str(ann.id), by="bench")
 
         async def confirmed() -> object:
             return await tg.wait_for(lambda: tg.pending_updates == 0 or None, timeout=30)
@@ -67,8 +67,8 @@ async def _discord() -> AsyncIterator[Place]:
 
         def allow(state: Path) -> None:
             with Store.open(state) as store:
-                Access(store).allow(str(ann.id), by="bench")
-                Access(store).seen(Chat(str(ann.dm.id), "direct"), Person(str(ann.id), "ann"))
+                Services.of(store).access.allow(str(ann.id), by="bench")
+                Services.of(store).chats.record(Chat(str(ann.dm.id), "direct"), Person(str(ann.id), "ann"))
 
         async def connected() -> object:
             return await dc.wait_for(lambda: dc.connected or None, timeout=30)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.contract.outgoing import Button
-from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.journal.outbox import Outbox
-from agent_channels.core.runtime.retention import STEP, prune
+from agent_channels.core.runtime.retention import STEP, Retention
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Settings
 from agent_channels.core.store.database import Store
 
 DAY_S = 86_400.0
@@ -35,7 +36,7 @@ def fill(store: Store, state: str, count: int, *, age_days: float) -> None:
     """So many rows in a state, that old."""
     first = int(store.value("SELECT coalesce(max(id), 0) FROM inbox")) + 1
     with store.transaction() as db:
-        Inbox(store).put("7", [RawEvent(str(first + n), "{}") for n in range(count)])
+        Services.of(store).inbox.put("7", [RawEvent(str(first + n), "{}") for n in range(count)])
         db.execute(
             "UPDATE inbox SET state = ?, received_at = ? WHERE id >= ?", (state, time.time() - age_days * DAY_S, first)
         )
@@ -48,7 +49,9 @@ def kept(store: Store) -> Counter[str]:
 def prune_all(store: Store, keep_days: float = 30, keep_rows: int = 100) -> list[int]:
     """Every step until nothing is left to do."""
     steps = []
-    while gone := prune(store, keep_days, keep_rows):
+    limits = Settings.model_construct(keep_days=keep_days, keep_rows=keep_rows)
+    retention = Retention(Services.of(store), None, limits)  # type: ignore[arg-type]
+    while gone := retention.prune_step():
         steps.append(gone)
         assert len(steps) < 1000
     return steps
@@ -96,7 +99,7 @@ def test_sends_panels_and_audit_lines_go_when_they_are_old(store: Store) -> None
     outbox, panels = Outbox(store), Panels(store)
     for key in ("old", "young"):
         shipment = outbox.begin(key, "1", key)
-        outbox.parts(shipment, [0], "sent", ["5"])
+        outbox.record(shipment, [0], "sent", ["5"])
     grid = ((Button("Yes"),),)
     old, due, young = (panels.create("1", grid, ttl_s=60) for _ in range(3))
     with store.transaction() as db:

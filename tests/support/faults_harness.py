@@ -16,7 +16,7 @@ from typing import Any, Self
 import psutil
 import yaml
 
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -95,7 +95,7 @@ class Project:
     def allow(self, person: TelegramPerson) -> TelegramPerson:
         """Lets somebody in here too."""
         with Store.open(self.state) as store:
-            Access(store).allow(str(person.id), by="test", name=person.handle)
+            Services.of(store).access.allow(str(person.id), by="test", name=person.handle)
         return person
 
     async def host(self, **env: str | None) -> Host:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import yaml
 
 from agent_channels.core.contract import messages as types
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
@@ -95,7 +95,7 @@ class World:
     def allow(self, user_id: int, name: str) -> None:
         """Lets somebody in."""
         with Store.open(self.state) as store:
-            Access(store).allow(str(user_id), by="test", name=name)
+            Services.of(store).access.allow(str(user_id), by="test", name=name)
 
     # ---- processes
 
@@ -193,7 +193,9 @@ class DiscordStage(World):
         person.dm.started = True
         if met:
             with Store.open(self.state) as store:
-                Access(store).seen(types.Chat(str(person.dm.id), "direct"), types.Person(str(person.id), handle))
+                Services.of(store).chats.record(
+                    types.Chat(str(person.dm.id), "direct"), types.Person(str(person.id), handle)
+                )
         return person
 
     async def reading(self, **env: str | None) -> Host:

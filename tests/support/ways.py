@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent_channels.core.buttons.answers import Errand
-from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.files.storage import Files
-from agent_channels.core.host.delivery import Delivery, Push
+from agent_channels.core.host.delivery import Delivery, HostLink, Push
 from agent_channels.core.host.modes import Modes
-from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.host.typing_indicator import TypingIndicator
-from agent_channels.core.inbound.commands import Listener
+from agent_channels.core.inbound.commands import Commands, ListeningSession
 from agent_channels.core.inbound.pipeline import InboundPipeline
+from agent_channels.core.inbound.reader import Reader
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.wait_notices import WaitNotices
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.journal.offers import Entry
-from agent_channels.core.journal.outbox import Outbox
-from agent_channels.core.people.access import Access
-from agent_channels.core.people.pairing import Pairing
-from agent_channels.core.scheduling import Broadcast, Wakeup
+from agent_channels.core.scheduling import FollowUp, Wakeups
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -43,105 +36,109 @@ __all__ = ["CHAT", "SESSION", "Way", "way"]
 CHAT, SESSION = str(ANN["id"]), "session"
 
 
+async def _nowhere(_method: str, _params: dict[str, object]) -> None:
+    raise AssertionError("nothing is pushed before `deliver_to`")
+
+
 class Way:
     """Everything that a message and its answer do to the store, step by step as the server does it."""
 
-    def __init__(
-        self,
-        store: Store,
-        adapter: Adapter,
-        errands: tuple[MemoryObjectSendStream[Errand], MemoryObjectReceiveStream[Errand]],
-        folder: Path,
-        person: TelegramPerson,
-    ) -> None:
-        self.store, self.inbox, self.access = store, Inbox(store), Access(store)
-        self.marks, self.outbox, self.history = Receipts(adapter, store, on=True), Outbox(store), History(store)
-        self.waiting = WaitNotices(store, Wakeup(), 1.0, str)
-        self.delivery: Delivery | None = None
-        # How often it was looked for pictures that wait.
-        self.looked = 0
-        self.number, self.adapter, self.arrived, self.errands = 0, adapter, Wakeup(), errands[1]
-        # Somebody who sees what is sent.
-        self.person = person
-        self.arrivals = InboundPipeline(
-            adapter,
-            self.inbox,
-            self.access,
-            Pairing(store),
-            (self.arrived, Wakeup()),
-            (lambda: self.delivery.claim() if self.delivery else [], self._hand),
-            lambda: None,
-            self._pictures,
-            self.marks,
-            errands[0],
-            Files(folder / "files"),
-            lambda: Listener("host", "project", "push", "", 0.0),
-        )
+    def __init__(self, store: Store, adapter: Adapter, group: TaskGroup, folder: Path, person: TelegramPerson) -> None:
+        self.store, self.adapter, self.person = store, adapter, person
+        self.services, self.wakeups = Services.of(store), Wakeups()
+        self.inbox, self.access, self.history = self.services.inbox, self.services.access, self.services.history
+        self.files = Files(folder / "files")
+        self.receipts = Receipts(adapter, self.inbox, enabled=True)
+        self.wait_notices = WaitNotices(self.inbox, self.services.notices, self.receipts, self.wakeups, 1.0)
+        self.number = 0
+        self._group = group
+        # Not running: whatever is sorted stays ready.
+        self.deliver_to(_nowhere, start=False)
 
-    def _pictures(self) -> None:
-        self.looked += 1
-
-    def _hand(self, claimed: list[Entry]) -> None:
-        if self.delivery:
-            self.delivery.hand(claimed)
-
-    def delivered(self, push: Push, group: TaskGroup, *, mode: str = "auto") -> Delivery:
+    def deliver_to(self, push: Push, group: TaskGroup | None = None, *, mode: str = "auto", start: bool = True) -> None:
         """Has what is sorted go to a host from now on."""
         settings = TelegramSettings.model_validate({"mode": mode})
-        self.modes = Modes(settings, SESSION, self.inbox, Sessions(self.store), None, None)
+        self.modes = Modes(settings, SESSION, self.inbox, self.services.sessions, None, None)
         self.delivery = Delivery(
             self.inbox,
-            push,
-            Wakeup(),
-            TypingIndicator(self.adapter, group, 0.0),
-            SESSION,
-            self.waiting.late,
+            HostLink(SESSION, push, "telegram"),
             self.modes,
-            "telegram",
-            Broadcast(),
+            TypingIndicator(self.adapter, group or self._group, 0.0),
+            self.wakeups,
+            self.wait_notices.before_offer,
         )
-        group.start_soon(self.delivery.run)
-        return self.delivery
+        self.pipeline = InboundPipeline(
+            self.adapter,
+            self.services,
+            Commands(
+                self.adapter,
+                self.services,
+                self.files,
+                self.wakeups,
+                lambda: ListeningSession("host", "project", "push", "", 0.0),
+            ),
+            self.delivery,
+            self.receipts,
+            self.wakeups,
+        )
+        self.reader = Reader(self.adapter, "1", self.services, self.pipeline, self.wakeups, silence_s=60.0)
+        if start:
+            (group or self._group).start_soon(self.delivery.run)
+
+    def take(self, events: Sequence[RawEvent] = ()) -> bool:
+        """Journals and sorts in one transaction, and has what follows from it done; False when it was nothing."""
+        with self.store.transaction():
+            new = self.inbox.put("1", events) if events else 1
+            batch = self.pipeline.sort() if new else None
+        if batch is None:
+            return False
+        self.pipeline.dispatch(batch)
+        return True
+
+    @property
+    def follow_ups(self) -> list[FollowUp]:
+        """The calls to the platform that wait."""
+        return list(self.pipeline.follow_ups._waiting)
 
     def message(self, sender: dict[str, Any] = ANN) -> None:
         """From the platform's answer to the host."""
         self.number += 1
         whose = {"from": sender, "chat": {**sender, "type": "private"}}
         said = message(message_id=10_000 + self.number, text=f"message {self.number}", **whose)
-        body = update("message", said)
-        assert self.arrivals.take(lambda: self.inbox.put("1", [RawEvent(str(10_000 + self.number), body)]))
+        assert self.take([RawEvent(str(10_000 + self.number), update("message", said))])
         assert self.inbox.any_ready()
         with self.store.transaction():
             ready = self.inbox.ready(64)
-            self.waiting.late(ready)
-            (entry,) = self.inbox.offering(ready, SESSION, "push")
-        self.inbox.offered([entry.id])
+            self.wait_notices.before_offer(ready)
+            (entry,) = self.inbox.begin_offer(ready, SESSION, "push")
+        self.inbox.finish_offer([entry.id])
         assert entry.content == f"message {self.number}"
-        assert not self.arrivals.take()
+        assert not self.take()
 
     def answer(self) -> None:
         """From the agent's call to its result."""
+        outbox = self.services.outbox
         assert self.access.direct_chat(CHAT)[1] == CHAT
-        seen = self.inbox.shown(CHAT, SESSION)
-        assert self.access.now_called(CHAT) == CHAT
+        seen = self.inbox.shown_to(CHAT, SESSION)
+        assert self.access.current_id(CHAT) == CHAT
         self.access.require_target(CHAT, "telegram")
-        shipment = self.outbox.begin(f"key {self.number}", CHAT, "text", [0])
+        shipment = outbox.begin(f"key {self.number}", CHAT, "text", [0])
         with self.store.transaction():
-            self.outbox.parts(shipment, [0], "sent", [str(20_000 + self.number)])
-            self.history.sent(CHAT, str(20_000 + self.number), "answer", user="bot")
-            self.outbox.done(shipment, "sent")
-            assert self.inbox.modes_of(CHAT, SESSION) == ["push"]
-            assert self.inbox.answered(CHAT, SESSION, seen) == 1
-            self.marks.ended(CHAT)
+            outbox.record(shipment, [0], "sent", [str(20_000 + self.number)])
+            self.history.add_sent(CHAT, str(20_000 + self.number), "answer", user="bot")
+            outbox.finish(shipment, "sent")
+            assert self.inbox.offered_modes(CHAT, SESSION) == ["push"]
+            assert self.inbox.answer(CHAT, SESSION, seen) == 1
+            self.receipts.take_waiting(CHAT)
 
     def look(self) -> None:
         """What is looked at again and again while nothing happens."""
-        assert self.waiting.tell() == []
+        assert self.inbox.overdue(time.time() - 1.0) == []
         assert self.inbox.fetching() == []
-        assert self.inbox.unrung(SESSION) == 0
+        assert self.inbox.unannounced(SESSION) == 0
         assert self.inbox.escalate(SESSION, "push", 0.0) == 0
-        assert self.inbox.open_in(CHAT) == 0
-        assert Panels(self.store).due() == []
+        assert self.inbox.open_count(CHAT) == 0
+        assert self.services.panels.outcomes_due() == []
 
 
 @asynccontextmanager
@@ -149,9 +146,9 @@ async def way(folder: Path) -> AsyncIterator[Way]:
     """A bot of a sandbox's, which Ann may write to."""
     async with TelegramSandbox() as tg:
         settings = TelegramSettings.model_validate({"api_root": tg.root})
-        async with TelegramAdapter(settings, tg.token) as adapter:
+        async with TelegramAdapter(settings, tg.token) as adapter, anyio.create_task_group() as group:
             await adapter.identify()
-            errands, read = anyio.create_memory_object_stream[Errand](1000)
-            with Store.open(folder) as store, errands, read:
-                Access(store).allow(CHAT, by="test")
-                yield Way(store, adapter, (errands, read), folder, tg.person("ann"))
+            with Store.open(folder) as store:
+                Services.of(store).access.allow(CHAT, by="test")
+                yield Way(store, adapter, group, folder, tg.person("ann"))
+            group.cancel_scope.cancel()

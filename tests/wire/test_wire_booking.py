@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.errors import StoreError
-from agent_channels.core.files.storage import Files
 from agent_channels.core.outbound.sender import Reply, Sender
 from ways import SESSION, way
 
@@ -17,29 +15,26 @@ from ways import SESSION, way
 async def test_a_message_is_booked_though_its_answering_is_not(tmp_path: Path) -> None:
     """The disk takes the one and not the other: under the same key nothing is sent again, and its id is known."""
     async with way(tmp_path) as one:
-        outbound = Sender(
-            one.adapter, one.access, Panels(one.store), one.outbox, Files(tmp_path / "files"),
-            rate_wait_s=1.0, ttl_s=60.0, file_above=9999,
-        )  # fmt: skip
+        sender = Sender(one.adapter, one.services, one.files, rate_wait_s=1.0, panel_ttl_s=60.0, file_above=9999)
         one.person.start()
         chat = str(one.person.id)
         one.access.allow(chat, by="test")
         one.message({"id": one.person.id, "is_bot": False, "first_name": "Ann"})
-        seen = one.inbox.shown(chat, SESSION)
+        seen = one.inbox.shown_to(chat, SESSION)
         fails = True
 
         def answered() -> None:
-            assert one.inbox.answered(chat, SESSION, seen) == 1
+            assert one.inbox.answer(chat, SESSION, seen) == 1
             if fails:
                 raise sqlite3.OperationalError("database or disk is full")
 
-        reply = Reply(chat, "answer", "text", key="k")
+        reply = Reply(chat, "answer", "text", idempotency_key="k")
         with pytest.raises(StoreError, match="disk is full"):
-            await outbound.reply(reply, answered)
-        assert one.inbox.shown(chat, SESSION) == seen
+            await sender.reply(reply, answered)
+        assert one.inbox.shown_to(chat, SESSION) == seen
         assert [said.text for said in one.history.page(chat, 9) or []] == ["message 1", "answer"]
         fails = False
         (sent,) = one.person.inbox
-        assert await outbound.reply(reply, answered) == f"sent (id: {sent['message_id']})"
-        assert one.inbox.shown(chat, SESSION) == []
+        assert await sender.reply(reply, answered) == f"sent (id: {sent['message_id']})"
+        assert one.inbox.shown_to(chat, SESSION) == []
         assert len(one.person.inbox) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ import pytest
 
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
-from agent_channels.core.host.sessions import Sessions
-from agent_channels.core.inbound.reader import Reader
-from agent_channels.core.store.health import Health
+from agent_channels.core.inbound.follow_ups import WAITING_MAX
 from updates import ANN, message, update
-from ways import SESSION, Way, way
+from ways import SESSION, way
 
 
 class Shown:
@@ -36,12 +33,9 @@ class Shown:
         return [f"{p['content']}{' again' * ('redelivered' in p['meta'])}" for p in self.params]
 
 
-def reader(one: Way) -> Reader:
-    return Reader(one.adapter, "1", one.inbox, Health(one.store), one.arrived, one.arrivals.take, 60.0)
-
-
-def event(number: int, sender: dict[str, Any] = ANN) -> RawEvent:
-    said = message(message_id=number, text=str(number), chat={**sender, "type": "private"}, **{"from": sender})
+def event(number: int, sender: dict[str, Any] = ANN, **more: Any) -> RawEvent:
+    values = {"text": str(number), "chat": {**sender, "type": "private"}, "from": sender, **more}
+    said = message(message_id=number, **{name: value for name, value in values.items() if value is not None})
     return RawEvent(str(number), update("message", said))
 
 
@@ -49,11 +43,11 @@ async def test_one_transaction_before_the_host_sees_it(tmp_path: Path) -> None:
     """Journalled, sorted and offered together: a commit more would be a good part of a message's whole way."""
     shown = Shown()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        one.delivered(shown.push, group)
+        one.deliver_to(shown.push, group)
         await anyio.wait_all_tasks_blocked()
         begun: list[str] = []
         one.store._db.set_trace_callback(lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None)
-        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+        assert one.take([event(1)])
         assert [row["state"] for row in one.store.rows("SELECT state FROM inbox")] == ["offering"]
         assert len(begun) == 1
         await anyio.wait_all_tasks_blocked()
@@ -66,21 +60,21 @@ async def test_what_was_undone_is_not_shown(tmp_path: Path, monkeypatch: pytest.
     """The transaction failed after it was written down as offered: journalled alone, it is shown once, as new."""
     shown = Shown()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        delivery = one.delivered(shown.push, group)
+        one.deliver_to(shown.push, group)
         await anyio.wait_all_tasks_blocked()
 
         def failing() -> list[Any]:
             assert [entry.content for entry in claim()] == ["1"]
             raise StoreError("the disk is full")
 
-        claim = delivery.claim
+        claim = one.delivery.claim
         with monkeypatch.context() as patched:
-            patched.setattr(delivery, "claim", failing)
-            await reader(one).put([event(1)])
+            patched.setattr(one.delivery, "claim", failing)
+            await one.reader.put([event(1)])
             await anyio.wait_all_tasks_blocked()
         assert shown.texts == []
-        assert [raw.event_id for _, raw in one.inbox.raw(9)] == ["1"]
-        assert one.arrivals.take()
+        assert [raw.event_id for _, raw in one.inbox.unsorted(9)] == ["1"]
+        assert one.take()
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == ["1"]
         group.cancel_scope.cancel()
@@ -91,10 +85,10 @@ async def test_while_the_host_does_not_read_nothing_more_is_offered(tmp_path: Pa
     shown = Shown()
     shown.blocked = anyio.Event()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        one.delivered(shown.push, group)
+        one.deliver_to(shown.push, group)
         await anyio.wait_all_tasks_blocked()
         for number in range(1, 5):
-            await reader(one).put([event(number)])
+            await one.reader.put([event(number)])
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == ["1"]
         assert [entry.content for entry in one.inbox.ready(9)] == ["2", "3", "4"]
@@ -109,10 +103,10 @@ async def test_a_backlog_that_comes_at_once_goes_in_order(tmp_path: Path) -> Non
     """More than are offered at a time, in batches that follow each other before the host has seen the first."""
     shown = Shown()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        one.delivered(shown.push, group)
+        one.deliver_to(shown.push, group)
         await anyio.wait_all_tasks_blocked()
         for first in (1, 81, 161):
-            assert one.arrivals.take(lambda first=first: one.inbox.put("1", [event(first + n) for n in range(80)]))
+            assert one.take([event(first + n) for n in range(80)])
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == [str(number) for number in range(1, 241)]
         group.cancel_scope.cancel()
@@ -123,15 +117,15 @@ async def test_a_death_in_between_shows(tmp_path: Path, monkeypatch: pytest.Monk
     shown = Shown()
     async with way(tmp_path) as one:
         async with anyio.create_task_group() as group:
-            delivery = one.delivered(shown.push, group)
+            one.deliver_to(shown.push, group)
             await anyio.wait_all_tasks_blocked()
-            monkeypatch.setattr(delivery, "hand", lambda _claimed: None)
-            assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+            monkeypatch.setattr(one.delivery, "hand_over", lambda _claimed: None)
+            assert one.take([event(1)])
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert shown.texts == []
         async with anyio.create_task_group() as group:
-            one.delivered(shown.push, group)
+            one.deliver_to(shown.push, group)
             await anyio.wait_all_tasks_blocked()
             assert shown.texts == ["1 again"]
             group.cancel_scope.cancel()
@@ -142,15 +136,15 @@ async def test_what_others_take_is_left_to_them(tmp_path: Path, whose: str) -> N
     """It stays ready for whoever fetches it in this session."""
     shown = Shown()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        delivery = one.delivered(shown.push, group, mode="pull" if whose == "pull by hand" else "auto")
+        one.deliver_to(shown.push, group, mode="pull" if whose == "pull by hand" else "auto")
         await anyio.wait_all_tasks_blocked()
         if whose == "an agent that asks":
-            delivery.takers += 1
+            one.delivery.waiting_calls += 1
         elif whose == "a hook that waits":
-            Sessions(one.store).seen(SESSION)
-            Sessions(one.store).waiting(SESSION, time.time() + 60)
+            one.services.sessions.record(SESSION)
+            one.services.sessions.set_waiting(SESSION, time.time() + 60)
             one.modes.refresh()
-        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1)]))
+        assert one.take([event(1)])
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == []
         assert [entry.content for entry in one.inbox.ready(9)] == ["1"]
@@ -161,18 +155,17 @@ async def test_pictures_do_not_wait_for_what_is_to_be_said(tmp_path: Path) -> No
     """Their download begins though the platform takes nothing that is to be said at the moment."""
     stranger = {"id": 99, "is_bot": False, "first_name": "Eve"}
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        with contextlib.suppress(anyio.WouldBlock):
-            while True:
-                one.arrivals._errands.send_nowait(nothing)
-        group.start_soon(one.arrivals.run)
+        for _ in range(WAITING_MAX):
+            one.pipeline.follow_ups.add(nothing)
+        group.start_soon(one.pipeline.run)
         await anyio.wait_all_tasks_blocked()
-        looked = one.looked
-        # Somebody has to be told a code.
-        assert one.arrivals.take(lambda: one.inbox.put("1", [event(1, stranger)]))
-        await anyio.wait_all_tasks_blocked()
-        assert one.looked > looked
+        # Somebody has to be told a code, and somebody else sent a picture.
+        photo = {"photo": [{"file_id": "p", "file_unique_id": "u", "width": 1, "height": 1}], "text": None}
+        assert one.take([event(1, stranger), event(2, **photo)])
+        with anyio.fail_after(5):
+            await one.wakeups.download_due.wait()
         group.cancel_scope.cancel()
 
 
 async def nothing() -> None:
-    """An errand."""
+    """A call to the platform."""

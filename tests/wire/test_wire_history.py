@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.history_line import HistoryLine
+from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.store.database import Store
 from harness import Stage
 from history_pages import fetched, texts

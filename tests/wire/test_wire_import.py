@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from harness import TOKEN, Stage
 
@@ -44,12 +44,12 @@ def folder(stage: Stage) -> Path:
 
 def patterns(stage: Stage) -> set[tuple[str, ...]]:
     with Store.open(stage.state) as store:
-        return {group.patterns for group in Access(store).groups()}
+        return {group.patterns for group in Services.of(store).access.groups()}
 
 
 def gate(stage: Stage) -> tuple[list[str], dict[str, tuple[bool, list[str] | None]], str]:
     with Store.open(stage.state) as store:
-        access = Access(store)
+        access = Services.of(store).access
         groups = {
             g.chat_id: (g.require_mention, None if g.senders is None else sorted(g.senders)) for g in access.groups()
         }

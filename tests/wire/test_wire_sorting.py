@@ -10,15 +10,9 @@ import pytest
 
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
-from agent_channels.core.inbound.reader import Reader
-from agent_channels.core.people.access import Access
-from agent_channels.core.store.health import Health
+from agent_channels.core.services import Services
 from updates import ANN, message, update
-from ways import CHAT, Way, way
-
-
-def reader(one: Way) -> Reader:
-    return Reader(one.adapter, "1", one.inbox, Health(one.store), one.arrived, one.arrivals.take, 60.0)
+from ways import CHAT, way
 
 
 def event(number: int, text: str, sender: dict[str, Any] = ANN) -> RawEvent:
@@ -31,10 +25,10 @@ def event(number: int, text: str, sender: dict[str, Any] = ANN) -> RawEvent:
 async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> None:
     """When the reader may confirm it, it is ready for the agent; what came before is not looked at again."""
     async with way(tmp_path) as one:
-        await reader(one).put([event(1, "one"), event(2, "two")])
-        await reader(one).put([event(2, "two"), event(3, "three")])
+        await one.reader.put([event(1, "one"), event(2, "two")])
+        await one.reader.put([event(2, "two"), event(3, "three")])
         assert [entry.content for entry in one.inbox.ready(9)] == ["one", "two", "three"]
-        assert not one.arrivals.take()
+        assert not one.take()
 
 
 async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
@@ -42,16 +36,16 @@ async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
     async with way(tmp_path) as one:
         with one.store.transaction() as db:
             db.execute("ALTER TABLE chats RENAME TO elsewhere")
-        await reader(one).put([event(1, "one")])
-        assert [raw.event_id for _, raw in one.inbox.raw(9)] == ["1"]
+        await one.reader.put([event(1, "one")])
+        assert [raw.event_id for _, raw in one.inbox.unsorted(9)] == ["1"]
         with pytest.raises(StoreError, match="chats"):
-            one.arrivals.take()
+            one.take()
         with anyio.fail_after(5):
             # Whoever sorts was told that there is something.
-            await one.arrived.wait()
+            await one.wakeups.unsorted.wait()
         with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO chats")
-        assert one.arrivals.take()
+        assert one.take()
         assert [entry.content for entry in one.inbox.ready(9)] == ["one"]
 
 
@@ -64,18 +58,16 @@ async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
             db.execute("ALTER TABLE history RENAME TO elsewhere")
         batch = [event(1, "hello", stranger), event(2, "said")]
         with pytest.raises(StoreError, match="history"):
-            one.arrivals.take(lambda: one.inbox.put("1", batch))
-        assert one.inbox.raw(9) == []
+            one.take(batch)
+        assert one.inbox.unsorted(9) == []
         assert one.store.value("SELECT count(*) FROM pairings") == 0
         with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO history")
-        group.start_soon(one.arrivals.run)
-        assert one.arrivals.take(lambda: one.inbox.put("1", batch))
-        with anyio.fail_after(5):
-            code, mark = await one.errands.receive(), await one.errands.receive()
+        group.start_soon(one.pipeline.run)
+        assert one.take(batch)
         await anyio.wait_all_tasks_blocked()
-        assert one.errands.statistics().current_buffer_used == 0
-        assert code is not mark
+        code, receipt = one.follow_ups
+        assert code is not receipt
         assert one.store.value("SELECT count(*) FROM pairings") == 1
-        assert Access(one.store).member(CHAT) is not None
+        assert Services.of(one.store).access.member(CHAT) is not None
         group.cancel_scope.cancel()

@@ -10,7 +10,8 @@ from typing import Any
 from agent_channels.core.errors import ChannelError, Refused
 from agent_channels.core.i18n.messages import set_language, translate
 from agent_channels.core.people.access import Access, Policy
-from agent_channels.core.people.pairing import Asker, Pairing
+from agent_channels.core.people.pairing import Applicant, Pairing
+from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.sanitize import label
@@ -53,7 +54,8 @@ def _failed(args: argparse.Namespace, error: ChannelError, code: int) -> int:
 
 
 def _act(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
-    access, pairing = Access(store), Pairing(store)
+    services = Services.of(store)
+    access, pairing = services.access, services.pairing
     match args.action or "status":
         case "pair":
             _speak(args.channel)
@@ -132,12 +134,14 @@ def _tell(channel_name: str, store: Store) -> str:
 
     from agent_channels.core.log import configure
     from agent_channels.core.outbound.outcomes import Outcomes
-    from agent_channels.core.scheduling import Wakeup
+    from agent_channels.core.scheduling import Wakeups
 
     async def say_it() -> bool:
         with anyio.move_on_after(TELL_WITHIN_S):
             async with row.connect(env, settings, token) as adapter:
-                return not await Outcomes(adapter, store, Wakeup()).once()
+                services = Services.of(store)
+                outcomes = Outcomes(adapter, services.panels, services.notices, Wakeups())
+                return not await outcomes.do_all_due()
         return False
 
     configure("ERROR")
@@ -206,7 +210,7 @@ def _group(args: argparse.Namespace, access: Access) -> tuple[dict[str, Any], st
 def _status(args: argparse.Namespace, store: Store) -> tuple[dict[str, Any], str]:
     from agent_channels.core.runtime.status import facts
 
-    known = facts(args.channel, state_dir(args.channel), store, None)
+    known = facts(args.channel, state_dir(args.channel), Services.of(store), None)
     kept = {
         key: known[key]
         for key in ("channel", "state_dir", "policy", "paired", "pending", "groups", "groups_not_enabled")
@@ -246,11 +250,11 @@ def _checked(value: str) -> str:
     return str(int(value))
 
 
-def _who(asker: Asker) -> dict[str, Any]:
+def _who(asker: Applicant) -> dict[str, Any]:
     return {"id": asker.user_id, "name": label(asker.name), "username": asker.username}
 
 
-def _named(asker: Asker) -> str:
+def _named(asker: Applicant) -> str:
     handle = f", @{asker.username}" if asker.username else ""
     return f"{label(asker.name) or asker.user_id} (id {asker.user_id}{handle})"
 

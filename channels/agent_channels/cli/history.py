@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.history_line import HistoryLine
-from agent_channels.core.runtime.status import iso_time
+from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
+from agent_channels.core.text.times import epoch_iso
 
 __all__ = ["run"]
 
@@ -25,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints every line of a channel's history, of one chat or all: one JSON object a line."""
     since = _since(args.since) if args.since else 0.0
     with Store.open(state_dir(args.channel)) as store:
-        for said in History(store).every(args.chat, since):
+        for said in History(store).lines(args.chat, since):
             print(json.dumps(_exported(said), ensure_ascii=False))
     return 0
 
@@ -34,7 +33,7 @@ def _exported(said: HistoryLine) -> dict[str, Any]:
     return {
         "chat_id": said.chat_id,
         "message_id": said.message_id,
-        "ts": iso_time(said.at),
+        "ts": epoch_iso(said.at),
         "direction": "out" if said.own else "in",
         "kind": said.kind,
         "user": said.user,

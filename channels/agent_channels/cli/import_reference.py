@@ -11,7 +11,8 @@ from typing import Any
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import keep_secret
-from agent_channels.core.people.reference_plugin import Takeover, apply, read
+from agent_channels.core.people.reference_plugin import ReferenceSetup, apply, read
+from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.config_template import sample
 from agent_channels.core.settings.private_files import put, put_new
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if found.token:
         keep_secret(found.token)
     with Store.open(env.state_dir) as store:
-        took = apply(found, store)
+        took = apply(found, Services.of(store).access)
     new, there = took["new"], took["there"]
     _take_token(args, row, env, found, (new, there))
     _take_settings(row, env, found, (new, there))
@@ -56,7 +57,7 @@ def _words(env: Environment, new: list[str], there: list[str], left: list[str]) 
 
 
 def _take_token(
-    args: argparse.Namespace, row: Channel, env: Environment, found: Takeover, told: tuple[list[str], list[str]]
+    args: argparse.Namespace, row: Channel, env: Environment, found: ReferenceSetup, told: tuple[list[str], list[str]]
 ) -> None:
     name, (new, there) = f"{row.name.upper()}_BOT_TOKEN", told
     if not found.token:
@@ -85,7 +86,7 @@ def _replace(args: argparse.Namespace, row: Channel) -> bool:
     return input(f"Another token of {row.title} is set here. Replace it? [y/N] ").strip().lower().startswith("y")
 
 
-def _take_settings(row: Channel, env: Environment, found: Takeover, told: tuple[list[str], list[str]]) -> None:
+def _take_settings(row: Channel, env: Environment, found: ReferenceSetup, told: tuple[list[str], list[str]]) -> None:
     """Delivery settings go into a config.yaml of their own; one that a person wrote is never rewritten."""
     values = _settings(row.settings, found)
     if not values:
@@ -109,7 +110,7 @@ def _take_settings(row: Channel, env: Environment, found: Takeover, told: tuple[
         )
 
 
-def _settings(model: type[Settings], found: Takeover) -> dict[str, Any]:
+def _settings(model: type[Settings], found: ReferenceSetup) -> dict[str, Any]:
     """What of the delivery settings can be said in ours; the others are left, with the reason."""
     values: dict[str, Any] = {}
     for name, value in found.delivery.items():

@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.runtime.status import iso_time
+from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
+from agent_channels.core.text.times import epoch_iso
 
 __all__ = ["run"]
 
@@ -22,12 +22,12 @@ WIDTH = 60
 def run(args: argparse.Namespace) -> int:
     """Lists entries, or redelivers or drops one."""
     with Store.open(state_dir(args.channel)) as store:
-        inbox = Inbox(store)
+        inbox = Services.of(store).inbox
         if args.redeliver:
             return _change(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
         if args.drop:
             return _change(args, "dropped", args.drop, done=inbox.give_up(args.drop))
-        entries = [_entry(row) for row in inbox.listed(only_open=args.open, limit=max(0, min(args.limit, 1 << 31)))]
+        entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=max(0, min(args.limit, 1 << 31)))]
     if args.json:
         print(json.dumps(entries, ensure_ascii=False))
     else:
@@ -51,9 +51,9 @@ def _entry(row: Row) -> dict[str, Any]:
         "state": _STATES.get(row["state"], row["state"]),
         "open": row["state"] not in {"answered", "held", "failed"},
         "age_s": round(time.time() - row["received_at"]),
-        "received_at": iso_time(row["received_at"]),
-        "offered_at": iso_time(row["offered_at"]),
-        "answered_at": iso_time(row["answered_at"]),
+        "received_at": epoch_iso(row["received_at"]),
+        "offered_at": epoch_iso(row["offered_at"]),
+        "answered_at": epoch_iso(row["answered_at"]),
         "offers": row["offers"],
         "chat_id": row["chat_id"],
         "message_id": row["message_id"],

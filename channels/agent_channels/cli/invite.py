@@ -9,12 +9,13 @@ from typing import Any
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.people.invites import VALID_S, Invitation, Invites
+from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
-from agent_channels.core.runtime.status import iso_time
+from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
+from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import channel
 
 __all__ = ["invite", "offer"]
@@ -37,8 +38,9 @@ def invite(name: str, store: Store, *, picture: bool) -> tuple[dict[str, Any], s
     async def ask() -> tuple[Identity, str | None]:
         async with row.connect(env, settings, token) as adapter:
             known = Health(store).read()
-            if known.get("bot_id") == bot_id and known.get("bot_username"):
-                return Identity(bot_id, known["bot_username"], ""), adapter.capabilities.invite_link
+            username = known.get("bot_username")
+            if known.get("bot_id") == bot_id and username:
+                return Identity(bot_id, username, ""), adapter.capabilities.invite_link
             return await adapter.identify(), adapter.capabilities.invite_link
 
     me, template = anyio.run(ask)
@@ -50,11 +52,11 @@ def offer(
     row: Channel, store: Store, me: Identity, template: str | None, *, picture: bool, read: bool
 ) -> tuple[dict[str, Any], str]:
     """An invitation to a bot that is known. `template` is the platform's deep link, `read`: a server reads the bot."""
-    made = Invites(store).make()
+    made = Services.of(store).invites.create()
     link = template.format(bot=me.username, code=made.code) if template else None
     join = row.join_link(me.id) if row.join_link else None
     done: dict[str, Any] = {"invite": link or made.code, "code": made.code, "link": link, "join_link": join}
-    done |= {"expires_at": iso_time(made.expires_at), "bot": {"id": me.id, "username": me.username}}
+    done |= {"expires_at": epoch_iso(made.expires_at), "bot": {"id": me.id, "username": me.username}}
     words = _with_link(me, link) if link else _without(made, me, join)
     if link and picture:
         words = f"{words}\n{_picture(link)}"

@@ -20,7 +20,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin
 from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
 from agent_channels.core.log import configure, keep_secret
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import sample
 from agent_channels.core.settings.paths import env_value, private_file, private_state
@@ -186,7 +186,7 @@ def _project(args: argparse.Namespace, row: Channel, env: Environment, talk: _Ta
 def _end(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, talk: _Talk) -> None:
     """The invitation, or how to get in without."""
     with Store.open(env.state_dir) as store:
-        nobody = not Access(store).members()
+        nobody = not Services.of(store).access.members()
         if talk.wants(args.invite, "Invite somebody now?", unsaid=nobody):
             from agent_channels.cli.invite import offer
             from agent_channels.core.runtime.reader_lock import ReaderLock

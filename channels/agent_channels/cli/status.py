@@ -10,8 +10,10 @@ from typing import Any
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.status import facts
+from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.registry import channel
 
 __all__ = ["run"]
@@ -33,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.release:
         return _release(args, env, bot_id)
     with Store.open(env.state_dir) as store:
-        known = facts(args.channel, env.state_dir, store, bot_id, problem)
+        known = facts(args.channel, env.state_dir, Services.of(store), bot_id, problem)
     known["token_from"] = env.token_source()
     print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
     return 1 if known["problem"] else 0
@@ -46,7 +48,7 @@ def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> 
         raise Refused("nobody reads this bot; there is nothing to hand over")
     # The request goes where the holder looks: its own state folder.
     with Store.open(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
-        HandoverRequests(store).release()
+        HandoverRequests(KeyValue(store)).request()
     words = f"Asked {holder.describe()}, to hand the bot over; a server that waits for it takes over within seconds."
     print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else words)
     return 0

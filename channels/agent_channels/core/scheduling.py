@@ -1,75 +1,108 @@
-"""Small pieces of scheduling: a bell that wakes one waiter, a common tick, and a backoff that cannot collapse."""
+"""How tasks wait: auto-reset events that wake one another, one common tick, and a backoff that cannot collapse."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import anyio
 
-__all__ = ["Backoff", "Broadcast", "Wakeup", "seconds_to_tick", "wait_for_tick"]
+__all__ = ["Backoff", "Broadcast", "FollowUp", "Wakeup", "Wakeups", "seconds_to_tick", "wait_for_tick"]
 
-# Not the same moments in each server of a machine.
+FollowUp = Callable[[], Awaitable[object]]
+"""A call to the platform that follows from something decided in a transaction, made after the commit."""
+
+# Servers on one machine should not all wake at the same moment.
 _PHASE_S = random.random()  # noqa: S311
 
 
 class Wakeup:
-    """Rung any number of times, heard once: `wait` returns if it was rung since the last return."""
+    """Auto-reset event: any number of sets wakes one waiter once, now or when it comes."""
 
     def __init__(self) -> None:
-        self._rung = False
+        self._is_set = False
         self._event = anyio.Event()
 
     def set(self) -> None:
-        """Wakes the waiter, now or when it comes."""
-        self._rung = True
+        """Wake the waiter, now or at its next `wait`."""
+        self._is_set = True
         self._event.set()
 
     async def wait(self) -> None:
-        """Waits for the next ring."""
-        if not self._rung and self._event.is_set():
-            # Before the wait and not after it: whoever was woken is in a hurry.
+        """Return once it was set since the last return."""
+        if not self._is_set and self._event.is_set():
+            # A new event is made before the wait, not after it: a task that was woken is in a hurry.
             self._event = anyio.Event()
         await self._event.wait()
-        self._rung = False
+        self._is_set = False
 
 
 class Broadcast:
-    """Heard by everybody who waits at that moment."""
+    """Wake everybody who waits at that moment."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
     def notify_all(self) -> None:
-        """Wakes everybody who waits."""
+        """Wake everybody who waits."""
         self._event.set()
         self._event = anyio.Event()
 
-    async def wait(self, at_most_s: float) -> None:
-        """Returns at the next ring, or when the time is over."""
-        with anyio.move_on_after(at_most_s):
+    async def wait(self, timeout_s: float) -> None:
+        """Return at the next notification, or after so many seconds."""
+        with anyio.move_on_after(timeout_s):
             await self._event.wait()
 
 
-async def wait_for_tick(every_s: float) -> None:
-    """Sleeps until the next of the moments that are `every_s` apart, the same for everybody in this process.
+@dataclass(frozen=True, slots=True)
+class Wakeups:
+    """What the tasks of one bot wake each other for. Each event has one task that waits for it."""
 
-    Waking costs more than a short look does: so whoever looks at something again and again wakes together.
+    unsorted: Wakeup = field(default_factory=Wakeup)
+    """Events are journalled that nobody has sorted, or a message now waits for more of its group."""
+    download_due: Wakeup = field(default_factory=Wakeup)
+    """An entry has files to download before it is offered."""
+    ready: Wakeup = field(default_factory=Wakeup)
+    """An entry may be ready to be offered, or there is room to offer one."""
+    outcome_due: Wakeup = field(default_factory=Wakeup)
+    """The outcome of a panel, or a notice, has to be shown."""
+    card_due: Wakeup = field(default_factory=Wakeup)
+    """An approval card has to be sent."""
+    changed: Broadcast = field(default_factory=Broadcast)
+    """Something changed for tool calls that wait: a prompt was answered, a message offered, the reader changed."""
+
+    def answer_given(self) -> None:
+        """A prompt or panel was answered or closed: show it, and tell whoever waits for it."""
+        self.outcome_due.set()
+        self.changed.notify_all()
+
+    def store_changed(self) -> None:
+        """Another process committed: look at everything it may have changed."""
+        for wakeup in (self.download_due, self.ready, self.outcome_due, self.card_due):
+            wakeup.set()
+        self.changed.notify_all()
+
+
+async def wait_for_tick(every_s: float) -> None:
+    """Sleep until the next of the moments that are `every_s` apart, the same for every task of this process.
+
+    Waking up costs more than a short look does, so periodic tasks wake together.
     """
     await anyio.sleep(seconds_to_tick(every_s, time.monotonic()))
 
 
 def seconds_to_tick(every_s: float, now: float) -> float:
-    """How many seconds are left until that moment; never none, at most `every_s`."""
+    """Return how many seconds are left until that moment: more than 0, at most `every_s`."""
     return every_s - (now + _PHASE_S) % every_s
 
 
 class Backoff:
     """Growing pauses with jitter.
 
-    Nothing resets it to zero: it falls back to its first step only when the last failure lies `calm_s` behind, so a
-    fault that alternates with successes never becomes a hot loop.
+    Nothing resets it to zero: it falls back to its first step only when the last failure is `calm_s` ago, so a fault
+    that alternates with successes never becomes a hot loop.
     """
 
     def __init__(
@@ -85,7 +118,7 @@ class Backoff:
         self._failed_at = -calm_s
 
     def next(self) -> float:
-        """The pause in seconds after one more failure."""
+        """Return the pause in seconds after one more failure."""
         now = self._clock()
         self._step = self._step + 1 if now - self._failed_at < self.calm_s else 0
         self._failed_at = now

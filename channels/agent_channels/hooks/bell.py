@@ -30,12 +30,12 @@ def ring(event: HookEvent) -> int:
         return 0
     with open_hook_channels(event) as lines:
         for line in lines:
-            line.sessions.hook(line.session, "bell")
+            line.sessions.record_hook(line.session, "bell")
         while lines and not event.host.gone():
             found = [line for line in lines if _rings(line)]
             if found:
                 for line in found:
-                    line.inbox.rang(line.session)
+                    line.inbox.announce(line.session)
                 channels = " and ".join(line.channel for line in found)
                 count = sum(len(line.waiting()) for line in found)
                 print(
@@ -71,7 +71,7 @@ def _lock(path: Path) -> bool:
 
 
 def _rings(line: HookChannel) -> bool:
-    if not line.inbox.unrung(line.session) or not line.ours():
+    if not line.inbox.unannounced(line.session) or not line.ours():
         return False
     state = line.state()
     return state is not None and state.mode in {"hook", "pull"}

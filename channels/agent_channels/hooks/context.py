@@ -16,10 +16,12 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.frames import channel_block, channel_blocks
 from agent_channels.core.host.sessions import HostSession, Sessions
 from agent_channels.core.i18n.messages import LANGUAGES, set_language
+from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.journal.offers import Entry
 from agent_channels.core.settings.paths import env_value, state_dir
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.health import Health
 from agent_channels.registry import CHANNELS
 
 __all__ = ["HookChannel", "HookEvent", "HookHost", "open_hook_channels"]
@@ -84,15 +86,15 @@ class HookChannel:
 
     def __init__(self, channel: str, folder: Path, store: Store, event: HookEvent) -> None:
         self.channel, self.folder, self.store = channel, folder, store
-        self.inbox, self.sessions = Inbox(store), Sessions(store)
+        self.inbox, self.sessions, self.health = Inbox(store, History(store)), Sessions(store), Health(store)
         self._waits_until = 0.0
         self.session, self._host = event.session, event.host
         self.ours()
 
     def ours(self) -> bool:
         """Whether the bot is read for the session that runs this hook."""
-        reader = self.store.value("SELECT value FROM health WHERE key = 'session'")
-        keys = (self.store.value("SELECT value FROM health WHERE key = 'host'") or "").split("\n")
+        reader = self.health.get("session")
+        keys = (self.health.get("host") or "").split("\n")
         if reader and not self._host.keys.isdisjoint(keys):
             # A host that clears its conversation goes on under a new session id; its servers keep the old one.
             self.session = reader
@@ -116,8 +118,8 @@ class HookChannel:
         with self.store.transaction():
             waiting = self.waiting()
             fitting = [entry for entry, size in zip(waiting, self._sizes(waiting), strict=True) if size <= CONTEXT_MAX]
-            offered = self.inbox.offering(fitting, self.session, "hook")
-            self.inbox.offered([entry.id for entry in offered])
+            offered = self.inbox.begin_offer(fitting, self.session, "hook")
+            self.inbox.finish_offer([entry.id for entry in offered])
         left = len(waiting) - len(offered)
         more = f"{left} more, or too long for this place: call wait_for_messages (timeout_s 0) of {self.channel}."
         return "\n".join(filter(None, (channel_blocks(self.channel, offered), more if left else "")))
@@ -129,25 +131,18 @@ class HookChannel:
 
     def posted(self) -> bool:
         """Whether something was just posted to this session and not answered: a host that waits does not read it."""
-        return bool(
-            self.store.value(
-                "SELECT 1 FROM inbox WHERE state IN ('offering', 'offered') AND session = ? AND mode = 'wake' "
-                "AND offered_at > ? LIMIT 1",
-                self.session,
-                time.time() - self.setting("escalate_after_s", 15),
-            )
-        )
+        return self.inbox.posted_since(self.session, "wake", time.time() - self.setting("escalate_after_s", 15))
 
     def wait(self) -> None:
         """Tells the server, now and then, that a hook takes what comes, so that it is not offered another way too."""
         if self._waits_until < time.time() + WAIT_LEASE_S / 2:
             self._waits_until = time.time() + WAIT_LEASE_S
-            self.sessions.waiting(self.session, self._waits_until)
+            self.sessions.set_waiting(self.session, self._waits_until)
 
     def wait_no_more(self) -> None:
         """Takes that back."""
         if self._waits_until:
-            self.sessions.waiting(self.session, 0.0)
+            self.sessions.set_waiting(self.session, 0.0)
 
     def setting(self, name: str, default: float) -> float:
         """A number of config.yaml, read without the settings model, which is heavy; else the default."""

@@ -6,12 +6,12 @@ import json
 import time
 from typing import Any
 
-from agent_channels.core.buttons.card_content import hook_body, permission_spec, question_spec
+from agent_channels.core.buttons.card_content import permission_spec, question_spec, tool_input_body
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.people.access import Access
 from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.services import Services
 from agent_channels.hooks.context import HookChannel, HookEvent, open_hook_channels
 
 __all__ = ["permission", "question"]
@@ -35,9 +35,9 @@ def permission(event: HookEvent) -> int:
         if line is None:
             return 0
         line.set_language()
-        prompts = Prompts(line.store)
+        prompts = Services.of(line.store).prompts
         request_id = _letters()
-        spec = permission_spec(tool, hook_body(given), event.project.name, request_id)
+        spec = permission_spec(tool, tool_input_body(given), event.project.name, request_id)
         result = _ask(line, prompts, spec, "permission", line.setting("hook_bound_s", BOUND_S), request_id)
     if result is not None:
         decision: dict[str, Any] = {"behavior": result["value"]}
@@ -59,7 +59,7 @@ def question(event: HookEvent) -> int:
         if line is None:
             return 0
         line.set_language()
-        prompts = Prompts(line.store)
+        prompts = Services.of(line.store).prompts
         until = time.time() + line.setting("hook_bound_s", BOUND_S)
         for one in questions:
             spec = question_spec(one, event.project.name) if isinstance(one, dict) else None
@@ -76,11 +76,11 @@ def question(event: HookEvent) -> int:
 
 def _reachable(lines: list[HookChannel]) -> HookChannel | None:
     """The first channel with somebody who may answer, and a process that reads it and shows the cards."""
-    return next((line for line in lines if Access(line.store).approvers() and _read(line)), None)
+    return next((line for line in lines if Services.of(line.store).access.approvers() and _read(line)), None)
 
 
 def _read(line: HookChannel) -> bool:
-    bot_id = line.store.value("SELECT value FROM health WHERE key = 'bot_id'")
+    bot_id = line.health.get("bot_id")
     holder = ReaderLock(line.channel, bot_id, line.folder).holder() if bot_id else None
     return holder is not None and holder.state_dir == str(line.folder)
 
@@ -93,7 +93,7 @@ def _ask(
         "permission" if kind == "permission" else "question",
         spec,
         session=line.session,
-        bound_s=bound_s,
+        timeout_s=bound_s,
         lease_s=LEASE_S,
         request_id=request_id,
     )
@@ -104,7 +104,7 @@ def _ask(
             if found is None or found.state == "closed":
                 return None
             if found.state == "answered":
-                prompts.taken(prompt.id)
+                prompts.take(prompt.id)
                 return found.result
             now = time.time()
             if now >= began + bound_s or (not found.sent and now >= began + SENT_WITHIN_S):

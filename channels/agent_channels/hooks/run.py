@@ -46,7 +46,7 @@ def stop(event: HookEvent) -> int:
     """Hands open messages over as the reason to go on; may wait for the next one."""
     with open_hook_channels(event) as every:
         for line in every:
-            line.sessions.hook(line.session, "stop")
+            line.sessions.record_hook(line.session, "stop")
         lines = [line for line in every if line.ours()]
         if not lines:
             return 0
@@ -83,7 +83,7 @@ def _continuation(line: HookChannel, *, going_on: bool, began: float) -> str:
     handed = line.hand_over()
     if not handed:
         return ""
-    line.sessions.loop(line.session, count)
+    line.sessions.set_loops(line.session, count)
     return f"Messages came in by {line.channel}. Answer each with the reply tool, in its chat_id:\n{handed}"
 
 
@@ -103,7 +103,7 @@ def prompt(event: HookEvent) -> int:
     handed = []
     with open_hook_channels(event) as lines:
         for line in lines:
-            line.sessions.hook(line.session, "prompt")
+            line.sessions.record_hook(line.session, "prompt")
             handed.append(line.hand_over() if line.ours() else "")
     if any(handed):
         text = "\n".join(filter(None, handed))
@@ -117,7 +117,7 @@ def session(event: HookEvent) -> int:
     said = []
     with open_hook_channels(event) as lines:
         for line in lines:
-            line.sessions.hook(line.session, "session")
+            line.sessions.record_hook(line.session, "session")
             people = line.store.value("SELECT count(*) FROM people")
             counts = line.inbox.counts()
             state = line.state()

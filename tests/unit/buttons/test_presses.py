@@ -132,8 +132,8 @@ def test_a_grid_for_many_answers_takes_many(panels: Panels) -> None:
     """Not single-use: every tap counts, and the grid stays."""
     panel_id = sent(panels, single_use=False)
     assert [pressed(panels, panel_id, n).refused for n in (0, 1, 0)] == [None, None, None]
-    assert panels.due() == []
-    assert panels.chosen_by(panel_id) == "ann"
+    assert panels.outcomes_due() == []
+    assert panels.last_tapper(panel_id) == "ann"
 
 
 def test_a_grid_taken_away_is_closed(panels: Panels) -> None:
@@ -157,10 +157,10 @@ def test_an_outcome_is_due_until_it_is_shown(panels: Panels) -> None:
     """The choice is written into its message whatever happens in between: due stays due until it was shown."""
     panel_id = sent(panels)
     pressed(panels, panel_id, 1, BOB)
-    (due,) = panels.due()
-    assert (due.id, due.outcome, panels.chosen_by(panel_id)) == (panel_id, "No", "Bob")
-    panels.shown(panel_id)
-    assert panels.due() == []
+    (due,) = panels.outcomes_due()
+    assert (due.id, due.outcome, panels.last_tapper(panel_id)) == (panel_id, "No", "Bob")
+    panels.outcome_shown(due)
+    assert panels.outcomes_due() == []
 
 
 # ---- typed
@@ -177,7 +177,7 @@ def test_an_outcome_is_due_until_it_is_shown(panels: Panels) -> None:
 def test_a_label_or_its_number_counts_as_the_tap(panels: Panels, text: str, label: str | None) -> None:
     """Numbers count from 1 in reading order, case and white space do not; anything else is an ordinary message."""
     sent(panels)
-    press = panels.typed("7", None, text, ANN, None)
+    press = panels.type("7", None, text, ANN, None)
     assert (press.button.label if press and press.button else None) == label
     assert (panels.open_on("7", "100") is None) == (label is not None)
 
@@ -185,9 +185,9 @@ def test_a_label_or_its_number_counts_as_the_tap(panels: Panels, text: str, labe
 def test_equal_labels_are_told_apart_by_number_only(panels: Panels) -> None:
     """A label that two buttons share is nobody's answer; the number says which."""
     sent(panels, ((Button("OK", value="a"), Button("OK", value="b"), Button("2")),))
-    assert panels.typed("7", None, "ok", ANN, None) is None
+    assert panels.type("7", None, "ok", ANN, None) is None
     # A label that is a number means itself, not the position.
-    press = panels.typed("7", None, "2", ANN, None)
+    press = panels.type("7", None, "2", ANN, None)
     assert press is not None
     assert (press.row, press.col) == (0, 2)
 
@@ -195,9 +195,9 @@ def test_equal_labels_are_told_apart_by_number_only(panels: Panels) -> None:
 def test_a_number_never_means_a_link(panels: Panels) -> None:
     """A url button has a number but no answer."""
     sent(panels, ((Button("Docs", url="https://e.org"), Button("Yes")),))
-    assert panels.typed("7", None, "1", ANN, None) is None
-    assert panels.typed("7", None, "docs", ANN, None) is None
-    press = panels.typed("7", None, "2", ANN, None)
+    assert panels.type("7", None, "1", ANN, None) is None
+    assert panels.type("7", None, "docs", ANN, None) is None
+    press = panels.type("7", None, "2", ANN, None)
     assert press is not None
     assert press.button == Button("Yes")
 
@@ -205,45 +205,45 @@ def test_a_number_never_means_a_link(panels: Panels) -> None:
 def test_the_newest_question_is_meant_unless_another_is_replied_to(panels: Panels) -> None:
     """Without a reply the newest open grid of that chat and thread; with one, the grid it points at and no other."""
     old, new = sent(panels, message="100"), sent(panels, message="101")
-    press = panels.typed("7", None, "Yes", ANN, "100")
+    press = panels.type("7", None, "Yes", ANN, "100")
     assert press is not None
     assert press.panel is not None
     assert press.panel.id == old
     # A reply to a question that is answered does not answer another one.
-    assert panels.typed("7", None, "No", ANN, "100") is None
-    press = panels.typed("7", None, "No", ANN, "55")
+    assert panels.type("7", None, "No", ANN, "100") is None
+    press = panels.type("7", None, "No", ANN, "55")
     assert press is not None
     assert press.panel is not None
     assert press.panel.id == new
-    assert panels.typed("7", None, "No", ANN, None) is None
+    assert panels.type("7", None, "No", ANN, None) is None
 
 
 @pytest.mark.parametrize(("chat", "thread"), [("9", None), ("7", "3"), ("7", "4")])
 def test_another_place_is_not_meant(panels: Panels, chat: str, thread: str | None) -> None:
     """A grid in one chat or thread is not answered from another."""
     sent(panels, thread=None if thread == "3" else "3")
-    assert panels.typed(chat, thread, "Yes", ANN, None) is None
+    assert panels.type(chat, thread, "Yes", ANN, None) is None
 
 
 def test_an_old_question_is_no_longer_meant(panels: Panels, clock: Clock) -> None:
     """A "2" a day later is more likely a text; as a reply to the question it still counts, until that expires."""
     sent(panels, ttl_s=TYPED_WITHIN_S + HOUR)
     clock.forward(TYPED_WITHIN_S)
-    assert panels.typed("7", None, "Yes", ANN, None) is None
-    assert panels.typed("7", None, "Yes", ANN, "100") is not None
+    assert panels.type("7", None, "Yes", ANN, None) is None
+    assert panels.type("7", None, "Yes", ANN, "100") is not None
     sent(panels, message="101", ttl_s=HOUR)
     clock.forward(HOUR)
-    assert panels.typed("7", None, "Yes", ANN, "101") is None
+    assert panels.type("7", None, "Yes", ANN, "101") is None
 
 
 def test_a_question_for_somebody_else_is_not_answered_by_typing(panels: Panels) -> None:
     """In a group, "yes" of a bystander is an ordinary message."""
     sent(panels, tappers=["7"])
-    assert panels.typed("7", None, "Yes", BOB, None) is None
-    assert panels.typed("7", None, "Yes", ANN, None) is not None
+    assert panels.type("7", None, "Yes", BOB, None) is None
+    assert panels.type("7", None, "Yes", ANN, None) is not None
 
 
 def test_a_question_not_known_to_be_sent_is_not_answered_by_typing(panels: Panels) -> None:
     """As long as nobody can have seen it, nothing answers it."""
     sent(panels, message=None)
-    assert panels.typed("7", None, "Yes", ANN, None) is None
+    assert panels.type("7", None, "Yes", ANN, None) is None

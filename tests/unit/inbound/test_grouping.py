@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +13,10 @@ from hypothesis import strategies as st
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, RawEvent, ReplyContext
-from agent_channels.core.inbound.grouping import ALBUM_S, PASTE_S, PIECES_MAX, MessageGrouping, composed
-from agent_channels.core.journal.bundles import GroupedMessage
-from agent_channels.core.journal.events import message_event
-from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.inbound.grouping import ALBUM_S, MESSAGES_MAX, SPLIT_S, MessageGrouping, compose_text
+from agent_channels.core.inbound.incoming import IncomingMessage
+from agent_channels.core.journal.pending_groups import GroupedMessage
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 
 LIMITS = Limits(4096, "utf16", 100, 8, 100, None, 64, 1, 1, 1, paste=3900)
@@ -33,16 +32,16 @@ class Bench:
     store: Store
     at: float = NOW
     count: int = 0
-    joining: MessageGrouping = field(init=False)
+    grouping: MessageGrouping = field(init=False)
 
     def __post_init__(self) -> None:
-        self.inbox = Inbox(self.store)
+        self.inbox = Services.of(self.store).inbox
         self.anew()
 
     def anew(self) -> None:
         """As after a restart."""
-        self.joining = MessageGrouping(self.inbox, LIMITS, clock=lambda: self.at)
-        self.joining.resume()
+        self.grouping = MessageGrouping(self.inbox, LIMITS, clock=lambda: self.at)
+        self.grouping.resume()
 
     def say(self, text: str = "hi", **more: Any) -> bool:
         """One message; True when it became a part of another."""
@@ -50,13 +49,15 @@ class Bench:
         given = {"chat": DM, "sender": ANN, "ts": datetime.fromtimestamp(self.at, UTC), "addressed": True}
         message = Message(**{"message_id": str(self.count), "text": text, **given, **more})
         self.inbox.put("1", [RawEvent(str(self.count), "{}")])
-        ((entry_id, _),) = self.inbox.raw(10)
-        return self.joining.open(entry_id, message, message_event(message), self.at)
+        ((entry_id, _),) = self.inbox.unsorted(10)
+        incoming = IncomingMessage(entry_id, message, self.at)
+        incoming.group = self.grouping.find(incoming)
+        return self.grouping.open(incoming)
 
     def later(self, seconds: float) -> None:
         """Time goes by, and what is due is closed."""
         self.at += seconds
-        self.joining.close_due()
+        self.grouping.complete_due()
 
     def shown(self) -> list[list[str]]:
         """The message ids of each event that is ready, in order."""
@@ -126,7 +127,7 @@ def test_a_single_text_is_never_held(bench: Bench) -> None:
     assert len(bench.shown()) == 5
     bench.say("x" * 3900)
     assert len(bench.shown()) == 5
-    bench.later(PASTE_S + 0.1)
+    bench.later(SPLIT_S + 0.1)
     assert len(bench.shown()) == 6
 
 
@@ -152,15 +153,15 @@ def test_a_paste_ends_with_its_short_part_or_anything_else(bench: Bench) -> None
 
 def test_pieces_are_capped(bench: Bench) -> None:
     """Twenty messages or 100,000 characters; the next one begins anew, and nothing is lost."""
-    for _ in range(PIECES_MAX + 1):
+    for _ in range(MESSAGES_MAX + 1):
         bench.say("x" * 4000)
-    bench.later(PASTE_S + 0.1)
+    bench.later(SPLIT_S + 0.1)
     assert [len(ids) for ids in bench.shown()] == [20, 1]
     small = replace(LIMITS, text=60_000, paste=50_000)
-    bench.joining = MessageGrouping(bench.inbox, small, clock=lambda: bench.at)
+    bench.grouping = MessageGrouping(bench.inbox, small, clock=lambda: bench.at)
     for _ in range(3):
         bench.say("y" * 50_000)
-    bench.later(PASTE_S + 0.1)
+    bench.later(SPLIT_S + 0.1)
     assert [len(ids) for ids in bench.shown()] == [20, 1, 2, 1]
 
 
@@ -172,7 +173,7 @@ def test_a_forward_joins_only_the_comment_beside_it(bench: Bench) -> None:
     bench.later(1)
     assert bench.shown() == [["1", "2", "3"]]
     assert bench.inbox.ready(1)[0].content == "comment\n\n[forwarded from bob]\nnews\nmore"
-    bench.inbox.offering(bench.inbox.ready(10))
+    bench.inbox.begin_offer(bench.inbox.ready(10))
     bench.later(5)
     assert not bench.say("news", forward_from="bob")
     bench.later(5)
@@ -195,15 +196,18 @@ def test_a_clock_that_is_put_back_holds_nothing(bench: Bench) -> None:
 def test_every_character_of_a_paste_is_in_the_event(texts: list[str]) -> None:
     """In order; and two harmless ends never make a tag together."""
     pieces = tuple(
-        GroupedMessage(str(n), str(n), text, NOW, plain=True, near=len(text) > 3900, full=len(text) == 4096)
+        GroupedMessage(str(n), str(n), text, NOW, plain=True, near_limit=len(text) > 3900, at_limit=len(text) == 4096)
         for n, text in enumerate(texts)
     )
-    made = composed(pieces)
+    made = compose_text(pieces)
     assert made.replace("\n", "").replace("‹", "<") == "".join(texts)
     assert "</channel" not in made
 
 
 def test_texts_are_put_together_as_they_were_cut() -> None:
     """Without a space where the client cut in the middle of a word, on a new line where it cut at white space."""
-    make: Callable[..., GroupedMessage] = lambda text, full: GroupedMessage("1", "1", text, NOW, plain=True, full=full)  # noqa: E731
-    assert composed((make("a", True), make("b", False), make("c", False))) == "ab\nc"
+
+    def make(text: str, at_limit: bool) -> GroupedMessage:
+        return GroupedMessage("1", "1", text, NOW, plain=True, at_limit=at_limit)
+
+    assert compose_text((make("a", True), make("b", False), make("c", False))) == "ab\nc"

@@ -17,8 +17,8 @@ from agent_channels.core.buttons.panels import Panel, Press
 from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.frames import push_params
+from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.events import message_event
-from agent_channels.core.journal.offers import Entry
 
 # DESIGN 2: the keys of an event's meta. Those of downloads, groups and commands are added by their own rooms.
 META_KEYS = {

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import Attachment, RawEvent
-from agent_channels.core.journal.history import STEP, History
-from agent_channels.core.journal.history_line import HistoryLine
-from agent_channels.core.journal.inbox import Event, Inbox
+from agent_channels.core.journal.entry import AgentEvent
+from agent_channels.core.journal.history import INDEX_STEP as STEP
+from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.runtime.retention import Retention
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Settings
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -51,7 +53,7 @@ def test_pages_go_back_and_read_forwards(history: History) -> None:
 def test_what_the_agent_sent_stands_among_it(history: History) -> None:
     """Both directions in the order they came, with files, answered message and thread."""
     history.add(line(1, "a question", thread_id="5"))
-    history.sent("7", "2", "an answer <channel>", user="bot", files=["../a\x00b.txt"], reply_to="1", thread_id="5")
+    history.add_sent("7", "2", "an answer <channel>", user="bot", files=["../a\x00b.txt"], reply_to="1", thread_id="5")
     asked, answered = history.page("7", 9) or []
     assert (asked.own, answered.own) == (False, True)
     assert (answered.user, answered.reply_to, answered.thread_id) == ("bot", "1", "5")
@@ -62,15 +64,15 @@ def test_what_the_agent_sent_stands_among_it(history: History) -> None:
 def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -> None:
     """An edit, mine or theirs, changes the line where it stands; the index follows. Nobody edits the other's."""
     history.add(line(1, "the old proposal"))
-    history.sent("7", "2", "the old answer", user="bot")
+    history.add_sent("7", "2", "the old answer", user="bot")
     assert len(history.page("7", 9, query="old") or []) == 2
     history.add(line(1, "the new proposal", edited=True))
-    history.changed("7", "2", "the new answer")
+    history.edit_sent("7", "2", "the new answer")
     assert history.page("7", 9, query="old") == []
     found = history.page("7", 9, query="new") or []
     assert [(one.message_id, one.edited) for one in found] == [("1", True), ("2", True)]
-    history.changed("7", "1", "not mine")
-    history.changed("7", "99", "never seen")
+    history.edit_sent("7", "1", "not mine")
+    history.edit_sent("7", "99", "never seen")
     assert texts(history.page("7", 9)) == ["the new proposal", "the new answer"]
     history.add(line(99, "an edit of what came before our time", edited=True))
     assert len(history.page("7", 9) or []) == 3
@@ -79,12 +81,12 @@ def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -
 def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
     """What a file turned out to hold takes the place of its kind, and is no edit."""
     with Store.open(tmp_path / "state") as store:
-        inbox, history = Inbox(store), History(store)
+        inbox, history = Services.of(store).inbox, History(store)
         inbox.put("1", [RawEvent("a", "{}")])
-        ((entry_id, _),) = inbox.raw(9)
+        ((entry_id, _),) = inbox.unsorted(9)
         voice = Attachment("voice", "f1")
-        inbox.open(entry_id, Event("7", "5", "7", "(voice)", {"user": "ann"}, image=voice))
-        history.heard("7", "5", "(voice)", {"user": "ann"}, None, image=True)
+        inbox.open(entry_id, AgentEvent("7", "5", "7", "(voice)", {"user": "ann"}, image=voice))
+        history.add_received("7", "5", "(voice)", {"user": "ann"}, None, image=True)
         assert history.page("7", 9, query="dentist") == []
         (entry,) = inbox.fetching()
         inbox.fetched(entry, "call the dentist", {"user": "ann"})
@@ -187,8 +189,8 @@ def test_forgetting_leaves_no_word(history: History) -> None:
     history.add(line(2, "another plan", chat="8"))
     assert history.page("7", 9, query="secret")
     assert history.forget("7") == 1
-    assert history.kept("7") == (0, None)
-    assert history.kept("8") == (1, 1002.0)
+    assert history.extent("7") == (0, None)
+    assert history.extent("8") == (1, 1002.0)
     assert texts(history.page("8", 9, query="plan")) == ["another plan"]
     store = history.store
     assert store.value("SELECT count(*) FROM history_index WHERE history_index MATCH '\"secret\"'") == 0
@@ -207,9 +209,9 @@ def test_old_lines_go_in_small_steps(history: History, tmp_path: Path) -> None:
                 "7", str(number), "ann", "7", "old" if number < 440 else "new", now - 100 * 86_400 * (number < 440)
             )
         )
-    retention = Retention(history.store, None, 30, 1000, 90)  # type: ignore[arg-type]
+    retention = Retention(Services.of(history.store), None, Settings())  # type: ignore[arg-type]
     steps = 0
-    while retention._old_history():
+    while retention.history_step():
         steps += 1
     assert steps >= 3
     assert texts(history.page("7", 999)) == ["new"] * 10
@@ -220,8 +222,8 @@ def test_everything_comes_once_in_order(history: History) -> None:
     """An export walks all lines in pages, of one chat or all, from a time on."""
     for number in range(STEP + 20):
         history.add(line(number, chat=str(7 + number % 2)))
-    assert [one.message_id for one in history.every()] == [str(n) for n in range(STEP + 20)]
-    assert [one.message_id for one in history.every("8", 1000 + STEP)] == [
+    assert [one.message_id for one in history.lines()] == [str(n) for n in range(STEP + 20)]
+    assert [one.message_id for one in history.lines("8", 1000 + STEP)] == [
         str(n) for n in range(STEP + 1, STEP + 20, 2)
     ]
 
@@ -229,7 +231,7 @@ def test_everything_comes_once_in_order(history: History) -> None:
 def test_a_chat_that_moved_keeps_its_history(history: History) -> None:
     """What was said under the old id is read under the new one."""
     history.add(line(1, "before"))
-    history.moved("7", "-1007")
+    history.migrate_chat("7", "-1007")
     assert texts(history.page("-1007", 9)) == ["before"]
     assert history.page("7", 9) == []
 
@@ -237,15 +239,15 @@ def test_a_chat_that_moved_keeps_its_history(history: History) -> None:
 def test_what_strangers_said_is_there_only_once_they_are_in(tmp_path: Path) -> None:
     """Held messages are in no history; after approval they are, after denial never."""
     with Store.open(tmp_path / "state") as store:
-        inbox, history = Inbox(store), History(store)
+        inbox, history = Services.of(store).inbox, History(store)
         inbox.put("1", [RawEvent("a", "{}"), RawEvent("b", "{}")])
-        for (entry_id, _), user in zip(inbox.raw(9), ("7", "8"), strict=True):
+        for (entry_id, _), user in zip(inbox.unsorted(9), ("7", "8"), strict=True):
             meta = {"user": f"u{user}", "user_id": user, "ts": "2025-01-01T00:00:00Z"}
-            inbox.open(entry_id, Event(user, "1", user, f"hello from {user}", meta), held=True)
-        assert list(history.every()) == []
+            inbox.open(entry_id, AgentEvent(user, "1", user, f"hello from {user}", meta), held=True)
+        assert list(history.lines()) == []
         inbox.release("7")
-        inbox.forget(["8"])
-        assert [(one.user, one.text, one.at) for one in history.every()] == [("u7", "hello from 7", 1735689600.0)]
+        inbox.forget_held(["8"])
+        assert [(one.user, one.text, one.at) for one in history.lines()] == [("u7", "hello from 7", 1735689600.0)]
 
 
 def test_a_database_from_before_gets_its_history(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent_channels.core.contract.messages import Attachment, RawEvent
-from agent_channels.core.journal.inbox import Event, Inbox
-from agent_channels.core.journal.offers import Entry
+from agent_channels.core.journal.entry import AgentEvent, Entry
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 
 PHOTO = Attachment("photo", "file-1", None, "image/jpeg", 12)
@@ -18,7 +19,7 @@ PAPER = Attachment("document", 'pa"per', "paper.pdf", "application/pdf", 34)
 
 @pytest.fixture
 def inbox(store: Store) -> Inbox:
-    return Inbox(store)
+    return Services.of(store).inbox
 
 
 def put(inbox: Inbox, *event_ids: str, bot: str = "1") -> int:
@@ -28,15 +29,15 @@ def put(inbox: Inbox, *event_ids: str, bot: str = "1") -> int:
 def opened(inbox: Inbox, event_id: str, chat: str = "7", **more: object) -> None:
     """One message, journalled and ready for the agent."""
     put(inbox, event_id)
-    ((entry_id, raw),) = inbox.raw(10)
+    ((entry_id, raw),) = inbox.unsorted(10)
     assert raw.event_id == event_id
-    inbox.open(entry_id, Event(chat, f"m{event_id}", "7", f"text {event_id}", {"user": "ann"}, **more))  # type: ignore[arg-type]
+    inbox.open(entry_id, AgentEvent(chat, f"m{event_id}", "7", f"text {event_id}", {"user": "ann"}, **more))  # type: ignore[arg-type]
 
 
 def offered(inbox: Inbox) -> list[Entry]:
     """Offers everything that is ready, and it goes through."""
-    entries = inbox.offering(inbox.ready(1000))
-    inbox.offered([entry.id for entry in entries])
+    entries = inbox.begin_offer(inbox.ready(1000))
+    inbox.finish_offer([entry.id for entry in entries])
     return entries
 
 
@@ -47,8 +48,8 @@ def test_an_event_is_journalled_once(inbox: Inbox, store: Store) -> None:
     assert put(inbox, "12", "12") == 0
     assert put(inbox, "10", bot="2") == 1
     with Store(store.path) as again:
-        assert put(Inbox(again), "10", "11", "12") == 0
-    opened_now = [event.event_id for _, event in inbox.raw(10)]
+        assert put(Services.of(again).inbox, "10", "11", "12") == 0
+    opened_now = [event.event_id for _, event in inbox.unsorted(10)]
     assert opened_now == ["10", "11", "12", "10"]
 
 
@@ -56,7 +57,7 @@ def test_the_raw_event_is_kept_as_it_came(inbox: Inbox) -> None:
     """Its payload is the platform's own text, with the time it arrived."""
     payload = '{"text": "\\ud83d\\ude00 \\ud800", "big": 12345678901234567890}'
     inbox.put("1", [RawEvent("1", payload)])
-    ((_, event),) = inbox.raw(1)
+    ((_, event),) = inbox.unsorted(1)
     assert event.payload == payload
     assert event.received_at > 1_700_000_000
 
@@ -86,9 +87,9 @@ def test_an_entry_keeps_its_delivery_id_over_every_offer(inbox: Inbox) -> None:
 def test_dying_while_offering_shows_as_a_repetition(inbox: Inbox, store: Store) -> None:
     """An entry that was about to be offered when the process died may have been seen: it comes as the second offer."""
     opened(inbox, "5")
-    inbox.offering(inbox.ready(1))
+    inbox.begin_offer(inbox.ready(1))
     with Store(store.path) as again:
-        later = Inbox(again)
+        later = Services.of(again).inbox
         assert later.ready(10) == []
         assert later.reopen() == 1
         (entry,) = offered(later)
@@ -100,40 +101,40 @@ def test_only_what_went_through_can_be_answered(inbox: Inbox) -> None:
     opened(inbox, "1")
     opened(inbox, "2")
     opened(inbox, "3", chat="8")
-    entries = inbox.offering(inbox.ready(3))
-    assert inbox.answered("7") == 0
-    inbox.offered([entries[0].id, entries[2].id])
+    entries = inbox.begin_offer(inbox.ready(3))
+    assert inbox.answer("7") == 0
+    inbox.finish_offer([entries[0].id, entries[2].id])
     opened(inbox, "4")
-    assert inbox.answered("7") == 1
-    assert inbox.answered("7") == 0
+    assert inbox.answer("7") == 1
+    assert inbox.answer("7") == 0
     assert inbox.counts()["answered"] == 1
-    inbox.offered([entries[1].id])
-    assert inbox.answered("7") == 1
-    assert inbox.open_in("7") == 1
-    assert inbox.open_in("8") == 1
+    inbox.finish_offer([entries[1].id])
+    assert inbox.answer("7") == 1
+    assert inbox.open_count("7") == 1
+    assert inbox.open_count("8") == 1
 
 
 def test_what_was_answered_never_comes_again(inbox: Inbox) -> None:
     """Neither reopening nor the platform's repetition brings it back."""
     opened(inbox, "1")
     offered(inbox)
-    inbox.answered("7")
+    inbox.answer("7")
     assert inbox.reopen() == 0
     assert put(inbox, "1") == 0
     assert inbox.ready(10) == []
-    assert inbox.raw(10) == []
+    assert inbox.unsorted(10) == []
 
 
 def test_what_is_not_for_the_agent_is_not_kept(inbox: Inbox, store: Store) -> None:
     """A dropped event leaves its id for deduplication and nothing of what was said; one that failed stays whole."""
     put(inbox, "1", "2")
-    (first, _), (second, _) = inbox.raw(2)
-    inbox.drop(first)
+    (first, _), (second, _) = inbox.unsorted(2)
+    inbox.end(first)
     inbox.fail(second)
     rows = store.rows("SELECT state, payload FROM inbox ORDER BY id")
     assert [(row["state"], row["payload"]) for row in rows] == [("dropped", ""), ("failed", '{"update_id": 2}')]
     assert put(inbox, "1", "2") == 0
-    assert inbox.raw(10) == []
+    assert inbox.unsorted(10) == []
     counts = inbox.counts()
     assert (counts["received"], counts["open"], counts["failed"]) == (0, 0, 1)
 
@@ -143,11 +144,11 @@ def test_a_picture_is_fetched_before_its_message_is_offered(inbox: Inbox) -> Non
     opened(inbox, "1", image=PHOTO)
     opened(inbox, "2")
     (entry,) = inbox.fetching()
-    assert entry.image == PHOTO
+    assert entry.files_to_fetch == (PHOTO,)
     assert [ready.content for ready in inbox.ready(10)] == ["text 2"]
     inbox.fetched(entry, "with picture", {"image_path": "/x.jpg"})
     assert [ready.content for ready in inbox.ready(10)] == ["with picture", "text 2"]
-    inbox.offering(inbox.ready(10))
+    inbox.begin_offer(inbox.ready(10))
     inbox.fetched(entry, "late", {})
     assert [ready.content for ready in inbox.ready(10)] == []
     assert inbox.fetching() == []
@@ -157,12 +158,12 @@ def test_what_a_stranger_said_is_not_the_agents(inbox: Inbox) -> None:
     """Held messages are neither open nor offered; they are released or forgotten with their sender."""
     for event_id, user in (("1", "7"), ("2", "8")):
         put(inbox, event_id)
-        ((entry_id, _),) = inbox.raw(10)
-        inbox.open(entry_id, Event(user, event_id, user, f"from {user}", {}, attachments=(PAPER,)), held=True)
+        ((entry_id, _),) = inbox.unsorted(10)
+        inbox.open(entry_id, AgentEvent(user, event_id, user, f"from {user}", {}, attachments=(PAPER,)), held=True)
     assert (inbox.ready(10), inbox.reopen(), inbox.counts()["open"], inbox.counts()["held"]) == ([], 0, 0, 2)
     assert inbox.attachments("7", "1") is None
-    assert inbox.known_file("7", 'pa"per') is None
-    inbox.forget(["8"])
+    assert inbox.attachment("7", 'pa"per') is None
+    inbox.forget_held(["8"])
     inbox.release("7")
     inbox.release("8")
     assert [entry.content for entry in inbox.ready(10)] == ["from 7"]
@@ -177,10 +178,10 @@ def test_files_are_found_by_message_and_by_id_in_their_chat_only(inbox: Inbox) -
     assert inbox.attachments("7", "m2") == []
     assert inbox.attachments("7", "m3") is None
     assert inbox.attachments("8", "m1") is None
-    assert inbox.known_file("7", 'pa"per') == PAPER
-    assert inbox.known_file("7", "file-1") == PHOTO
-    assert inbox.known_file("7", "file") is None
-    assert inbox.known_file("8", "file-1") is None
+    assert inbox.attachment("7", 'pa"per') == PAPER
+    assert inbox.attachment("7", "file-1") == PHOTO
+    assert inbox.attachment("7", "file") is None
+    assert inbox.attachment("8", "file-1") is None
 
 
 def test_the_oldest_open_entry_is_known(inbox: Inbox) -> None:
@@ -190,7 +191,7 @@ def test_the_oldest_open_entry_is_known(inbox: Inbox) -> None:
     assert inbox.oldest_open() is not None
     offered(inbox)
     assert inbox.oldest_open() is not None
-    inbox.answered("7")
+    inbox.answer("7")
     assert inbox.oldest_open() is None
 
 
@@ -204,7 +205,7 @@ class Journal(RuleBasedStateMachine):
 
         self.folder = tempfile.TemporaryDirectory()
         self.store = Store(Path(self.folder.name) / "state" / "channel.db")
-        self.inbox = Inbox(self.store)
+        self.inbox = Services.of(self.store).inbox
         self.states: dict[str, str] = {}
         self.chats: dict[str, str] = {}
         self.offers: dict[str, int] = {}
@@ -218,22 +219,22 @@ class Journal(RuleBasedStateMachine):
         """The platform hands an event over, maybe not for the first time."""
         event_id = str(number)
         assert put(self.inbox, event_id) == (event_id not in self.states)
-        for entry_id, raw in self.inbox.raw(10):
-            self.inbox.open(entry_id, Event(chat, raw.event_id, "7", raw.event_id, {}))
+        for entry_id, raw in self.inbox.unsorted(10):
+            self.inbox.open(entry_id, AgentEvent(chat, raw.event_id, "7", raw.event_id, {}))
             self.states[raw.event_id], self.chats[raw.event_id], self.offers[raw.event_id] = "ready", chat, 0
 
     @rule(limit=st.integers(1, 4), through=st.booleans())
     def offers_some(self, limit: int, through: bool) -> None:
         """The oldest are offered; maybe the process dies before they are known to be through."""
         expected = [event_id for event_id, state in self.states.items() if state == "ready"][:limit]
-        entries = self.inbox.offering(self.inbox.ready(limit))
+        entries = self.inbox.begin_offer(self.inbox.ready(limit))
         assert [entry.content for entry in entries] == expected
         for entry in entries:
             self.offers[entry.content] += 1
             assert entry.offers == self.offers[entry.content]
             self.states[entry.content] = "offered" if through else "offering"
         if through:
-            self.inbox.offered([entry.id for entry in entries])
+            self.inbox.finish_offer([entry.id for entry in entries])
 
     @rule(chat=st.sampled_from(["7", "8"]))
     def answers(self, chat: str) -> None:
@@ -244,7 +245,7 @@ class Journal(RuleBasedStateMachine):
             for event_id, state in self.states.items()
             if self.chats[event_id] == chat and (state == "offered" or (state == "ready" and self.offers[event_id]))
         ]
-        assert self.inbox.answered(chat) == len(seen)
+        assert self.inbox.answer(chat) == len(seen)
         self.states |= dict.fromkeys(seen, "answered")
 
     @rule()
@@ -252,7 +253,7 @@ class Journal(RuleBasedStateMachine):
         """A new process, a new session."""
         self.store.close()
         self.store = Store(self.store.path)
-        self.inbox = Inbox(self.store)
+        self.inbox = Services.of(self.store).inbox
         again = [event_id for event_id, state in self.states.items() if state in {"offering", "offered"}]
         assert self.inbox.reopen() == len(again)
         self.states |= dict.fromkeys(again, "ready")

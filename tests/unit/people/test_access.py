@@ -7,6 +7,7 @@ import pytest
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
 from agent_channels.core.people.access import Access, Policy, Verdict
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 
 PASS, PAIR, SILENT = Verdict.PASS, Verdict.PAIR, Verdict.SILENT
@@ -19,7 +20,7 @@ ADMIN = Person("-100", "Team")
 
 @pytest.fixture
 def access(store: Store) -> Access:
-    return Access(store)
+    return Services.of(store).access
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_policy_nobody_knows_closes_the_door(access: Access, store: Store) -> 
 def test_changes_are_in_force_at_once(access: Access, store: Store) -> None:
     """What one process changes, the gate of another obeys with its next question."""
     with Store(store.path) as other:
-        elsewhere = Access(other)
+        elsewhere = Services.of(other).access
         assert elsewhere.allow("7", by="cli") is True
         assert elsewhere.allow("7", by="cli") is False
         assert access.decide(DM, ANN, addressed=True) is PASS
@@ -144,12 +145,12 @@ def test_removing_a_person_takes_them_off_every_list(access: Access) -> None:
 
 def test_a_group_can_be_changed_moved_and_disabled(access: Access) -> None:
     """A rule is replaced, goes with the group to its new id, and ends."""
-    access.seen(GROUP, ANN)
+    access._chats.record(GROUP, ANN)
     access.add_group(GROUP.id, require_mention=True, senders=frozenset({"7"}))
     access.add_group(GROUP.id, require_mention=False, senders=None)
     (group,) = access.groups()
     assert (group.require_mention, group.senders, group.title) == (False, None, "Team")
-    access.move_group(GROUP.id, "-200")
+    access.migrate_group(GROUP.id, "-200")
     assert access.group(GROUP.id) is None
     assert access.decide(Chat("-200", "group"), ANN, addressed=False) is PASS
     assert access.remove_group("-200") is True
@@ -159,13 +160,13 @@ def test_a_group_can_be_changed_moved_and_disabled(access: Access) -> None:
 
 def test_groups_not_enabled_are_listed_while_the_bot_is_there(access: Access) -> None:
     """The operator sees the ids of groups the bot was added to; enabled or left ones are not among them."""
-    access.seen(GROUP, ANN)
-    access.seen(Chat("-300", "group", "Other"), ANN)
-    access.seen(Chat("-400", "group", "Left"), ANN, present=False)
-    access.seen(DM, ANN)
-    assert sorted(access.unlisted_groups()) == [("-100", "Team"), ("-300", "Other")]
+    access._chats.record(GROUP, ANN)
+    access._chats.record(Chat("-300", "group", "Other"), ANN)
+    access._chats.record(Chat("-400", "group", "Left"), ANN, present=False)
+    access._chats.record(DM, ANN)
+    assert sorted(access._chats.groups_not_enabled()) == [("-100", "Team"), ("-300", "Other")]
     access.add_group(GROUP.id, require_mention=True, senders=None)
-    assert access.unlisted_groups() == [("-300", "Other")]
+    assert access._chats.groups_not_enabled() == [("-300", "Other")]
 
 
 def test_the_agent_speaks_only_where_the_gate_would_deliver_from(access: Access) -> None:
@@ -185,7 +186,7 @@ def test_the_agent_speaks_only_where_the_gate_would_deliver_from(access: Access)
 
 def test_a_direct_chat_with_an_id_of_its_own_is_known_by_its_person(access: Access) -> None:
     """Where a direct chat's id is not the person's, the chat that was seen tells whose it is."""
-    access.seen(Chat("dm-1", "direct"), ANN)
+    access._chats.record(Chat("dm-1", "direct"), ANN)
     with pytest.raises(Refused):
         access.require_target("dm-1", "somewhere")
     access.allow(ANN.id, by="test")

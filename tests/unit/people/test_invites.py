@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.contract.messages import Chat, Message, Person
-from agent_channels.core.people.access import Access
-from agent_channels.core.people.invites import VALID_S, Invites
-from agent_channels.core.people.pairing import Pairing
+from agent_channels.core.people.invites import VALID_S
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from clock import Clock
 
@@ -36,12 +35,12 @@ def said(text: str, at: float, who: str = "7", kind: str = "direct", **more: boo
 def test_a_code_lets_one_person_in_and_leaves_a_line(store: Store) -> None:
     """The first who sends it is in and told; for the second it is no code any more; the audit names the first."""
     clock = Clock()
-    invites = Invites(store, clock=clock)
-    code = invites.make().code
+    invites = Services.of(store, clock=clock).invites
+    code = invites.create().code
     assert invites.redeem(said(f"/start {code}", clock()), "Paired")
     assert not invites.redeem(said(code, clock(), who="8"), "Paired")
-    assert Access(store).member("7") is not None
-    assert Access(store).member("8") is None
+    assert Services.of(store).access.member("7") is not None
+    assert Services.of(store).access.member("8") is None
     assert store.value("SELECT text FROM notices WHERE chat_id = '7'") == "Paired"
     lines = [(row["what"], row["subject"]) for row in store.rows("SELECT what, subject FROM audit ORDER BY id")]
     assert lines == [("invite", None), ("allow", "7"), ("invite used", "7")]
@@ -51,20 +50,20 @@ def test_a_code_lets_one_person_in_and_leaves_a_line(store: Store) -> None:
 def test_it_may_be_written_as_people_write_it(store: Store, text: str) -> None:
     """Alone or behind /start, in either case, with blanks around it."""
     clock = Clock()
-    invites = Invites(store, clock=clock)
-    code = invites.make().code
+    invites = Services.of(store, clock=clock).invites
+    code = invites.create().code
     assert invites.redeem(said(text.format(code=code, lower=code.lower()), clock()), "Paired")
 
 
 def test_it_counts_when_it_was_sent_not_when_it_was_read(store: Store) -> None:
     """Sent in time and read an hour later it is good; sent a second too late it is not; after a day it never is."""
     clock = Clock()
-    invites = Invites(store, clock=clock)
-    made = invites.make()
+    invites = Services.of(store, clock=clock).invites
+    made = invites.create()
     clock.now += 3600
     assert not invites.redeem(said(made.code, made.expires_at + 1), "Paired")
     assert invites.redeem(said(made.code, made.expires_at - 1), "Paired")
-    old = invites.make()
+    old = invites.create()
     clock.now += 90_000
     assert not invites.redeem(said(old.code, old.expires_at - VALID_S), "Paired")
 
@@ -72,8 +71,8 @@ def test_it_counts_when_it_was_sent_not_when_it_was_read(store: Store) -> None:
 def test_only_in_a_direct_chat_and_only_by_a_person(store: Store) -> None:
     """In a group others would see it; an edited message and a bot open nothing either."""
     clock = Clock()
-    invites = Invites(store, clock=clock)
-    code = invites.make().code
+    invites = Services.of(store, clock=clock).invites
+    code = invites.create().code
     assert not invites.redeem(said(code, clock(), kind="group"), "x")
     assert not invites.redeem(said(code, clock(), bot=True), "x")
     assert not invites.redeem(said(code, clock(), edited=True), "x")
@@ -83,7 +82,7 @@ def test_only_in_a_direct_chat_and_only_by_a_person(store: Store) -> None:
 
 def test_the_code_is_nowhere_in_the_store(store: Store, tmp_path: Path) -> None:
     """Whoever reads the database cannot use it."""
-    code = Invites(store).make().code
+    code = Services.of(store).invites.create().code
     store.close()
     for path in tmp_path.iterdir():
         assert code.encode() not in path.read_bytes()
@@ -92,12 +91,12 @@ def test_the_code_is_nowhere_in_the_store(store: Store, tmp_path: Path) -> None:
 def test_three_strangers_do_not_crowd_it_out(store: Store) -> None:
     """All three places taken, the invited one is in all the same; what they had asked for themselves is settled."""
     clock = Clock()
-    pairing, invites = Pairing(store, clock=clock), Invites(store, clock=clock)
+    pairing, invites = Services.of(store, clock=clock).pairing, Services.of(store, clock=clock).invites
     for who in ("1", "2", "7"):
         assert pairing.ask(Chat(who, "direct"), Person(who, who))
-    code = invites.make().code
+    code = invites.create().code
     assert pairing.ask(Chat("9", "direct"), Person("9", "9")) is None
     assert invites.redeem(said(code, clock(), who="9"), "x")
-    again = invites.make().code
+    again = invites.create().code
     assert invites.redeem(said(again, clock()), "x")
     assert {asker.user_id for asker in pairing.pending()} == {"1", "2"}

@@ -10,9 +10,9 @@ import pytest
 
 from agent_channels.core.contract.messages import Attachment, Chat, Person, RawEvent
 from agent_channels.core.errors import Refused
-from agent_channels.core.journal.inbox import Event, Inbox
-from agent_channels.core.people.access import Access
-from agent_channels.core.people.pairing import ALPHABET, HELD_MAX, KEPT_S, LOCKOUT_S, VALID_S, Asker, Pairing
+from agent_channels.core.journal.entry import AgentEvent
+from agent_channels.core.people.pairing import ALPHABET, HELD_MAX, KEEP_S, LOCKOUT_S, VALID_S, Applicant, Pairing
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from clock import Clock
 
@@ -22,7 +22,7 @@ WRONG = "ZZZZ9999"
 
 @pytest.fixture
 def pairing(store: Store, clock: Clock) -> Pairing:
-    return Pairing(store, clock=clock)
+    return Services.of(store, clock=clock).pairing
 
 
 def person(number: int) -> Person:
@@ -35,16 +35,16 @@ def code_for(pairing: Pairing, who: Person = ANN) -> str:
     return code
 
 
-def notice(asker: Asker) -> str:
+def notice(asker: Applicant) -> str:
     return f"Paired, {asker.name}."
 
 
 def say(store: Store, event_id: str, text: str, who: Person = ANN, image: Attachment | None = None) -> None:
     """One message of somebody who waits, as the flow keeps it."""
-    inbox = Inbox(store)
+    inbox = Services.of(store).inbox
     inbox.put("1", [RawEvent(event_id, "{}")])
-    (entry,) = inbox.raw(10)
-    inbox.open(entry[0], Event(who.id, event_id, who.id, text, {"user": who.name}, image=image), held=True)
+    (entry,) = inbox.unsorted(10)
+    inbox.open(entry[0], AgentEvent(who.id, event_id, who.id, text, {"user": who.name}, image=image), held=True)
 
 
 # ---- codes
@@ -92,7 +92,7 @@ def test_a_person_gets_two_replies_and_both_codes_work(pairing: Pairing) -> None
 def test_the_second_code_works_too(pairing: Pairing) -> None:
     """As above, with the other code."""
     code_for(pairing)
-    assert pairing.approve(code_for(pairing), notice) == Asker("7", "7", "Ann Smith", "ann", 1_800_000_000.0)
+    assert pairing.approve(code_for(pairing), notice) == Applicant("7", "7", "Ann Smith", "ann", 1_800_000_000.0)
 
 
 def test_three_people_wait_at_a_time(pairing: Pairing, store: Store, clock: Clock) -> None:
@@ -124,11 +124,11 @@ def test_approval_lets_in_releases_and_tells_at_once(pairing: Pairing, store: St
     say(store, "1", "hello")
     say(store, "2", "a picture", image=Attachment("photo", "f1"))
     asker = pairing.approve(code, notice)
-    member = Access(store).member("7")
+    member = Services.of(store).access.member("7")
     assert member is not None
     assert (member.name, member.username) == ("Ann Smith", "ann")
-    assert [entry.content for entry in Inbox(store).ready(10)] == ["hello"]
-    assert [entry.content for entry in Inbox(store).fetching()] == ["a picture"]
+    assert [entry.content for entry in Services.of(store).inbox.ready(10)] == ["hello"]
+    assert [entry.content for entry in Services.of(store).inbox.fetching()] == ["a picture"]
     row = store.row("SELECT chat_id, text FROM notices")
     assert row is not None
     assert (row["chat_id"], row["text"]) == (asker.chat_id, "Paired, Ann Smith.")
@@ -138,15 +138,15 @@ def test_approval_lets_in_releases_and_tells_at_once(pairing: Pairing, store: St
 def test_approval_is_all_or_nothing(pairing: Pairing, store: Store) -> None:
     """When the notice cannot be made, nothing has happened, and the code still works."""
 
-    def broken(asker: Asker) -> str:
+    def broken(asker: Applicant) -> str:
         raise RuntimeError(asker.name)
 
     code = code_for(pairing)
     say(store, "1", "hello")
     with pytest.raises(RuntimeError, match="Ann Smith"):
         pairing.approve(code, broken)
-    assert Access(store).member("7") is None
-    assert Inbox(store).ready(10) == []
+    assert Services.of(store).access.member("7") is None
+    assert Services.of(store).inbox.ready(10) == []
     assert store.value("SELECT count(*) FROM notices") == 0
     assert pairing.approve(code, notice).user_id == "7"
 
@@ -155,10 +155,10 @@ def test_a_code_works_once(pairing: Pairing, store: Store) -> None:
     """After its approval, a code is like any wrong one, also when the person was removed again."""
     code = code_for(pairing)
     pairing.approve(code, notice)
-    Access(store).remove("7")
+    Services.of(store).access.remove("7")
     with pytest.raises(Refused, match="no pending pairing has the code"):
         pairing.approve(code, notice)
-    assert Access(store).member("7") is None
+    assert Services.of(store).access.member("7") is None
 
 
 def test_denial_drops_what_was_said(pairing: Pairing, store: Store, tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_denial_drops_what_was_said(pairing: Pairing, store: Store, tmp_path: Pa
     code = code_for(pairing)
     say(store, "1", "hello")
     assert pairing.deny(code).user_id == "7"
-    assert Access(store).member("7") is None
-    assert Inbox(store).held("7") == 0
+    assert Services.of(store).access.member("7") is None
+    assert Services.of(store).inbox.held_count("7") == 0
     assert store.value("SELECT count(*) FROM inbox WHERE content IS NOT NULL OR payload != ''") == 0
     with pytest.raises(Refused, match="no pending pairing"):
         pairing.deny(code)
@@ -175,12 +175,12 @@ def test_denial_drops_what_was_said(pairing: Pairing, store: Store, tmp_path: Pa
 
 def test_three_messages_are_kept_for_later(pairing: Pairing, store: Store) -> None:
     """Only of people who wait, and only the first three."""
-    assert pairing.keep("7") is False
+    assert pairing.may_hold("7") is False
     code_for(pairing)
     for number in range(HELD_MAX):
-        assert pairing.keep("7") is True
+        assert pairing.may_hold("7") is True
         say(store, str(number), f"message {number}")
-    assert pairing.keep("7") is False
+    assert pairing.may_hold("7") is False
 
 
 # ---- wrong, expired, locked
@@ -197,15 +197,15 @@ def test_an_expired_code_is_told_from_a_wrong_one(pairing: Pairing, clock: Clock
     """For a day, an expired code is called expired, counts as no wrong try, and lets nobody in."""
     code = code_for(pairing)
     clock.forward(VALID_S - 1)
-    assert pairing.waiting("7")
+    assert pairing.is_waiting("7")
     clock.forward(1)
-    assert not pairing.waiting("7")
+    assert not pairing.is_waiting("7")
     assert pairing.pending() == []
     for _ in range(6):
         with pytest.raises(Refused, match=f"the code '{code}' has expired; ask the person to write"):
             pairing.approve(code, notice)
-    assert Access(pairing.store).member("7") is None
-    clock.forward(KEPT_S)
+    assert Services.of(pairing.store).access.member("7") is None
+    clock.forward(KEEP_S)
     with pytest.raises(Refused, match="no pending pairing"):
         pairing.approve(code, notice)
 
@@ -218,10 +218,10 @@ def test_what_was_kept_goes_when_the_last_code_runs_out(pairing: Pairing, store:
     code_for(pairing)
     clock.forward(VALID_S / 2)
     pairing.expire()
-    assert Inbox(store).held("7") == 1
+    assert Services.of(store).inbox.held_count("7") == 1
     clock.forward(VALID_S / 2)
     pairing.expire()
-    assert Inbox(store).held("7") == 0
+    assert Services.of(store).inbox.held_count("7") == 0
     assert store.value("SELECT state FROM inbox") == "dropped"
 
 
@@ -234,7 +234,7 @@ def test_five_wrong_codes_lock_approval_even_for_the_right_one(pairing: Pairing,
         clock.forward(60)
     with pytest.raises(Refused, match=r"5 wrong codes were tried; .* locked for 59 more minutes.*`allow ID`"):
         pairing.approve(code, notice)
-    assert Access(pairing.store).member("7") is None
+    assert Services.of(pairing.store).access.member("7") is None
     clock.forward(LOCKOUT_S - 61)
     with pytest.raises(Refused, match="1 more minute"):
         pairing.approve(code, notice)
@@ -281,7 +281,7 @@ def test_the_lock_holds_over_restarts_and_processes(pairing: Pairing, store: Sto
     code = code_for(pairing)
     for _ in range(5):
         with Store(store.path) as other, pytest.raises(Refused):
-            Pairing(other, clock=clock).approve(WRONG, notice)
+            Services.of(other, clock=clock).pairing.approve(WRONG, notice)
     with pytest.raises(Refused, match="locked"):
         pairing.approve(code, notice)
 

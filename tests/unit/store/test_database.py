@@ -110,7 +110,7 @@ def test_what_is_no_database_is_said_and_not_touched(tmp_path: Path, spoil: Call
     path = tmp_path / "channel.db"
     spoil(path)
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=f"the database {path} cannot be used: .*move it away to start anew"):
+    with pytest.raises(StoreError, match=f"the database {path} cannot be used: .*move it away to start afresh"):
         Store(path)
     assert path.read_bytes() == before
 

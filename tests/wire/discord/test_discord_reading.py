@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from harness import DiscordStage, Event
 
@@ -117,7 +117,7 @@ async def test_two_servers_have_one_reader(stage: DiscordStage, tmp_path: Path) 
         path.mkdir(mode=0o700)
     (state / "config.yaml").write_text(yaml.safe_dump({"grace_s": 0}), encoding="utf-8")
     with Store.open(state) as store:
-        Access(store).allow(str(ann.id), by="test", name="ann")
+        Services.of(store).access.allow(str(ann.id), by="test", name="ann")
     first = await stage.reading()
     second = await stage.host(CLAUDE_PROJECT_DIR=str(other), DISCORD_STATE_DIR=str(state))
     await second.status_when(lambda found: str(first.process.pid) in found["mode"]["why"])

@@ -1,4 +1,4 @@
-"""Prompts as cards in the approvers' direct chats: in full, on every approver's phone, by whoever reads the bot."""
+"""Prompts as cards in the approvers' direct chats, complete, on every approver's phone, sent by the bot's reader."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import Broadcast, Wakeup, wait_for_tick
-from agent_channels.core.store.database import Store
+from agent_channels.core.scheduling import Wakeups, wait_for_tick
 
 __all__ = ["ApprovalCards"]
 
@@ -30,83 +29,80 @@ SWEEP_EVERY_S = 1.0
 
 
 class ApprovalCards:
-    """Sends what was asked and not shown yet, and ends what is over."""
+    """Send prompts that are not shown yet, and end what is over."""
 
     def __init__(
-        self, adapter: Adapter, store: Store, files: Files, due: Wakeup, opened: Wakeup, changed: Broadcast
+        self, adapter: Adapter, access: Access, prompts: Prompts, panels: Panels, files: Files, wakeups: Wakeups
     ) -> None:
-        self._adapter, self._store, self._files = adapter, store, files
-        self._due, self._opened, self._changed = due, opened, changed
-        self._access, self._prompts, self._panels = Access(store), Prompts(store), Panels(store)
-        self.asked = Wakeup()
+        self._adapter, self._access, self._prompts, self._panels = adapter, access, prompts, panels
+        self._files, self._wakeups = files, wakeups
 
     async def run(self) -> None:
-        """Sends cards until cancelled."""
+        """Send cards until cancelled."""
         while True:
             try:
-                for prompt in self._prompts.unsent():
-                    await self._send(prompt)
+                for prompt in self._prompts.unsent_cards():
+                    await self._send_to_approvers(prompt)
             except StoreError as error:
-                logger.warning("no card could be sent: %s", error)
-            await self.asked.wait()
+                logger.warning("approval cards are sent later: %s", error)
+            await self._wakeups.card_due.wait()
 
     async def sweep(self) -> None:
-        """Ends what is over, until cancelled."""
+        """End what is over, until cancelled."""
         while True:
             await wait_for_tick(SWEEP_EVERY_S)
             try:
                 if self._prompts.sweep():
-                    self._due.set()
-                    self._opened.set()
-                    self._changed.notify_all()
+                    self._wakeups.answer_given()
+                    self._wakeups.ready.set()
             except StoreError as error:
-                logger.warning("nothing is swept: %s", error)
+                logger.warning("expired questions are closed later: %s", error)
 
-    async def _send(self, prompt: Prompt) -> None:
-        self._prompts.sent(prompt.id)
+    async def _send_to_approvers(self, prompt: Prompt) -> None:
+        self._prompts.mark_sent(prompt.id)
         reached = 0
         for user_id, chat_id in self._access.approver_chats():
             try:
-                await self._card(prompt, chat_id or await self._adapter.open_direct_chat(user_id))
+                await self._send(prompt, chat_id or await self._adapter.open_direct_chat(user_id))
                 reached += 1
             except PlatformError as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
             self._prompts.close(prompt.id, translate("prompt_over"))
-        self._prompts.tidy(prompt.id)
-        self._due.set()
+        self._prompts.end_late_cards(prompt.id)
+        self._wakeups.outcome_due.set()
 
-    async def _card(self, prompt: Prompt, chat_id: str) -> None:
-        """The body first and complete, the buttons under the last part."""
-        spec = prompt.spec
-        text = "\n\n".join(filter(None, (spec.head, spec.body, spec.foot)))
-        parts = self._adapter.render(text, "text")
-        outgoing = [Outgoing(chat_id, part.text) for part in parts]
-        if len(parts) > PARTS_MAX:
-            path = self._file(spec.body)
-            short = "\n\n".join(filter(None, (spec.head, translate("card_in_file"), spec.foot)))
-            outgoing = [
-                Outgoing(chat_id, path=str(path)),
-                Outgoing(chat_id, self._adapter.render(short, "text")[0].text),
-            ]
+    async def _send(self, prompt: Prompt, chat_id: str) -> None:
+        """Send the complete body first, with the buttons under its last part."""
+        *before, last = self._messages(prompt, chat_id)
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
+        grid = prompt.spec.drawn_grid(prompt.chosen)
         panel_id = self._panels.create(
-            chat_id,
-            spec.shown(prompt.chosen),
-            ttl_s=max(1.0, prompt.expires_at - self._prompts.now()),
-            prompt_id=prompt.id,
+            chat_id, grid, ttl_s=max(1.0, prompt.expires_at - self._prompts.now()), prompt_id=prompt.id
         )
-        keyboard = lay_out(panel_id, spec.shown(prompt.chosen), self._adapter.limits)
+        keyboard = lay_out(panel_id, grid, self._adapter.limits)
         try:
-            for one in outgoing[:-1]:
-                await self._adapter.send(one)
-            sent = await self._adapter.send(replace(outgoing[-1], keyboard=keyboard))
+            for outgoing in before:
+                await self._adapter.send(outgoing)
+            sent = await self._adapter.send(replace(last, keyboard=keyboard))
         except PlatformError:
             self._panels.discard(panel_id)
             raise
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
-    def _file(self, body: str) -> Path:
+    def _messages(self, prompt: Prompt, chat_id: str) -> list[Outgoing]:
+        spec = prompt.spec
+        parts = self._adapter.render(_paragraphs(spec.head, spec.body, spec.foot), "text")
+        if len(parts) <= PARTS_MAX:
+            return [Outgoing(chat_id, part.text) for part in parts]
+        summary = self._adapter.render(_paragraphs(spec.head, translate("card_in_file"), spec.foot), "text")[0]
+        return [Outgoing(chat_id, path=str(self._write(spec.body))), Outgoing(chat_id, summary.text)]
+
+    def _write(self, body: str) -> Path:
         path = self._files.target(Attachment("document", "", "request.txt", "text/plain"))
         path.write_text(body, encoding="utf-8", errors="replace")
         return path
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))

@@ -1,4 +1,4 @@
-"""A host's requests as cards: the command first, always complete."""
+"""What a host asks, as the content of a card: the command first, always complete."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from agent_channels.core.contract.outgoing import Button
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import label, scrub
 
-__all__ = ["hook_body", "permission_spec", "question_spec"]
+__all__ = ["permission_spec", "preview_body", "question_spec", "tool_input_body"]
 
 # Hosts' own limit for the header of a question.
-HEADER = 80
+HEADER_MAX = 80
+# A tool's main argument stands on top of the card, in this order.
+_FIRST = ("command", "file_path", "path", "url", "description")
 
 
 def permission_spec(tool: str, body: str, project: str, request_id: str) -> PromptSpec:
-    """A card with Allow and Deny."""
+    """Return a card with Allow and Deny."""
     allow = Button(translate("allow"), "allow", "success")
     deny = Button(translate("deny"), "deny", "danger")
     return PromptSpec(
@@ -28,21 +30,32 @@ def permission_spec(tool: str, body: str, project: str, request_id: str) -> Prom
     )
 
 
-def hook_body(tool_input: object) -> str:
-    """A tool's input for people: the command (or path, or address) on top, everything else below, nothing left out."""
+def tool_input_body(tool_input: object) -> str:
+    """Return a tool's input for people: the command (or path, or address) on top, everything else below it."""
     if not isinstance(tool_input, dict):
         return json.dumps(tool_input, ensure_ascii=False, indent=1)
     rest: dict[str, Any] = dict(tool_input)
-    first = ("command", "file_path", "path", "url", "description")
-    lines: list[str] = [rest.pop(key) for key in first if isinstance(rest.get(key), str)]
+    lines: list[str] = [rest.pop(key) for key in _FIRST if isinstance(rest.get(key), str)]
     for key, value in rest.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-        lines.append(f"{key}: {shown}")
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+        lines.append(f"{key}: {text}")
     return "\n\n".join(lines)
 
 
+def preview_body(preview: str, description: str) -> str:
+    """Return the input preview that a host relays, its command on top if it has one, then the tool's description."""
+    try:
+        value: Any = json.loads(preview)
+    except ValueError:
+        value = None
+    if isinstance(value, dict) and isinstance(value.get("command"), str):
+        rest = {key: item for key, item in value.items() if key != "command"}
+        preview = value["command"] + (f"\n\n{json.dumps(rest, ensure_ascii=False, indent=1)}" if rest else "")
+    return "\n\n".join(filter(None, (preview, description)))
+
+
 def question_spec(question: dict[str, Any], project: str) -> PromptSpec | None:
-    """A card for one question of a host's multiple choice; None when it offers nothing to choose from."""
+    """Return a card for one question of a host's multiple choice; None if it offers nothing to choose from."""
     options = [o for o in question.get("options") or () if isinstance(o, dict) and str(o.get("label", "")).strip()]
     if not options:
         return None
@@ -50,7 +63,7 @@ def question_spec(question: dict[str, Any], project: str) -> PromptSpec | None:
                  for n, o in enumerate(options, 1)]  # fmt: skip
     return PromptSpec(
         grid=tuple((Button(str(option["label"])),) for option in options),
-        head=translate("card_question", header=label(str(question.get("header") or ""), HEADER)).strip(),
+        head=translate("card_question", header=label(str(question.get("header") or ""), HEADER_MAX)).strip(),
         body=scrub("\n".join([str(question.get("question", "")), "", *described])),
         foot=translate("card_question_foot", project=label(project, 100)),
         multi=bool(question.get("multiSelect")),

@@ -1,4 +1,4 @@
-"""Grids before they are panels: what a platform can show, how it is laid out, and what each button carries."""
+"""Grids on a platform: whether it can show one, how it is laid out, and what each button carries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LABEL_MAX = 4096
 
 
 def callback(panel_id: str, position: int) -> str:
-    """What a button carries: at most 26 bytes."""
+    """Return what a button carries on the platform: at most 26 bytes."""
     return f"{panel_id}.{position}"
 
 
 def parse_callback(data: str) -> tuple[str, int] | None:
-    """The panel id and position in a button's data; None for anything that is not ours."""
+    """Return the panel id and position in a button's data; None if it is not ours."""
     panel_id, dot, position = data.rpartition(".")
     if not dot or len(panel_id) != 22 or not (position.isascii() and position.isdigit() and len(position) <= 3):
         return None
@@ -27,7 +27,7 @@ def parse_callback(data: str) -> tuple[str, int] | None:
 
 
 def check_grid(grid: Grid, limits: Limits) -> None:
-    """Raises `Refused`, naming the limit, when the platform could not show the grid."""
+    """Raise `Refused`, naming the limit, if the platform cannot show the grid."""
     cells = [button for row in grid for button in row]
     if not cells:
         raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
@@ -52,10 +52,10 @@ def check_grid(grid: Grid, limits: Limits) -> None:
 
 
 def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
-    """The keyboard of a grid; positions stay those of the grid.
+    """Return the keyboard of a grid; positions stay those of the grid.
 
-    Rows wider than the platform shows are broken, more rows than it shows are filled up, and a label longer than it
-    takes is cut behind its number, under which `legend` has it in full.
+    Rows that are too wide are broken, if there are too many rows they are filled up, and a label that is too long is
+    cut after its number, under which `legend` has it in full.
     """
     rows: list[tuple[KeyboardButton, ...]] = []
     position = 0
@@ -65,7 +65,7 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
             data = None if button.url else callback(panel_id, position)
             position += 1
             keys.append(
-                KeyboardButton(_shown_label(button, position, limits), data, button.url, button.style, button.form)
+                KeyboardButton(_button_label(button, position, limits), data, button.url, button.style, button.form)
             )
         rows += _lines(keys, limits.row)
     if len(rows) > limits.rows:
@@ -74,7 +74,7 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
 
 
 def legend(grid: Grid, limits: Limits) -> list[str]:
-    """The labels that the platform's buttons cannot hold, in full, each behind its number in reading order."""
+    """Return the labels that do not fit on the platform's buttons, in full, each after its number in reading order."""
     labels = [scrub(button.label).strip() for row in grid for button in row]
     return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
 
@@ -83,7 +83,7 @@ def _lines(keys: list[KeyboardButton], width: int) -> list[tuple[KeyboardButton,
     return [tuple(keys[i : i + width]) for i in range(0, len(keys), width)]
 
 
-def _shown_label(button: Button, number: int, limits: Limits) -> str:
+def _button_label(button: Button, number: int, limits: Limits) -> str:
     label = scrub(button.label).strip()
     if limits.label is None or not _too_long(label, limits):
         return label

@@ -1,7 +1,7 @@
 """Button grids as rows of the store: who may tap, once or often, until when, and what was chosen.
 
 What a button carries on the platform is an opaque random id with its position, so any label fits, survives a restart
-and cannot be made up.
+and cannot be forged.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
+from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Row, Store
 
-__all__ = ["Panel", "Panels", "Press"]
+__all__ = ["Panel", "Panels", "Press", "Refusal"]
 
 Refusal = Literal["unknown", "expired", "closed", "answered", "foreign"]
-# A typed "2" long after the question is more likely a text than an answer.
+# A typed "2" long after the question is more likely a message than an answer.
 TYPED_WITHIN_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One grid that was sent. `tappers` None: everybody the gate lets through in that chat."""
+    """One grid that was sent. `tappers` None: everybody the gate lets through in that chat.
+
+    `message_id` is None until the platform's answer is known. `sentence` is what its message shows at the end instead
+    of the default outcome; `prompt_id` names the prompt that it shows.
+    """
 
     id: str
     chat_id: str
@@ -44,13 +49,13 @@ class Panel:
     sentence: str | None
 
     def cells(self) -> list[tuple[int, int, Button]]:
-        """Every button with its row and column, in reading order."""
+        """Return every button with its row and column, in reading order."""
         return [(r, c, button) for r, row in enumerate(self.grid) for c, button in enumerate(row)]
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What came of a tap: the button when it counts, else why not. `outcome` is what the panel shows as its answer."""
+    """What a tap or typed answer came to: the button if it counts, else why it does not."""
 
     panel: Panel | None
     refused: Refusal | None = None
@@ -70,7 +75,6 @@ class Panels:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
-        self._saying: dict[str, str | None] = {}
 
     def create(
         self,
@@ -83,7 +87,7 @@ class Panels:
         single_use: bool = True,
         prompt_id: str | None = None,
     ) -> str:
-        """Stores a grid before it is sent; returns its id."""
+        """Store a grid before it is sent; return its id."""
         panel_id, now = secrets.token_urlsafe(16), self._clock()
         with self.store.transaction() as db:
             db.execute(
@@ -97,7 +101,7 @@ class Panels:
         return panel_id
 
     def bind(self, panel_id: str, message_id: str, snapshot: str | None) -> None:
-        """The grid was sent: this is the message that holds it. Other grids of that message are closed."""
+        """Record which message holds a grid that was sent; earlier grids of that message are closed."""
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE panels SET state = 'closed' WHERE state = 'open' AND id != ? AND message_id = ? AND chat_id = "
@@ -107,20 +111,19 @@ class Panels:
             db.execute("UPDATE panels SET message_id = ?, snapshot = ? WHERE id = ?", (message_id, snapshot, panel_id))
 
     def discard(self, panel_id: str) -> None:
-        """The grid was never shown to anybody."""
+        """Delete a grid that was never shown to anybody."""
         with self.store.transaction() as db:
             db.execute("DELETE FROM panels WHERE id = ? AND message_id IS NULL", (panel_id,))
 
-    def close_on(self, chat_id: str, message_id: str) -> None:
-        """A message's grid was taken away by its author."""
-        with self.store.transaction() as db:
-            db.execute(
-                "UPDATE panels SET state = 'closed' WHERE state = 'open' AND chat_id = ? AND message_id = ?",
-                (chat_id, message_id),
-            )
+    # ---- reading
+
+    def get(self, panel_id: str) -> Panel | None:
+        """Return the panel with this id."""
+        row = self.store.row("SELECT * FROM panels WHERE id = ?", panel_id)
+        return None if row is None else _panel(row)
 
     def open_in(self, chat_id: str) -> list[Panel]:
-        """Every panel of a chat that people see and may answer, oldest first."""
+        """Return every panel of a chat that people see and may answer, oldest first."""
         rows = self.store.rows(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND expires_at > ? "
             "ORDER BY created_at, rowid",
@@ -129,28 +132,8 @@ class Panels:
         )
         return [_panel(row) for row in rows]
 
-    def cancel(self, panel_id: str, sentence: str) -> bool:
-        """Ends an open panel without an answer; it says so. False when it was over already."""
-        with self.store.transaction() as db:
-            return bool(
-                db.execute(
-                    "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE id = ? AND state = 'open'",
-                    (sentence, panel_id),
-                ).rowcount
-            )
-
-    def forget_ended(self, chat_id: str) -> None:
-        """Deletes a chat's panels that are over and show it."""
-        with self.store.transaction() as db:
-            db.execute("DELETE FROM panels WHERE chat_id = ? AND state != 'open' AND outcome_due = 0", (chat_id,))
-
-    def get(self, panel_id: str) -> Panel | None:
-        """The panel with this id."""
-        row = self.store.row("SELECT * FROM panels WHERE id = ?", panel_id)
-        return None if row is None else _panel(row)
-
     def open_on(self, chat_id: str, message_id: str) -> Panel | None:
-        """The open panel a message holds."""
+        """Return the open panel that a message holds."""
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND expires_at > ? AND chat_id = ? AND message_id = ?",
             self._clock(), chat_id, message_id,
@@ -158,7 +141,7 @@ class Panels:
         return None if row is None else _panel(row)
 
     def locate(self, data: str, chat_id: str, message_id: str, snapshot: str | None = None) -> tuple[Panel, int] | None:
-        """The panel, and the position in it, that a button's data names in this message; None for made-up data."""
+        """Return the panel and the position in it that a button's data names in this message; None if it is forged."""
         parsed = parse_callback(data)
         panel = self.get(parsed[0]) if parsed else None
         if panel is None or parsed is None or parsed[1] >= len(panel.cells()) or panel.chat_id != chat_id:
@@ -169,32 +152,13 @@ class Panels:
             return self.get(panel.id) or panel, parsed[1]
         return (panel, parsed[1]) if panel.message_id == message_id else None
 
-    def press(self, data: str, chat_id: str, message_id: str, person: Person, snapshot: str | None = None) -> Press:
-        """Counts a tap, if it counts: the first one on a single-use panel by somebody who may."""
-        located = self.locate(data, chat_id, message_id, snapshot)
-        if located is None:
-            return Press(None, "unknown")
-        panel, position = located
-        row, col, button = panel.cells()[position]
-        return self._take(panel, row, col, button, person)
+    def answerable(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
+        """Return the open panel that a typed text may answer: the one it replies to, else the newest.
 
-    def typed(
-        self, chat_id: str, thread_id: str | None, text: str, person: Person, reply_to: str | None
-    ) -> Press | None:
-        """Counts a typed answer to the newest open panel (or the one replied to): a label, or its number from 1.
-
-        None when the text is no such answer; then it is an ordinary message.
+        Permissions are never answered by a bare word.
         """
-        panel = self.asked(chat_id, thread_id, reply_to)
-        if panel is None or (panel.tappers is not None and person.id not in panel.tappers):
-            return None
-        found = _match(panel, text)
-        return None if found is None else self._take(panel, *found, person)
-
-    def asked(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
-        """The open panel that a typed text may answer: the one replied to, else the newest. Never a permission."""
-        if reply_to and self._held_one(chat_id, reply_to):
-            # Said of this question and no other, even when it is closed.
+        if reply_to and self._has_panel(chat_id, reply_to):
+            # It answers this question and no other, even if it is closed.
             return self.open_on(chat_id, reply_to)
         now = self._clock()
         row = self.store.row(
@@ -205,18 +169,42 @@ class Panels:
         )  # fmt: skip
         return None if row is None else _panel(row)
 
-    def _held_one(self, chat_id: str, message_id: str) -> bool:
+    def _has_panel(self, chat_id: str, message_id: str) -> bool:
         return bool(
             self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)
         )
 
-    def _take(self, panel: Panel, row: int, col: int, button: Button, person: Person) -> Press:
+    def last_tapper(self, panel_id: str) -> str:
+        """Return the name of the person who tapped last."""
+        return str(self.store.value("SELECT user FROM presses WHERE panel_id = ? ORDER BY id DESC", panel_id) or "")
+
+    # ---- answers
+
+    def press(self, data: str, chat_id: str, message_id: str, person: Person, snapshot: str | None = None) -> Press:
+        """Count a tap if it counts: the first one on a single-use panel by somebody who may."""
+        located = self.locate(data, chat_id, message_id, snapshot)
+        if located is None:
+            return Press(None, "unknown")
+        return self._take(*located, person)
+
+    def type(
+        self, chat_id: str, thread_id: str | None, text: str, person: Person, reply_to: str | None
+    ) -> Press | None:
+        """Count a typed answer: a label, or its number from 1; None if the text is an ordinary message."""
+        panel = self.answerable(chat_id, thread_id, reply_to)
+        if panel is None or (panel.tappers is not None and person.id not in panel.tappers):
+            return None
+        labels = [None if button.url else button.label for _, _, button in panel.cells()]
+        position = match_answer(text, labels)
+        return None if position is None else self._take(panel, position, person)
+
+    def _take(self, panel: Panel, position: int, person: Person) -> Press:
         with self.store.transaction() as db:
             panel = self.get(panel.id) or panel
             refused = self._refusal(panel, person)
             if refused:
                 return Press(panel, refused)
-            position = next(i for i, cell in enumerate(panel.cells()) if cell[:2] == (row, col))
+            row, col, button = panel.cells()[position]
             db.execute(
                 "INSERT INTO presses (panel_id, position, user_id, user, at) VALUES (?, ?, ?, ?, ?)",
                 (panel.id, position, person.id, person.display_name, self._clock()),
@@ -237,38 +225,76 @@ class Panels:
             return "closed"
         return "expired" if panel.expires_at <= self._clock() else None
 
-    def due(self) -> list[Panel]:
-        """Answered panels whose message does not show the answer yet."""
-        found = [_panel(row) for row in self.store.rows("SELECT * FROM panels WHERE outcome_due = 1 ORDER BY rowid")]
-        self._saying = {panel.id: panel.sentence for panel in found}
-        return found
+    # ---- endings
 
-    def shown(self, panel_id: str) -> None:
-        """The panel's message shows what was due, or never can; what is to be said since then stays due."""
+    def cancel(self, panel_id: str, sentence: str) -> bool:
+        """End an open panel without an answer, showing a sentence; return False if it was over already."""
         with self.store.transaction() as db:
-            db.execute(
-                "UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?",
-                (panel_id, self._saying.get(panel_id)),
+            return bool(
+                db.execute(
+                    "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE id = ? AND state = 'open'",
+                    (sentence, panel_id),
+                ).rowcount
             )
 
-    def chosen_by(self, panel_id: str) -> str:
-        """The name of whoever tapped last."""
-        return str(self.store.value("SELECT user FROM presses WHERE panel_id = ? ORDER BY id DESC", panel_id) or "")
+    def close_on(self, chat_id: str, message_id: str) -> None:
+        """Close the grid of a message whose author took it away."""
+        with self.store.transaction() as db:
+            db.execute(
+                "UPDATE panels SET state = 'closed' WHERE state = 'open' AND chat_id = ? AND message_id = ?",
+                (chat_id, message_id),
+            )
 
+    def end_prompt(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
+        """End every open panel of a prompt."""
+        with self.store.transaction() as db:
+            db.execute(
+                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
+                "WHERE prompt_id = ? AND state = 'open'",
+                (state, outcome, sentence, prompt_id),
+            )
 
-def _match(panel: Panel, text: str) -> tuple[int, int, Button] | None:
-    said = " ".join(text.split()).casefold()
-    cells = [cell for cell in panel.cells() if cell[2].url is None]
-    named = [cell for cell in cells if " ".join(cell[2].label.split()).casefold() == said]
-    if len(named) == 1:
-        return named[0]
-    # Equal labels are told apart by number only, never by guessing.
-    if not named and said.isascii() and said.isdigit() and len(said) <= 3:
-        number = int(said)
-        every = panel.cells()
-        if 1 <= number <= len(every) and every[number - 1][2].url is None:
-            return every[number - 1]
-    return None
+    def end_late_cards(self, prompt_id: str, sentence: str) -> None:
+        """End the panels that were sent while their prompt was being answered or closed, like the others."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
+            db.execute(
+                "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
+                (sentence, prompt_id),
+            )
+
+    def set_sentence(self, prompt_id: str, sentence: str) -> None:
+        """Change what the answered panels of a prompt show."""
+        with self.store.transaction() as db:
+            db.execute(
+                "UPDATE panels SET sentence = ?, outcome_due = 1 WHERE prompt_id = ? AND state = 'answered'",
+                (sentence, prompt_id),
+            )
+
+    def outcomes_due(self) -> list[Panel]:
+        """Return the panels whose message does not show the outcome yet."""
+        return [_panel(row) for row in self.store.rows("SELECT * FROM panels WHERE outcome_due = 1 ORDER BY rowid")]
+
+    def outcome_shown(self, panel: Panel) -> None:
+        """Record that a panel's message shows its outcome, or never can; a sentence set meanwhile stays due."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?", (panel.id, panel.sentence))
+
+    # ---- forgetting
+
+    def forget_ended(self, chat_id: str) -> None:
+        """Delete a chat's panels that are over and show it."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM panels WHERE chat_id = ? AND state != 'open' AND outcome_due = 0", (chat_id,))
+
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` panels that expired before then (epoch seconds) and show it; return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "DELETE FROM panels WHERE id IN "
+                "(SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",
+                (before, limit),
+            ).rowcount
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:

@@ -1,4 +1,4 @@
-"""What is asked, as a value: the answers to choose from, the words of a card, and how far it has come."""
+"""A question as a value: the answers to choose from, the words of its card, and how far it has come."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from agent_channels.core.store.database import Row
 __all__ = ["DONE", "LETTERS", "OTHER", "Kind", "Prompt", "PromptSpec", "prompt_of"]
 
 Kind = Literal["ask", "permission", "question"]
+# The values of the extra buttons.
 OTHER, DONE = "·other·", "·done·"
 # Five letters without l, as hosts write their request ids.
 LETTERS = "abcdefghijkmnopqrstuvwxyz"
-TICK = "☑ "
-BOX = "☐ "
+CHECKED, UNCHECKED = "☑ ", "☐ "
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """What is asked. `label`: a short name of it for later; `head` and `body`: what a card shows, `body` in full."""
+    """What is asked. A card shows `head`, the complete `body` and `foot`; an `ask` has its own message instead.
+
+    `multi`: several answers, then Done. `other`: free text is an answer too.
+    """
 
     grid: Grid
     head: str = ""
@@ -32,24 +35,24 @@ class PromptSpec:
     other: bool = False
 
     def dump(self) -> str:
-        """As JSON."""
+        """Return it as JSON."""
         grid = [[[b.label, b.value, b.style, b.url] for b in row] for row in self.grid]
         return json.dumps([grid, self.head, self.body, self.foot, self.multi, self.other])
 
     @classmethod
     def load(cls, text: str) -> PromptSpec:
-        """From JSON."""
+        """Return what `dump` wrote."""
         grid, *rest = json.loads(text)
         return cls(tuple(tuple(Button(*cell) for cell in row) for row in grid), *rest)
 
-    def shown(self, chosen: list[int] | None = None) -> Grid:
-        """The grid as it is drawn: ticks on what is chosen, and the extra buttons."""
+    def drawn_grid(self, chosen: list[int] | None = None) -> Grid:
+        """Return the grid as people see it: check marks on what is chosen, and the extra buttons."""
         grid = [list(row) for row in self.grid]
         if self.multi:
-            ticked, position = set(chosen or ()), 0
+            checked, position = set(chosen or ()), 0
             for row in grid:
                 for column, button in enumerate(row):
-                    mark = TICK if position in ticked else BOX
+                    mark = CHECKED if position in checked else UNCHECKED
                     row[column] = Button(mark + button.label, button.value, button.style)
                     position += 1
         extra = []
@@ -59,14 +62,18 @@ class PromptSpec:
             extra.append(Button(translate("button_done"), DONE, "primary"))
         return tuple(tuple(row) for row in [*grid, extra] if row)
 
-    def flat(self) -> list[Button]:
-        """The answers, in reading order."""
-        return [button for row in self.grid for button in row]
+    def cells(self) -> list[tuple[int, int, Button]]:
+        """Return the answers with row and column, in reading order."""
+        return [(r, c, button) for r, row in enumerate(self.grid) for c, button in enumerate(row)]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One question."""
+    """One question. `state` is open, answered, taken (the asker has the answer) or closed; times are epoch seconds.
+
+    `lease_until` is until when the asker surely waits; `chosen` are the checked positions; `typing_by` is the user id
+    of who tapped "other" and may type the answer.
+    """
 
     id: str
     kind: Kind
@@ -83,7 +90,7 @@ class Prompt:
 
 
 def prompt_of(row: Row) -> Prompt:
-    """A row of the prompts table."""
+    """Return a row of the prompts table as a value."""
     return Prompt(
         id=row["id"],
         kind=row["kind"],

@@ -1,8 +1,8 @@
 """Questions somebody waits for: the agent's `ask`, a permission, a host's multiple choice. One row, one answer.
 
-Whoever asked keeps a lease; whoever reads the bot stores the taps. A card whose asker is gone takes no answer any more,
-so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes an
-ordinary event instead, until its deadline.
+The asker keeps a lease; the process that reads the bot stores the taps. A card whose asker is gone takes no answer any
+more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes
+an ordinary event instead, until its deadline.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.buttons.panels import Panel, Panels
 from agent_channels.core.buttons.prompt_spec import DONE, LETTERS, OTHER, Kind, Prompt, PromptSpec, prompt_of
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.store.database import Store
+from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["AnswerResult", "Prompts"]
@@ -33,19 +34,18 @@ class AnswerResult:
     alert: bool = False
     final: bool = False
     grid: Grid | None = None
-    prompt: Prompt | None = field(default=None)
+    prompt: Prompt | None = None
 
 
 class Prompts:
     """The prompts table, and the panels that show a prompt."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
-        self.store = store
-        self.panels = Panels(store)
-        self._clock = clock
+    def __init__(self, panels: Panels, inbox: Inbox, *, clock: Callable[[], float] = time.time) -> None:
+        self.store = panels.store
+        self._panels, self._inbox, self._clock = panels, inbox, clock
 
     def now(self) -> float:
-        """The clock that deadlines are measured by (epoch seconds)."""
+        """Return the time that deadlines are measured by (epoch seconds)."""
         return self._clock()
 
     def create(
@@ -54,138 +54,138 @@ class Prompts:
         spec: PromptSpec,
         *,
         session: str,
-        bound_s: float,
+        timeout_s: float,
         lease_s: float,
         request_id: str | None = None,
     ) -> Prompt:
-        """Asks something; it is open for `bound_s` seconds, and as long as the asker renews its lease."""
+        """Ask something: it is open for `timeout_s` seconds, and as long as the asker renews its lease."""
         prompt_id, now = secrets.token_urlsafe(12), self._clock()
         request_id = request_id or "".join(secrets.choice(LETTERS) for _ in range(5))
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO prompts (id, kind, request_id, session, spec, created_at, expires_at, lease_until) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (prompt_id, kind, request_id, session, spec.dump(), now, now + bound_s, now + lease_s),
+                (prompt_id, kind, request_id, session, spec.dump(), now, now + timeout_s, now + lease_s),
             )
-        return self._must(prompt_id)
+        return self._require(prompt_id)
 
     def get(self, prompt_id: str) -> Prompt | None:
-        """The prompt with this id."""
+        """Return the prompt with this id."""
         row = self.store.row("SELECT * FROM prompts WHERE id = ?", prompt_id)
         return None if row is None else prompt_of(row)
 
-    def _must(self, prompt_id: str) -> Prompt:
+    def _require(self, prompt_id: str) -> Prompt:
         found = self.get(prompt_id)
         if found is None:
             raise LookupError(prompt_id)
         return found
 
     def renew(self, prompt_id: str, lease_s: float) -> None:
-        """The asker still waits."""
-        with self.store.transaction() as db:
-            db.execute("UPDATE prompts SET lease_until = ? WHERE id = ?", (self._clock() + lease_s, prompt_id))
+        """Record that the asker still waits."""
+        self._set(prompt_id, lease_until=self._clock() + lease_s)
 
-    def unsent(self) -> list[Prompt]:
-        """Open cards that nobody has been shown yet."""
+    def unsent_cards(self) -> list[Prompt]:
+        """Return the open cards that nobody has been shown yet."""
         rows = self.store.rows(
             "SELECT * FROM prompts WHERE state = 'open' AND sent = 0 AND kind != 'ask' ORDER BY created_at"
         )
         return [prompt_of(row) for row in rows]
 
-    def sent(self, prompt_id: str) -> None:
-        """The card went out."""
+    def mark_sent(self, prompt_id: str) -> None:
+        """Record that the card is being sent."""
+        self._set(prompt_id, sent=1)
+
+    def _set(self, prompt_id: str, **values: object) -> None:
+        columns = ", ".join(f"{name} = ?" for name in values)
         with self.store.transaction() as db:
-            db.execute("UPDATE prompts SET sent = 1 WHERE id = ?", (prompt_id,))
+            db.execute(f"UPDATE prompts SET {columns} WHERE id = ?", (*values.values(), prompt_id))
 
     # ---- answers
 
     def press(self, panel: Panel, position: int, person: Person) -> AnswerResult:
-        """A tap on a prompt's panel; the caller has checked that the person may answer."""
+        """Count a tap on a prompt's panel; the caller has checked that the person may answer."""
         with self.store.transaction():
             prompt = self.get(panel.prompt_id or "")
-            gone = self._gone(prompt)
-            if prompt is None or gone:
-                return AnswerResult(gone or translate("tap_unknown"), alert=True)
+            refusal = self._refusal(prompt)
+            if prompt is None or refusal:
+                return AnswerResult(refusal or translate("tap_unknown"), alert=True)
             button = panel.cells()[position][2]
             if prompt.spec.other and button.value == OTHER:
                 self._set(prompt.id, typing_by=person.id)
                 return AnswerResult(translate("type_other"))
             if prompt.spec.multi:
                 return self._toggle(prompt, button, position, person)
-            return self._settle(prompt, [position], None, person)
+            return self._answer(prompt, [position], None, person)
 
-    def typed(self, panel: Panel, text: str, person: Person, *, quoted: bool) -> AnswerResult | None:
-        """A text that may answer a prompt: a label or number when one is to be chosen, free text when that is asked.
+    def type(self, panel: Panel, text: str, person: Person, *, quoted: bool) -> AnswerResult | None:
+        """Count a typed answer: a label or number, or free text where the prompt takes it; None if it is none.
 
-        Free text counts after a tap on "other", or when it quotes the question. None: it is no answer.
+        Free text counts after a tap on "other", or when it quotes the question.
         """
         with self.store.transaction():
             prompt = self.get(panel.prompt_id or "")
-            if prompt is None or self._gone(prompt):
+            if prompt is None or self._refusal(prompt):
                 return None
-            said = " ".join(text.split()).casefold()
-            flat = prompt.spec.flat()
-            labels = [" ".join(b.label.split()).casefold() for b in flat]
-            if labels.count(said) == 1:
-                return self._settle(prompt, [labels.index(said)], None, person)
-            if said.isascii() and said.isdigit() and len(said) <= 3 and 1 <= int(said) <= len(flat):
-                return self._settle(prompt, [int(said) - 1], None, person)
+            position = match_answer(text, [button.label for _, _, button in prompt.spec.cells()])
+            if position is not None:
+                return self._answer(prompt, [position], None, person)
             if prompt.spec.other and text.strip() and (quoted or prompt.typing_by == person.id):
-                return self._settle(prompt, [], text.strip(), person)
+                return self._answer(prompt, [], text.strip(), person)
             return None
 
-    def filled_in(self, panel: Panel, text: str, person: Person) -> AnswerResult:
-        """What was typed in the form of a prompt's own button."""
-        answered = self.typed(panel, text, person, quoted=True)
-        if answered is None:
-            answered = AnswerResult(self._gone(self.get(panel.prompt_id or "")) or translate("tap_unknown"), alert=True)
-        return answered
+    def fill_in(self, panel: Panel, text: str, person: Person) -> AnswerResult:
+        """Count what was typed in the form that a prompt's "other" button opened."""
+        result = self.type(panel, text, person, quoted=True)
+        if result is None:
+            result = AnswerResult(
+                self._refusal(self.get(panel.prompt_id or "")) or translate("tap_unknown"), alert=True
+            )
+        return result
 
     def verdict(self, request_id: str, behavior: str, person: Person) -> AnswerResult | None:
-        """A typed `yes abcde` or `no abcde`; None when no open permission has this id."""
+        """Count a typed `yes abcde` or `no abcde`; None if no open permission has this id."""
         row = self.store.row(
             "SELECT * FROM prompts WHERE kind = 'permission' AND request_id = ? AND state = 'open'", request_id
         )
         if row is None:
             return None
         with self.store.transaction():
-            prompt = self._must(row["id"])
-            gone = self._gone(prompt)
-            if gone:
-                return AnswerResult(gone, alert=True)
-            return self._settle(prompt, [0 if behavior == "allow" else 1], None, person)
+            prompt = self._require(row["id"])
+            refusal = self._refusal(prompt)
+            if refusal:
+                return AnswerResult(refusal, alert=True)
+            return self._answer(prompt, [0 if behavior == "allow" else 1], None, person)
 
     def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> AnswerResult:
         if button.value == DONE:
             if not prompt.chosen:
                 return AnswerResult(translate("choose_first"), alert=True)
-            return self._settle(prompt, prompt.chosen, None, person)
+            return self._answer(prompt, prompt.chosen, None, person)
         chosen = sorted(set(prompt.chosen) ^ {position})
         self._set(prompt.id, chosen=json.dumps(chosen))
-        return AnswerResult("", grid=prompt.spec.shown(chosen), prompt=prompt)
+        return AnswerResult("", grid=prompt.spec.drawn_grid(chosen), prompt=prompt)
 
-    def _settle(self, prompt: Prompt, positions: list[int], text: str | None, person: Person) -> AnswerResult:
-        cells = [(r, c, b) for r, row in enumerate(prompt.spec.grid) for c, b in enumerate(row)]
-        picked = [cells[i] for i in positions]
-        labels = [b.label for _, _, b in picked]
+    def _answer(self, prompt: Prompt, positions: list[int], text: str | None, person: Person) -> AnswerResult:
+        cells = prompt.spec.cells()
+        picked = [cells[position] for position in positions]
+        labels = [button.label for _, _, button in picked]
         result: dict[str, Any] = {"user": person.display_name, "user_id": person.id, "at": self._clock()}
         if text is not None:
             result |= {"text": text, "other": True}
         elif prompt.spec.multi:
-            result |= {"labels": labels, "values": [b.label if b.value is None else b.value for _, _, b in picked]}
+            result |= {"labels": labels, "values": [_value(button) for _, _, button in picked]}
         else:
             row, col, button = picked[0]
-            value = button.label if button.value is None else button.value
-            result |= {"label": button.label, "value": value, "row": row, "col": col}
+            result |= {"label": button.label, "value": _value(button), "row": row, "col": col}
         self._set(prompt.id, state="answered", result=json.dumps(result))
-        shown = text if text is not None else ", ".join(labels)
-        # An `ask` reaches the agent in any case; of a card nothing is claimed until whoever asked has taken it.
+        answer = text if text is not None else ", ".join(labels)
+        # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
         key = "outcome" if prompt.kind == "ask" else "outcome_given"
-        self._close_panels(prompt.id, "answered", shown, translate(key, **_outcome(result)))
-        return AnswerResult(label(shown, 150), final=True, prompt=self.get(prompt.id))
+        self._panels.end_prompt(prompt.id, "answered", answer, translate(key, **_outcome(result)))
+        return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
 
-    def _gone(self, prompt: Prompt | None) -> str | None:
-        """Why a prompt takes no answer any more; None while it does."""
+    def _refusal(self, prompt: Prompt | None) -> str | None:
+        """Return why a prompt takes no answer any more; None while it does."""
         if prompt is None:
             return translate("tap_unknown")
         now = self._clock()
@@ -199,90 +199,68 @@ class Prompts:
     # ---- endings
 
     def close(self, prompt_id: str, sentence: str) -> bool:
-        """Ends an open prompt without an answer; its panels say so. False when it was over already."""
+        """End an open prompt without an answer, showing a sentence; return False if it was over already."""
         with self.store.transaction() as db:
             ended = db.execute(
                 "UPDATE prompts SET state = 'closed' WHERE id = ? AND state = 'open'", (prompt_id,)
             ).rowcount
             if ended:
-                self._close_panels(prompt_id, "closed", "", sentence)
+                self._panels.end_prompt(prompt_id, "closed", "", sentence)
             return bool(ended)
 
-    def sweep(self) -> bool:
-        """Closes what is past its deadline; True when there was any.
-
-        An answer which a vanished asker never took becomes an ordinary event; on a card it says that it reached nobody.
-        """
-        now = self._clock()
-        over = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
-        for row in over:
-            self.close(row["id"], translate("prompt_over"))
-        lost = [prompt_of(row) for row in self.store.rows(
-            "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
-        )]  # fmt: skip
-        for prompt in lost:
-            self._end(prompt, "answered", "closed", "outcome_lost")
-        orphans = self.store.value(
-            "SELECT count(*) FROM inbox WHERE state = 'asked' AND prompt_id NOT IN "
-            "(SELECT id FROM prompts WHERE lease_until > ?)",
-            now,
-        )
-        if orphans:
-            with self.store.transaction() as db:
-                db.execute(
-                    "UPDATE inbox SET state = 'ready' WHERE state = 'asked' AND prompt_id NOT IN "
-                    "(SELECT id FROM prompts WHERE lease_until > ?)",
-                    (now,),
-                )
-        return bool(over or lost or orphans)
-
-    def taken(self, prompt_id: str) -> None:
-        """The asker has its answer: a card says so, and what was kept of it as an event is answered."""
-        with self.store.transaction() as db:
+    def take(self, prompt_id: str) -> None:
+        """Record that the asker has the answer: a card says so, and the event that was kept of it is answered."""
+        with self.store.transaction():
             prompt = self.get(prompt_id)
             if prompt is not None and prompt.kind != "ask":
-                self._end(prompt, "answered", "taken", "outcome_sent")
-            db.execute(
-                "UPDATE inbox SET state = 'answered', answered_at = ? WHERE state = 'asked' AND prompt_id = ?",
-                (self._clock(), prompt_id),
-            )
+                self._end_card(prompt, "taken", "outcome_sent")
+            self._inbox.prompt_taken(prompt_id)
 
-    def tidy(self, prompt_id: str) -> None:
-        """Cards that went out while their question was being answered, or closed, are ended like the others."""
-        with self.store.transaction() as db:
+    def sweep(self) -> bool:
+        """Close what is past its deadline; return True if there was anything.
+
+        An answer that a vanished asker never took becomes an ordinary event; a card says that it reached nobody.
+        """
+        now = self._clock()
+        expired = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
+        for row in expired:
+            self.close(row["id"], translate("prompt_over"))
+        lost = self.store.rows(
+            "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
+        )
+        for row in lost:
+            self._end_card(prompt_of(row), "closed", "outcome_lost")
+        return bool(expired or lost) | bool(self._inbox.open_orphaned_answers(now))
+
+    def end_late_cards(self, prompt_id: str) -> None:
+        """End cards that were sent while their question was being answered or closed, like the others."""
+        with self.store.transaction():
             prompt = self.get(prompt_id)
             if prompt is None or prompt.state == "open":
                 return
             key = {"answered": "outcome_given", "taken": "outcome_sent"}.get(prompt.state, "prompt_over")
-            db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
-            db.execute(
-                "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
-                (translate(key, **_outcome(prompt.result or {})), prompt_id),
-            )
+            self._panels.end_late_cards(prompt_id, translate(key, **_outcome(prompt.result or {})))
 
-    def _close_panels(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
-        with self.store.transaction() as db:
-            db.execute(
-                "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
-                "WHERE prompt_id = ? AND state = 'open'",
-                (state, outcome, sentence, prompt_id),
-            )
-
-    def _end(self, prompt: Prompt, before: str, after: str, key: str) -> None:
-        """Says on a card what became of its answer, once."""
+    def _end_card(self, prompt: Prompt, state: str, key: str) -> None:
+        """Say on an answered card what became of its answer, once."""
         with self.store.transaction() as db:
             if db.execute(
-                "UPDATE prompts SET state = ? WHERE id = ? AND state = ?", (after, prompt.id, before)
+                "UPDATE prompts SET state = ? WHERE id = ? AND state = 'answered'", (state, prompt.id)
             ).rowcount:
-                db.execute(
-                    "UPDATE panels SET sentence = ?, outcome_due = 1 WHERE prompt_id = ? AND state = 'answered'",
-                    (translate(key, **_outcome(prompt.result or {})), prompt.id),
-                )
+                self._panels.set_sentence(prompt.id, translate(key, **_outcome(prompt.result or {})))
 
-    def _set(self, prompt_id: str, **values: object) -> None:
-        names = ", ".join(f"{name} = ?" for name in values)
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` prompts that are over and expired before then (epoch seconds); return how many."""
         with self.store.transaction() as db:
-            db.execute(f"UPDATE prompts SET {names} WHERE id = ?", (*values.values(), prompt_id))
+            return db.execute(
+                "DELETE FROM prompts WHERE id IN "
+                "(SELECT id FROM prompts WHERE expires_at < ? AND state != 'open' LIMIT ?)",
+                (before, limit),
+            ).rowcount
+
+
+def _value(button: Button) -> str:
+    return button.label if button.value is None else button.value
 
 
 def _chosen(result: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from agent_channels.core.doctor import network as doctor_net
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.status import facts
+from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.store.database import Store
 
@@ -111,7 +112,7 @@ def _with_facts(case: Setup) -> Setup:
         if not (folder / "channel.db").is_file():
             return case
         with Store.open(folder) as store:
-            known = facts(case.env.channel, folder, store, case.bot_id)
+            known = facts(case.env.channel, folder, Services.of(store), case.bot_id)
     except (ChannelError, OSError) as error:
         return replace(case, problem=redact(str(error)))
     places = tuple(

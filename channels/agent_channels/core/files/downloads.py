@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import TaskGroup
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Attachment
@@ -17,11 +16,11 @@ from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.files.transcribe import Transcriber
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.events import VOICE
 from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.journal.offers import Entry
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Wakeup
+from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.text.sanitize import content, label
 
 __all__ = ["Downloads"]
@@ -45,25 +44,31 @@ class Downloads:
     """Downloads beside the delivery: a slow file holds nothing up but its own message."""
 
     def __init__(
-        self, adapter: Adapter, inbox: Inbox, files: Files, opened: Wakeup, group: TaskGroup, transcriber: Transcriber
+        self, adapter: Adapter, inbox: Inbox, files: Files, wakeups: Wakeups, transcriber: Transcriber
     ) -> None:
-        self._adapter, self._inbox, self._files, self._opened, self._group = adapter, inbox, files, opened, group
+        self._adapter, self._inbox, self._files, self._wakeups = adapter, inbox, files, wakeups
         self._transcriber = transcriber
         self._running: set[int] = set()
         self._slots = anyio.Semaphore(DOWNLOADS)
 
-    def start(self) -> None:
-        """Starts with every entry that is not being worked on yet."""
-        for entry in self._inbox.fetching():
-            if entry.id not in self._running:
-                self._running.add(entry.id)
-                self._group.start_soon(self._fetch, entry)
+    async def run(self) -> None:
+        """Fetch the files of every entry that needs some, until cancelled; those of a dead process come first."""
+        async with anyio.create_task_group() as group:
+            while True:
+                try:
+                    for entry in self._inbox.fetching():
+                        if entry.id not in self._running:
+                            self._running.add(entry.id)
+                            group.start_soon(self._fetch, entry)
+                except StoreError as error:
+                    logger.warning("files are downloaded later: %s", error)
+                await self._wakeups.download_due.wait()
 
     async def _fetch(self, entry: Entry) -> None:
         got = _Got()
         try:
             async with anyio.create_task_group() as group:
-                for file in entry.fetch:
+                for file in entry.files_to_fetch:
                     group.start_soon(self._one, file, got)
             self._inbox.fetched(entry, *_shown(entry, got))
             with contextlib.suppress(OSError):
@@ -73,7 +78,7 @@ class Downloads:
             logger.warning("the files of entry %s are not noted: %s", entry.delivery_id, error)
         finally:
             self._running.discard(entry.id)
-        self._opened.set()
+        self._wakeups.ready.set()
 
     async def _one(self, file: Attachment, got: _Got) -> None:
         spoken = file.kind == VOICE
@@ -109,14 +114,16 @@ class Downloads:
 def _shown(entry: Entry, got: _Got) -> tuple[str, dict[str, str]]:
     """The content and meta of an entry with what came of its files."""
     meta = dict(entry.meta)
-    pictures = [got.paths[file.file_id] for file in entry.fetch if file.file_id in got.paths and file.kind != VOICE]
+    pictures = [
+        got.paths[file.file_id] for file in entry.files_to_fetch if file.file_id in got.paths and file.kind != VOICE
+    ]
     if pictures:
         meta["image_path"] = pictures[0]
     if "attachments" in meta:
         listed = [{**file, **_path(file, got)} for file in json.loads(meta["attachments"])]
         meta["attachments"] = json.dumps(listed, ensure_ascii=False)
     lines = [entry.content] if entry.content else []
-    for file in entry.fetch:
+    for file in entry.files_to_fetch:
         if file.file_id in got.words:
             lines.append(translate("transcript", text=got.words[file.file_id]))
             meta["transcript"] = "true"

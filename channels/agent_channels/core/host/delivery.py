@@ -1,10 +1,11 @@
-"""From the inbox to the agent: in order, a bounded number at a time, each one written down before and after."""
+"""From the inbox to the agent: in order, a bounded number at a time, each one recorded before and after."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import anyio
 
@@ -14,60 +15,66 @@ from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.protocol import PUSH
 from agent_channels.core.host.typing_indicator import TypingIndicator
+from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.journal.offers import Entry
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Backoff, Broadcast, Wakeup, wait_for_tick
+from agent_channels.core.scheduling import Backoff, Wakeups, wait_for_tick
 
-__all__ = ["Delivery", "Push"]
+__all__ = ["Delivery", "HostLink", "Push"]
 
 logger = logging.getLogger(__name__)
-# Written down as "offering" together, then handed over one after the other: the most that a kill can make us repeat.
-BATCH = 64
-# While posts are unanswered, what follows within this time goes as one.
+# Recorded as "offering" together, then handed over one after the other: the most that a kill can make us repeat.
+BATCH_MAX = 64
+# While posts to the inbox socket are unanswered, what follows within this time goes as one.
 GATHER_S = 0.5
 LOOK_EVERY_S = 1.0
 # Hosts turn a result of 120,000 characters into an error.
 RESULT_MAX = 90_000
 
 Push = Callable[[str, dict[str, object]], Awaitable[None]]
+"""`push(method, params)` sends a notification; it returns when the bytes were handed over, so a host that does not
+read holds it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostLink:
+    """The host session that entries are offered to: its id, the way to push, and our name in `<channel>` blocks."""
+
+    session: str
+    push: Push
+    source: str
 
 
 class Delivery:
-    """Offers what is ready, by the mode in force; what the agent or its hooks fetch themselves is left to them."""
+    """Offer what is ready by the mode in force; what the agent or its hooks fetch themselves is left to them."""
 
     def __init__(
         self,
         inbox: Inbox,
-        push: Push,
-        opened: Wakeup,
-        presence: TypingIndicator,
-        session: str,
-        late: Callable[[Sequence[Entry]], None],
+        link: HostLink,
         modes: Modes,
-        source: str,
-        changed: Broadcast,
+        typing: TypingIndicator,
+        wakeups: Wakeups,
+        before_offer: Callable[[Sequence[Entry]], None],
     ) -> None:
-        """`push(method, params)` returns when the bytes were handed over; a host that does not read holds it up.
-
-        `late` is called with entries before they are offered, to have people told who waited long. `source` names us in
-        blocks. `changed` rings for whoever waits for messages.
-        """
-        self._inbox, self._push, self._opened, self._presence = inbox, push, opened, presence
-        self._session, self._late, self._modes, self._source = session, late, modes, source
+        """`before_offer` is called with the entries that are about to be offered, in their transaction."""
+        self._inbox, self._link, self._modes, self._typing = inbox, link, modes, typing
+        self._wakeups, self._before_offer = wakeups, before_offer
+        # Agents that are blocked in wait_for_messages right now: they take what comes.
+        self.waiting_calls = 0
+        self._faults = Backoff(first_s=1.0, cap_s=30.0)
+        # Entries that went through to the host, and are not recorded as offered yet.
         self._through: list[int] = []
         self._push_began: float | None = None
-        # Agents that are blocked in wait_for_messages right now: they take what comes.
-        self.takers = 0
-        self._changed = changed
-        self._faults = Backoff(first_s=1.0, cap_s=30.0)
-        self._left = False
-        # Whether nothing is on its way; what was claimed meanwhile.
+        # Whether a hook was left to take what is ready.
+        self._left_to_hook = False
+        # Whether nothing is being offered; what was claimed meanwhile, and the event of its hand-over.
         self._idle = False
         self._claimed: list[Entry] = []
+        self._handed_over = anyio.Event()
 
     async def run(self) -> None:
-        """Offers until cancelled; starts with whatever earlier sessions left unanswered."""
+        """Offer until cancelled; begin with whatever earlier sessions left unanswered."""
         backoff, unsure = Backoff(), False
         self._inbox.reopen()
         while True:
@@ -75,143 +82,162 @@ class Delivery:
                 if unsure:
                     # What was being offered when the store failed: nobody else would take it up in this session.
                     self._claimed = []
-                    self._inbox.resume(self._session, self._through)
+                    self._inbox.resume_offers(self._link.session, self._through)
                     unsure = False
-                claimed, self._claimed = self._claimed, []
-                await self._push_all(claimed)
+                await self._push_claimed()
                 self._modes.publish()
-                await self._drain()
+                await self._offer_all()
             except StoreError as error:
                 logger.warning("delivery waits: %s", error)
                 await anyio.sleep(backoff.next())
                 unsure = True
                 continue
-            self._changed.notify_all()
+            self._wakeups.changed.notify_all()
             self._idle = True
-            await self._opened.wait()
+            await self._wakeups.ready.wait()
             self._idle = False
 
+    # ---- pushing in the reader's transaction
+
     def claim(self) -> list[Entry]:
-        """What is ready, written down as being offered in the transaction that made it so; `hand` it over after that.
+        """Record what is ready as being offered, in the caller's transaction; `hand_over` it once it is committed.
 
-        Nothing while something else is on its way, or where it is not ours to push.
+        Nothing is claimed while something else is being offered, or where it is not ours to push.
         """
-        if not self._idle or self._claimed or self.takers or self._modes.current()[0] != "push":
+        if not self._idle or self._claimed or self.waiting_calls or self._modes.current()[0] != "push":
             return []
-        return [] if self._modes.left_to_hook() else self._offering("push")
+        return [] if self._modes.hook_is_waiting() else self._begin_offer("push")
 
-    def hand(self, claimed: list[Entry]) -> None:
-        """What `claim` gave is committed: it goes to the host, and then whatever else is ready."""
-        self._claimed += claimed
-        self._opened.set()
+    def hand_over(self, claimed: list[Entry]) -> anyio.Event | None:
+        """Push what `claim` gave and then whatever else is ready; return the event that says it was pushed."""
+        if claimed:
+            self._claimed, self._handed_over = claimed, anyio.Event()
+        self._wakeups.ready.set()
+        return self._handed_over if claimed else None
 
-    async def escalate(self) -> None:
-        """Looks, until cancelled, whether the mode in force has to be given up."""
-        while True:
-            await wait_for_tick(LOOK_EVERY_S)
-            try:
-                left, self._left = self._left, False
-                if self._modes.escalate() or left:
-                    self._opened.set()
-            except StoreError as error:
-                logger.warning("nothing is escalated: %s", error)
+    async def _push_claimed(self) -> None:
+        claimed, self._claimed = self._claimed, []
+        await self._push(claimed)
+        if claimed:
+            self._handed_over.set()
+            self.record_through()
 
-    async def _drain(self) -> None:
+    # ---- offering
+
+    async def _offer_all(self) -> None:
         while True:
             mode, _ = self._modes.current()
-            if self.takers or mode not in {"push", "wake"} or not self._inbox.any_ready():
+            if self.waiting_calls or mode not in {"push", "wake"} or not self._inbox.any_ready():
                 return
-            if self._modes.left_to_hook():
+            if self._modes.hook_is_waiting():
                 # Looked at again soon: the hook may be killed before it takes anything.
-                self._left = True
+                self._left_to_hook = True
                 return
             if mode == "push":
-                await self._push_all(self._offering("push"))
+                await self._push(self._begin_offer("push"))
+                self.record_through()
             elif not await self._wake():
                 self._modes.publish()
                 if self._modes.current()[0] == "wake":
-                    # Fixed by hand: nothing else may carry it, so it is tried again, and never in a hot loop.
+                    # The operator allows nothing else, so it is tried again, but never in a hot loop.
                     await anyio.sleep(self._faults.next())
 
-    def _offering(self, mode: str) -> list[Entry]:
-        """What is ready, written down as being offered: in one transaction, since hooks of the session take it too."""
+    def _begin_offer(self, mode: str) -> list[Entry]:
+        """Record what is ready as being offered: in one transaction, since hooks of the session take it too."""
         with self._inbox.store.transaction():
-            entries = self._inbox.ready(BATCH)
-            self._late(entries)
+            entries = self._inbox.ready(BATCH_MAX)
+            self._before_offer(entries)
             if mode == "wake":
                 entries = entries[: InboxSocket.fitting(entries)]
-            return self._inbox.offering(entries, self._session, mode)
+            return self._inbox.begin_offer(entries, self._link.session, mode)
 
-    async def _push_all(self, entries: list[Entry]) -> None:
+    async def _push(self, entries: list[Entry]) -> None:
         for entry in entries:
             self._push_began = time.monotonic()
-            await self._push(PUSH, push_params(entry))
+            await self._link.push(PUSH, push_params(entry))
             self._push_began = None
-            self._went(entry)
-        self.settle()
+            self._went_through(entry)
 
     async def _wake(self) -> bool:
-        """Posts what is ready; False when the socket does not take it."""
-        wake = self._modes.wake
-        if wake is None:
+        """Post what is ready to the session's inbox socket; return False if the socket does not take it."""
+        socket = self._modes.socket
+        if socket is None:
             self._modes.fail("wake", "has no socket")
             return False
-        if wake.full:
+        if socket.full:
             self._modes.fail("wake", "is not answered, and its queue is full")
             return False
-        if wake.queued:
+        if socket.queued:
             await anyio.sleep(GATHER_S)
-        offered = [] if self.takers else self._offering("wake")
+        offered = [] if self.waiting_calls else self._begin_offer("wake")
         if not offered:
             return True
+        ids = [entry.id for entry in offered]
         try:
-            await wake.post(self._source, offered)
+            await socket.post(self._link.source, offered)
         except (Unavailable, Ambiguous) as error:
             if isinstance(error, Unavailable):
-                self._inbox.withdraw(offered)
-            # Else it may have been read before the end; `redelivered` on the next offer is the honest mark.
-            self._inbox.offered([entry.id for entry in offered])
-            self._inbox.escalate(self._session, "wake", time.time() + 1)
+                self._inbox.withdraw_offer(ids)
+            # Otherwise it may have been read before the end; `redelivered` on the next offer is the honest mark.
+            self._inbox.finish_offer(ids)
+            self._inbox.escalate(self._link.session, "wake", time.time() + 1)
             self._modes.fail("wake", f"failed: {redact(str(error))}")
             return False
         for entry in offered:
-            self._went(entry)
-        self.settle()
+            self._went_through(entry)
+        self.record_through()
         return True
 
-    def _went(self, entry: Entry) -> None:
-        self._through.append(entry.id)
-        self._presence.start(entry.chat_id, entry.thread_id)
+    async def escalate(self) -> None:
+        """Look, until cancelled, whether the mode in force has to be given up."""
+        while True:
+            await wait_for_tick(LOOK_EVERY_S)
+            try:
+                left, self._left_to_hook = self._left_to_hook, False
+                if self._modes.escalate() or left:
+                    self._wakeups.ready.set()
+            except StoreError as error:
+                logger.warning("the delivery mode is checked later: %s", error)
+
+    # ---- what calls of the agent's take
 
     def take(self, limit: int, before: float) -> list[Entry]:
-        """What an agent that asks is shown now, written down as offered by pull."""
-        self.settle()
-        if not self._inbox.pullable(self._session, 1, self._modes.unproven(), before):
+        """Return what an agent that asks for messages is shown now, recorded as offered by pull.
+
+        What it was offered before then (epoch seconds) and did not answer is shown again.
+        """
+        self.record_through()
+        session, unproven = self._link.session, self._modes.unproven()
+        if not self._inbox.pullable(session, 1, unproven, before):
             return []
         with self._inbox.store.transaction():
-            found = _readable(self._inbox.pullable(self._session, limit, self._modes.unproven(), before))
-            self._late(found)
-            taken = self._inbox.offering(found, self._session, "pull")
-            self._inbox.offered([entry.id for entry in taken])
+            entries = _fitting_one_result(self._inbox.pullable(session, limit, unproven, before))
+            self._before_offer(entries)
+            taken = self._inbox.begin_offer(entries, session, "pull")
+            self._inbox.finish_offer([entry.id for entry in taken])
         for entry in taken:
-            self._presence.start(entry.chat_id, entry.thread_id)
+            self._typing.start(entry.chat_id, entry.thread_id)
         return taken
 
-    def settle(self) -> None:
-        """Writes down which entries went through, so that an answer counts for just those."""
+    def _went_through(self, entry: Entry) -> None:
+        self._through.append(entry.id)
+        self._typing.start(entry.chat_id, entry.thread_id)
+
+    def record_through(self) -> None:
+        """Record which entries went through to the host, so that an answer counts for exactly those."""
         if self._through:
-            self._inbox.offered(self._through)
-            # Forgotten only once it is written down: a disk that is full now takes it later, and twice is once.
+            self._inbox.finish_offer(self._through)
+            # Clear only after commit; if the disk is full we retry, and the update is idempotent.
             if not self._inbox.store.in_transaction:
                 self._through = []
 
     def stalled_s(self) -> float:
-        """For how long the host has not read, in seconds; 0 while it does."""
+        """Return for how long the host has not read, in seconds; 0 while it does."""
         return 0.0 if self._push_began is None else time.monotonic() - self._push_began
 
 
-def _readable(entries: list[Entry]) -> list[Entry]:
-    """As many of the entries, from the first on, as a host takes for one result; at least one."""
+def _fitting_one_result(entries: list[Entry]) -> list[Entry]:
+    """Return as many of the entries, from the first on, as a host takes for one result; at least one."""
     size = 0
     for count, entry in enumerate(entries):
         size += len(entry.content) + sum(len(key) + len(value) + 8 for key, value in entry.meta.items()) + 80

@@ -16,7 +16,7 @@ import anyio
 
 from agent_channels.core.errors import Ambiguous, Unavailable
 from agent_channels.core.host.frames import channel_blocks
-from agent_channels.core.journal.offers import Entry
+from agent_channels.core.journal.entry import Entry
 from agent_channels.core.settings.paths import env_value
 
 __all__ = ["InboxSocket"]

@@ -1,4 +1,4 @@
-"""How messages reach this session's agent: found out by itself, with the reason, and given up when it does not work.
+"""How messages reach this session's agent: detected, with the reason, and given up if it does not work.
 
 The ladder is push, wake, hook, pull. Push and wake are things we do; hook and pull are things the host or the agent
 does, for which messages are kept ready.
@@ -15,6 +15,7 @@ from agent_channels.core.settings.config import Settings
 
 __all__ = ["Modes"]
 
+# The modes by which we carry messages to the host.
 CARRIED = ("push", "wake")
 # The hooks that hand messages over; the others only show that the host runs hooks.
 HANDING = ("bell", "prompt", "stop")
@@ -33,53 +34,53 @@ class Modes:
         inbox: Inbox,
         sessions: Sessions,
         flag: str | None,
-        wake: InboxSocket | None,
+        socket: InboxSocket | None,
     ) -> None:
-        """`flag`: the host's channel flag, if its command line shows one; `wake`: its inbox socket, if it gave one."""
+        """`flag`: the host's channel flag, if its command line has one; `socket`: its inbox socket, if it gave one."""
         self._fixed = None if settings.mode == "auto" else settings.mode
         self._after_s = settings.escalate_after_s
         self._session, self._inbox, self._sessions = session, inbox, sessions
         self._flag = flag
-        self.wake = wake
+        self.socket = socket
         self._failed: dict[str, str] = {}
-        self._said = ""
-        self._known: HostSession | None = None
-        self._known_at = 0.0
+        self._published = ""
+        self._cached: HostSession | None = None
+        self._cached_at = 0.0
         self._revision = 0
 
     def current(self) -> tuple[str, str]:
-        """The mode in force, and why."""
+        """Return the mode in force, and why."""
         if self._fixed:
             return self._fixed, "fixed by the operator"
-        known = self._session_now()
+        known = self._cached_session()
         proven = known.proven if known else frozenset()
         failed = "".join(f"; {mode} {why}" for mode, why in self._failed.items())
         works = [(mode, why) for mode, why in self._ladder() if mode not in self._failed]
-        # What carries by itself and was answered goes before what is only believed in. An agent that once fetched
-        # something does not thereby say that it will ask again.
+        # A mode that we carry and that was answered goes before one that is only assumed to work. That an agent fetched
+        # something once does not mean that it will ask again.
         works.sort(key=lambda found: found[0] not in proven or found[0] not in CARRIED)
         for mode, why in works:
             return mode, f"{why}, and the agent has answered that way{failed}" if mode in proven else f"{why}{failed}"
         return "pull", f"messages are kept until the agent calls wait_for_messages{failed}"
 
-    def _session_now(self) -> HostSession | None:
+    def _cached_session(self) -> HostSession | None:
         # Asked at every message; only our own writes and, once a second, other processes change the row.
         now = time.monotonic()
-        if self._known is None or now - self._known_at > REFRESH_S:
-            self._known, self._known_at = self._sessions.get(self._session), now
-        return self._known
+        if self._cached is None or now - self._cached_at > REFRESH_S:
+            self._cached, self._cached_at = self._sessions.get(self._session), now
+        return self._cached
 
     def refresh(self) -> None:
-        """Something was written about this session: look again."""
-        self._known = None
+        """Forget what is cached of this session: something was recorded about it."""
+        self._cached = None
 
     def _ladder(self) -> list[tuple[str, str]]:
         ladder = []
         if self._flag:
             ladder.append(("push", f"the host was started with {self._flag}"))
-        if self.wake is not None:
+        if self.socket is not None:
             ladder.append(("wake", "the host gave its session's inbox socket"))
-        known = self._session_now()
+        known = self._cached_session()
         since = time.time() - HOOK_FRESH_S
         fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
@@ -87,47 +88,48 @@ class Modes:
         if known and known.pulled_at:
             ladder.append(("pull", "the agent asks for messages by itself"))
         if not ladder:
-            # Costs nothing where it is not understood, and is all that can be tried.
+            # A push costs nothing where it is not understood, and is all that can be tried.
             ladder.append(("push", "nothing shows how this host takes messages, so they are pushed"))
         return ladder
 
-    def left_to_hook(self) -> bool:
-        """Whether a hook of this session waits for the next message right now: it takes what comes."""
+    def hook_is_waiting(self) -> bool:
+        """Return True if a hook of this session waits for the next message right now: it takes what comes."""
         if (revision := self._sessions.store.revision()) != self._revision:
-            # Another process wrote something: it may have been the hook.
+            # Another process committed: it may have been the hook.
             self._revision = revision
             self.refresh()
-        known = self._session_now()
+        known = self._cached_session()
         return known is not None and known.waiting_until > time.time()
 
     def acted(self, chat_id: str) -> None:
-        """Before an answer is counted: the modes that carried what is being answered are proven."""
-        news = False
-        for mode in self._inbox.modes_of(chat_id, self._session):
-            news |= self._failed.pop(mode, None) is not None
-            known = self._session_now()
+        """Prove the modes that carried what the agent is answering in a chat; called before the answer is counted."""
+        changed = False
+        for mode in self._inbox.offered_modes(chat_id, self._session):
+            changed |= self._failed.pop(mode, None) is not None
+            known = self._cached_session()
             if known is None or mode not in known.proven:
                 self._sessions.prove(self._session, mode)
                 self.refresh()
-                news = True
-        if self.wake is not None:
-            self.wake.acted()
-        if news:
+                changed = True
+        if self.socket is not None:
+            self.socket.acted()
+        if changed:
             self.publish()
 
     def fail(self, mode: str, why: str) -> None:
-        """A mode does not work in this session."""
+        """Give a mode up for this session."""
         self._failed[mode] = why
 
     def unproven(self) -> list[str]:
-        """The carried modes in which nothing was ever answered."""
-        known = self._session_now()
+        """Return the modes that we carry in which nothing was ever answered."""
+        known = self._cached_session()
         return [mode for mode in CARRIED if not known or mode not in known.proven]
 
     def escalate(self) -> bool:
-        """Gives up the mode in force if it is unproven and drew no answer in time; True when something is ready again.
+        """Give up the mode in force if it is unproven and drew no answer in time.
 
-        A mode fixed by hand is never given up, and what nothing below could carry stays offered.
+        A mode fixed by the operator is never given up, and what nothing below could carry stays offered.
+        Returns True if something is ready again.
         """
         if self._fixed:
             return False
@@ -141,9 +143,9 @@ class Modes:
         return True
 
     def publish(self) -> tuple[str, str]:
-        """Writes the mode down for other processes; returns it."""
+        """Record the mode for other processes; return it."""
         mode, why = self.current()
-        if self._said != f"{mode}{why}":
-            self._said = f"{mode}{why}"
-            self._sessions.mode(self._session, mode, why)
+        if self._published != f"{mode}{why}":
+            self._published = f"{mode}{why}"
+            self._sessions.set_mode(self._session, mode, why)
         return mode, why

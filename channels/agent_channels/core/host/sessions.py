@@ -1,7 +1,7 @@
 """Host sessions: how each is reached, in which mode its agent was seen to answer, and which hooks it runs.
 
-A mode in which a session was ever answered is proven for it: the modes below stay silent, so nothing comes twice in the
-ordinary case.
+A mode in which a session ever answered is proven for it: the modes below stay silent, so that nothing comes twice in
+the ordinary case.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from agent_channels.core.store.database import Row, Store
 __all__ = ["HostSession", "Sessions"]
 
 # Older rows are of sessions long gone.
-KEPT_S = 14 * 86_400.0
-# Among the hooks' times: until when one of them waits.
+KEEP_S = 14 * 86_400.0
+# Among the hooks' times: until when one of them waits for the next message.
 _WAITING = "(waiting)"
 
 
 @dataclass(frozen=True, slots=True)
 class HostSession:
-    """One row. `hooks`: name -> when it last ran (epoch seconds)."""
+    """One session. Times are epoch seconds; `hooks` says when each hook last ran.
+
+    `loops`: how often in a row the Stop hook let the turn go on; `ended_at`: when a person ended the waiting from the
+    chat; `waiting_until`: until when a hook waits and takes what comes.
+    """
 
     id: str
     client: str
@@ -44,12 +48,12 @@ class Sessions:
         self.store = store
 
     def get(self, session_id: str) -> HostSession | None:
-        """The session with this id, if it was ever seen."""
+        """Return the session with this id, if it was ever seen."""
         row = self.store.row("SELECT * FROM sessions WHERE id = ?", session_id)
         return None if row is None else _session(row)
 
-    def seen(self, session_id: str, client: str = "") -> None:
-        """A server or a hook of this session is here."""
+    def record(self, session_id: str, client: str = "") -> None:
+        """Record that a server or a hook of this session is here; `client` is the host's name, if known."""
         now = time.time()
         with self.store.transaction() as db:
             db.execute(
@@ -57,53 +61,54 @@ class Sessions:
                 "client = CASE WHEN excluded.client = '' THEN client ELSE excluded.client END",
                 (session_id, now, client),
             )
-            db.execute("DELETE FROM sessions WHERE started_at < ? AND id != ?", (now - KEPT_S, session_id))
+            db.execute("DELETE FROM sessions WHERE started_at < ? AND id != ?", (now - KEEP_S, session_id))
 
-    def hook(self, session_id: str, name: str) -> None:
-        """A hook of this session ran: a sign that hooks reach it."""
-        with self.store.transaction() as db:
-            self.seen(session_id)
+    def record_hook(self, session_id: str, name: str) -> None:
+        """Record that a hook of this session ran: a sign that hooks reach it."""
+        with self.store.transaction():
+            self.record(session_id)
+            self._set_hook(session_id, name, time.time())
+
+    def set_waiting(self, session_id: str, until: float) -> None:
+        """Record until when (epoch seconds) a hook of this session waits for the next message and takes it; 0: not."""
+        self._set_hook(session_id, _WAITING, until)
+
+    def _set_hook(self, session_id: str, name: str, at: float) -> None:
+        with self.store.transaction():
             row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
-            hooks = {**(json.loads(row["hooks"]) if row else {}), name: time.time()}
-            db.execute("UPDATE sessions SET hooks = ? WHERE id = ?", (json.dumps(hooks), session_id))
+            hooks = {**(json.loads(row["hooks"]) if row else {}), name: at}
+            self._set(session_id, hooks=json.dumps(hooks))
 
-    def waiting(self, session_id: str, until: float) -> None:
-        """A hook of this session waits for the next message, and takes what comes until then (epoch seconds)."""
-        with self.store.transaction() as db:
-            row = self.store.row("SELECT hooks FROM sessions WHERE id = ?", session_id)
-            hooks = {**(json.loads(row["hooks"]) if row else {}), _WAITING: until}
-            db.execute("UPDATE sessions SET hooks = ? WHERE id = ?", (json.dumps(hooks), session_id))
+    def record_pull(self, session_id: str) -> None:
+        """Record that the session's agent asked for messages by itself."""
+        with self.store.transaction():
+            # The very first thing it does may come before the server has recorded its session.
+            self.record(session_id)
+            self._set(session_id, pulled_at=time.time())
 
-    def pulled(self, session_id: str) -> None:
-        """The session's agent asked for messages by itself."""
-        with self.store.transaction() as db:
-            # The very first thing it does may come before the server has written its session down.
-            self.seen(session_id)
-            db.execute("UPDATE sessions SET pulled_at = ? WHERE id = ?", (time.time(), session_id))
-
-    def mode(self, session_id: str, mode: str, why: str) -> None:
-        """The mode in force for a session."""
-        with self.store.transaction() as db:
-            db.execute("UPDATE sessions SET mode = ?, why = ? WHERE id = ?", (mode, why, session_id))
+    def set_mode(self, session_id: str, mode: str, why: str) -> None:
+        """Record the mode in force for a session."""
+        self._set(session_id, mode=mode, why=why)
 
     def prove(self, session_id: str, mode: str) -> None:
-        """The agent answered what came by this mode."""
+        """Record that the agent answered what came by this mode."""
         known = self.get(session_id)
-        if known is None or mode in known.proven or not mode:
-            return
-        with self.store.transaction() as db:
-            proven = ",".join(sorted(known.proven | {mode}))
-            db.execute("UPDATE sessions SET proven = ? WHERE id = ?", (proven, session_id))
+        if known is not None and mode and mode not in known.proven:
+            self._set(session_id, proven=",".join(sorted(known.proven | {mode})))
 
-    def loop(self, session_id: str, count: int) -> None:
-        """How often in a row the Stop hook let the turn go on."""
-        with self.store.transaction() as db:
-            db.execute("UPDATE sessions SET loops = ?, loops_at = ? WHERE id = ?", (count, time.time(), session_id))
+    def set_loops(self, session_id: str, count: int) -> None:
+        """Record how often in a row the Stop hook let the turn go on."""
+        self._set(session_id, loops=count, loops_at=time.time())
 
     def end_waiting(self) -> None:
-        """A person ended the waiting from the chat, in every session there is."""
+        """Record that a person ended the waiting from the chat, in every session there is."""
         with self.store.transaction() as db:
             db.execute("UPDATE sessions SET ended_at = ?", (time.time(),))
+
+    def _set(self, session_id: str, **values: object) -> None:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        with self.store.transaction() as db:
+            db.execute(f"UPDATE sessions SET {columns} WHERE id = ?", (*values.values(), session_id))
 
 
 def _session(row: Row) -> HostSession:

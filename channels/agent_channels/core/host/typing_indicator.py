@@ -1,4 +1,4 @@
-"""`typing`, shown from the moment a message was handed to the agent until it is answered, with a cap."""
+"""`typing`, shown from the moment a message was handed to the agent until it is answered, up to a limit."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ __all__ = ["TypingIndicator"]
 
 
 @dataclass(slots=True, eq=False)
-class _Shown:
-    """One indicator; `until` on the event loop's clock."""
+class _Running:
+    """One indicator; `until` is a time of the event loop's clock."""
 
     until: float
 
 
 class TypingIndicator:
-    """One running indicator per chat and thread."""
+    """One running indicator per chat and thread, each for at most `cap_s` seconds; 0: none."""
 
     def __init__(self, adapter: Adapter, group: TaskGroup, cap_s: float) -> None:
         self._adapter, self._group, self._cap_s = adapter, group, cap_s
-        self._shown: dict[tuple[str, str | None], _Shown] = {}
+        self._running: dict[tuple[str, str | None], _Running] = {}
 
     def start(self, chat_id: str, thread_id: str | None) -> None:
-        """Shows it, or shows it for the whole cap again."""
+        """Show it, or show it for the whole time again."""
         if self._cap_s <= 0:
             return
         until = anyio.current_time() + self._cap_s
-        running = self._shown.get((chat_id, thread_id))
+        running = self._running.get((chat_id, thread_id))
         if running is not None:
             running.until = until
         else:
-            shown = self._shown[chat_id, thread_id] = _Shown(until)
-            self._group.start_soon(self._show, chat_id, thread_id, shown)
+            running = self._running[chat_id, thread_id] = _Running(until)
+            self._group.start_soon(self._show, chat_id, thread_id, running)
 
     def stop(self, chat_id: str) -> None:
-        """The chat was answered: in none of its threads is anything being written any more."""
-        # Its task finds out by itself: an agent waits for what is done here.
-        for key in [key for key in self._shown if key[0] == chat_id]:
-            del self._shown[key]
+        """Stop it in every thread of a chat: the agent answered there."""
+        # Don't await the indicator task: the agent is blocked on this call, and the task ends on its own.
+        for key in [key for key in self._running if key[0] == chat_id]:
+            del self._running[key]
 
-    async def _show(self, chat_id: str, thread_id: str | None, shown: _Shown) -> None:
-        while self._shown.get((chat_id, thread_id)) is shown:
-            left = shown.until - anyio.current_time()
+    async def _show(self, chat_id: str, thread_id: str | None, running: _Running) -> None:
+        while self._running.get((chat_id, thread_id)) is running:
+            left = running.until - anyio.current_time()
             if left <= 0:
                 break
             try:
                 await self._adapter.send_typing(chat_id, thread_id)
             except PlatformError:
-                # Only a hint to people: a chat that refuses it is not asked again for this message.
+                # It is only a hint to people: a chat that refuses it is not asked again for this message.
                 break
             await anyio.sleep(min(self._adapter.limits.typing_every_s, left))
-        if self._shown.get((chat_id, thread_id)) is shown:
-            del self._shown[chat_id, thread_id]
+        if self._running.get((chat_id, thread_id)) is running:
+            del self._running[chat_id, thread_id]

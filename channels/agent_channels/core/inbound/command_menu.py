@@ -1,11 +1,10 @@
-"""The platform's menu of commands: told once, and again only when it changed."""
+"""The platform's menu of commands: sent once, and again only if it changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import anyio
@@ -13,19 +12,32 @@ import anyio
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, StoreError, Unavailable
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff
-from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["register"]
+__all__ = ["command_menu", "publish_command_menu"]
 
 logger = logging.getLogger(__name__)
-# Whoever reads the bot has better to do at its start.
+# The bot's reader has more urgent things to do at its start.
 FIRST_AFTER_S = 1.0
 
 
-async def register(adapter: Adapter, store: Store, bot_id: str, entries: Sequence[MenuEntry]) -> None:
-    """Tells the platform of the commands unless it was told of just these. A refusal is logged: chat works without."""
+def command_menu() -> list[MenuEntry]:
+    """Return the commands that people can choose from, in the language in force."""
+    return [
+        MenuEntry("status", translate("menu_status")),
+        MenuEntry("inbox", translate("menu_inbox")),
+        MenuEntry("cancel", translate("menu_cancel")),
+        MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
+        MenuEntry("help", translate("menu_help")),
+    ]
+
+
+async def publish_command_menu(adapter: Adapter, key_values: KeyValue, bot_id: str) -> None:
+    """Send the menu unless the platform has exactly this one. A refusal is logged: the chat works without a menu."""
+    entries = command_menu()
     key = f"menu:{bot_id}"
     digest = hashlib.sha256(json.dumps([asdict(entry) for entry in entries]).encode()).hexdigest()
     pauses = Backoff(first_s=2.0, cap_s=300.0)
@@ -33,17 +45,16 @@ async def register(adapter: Adapter, store: Store, bot_id: str, entries: Sequenc
     while True:
         pause = pauses.next()
         try:
-            if store.value("SELECT value FROM settings WHERE key = ?", key) == digest:
-                logger.info("the platform knows the menu of commands already")
+            if key_values.get(key) == digest:
+                logger.info("the platform has the menu of commands already")
                 return
             await adapter.set_commands(entries)
-            with store.transaction() as db:
-                db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, digest))
+            key_values.set(key, digest)
         except RateLimited as error:
             pause = max(pause, error.retry_after)
         except (Unavailable, Ambiguous, StoreError) as error:
-            # Telling twice is telling once.
-            logger.info("the menu of commands is told later: %s", redact(str(error)))
+            # Sending the menu is idempotent.
+            logger.info("the menu of commands is sent later: %s", redact(str(error)))
         except PlatformError as error:
             logger.warning("the platform does not take the menu of commands: %s", redact(str(error)))
             return

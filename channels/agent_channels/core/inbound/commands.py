@@ -1,6 +1,6 @@
 """Commands from chat which need no agent: behind the gate, answered at once.
 
-What a command changes is changed in the transaction of its event; what has to be said follows as errands. Any other
+What a command changes is changed in the transaction of its event; what it answers follows after the commit. Any other
 command is the agent's.
 """
 
@@ -15,35 +15,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent_channels.core.buttons.answers import Errand
-from agent_channels.core.buttons.panels import Panel, Panels
-from agent_channels.core.buttons.prompts import Prompts
+from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.messages import Command, MenuEntry, Message
+from agent_channels.core.contract.messages import Command, Message
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
-from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.journal.events import message_event
-from agent_channels.core.journal.group_context import GroupContext
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.history_line import HistoryLine
-from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
+from agent_channels.core.journal.entry import State
+from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
-from agent_channels.core.people.access import Access
+from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["Commands", "Listener", "answered", "menu"]
+__all__ = ["Commands", "ListeningSession"]
 
 logger = logging.getLogger(__name__)
-LISTED = 10
-SHOWN = 60
+LISTED_MAX = 10
+LISTED_TEXT_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """The session that the bot is read for. `since`: epoch seconds; `why`: of the mode."""
+class ListeningSession:
+    """The session that the bot is read for: its host, project and delivery mode; `since` in epoch seconds."""
 
     client: str
     project: str
@@ -52,176 +48,154 @@ class Listener:
     since: float
 
 
-def menu() -> list[MenuEntry]:
-    """The commands that people can choose from, as the platform is told of them."""
-    return [
-        MenuEntry("status", translate("menu_status")),
-        MenuEntry("inbox", translate("menu_inbox")),
-        MenuEntry("cancel", translate("menu_cancel")),
-        MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
-        MenuEntry("help", translate("menu_help")),
-    ]
-
-
-def answered(adapter: Adapter, message: Message, text: str, code: str | None = None) -> Errand:
-    """Says something to whoever wrote `message`; where the platform has the command itself answered, as its answer."""
-
-    async def errand() -> None:
-        if message.answer_id is not None:
-            await adapter.answer_tap(message.answer_id, text, alert=False, counted=False)
-        else:
-            await adapter.send(Outgoing(message.chat.id, text, thread_id=message.thread_id, code=code))
-
-    return errand
-
-
 class Commands:
-    """Answers commands; what is to be said waits in `todo`."""
+    """Answer commands."""
 
     def __init__(
         self,
         adapter: Adapter,
-        inbox: Inbox,
-        access: Access,
+        services: Services,
         files: Files,
-        todo: list[Errand],
-        listener: Callable[[], Listener],
-        decided: Callable[[], None],
+        wakeups: Wakeups,
+        session: Callable[[], ListeningSession],
     ) -> None:
-        """`decided` rings for whoever waits for an answer to a grid, or has to show one."""
-        self._adapter, self._inbox, self._access, self._files = adapter, inbox, access, files
-        self._todo, self._listener, self._decided = todo, listener, decided
-        self._panels, self._prompts, self._history = Panels(inbox.store), Prompts(inbox.store), History(inbox.store)
-        self._known: dict[str, Callable[[int, Message, str], None]] = {
-            "start": lambda _, message, __: self._say(message, translate("start")),
-            "help": lambda _, message, __: self._say(message, translate("help")),
-            "status": lambda _, message, __: self._say(message, self._status(message)),
-            "inbox": lambda _, message, __: self._say(message, self._waiting(message)),
-            "cancel": lambda _, message, __: self._cancel(message),
-            "session": self._session,
-            "end": lambda _, message, __: self._end(message),
+        """`session()` says who reads the bot."""
+        self._adapter, self._services, self._files = adapter, services, files
+        self._wakeups, self._session = wakeups, session
+        self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
+            "start": lambda incoming, _: self._say(incoming, translate("start")),
+            "help": lambda incoming, _: self._say(incoming, translate("help")),
+            "status": self._status,
+            "inbox": self._list_inbox,
+            "cancel": self._cancel,
+            "session": self._session_command,
+            "end": self._end_waiting,
         }
 
-    def answer(self, entry_id: int, message: Message, command: Command) -> bool:
-        """Answers a command that needs no agent, and ends its entry; False for any other, which is the agent's."""
+    def run(self, incoming: IncomingMessage, command: Command) -> bool:
+        """Answer a command that needs no agent, and end its entry; return False for any other."""
         known = self._known.get(command.name)
         if known is None:
             return False
-        # Before it is answered: clearing a session makes the entry an event again.
-        self._inbox.drop(entry_id, "answered")
-        known(entry_id, message, command.argument)
+        # First, since clearing a session makes the entry an event.
+        self._services.inbox.end(incoming.entry_id, answered=True)
+        known(incoming, command.argument)
         return True
 
-    def _say(self, message: Message, text: str) -> None:
-        self._todo.append(answered(self._adapter, message, text))
+    def _say(self, incoming: IncomingMessage, text: str) -> None:
+        incoming.follow_ups.append(answer_with(self._adapter, incoming.message, text))
 
     # ---- one function a command
 
-    def _status(self, message: Message) -> str:
-        waiting = self._inbox.open_in(message.chat.id)
-        rest = translate("status_open", count=waiting) if waiting > 0 else translate("status_none")
-        return translate("status", bot=self._adapter.display_name, waiting=rest)
+    def _status(self, incoming: IncomingMessage, _argument: str) -> None:
+        waiting = self._services.inbox.open_count(incoming.message.chat.id)
+        open_ = translate("status_open", count=waiting) if waiting > 0 else translate("status_none")
+        self._say(incoming, translate("status", bot=self._adapter.display_name, waiting=open_))
 
-    def _waiting(self, message: Message) -> str:
-        rows = self._inbox.waiting_in(message.chat.id, LISTED)
+    def _list_inbox(self, incoming: IncomingMessage, _argument: str) -> None:
+        chat_id, inbox = incoming.message.chat.id, self._services.inbox
+        rows = inbox.open_in(chat_id, LISTED_MAX)
         if not rows:
-            return translate("inbox_none")
-        count = self._inbox.open_in(message.chat.id)
+            self._say(incoming, translate("inbox_none"))
+            return
+        count = inbox.open_count(chat_id)
         lines = [
             translate(
-                "inbox_offered" if row["state"] == "offered" else "inbox_line",
+                "inbox_offered" if row["state"] == State.OFFERED else "inbox_line",
                 age=_age(time.time() - row["received_at"]),
-                text=label(row["content"] or "", SHOWN),
+                text=label(row["content"] or "", LISTED_TEXT_MAX),
             )
             for row in rows
         ]
         more = [translate("inbox_more", count=count - len(rows))] if count > len(rows) else []
-        return "\n".join([translate("inbox_head", count=count), *lines, *more])
+        self._say(incoming, "\n".join([translate("inbox_head", count=count), *lines, *more]))
 
-    def _end(self, message: Message) -> None:
-        Sessions(self._inbox.store).end_waiting()
-        self._say(message, translate("waiting_ended"))
+    def _end_waiting(self, incoming: IncomingMessage, _argument: str) -> None:
+        self._services.sessions.end_waiting()
+        self._say(incoming, translate("waiting_ended"))
 
-    def _cancel(self, message: Message) -> None:
+    def _cancel(self, incoming: IncomingMessage, _argument: str) -> None:
+        message, prompts, panels = incoming.message, self._services.prompts, self._services.panels
         sentence = translate("cancelled", user=label(message.sender.display_name))
-        open_ = [panel for panel in self._panels.open_in(message.chat.id) if self._may_cancel(panel, message)]
+        open_ = [panel for panel in panels.open_in(message.chat.id) if self._may_cancel(panel, message)]
         count = sum(
-            self._prompts.close(panel.prompt_id, sentence)
-            if panel.prompt_id
-            else self._panels.cancel(panel.id, sentence)
+            prompts.close(panel.prompt_id, sentence) if panel.prompt_id else panels.cancel(panel.id, sentence)
             for panel in open_
         )
         if count:
-            self._decided()
+            self._wakeups.answer_given()
         key = "cancelled_none" if not count else "cancelled_one" if count == 1 else "cancelled_many"
-        self._say(message, translate(key, count=count))
+        self._say(incoming, translate(key, count=count))
 
     def _may_cancel(self, panel: Panel, message: Message) -> bool:
-        """Whoever may answer a question may take it back; a topic's stay in their topic."""
+        """Return True if the sender may answer the question, and so may take it back; a topic's stay in their topic."""
         if message.thread_id is not None and panel.thread_id != message.thread_id:
             return False
-        prompt = self._prompts.get(panel.prompt_id) if panel.prompt_id else None
+        prompt = self._services.prompts.get(panel.prompt_id) if panel.prompt_id else None
         if prompt is not None and prompt.kind != "ask":
-            return message.chat.kind == "direct" and self._access.approver(message.sender.id)
+            return message.chat.kind == "direct" and self._services.access.is_approver(message.sender.id)
         return panel.tappers is None or message.sender.id in panel.tappers
 
-    # ---- the session's memory
+    # ---- /session
 
-    def _session(self, entry_id: int, message: Message, argument: str) -> None:
+    def _session_command(self, incoming: IncomingMessage, argument: str) -> None:
         match argument.strip().lower():
             case "status":
-                self._say(message, self._memory(message))
+                self._say(incoming, self._session_status(incoming.message))
             case "clear":
-                self._clear(entry_id, message)
+                self._clear_session(incoming)
             case "export":
-                self._todo.append(lambda: self._export(message))
+                message = incoming.message
+                incoming.follow_ups.append(lambda: self._export(message))
             case _:
-                self._say(message, translate("session_usage"))
+                self._say(incoming, translate("session_usage"))
 
-    def _memory(self, message: Message) -> str:
-        listener = self._listener()
-        kept, since = self._history.kept(message.chat.id)
-        told = (
-            translate("history_kept", count=kept, since=_day(since)) if since is not None else translate("history_none")
-        )
+    def _session_status(self, message: Message) -> str:
+        session = self._session()
+        count, since = self._services.history.extent(message.chat.id)
+        history = translate("history_none")
+        if since is not None:
+            history = translate("history_kept", count=count, since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}")
         return translate(
             "session_status",
-            client=label(listener.client) or translate("some_host"),
-            project=label(listener.project),
-            age=_age(time.time() - listener.since),
-            mode=listener.mode,
-            why=label(listener.why, 200),
-            history=told,
+            client=label(session.client) or translate("some_host"),
+            project=label(session.project),
+            age=_age(time.time() - session.since),
+            mode=session.mode,
+            why=label(session.why, 200),
+            history=history,
         )
 
-    def _clear(self, entry_id: int, message: Message) -> None:
-        if message.chat.kind != "direct" and not self._access.approver(message.sender.id):
-            # It is everybody's history there.
-            self._say(message, translate("session_not_allowed"))
+    def _clear_session(self, incoming: IncomingMessage) -> None:
+        message, services = incoming.message, self._services
+        if message.chat.kind != "direct" and not services.access.is_approver(message.sender.id):
+            # In a group the history is everybody's.
+            self._say(incoming, translate("session_not_allowed"))
             return
-        count = self._history.forget(message.chat.id)
-        self._inbox.forget_ended(message.chat.id)
-        self._panels.forget_ended(message.chat.id)
-        GroupContext(self._inbox.store, 0).forget(message.chat.id)
-        event = message_event(message)
-        self._inbox.open(
-            entry_id, replace(event, content=translate("event_cleared"), meta={**event.meta, "session": "clear"})
-        )
-        self._say(message, translate("session_cleared", count=count))
+        count = services.history.forget(message.chat.id)
+        services.inbox.forget_ended(message.chat.id)
+        services.panels.forget_ended(message.chat.id)
+        services.group_context.forget(message.chat.id)
+        event = incoming.event
+        cleared = replace(event, content=translate("event_cleared"), meta={**event.meta, "session": "clear"})
+        services.inbox.open(incoming.entry_id, cleared)
+        self._wakeups.ready.set()
+        self._say(incoming, translate("session_cleared", count=count))
 
     async def _export(self, message: Message) -> None:
         try:
-            told = translate("exported") if await self._sent(message) else translate("history_none")
+            sent = await self._send_history(message)
+            text = translate("exported") if sent else translate("history_none")
         except (ChannelError, OSError) as error:
             logger.warning("the history of chat %s was not sent: %s", message.chat.id, redact(str(error)))
-            told = translate("export_failed")
-        # A file that stands in the chat speaks for itself.
-        if told != translate("exported") or message.answer_id is not None:
-            await answered(self._adapter, message, told)()
+            sent, text = False, translate("export_failed")
+        # A file in the chat speaks for itself.
+        if not sent or message.answer_id is not None:
+            await answer_with(self._adapter, message, text)()
 
-    async def _sent(self, message: Message) -> bool:
-        """Sends the chat's history as a file; False when there is none."""
-        path = self._written(message.chat.id)
+    async def _send_history(self, message: Message) -> bool:
+        """Send the chat's history as a file; return False if there is none."""
+        path = self._write_history(message.chat.id)
         if path is None:
             return False
         try:
@@ -230,32 +204,27 @@ class Commands:
             path.unlink(missing_ok=True)
         return True
 
-    def _written(self, chat_id: str) -> Path | None:
-        """The chat as a text file, as much of its end as may be sent; None when nothing is kept."""
+    def _write_history(self, chat_id: str) -> Path | None:
+        """Write the chat to a text file, as much of its end as may be sent; return None if nothing is kept."""
         lines: deque[bytes] = deque()
         size = 0
-        for said in self._history.every(chat_id):
-            lines.append(_line(said).encode())
+        for line in self._services.history.lines(chat_id):
+            lines.append(_text_line(line).encode())
             size += len(lines[-1])
             while size > self._adapter.limits.upload:
                 size -= len(lines.popleft())
         if not lines:
             return None
-        stamp = f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}"
-        path = self._files.own(f"history-{stamp}.txt")
+        path = self._files.own(f"history-{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}.txt")
         path.write_bytes(b"".join(lines))
         return path
 
 
-def _line(said: HistoryLine) -> str:
-    at = datetime.fromtimestamp(said.at, UTC)
-    files = "".join(f" [{name}]" for name in said.files)
-    kind = "" if said.kind == "message" else f" ({said.kind})"
-    return f"[{at:%Y-%m-%d %H:%M:%S} UTC] {said.user or said.user_id}{kind}: {said.text}{files}\n"
-
-
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+def _text_line(line: HistoryLine) -> str:
+    at = datetime.fromtimestamp(line.at, UTC)
+    files = "".join(f" [{name}]" for name in line.files)
+    kind = "" if line.kind == "message" else f" ({line.kind})"
+    return f"[{at:%Y-%m-%d %H:%M:%S} UTC] {line.user or line.user_id}{kind}: {line.text}{files}\n"
 
 
 def _age(seconds: float) -> str:

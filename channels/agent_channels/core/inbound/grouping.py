@@ -1,7 +1,7 @@
-"""What a client sent as several messages and a person meant as one becomes one event.
+"""Several messages that a person meant as one become one event: an album, a text that the client split because of its
+length, and a forward with its comment.
 
-That is an album; a text so long that the client split it; and a forward with its comment. Nothing else is joined, and a
-text is held back only where it is itself so long that more of it may follow.
+Nothing else is grouped, and a text is held back only if it is so long that more of it may follow.
 """
 
 from __future__ import annotations
@@ -14,190 +14,212 @@ from dataclasses import replace
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.journal.bundles import GroupedMessage, PendingGroup, PendingGroups
-from agent_channels.core.journal.events import VOICE, add_files, described
-from agent_channels.core.journal.inbox import Event, Inbox
+from agent_channels.core.inbound.incoming import IncomingMessage
+from agent_channels.core.journal.entry import AgentEvent
+from agent_channels.core.journal.events import VOICE, add_files, describe_files
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.journal.pending_groups import GroupedMessage, PendingGroup
 from agent_channels.core.text.sanitize import CAPS, attribute, content
 from agent_channels.core.text.units import length
 
-__all__ = ["ALBUM_S", "FORWARD_S", "PASTE_S", "MessageGrouping"]
+__all__ = ["ALBUM_S", "FORWARD_S", "SPLIT_S", "MessageGrouping"]
 
-# How long the next piece may take. The parts of an album come within about 500 ms (DESIGN 11); a client uploads the
+# How long the next message may take. The parts of an album come within about 500 ms (DESIGN 11); a client uploads the
 # parts of a text one after the other.
 ALBUM_S = 0.6
-PASTE_S = 1.0
+SPLIT_S = 1.0
 FORWARD_S = 0.6
-# A backlog comes all at once, so the platform's own time decides too; some tell it in whole seconds.
+# A backlog comes all at once, so the platform's own time decides too; some platforms tell it in whole seconds.
 APART_S = 3.0
-PIECES_MAX = 20
+MESSAGES_MAX = 20
 
 
 class MessageGrouping:
-    """Decides, in the transaction of each message, whether it belongs to the one before."""
+    """Decide, in the transaction of each message, whether it belongs to the one before."""
 
     def __init__(self, inbox: Inbox, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
         self._inbox, self._limits, self._clock = inbox, limits, clock
-        self._bundles = PendingGroups(inbox)
-        self._waiting = False
+        # False: no group waits, so nothing has to be looked up.
+        self.pending = False
 
     def resume(self) -> None:
-        """At the start: what an earlier process was still joining waits for the platform to repeat the rest."""
-        self._bundles.wait_anew(self._clock() + PASTE_S)
-        self._waiting = True
-
-    def continues(self, message: Message, before: int, received_at: float, *, held: bool = False) -> bool:
-        """Whether a message is the next piece of what its sender is sending; `before` is its entry's id."""
-        look = self._waiting or held
-        return self._found(message, self._piece(message), before, received_at, look=look) is not None
-
-    def open(self, entry_id: int, message: Message, event: Event, received_at: float, *, held: bool = False) -> bool:
-        """Makes an entry of a message and its event, or a part of the one before; True when it is such a part."""
-        piece = self._piece(message, event)
-        bundle = self._found(message, piece, entry_id, received_at, look=self._waiting or held)
-        wait_s = _window(piece)
-        if bundle is not None or wait_s:
-            piece = replace(piece, delivery_id=self._bundles.delivery_id(entry_id))
-        if bundle is not None:
-            self._add(bundle, entry_id, event, piece, received_at)
-            return True
-        if not held:
-            self._end(message)
-        self._inbox.open(entry_id, event, held=held)
-        if wait_s:
-            self._bundles.begin(entry_id, piece, received_at + wait_s)
-            self._waiting = True
-        return False
-
-    def close_due(self) -> int:
-        """Ends what waited long enough; returns how many events are complete now."""
-        if not self._waiting:
-            return 0
-        closed = self._bundles.close(self._clock())
-        self._waiting = self._bundles.next_due() is not None
-        return closed
-
-    def due_in(self) -> float | None:
-        """How many seconds until `close_due` has something to do; None while nothing waits."""
-        due = self._bundles.next_due() if self._waiting else None
-        return None if due is None else min(max(0.0, due - self._clock()), PASTE_S)
+        """At the start: give groups of an earlier process time, since the platform repeats what that one missed."""
+        self._inbox.postpone_groups(self._clock() + SPLIT_S)
+        self.pending = True
 
     # ---- deciding
 
-    def _found(
-        self, message: Message, piece: GroupedMessage, before: int, received_at: float, *, look: bool
-    ) -> PendingGroup | None:
-        if piece.plain and (message.reply or message.command):
-            # Only the first of what belongs together answers something.
+    def find(self, incoming: IncomingMessage, *, held: bool = False) -> PendingGroup | None:
+        """Return the group that a message continues; `held`: its sender is not paired yet."""
+        message = incoming.message
+        if not (self.pending or held or message.forward_from):
+            return None
+        grouped = self._grouped(message)
+        if grouped.plain and (message.reply or message.command):
+            # Only the first of what belongs together replies to something.
             return None
         place = (message.chat.id, message.sender.id, message.thread_id)
-        bundle = self._bundles.current(*place) if look else None
-        if bundle is not None:
-            in_time = bundle.held or received_at <= bundle.until
-            return bundle if in_time and _belongs(bundle, piece) else None
-        if piece.forward is None:
+        group = self._inbox.pending_group(*place) if self.pending or held else None
+        if group is not None:
+            in_time = group.held or incoming.received_at <= group.until
+            return group if in_time and _belongs(group, grouped) else None
+        if grouped.forward is None:
             return None
-        bundle = self._bundles.unoffered(*place, before)
-        return bundle if bundle is not None and _belongs(bundle, piece) else None
+        group = self._inbox.last_plain_text(*place, incoming.entry_id)
+        return group if group is not None and _belongs(group, grouped) else None
 
-    def _end(self, message: Message) -> None:
-        """Whatever else its sender says ends a bundle, and so comes after it."""
-        if self._waiting:
-            bundle = self._bundles.current(message.chat.id, message.sender.id, message.thread_id)
-            if bundle is not None:
-                self._bundles.close(0.0, bundle.id)
+    def open(self, incoming: IncomingMessage, *, held: bool = False) -> bool:
+        """Make an entry of a message, or a part of the group it continues; return True if it became such a part."""
+        if incoming.group is None and not held:
+            self._complete_other(incoming.message)
+        wait_s = self._wait_s(incoming.message)
+        if incoming.group is None and not wait_s:
+            self._inbox.open(incoming.entry_id, incoming.event, held=held)
+            return False
+        grouped = replace(
+            self._grouped(incoming.message, incoming.event),
+            delivery_id=self._inbox.delivery_id(incoming.entry_id),
+        )
+        self.pending = True
+        if incoming.group is not None:
+            self._join(incoming.group, incoming, grouped, wait_s)
+            return True
+        self._inbox.begin_group(incoming.entry_id, incoming.event, grouped, incoming.received_at + wait_s, held=held)
+        return False
 
-    def _add(
-        self, bundle: PendingGroup, entry_id: int, event: Event, piece: GroupedMessage, received_at: float
-    ) -> None:
-        pieces = (*bundle.pieces, piece)
-        fetch = (*bundle.fetch, *([event.image] if event.image else []), *event.fetch)
-        # A comment after its forward, or the short end of a text: then it is complete.
-        wait_s = 0.0 if piece.plain and not piece.near else _window(piece)
-        until = max(bundle.until, received_at + wait_s) if wait_s else 0.0
-        grown = replace(bundle, pieces=pieces, fetch=fetch, until=until)
-        self._bundles.add(grown, entry_id, event, composed(pieces), _meta(grown, event))
-        self._waiting = True
-        if not wait_s:
-            self._bundles.close(0.0, bundle.id)
+    def _join(self, group: PendingGroup, incoming: IncomingMessage, grouped: GroupedMessage, wait_s: float) -> None:
+        # A comment after its forward, or the short end of a text, completes the group.
+        complete = not wait_s or (grouped.plain and not grouped.near_limit)
+        grown = replace(
+            group,
+            messages=(*group.messages, grouped),
+            downloads=(*group.downloads, *incoming.event.files_to_fetch),
+            until=0.0 if complete else max(group.until, incoming.received_at + wait_s),
+        )
+        self._inbox.join_group(
+            grown, incoming.entry_id, incoming.event, compose_text(grown.messages), _compose_meta(grown, incoming.event)
+        )
+        if complete:
+            self._inbox.complete_group(group.id)
 
-    def _piece(self, message: Message, event: Event | None = None) -> GroupedMessage:
-        """`event`: the message's, if there is one yet."""
-        plain = not (message.files or message.forward_from or message.edited or message.reaction)
-        paste = self._limits.paste
-        size = length(message.text, self._limits.unit) if plain and paste is not None else 0
+    def _complete_other(self, message: Message) -> None:
+        """Whatever else its sender says completes a group, and so comes after it."""
+        if self.pending:
+            group = self._inbox.pending_group(message.chat.id, message.sender.id, message.thread_id)
+            if group is not None:
+                self._inbox.complete_group(group.id)
+
+    def _grouped(self, message: Message, event: AgentEvent | None = None) -> GroupedMessage:
+        """Return a message as a part of a group; `event`: the message's, if there is one yet."""
+        size = self._split_size(message)
         return GroupedMessage(
             delivery_id="",
             message_id=message.message_id,
-            # Of a file without a word, an event says what it is.
+            # The event of a file without a text says what it is.
             text=event.content if event is not None and not message.files else content(message.text),
             said_at=message.ts.timestamp(),
-            plain=plain,
-            near=paste is not None and size >= paste,
-            # One unit less where the last sign would have been cut in two.
-            full=paste is not None and size >= self._limits.text - 1,
+            plain=_is_plain(message),
+            near_limit=size > 0,
+            # One unit less where the last character would have been cut in two.
+            at_limit=size >= self._limits.text - 1,
             forward=message.forward_from if not message.edited else None,
             album=message.album_id if not message.edited else None,
             files=message.files,
         )
 
+    def _wait_s(self, message: Message) -> float:
+        """Return how long to wait for what may follow a message, in seconds; 0: nothing can."""
+        if message.edited:
+            return 0.0
+        if message.album_id:
+            return ALBUM_S
+        if self._split_size(message):
+            return SPLIT_S
+        return FORWARD_S if message.forward_from else 0.0
 
-def _window(piece: GroupedMessage) -> float:
-    """How long to wait for what may follow a piece, in seconds; 0: nothing can."""
-    if piece.album:
-        return ALBUM_S
-    if piece.near:
-        return PASTE_S
-    return FORWARD_S if piece.forward else 0.0
+    def _split_size(self, message: Message) -> int:
+        """Return the length of a plain text that may be a part of a longer one, in the platform's unit; else 0."""
+        near = self._limits.paste
+        # A character has at most two units: most texts need not be measured.
+        if near is None or 2 * len(message.text) < near or not _is_plain(message):
+            return 0
+        size = length(message.text, self._limits.unit)
+        return size if size >= near else 0
+
+    # ---- waiting
+
+    def complete_due(self) -> int:
+        """Complete the groups that waited long enough; return how many events are complete."""
+        if not self.pending:
+            return 0
+        completed = self._inbox.complete_groups(self._clock())
+        self.pending = self._inbox.next_group_due() is not None
+        return completed
+
+    def due_in(self) -> float | None:
+        """Return in how many seconds a group is complete; None if none waits."""
+        due = self._inbox.next_group_due() if self.pending else None
+        return None if due is None else min(max(0.0, due - self._clock()), SPLIT_S)
 
 
-def _belongs(bundle: PendingGroup, piece: GroupedMessage) -> bool:
-    first, last = bundle.pieces[0], bundle.pieces[-1]
-    size = sum(len(one.text) for one in bundle.pieces) + len(piece.text)
-    if len(bundle.pieces) >= PIECES_MAX or size > CAPS["content"] or abs(piece.said_at - last.said_at) > APART_S:
+def _is_plain(message: Message) -> bool:
+    """Return True if a message is a text and nothing else."""
+    return not (message.files or message.forward_from or message.edited or message.reaction)
+
+
+def _belongs(group: PendingGroup, grouped: GroupedMessage) -> bool:
+    first, last = group.messages[0], group.messages[-1]
+    size = sum(len(message.text) for message in group.messages) + len(grouped.text)
+    if len(group.messages) >= MESSAGES_MAX or size > CAPS["content"]:
         return False
-    if piece.album and piece.album == last.album:
+    if abs(grouped.said_at - last.said_at) > APART_S:
+        return False
+    if grouped.album and grouped.album == last.album:
         return True
-    if last.near and last.plain and piece.plain:
+    if last.near_limit and last.plain and grouped.plain:
         return True
-    # A comment comes before what it is about, or after it, as the client has it.
-    return piece.forward is not None if first.plain else piece.plain and all(one.forward for one in bundle.pieces)
+    # A comment comes before the forward it is about, or after it: clients differ.
+    if first.plain:
+        return grouped.forward is not None
+    return grouped.plain and all(message.forward for message in group.messages)
 
 
-# ---- the event
+# ---- the event of a group
 
 
-def composed(pieces: tuple[GroupedMessage, ...]) -> str:
-    """The text of a joined event: every text in order, and whose it is where a comment stands beside a forward."""
-    mixed = any(one.forward is None for one in pieces)
-    text, before, told = "", None, None
-    for piece in pieces:
-        said = piece.text if piece.text.strip() else ""
-        if mixed and piece.forward and piece.forward != told:
-            head, told = translate("forwarded", name=attribute(piece.forward)), piece.forward
-            said = f"{head}\n{said or described(piece.files)}"
-        if not said:
+def compose_text(messages: tuple[GroupedMessage, ...]) -> str:
+    """Return every text in order, with the author's name where a comment stands beside a forward."""
+    mixed = any(message.forward is None for message in messages)
+    text, before, author = "", None, None
+    for message in messages:
+        part = message.text if message.text.strip() else ""
+        if mixed and message.forward and message.forward != author:
+            author = message.forward
+            head = translate("forwarded", name=attribute(author))
+            part = f"{head}\n{part or describe_files(message.files)}"
+        if not part:
             continue
-        text += _between(before, piece) + said if before else said
-        before = piece
+        text += _separator(before, message) + part if before else part
+        before = message
     if not text.strip():
-        text = described([file for piece in pieces for file in piece.files])
-    # Again: what is harmless at the end of one piece may open a tag together with the next.
+        text = describe_files([file for message in messages for file in message.files])
+    # Again: what is harmless at the end of one text may open a tag together with the next.
     return content(text)
 
 
-def _between(before: GroupedMessage, piece: GroupedMessage) -> str:
-    if piece.forward != before.forward:
+def _separator(before: GroupedMessage, message: GroupedMessage) -> str:
+    if message.forward != before.forward:
         return "\n\n"
     # A client cuts at white space and drops it, unless there was none.
-    return "" if before.full and before.plain and piece.plain else "\n"
+    return "" if before.at_limit and before.plain and message.plain else "\n"
 
 
-def _meta(bundle: PendingGroup, event: Event) -> dict[str, str]:
-    meta = {key: value for key, value in bundle.meta.items() if not key.startswith("attachment")}
+def _compose_meta(group: PendingGroup, event: AgentEvent) -> dict[str, str]:
+    meta = {key: value for key, value in group.meta.items() if not key.startswith("attachment")}
     if "forward_from" in event.meta:
         meta.setdefault("forward_from", event.meta["forward_from"])
-    files = [file for piece in bundle.pieces for file in piece.files]
-    add_files(meta, files, next((file for file in files if file in bundle.fetch and file.kind != VOICE), None))
-    meta["message_ids"] = json.dumps([piece.message_id for piece in bundle.pieces])
-    meta["delivery_ids"] = json.dumps([piece.delivery_id for piece in bundle.pieces[1:]])
+    files = [file for message in group.messages for file in message.files]
+    add_files(meta, files, next((file for file in files if file in group.downloads and file.kind != VOICE), None))
+    meta["message_ids"] = json.dumps([message.message_id for message in group.messages])
+    meta["delivery_ids"] = json.dumps([message.delivery_id for message in group.messages[1:]])
     return meta

@@ -1,4 +1,4 @@
-"""Reading the platform for ever: journal first, then acknowledge; every fault has a name, a pause and a next try."""
+"""Reading the platform: journal first, then acknowledge; every fault has a state, a pause and a next try."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import anyio
-import anyio.lowlevel
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import RawEvent
@@ -19,105 +18,110 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.inbound.pipeline import Batch, InboundPipeline
 from agent_channels.core.log import redact
-from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import Backoff, Wakeup
-from agent_channels.core.store.health import Health
+from agent_channels.core.scheduling import Backoff, Wakeups
+from agent_channels.core.services import Services
 
 __all__ = ["Reader"]
 
 logger = logging.getLogger(__name__)
-# More turns of the event loop than lead to the host. They go first: a flush to disk beside them would slow both.
-TURNS = 6
+# The host is told before the disk is synced: a sync beside the push would slow both. A host that does not read must not
+# hold the journal up for longer than this.
+HAND_OVER_S = 0.05
 
 
 class Reader:
-    """The one reader of a bot, and the `Sink` its adapter writes into."""
+    """The one reader of a bot, and the `EventSink` that its adapter writes into."""
 
     def __init__(
         self,
         adapter: Adapter,
         bot_id: str,
-        inbox: Inbox,
-        health: Health,
-        arrived: Wakeup,
-        take: Callable[[Callable[[], int]], bool],
+        services: Services,
+        pipeline: InboundPipeline,
+        wakeups: Wakeups,
+        *,
         silence_s: float,
+        seen_elsewhere: frozenset[str] = frozenset(),
     ) -> None:
-        """`take` journals and sorts at once; where that fails, `arrived` rings for what was journalled alone.
+        """`silence_s`: after so much silence of the platform the connection counts as dead.
 
-        `silence_s`: how long the platform may stay silent before the connection is taken for dead.
+        `seen_elsewhere` are events that another project's agent was shown: shown here, they say that they come again.
         """
-        self._adapter, self._bot_id, self._inbox, self._health = adapter, bot_id, inbox, health
-        self._arrived, self._take, self._silence_s = arrived, take, silence_s
-        self._access = Access(inbox.store)
+        self._adapter, self._bot_id, self._services, self._pipeline = adapter, bot_id, services, pipeline
+        self._wakeups, self._silence_s, self._seen_elsewhere = wakeups, silence_s, seen_elsewhere
         # The watchdog on the last completed round trip: each one moves its deadline.
-        self._patience = anyio.CancelScope()
+        self._watchdog = anyio.CancelScope()
         self._faults = Backoff()
-        # Two readers that fight only disturb each other more often when they hurry.
+        # Two readers that fight disturb each other more often if they hurry.
         self._conflicts = Backoff(first_s=1.0, cap_s=8.0)
-        # A refused token stays refused until somebody acts; a new one is noticed at once, elsewhere.
+        # A refused token stays refused until somebody acts; the server notices a new one elsewhere.
         self._refusals = Backoff(first_s=5.0, cap_s=30.0, calm_s=300.0)
 
-    # ---- Sink
+    # ---- EventSink
 
-    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
-        """Journals a batch and returns when it is on disk; the host may be told meanwhile."""
-        journalled, known = False, self._health.reading
-        if events and not known:
+    async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
+        """Journal a batch, sort it, and return when it is on disk."""
+        first = not self._services.health.reading
+        if events and first:
             self.mark_alive()
+        batch = self._journal_and_sort(events, cursors or {})
+        if batch is not None and (handed_over := self._pipeline.dispatch(batch)) is not None:
+            with anyio.move_on_after(HAND_OVER_S):
+                await handed_over.wait()
+        if events and not first:
+            self.mark_alive()
+        await self._services.store.sync()
 
-        def journal() -> int:
-            nonlocal journalled
-            new = self._inbox.put(self._bot_id, events, marks)
-            journalled = True
+    def _journal_and_sort(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None]) -> Batch | None:
+        """Do both in one transaction; if the sorting fails, journal alone and leave the sorting to the pipeline."""
+        try:
+            with self._services.store.transaction():
+                return self._pipeline.sort() if self._journal(events, cursors) else None
+        except StoreError as error:
+            self._journal(events, cursors)
+            logger.warning("events are sorted later: %s", error)
+            self._wakeups.unsorted.set()
+            return None
+
+    def _journal(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None]) -> int:
+        with self._services.store.transaction():
+            new = self._services.inbox.put(self._bot_id, events, seen=self._seen_elsewhere)
+            if cursors:
+                self._services.cursors.set(self._bot_id, cursors)
             return new
 
-        try:
-            came = self._take(journal)
-        except StoreError as error:
-            if not journalled:
-                raise
-            logger.warning("what came is sorted later: %s", error)
-            came = bool(journal())
-            self._arrived.set()
-        for _ in range(TURNS if came else 0):
-            await anyio.lowlevel.checkpoint()
-        if events and known:
-            self.mark_alive()
-        await self._inbox.store.sync()
-
     def cursors(self) -> Mapping[str, str]:
-        """The adapter's notes."""
-        return self._inbox.cursors(self._bot_id)
+        """Return the adapter's cursors."""
+        return self._services.cursors.get(self._bot_id)
 
     def enabled_since(self) -> Mapping[str, float]:
-        """What the gate would let through, by chat."""
-        return self._access.heard_from()
+        """Return what the gate would let through, by chat."""
+        return self._services.access.enabled_since()
 
     def mark_alive(self) -> None:
-        """The platform answered."""
-        self._patience.deadline = anyio.current_time() + self._silence_s
-        self._health.heard()
+        """Record that the platform answered."""
+        self._watchdog.deadline = anyio.current_time() + self._silence_s
+        self._services.health.record_answer()
 
     def add_note(self, text: str) -> None:
-        """Something the operator should know."""
+        """Record something that the operator should know."""
         logger.warning("%s", text)
-        self._health.note(text)
+        self._services.health.add_note(text)
 
     # ---- the loop
 
     async def identify(self) -> None:
-        """Asks who the bot is until the platform says it: mentions and replies cannot be told without."""
-        self._health.state("connecting", "")
-        await self._until_done(self._identify)
+        """Ask who the bot is until the platform says it: without, mentions and replies cannot be recognised."""
+        self._services.health.set_state("connecting", "")
+        await self._retry(self._identify)
 
     async def run(self) -> None:
-        """Reads until cancelled."""
-        await self._until_done(self._listen)
+        """Read until cancelled."""
+        await self._retry(self._listen)
 
-    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _retry(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 return await work()
@@ -125,16 +129,16 @@ class Reader:
                 pause = self._pause(error)
             except StoreError as error:
                 pause = self._faults.next()
-                self._log("store", error)
-            self._health.retry_in(pause)
+                self._record_fault("store", error)
+            self._services.health.set_retry(pause)
             await anyio.sleep(pause)
 
     async def _identify(self) -> None:
         identity = await self._adapter.identify()
-        self._health.bot(identity.id, identity.username)
+        self._services.health.set_bot(identity.id, identity.username)
 
     def _pause(self, error: PlatformError) -> float:
-        self._log(_STATES.get(type(error), "unreachable"), error)
+        self._record_fault(_STATES.get(type(error), "unreachable"), error)
         if isinstance(error, RateLimited):
             return max(error.retry_after, self._faults.next())
         if isinstance(error, Conflict):
@@ -143,15 +147,15 @@ class Reader:
             return self._refusals.next()
         return self._faults.next()
 
-    def _log(self, state: str, error: ChannelError) -> None:
+    def _record_fault(self, state: str, error: ChannelError) -> None:
         text = redact(str(error))
-        if self._health.state(state, text):
+        if self._services.health.set_state(state, text):
             logger.warning("reading failed (%s): %s", state, text)
 
     async def _listen(self) -> None:
-        with anyio.move_on_after(self._silence_s) as self._patience:
+        with anyio.move_on_after(self._silence_s) as self._watchdog:
             await self._adapter.listen(self)
-        raise Unavailable(f"the platform has been silent for {self._silence_s:.0f} s; connecting anew")
+        raise Unavailable(f"the platform has been silent for {self._silence_s:.0f} s; connecting again")
 
 
 _STATES: dict[type[PlatformError], str] = {

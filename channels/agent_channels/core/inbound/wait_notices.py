@@ -1,7 +1,8 @@
-"""Tells a person that their message still waits."""
+"""Tell people, once, that a message still waits, with the reason if it is known, and that one was handed over late."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -9,81 +10,63 @@ import anyio
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.inbound.receipts import Receipts, logger
-from agent_channels.core.journal.offers import Entry
-from agent_channels.core.scheduling import Wakeup
-from agent_channels.core.store.database import Row, Store
+from agent_channels.core.inbound.receipts import Receipts
+from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.store.notices import Notices
 
-__all__ = ["LOOK_EVERY_S", "WaitNotices"]
+__all__ = ["WaitNotices"]
 
+logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 
 
 class WaitNotices:
-    """Tells people, once, that what they wrote is still open; and that it was handed over late."""
+    """Write notices about messages that wait longer than `after_s` seconds; 0: never."""
 
-    def __init__(self, store: Store, due: Wakeup, told_after_s: float, why: Callable[[], str]) -> None:
-        """`why`: the reason why nobody picks messages up, in words for a person; empty when unknown."""
-        self._store, self._due, self._after_s, self._why = store, due, told_after_s, why
+    def __init__(self, inbox: Inbox, notices: Notices, receipts: Receipts, wakeups: Wakeups, after_s: float) -> None:
+        self._inbox, self._notices, self._receipts, self._wakeups = inbox, notices, receipts, wakeups
+        self._after_s = after_s
 
-    async def run(self, marks: Receipts) -> None:
-        """Looks every few seconds until cancelled."""
+    async def run(self, why: Callable[[], str]) -> None:
+        """Look every few seconds until cancelled; `why` returns why nobody picks messages up, or "" if unknown."""
         while self._after_s > 0:
             await anyio.sleep(min(LOOK_EVERY_S, self._after_s))
             try:
-                await marks.waiting(self.tell())
+                await self._tell(why)
             except StoreError as error:
                 logger.warning("nobody can be told that messages wait: %s", error)
 
-    def tell(self) -> list[tuple[str, str]]:
-        """Writes one notice for each chat whose messages have waited long enough; returns (chat, newest message)."""
-        before = time.time() - self._after_s
-        if not self._store.value(f"SELECT 1 FROM inbox WHERE {_UNTOLD} LIMIT 1", before):
-            return []
-        with self._store.transaction() as db:
-            # SQLite takes a bare column from the row that gave the maximum.
-            rows = self._store.rows(
-                "SELECT chat_id, thread_id, count(*) AS n, max(id) AS newest, message_id, "
-                f"sum(state = 'ready') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id, thread_id",
-                before,
-            )
-            for row in rows:
-                why = self._why()
-                reason = f" ({why})" if why else ""
-                key = "kept_unoffered" if row["unoffered"] else "kept_offered"
-                self._notice(row, translate(key, count=_messages(row["n"]), reason=reason))
-            db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
-        self._due.set()
-        return [(row["chat_id"], row["message_id"]) for row in rows]
+    async def _tell(self, why: Callable[[], str]) -> None:
+        with self._inbox.store.transaction():
+            overdue = self._inbox.overdue(time.time() - self._after_s)
+            for chat in overdue:
+                reason = f" ({known})" if (known := why()) else ""
+                key = "kept_unoffered" if chat.unoffered else "kept_offered"
+                text = translate(key, count=_messages(chat.count), reason=reason)
+                self._notices.add(chat.chat_id, text, thread_id=chat.thread_id)
+        if overdue:
+            self._wakeups.outcome_due.set()
+        for chat in overdue:
+            await self._receipts.show_waiting(chat.chat_id, chat.newest)
 
-    def late(self, entries: Sequence[Entry]) -> None:
-        """Writes one notice for each chat whose messages are offered for the first time, and late.
+    def before_offer(self, entries: Sequence[Entry]) -> None:
+        """Tell the senders of messages that are about to be offered for the first time, and late.
 
-        `entries`: the oldest that are about to be.
+        `entries` are the oldest that are about to be.
         """
         before = time.time() - self._after_s
         if self._after_s <= 0 or not any(not entry.offers and (entry.said_at or before) < before for entry in entries):
             return
-        where = "state = 'ready' AND offers = 0 AND late = 0 AND said_at < ?"
-        with self._store.transaction() as db:
-            rows = self._store.rows(
-                f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id", before
-            )
-            for row in rows:
-                self._notice(row, translate("kept_late", count=_count(row["n"])))
-            db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
-        if rows:
-            self._due.set()
-
-    def _notice(self, place: Row, text: str) -> None:
-        with self._store.transaction() as db:
-            db.execute(
-                "INSERT INTO notices (chat_id, thread_id, text, created_at) VALUES (?, ?, ?, ?)",
-                (place["chat_id"], place["thread_id"], text, time.time()),
-            )
-
-
-_UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_at < ?"
+        with self._inbox.store.transaction():
+            late = self._inbox.offered_late(before)
+            for chat in late:
+                self._notices.add(
+                    chat.chat_id, translate("kept_late", count=_count(chat.count)), thread_id=chat.thread_id
+                )
+        if late:
+            self._wakeups.outcome_due.set()
 
 
 def _count(count: int) -> str:

@@ -1,31 +1,27 @@
-"""From a neutral inbound value to what the host is shown: the contract's text and meta, all of it sanitised."""
+"""From a neutral inbound message to what the agent is shown: the contract's content and meta, all of it sanitised."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, ReplyContext
-from agent_channels.core.journal.inbox import Event
+from agent_channels.core.journal.entry import AgentEvent
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
+from agent_channels.core.text.times import utc_iso
 
-__all__ = [
-    "VOICE",
-    "add_files",
-    "described",
-    "message_event",
-]
+__all__ = ["VOICE", "add_files", "add_thread", "describe_files", "message_event", "sender_meta"]
 
 # What every platform's adapter calls a voice note.
 VOICE = "voice"
 
 
-def message_event(message: Message, *, spoken: bool = False) -> Event:
-    """The event of something a person said; `spoken`: voice notes are fetched to be written down."""
-    meta = _who(message.chat, message.message_id, message.sender, message.ts)
-    _add_thread(meta, message.chat, message.thread_id, message.thread_name)
+def message_event(message: Message, *, transcribe: bool = False) -> AgentEvent:
+    """Return the event of something a person said; `transcribe`: download voice notes too."""
+    meta = sender_meta(message.chat, message.message_id, message.sender, message.ts)
+    add_thread(meta, message.chat, message.thread_id, message.thread_name)
     files = message.files
     add_files(meta, files, message.image)
     if message.reply:
@@ -38,8 +34,8 @@ def message_event(message: Message, *, spoken: bool = False) -> Event:
         meta["reaction"] = attribute(message.reaction)
     text = content(message.text)
     if not text.strip() and files:
-        text = described(files)
-    return Event(
+        text = describe_files(files)
+    return AgentEvent(
         chat_id=message.chat.id,
         message_id=message.message_id,
         user_id=message.sender.id,
@@ -48,26 +44,28 @@ def message_event(message: Message, *, spoken: bool = False) -> Event:
         thread_id=message.thread_id,
         image=message.image,
         attachments=files,
-        fetch=tuple(
+        downloads=tuple(
             file
             for file in files
-            if file != message.image and (file in message.pictures or (spoken and file.kind == VOICE))
+            if file != message.image and (file in message.pictures or (transcribe and file.kind == VOICE))
         ),
         said_at=message.ts.timestamp(),
     )
 
 
-def _who(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str, str]:
+def sender_meta(chat: Chat, message_id: str, sender: Person, ts: datetime) -> dict[str, str]:
+    """Return the meta that every event has."""
     return {
         "chat_id": chat.id,
         "message_id": message_id,
         "user": attribute(sender.display_name) or sender.id,
         "user_id": sender.id,
-        "ts": ts.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "ts": utc_iso(ts),
     }
 
 
-def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_name: str | None) -> None:
+def add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_name: str | None) -> None:
+    """Add the thread to an event's meta, and the chat that a thread-like chat belongs to."""
     if thread_id:
         meta["thread_id"] = thread_id
     if thread_name:
@@ -76,19 +74,19 @@ def _add_thread(meta: dict[str, str], chat: Chat, thread_id: str | None, thread_
         meta["parent_chat_id"] = chat.parent_id
 
 
-def described(files: Sequence[Attachment]) -> str:
-    """Files without a word, in words: `(photo × 3, video)`."""
+def describe_files(files: Sequence[Attachment]) -> str:
+    """Return files that came without a text in words: `(photo × 3, video)`."""
     counts = Counter(file.kind.replace("_", " ") for file in files)
     return content(f"({', '.join(kind if n == 1 else f'{kind} × {n}' for kind, n in counts.items())})")
 
 
 def add_files(meta: dict[str, str], files: Sequence[Attachment], image: Attachment | None) -> None:
-    """Puts the files of a message into its meta; a picture that is its only one is told by `image_path` alone."""
+    """Add the files of a message to its meta; a picture that is the only one is told by `image_path` alone."""
     if not files or (len(files) == 1 and image is not None):
         return
-    shown = [_file(file) for file in files]
-    meta |= {f"attachment_{key}": str(value) for key, value in shown[0].items() if value is not None}
-    meta |= {"attachment_count": str(len(files)), "attachments": json.dumps(shown, ensure_ascii=False)}
+    described = [_file(file) for file in files]
+    meta |= {f"attachment_{key}": str(value) for key, value in described[0].items() if value is not None}
+    meta |= {"attachment_count": str(len(files)), "attachments": json.dumps(described, ensure_ascii=False)}
 
 
 def _add_reply(meta: dict[str, str], reply: ReplyContext) -> None:

@@ -1,64 +1,78 @@
-"""The journal of what people sent: one row per raw event, from arrival to the agent's answer.
+"""The journal of what people sent: one row per raw event, from its arrival to the agent's answer.
 
-received (journalled) -> offered (handed to a host) -> answered (the agent acted on the chat). A row that is not
-answered is open, whatever happened to the processes in between, and is offered again with the same delivery id.
+A row that is not answered is open, whatever happened to the processes in between, and is offered again with the same
+delivery id. `entry.State` draws the states.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Attachment, RawEvent
+from agent_channels.core.journal.entry import (
+    OPEN,
+    AgentEvent,
+    Entry,
+    State,
+    dump_files,
+    file_paths,
+    load_files,
+    sql_list,
+)
 from agent_channels.core.journal.history import History
-from agent_channels.core.journal.offers import OPEN, Entry, Offers, dump_files, entry_of, load_files
+from agent_channels.core.journal.pending_groups import (
+    GroupedMessage,
+    PendingGroup,
+    dump_messages,
+    group_of,
+    is_plain_text,
+)
 from agent_channels.core.store.database import Row, Store
 
-__all__ = ["Event", "Inbox", "paths_of", "unmark"]
+__all__ = ["Inbox", "WaitingChat"]
+
+_OPEN = sql_list(*OPEN)
+_SHOWN = f"(state = '{State.OFFERED}' OR (state = '{State.READY}' AND offers > 0))"
+_READY_OR_FETCHING = f"CASE WHEN image = '[]' THEN '{State.READY}' ELSE '{State.FETCHING}' END"
+_UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND told = 0 AND received_at < ?"
+_OVER = sql_list(State.ANSWERED, State.DROPPED, State.JOINED)
+# A row that was not counted as somebody's message, but is kept so that its event is not taken twice.
+_COUNTED_OVER = sql_list(State.ANSWERED, State.DROPPED)
+# Longer than any wait for more messages: a deadline beyond it was set by a clock that has been put back since.
+FAR_S = 10.0
+# What a reader that died had not confirmed is among the last so many events that were offered.
+LATELY = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """What the host will see of an entry: `content`, `meta`, and the picture to fetch before it is shown."""
+class WaitingChat:
+    """A chat, or one of its threads, with messages that wait: how many, and the newest one's id.
+
+    `unoffered`: at least one of them was not handed to a host.
+    """
 
     chat_id: str
-    message_id: str
-    user_id: str
-    content: str
-    meta: dict[str, str]
-    thread_id: str | None = None
-    image: Attachment | None = None
-    attachments: tuple[Attachment, ...] = ()
-    said_at: float | None = None
-    fetch: tuple[Attachment, ...] = ()
-    """What else is to be fetched before it is shown."""
+    thread_id: str | None
+    count: int
+    newest: str
+    unoffered: bool = True
 
 
-class Inbox(Offers):
-    """The inbox table's SQL."""
+class Inbox:
+    """The inbox table."""
 
-    elsewhere: frozenset[str] = frozenset()
-    """Events that another project's agent was shown already: shown here, they say that they come again."""
+    def __init__(self, store: Store, history: History) -> None:
+        self.store, self._history = store, history
 
-    def lately_shown(self, bot_id: str) -> frozenset[str]:
-        """The last events that were handed to a host here: what a reader that died had not confirmed is among them."""
-        rows = self.store.rows(
-            "SELECT event_id FROM inbox WHERE bot_id = ? AND (offers > 0 OR state = 'offering') ORDER BY id DESC "
-            "LIMIT 500",
-            bot_id,
-        )
-        return frozenset(row["event_id"] for row in rows)
+    # ---- journalling
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._history = History(store)
+    def put(self, bot_id: str, events: Sequence[RawEvent], *, seen: frozenset[str] = frozenset()) -> int:
+        """Journal raw events, skipping those that are there already; return how many are new.
 
-    def put(self, bot_id: str, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> int:
-        """Journals raw events, skipping those already there; returns how many were new.
-
-        `marks` are the reader's notes of how far it has read: they move with the events or not at all.
+        Events whose id is in `seen` were shown to another project's agent: they count as offered once.
         """
         now = time.time()
         with self.store.transaction() as db:
@@ -67,38 +81,64 @@ class Inbox(Offers):
                 "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers) "
                 "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (bot_id, e.event_id, f"{bot_id}.{e.event_id}", e.payload, now, int(e.event_id in self.elsewhere))
-                    for e in events
+                    (bot_id, event.event_id, f"{bot_id}.{event.event_id}", event.payload, now, event.event_id in seen)
+                    for event in events
                 ],
             )
-            new = db.total_changes - before
-            for name, value in (marks or {}).items():
-                if value is None:
-                    db.execute("DELETE FROM cursors WHERE bot_id = ? AND name = ?", (bot_id, name))
-                else:
-                    db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (bot_id, name, value))
-            return new
+            return db.total_changes - before
 
-    def cursors(self, bot_id: str) -> dict[str, str]:
-        """The reader's notes of how far it has read."""
-        rows = self.store.rows("SELECT name, value FROM cursors WHERE bot_id = ?", bot_id)
-        return {row["name"]: row["value"] for row in rows}
-
-    def raw(self, limit: int) -> list[tuple[int, RawEvent]]:
-        """The oldest journalled events nobody has looked at yet, in order."""
+    def unsorted(self, limit: int) -> list[tuple[int, RawEvent]]:
+        """Return the oldest journalled events that nobody has sorted yet, each with its entry's id."""
         rows = self.store.rows(
-            "SELECT id, event_id, payload, received_at FROM inbox WHERE state = 'raw' ORDER BY id LIMIT ?", limit
+            f"SELECT id, event_id, payload, received_at FROM inbox WHERE state = '{State.RAW}' ORDER BY id LIMIT ?",
+            limit,
         )
         return [(row["id"], RawEvent(row["event_id"], row["payload"], row["received_at"])) for row in rows]
 
-    def open(self, entry_id: int, event: Event, *, held: bool = False, prompt_id: str | None = None) -> None:
-        """Makes a raw row an entry for the agent.
+    def retry_failed(self) -> int:
+        """Sort again what could not be processed; return how many entries."""
+        with self.store.transaction() as db:
+            return db.execute(
+                f"UPDATE inbox SET state = '{State.RAW}' WHERE state = '{State.FAILED}'",
+            ).rowcount
 
-        `held` keeps it back until its sender is paired; `prompt_id` until whoever asked has the answer, or is gone.
+    def recently_offered(self, bot_id: str) -> frozenset[str]:
+        """Return the ids of the last events that were handed to a host here."""
+        rows = self.store.rows(
+            f"SELECT event_id FROM inbox WHERE bot_id = ? AND (offers > 0 OR state = '{State.OFFERING}') "
+            "ORDER BY id DESC LIMIT ?",
+            bot_id,
+            LATELY,
+        )
+        return frozenset(row["event_id"] for row in rows)
+
+    # ---- sorting
+
+    def open(self, entry_id: int, event: AgentEvent, *, held: bool = False, prompt_id: str | None = None) -> State:
+        """Make a raw row an entry for the agent; return its new state.
+
+        `held` keeps it back until its sender is paired; `prompt_id` until the asker has the answer, or is gone.
         """
-        fetch = [*([event.image] if event.image else []), *event.fetch]
+        state = State.FETCHING if event.files_to_fetch else State.READY
+        if held or prompt_id:
+            state = State.HELD if held else State.ASKED
+        self._fill(entry_id, state, event, prompt_id=prompt_id)
+        return state
+
+    def end(self, entry_id: int, *, answered: bool = False) -> None:
+        """End a row that is not for the agent, or was `answered` by us; only what deduplication needs is kept."""
+        state = State.ANSWERED if answered else State.DROPPED
+        with self.store.transaction() as db:
+            db.execute("UPDATE inbox SET state = ?, payload = '' WHERE id = ?", (state, entry_id))
+
+    def fail(self, entry_id: int) -> None:
+        """Set aside a row that could not be processed; its raw event is kept for the next version."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE inbox SET state = ? WHERE id = ?", (State.FAILED, entry_id))
+
+    def _fill(self, entry_id: int, state: State, event: AgentEvent, *, prompt_id: str | None = None) -> None:
+        fetch = event.files_to_fetch
         files = [*(file for file in fetch if file not in event.attachments), *event.attachments]
-        state = "held" if held else "asked" if prompt_id else "fetching" if fetch else "ready"
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
@@ -109,160 +149,514 @@ class Inbox(Offers):
                 ),
             )  # fmt: skip
 
-    def drop(self, entry_id: int, state: str = "dropped") -> None:
-        """Ends a row that is not for the agent; the row stays for deduplication, what was said does not."""
-        with self.store.transaction() as db:
-            db.execute("UPDATE inbox SET state = ?, payload = '' WHERE id = ?", (state, entry_id))
+    # ---- messages that become one event
 
-    def fail(self, entry_id: int) -> None:
-        """Sets a row aside that could not be processed; its raw event is kept for inspection."""
-        with self.store.transaction() as db:
-            db.execute("UPDATE inbox SET state = 'failed' WHERE id = ?", (entry_id,))
+    def pending_group(self, chat_id: str, user_id: str, thread_id: str | None) -> PendingGroup | None:
+        """Return the group that a person's next message in a chat may join."""
+        # "+": SQLite finds them by their state, of which there are few; a chat may have years of messages.
+        row = self.store.row(
+            f"SELECT * FROM inbox WHERE state IN {sql_list(State.JOINING, State.HELD)} "
+            f"AND (state = '{State.JOINING}' OR joined IS NOT NULL) "
+            "AND +chat_id = ? AND user_id = ? AND thread_id IS ? ORDER BY id DESC",
+            chat_id, user_id, thread_id,
+        )  # fmt: skip
+        return None if row is None else group_of(row)
 
-    def held(self, user_id: str) -> int:
-        """How many messages of an unpaired person are being kept."""
-        return int(self.store.value("SELECT count(*) FROM inbox WHERE state = 'held' AND user_id = ?", user_id))
+    def last_plain_text(self, chat_id: str, user_id: str, thread_id: str | None, before: int) -> PendingGroup | None:
+        """Return a plain text that was not offered yet, if it is the last thing the person said before an entry."""
+        row = self.store.row(
+            f"SELECT * FROM inbox WHERE state = '{State.READY}' AND offers = 0 AND chat_id = ? AND user_id = ? "
+            "AND thread_id IS ? AND id < ? ORDER BY id DESC",
+            chat_id, user_id, thread_id, before,
+        )  # fmt: skip
+        if row is None or not is_plain_text(row):
+            return None
+        later = self.store.value(
+            "SELECT 1 FROM inbox WHERE id > ? AND id < ? AND +chat_id = ? AND user_id = ?",
+            row["id"], before, chat_id, user_id,
+        )  # fmt: skip
+        return None if later else group_of(row)
 
-    def release(self, user_id: str) -> None:
-        """Opens what a person said before being paired."""
+    def delivery_id(self, entry_id: int) -> str:
+        """Return an entry's delivery id."""
+        return str(self.store.value("SELECT delivery_id FROM inbox WHERE id = ?", entry_id))
+
+    def begin_group(self, entry_id: int, event: AgentEvent, first: GroupedMessage, until: float, *, held: bool) -> None:
+        """Make a raw row an entry that more messages may join until then (epoch seconds)."""
+        self._fill(entry_id, State.HELD if held else State.JOINING, event)
         with self.store.transaction() as db:
-            for row in self.store.rows("SELECT * FROM inbox WHERE state = 'held' AND user_id = ? ORDER BY id", user_id):
-                entry = entry_of(row)
-                self._history.heard(
-                    entry.chat_id, entry.message_id, entry.content, entry.meta, entry.thread_id,
-                    image=entry.image is not None,
-                )  # fmt: skip
             db.execute(
-                "UPDATE inbox SET state = CASE WHEN image = '[]' THEN 'ready' ELSE 'fetching' END "
-                "WHERE state = 'held' AND user_id = ?",
-                (user_id,),
+                "UPDATE inbox SET joined = ?, join_until = ? WHERE id = ?", (dump_messages([first]), until, entry_id)
             )
 
-    def forget(self, user_ids: Iterable[str]) -> None:
-        """Drops what was kept of people who were denied or whose code expired."""
+    def join_group(
+        self, group: PendingGroup, entry_id: int, event: AgentEvent, content: str, meta: dict[str, str]
+    ) -> None:
+        """Make a raw row a part of a group, given with its messages, deadline, `content` and `meta` as they are now."""
+        self._fill(entry_id, State.JOINED, event)
+        files = [file for message in group.messages for file in message.files]
+        with self.store.transaction() as db:
+            db.execute("UPDATE inbox SET joined_to = ?, payload = '' WHERE id = ?", (group.id, entry_id))
+            db.execute(
+                "UPDATE inbox SET state = ?, joined = ?, join_until = ?, content = ?, meta = ?, image = ?, "
+                "attachments = ? WHERE id = ?",
+                (
+                    State.HELD if group.held else State.JOINING, dump_messages(group.messages), group.until, content,
+                    json.dumps(meta), dump_files(group.downloads), dump_files(files), group.id,
+                ),
+            )  # fmt: skip
+
+    def complete_group(self, entry_id: int) -> None:
+        """End one group's waiting; its event is complete."""
+        with self.store.transaction() as db:
+            db.execute(
+                f"UPDATE inbox SET state = {_READY_OR_FETCHING} WHERE state = '{State.JOINING}' AND id = ?", (entry_id,)
+            )
+
+    def complete_groups(self, now: float) -> int:
+        """End the waiting of every group that is due; return how many events are complete."""
+        with self.store.transaction() as db:
+            return db.execute(
+                f"UPDATE inbox SET state = {_READY_OR_FETCHING} WHERE state = '{State.JOINING}' "
+                "AND (join_until <= ? OR join_until > ?)",
+                (now, now + FAR_S),
+            ).rowcount
+
+    def next_group_due(self) -> float | None:
+        """Return when the next group is complete (epoch seconds)."""
+        found: float | None = self.store.value(
+            f"SELECT min(join_until) FROM inbox WHERE state = '{State.JOINING}'",
+        )
+        return found
+
+    def postpone_groups(self, until: float) -> None:
+        """Let every group wait until then: the platform repeats what an earlier process did not hear."""
+        if self.next_group_due() is not None:
+            with self.store.transaction() as db:
+                db.execute(f"UPDATE inbox SET join_until = ? WHERE state = '{State.JOINING}'", (until,))
+
+    # ---- messages of people who are not paired yet
+
+    def held_count(self, user_id: str) -> int:
+        """Return how many messages of an unpaired person are kept."""
+        return int(
+            self.store.value(f"SELECT count(*) FROM inbox WHERE state = '{State.HELD}' AND user_id = ?", user_id)
+        )
+
+    def release(self, user_id: str) -> None:
+        """Open what a person said before being paired, and add it to the history."""
+        held = f"state = '{State.HELD}' AND user_id = ?"
+        with self.store.transaction() as db:
+            for row in self.store.rows(f"SELECT * FROM inbox WHERE {held} ORDER BY id", user_id):
+                entry = _entry(row)
+                self._history.add_received(
+                    entry.chat_id, entry.message_id, entry.content, entry.meta, entry.thread_id,
+                    image=bool(entry.files_to_fetch),
+                )  # fmt: skip
+            db.execute(f"UPDATE inbox SET state = {_READY_OR_FETCHING} WHERE {held}", (user_id,))
+
+    def forget_held(self, user_ids: Iterable[str]) -> None:
+        """Drop what was kept of people who were denied or whose code expired."""
         ids = [(user_id,) for user_id in user_ids]
         with self.store.transaction() as db:
-            for which in (
-                "state = 'joined' AND user_id = ? AND joined_to IN (SELECT id FROM inbox WHERE state = 'held')",
-                "state = 'held' AND user_id = ?",
-            ):
+            held = f"state = '{State.HELD}'"
+            joined = f"state = '{State.JOINED}' AND joined_to IN (SELECT id FROM inbox WHERE {held})"
+            for which in (joined, held):
                 db.executemany(
-                    "UPDATE inbox SET state = 'dropped', payload = '', content = NULL, meta = NULL, joined = NULL "
-                    f"WHERE {which}",
+                    f"UPDATE inbox SET state = '{State.DROPPED}', payload = '', content = NULL, meta = NULL, "
+                    f"joined = NULL WHERE {which} AND user_id = ?",
                     ids,
                 )
 
+    # ---- downloads
+
     def fetching(self) -> list[Entry]:
-        """Entries whose picture is still to be downloaded, oldest first."""
-        return [entry_of(row) for row in self.store.rows("SELECT * FROM inbox WHERE state = 'fetching' ORDER BY id")]
+        """Return the entries whose files are still to be downloaded, oldest first."""
+        return self._entries(f"state = '{State.FETCHING}' ORDER BY id")
 
     def fetched(self, entry: Entry, content: str, meta: dict[str, str]) -> None:
-        """Ends the download of an entry's picture, well or badly; the entry is ready to be offered."""
+        """Record that an entry's files arrived, or failed to, with what it reads now; it is ready to be offered."""
         with self.store.transaction() as db:
             db.execute(
-                "UPDATE inbox SET state = 'ready', content = ?, meta = ? WHERE id = ? AND state = 'fetching'",
+                f"UPDATE inbox SET state = '{State.READY}', content = ?, meta = ? "
+                f"WHERE id = ? AND state = '{State.FETCHING}'",
                 (content, json.dumps(meta), entry.id),
             )
             if content != entry.content and "delivery_ids" not in meta:
-                self._history.completed(entry.chat_id, entry.message_id, content)
+                self._history.complete(entry.chat_id, entry.message_id, content)
 
-    def listed(self, *, only_open: bool, limit: int) -> list[Row]:
-        """The newest entries, oldest of them first, with every column."""
-        where = f"state IN {OPEN}" if only_open else "state NOT IN ('dropped', 'joined')"
-        rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC LIMIT ?", limit)
-        return rows[::-1]
-
-    def dropped(self, event_ids: Iterable[str | None]) -> set[str]:
-        """Which of these raw events were journalled and are not for the agent."""
-        found = (self.store.value("SELECT event_id FROM inbox WHERE state = 'dropped' AND event_id = ?", event_id)
-                 for event_id in event_ids if event_id)  # fmt: skip
-        return {event_id for event_id in found if event_id}
-
-    def open_in(self, chat_id: str) -> int:
-        """How many entries of a chat are still open."""
-        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {OPEN} AND chat_id = ?", chat_id))
-
-    def waiting_in(self, chat_id: str, limit: int) -> list[Row]:
-        """The oldest open entries of a chat, with every column."""
-        return self.store.rows(
-            f"SELECT * FROM inbox WHERE state IN {OPEN} AND chat_id = ? ORDER BY id LIMIT ?", chat_id, limit
-        )
-
-    def forget_ended(self, chat_id: str) -> None:
-        """Deletes what was said in a chat and is over; the rows stay for deduplication."""
-        with self.store.transaction() as db:
-            db.execute(
-                "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
-                f"joined = NULL WHERE chat_id = ? AND state NOT IN {OPEN} AND state NOT IN ('held', 'failed') AND "
-                f"coalesce(joined_to, 0) NOT IN (SELECT id FROM inbox WHERE state IN {OPEN} OR state = 'held')",
-                (chat_id,),
-            )
+    def open_files(self) -> set[str]:
+        """Return the paths of the downloaded files of open entries."""
+        rows = self.store.rows(f"SELECT meta FROM inbox WHERE state IN {_OPEN} AND meta LIKE '%path%'")
+        return {path for row in rows for path in file_paths(json.loads(row["meta"]))}
 
     def attachments(self, chat_id: str, message_id: str) -> list[Attachment] | None:
-        """The files of a message that was delivered from a chat; None when no such message is known."""
+        """Return the files of a message that was delivered from a chat; None if no such message is known."""
         row = self.store.row(
             "SELECT attachments FROM inbox WHERE chat_id = ? AND message_id = ? AND attachments IS NOT NULL "
-            "AND state NOT IN ('held', 'dropped') ORDER BY id DESC",
+            f"AND state NOT IN {sql_list(State.HELD, State.DROPPED)} ORDER BY id DESC",
             chat_id,
             message_id,
         )
         return None if row is None else load_files(row["attachments"])
 
-    def known_file(self, chat_id: str, file_id: str) -> Attachment | None:
-        """The attachment with this id among the chat's delivered messages."""
+    def attachment(self, chat_id: str, file_id: str) -> Attachment | None:
+        """Return the file with this id from a chat's delivered messages."""
         rows = self.store.rows(
             "SELECT attachments FROM inbox WHERE chat_id = ? AND instr(attachments, ?) > 0 "
-            "AND state NOT IN ('held', 'dropped') ORDER BY id DESC",
+            f"AND state NOT IN {sql_list(State.HELD, State.DROPPED)} ORDER BY id DESC",
             chat_id,
             json.dumps(file_id),
         )
-        found = (a for row in rows for a in load_files(row["attachments"]) if a.file_id == file_id)
+        found = (file for row in rows for file in load_files(row["attachments"]) if file.file_id == file_id)
         return next(found, None)
 
-    def open_files(self) -> set[str]:
-        """The downloaded files of entries that are still open."""
-        rows = self.store.rows(f"SELECT meta FROM inbox WHERE state IN {OPEN} AND meta LIKE '%path%'")
-        return {path for row in rows for path in paths_of(json.loads(row["meta"]))}
+    # ---- offering
 
-    def retry_failed(self, version: str) -> int:
-        """What an earlier version could not process is looked at again, once by each version."""
+    def ready(self, limit: int) -> list[Entry]:
+        """Return the oldest entries to offer."""
+        return self._entries(f"state = '{State.READY}' ORDER BY id LIMIT ?", limit)
+
+    def any_ready(self) -> bool:
+        """Return True if there is anything to offer."""
+        return self.store.row(f"SELECT 1 FROM inbox WHERE state = '{State.READY}' LIMIT 1") is not None
+
+    def begin_offer(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
+        """Record that entries are about to be offered to a session; return those that are, with the offer counted.
+
+        It is written before the host sees them, so that a death in between shows up as `redelivered` and never as a
+        duplicate that looks new.
+        """
+        now = time.time()
         with self.store.transaction() as db:
-            if self.store.value("SELECT value FROM settings WHERE key = 'version'") == version:
-                return 0
-            db.execute("INSERT OR REPLACE INTO settings VALUES ('version', ?)", (version,))
-            return db.execute("UPDATE inbox SET state = 'raw' WHERE state = 'failed'").rowcount
+            # What another process dropped or answered since it was read here stays so.
+            offered = [
+                entry
+                for entry in entries
+                if db.execute(
+                    f"UPDATE inbox SET state = '{State.OFFERING}', offers = offers + 1, offered_at = ?, session = ?, "
+                    f"mode = ? WHERE id = ? AND state IN {sql_list(State.READY, State.OFFERED)}",
+                    (now, session, mode, entry.id),
+                ).rowcount
+            ]
+        for entry in offered:
+            entry.offers += 1
+        return offered
+
+    def finish_offer(self, entry_ids: Sequence[int]) -> None:
+        """Record that entries went through to the host."""
+        self._move_offering(entry_ids, f"state = '{State.OFFERED}'")
+
+    def withdraw_offer(self, entry_ids: Sequence[int]) -> None:
+        """Undo an offer that certainly reached nobody."""
+        self._move_offering(entry_ids, f"state = '{State.READY}', offers = offers - 1")
+
+    def _move_offering(self, entry_ids: Sequence[int], change: str) -> None:
+        with self.store.transaction() as db:
+            db.executemany(
+                f"UPDATE inbox SET {change} WHERE id = ? AND state = '{State.OFFERING}'", [(i,) for i in entry_ids]
+            )
+
+    def resume_offers(self, session: str, through: Sequence[int]) -> None:
+        """Make ready again what this session was about to be offered, except what is known to have gone through."""
+        with self.store.transaction() as db:
+            for row in self.store.rows(
+                f"SELECT id FROM inbox WHERE state = '{State.OFFERING}' AND session = ?", session
+            ):
+                if row["id"] not in through:
+                    db.execute(f"UPDATE inbox SET state = '{State.READY}' WHERE id = ?", (row["id"],))
+
+    def reopen(self) -> int:
+        """At the start of a session: offer again whatever was offered and never answered; return how many entries."""
+        with self.store.transaction() as db:
+            return db.execute(
+                f"UPDATE inbox SET state = '{State.READY}' WHERE state IN {sql_list(State.OFFERING, State.OFFERED)}"
+            ).rowcount
+
+    def escalate(self, session: str, mode: str, before: float) -> int:
+        """Make ready again what a session was offered by a mode before then (epoch seconds); return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                f"UPDATE inbox SET state = '{State.READY}' WHERE state = '{State.OFFERED}' AND session = ? "
+                "AND mode = ? AND offered_at < ?",
+                (session, mode, before),
+            ).rowcount
+
+    def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
+        """Return what an agent that asks for messages is shown.
+
+        That is what is ready, what `unproven` modes carried, and what it was offered before then (epoch seconds).
+        """
+        modes = ", ".join("?" for _ in unproven)
+        return self._entries(
+            f"state = '{State.READY}' OR (state = '{State.OFFERED}' AND session = ? AND "
+            f"(mode IN ({modes}) OR offered_at < ?)) ORDER BY id LIMIT ?",
+            session, *unproven, before, limit,
+        )  # fmt: skip
+
+    def offered_modes(self, chat_id: str, session: str) -> list[str]:
+        """Return by which modes a session was offered what is open in a chat."""
+        rows = self.store.rows(
+            f"SELECT DISTINCT mode FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND session = ? "
+            f"AND state = '{State.OFFERED}'",
+            chat_id,
+            session,
+        )
+        return [row["mode"] for row in rows if row["mode"]]
+
+    def posted_since(self, session: str, mode: str, since: float) -> bool:
+        """Return True if a session was offered something by a mode since then (epoch seconds) and has not answered."""
+        return bool(
+            self.store.value(
+                f"SELECT 1 FROM inbox WHERE state IN {sql_list(State.OFFERING, State.OFFERED)} AND session = ? "
+                "AND mode = ? AND offered_at > ? LIMIT 1",
+                session,
+                mode,
+                since,
+            )
+        )
+
+    def unannounced(self, session: str) -> int:
+        """Return how many entries are ready that this session has not been woken for."""
+        return int(
+            self.store.value(f"SELECT count(*) FROM inbox WHERE state = '{State.READY}' AND rung IS NOT ?", session)
+            or 0
+        )
+
+    def announce(self, session: str) -> None:
+        """Record that this session was woken for everything that is ready."""
+        with self.store.transaction() as db:
+            db.execute(f"UPDATE inbox SET rung = ? WHERE state = '{State.READY}'", (session,))
+
+    # ---- answers
+
+    def shown_to(self, chat_id: str, session: str = "") -> list[int]:
+        """Return the entries that a session was offered of a chat and has not answered.
+
+        What was reopened for another session, but not offered to it yet, counts too.
+        """
+        rows = self.store.rows(
+            f"SELECT id FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND session = ? AND {_SHOWN}",
+            chat_id,
+            session,
+        )
+        return [row["id"] for row in rows]
+
+    def answer(self, chat_id: str, session: str = "", seen: Sequence[int] | None = None) -> int:
+        """Answer what a session had been shown of a chat when its agent acted there; return how many entries.
+
+        `seen` is what `shown_to` gave when the action began: what came meanwhile stays open.
+        """
+        seen = self.shown_to(chat_id, session) if seen is None else seen
+        with self.store.transaction() as db:
+            return sum(
+                db.execute(
+                    f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? "
+                    f"WHERE id = ? AND session = ? AND {_SHOWN}",
+                    (time.time(), entry_id, session),
+                ).rowcount
+                for entry_id in seen
+            )
+
+    def acknowledge(self, delivery_ids: Sequence[str]) -> int:
+        """Answer entries by their delivery ids, whoever was offered them; return how many were open."""
+        now = time.time()
+        with self.store.transaction() as db:
+            return sum(
+                db.execute(
+                    f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? WHERE state IN {_OPEN} AND id = "
+                    "(SELECT coalesce(joined_to, id) FROM inbox WHERE delivery_id = ?)",
+                    (now, delivery_id),
+                ).rowcount
+                for delivery_id in delivery_ids
+            )
+
+    def prompt_taken(self, prompt_id: str) -> None:
+        """Answer the entry of a prompt: its asker has the answer."""
+        with self.store.transaction() as db:
+            db.execute(
+                f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? "
+                f"WHERE state = '{State.ASKED}' AND prompt_id = ?",
+                (time.time(), prompt_id),
+            )
+
+    def open_orphaned_answers(self, now: float) -> int:
+        """Make the answer of every prompt whose asker is gone at that time an ordinary event; return how many."""
+        orphaned = f"state = '{State.ASKED}' AND prompt_id NOT IN (SELECT id FROM prompts WHERE lease_until > ?)"
+        if not self.store.value(f"SELECT 1 FROM inbox WHERE {orphaned} LIMIT 1", now):
+            return 0
+        with self.store.transaction() as db:
+            return db.execute(f"UPDATE inbox SET state = '{State.READY}' WHERE {orphaned}", (now,)).rowcount
+
+    # ---- the operator
+
+    def redeliver(self, delivery_id: str) -> bool:
+        """Offer an entry again, answered or not; return False if no entry for the agent has this id."""
+        with self.store.transaction() as db:
+            return bool(
+                db.execute(
+                    f"UPDATE inbox SET state = '{State.READY}', answered_at = NULL WHERE delivery_id = ? "
+                    "AND content IS NOT NULL AND state NOT IN "
+                    f"{sql_list(State.HELD, State.JOINING, State.JOINED, State.FETCHING)}",
+                    (delivery_id,),
+                ).rowcount
+            )
+
+    def give_up(self, delivery_id: str) -> bool:
+        """Drop an open entry by hand; return False if none is open under this id."""
+        with self.store.transaction() as db:
+            return bool(
+                db.execute(
+                    f"UPDATE inbox SET state = '{State.DROPPED}' WHERE delivery_id = ? AND state IN {_OPEN}",
+                    (delivery_id,),
+                ).rowcount
+            )
+
+    # ---- what people are told about waiting
+
+    def overdue(self, before: float) -> list[WaitingChat]:
+        """Return the chats with messages that wait since before then (epoch seconds), each told once, and mark them."""
+        if not self.store.value(f"SELECT 1 FROM inbox WHERE {_UNTOLD} LIMIT 1", before):
+            return []
+        with self.store.transaction() as db:
+            # SQLite takes a bare column from the row that gave the maximum.
+            rows = self.store.rows(
+                "SELECT chat_id, thread_id, count(*) AS n, max(id), message_id, "
+                f"sum(state = '{State.READY}') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id, thread_id",
+                before,
+            )
+            db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
+        return [
+            WaitingChat(row["chat_id"], row["thread_id"], row["n"], row["message_id"], bool(row["unoffered"]))
+            for row in rows
+        ]
+
+    def offered_late(self, before: float) -> list[WaitingChat]:
+        """Return the chats whose unoffered messages were said before then (epoch seconds), each once, and mark them."""
+        late = f"state = '{State.READY}' AND offers = 0 AND late = 0 AND said_at < ?"
+        with self.store.transaction() as db:
+            rows = self.store.rows(
+                f"SELECT chat_id, thread_id, count(*) AS n, max(id), message_id FROM inbox WHERE {late} "
+                "GROUP BY chat_id, thread_id",
+                before,
+            )
+            db.execute(f"UPDATE inbox SET late = 1 WHERE {late}", (before,))
+        return [WaitingChat(row["chat_id"], row["thread_id"], row["n"], row["message_id"]) for row in rows]
+
+    def mark_waiting(self, chat_id: str, message_id: str) -> None:
+        """Record that a message carries our reaction for "nobody has picked it up yet"."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE inbox SET mark = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id))
+
+    def unmark_waiting(self, chat_id: str) -> list[str]:
+        """Forget those reactions in a chat; return the ids of the messages that carry one."""
+        where = "chat_id = ? AND mark = 'waiting'"
+        rows = self.store.rows(f"SELECT message_id FROM inbox WHERE {where}", chat_id)
+        if rows:
+            with self.store.transaction() as db:
+                db.execute(f"UPDATE inbox SET mark = NULL WHERE {where}", (chat_id,))
+        return [row["message_id"] for row in rows]
+
+    def unmark(self, chat_id: str, message_id: str) -> None:
+        """Forget our reaction on a message: the agent's own took its place."""
+        with self.store.transaction() as db:
+            db.execute(
+                "UPDATE inbox SET mark = NULL WHERE chat_id = ? AND message_id = ? AND mark IS NOT NULL",
+                (chat_id, message_id),
+            )
+
+    # ---- reading
+
+    def newest(self, *, only_open: bool, limit: int) -> list[Row]:
+        """Return the newest entries, oldest of them first, with every column."""
+        where = f"state IN {_OPEN}" if only_open else f"state NOT IN {sql_list(State.DROPPED, State.JOINED)}"
+        rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC LIMIT ?", limit)
+        return rows[::-1]
+
+    def dropped(self, event_ids: Iterable[str | None]) -> set[str]:
+        """Return which of these raw events were journalled and are not for the agent."""
+        query = f"SELECT event_id FROM inbox WHERE state = '{State.DROPPED}' AND event_id = ?"
+        found = (self.store.value(query, event_id) for event_id in event_ids if event_id)
+        return {event_id for event_id in found if event_id}
+
+    def open_count(self, chat_id: str) -> int:
+        """Return how many entries of a chat are open."""
+        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_OPEN} AND chat_id = ?", chat_id))
+
+    def open_in(self, chat_id: str, limit: int) -> list[Row]:
+        """Return the oldest open entries of a chat, with every column."""
+        return self.store.rows(
+            f"SELECT * FROM inbox WHERE state IN {_OPEN} AND chat_id = ? ORDER BY id LIMIT ?", chat_id, limit
+        )
 
     def counts(self) -> dict[str, int]:
-        """How many entries came as far as each state: received >= offered >= answered; open are not answered."""
+        """Return how many entries came as far as each state: received >= offered >= answered; open are not answered."""
         by_state = {row[0]: row[1] for row in self.store.rows("SELECT state, count(*) FROM inbox GROUP BY state")}
-        open_ = sum(by_state.get(s, 0) for s in ("raw", "joining", "fetching", "ready", "offering", "offered", "asked"))
-        answered = by_state.get("answered", 0)
-        offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {OPEN}")
+        open_ = sum(by_state.get(state, 0) for state in OPEN)
+        answered = by_state.get(State.ANSWERED, 0)
+        offered = self.store.value(f"SELECT count(*) FROM inbox WHERE offers > 0 AND state IN {_OPEN}")
         return {
             "received": open_ + answered,
             "open": open_,
             "offered": int(offered) + answered,
             "answered": answered,
-            "held": by_state.get("held", 0),
-            "failed": by_state.get("failed", 0),
+            "held": by_state.get(State.HELD, 0),
+            "failed": by_state.get(State.FAILED, 0),
         }
 
     def oldest_open(self) -> float | None:
-        """When the oldest open entry arrived (seconds since the epoch)."""
-        found: float | None = self.store.value(f"SELECT min(received_at) FROM inbox WHERE state IN {OPEN}")
+        """Return when the oldest open entry arrived (epoch seconds)."""
+        found: float | None = self.store.value(f"SELECT min(received_at) FROM inbox WHERE state IN {_OPEN}")
         return found
 
+    def _entries(self, where: str, *values: object) -> list[Entry]:
+        return [_entry(row) for row in self.store.rows(f"SELECT * FROM inbox WHERE {where}", *values)]
 
-def paths_of(meta: Mapping[str, str]) -> list[str]:
-    """The paths of the downloaded files that an entry's meta names."""
-    listed = [file.get("path") for file in json.loads(meta.get("attachments") or "[]")]
-    return [path for path in (meta.get("image_path"), *listed) if path]
+    # ---- forgetting
+
+    def forget_ended(self, chat_id: str) -> None:
+        """Delete what was said in a chat and is over; the rows stay for deduplication."""
+        open_or_held = sql_list(*OPEN, State.HELD)
+        with self.store.transaction() as db:
+            db.execute(
+                "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
+                f"joined = NULL WHERE chat_id = ? AND state NOT IN {sql_list(*OPEN, State.HELD, State.FAILED)} AND "
+                f"coalesce(joined_to, 0) NOT IN (SELECT id FROM inbox WHERE state IN {open_or_held})",
+                (chat_id,),
+            )
+
+    def prune(self, before: float, keep_rows: int, limit: int) -> int:
+        """Delete at most `limit` ended entries that arrived before then, and at most `limit` above `keep_rows`.
+
+        `before` is in epoch seconds. Returns how many were deleted; open entries never are.
+        """
+        with self.store.transaction() as db:
+            deleted = db.execute(
+                f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {_OVER} AND received_at < ? "
+                "LIMIT ?)",
+                (before, limit),
+            ).rowcount
+        ended = self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_COUNTED_OVER}")
+        if ended > keep_rows:
+            with self.store.transaction() as db:
+                deleted += db.execute(
+                    f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {_COUNTED_OVER} "
+                    "ORDER BY id LIMIT ?)",
+                    (min(limit, ended - keep_rows),),
+                ).rowcount
+        return deleted
 
 
-def unmark(store: Store, chat_id: str, message_id: str) -> None:
-    """The agent's own reaction took the place of our mark: nothing is to be put back there."""
-    with store.transaction() as db:
-        db.execute(
-            "UPDATE inbox SET mark = NULL WHERE chat_id = ? AND message_id = ? AND mark IS NOT NULL",
-            (chat_id, message_id),
-        )
+def _entry(row: Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        delivery_id=row["delivery_id"],
+        chat_id=row["chat_id"],
+        thread_id=row["thread_id"],
+        message_id=row["message_id"],
+        content=row["content"],
+        meta=json.loads(row["meta"]),
+        offers=row["offers"],
+        said_at=row["said_at"],
+        files_to_fetch=tuple(load_files(row["image"])),
+    )

@@ -1,7 +1,7 @@
-"""The ledger of what was sent: written before and after every part, so that nothing is sent twice by itself.
+"""The ledger of what was sent, written before and after every part, so that nothing is sent twice by itself.
 
 An idempotency key names one send. The same key with the same arguments returns the first result; after a failure it
-goes on with the parts that did not go. A part whose fate is unknown is never sent again under its key.
+continues with the parts that were not sent. A part whose fate is unknown is never sent again under its key.
 """
 
 from __future__ import annotations
@@ -20,19 +20,23 @@ __all__ = ["Outbox", "Shipment"]
 
 @dataclass(slots=True)
 class Shipment:
-    """One send. `parts`: part number -> (state, message id); states: sending, sent, failed, unknown."""
+    """One send. `parts`: part number -> (state, message id); the states are sending, sent, failed and unknown."""
 
     id: int
     key: str
     result: str | None
     parts: dict[int, tuple[str, str | None]]
 
-    def settled(self, number: int) -> bool:
-        """Whether a part is not to be sent any more: it was, or may have been."""
-        return self.parts.get(number, ("", None))[0] in {"sent", "unknown"}
+    def state(self, number: int) -> str:
+        """Return a part's state; empty if it was not begun."""
+        return self.parts.get(number, ("", None))[0]
 
-    def ids(self) -> list[str]:
-        """The ids of the messages that went, in order."""
+    def settled(self, number: int) -> bool:
+        """Return True if a part must not be sent any more: it was, or may have been."""
+        return self.state(number) in {"sent", "unknown"}
+
+    def message_ids(self) -> list[str]:
+        """Return the ids of the messages that were sent, in order."""
         return [message_id for _, (_, message_id) in sorted(self.parts.items()) if message_id]
 
 
@@ -43,11 +47,9 @@ class Outbox:
         self.store = store
 
     def begin(self, key: str, chat_id: str, arguments: str, first: Sequence[int] = ()) -> Shipment:
-        """The send named `key`, new or as far as it came. Of a new one the parts `first` are under way then.
+        """Return the send named `key`: a new one, whose parts `first` are then being sent, or as far as it came.
 
-        `arguments`: everything else that makes it this send.
-
-        Raises `Refused` when the key already names a send with other arguments.
+        `arguments` is everything else that makes it this send. Raises `Refused` if the key names a send with others.
         """
         digest = hashlib.sha256(arguments.encode("utf-8", "surrogatepass")).hexdigest()
         with self.store.transaction() as db:
@@ -57,20 +59,20 @@ class Outbox:
             )
             if new.rowcount and new.lastrowid is not None:
                 shipment = Shipment(new.lastrowid, key, None, {})
-                self.parts(shipment, first, "sending")
+                self.record(shipment, first, "sending")
                 return shipment
             row = self.store.row("SELECT * FROM outbox WHERE key = ?", key)
         if row is None or row["digest"] != digest:
             raise Refused(f"idempotency_key {key!r} was used for another message; use a new key for a new message")
         parts = self.store.rows("SELECT * FROM outbox_parts WHERE outbox_id = ?", row["id"])
-        # A part that was on its way when its process died may or may not have arrived.
+        # A part that was being sent when its process died may or may not have arrived.
         states = {p["part"]: ("unknown" if p["state"] == "sending" else p["state"], p["message_id"]) for p in parts}
         return Shipment(row["id"], key, row["result"], states)
 
-    def parts(
+    def record(
         self, shipment: Shipment, numbers: Sequence[int], state: str, ids: Sequence[str] = (), error: str = ""
     ) -> None:
-        """Writes down how far parts came that go together; `ids`: their messages, which may be fewer."""
+        """Record the state of parts that go together; `ids` are their messages, which may be fewer."""
         now = time.time()
         with self.store.transaction() as db:
             for number, message_id in zip_longest(numbers, ids[: len(numbers)]):
@@ -80,8 +82,14 @@ class Outbox:
                     (shipment.id, number, state, message_id, error, now),
                 )
 
-    def holds(self, chat_id: str, message_id: str) -> bool:
-        """Whether a message was sent for the agent: a card, a notice or a pairing code was not."""
+    def finish(self, shipment: Shipment, result: str) -> None:
+        """Record that every part was sent; `result` is what the same key returns from now on."""
+        shipment.result = result
+        with self.store.transaction() as db:
+            db.execute("UPDATE outbox SET state = 'done', result = ? WHERE id = ?", (result, shipment.id))
+
+    def contains(self, chat_id: str, message_id: str) -> bool:
+        """Return True if the agent sent a message; cards, notices and pairing codes are not the agent's."""
         return bool(
             self.store.value(
                 "SELECT 1 FROM outbox_parts p JOIN outbox o ON o.id = p.outbox_id WHERE p.message_id = ? "
@@ -91,8 +99,9 @@ class Outbox:
             )
         )
 
-    def done(self, shipment: Shipment, result: str) -> None:
-        """Every part went: this is what the same key will answer from now on."""
-        shipment.result = result
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` sends begun before then (epoch seconds); return how many."""
         with self.store.transaction() as db:
-            db.execute("UPDATE outbox SET state = 'done', result = ? WHERE id = ?", (result, shipment.id))
+            return db.execute(
+                "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < ? LIMIT ?)", (before, limit)
+            ).rowcount

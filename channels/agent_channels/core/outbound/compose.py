@@ -1,4 +1,4 @@
-"""Turns a reply into messages: rendered text, the labels that buttons cannot hold, files, albums and captions."""
+"""Turn a reply into messages: rendered text, the labels that buttons cannot hold, files, albums and captions."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ from agent_channels.core.text.units import length
 
 __all__ = [
     "AsFile",
-    "arranged",
-    "as_plain",
-    "drawn",
-    "goes_as_file",
-    "grid_at",
-    "in_file",
-    "legended",
-    "message",
-    "single",
-    "width",
+    "album_item",
+    "arrange",
+    "grid_index",
+    "part_count",
+    "render",
+    "text_message",
+    "to_file",
+    "wants_file",
+    "with_legend",
+    "without_formatting",
 ]
 
 AsFile = bool | Literal["auto"]
 
-# A text of this length takes some milliseconds to draw; a longer one must not keep everything else waiting.
-AT_ONCE = 8000
-HEAD = 600
+# A text of this length takes some milliseconds to render; a longer one must not keep everything else waiting.
+RENDER_HERE = 8000
+SUMMARY_MAX = 600
 
 
-async def drawn(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
-    """The parts of a text. Raises `Refused` for an unknown format, and where there is nothing to see."""
+# ---- text
+
+
+async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
+    """Return the parts of a text. Raises `Refused` for an unknown format, and if there is nothing to see in it."""
     adapter.check_format(text, format_)
-    if len(text) <= AT_ONCE:
+    if len(text) <= RENDER_HERE:
         parts = adapter.render(text, format_)
     else:
         parts = await anyio.to_thread.run_sync(adapter.render, text, format_)
@@ -50,91 +53,94 @@ async def drawn(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]
     return parts
 
 
-def message(base: Outgoing, part: RenderedPart) -> Outgoing:
-    """A message that says `part`."""
+def text_message(base: Outgoing, part: RenderedPart) -> Outgoing:
+    """Return a message that says `part`."""
     return replace(base, text=part.text, format=part.format, spans=part.spans, plain=part.plain)
 
 
-def as_plain(outgoing: Outgoing) -> Outgoing | None:
-    """The same message without formatting; None when it has none."""
+def without_formatting(outgoing: Outgoing) -> Outgoing | None:
+    """Return the same message without formatting; None if it has none."""
     if outgoing.format == "text" and not outgoing.spans:
         return None
     plain = outgoing.text if outgoing.plain is None else outgoing.plain
     return replace(outgoing, text=plain, format="text", spans=(), plain=None)
 
 
-def legended(adapter: Adapter, text: str, format_: str, grid: Grid | None) -> str:
-    """The text with whatever does not fit on the buttons written out under it."""
+def with_legend(adapter: Adapter, text: str, format_: str, grid: Grid | None) -> str:
+    """Return the text with the labels that do not fit on the buttons written out below it."""
     lines = legend(grid, adapter.limits) if grid else []
     written = "\n".join(adapter.escape(line, format_) for line in lines)
     return "\n\n".join(filter(None, (text if text.strip() else "", written)))
 
 
-def goes_as_file(text: str, wanted: AsFile, above: int) -> bool:
-    """Whether a text is sent as a file: where it was asked for, always or above so many characters."""
-    return bool(text.strip()) and (len(text) > above if wanted == "auto" else wanted)
+# ---- text as a file
 
 
-def in_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
-    """A head for the message, in the same format, and the path of a file that holds the whole text."""
+def wants_file(text: str, as_file: AsFile, above: int) -> bool:
+    """Return True if a text goes as a file: always, or above so many characters."""
+    return bool(text.strip()) and (len(text) > above if as_file == "auto" else as_file)
+
+
+def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
+    """Write a text to a file; return a summary for the message, in the same format, and the file's path."""
     readable = format_ in {"text", adapter.capabilities.default_format}
     path = files.written("answer", ".md" if readable else ".txt", text)
-    # In a format of the platform's own a text cannot be cut anywhere.
-    head = _head(text.strip().split("\n\n")) if readable else ""
-    return "\n\n".join(filter(None, (head, adapter.escape(translate("text_in_file"), format_)))), str(path)
+    # In a platform's own format a text cannot be cut just anywhere.
+    summary = _first_paragraphs(text.strip().split("\n\n")) if readable else ""
+    return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), str(path)
 
 
-def _head(paragraphs: Sequence[str]) -> str:
-    """The first paragraphs, as many as are short."""
-    head = ""
+def _first_paragraphs(paragraphs: Sequence[str]) -> str:
+    """Return as many of the first paragraphs as are short together."""
+    summary = ""
     for paragraph in paragraphs:
-        longer = f"{head}\n\n{paragraph}".strip()
-        if len(longer) > HEAD:
+        longer = f"{summary}\n\n{paragraph}".strip()
+        if len(longer) > SUMMARY_MAX:
             break
-        head = longer
-    return head or paragraphs[0][:HEAD].rstrip() + "…"
+        summary = longer
+    return summary or paragraphs[0][:SUMMARY_MAX].rstrip() + "…"
 
 
 # ---- files
 
 
-def arranged(
+def arrange(
     adapter: Adapter, base: Outgoing, texts: Sequence[Outgoing], paths: Sequence[str], *, grid: bool
 ) -> list[Outgoing]:
-    """The messages in order. A text that is short enough stands under the first files instead of before them.
+    """Return the messages in order. A text that is short enough becomes the caption of the first files.
 
     `base` is what files are sent with. `grid`: there are buttons, which some platforms take under one file only.
     """
-    groups = [_with(base, group) for group in adapter.group_files(paths)]
-    bound = grid and not adapter.limits.album_keyboard
-    if bound and not texts and groups[-1].album:
+    groups = [_with_files(base, group) for group in adapter.group_files(paths)]
+    single_only = grid and not adapter.limits.album_keyboard
+    if single_only and not texts and groups[-1].album:
         *rest, last = groups[-1].album
-        groups[-1:] = [_with(base, rest), _with(base, [last])]
-    if not groups or len(texts) != 1 or (bound and groups[0].album):
+        groups[-1:] = [_with_files(base, rest), _with_files(base, [last])]
+    if not groups or len(texts) != 1 or (single_only and groups[0].album):
         return [*texts, *groups]
     if length(texts[0].text, adapter.limits.unit) > adapter.limits.caption:
         return [*texts, *groups]
     return [replace(texts[0], path=groups[0].path, album=groups[0].album), *groups[1:]]
 
 
-def grid_at(parts: Sequence[Outgoing]) -> int:
-    """The grid goes on the last part of the text; without text, on the last file."""
-    texts = [index for index, part in enumerate(parts) if part.text]
-    return texts[-1] if texts else len(parts) - 1
+def _with_files(base: Outgoing, paths: Sequence[str]) -> Outgoing:
+    return replace(base, path=paths[0]) if len(paths) == 1 else replace(base, album=tuple(paths))
 
 
-def width(outgoing: Outgoing) -> int:
-    """How many parts a message counts as: each file of an album is one."""
+def grid_index(messages: Sequence[Outgoing]) -> int:
+    """Return which message holds the grid: the last part of the text; without text, the last file."""
+    texts = [index for index, message in enumerate(messages) if message.text]
+    return texts[-1] if texts else len(messages) - 1
+
+
+def part_count(outgoing: Outgoing) -> int:
+    """Return how many parts a message counts as: each file of an album is one."""
     return max(1, len(outgoing.album))
 
 
-def single(outgoing: Outgoing, index: int) -> Outgoing:
-    """One file of an album as a message of its own; the first keeps the text and what it answers."""
+def album_item(outgoing: Outgoing, index: int) -> Outgoing:
+    """Return one file of an album as a message of its own; the first keeps the text and what it replies to."""
     if not outgoing.album:
         return outgoing
     alone = replace(outgoing, album=(), path=outgoing.album[index])
     return alone if index == 0 else replace(alone, text="", spans=(), plain=None, reply_to=None, keyboard=None)
-
-
-def _with(base: Outgoing, paths: Sequence[str]) -> Outgoing:
-    return replace(base, path=paths[0]) if len(paths) == 1 else replace(base, album=tuple(paths))

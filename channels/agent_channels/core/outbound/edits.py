@@ -1,4 +1,4 @@
-"""Edits of what was sent, no faster than the platform shows them: of several close together, the last one lands."""
+"""Edits of sent messages, no faster than the platform shows them: of several close together, the last one lands."""
 
 from __future__ import annotations
 
@@ -11,85 +11,81 @@ from dataclasses import dataclass, field
 import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
-from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
 from agent_channels.core.errors import ParseFailed, PlatformError, Refused
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.outbox import Outbox
-from agent_channels.core.outbound.compose import drawn, legended
+from agent_channels.core.outbound.compose import render, with_legend
 from agent_channels.core.outbound.retry import Retrier, SendReport
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.text.spans import RenderedPart
 
-__all__ = ["Edit", "Edits"]
+__all__ = ["Edit", "Edits", "plain_text_note"]
 
-KEPT = 1000
+# So many messages are remembered as edited lately before idle ones are forgotten.
+REMEMBERED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a message shall read. `keep`: an open grid stays as it is, else `grid` (or nothing) takes its place."""
+    """What a message shall read. `keep_grid`: an open grid stays as it is, else `grid` (or nothing) replaces it."""
 
     chat_id: str
     message_id: str
     text: str
     format: str
     grid: Grid | None = None
-    keep: bool = True
+    keep_grid: bool = True
 
 
 @dataclass(slots=True)
-class _Line:
-    """The edits of one message. `waiting`: those that are neither shown nor replaced, in order."""
+class _Queue:
+    """The edits of one message. `waiting` are those neither shown nor replaced, in order; `due`: monotonic time."""
 
     waiting: list[Edit] = field(default_factory=list)
     lock: anyio.Lock = field(default_factory=anyio.Lock)
-    news: anyio.Event = field(default_factory=anyio.Event)
+    arrived: anyio.Event = field(default_factory=anyio.Event)
     due: float = 0.0
 
 
 class Edits:
-    """Edits; `turn` is the right to send in a chat, `ttl_s` how long a new grid stays open."""
+    """Edit messages that the agent sent, coalescing edits that come faster than `limits.edit_every_s`."""
 
     def __init__(
         self,
         adapter: Adapter,
-        access: Access,
-        panels: Panels,
-        outbox: Outbox,
-        patience: Retrier,
+        services: Services,
+        retrier: Retrier,
         turn: Callable[[str], AbstractAsyncContextManager[None]],
-        ttl_s: float,
+        panel_ttl_s: float,
     ) -> None:
-        self._adapter, self._access, self._panels, self._outbox = adapter, access, panels, outbox
-        self._patience, self._turn, self._ttl_s = patience, turn, ttl_s
-        self._history = History(outbox.store)
-        self._lines: defaultdict[tuple[str, str], _Line] = defaultdict(_Line)
+        """`turn(chat_id)` is the right to send in a chat; `panel_ttl_s` is how long a new grid stays open."""
+        self._adapter, self._services, self._retrier = adapter, services, retrier
+        self._turn, self._panel_ttl_s = turn, panel_ttl_s
+        self._queues: defaultdict[tuple[str, str], _Queue] = defaultdict(_Queue)
 
     async def edit(self, edit: Edit) -> str:
-        """Replaces a message of ours, and says whether it was shown, or a newer edit took its place.
+        """Replace a message of the agent's; return whether it was shown, or a newer edit replaced this one.
 
-        Raises `Refused` for what cannot be edited, `PlatformError` when the platform does not do it.
+        Raises `Refused` for what cannot be edited, `PlatformError` if the platform does not do it.
         """
-        part = await self._checked(edit)
-        line = self._line(edit)
-        line.waiting.append(edit)
-        line.news.set()
+        part = await self._check(edit)
+        queue = self._queue(edit)
+        queue.waiting.append(edit)
+        queue.arrived.set()
         try:
-            async with line.lock:
-                if await self._replaced(line, edit):
+            async with queue.lock:
+                if await self._replaced_while_waiting(queue, edit):
                     return f"not shown: replaced by a newer edit of the same message (id: {edit.message_id})"
-                line.due = time.monotonic() + self._adapter.limits.edit_every_s
+                queue.due = time.monotonic() + self._adapter.limits.edit_every_s
                 async with self._turn(edit.chat_id):
-                    return await self._shown(edit, part)
+                    return await self._show(edit, part)
         finally:
-            line.waiting.remove(edit)
+            queue.waiting.remove(edit)
 
-    async def _checked(self, edit: Edit) -> RenderedPart:
-        self._access.require_target(edit.chat_id, self._adapter.channel)
-        # Else an agent could rewrite the card that asks for its own permission.
-        if not self._outbox.holds(edit.chat_id, edit.message_id):
+    async def _check(self, edit: Edit) -> RenderedPart:
+        self._services.access.require_target(edit.chat_id, self._adapter.channel)
+        # Otherwise an agent could rewrite the card that asks for its own permission.
+        if not self._services.outbox.contains(edit.chat_id, edit.message_id):
             raise Refused(
                 f"message {edit.message_id!r} cannot be edited: only a message that the bot sent by reply or ask can, "
                 "and none that is older than what is kept"
@@ -98,9 +94,9 @@ class Edits:
             raise Refused("text is empty; a message cannot be emptied")
         if edit.grid:
             check_grid(edit.grid, self._adapter.limits)
-        held = self._panels.open_on(edit.chat_id, edit.message_id) if edit.keep else None
-        text = legended(self._adapter, edit.text, edit.format, held.grid if held else edit.grid)
-        parts = await drawn(self._adapter, text, edit.format)
+        panel = self._services.panels.open_on(edit.chat_id, edit.message_id) if edit.keep_grid else None
+        text = with_legend(self._adapter, edit.text, edit.format, panel.grid if panel else edit.grid)
+        parts = await render(self._adapter, text, edit.format)
         if len(parts) > 1:
             raise Refused(
                 f"text is longer than one message ({self._adapter.limits.text:,} characters); an edit cannot be split: "
@@ -108,66 +104,66 @@ class Edits:
             )
         return parts[0]
 
-    def _line(self, edit: Edit) -> _Line:
-        if len(self._lines) > KEPT:
-            idle = [key for key, line in self._lines.items() if not line.waiting and line.due < time.monotonic()]
+    def _queue(self, edit: Edit) -> _Queue:
+        if len(self._queues) > REMEMBERED_MAX:
+            idle = [key for key, queue in self._queues.items() if not queue.waiting and queue.due < time.monotonic()]
             for key in idle:
-                del self._lines[key]
-        return self._lines[edit.chat_id, edit.message_id]
+                del self._queues[key]
+        return self._queues[edit.chat_id, edit.message_id]
 
-    async def _replaced(self, line: _Line, edit: Edit) -> bool:
-        """Waits until the platform takes another edit; True at once when a newer one says all that this one does."""
-        while not _outdated(line, edit):
-            left = line.due - time.monotonic()
+    async def _replaced_while_waiting(self, queue: _Queue, edit: Edit) -> bool:
+        """Wait until the platform takes another edit; return True at once if a newer one says all this one does."""
+        while not _is_outdated(queue, edit):
+            left = queue.due - time.monotonic()
             if left <= 0:
                 return False
-            line.news = anyio.Event()
+            queue.arrived = anyio.Event()
             with anyio.move_on_after(left):
-                await line.news.wait()
+                await queue.arrived.wait()
         return True
 
-    async def _shown(self, edit: Edit, part: RenderedPart) -> str:
-        held = self._panels.open_on(edit.chat_id, edit.message_id)
+    async def _show(self, edit: Edit, part: RenderedPart) -> str:
+        panels = self._services.panels
+        open_panel = panels.open_on(edit.chat_id, edit.message_id)
         panel_id, keyboard = None, None
         if edit.grid:
-            panel_id = self._panels.create(
-                edit.chat_id, edit.grid, ttl_s=self._ttl_s, thread_id=held.thread_id if held else None
-            )
+            thread_id = open_panel.thread_id if open_panel else None
+            panel_id = panels.create(edit.chat_id, edit.grid, ttl_s=self._panel_ttl_s, thread_id=thread_id)
             keyboard = lay_out(panel_id, edit.grid, self._adapter.limits)
-        elif edit.keep and held:
-            panel_id, keyboard = held.id, lay_out(held.id, held.grid, self._adapter.limits)
-        waiting = SendReport()
+        elif edit.keep_grid and open_panel:
+            panel_id, keyboard = open_panel.id, lay_out(open_panel.id, open_panel.grid, self._adapter.limits)
+        report = SendReport()
         try:
-            sent = await self._sent(edit, part, keyboard, waiting)
+            sent = await self._send(edit, part, keyboard, report)
         except PlatformError:
             if edit.grid and panel_id:
-                self._panels.discard(panel_id)
+                panels.discard(panel_id)
             raise
-        self._history.changed(edit.chat_id, edit.message_id, edit.text)
+        self._services.history.edit_sent(edit.chat_id, edit.message_id, edit.text)
         if panel_id:
-            self._panels.bind(panel_id, sent.message_id, sent.snapshot)
-        elif held:
-            self._panels.close_on(edit.chat_id, edit.message_id)
-        return "; ".join([f"edited (id: {sent.message_id})", *waiting.notes])
+            panels.bind(panel_id, sent.message_id, sent.snapshot)
+        elif open_panel:
+            panels.close_on(edit.chat_id, edit.message_id)
+        return "; ".join([f"edited (id: {sent.message_id})", *report.notes])
 
-    async def _sent(self, edit: Edit, part: RenderedPart, keyboard: Keyboard | None, waiting: SendReport) -> Sent:
+    async def _send(self, edit: Edit, part: RenderedPart, keyboard: Keyboard | None, report: SendReport) -> Sent:
         chat_id, message_id = edit.chat_id, edit.message_id
         try:
-            return await self._patience.call(lambda: self._adapter.edit(chat_id, message_id, part, keyboard), waiting)
+            return await self._retrier.call(lambda: self._adapter.edit(chat_id, message_id, part, keyboard), report)
         except ParseFailed as error:
             if part.format == "text":
                 raise
-            waiting.notes.append(plain_note(error))
+            report.notes.append(plain_text_note(error))
         plain = RenderedPart(part.plain, "text", part.plain)
-        return await self._patience.call(lambda: self._adapter.edit(chat_id, message_id, plain, keyboard), waiting)
+        return await self._retrier.call(lambda: self._adapter.edit(chat_id, message_id, plain, keyboard), report)
 
 
-def plain_note(error: ParseFailed) -> str:
-    """What a result says of a text that went without its formatting."""
+def plain_text_note(error: ParseFailed) -> str:
+    """Return what a result says of a text that was sent without its formatting."""
     return f"sent as plain text, since the platform could not parse the formatting ({error})"
 
 
-def _outdated(line: _Line, edit: Edit) -> bool:
-    """A newer edit takes an older one's place unless the older one changes the grid, and the newer one keeps it."""
-    newer = line.waiting[next(index for index, one in enumerate(line.waiting) if one is edit) + 1 :]
-    return any(edit.keep or not one.keep for one in newer)
+def _is_outdated(queue: _Queue, edit: Edit) -> bool:
+    """Return True if a newer edit replaces this one: unless this one changes the grid and the newer one keeps it."""
+    newer = queue.waiting[next(index for index, other in enumerate(queue.waiting) if other is edit) + 1 :]
+    return any(edit.keep_grid or not other.keep_grid for other in newer)

@@ -1,4 +1,4 @@
-"""Calling the platform until it works: rate limits are waited for inside a bound, faults tried again."""
+"""Call the platform until it works: rate limits are waited for up to a bound, faults are tried again."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ TRIES = 4
 
 @dataclass(slots=True)
 class SendReport:
-    """How long the platform made one send wait, where its chat went, and what the result has to say of it."""
+    """What happened to one send: seconds waited for rate limits, the chat's new id, notes for the tool's result."""
 
-    seconds: float = 0.0
+    waited_s: float = 0.0
     chat_id: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
 class Retrier:
-    """The calls under way, and the longest wait for rate limits in one of them."""
+    """Call the platform again after passing faults; `rate_wait_s` is the longest wait for rate limits in one send."""
 
     def __init__(self, rate_wait_s: float) -> None:
         self._rate_wait_s = rate_wait_s
-        self.calls = 0
+        self.calls_running = 0
 
-    async def call(self, call: Callable[[], Awaitable[T]], waiting: SendReport) -> T:
-        """Calls until it works; `waiting` learns what happened on the way.
+    async def call(self, call: Callable[[], Awaitable[T]], report: SendReport) -> T:
+        """Return what `call` returns once it works; `report` learns what happened on the way.
 
-        Raises the platform's error when it is none to wait for, or was waited for long enough.
+        Raises the platform's error if waiting does not help, or did not help for long enough.
         """
-        self.calls += 1
+        self.calls_running += 1
         try:
-            return await self._tried(call, waiting)
+            return await self._try(call, report)
         finally:
-            self.calls -= 1
+            self.calls_running -= 1
 
-    async def _tried(self, call: Callable[[], Awaitable[T]], waiting: SendReport) -> T:
+    async def _try(self, call: Callable[[], Awaitable[T]], report: SendReport) -> T:
         failures = 0
         while True:
             try:
                 return await call()
             except RateLimited as error:
-                if waiting.seconds + error.retry_after > self._rate_wait_s:
+                if report.waited_s + error.retry_after > self._rate_wait_s:
                     msg = f"{error}; the platform asks for {error.retry_after:.0f} s, more than is waited for here"
                     raise RateLimited(msg, error.retry_after) from error
-                waiting.seconds += error.retry_after
+                report.waited_s += error.retry_after
                 await anyio.sleep(error.retry_after)
             except Migrated as error:
-                if waiting.chat_id is not None:
+                if report.chat_id is not None:
                     raise
-                waiting.chat_id = error.new_chat_id
-                waiting.notes.append(f"the chat now has the id {error.new_chat_id}; use it from now on")
+                report.chat_id = error.new_chat_id
+                report.notes.append(f"the chat now has the id {error.new_chat_id}; use it from now on")
             except Unavailable:
                 failures += 1
                 if failures >= TRIES:

@@ -1,4 +1,4 @@
-"""Sending: everything is checked before anything goes, parts go in order, faults are waited out inside a bound."""
+"""Sending: everything is checked before anything is sent, parts go in order, faults are retried up to a bound."""
 
 from __future__ import annotations
 
@@ -13,37 +13,34 @@ from pathlib import Path
 import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
-from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Ambiguous, Forbidden, ParseFailed, PlatformError, Refused, Rejected, Unauthorized
 from agent_channels.core.files.storage import Files
-from agent_channels.core.journal.history import History
-from agent_channels.core.journal.inbox import unmark
-from agent_channels.core.journal.outbox import Outbox, Shipment
+from agent_channels.core.journal.outbox import Shipment
 from agent_channels.core.outbound.compose import (
     AsFile,
-    arranged,
-    as_plain,
-    drawn,
-    goes_as_file,
-    grid_at,
-    in_file,
-    legended,
-    message,
-    single,
-    width,
+    album_item,
+    arrange,
+    grid_index,
+    part_count,
+    render,
+    text_message,
+    to_file,
+    wants_file,
+    with_legend,
+    without_formatting,
 )
-from agent_channels.core.outbound.edits import Edits, plain_note
+from agent_channels.core.outbound.edits import Edits, plain_text_note
 from agent_channels.core.outbound.retry import Retrier, SendReport
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 
 __all__ = ["Reply", "Sender"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an agent wants sent to a chat."""
+    """What an agent wants sent to a chat. `tappers`: the user ids who may tap; None: everybody allowed in the chat."""
 
     chat_id: str
     text: str
@@ -54,103 +51,94 @@ class Reply:
     grid: Grid | None = None
     tappers: Sequence[str] | None = None
     silent: bool = False
-    # Its name, which is no part of what is sent.
-    key: str | None = field(default=None, repr=False)
+    # It names the send and is not a part of it.
+    idempotency_key: str | None = field(default=None, repr=False)
     prompt_id: str | None = None
     as_file: AsFile = False
 
 
 @dataclass(slots=True)
-class _Course:
-    """One reply on its way: what is booked of it, how many parts it has, what was waited for, and how it ended."""
+class _Send:
+    """One reply being sent: what is recorded of it, how many parts it has, what happened so far, its result."""
 
     reply: Reply
     shipment: Shipment
     total: int
-    waiting: SendReport
-    answered: Callable[[], None]
+    report: SendReport
+    on_sent: Callable[[], None]
     result: str | None = None
 
 
 class Sender:
-    """Replies and edits, one at a time in each chat."""
+    """Send replies and reactions, one reply at a time in each chat; `edits` changes what was sent."""
 
     def __init__(
         self,
         adapter: Adapter,
-        access: Access,
-        panels: Panels,
-        outbox: Outbox,
+        services: Services,
         files: Files,
         *,
         rate_wait_s: float,
-        ttl_s: float,
+        panel_ttl_s: float,
         file_above: int,
     ) -> None:
-        """`file_above`: the length of a text that goes as a file where that is left to us."""
-        self._adapter, self._access, self._panels = adapter, access, panels
-        self._outbox, self._files = outbox, files
-        self._ttl_s, self._file_above = ttl_s, file_above
+        """`file_above` is the length of a text that is sent as a file where that is left to us."""
+        self._adapter, self._services, self._files = adapter, services, files
+        self._panel_ttl_s, self._file_above = panel_ttl_s, file_above
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(partial(anyio.Lock, fast_acquire=True))
-        self._patience = Retrier(rate_wait_s)
-        self._history = History(outbox.store)
-        self.editing = Edits(adapter, access, panels, outbox, self._patience, self.turn, ttl_s)
+        self._retrier = Retrier(rate_wait_s)
+        self.edits = Edits(adapter, services, self._retrier, self._turn, panel_ttl_s)
 
     @property
     def busy(self) -> bool:
-        """Whether something is on its way."""
-        return self._patience.calls > 0 or any(turn.locked() for turn in self._turns.values())
+        """Whether something is being sent."""
+        return self._retrier.calls_running > 0 or any(turn.locked() for turn in self._turns.values())
 
-    def turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
-        """The right to send in a chat: two replies are never interleaved."""
+    def _turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
+        """Return the right to send in a chat: two replies are never interleaved."""
         return self._turns[chat_id]
 
-    async def reply(self, reply: Reply, answered: Callable[[], None]) -> str:
-        """Sends a reply and returns the result in words, with every message id.
+    # ---- replies
 
-        `answered` is called when everything went, in the transaction that books it. Raises `Refused` before anything is
-        sent, `PlatformError` when a part did not go: the message names the ids of the parts that did and how to go on.
+    async def reply(self, reply: Reply, on_sent: Callable[[], None]) -> str:
+        """Send a reply and return the result in words, with every message id.
+
+        `on_sent` is called in the transaction that records the last part. Raises `Refused` before anything is sent,
+        `PlatformError` if a part was not sent: the error names the ids of the parts that were and how to continue.
         """
-        waiting = SendReport()
-        try:
-            self._access.require_target(reply.chat_id, self._adapter.channel)
-        except Refused:
-            now = self._access.now_called(reply.chat_id)
-            if now == reply.chat_id:
-                raise
-            waiting.notes.append(f"the chat now has the id {now}; use it from now on")
-            reply = replace(reply, chat_id=now)
-            self._access.require_target(now, self._adapter.channel)
-        key = reply.key or f"auto-{secrets.token_hex(8)}"
-        async with self.turn(reply.chat_id):
-            # In its turn: drawing a long text takes longer than drawing the short one after it.
-            parts = await self._prepare(reply)
-            # Between here and the sending of a message without a grid nothing can fail: it is booked at once.
-            first = () if reply.grid and not grid_at(parts) else range(width(parts[0]))
-            shipment = self._outbox.begin(key, reply.chat_id, repr(reply), first)
+        report = SendReport()
+        reply = self._allowed(reply, report)
+        key = reply.idempotency_key or f"auto-{secrets.token_hex(8)}"
+        async with self._turn(reply.chat_id):
+            # Inside the turn: rendering a long text takes longer than rendering the short one after it.
+            messages = await self._compose(reply)
+            # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
+            first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
+            shipment = self._services.outbox.begin(key, reply.chat_id, repr(reply), first)
             if shipment.result is not None:
-                answered()
+                on_sent()
                 return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            course, number = _Course(reply, shipment, sum(map(width, parts)), waiting, answered), 0
-            for index, outgoing in enumerate(parts):
-                await self._message(course, number, outgoing, reply.grid if index == grid_at(parts) else None)
-                number += width(outgoing)
-            return course.result or self._end(course)
+            send, number = _Send(reply, shipment, sum(map(part_count, messages)), report, on_sent), 0
+            for index, outgoing in enumerate(messages):
+                await self._message(send, number, outgoing, reply.grid if index == grid_index(messages) else None)
+                number += part_count(outgoing)
+            return send.result or self._finish(send)
 
-    async def _message(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
-        """Sends what is left of a message: an album whole, or file by file where it was refused as a whole."""
-        left = [i for i in range(width(outgoing)) if not course.shipment.settled(number + i)]
-        if len(left) == len(outgoing.album) > 0:
-            try:
-                return await self._part(course, number, outgoing, grid)
-            except PlatformError as error:
-                if not isinstance(error.__cause__, Rejected):
-                    raise
-        for i in left:
-            await self._part(course, number + i, single(outgoing, i), None if i else grid)
-        return None
+    def _allowed(self, reply: Reply, report: SendReport) -> Reply:
+        """Return the reply, to the chat's new id if it has one. Raises `Refused` for a chat that is not allowed."""
+        access = self._services.access
+        try:
+            access.require_target(reply.chat_id, self._adapter.channel)
+        except Refused:
+            current = access.current_id(reply.chat_id)
+            if current == reply.chat_id:
+                raise
+            report.notes.append(f"the chat now has the id {current}; use it from now on")
+            access.require_target(current, self._adapter.channel)
+            return replace(reply, chat_id=current)
+        return reply
 
-    async def _prepare(self, reply: Reply) -> list[Outgoing]:
+    async def _compose(self, reply: Reply) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
             raise Refused("text is empty and there are no files; nothing to send")
         if reply.grid:
@@ -159,68 +147,94 @@ class Sender:
         paths = [str(self._files.sendable(path, limits.upload)) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
         text = reply.text
-        if goes_as_file(text, reply.as_file, self._file_above):
-            text, path = in_file(self._adapter, self._files, text, reply.format)
+        if wants_file(text, reply.as_file, self._file_above):
+            text, path = to_file(self._adapter, self._files, text, reply.format)
             paths.insert(0, path)
-        text = legended(self._adapter, text, reply.format, reply.grid)
-        said = [message(base, part) for part in await drawn(self._adapter, text, reply.format)] if text.strip() else []
-        parts = arranged(self._adapter, base, said, paths, grid=bool(reply.grid))
+        text = with_legend(self._adapter, text, reply.format, reply.grid)
+        parts = await render(self._adapter, text, reply.format) if text.strip() else []
+        texts = [text_message(base, part) for part in parts]
+        messages = arrange(self._adapter, base, texts, paths, grid=bool(reply.grid))
         if reply.reply_to:
-            parts[0] = replace(parts[0], reply_to=reply.reply_to)
-        return parts
+            messages[0] = replace(messages[0], reply_to=reply.reply_to)
+        return messages
 
-    async def _part(self, course: _Course, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
-        shipment, waiting = course.shipment, course.waiting
+    async def _message(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
+        """Send what is left of a message: an album whole, or file by file if it was refused as a whole."""
+        left = [i for i in range(part_count(outgoing)) if not send.shipment.settled(number + i)]
+        if len(left) == len(outgoing.album) > 0:
+            try:
+                return await self._part(send, number, outgoing, grid)
+            except PlatformError as error:
+                if not isinstance(error.__cause__, Rejected):
+                    raise
+        for i in left:
+            await self._part(send, number + i, album_item(outgoing, i), None if i else grid)
+        return None
+
+    async def _part(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
+        outbox, shipment = self._services.outbox, send.shipment
         panel_id = None
         if grid:
-            panel_id, keyboard = self._panel(course.reply, grid)
+            panel_id, keyboard = self._create_panel(send.reply, grid)
             outgoing = replace(outgoing, keyboard=keyboard)
-        numbers = range(number, number + width(outgoing))
-        if any(shipment.parts.get(i, ("", None))[0] != "sending" for i in numbers):
-            self._outbox.parts(shipment, numbers, "sending")
+        numbers = range(number, number + part_count(outgoing))
+        if any(shipment.state(i) != "sending" for i in numbers):
+            outbox.record(shipment, numbers, "sending")
         try:
-            sent = await self._sent(outgoing, waiting)
+            sent = await self._deliver(outgoing, send.report)
         except PlatformError as error:
             unknown = isinstance(error, Ambiguous)
-            self._outbox.parts(shipment, numbers, "unknown" if unknown else "failed", error=str(error))
+            outbox.record(shipment, numbers, "unknown" if unknown else "failed", error=str(error))
             if panel_id and not unknown:
-                self._panels.discard(panel_id)
-            raise type_of(error)(self._failure(course, number, error)) from error
+                self._services.panels.discard(panel_id)
+            # A class that needs no more than its message.
+            kind = Ambiguous if unknown else PlatformError
+            raise kind(_failure(send, number, error)) from error
         except BaseException:
             # Cancelled on the way: the request may have been executed.
-            self._outbox.parts(shipment, numbers, "unknown", error="cancelled")
+            outbox.record(shipment, numbers, "unknown", error="cancelled")
             raise
+        self._record(send, numbers, outgoing, sent, panel_id)
 
-        def book() -> None:
-            self._outbox.parts(shipment, numbers, "sent", (sent.message_id, *sent.others))
-            self._note(self._moved(outgoing, waiting), sent.message_id)
+    def _record(self, send: _Send, numbers: range, outgoing: Outgoing, sent: Sent, panel_id: str | None) -> None:
+        def record() -> None:
+            self._services.outbox.record(send.shipment, numbers, "sent", (sent.message_id, *sent.others))
+            self._add_to_history(self._migrated(outgoing, send.report), sent.message_id)
             if panel_id:
-                self._panels.bind(panel_id, sent.message_id, sent.snapshot)
+                self._services.panels.bind(panel_id, sent.message_id, sent.snapshot)
 
         try:
-            with self._outbox.store.transaction():
-                book()
-                if numbers.stop == course.total:
-                    course.result = self._end(course)
+            with self._services.store.transaction():
+                record()
+                if numbers.stop == send.total:
+                    send.result = self._finish(send)
         except BaseException:
             # What was sent is sent, whatever fails of what follows from it.
-            with self._outbox.store.transaction():
-                book()
+            with self._services.store.transaction():
+                record()
             raise
 
-    async def _sent(self, outgoing: Outgoing, waiting: SendReport) -> Sent:
-        """Sends; what the platform cannot parse goes without its formatting."""
+    async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
+        """Send a message; one that the platform cannot parse goes without its formatting."""
         try:
-            return await self._patience.call(lambda: self._adapter.send(self._moved(outgoing, waiting)), waiting)
+            return await self._retrier.call(lambda: self._adapter.send(self._migrated(outgoing, report)), report)
         except ParseFailed as error:
-            plain = as_plain(outgoing)
+            plain = without_formatting(outgoing)
             if plain is None:
                 raise
-            waiting.notes.append(plain_note(error))
-        return await self._patience.call(lambda: self._adapter.send(self._moved(plain, waiting)), waiting)
+            report.notes.append(plain_text_note(error))
+        return await self._retrier.call(lambda: self._adapter.send(self._migrated(plain, report)), report)
 
-    def _note(self, outgoing: Outgoing, message_id: str) -> None:
-        self._history.sent(
+    def _migrated(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
+        """Return a message to the chat's new id, if the platform gave it one while we were sending."""
+        if report.chat_id is None or outgoing.chat_id == report.chat_id:
+            return outgoing
+        self._services.access.migrate_group(outgoing.chat_id, report.chat_id)
+        self._services.history.migrate_chat(outgoing.chat_id, report.chat_id)
+        return replace(outgoing, chat_id=report.chat_id)
+
+    def _add_to_history(self, outgoing: Outgoing, message_id: str) -> None:
+        self._services.history.add_sent(
             outgoing.chat_id,
             message_id,
             outgoing.text if outgoing.plain is None else outgoing.plain,
@@ -230,74 +244,66 @@ class Sender:
             thread_id=outgoing.thread_id,
         )
 
-    def _panel(self, reply: Reply, grid: Grid) -> tuple[str, Keyboard]:
-        panel_id = self._panels.create(
+    def _create_panel(self, reply: Reply, grid: Grid) -> tuple[str, Keyboard]:
+        panel_id = self._services.panels.create(
             reply.chat_id,
             grid,
-            ttl_s=self._ttl_s,
+            ttl_s=self._panel_ttl_s,
             thread_id=reply.thread_id,
             tappers=reply.tappers,
             prompt_id=reply.prompt_id,
         )
         return panel_id, lay_out(panel_id, grid, self._adapter.limits)
 
+    def _finish(self, send: _Send) -> str:
+        with self._services.store.transaction():
+            result = self._result(send)
+            send.on_sent()
+        return result
+
+    def _result(self, send: _Send) -> str:
+        shipment, report = send.shipment, send.report
+        ids = shipment.message_ids()
+        unknown = [n + 1 for n in sorted(shipment.parts) if shipment.state(n) == "unknown"]
+        if unknown:
+            sent = f"sent: {', '.join(ids)}" if ids else "nothing else was sent"
+            return (
+                f"unknown: part {', '.join(map(str, unknown))} of {send.total} may or may not have arrived, and is not "
+                f"sent again under this idempotency_key ({sent})"
+            )
+        text = f"sent (id: {ids[0]})" if len(ids) == 1 else f"sent {len(ids)} parts (ids: {', '.join(ids)})"
+        if report.waited_s:
+            report.notes.append(f"waited {report.waited_s:.0f} s for the platform's rate limit")
+        self._services.outbox.finish(shipment, text)
+        return "; ".join([text, *report.notes])
+
+    # ---- reactions
+
     async def react(self, chat_id: str, message_id: str, emoji: str) -> str:
-        """Sets the bot's reaction."""
-        self._access.require_target(chat_id, self._adapter.channel)
+        """Set the bot's reaction; empty removes it. Raises `Refused` for an emoji the platform does not offer."""
+        self._services.access.require_target(chat_id, self._adapter.channel)
         allowed = self._adapter.limits.reactions
         plain = emoji.replace("\ufe0f", "")
         known = {e.replace("\ufe0f", ""): e for e in allowed} if allowed is not None else None
         if known is not None and emoji and plain not in known:
             raise Refused(f"{emoji!r} is not a reaction this platform offers; it offers {' '.join(sorted(known))}")
         wanted = known.get(plain, emoji) if known is not None else emoji
-        await self._patience.call(lambda: self._adapter.react(chat_id, message_id, wanted), SendReport())
-        unmark(self._outbox.store, chat_id, message_id)
+        await self._retrier.call(lambda: self._adapter.react(chat_id, message_id, wanted), SendReport())
+        self._services.inbox.unmark(chat_id, message_id)
         return f"reacted with {wanted}" if emoji else "reaction removed"
 
-    def _moved(self, outgoing: Outgoing, waiting: SendReport) -> Outgoing:
-        if waiting.chat_id is None or outgoing.chat_id == waiting.chat_id:
-            return outgoing
-        self._access.move_group(outgoing.chat_id, waiting.chat_id)
-        self._history.moved(outgoing.chat_id, waiting.chat_id)
-        return replace(outgoing, chat_id=waiting.chat_id)
 
-    def _end(self, course: _Course) -> str:
-        with self._outbox.store.transaction():
-            result = self._result(course.shipment, course.total, course.waiting)
-            course.answered()
-        return result
-
-    def _result(self, shipment: Shipment, total: int, waiting: SendReport) -> str:
-        ids = shipment.ids()
-        unknown = [n + 1 for n, (state, _) in sorted(shipment.parts.items()) if state == "unknown"]
-        if unknown:
-            sent = f"sent: {', '.join(ids)}" if ids else "nothing else was sent"
-            return (
-                f"unknown: part {', '.join(map(str, unknown))} of {total} may or may not have arrived, and is not sent "
-                f"again under this idempotency_key ({sent})"
-            )
-        text = f"sent (id: {ids[0]})" if len(ids) == 1 else f"sent {len(ids)} parts (ids: {', '.join(ids)})"
-        if waiting.seconds:
-            waiting.notes.append(f"waited {waiting.seconds:.0f} s for the platform's rate limit")
-        self._outbox.done(shipment, text)
-        return "; ".join([text, *waiting.notes])
-
-    @staticmethod
-    def _failure(course: _Course, number: int, error: PlatformError) -> str:
-        shipment, total = course.shipment, course.total
-        ids = shipment.ids()
-        said = f"sent so far: {', '.join(ids)}" if ids else "nothing was sent before it"
-        again = f"call again with the same arguments and idempotency_key={shipment.key!r}"
-        if isinstance(error, Ambiguous):
-            return (
-                f"unknown: part {number + 1} of {total} may or may not have arrived ({error}); {said}. It is not sent "
-                f"again by itself; to go on after it, {again}"
-            )
-        if isinstance(error, Rejected | Forbidden | Unauthorized) and not ids:
-            return f"part {number + 1} of {total} was not sent: {error}; {said}. Sent again unchanged, it fails again."
-        return f"part {number + 1} of {total} was not sent: {error}; {said}. To go on from there, {again}"
-
-
-def type_of(error: PlatformError) -> type[PlatformError]:
-    """The class to raise a told failure as: one that needs no more than its message."""
-    return Ambiguous if isinstance(error, Ambiguous) else PlatformError
+def _failure(send: _Send, number: int, error: PlatformError) -> str:
+    """Return what an agent is told of a part that was not sent."""
+    ids = send.shipment.message_ids()
+    so_far = f"sent so far: {', '.join(ids)}" if ids else "nothing was sent before it"
+    again = f"call again with the same arguments and idempotency_key={send.shipment.key!r}"
+    part = f"part {number + 1} of {send.total}"
+    if isinstance(error, Ambiguous):
+        return (
+            f"unknown: {part} may or may not have arrived ({error}); {so_far}. It is not sent again by itself; to go "
+            f"on after it, {again}"
+        )
+    if isinstance(error, Rejected | Forbidden | Unauthorized) and not ids:
+        return f"{part} was not sent: {error}; {so_far}. Sent again unchanged, it fails again."
+    return f"{part} was not sent: {error}; {so_far}. To go on from there, {again}"

@@ -1,7 +1,7 @@
 """The one gate: who may speak to the agent, and where the agent may speak.
 
-Every handler passes it, taps and commands too. Only numeric ids decide; names are for reading. What is not allowed in
-so many words is refused.
+Every handler goes through it, taps and commands too. Only ids decide; names are for reading. What is not explicitly
+allowed is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
 from agent_channels.core.people.chats import Chats
 from agent_channels.core.people.mention_patterns import checked, matches
-from agent_channels.core.store.database import Row
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.store.database import Row, Store
+from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["Access", "Group", "Member", "Policy", "Verdict"]
 
@@ -26,7 +28,7 @@ _POLICIES = get_args(Policy)
 
 
 class Verdict(Enum):
-    """What the gate says of an event."""
+    """What the gate says of an event: deliver it, offer its sender to pair, or ignore it without a word."""
 
     PASS = "pass"  # noqa: S105
     PAIR = "pair"
@@ -44,7 +46,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An enabled group. `senders` None: every member."""
+    """An enabled group. `senders` None: every member may speak. `patterns`: what else addresses the bot."""
 
     chat_id: str
     require_mention: bool
@@ -53,16 +55,19 @@ class Group:
     patterns: tuple[str, ...] = ()
 
 
-class Access(Chats):
-    """The tables people, groups, chats and the policy."""
+class Access:
+    """The tables people and groups, and the policy."""
+
+    def __init__(self, store: Store, chats: Chats, key_values: KeyValue, audit: Audit) -> None:
+        self.store, self._chats, self._key_values, self._audit = store, chats, key_values, audit
 
     # ---- the gate
 
     def decide(self, chat: Chat, sender: Person, *, addressed: bool) -> Verdict:
-        """Whether an event from `sender` in `chat` reaches the agent."""
+        """Return whether an event from `sender` in `chat` reaches the agent; `addressed`: it is meant for the bot."""
         if chat.kind == "direct":
             return self._decide_direct(sender)
-        group = self._rule(chat)
+        group = self.group_of(chat)
         if group is None:
             return Verdict.SILENT
         if group.senders is not None and sender.id not in group.senders:
@@ -71,23 +76,27 @@ class Access(Chats):
             return Verdict.SILENT
         return Verdict.PASS if addressed or not group.require_mention else Verdict.SILENT
 
-    def _rule(self, chat: Chat) -> Group | None:
+    def group_of(self, chat: Chat) -> Group | None:
+        """Return the enabled group that a chat is, or belongs to."""
         return self.group(chat.id) or (self.group(chat.parent_id) if chat.parent_id else None)
 
     def _decide_direct(self, sender: Person) -> Verdict:
-        policy = self.policy()
+        # One statement: it is asked of every message.
+        row = self.store.row(
+            "SELECT (SELECT value FROM settings WHERE key = 'policy') AS policy, "
+            "EXISTS (SELECT 1 FROM people WHERE user_id = ?) AS known",
+            sender.id,
+        )
+        policy = _policy(row["policy"] if row else None)
         if policy == "disabled":
             return Verdict.SILENT
-        if self.member(sender.id):
+        if row and row["known"]:
             return Verdict.PASS
         return Verdict.PAIR if policy == "pairing" and not sender.is_bot else Verdict.SILENT
 
     def require_target(self, chat_id: str, channel: str) -> None:
-        """Lets through only chats the gate would deliver from.
-
-        Raises `Refused` naming the chat and the command which would allow it.
-        """
-        # In one statement, since it is asked before everything that is sent.
+        """Raise `Refused` unless the gate would deliver from a chat; the error names the command that allows it."""
+        # One statement: it is asked before everything that is sent.
         row = self.store.row(
             "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
             "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
@@ -112,28 +121,32 @@ class Access(Chats):
     # ---- the policy
 
     def policy(self) -> Policy:
-        """The rule for direct messages; `pairing` until the operator says otherwise."""
-        return _policy(self.store.value("SELECT value FROM settings WHERE key = 'policy'"))
+        """Return the rule for direct messages; `pairing` until the operator says otherwise."""
+        return _policy(self._key_values.get("policy"))
 
     def set_policy(self, policy: Policy) -> None:
-        """Changes the rule for direct messages."""
-        with self.store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO settings VALUES ('policy', ?)", (policy,))
-            self.audit("policy", detail=policy)
+        """Change the rule for direct messages."""
+        with self.store.transaction():
+            self._key_values.set("policy", policy)
+            self._audit.add("policy", detail=policy)
+
+    def has_policy(self) -> bool:
+        """Return True if the operator chose a policy."""
+        return self._key_values.get("policy") is not None
 
     # ---- people
 
     def member(self, user_id: str) -> Member | None:
-        """The paired or allowed person with this id."""
+        """Return the paired or allowed person with this id."""
         row = self.store.row("SELECT * FROM people WHERE user_id = ?", user_id)
         return None if row is None else _member(row)
 
     def members(self) -> list[Member]:
-        """Everybody who may write directly, oldest first."""
+        """Return everybody who may write directly, oldest first."""
         return [_member(row) for row in self.store.rows("SELECT * FROM people ORDER BY added_at, user_id")]
 
     def allow(self, user_id: str, *, by: str, name: str = "", username: str | None = None) -> bool:
-        """Lets a person write directly; False when they already could."""
+        """Let a person write directly; return False if they already could."""
         with self.store.transaction() as db:
             added = db.execute(
                 "INSERT INTO people (user_id, name, username, added_at, added_by) VALUES (?, ?, ?, ?, ?) "
@@ -141,11 +154,11 @@ class Access(Chats):
                 (user_id, name, username, time.time(), by),
             ).rowcount
             if added:
-                self.audit("allow", user_id, by)
+                self._audit.add("allow", user_id, by)
             return bool(added)
 
     def remove(self, user_id: str) -> bool:
-        """Takes a person off every list; False when they were on none."""
+        """Take a person off every list; return False if they were on none."""
         with self.store.transaction() as db:
             gone = db.execute("DELETE FROM people WHERE user_id = ?", (user_id,)).rowcount
             listed = 0
@@ -154,21 +167,21 @@ class Access(Chats):
                     self._set_group(group.chat_id, group.require_mention, group.senders - {user_id})
                     listed += 1
             if gone or listed:
-                self.audit("remove", user_id)
+                self._audit.add("remove", user_id)
             return bool(gone or listed)
 
     # ---- approvers: a list of their own, a subset of the paired
 
-    def approver(self, user_id: str) -> bool:
-        """Whether this person may answer permission prompts."""
+    def is_approver(self, user_id: str) -> bool:
+        """Return True if this person may answer permission prompts."""
         return bool(self.store.value("SELECT approver FROM people WHERE user_id = ?", user_id))
 
     def approvers(self) -> list[Member]:
-        """Everybody who may answer permission prompts."""
+        """Return everybody who may answer permission prompts."""
         return [_member(row) for row in self.store.rows("SELECT * FROM people WHERE approver ORDER BY added_at")]
 
     def set_approver(self, user_id: str, *, approver: bool) -> bool:
-        """Gives or takes the role; False when it was so already. Raises `Refused` for somebody who is not paired."""
+        """Give or take the role; return False if nothing changed. Raises `Refused` for somebody who is not paired."""
         if approver and self.member(user_id) is None:
             raise Refused(f"{user_id} is not paired; only a paired person can be an approver: pair or allow them first")
         with self.store.transaction() as db:
@@ -176,11 +189,11 @@ class Access(Chats):
                 "UPDATE people SET approver = ? WHERE user_id = ? AND approver != ?", (approver, user_id, approver)
             ).rowcount
             if changed:
-                self.audit("approver add" if approver else "approver rm", user_id)
+                self._audit.add("approver add" if approver else "approver rm", user_id)
             return bool(changed)
 
     def approver_chats(self) -> list[tuple[str, str | None]]:
-        """The approvers' ids, each with the direct chat it was seen in, if one was."""
+        """Return the approvers' ids, each with their direct chat if it is known."""
         rows = self.store.rows(
             "SELECT user_id, (SELECT chat_id FROM chats c WHERE c.user_id = p.user_id AND kind = 'direct' AND "
             "present) AS chat_id FROM people p WHERE approver ORDER BY added_at"
@@ -188,7 +201,7 @@ class Access(Chats):
         return [(row["user_id"], row["chat_id"]) for row in rows]
 
     def direct_chat(self, user_id: str) -> tuple[Member | None, str | None]:
-        """The paired person with this id, and the direct chat they were seen in."""
+        """Return the paired person with this id and their direct chat, each None if unknown."""
         row = self.store.row(
             "SELECT *, (SELECT c.chat_id FROM chats c WHERE c.user_id = p.user_id AND c.kind = 'direct' "
             "ORDER BY c.present DESC, c.seen_at DESC LIMIT 1) AS chat_id FROM people p WHERE p.user_id = ?",
@@ -199,20 +212,20 @@ class Access(Chats):
     # ---- groups
 
     def group(self, chat_id: str) -> Group | None:
-        """The enabled group with this id."""
+        """Return the enabled group with this id."""
         row = self.store.row(
             "SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) WHERE g.chat_id = ?", chat_id
         )
         return None if row is None else _group(row)
 
     def groups(self) -> list[Group]:
-        """Every enabled group."""
+        """Return every enabled group."""
         rows = self.store.rows("SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) ORDER BY added_at")
         return [_group(row) for row in rows]
 
-    def called(self, chat: Chat, text: str) -> bool:
-        """Whether a text calls the agent by one of the group's patterns."""
-        group = self._rule(chat) if chat.kind == "group" else None
+    def matches_pattern(self, chat: Chat, text: str) -> bool:
+        """Return True if a text addresses the bot by one of the group's patterns."""
+        group = self.group_of(chat) if chat.kind == "group" else None
         return group is not None and bool(group.patterns) and matches(group.patterns, text)
 
     def add_group(
@@ -223,33 +236,32 @@ class Access(Chats):
         senders: frozenset[str] | None,
         patterns: Sequence[str] = (),
     ) -> None:
-        """Enables a group, or changes its rule. Raises `Refused` for a pattern that is none."""
+        """Enable a group, or change its rule. Raises `Refused` for a pattern that is not valid."""
         found = checked(patterns)
         with self.store.transaction() as db:
             self._set_group(chat_id, require_mention, senders)
             db.execute("UPDATE groups SET patterns = ? WHERE chat_id = ?", (json.dumps(found), chat_id))
-            self.audit("group add", chat_id)
+            self._audit.add("group add", chat_id)
 
     def remove_group(self, chat_id: str) -> bool:
-        """Disables a group; False when it was not enabled."""
+        """Disable a group; return False if it was not enabled."""
         with self.store.transaction() as db:
             gone = db.execute("DELETE FROM groups WHERE chat_id = ?", (chat_id,)).rowcount
             if gone:
-                self.audit("group rm", chat_id)
+                self._audit.add("group rm", chat_id)
             return bool(gone)
 
-    def move_group(self, old_id: str, new_id: str) -> None:
-        """A group lives on under a new id: so does its rule."""
+    def migrate_group(self, old_id: str, new_id: str) -> None:
+        """Give a group, and its rule, its new id."""
         with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE groups SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
-            db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
-            db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"moved:{old_id}", new_id))
-            self.audit("group moved", new_id, old_id)
+            self._chats.migrate(old_id, new_id)
+            self._key_values.set(f"moved:{old_id}", new_id)
+            self._audit.add("group moved", new_id, old_id)
 
-    def now_called(self, chat_id: str) -> str:
-        """The id under which a chat lives today: an agent may still hold the one it had before."""
-        moved: str | None = self.store.value("SELECT value FROM settings WHERE key = ?", f"moved:{chat_id}")
-        return moved or chat_id
+    def current_id(self, chat_id: str) -> str:
+        """Return the id that a chat has today: an agent may still hold the one it had before."""
+        return self._key_values.get(f"moved:{chat_id}") or chat_id
 
     def _set_group(self, chat_id: str, require_mention: bool, senders: frozenset[str] | None) -> None:  # noqa: FBT001
         with self.store.transaction() as db:
@@ -259,10 +271,10 @@ class Access(Chats):
                 (chat_id, require_mention, None if senders is None else json.dumps(sorted(senders)), time.time()),
             )
 
-    def heard_from(self) -> dict[str, float]:
-        """The chats the gate lets through, each with since when: direct chats, enabled groups, and their threads.
+    def enabled_since(self) -> dict[str, float]:
+        """Return the chats that the gate lets through, each with since when (epoch seconds).
 
-        A person whose direct chat was never seen is there under their own id.
+        These are direct chats and enabled groups. A person whose direct chat is not known is there under their own id.
         """
         if self.policy() == "disabled":
             people: list[Row] = []
@@ -271,24 +283,16 @@ class Access(Chats):
                 "SELECT coalesce(c.chat_id, p.user_id) AS id, p.added_at AS since FROM people p LEFT JOIN chats c ON "
                 "c.user_id = p.user_id AND c.kind = 'direct'"
             )
-            # Whoever waits to be let in is heard too: up to three of their messages are kept.
+            # People who wait to be let in are heard too: up to three of their messages are kept.
             people += self.store.rows(
                 "SELECT chat_id AS id, min(created_at) AS since FROM pairings WHERE NOT ended GROUP BY chat_id"
             )
         rows = people + self.store.rows("SELECT chat_id AS id, added_at AS since FROM groups")
         return {row["id"]: row["since"] for row in rows}
 
-    def audit(self, what: str, subject: str | None = None, detail: str | None = None) -> None:
-        """Writes a line into the audit table."""
-        with self.store.transaction() as db:
-            db.execute(
-                "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)",
-                (time.time(), what, subject, detail),
-            )
-
 
 def _policy(value: str | None) -> Policy:
-    # A value nobody knows must not open the door.
+    # An unknown value must not open the door.
     return cast("Policy", value) if value in _POLICIES else "pairing" if value is None else "disabled"
 
 

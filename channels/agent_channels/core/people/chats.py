@@ -1,4 +1,4 @@
-"""Chats the bot has seen, whether or not it may speak there."""
+"""Chats and threads the bot has seen, whether or not it may speak there."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import time
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.store.database import Store
 
-__all__ = ["Chats", "Threads"]
+__all__ = ["Chats"]
 
 
 class Chats:
-    """The table chats."""
+    """The tables chats and threads."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def seen(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
-        """Remembers where the bot is and whose direct chat is whose."""
+    def record(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
+        """Remember a chat, and whose direct chat it is; `present` is False if the bot was removed or blocked."""
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at, parent_id) VALUES "
@@ -29,15 +29,20 @@ class Chats:
                 ),
             )  # fmt: skip
 
-    def left(self, user_id: str) -> bool:
-        """Whether this person blocked the bot in their direct chat."""
+    def migrate(self, old_id: str, new_id: str) -> None:
+        """Give a chat its new id."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+
+    def has_blocked(self, user_id: str) -> bool:
+        """Return True if this person blocked the bot in their direct chat."""
         return (
             self.store.value("SELECT 1 FROM chats WHERE kind = 'direct' AND user_id = ? AND NOT present", user_id)
             is not None
         )
 
-    def unlisted_groups(self) -> list[tuple[str, str]]:
-        """Groups the bot is in that are not enabled, newest first: (id, title)."""
+    def groups_not_enabled(self) -> list[tuple[str, str]]:
+        """Return the groups that the bot is in and that are not enabled, newest first: (id, title)."""
         rows = self.store.rows(
             "SELECT coalesce(parent_id, chat_id) AS id, max(CASE WHEN parent_id IS NULL THEN title END) AS title "
             "FROM chats WHERE kind = 'group' AND present AND coalesce(parent_id, chat_id) NOT IN "
@@ -46,22 +51,17 @@ class Chats:
         )
         return [(row["id"], row["title"] or "") for row in rows]
 
+    # ---- threads
 
-class Threads:
-    """The table threads: their names, as far as they were heard."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def name(self, chat_id: str, thread_id: str, name: str, *, anew: bool = True) -> None:
-        """A thread has a name; without `anew` one that is known stays, since it may be newer."""
-        verb = "REPLACE" if anew else "IGNORE"
-        with self._store.transaction() as db:
+    def name_thread(self, chat_id: str, thread_id: str, name: str, *, replace: bool = True) -> None:
+        """Remember a thread's name; without `replace` a known name stays, since it may be newer."""
+        verb = "REPLACE" if replace else "IGNORE"
+        with self.store.transaction() as db:
             db.execute(f"INSERT OR {verb} INTO threads VALUES (?, ?, ?)", (chat_id, thread_id, name))
 
-    def called(self, chat_id: str, thread_id: str) -> str | None:
-        """A thread's name; None when it was never heard."""
-        found: str | None = self._store.value(
+    def thread_name(self, chat_id: str, thread_id: str) -> str | None:
+        """Return a thread's name; None if it was never seen."""
+        found: str | None = self.store.value(
             "SELECT name FROM threads WHERE chat_id = ? AND thread_id = ?", chat_id, thread_id
         )
         return found

@@ -1,7 +1,7 @@
-"""Invitations: the operator makes a code, whoever sends it to the bot first is in.
+"""Invitations: the operator makes a code, and the first person who sends it to the bot is in.
 
-A code is 12 characters of the pairing alphabet (60 bits), kept only as a hash, good for ten minutes and for one person.
-It is none of the three pairings that strangers can ask for, so nobody can crowd it out.
+A code is 12 characters of the pairing alphabet (60 bits), kept only as a hash, valid for ten minutes and for one
+person. It does not count among the three pairings that strangers can ask for, so nobody can crowd it out.
 """
 
 from __future__ import annotations
@@ -14,48 +14,46 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Message
-from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.people.access import Access
-from agent_channels.core.people.pairing import ALPHABET
-from agent_channels.core.store.database import Store
+from agent_channels.core.people.pairing import ALPHABET, Applicant, Pairing
+from agent_channels.core.store.audit import Audit
 
 __all__ = ["Invitation", "Invites"]
 
 LENGTH = 12
 VALID_S = 600.0
-# What was sent in time may be read much later; platforms keep messages for a bot that is away for a day.
-KEPT_S = 86_400.0
+# What was sent in time may be read much later: platforms keep messages for a bot that is away for a day.
+KEEP_S = 86_400.0
 _CODE = re.compile(rf"(?:/start(?:@\w+)?\s+)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A code, and until when it is good (epoch seconds)."""
+    """A code, and until when it is valid (epoch seconds)."""
 
     code: str
     expires_at: float
 
 
 class Invites:
-    """The invites table, with the access, pairing and inbox rows that change together with it."""
+    """The invites table."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
-        self.store = store
-        self._access, self._inbox, self._clock = Access(store), Inbox(store), clock
+    def __init__(self, pairing: Pairing, audit: Audit, *, clock: Callable[[], float] = time.time) -> None:
+        self.store = pairing.store
+        self._pairing, self._audit, self._clock = pairing, audit, clock
 
-    def make(self) -> Invitation:
-        """A fresh code; it is shown now and never again."""
+    def create(self) -> Invitation:
+        """Make a new code; it is shown now and never again."""
         code, now = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), self._clock()
         with self.store.transaction() as db:
-            db.execute("DELETE FROM invites WHERE expires_at < ?", (now - KEPT_S,))
+            db.execute("DELETE FROM invites WHERE expires_at < ?", (now - KEEP_S,))
             db.execute("INSERT INTO invites VALUES (?, ?, ?, NULL, NULL)", (_hash(code), now, now + VALID_S))
-            self._access.audit("invite")
+            self._audit.add("invite")
         return Invitation(code, now + VALID_S)
 
     def redeem(self, message: Message, notice: str) -> bool:
-        """Lets the sender of a good code in, opens what they said meanwhile, and has them told; False for no such code.
+        """Let the sender of a valid code in and have them told `notice`; return False if a message is no such code.
 
-        What counts is when the code was sent, on the platform's clock or on ours.
+        What counts is when the code was sent, by the platform's clock or by ours.
         """
         sender, found = message.sender, _CODE.fullmatch(message.text.strip())
         if found is None or message.chat.kind != "direct" or message.edited or sender.is_bot:
@@ -65,21 +63,17 @@ class Invites:
             taken = db.execute(
                 "UPDATE invites SET used_at = ?, used_by = ? WHERE code_hash = ? AND used_at IS NULL AND "
                 "expires_at > ? AND (expires_at >= ? OR expires_at >= ?)",
-                (now, sender.id, _hash(found[1].upper()), now - KEPT_S, now, message.ts.timestamp()),
+                (now, sender.id, _hash(found[1].upper()), now - KEEP_S, now, message.ts.timestamp()),
             ).rowcount
             if not taken:
                 return False
-            self._access.allow(sender.id, by="invite", name=sender.name, username=sender.username)
-            self._access.audit("invite used", sender.id)
-            db.execute("DELETE FROM pairings WHERE user_id = ?", (sender.id,))
-            self._inbox.release(sender.id)
-            db.execute(
-                "INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)", (message.chat.id, notice, now)
-            )
+            applicant = Applicant(sender.id, message.chat.id, sender.name, sender.username, now)
+            self._pairing.let_in(applicant, by="invite", notice=notice)
+            self._audit.add("invite used", sender.id)
         return True
 
 
 def _hash(code: str) -> bytes:
-    # 60 random bits that are worth anything for minutes: a plain hash is out of reach, and strangers cannot make us
-    # compute a slow one.
+    # 60 random bits that are worth something for minutes: a plain hash cannot be reversed in time, and strangers must
+    # not be able to make us compute a slow one.
     return hashlib.sha256(code.encode()).digest()

@@ -1,7 +1,7 @@
 """Pairing: a stranger gets a code, the operator types it at a terminal, the person is in.
 
-A code is 8 characters of a 32-letter alphabet without look-alikes (40 bits), kept only as a salted hash, valid for one
-hour. At most 3 people wait at a time, each gets at most 2 replies, and 5 wrong codes lock approval for an hour.
+A code is 8 characters of a 32-letter alphabet without look-alikes (40 bits), kept only as a salted hash and valid for
+one hour. At most 3 people wait at a time, each gets at most 2 replies, and 5 wrong codes lock approval for an hour.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.people.access import Access
-from agent_channels.core.store.database import Row, Store
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.store.database import Row
+from agent_channels.core.store.keyvalue import KeyValue
+from agent_channels.core.store.notices import Notices
 
-__all__ = ["ALPHABET", "Asker", "Pairing"]
+__all__ = ["ALPHABET", "HELD_MAX", "Applicant", "Pairing"]
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
@@ -29,13 +32,13 @@ REPLIES_MAX = 2
 HELD_MAX = 3
 WRONG_MAX = 5
 LOCKOUT_S = 3600.0
-KEPT_S = 86_400.0
+KEEP_S = 86_400.0
 ROUNDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Somebody who waits for approval, or was just approved."""
+class Applicant:
+    """Somebody who waits for approval, or was just approved. `asked_at` is in epoch seconds."""
 
     user_id: str
     chat_id: str
@@ -47,23 +50,31 @@ class Asker:
 class Pairing:
     """The pairings table, with the access and inbox rows that change together with it."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
-        self.store = store
-        self.access = Access(store)
-        self.inbox = Inbox(store)
-        self._clock = clock
+    def __init__(
+        self,
+        access: Access,
+        inbox: Inbox,
+        notices: Notices,
+        key_values: KeyValue,
+        audit: Audit,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = access.store
+        self._access, self._inbox, self._notices = access, inbox, notices
+        self._key_values, self._audit, self._clock = key_values, audit, clock
 
     def ask(self, chat: Chat, person: Person) -> str | None:
-        """A fresh code for a stranger; None when they had their replies or too many others wait."""
+        """Return a new code for a stranger; None if they had their replies or too many others wait."""
         now = self._clock()
         with self.store.transaction() as db:
             self.expire()
             active = self.store.rows("SELECT user_id FROM pairings WHERE expires_at > ?", now)
-            askers = {row["user_id"] for row in active}
+            waiting = {row["user_id"] for row in active}
             given = sum(row["user_id"] == person.id for row in active)
-            if given >= REPLIES_MAX or (not given and len(askers) >= PENDING_MAX):
+            if given >= REPLIES_MAX or (not given and len(waiting) >= PENDING_MAX):
                 if not given:
-                    self.access.audit("pairing refused", person.id, "too many people are waiting")
+                    self._audit.add("pairing refused", person.id, "too many people are waiting")
                 return None
             code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
             salt = secrets.token_bytes(16)
@@ -74,93 +85,87 @@ class Pairing:
             )
             return code
 
-    def waiting(self, user_id: str) -> bool:
-        """Whether this person has a code that can still be approved."""
+    def is_waiting(self, user_id: str) -> bool:
+        """Return True if this person has a code that can still be approved."""
         return bool(
             self.store.value("SELECT 1 FROM pairings WHERE user_id = ? AND expires_at > ?", user_id, self._clock())
         )
 
     def crowded_out(self, user_id: str) -> bool:
-        """Whether this person got no code because too many wait; true once an hour, so that they are told once."""
-        key, now = f"crowded:{user_id}", self._clock()
-        if self.store.value("SELECT count(*) FROM pairings WHERE user_id = ? AND expires_at > ?", user_id, now):
+        """Return True if this person got no code because too many wait; once an hour, so that they are told once."""
+        now = self._clock()
+        if self.is_waiting(user_id):
             return False
-        with self.store.transaction() as db:
-            db.execute("DELETE FROM settings WHERE key LIKE 'crowded:%' AND CAST(value AS REAL) < ?", (now - VALID_S,))
-            return bool(
-                db.execute("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO NOTHING", (key, str(now))).rowcount
-            )
+        with self.store.transaction():
+            self._key_values.delete_before("crowded:", now - VALID_S)
+            return self._key_values.add(f"crowded:{user_id}", str(now))
 
-    def keep(self, user_id: str) -> bool:
-        """Whether one more message of somebody who waits is kept for after the approval."""
-        return self.waiting(user_id) and self.inbox.held(user_id) < HELD_MAX
+    def may_hold(self, user_id: str) -> bool:
+        """Return True if one more message of somebody who waits is kept until the approval."""
+        return self.is_waiting(user_id) and self._inbox.held_count(user_id) < HELD_MAX
 
-    def pending(self) -> list[Asker]:
-        """Everybody who waits, oldest first, each once."""
+    def pending(self) -> list[Applicant]:
+        """Return everybody who waits, oldest first, each once."""
         rows = self.store.rows(
             "SELECT user_id, chat_id, name, username, min(created_at) AS created_at FROM pairings WHERE expires_at > ? "
             "GROUP BY user_id ORDER BY created_at",
             self._clock(),
         )
-        return [_asker(row) for row in rows]
+        return [_applicant(row) for row in rows]
 
-    def approve(self, code: str, notice: Callable[[Asker], str]) -> Asker:
-        """Lets the person with this code in, opens what they said meanwhile, and has them told `notice`.
+    def approve(self, code: str, notice: Callable[[Applicant], str]) -> Applicant:
+        """Let the person with this code in, deliver what they said meanwhile, and have them told `notice`.
 
         All in one transaction. Raises `Refused` for a wrong or expired code, or while locked out.
         """
-        with self.store.transaction() as db:
-            asker = self._take(code)
-            if asker is not None:
-                self.access.allow(asker.user_id, by="pairing", name=asker.name, username=asker.username)
-                self.inbox.release(asker.user_id)
-                db.execute(
-                    "INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)",
-                    (asker.chat_id, notice(asker), self._clock()),
-                )
-                return asker
+        with self.store.transaction():
+            applicant = self._take(code)
+            if applicant is not None:
+                self.let_in(applicant, by="pairing", notice=notice(applicant))
+                return applicant
         # Outside the transaction, which must keep the count of wrong codes.
         raise Refused(self._why_not(code))
 
-    def admit(self, user_id: str, notice: Callable[[Asker], str]) -> Asker | None:
-        """Somebody who waits is let in by id: as by code. None when they do not wait."""
+    def admit(self, user_id: str, notice: Callable[[Applicant], str]) -> Applicant | None:
+        """Let somebody who waits in by id, as by code; return None if they do not wait."""
         row = self.store.row("SELECT * FROM pairings WHERE user_id = ? ORDER BY id DESC", user_id)
         if row is None:
             return None
-        asker = _asker(row)
-        with self.store.transaction() as db:
-            self.access.allow(asker.user_id, by="operator", name=asker.name, username=asker.username)
-            self.inbox.release(asker.user_id)
-            db.execute("DELETE FROM pairings WHERE user_id = ?", (user_id,))
-            db.execute(
-                "INSERT INTO notices (chat_id, text, created_at) VALUES (?, ?, ?)",
-                (asker.chat_id, notice(asker), self._clock()),
-            )
-        return asker
+        applicant = _applicant(row)
+        self.let_in(applicant, by="operator", notice=notice(applicant))
+        return applicant
 
-    def deny(self, code: str) -> Asker:
-        """Turns the person with this code away and drops what they said. Raises `Refused` as `approve` does."""
+    def let_in(self, applicant: Applicant, *, by: str, notice: str) -> None:
+        """Let a person in, deliver what they said before, and have them told `notice`; `by` is for the record."""
+        with self.store.transaction() as db:
+            self._access.allow(applicant.user_id, by=by, name=applicant.name, username=applicant.username)
+            db.execute("DELETE FROM pairings WHERE user_id = ?", (applicant.user_id,))
+            self._inbox.release(applicant.user_id)
+            self._notices.add(applicant.chat_id, notice)
+
+    def deny(self, code: str) -> Applicant:
+        """Turn the person with this code away and drop what they said. Raises `Refused` as `approve` does."""
         with self.store.transaction():
-            asker = self._take(code, guess=False)
-            if asker is not None:
-                self.inbox.forget([asker.user_id])
-                self.access.audit("deny", asker.user_id)
-                return asker
+            applicant = self._take(code, guess=False)
+            if applicant is not None:
+                self._inbox.forget_held([applicant.user_id])
+                self._audit.add("deny", applicant.user_id)
+                return applicant
         raise Refused(self._why_not(code, guess=False))
 
     def expire(self) -> None:
-        """Drops what was kept for codes that ran out; hashes stay a day, to tell an expired code from a wrong one."""
+        """Drop what was kept for codes that ran out; hashes stay a day, to tell an expired code from a wrong one."""
         now = self._clock()
         with self.store.transaction() as db:
             gone = self.store.rows(
                 "SELECT user_id FROM pairings WHERE NOT ended GROUP BY user_id HAVING max(expires_at) <= ?", now
             )
-            self.inbox.forget(row["user_id"] for row in gone)
+            self._inbox.forget_held(row["user_id"] for row in gone)
             db.execute("UPDATE pairings SET ended = 1 WHERE expires_at <= ?", (now,))
-            db.execute("DELETE FROM pairings WHERE expires_at <= ?", (now - KEPT_S,))
+            db.execute("DELETE FROM pairings WHERE expires_at <= ?", (now - KEEP_S,))
 
-    def _take(self, code: str, *, guess: bool = True) -> Asker | None:
-        """The person with this code, taken off the list; only what would let somebody in counts as a guess."""
+    def _take(self, code: str, *, guess: bool = True) -> Applicant | None:
+        """Return the person with this code, off the list; only what would let somebody in counts as a guess."""
         with self.store.transaction() as db:
             self.expire()
             if guess and self._locked_for() > 0:
@@ -173,8 +178,8 @@ class Pairing:
             if row["expires_at"] <= self._clock():
                 return None
             db.execute("DELETE FROM pairings WHERE user_id = ?", (row["user_id"],))
-            db.execute("DELETE FROM settings WHERE key = 'wrong_codes'")
-            return _asker(row)
+            self._key_values.delete("wrong_codes")
+            return _applicant(row)
 
     def _find(self, code: str) -> Row | None:
         wanted = _normal(code)
@@ -184,16 +189,15 @@ class Pairing:
     def _count_wrong(self) -> None:
         now = self._clock()
         times = [t for t in self._wrong_times() if t > now - LOCKOUT_S] + [now]
-        with self.store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO settings VALUES ('wrong_codes', ?)", (" ".join(map(repr, times)),))
-            self.access.audit("wrong pairing code")
+        with self.store.transaction():
+            self._key_values.set("wrong_codes", " ".join(map(repr, times)))
+            self._audit.add("wrong pairing code")
 
     def _wrong_times(self) -> list[float]:
-        value = self.store.value("SELECT value FROM settings WHERE key = 'wrong_codes'")
-        return [float(t) for t in (value or "").split()]
+        return [float(t) for t in (self._key_values.get("wrong_codes") or "").split()]
 
     def _locked_for(self) -> float:
-        # Those kept lay within an hour when the last one was counted; the lock's hour begins with that one.
+        # Those kept were within an hour when the last one was counted; the lock's hour begins with that one.
         times = self._wrong_times()
         return times[-1] + LOCKOUT_S - self._clock() if len(times) >= WRONG_MAX else 0.0
 
@@ -223,5 +227,5 @@ def _hash(code: str, salt: bytes) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", code.encode("utf-8", "replace"), salt, ROUNDS)
 
 
-def _asker(row: Row) -> Asker:
-    return Asker(row["user_id"], row["chat_id"], row["name"], row["username"], row["created_at"])
+def _applicant(row: Row) -> Applicant:
+    return Applicant(row["user_id"], row["chat_id"], row["name"], row["username"], row["created_at"])

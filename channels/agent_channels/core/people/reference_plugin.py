@@ -1,8 +1,8 @@
-"""What the reference channel plugins keep in their folder, read without trusting it: access.json, .env, approved/.
+"""Import from the reference channel plugins: their folder is read without trusting it.
 
 access.json: {dmPolicy, allowFrom [ids], groups {id: {requireMention, allowFrom [ids], threadId?}}, pending {code:
 {...}}, mentionPatterns [regexes], ackReaction, replyToMode, textChunkLimit, chunkMode}; all of it optional. .env: the
-token under this channel's own name. approved/: one file per person whose approval was not told yet.
+token under this channel's own name. approved/: one file per person who has not been told of their approval yet.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError, Refused
-from agent_channels.core.people.access import Access, Policy
+from agent_channels.core.people.access import Access, Group, Policy
 from agent_channels.core.people.mention_patterns import checked
-from agent_channels.core.store.database import Store
 
-__all__ = ["Group", "Takeover", "apply", "read"]
+__all__ = ["ReferenceSetup", "apply", "read"]
 
 _ID = re.compile(r"-?[0-9]{1,20}")
 MAX_BYTES = 4 * 1024 * 1024
@@ -27,19 +26,9 @@ _POLICIES: dict[str, Policy] = {"pairing": "pairing", "allowlist": "allowlist", 
 DELIVERY = ("ackReaction", "replyToMode", "textChunkLimit", "chunkMode")
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One enabled group. `senders` None: every member."""
-
-    id: str
-    require_mention: bool
-    senders: frozenset[str] | None
-    patterns: tuple[str, ...] = ()
-
-
 @dataclass(slots=True)
-class Takeover:
-    """What was found. `left` says, in sentences, what cannot be taken over."""
+class ReferenceSetup:
+    """What the folder holds. `left` says, in sentences, what cannot be imported."""
 
     token: str | None = None
     policy: Policy | None = None
@@ -49,11 +38,11 @@ class Takeover:
     left: list[str] = field(default_factory=list)
 
 
-def read(folder: Path, token_name: str) -> Takeover:
-    """Reads such a folder. Raises `ConfigError` when there is none, or its access.json is not what it should be."""
+def read(folder: Path, token_name: str) -> ReferenceSetup:
+    """Read such a folder. Raises `ConfigError` if there is none, or its access.json is not valid."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is no folder; name the one that holds access.json and .env")
-    found = Takeover(token=_token(folder / ".env", token_name))
+        raise ConfigError(f"{folder} is not a folder; name the one that holds access.json and .env")
+    found = ReferenceSetup(token=_token(folder / ".env", token_name))
     access = _access(folder / "access.json")
     if access is None and found.token is None:
         raise ConfigError(f"{folder} holds neither access.json nor a .env with {token_name}; is it the right folder?")
@@ -85,7 +74,7 @@ def _access(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read ({error}); nothing was changed") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds a {type(found).__name__} where an object is wanted; nothing was changed")
+        raise ConfigError(f"{path} holds a {type(found).__name__} instead of an object; nothing was changed")
     return found
 
 
@@ -93,7 +82,7 @@ def _ids(value: object, where: str, left: list[str]) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list):
-        left.append(f"{where}: it is no list")
+        left.append(f"{where}: it is not a list")
         return []
     ids = [str(one) for one in value if not isinstance(one, bool) and _ID.fullmatch(str(one))]
     odd = [str(one)[:40] for one in value if isinstance(one, bool) or not _ID.fullmatch(str(one))]
@@ -102,7 +91,7 @@ def _ids(value: object, where: str, left: list[str]) -> list[str]:
     return [str(int(one)) for one in ids]
 
 
-def _people(found: Takeover, access: Mapping[str, Any], approved: Path) -> None:
+def _people(found: ReferenceSetup, access: Mapping[str, Any], approved: Path) -> None:
     people = _ids(access.get("allowFrom"), "allowFrom", found.left)
     if approved.is_dir():
         people += _ids(sorted(path.name for path in approved.iterdir() if path.is_file()), "approved/", found.left)
@@ -110,14 +99,14 @@ def _people(found: Takeover, access: Mapping[str, Any], approved: Path) -> None:
         if int(person) > 0:
             found.people.append(person)
         else:
-            found.left.append(f"allowFrom: {person} is no person's id")
+            found.left.append(f"allowFrom: {person} is not a person's id")
     pending = access.get("pending")
     if isinstance(pending, dict) and pending:
         found.left.append(f"pending: {len(pending)} people who wait for approval; they get a new code when they write")
 
 
-def _patterns(found: Takeover, patterns: object) -> tuple[str, ...]:
-    """The patterns that call the agent: there for every group at once, here in each group's rule."""
+def _patterns(found: ReferenceSetup, patterns: object) -> tuple[str, ...]:
+    """Return the patterns that address the bot: one list for every group there, a part of each group's rule here."""
     good: list[str] = []
     for pattern in patterns if isinstance(patterns, list) else ():
         try:
@@ -127,28 +116,28 @@ def _patterns(found: Takeover, patterns: object) -> tuple[str, ...]:
     return tuple(good)
 
 
-def _groups(found: Takeover, groups: object, patterns: tuple[str, ...]) -> None:
+def _groups(found: ReferenceSetup, groups: object, patterns: tuple[str, ...]) -> None:
     if groups is None:
         return
     if not isinstance(groups, dict):
-        found.left.append("groups: it is no object")
+        found.left.append("groups: it is not an object")
         return
     for key, rule in groups.items():
         if not _ID.fullmatch(str(key)) or not isinstance(rule, dict):
-            found.left.append(f"groups: {str(key)[:40]!r} (no numeric id with a rule)")
+            found.left.append(f"groups: {str(key)[:40]!r} (not a numeric id with a rule)")
             continue
         listed = _ids(rule.get("allowFrom"), f"groups.{key}.allowFrom", found.left)
         if rule.get("allowFrom") and not listed:
-            # Nobody of the list can be taken; letting everybody in instead would open what was closed.
+            # Nobody on the list can be imported; letting everybody in instead would open what was closed.
             found.left.append(f"groups: {key}, since nobody on its list has a numeric id")
             continue
         if rule.get("threadId") is not None:
             found.left.append(f"groups.{key}.threadId: the rule holds for the whole group here, with all of its topics")
         mention = rule.get("requireMention") is not False
-        found.groups.append(Group(str(int(key)), mention, frozenset(listed) or None, patterns))
+        found.groups.append(Group(str(int(key)), mention, frozenset(listed) or None, None, patterns))
 
 
-def _policy(found: Takeover, policy: object) -> None:
+def _policy(found: ReferenceSetup, policy: object) -> None:
     if policy is None:
         return
     found.policy = _POLICIES.get(str(policy))
@@ -161,35 +150,37 @@ def _policy(found: Takeover, policy: object) -> None:
         found.left.append("dmPolicy disabled closes groups too there; here it closes direct messages only")
 
 
-def _rest(found: Takeover, access: Mapping[str, Any]) -> None:
+def _rest(found: ReferenceSetup, access: Mapping[str, Any]) -> None:
     known = {"dmPolicy", "allowFrom", "groups", "pending", "mentionPatterns", *DELIVERY}
     found.delivery = {name: access[name] for name in DELIVERY if name in access}
     found.left += [f"{str(name)[:40]}: not known here" for name in access if name not in known]
 
 
-def apply(found: Takeover, store: Store) -> dict[str, list[str]]:
-    """Lets in and enables what was found, in one transaction; says what is new and what was there already.
+def apply(found: ReferenceSetup, access: Access) -> dict[str, list[str]]:
+    """Let in and enable what was found, in one transaction; return what is new and what was there already.
 
     Nobody is taken off a list, and a policy or a group's rule that the operator set here stays.
     """
-    access = Access(store)
     new: list[str] = []
     there: list[str] = []
-    with store.transaction():
+    with access.store.transaction():
         for person in found.people:
             (new if access.allow(person, by="import") else there).append(f"person {person}")
         for group in found.groups:
-            if access.group(group.id) is None:
+            if access.group(group.chat_id) is None:
                 access.add_group(
-                    group.id, require_mention=group.require_mention, senders=group.senders, patterns=group.patterns
+                    group.chat_id,
+                    require_mention=group.require_mention,
+                    senders=group.senders,
+                    patterns=group.patterns,
                 )
-                new.append(f"group {group.id}")
+                new.append(f"group {group.chat_id}")
             else:
-                there.append(f"group {group.id}")
+                there.append(f"group {group.chat_id}")
         if found.policy is not None:
-            if store.value("SELECT 1 FROM settings WHERE key = 'policy'") is None:
+            if access.has_policy():
+                there.append(f"policy {access.policy()}")
+            else:
                 access.set_policy(found.policy)
                 new.append(f"policy {found.policy}")
-            else:
-                there.append(f"policy {access.policy()}")
     return {"new": new, "there": there}

@@ -1,7 +1,7 @@
-"""Who reads this bot: a kernel file lock that all of a user's projects meet at.
+"""Who reads this bot: a kernel file lock, the same one for all of a user's projects.
 
-Held while reading, freed by the kernel when the process dies. Nobody kills anybody; the note beside the lock only tells
-people who holds it, and is believed only while the lock is held.
+It is held while reading and freed by the kernel when the process dies. No process kills another; the note beside the
+lock only tells people who holds it, and is believed only while the lock is held.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent_channels.core.settings.paths import project_dir, runtime_dir
-from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["HandoverRequests", "LockHolder", "ReaderLock"]
 
-# So many of a user's projects are remembered as readers of one bot.
-READERS = 5
+# How many of a user's projects are remembered as readers of one bot.
+READERS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +34,24 @@ class LockHolder:
     state_dir: str = ""
 
     def describe(self) -> str:
-        """For a sentence: who, where, since when."""
+        """Return who it is, where, and since when, for a sentence."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
         return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
 
 
 class HandoverRequests:
-    """What processes ask of the one that reads, through the store."""
+    """Requests to the reader of a state folder to hand its bot over, through the store."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, key_values: KeyValue) -> None:
+        self._key_values = key_values
 
-    def release(self) -> None:
-        """Asks the reader of this STATE_DIR to hand its bot over."""
-        with self.store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO settings VALUES ('release', ?)", (str(time.time()),))
+    def request(self) -> None:
+        """Ask the reader of this state folder to hand its bot over."""
+        self._key_values.set("release", str(time.time()))
 
-    def take_release(self) -> bool:
-        """Whether a hand-over was asked for; asked once, it is answered once."""
-        if self.store.value("SELECT 1 FROM settings WHERE key = 'release'") is None:
-            return False
-        with self.store.transaction() as db:
-            return bool(db.execute("DELETE FROM settings WHERE key = 'release'").rowcount)
+    def take(self) -> bool:
+        """Return True if a hand-over was requested; a request is answered once."""
+        return self._key_values.get("release") is not None and self._key_values.delete("release")
 
 
 class ReaderLock:
@@ -76,7 +72,7 @@ class ReaderLock:
         return bool(self._lock.is_locked)
 
     def claim(self) -> bool:
-        """Takes the lock if it is free; True when this process holds it now."""
+        """Take the lock if it is free; return True if this process holds it now."""
         from filelock import Timeout
 
         if self.held:
@@ -94,29 +90,29 @@ class ReaderLock:
         return True
 
     def readers(self) -> list[Path]:
-        """The state folders in which this bot was read, the last one at the end; a few at most."""
+        """Return the last few state folders in which this bot was read, the latest one at the end."""
         try:
             return [Path(line) for line in self._last.read_text(encoding="utf-8").splitlines() if line]
         except (OSError, UnicodeDecodeError):
             return []
 
-    def took_over(self) -> None:
-        """Writes down that this folder goes on where the last one was: not before it knows how far that had come."""
-        readers = [*(folder for folder in self.readers() if folder != self._state_dir), self._state_dir][-READERS:]
+    def record_reader(self) -> None:
+        """Record that this folder reads the bot now; only once it knows how far the last one had read."""
+        readers = [*(folder for folder in self.readers() if folder != self._state_dir), self._state_dir][-READERS_MAX:]
         draft = self._last.with_suffix(f".{os.getpid()}.last")
         with contextlib.suppress(OSError):
             draft.write_text("".join(f"{folder}\n" for folder in readers), encoding="utf-8")
             draft.replace(self._last)
 
     def release(self) -> None:
-        """Gives the lock back."""
+        """Release the lock."""
         if self.held:
             with contextlib.suppress(OSError):
                 self._note.unlink(missing_ok=True)
             self._lock.release()
 
     def holder(self) -> LockHolder | None:
-        """Who holds the lock; None when it is free."""
+        """Return who holds the lock; None if it is free."""
         if not self.held and self._free():
             return None
         try:
@@ -127,7 +123,7 @@ class ReaderLock:
     def _free(self) -> bool:
         from filelock import Timeout
 
-        # Trying is the only question the kernel answers; the lock is given back at once.
+        # The kernel only answers by giving the lock; it is given back at once.
         try:
             self._lock.acquire()
         except Timeout:

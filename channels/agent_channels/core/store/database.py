@@ -1,4 +1,4 @@
-"""One SQLite database per STATE_DIR, in WAL mode, shared by the server, the command line and the hooks.
+"""One SQLite database per state folder, in WAL mode, shared by the server, the command line and the hooks.
 
 Transactions are short and take the write lock at once, so that two processes queue instead of failing half-way.
 A commit survives the death of this process; `sync` makes it survive the death of the machine.
@@ -6,6 +6,7 @@ A commit survives the death of this process; `sync` makes it survive the death o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -17,36 +18,111 @@ from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.paths import private_file, private_state
-from agent_channels.core.store.faults import _explained, _fault
+from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
 from agent_channels.core.store.migrations import MIGRATIONS
-from agent_channels.core.store.transactions import Savepoint, Transaction
 
-__all__ = [
-    "Row",
-    "Store",
-]
+__all__ = ["Row", "Savepoint", "Store", "Transaction"]
 
 Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
 
 
+class Transaction:
+    """Hold the write lock for a block, and commit at its end or roll back after any error.
+
+    Entered again while it is open, it is joined: the outermost block commits. A message enters it a dozen times, so it
+    is one reusable object instead of a generator.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = db, path
+        self._depth = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether a block is being executed."""
+        return self._depth > 0
+
+    def __enter__(self) -> sqlite3.Connection:
+        if not self._depth:
+            self._execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        return self._db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._end(error)
+        elif error is None or isinstance(error, CALLERS_FAULT) or not isinstance(error, sqlite3.DatabaseError):
+            return
+        if error is not None and (explained_error := as_store_error(self._path, error)) is not None:
+            raise explained_error from error
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            if error is None:
+                return self._execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        return self._roll_back()
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
+
+    def _execute(self, sql: str) -> None:
+        try:
+            self._db.execute(sql)
+        except sqlite3.DatabaseError as error:
+            raise explain(self._path, error) from error
+
+
+class Savepoint:
+    """Undo a block of an open transaction alone if it fails."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = db, path
+
+    def __enter__(self) -> None:
+        self._execute("SAVEPOINT part")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._execute("RELEASE part")
+        elif self._db.in_transaction:
+            # A full disk rolls back the whole transaction by itself, and the savepoint with it.
+            self._db.execute("ROLLBACK TO part")
+            self._db.execute("RELEASE part")
+
+    def _execute(self, sql: str) -> None:
+        try:
+            self._db.execute(sql)
+        except sqlite3.DatabaseError as error:
+            raise explain(self._path, error) from error
+
+
 class Store:
-    """An open database. Used from one thread; every service module takes one."""
+    """An open database. Used from one thread; every table's service takes one."""
 
     def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-        """Opens (and creates, and migrates) the database at `path`.
+        """Open (and create, and migrate) the database at `path`.
 
         Raises `StoreError` when it cannot be used, saying why; nothing is overwritten then.
         """
         self.path = path
-        with _explained(path):
+        with explained(path):
             private_state(path.parent)
             private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             try:
                 self._db.row_factory = sqlite3.Row
                 self._transaction = Transaction(self._db, path)
-                self._part = Savepoint(self._db, path)
+                self._savepoint = Savepoint(self._db, path)
                 _turn_wal_on(self._db)
                 for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                     self._db.execute(f"PRAGMA {pragma}")
@@ -57,12 +133,12 @@ class Store:
 
     @classmethod
     def open(cls, state_dir: Path) -> Store:
-        """The database of a STATE_DIR."""
+        """Open the database of a state folder. Raises `StoreError`."""
         return cls(state_dir / "channel.db")
 
     @classmethod
     def open_read_only(cls, state_dir: Path) -> Store:
-        """Like `open`, through a connection that cannot change anything. Raises `StoreError` as `open` does."""
+        """Like `open`, through a connection that cannot change anything. Raises `StoreError`."""
         store = cls.open(state_dir)
         store._db.execute("PRAGMA query_only = ON")  # noqa: SLF001 - its own class
         return store
@@ -76,65 +152,63 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Closes the database; what was committed stays."""
+        """Close the database; what was committed stays."""
         self._db.close()
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, which may still be undone."""
+        """Whether a transaction is open, which may still be rolled back."""
         return self._transaction.open
 
     def transaction(self) -> Transaction:
-        """A transaction which holds the write lock; joined when one is open already, rolled back on any error."""
+        """Return the block that holds the write lock; an open one is joined, any error rolls it back."""
         return self._transaction
 
     def savepoint(self) -> Savepoint:
-        """A part of an open transaction that is undone alone when it fails."""
-        return self._part
+        """Return the block that is undone alone if it fails, inside an open transaction."""
+        return self._savepoint
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
-        """Every row of a query."""
+        """Return every row of a query. Raises `StoreError`."""
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise _fault(self.path, error) from error
+            raise explain(self.path, error) from error
 
     def row(self, sql: str, *values: Any) -> Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None. Raises `StoreError`."""
         try:
             found: Row | None = self._db.execute(sql, values).fetchone()
         except sqlite3.DatabaseError as error:
-            raise _fault(self.path, error) from error
+            raise explain(self.path, error) from error
         return found
 
     def value(self, sql: str, *values: Any) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None. Raises `StoreError`."""
         row = self.row(sql, *values)
         return None if row is None else row[0]
 
     def revision(self) -> int:
-        """A number that changes whenever another process commits."""
+        """Return a number that changes whenever another process commits."""
         return int(self.value("PRAGMA data_version"))
 
     async def sync(self) -> None:
-        """Returns once every commit so far is on disk.
-
-        Raises `StoreError` when the disk does not take it.
-        """
+        """Return once every commit so far is on disk. Raises `StoreError` if the disk does not take it."""
         # Imported here: hooks share this file and never get here.
         import anyio.to_thread
 
-        with _explained(self.path):
-            await anyio.to_thread.run_sync(_flush, self.path)
+        try:
+            await anyio.to_thread.run_sync(_fsync, self.path)
+        except OSError as error:
+            raise as_store_error(self.path, error) or error from error
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
         known, found = len(migrations), self._version()
         if found > known:
-            msg = (
+            raise StoreError(
                 f"{self.path} was written by a newer version (schema {found}, this program knows {known}); "
                 "update this program, or name another state folder"
             )
-            raise StoreError(msg)
         if found == known:
             return
         with self.transaction() as db:
@@ -149,7 +223,7 @@ class Store:
 
 
 def _turn_wal_on(db: sqlite3.Connection) -> None:
-    # Two processes that create the database together: this statement alone does not wait for the other's lock.
+    # When two processes create the database together, this statement alone does not wait for the other's lock.
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
@@ -162,7 +236,7 @@ def _turn_wal_on(db: sqlite3.Connection) -> None:
             return
 
 
-def _flush(path: Path) -> None:
+def _fsync(path: Path) -> None:
     # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
     # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
     wal = path.with_name(path.name + "-wal")

@@ -7,35 +7,34 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.store.database import Store
 
 __all__ = ["Health"]
 
-# The journal of polls is for people: one write in this many seconds is enough under load.
+# The time of the last poll is for people to read: under load, one write in this many seconds is enough.
 WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (state), error, note, session."""
+    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, bot_username, idle."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._written_at = 0.0
         self._state: tuple[str, str] | None = None
 
-    def heard(self) -> None:
-        """The platform answered a read just now."""
+    def record_answer(self) -> None:
+        """Record that the platform answered a read just now."""
         now = time.time()
-        changed = self.state("reading", "")
+        changed = self.set_state("reading", "")
         if changed or now - self._written_at >= WRITE_EVERY_S:
             self._written_at = now
             self._write("last_poll_ok", str(now))
 
-    def state(self, state: str, error: str) -> bool:
-        """The reader's state; True when it is another one than before."""
+    def set_state(self, state: str, error: str) -> bool:
+        """Record the reader's state and error; return True if they changed."""
         if self._state == (state, error):
             return False
         self._state = (state, error)
@@ -45,40 +44,45 @@ class Health:
 
     @property
     def reading(self) -> bool:
-        """Whether it was said already that the platform answers."""
+        """Whether it is recorded already that the platform answers."""
         return self._state == ("reading", "")
 
     def latest(self) -> tuple[str, str] | None:
-        """The reader's state and error as this process knows them, even when the disk did not take them."""
+        """Return the reader's state and error as this process knows them, even if the disk did not take them."""
         return self._state
 
-    def retry_in(self, seconds: float) -> None:
-        """When the next try comes."""
+    def set_retry(self, seconds: float) -> None:
+        """Record in how many seconds the next try comes."""
         self._write("retry_at", str(time.time() + seconds))
 
-    def note(self, text: str) -> None:
-        """Something done on the operator's behalf, such as a webhook that was removed."""
+    def add_note(self, text: str) -> None:
+        """Record something done on the operator's behalf, such as the removal of a webhook."""
         self._write("note", text)
 
-    def idle(self, why: str) -> None:
-        """A server is attached to a host and does not read the bot, for this reason."""
+    def set_idle(self, why: str) -> None:
+        """Record that a server is attached to a host but does not read the bot, and why."""
         self._write("idle", json.dumps({"pid": os.getpid(), "why": why}))
 
-    def session(self, session_id: str, host: Sequence[str] = ()) -> None:
-        """The host session for which the bot is read, and what its host is known by."""
+    def set_session(self, session_id: str, host: Sequence[str] = ()) -> None:
+        """Record the host session that the bot is read for, and by what its host can be recognised."""
         self._write("session", session_id)
         self._write("host", "\n".join(host))
 
-    def bot(self, bot_id: str, username: str) -> None:
-        """Who the token's bot is, as the platform said."""
+    def set_bot(self, bot_id: str, username: str) -> None:
+        """Record who the bot is, as the platform said."""
         self._write("bot_id", bot_id)
         self._write("bot_username", username)
 
-    def read(self) -> dict[str, Any]:
-        """Everything known, by key."""
+    def get(self, key: str) -> str | None:
+        """Return one recorded value, or None."""
+        value: str | None = self.store.value("SELECT value FROM health WHERE key = ?", key)
+        return value
+
+    def read(self) -> dict[str, str | None]:
+        """Return every recorded value by key."""
         return {row["key"]: row["value"] for row in self.store.rows("SELECT key, value FROM health")}
 
     def _write(self, key: str, value: str) -> None:
-        # A disk that takes no writes is told by the journal, which must; this note may be missing.
+        # A disk that takes no writes shows in the journal, which must be written; this record may be missing.
         with contextlib.suppress(StoreError), self.store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, value, time.time()))

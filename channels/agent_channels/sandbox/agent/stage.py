@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.agent.host import Missed, ScriptedHost, Welcome
 from agent_channels.sandbox.agent.script import decide
@@ -156,7 +156,7 @@ class Stage:
     def journal(self) -> dict[str, int]:
         """The inbox's counts, as they are on disk now."""
         with Store.open(self.state_dir) as store:
-            return Inbox(store).counts()
+            return Services.of(store).inbox.counts()
 
     # --- waiting
 

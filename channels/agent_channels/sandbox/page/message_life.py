@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
 from agent_channels.sandbox.page.scene import Scene, SceneChat
 
@@ -61,7 +60,7 @@ class Life:
 
     def paired(self, channel: str) -> set[str]:
         """The ids of the people who are let in."""
-        return {member.user_id for member in Access(self._stores[channel]).members()}
+        return {member.user_id for member in Services.of(self._stores[channel]).access.members()}
 
     def shown(self) -> list[dict[str, Any]]:
         """Every life, oldest first."""
@@ -71,8 +70,8 @@ class Life:
     # --- inside
 
     def _of(self, channel: str) -> Iterator[dict[str, Any]]:
-        inbox = Inbox(self._stores[channel])
-        rows = {row["event_id"]: row for row in inbox.listed(only_open=False, limit=ROWS)}
+        inbox = Services.of(self._stores[channel]).inbox
+        rows = {row["event_id"]: row for row in inbox.newest(only_open=False, limit=ROWS)}
         dropped = inbox.dropped([one.event_id for one in self._said[channel] if one.event_id not in rows])
         for one in self._said[channel]:
             row = rows.pop(one.event_id or "", None)

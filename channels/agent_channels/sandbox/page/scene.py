@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_channels.core.contract import messages as types
-from agent_channels.core.people.access import Access
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.agent.stage import made_up_token
 from agent_channels.sandbox.discord.people import DiscordPerson
@@ -100,12 +100,12 @@ class Scene:
         paired = [people[handle] for handle in _PEOPLE]
         group = self.tg.group("Release team", members=paired)
         with Store.open(self.state_dir("telegram")) as store:
-            access = Access(store)
+            services = Services.of(store)
             for person in paired:
                 person.dm.started = True
-                self._let_in(access, str(person.id), str(person.id), person)
-            access.set_approver(str(people["ann"].id), approver=True)
-            access.add_group(str(group.id), require_mention=True, senders=None)
+                self._let_in(services, str(person.id), str(person.id), person)
+            services.access.set_approver(str(people["ann"].id), approver=True)
+            services.access.add_group(str(group.id), require_mention=True, senders=None)
         for handle, person in people.items():
             name, new = person.user.first_name, handle in _STRANGERS
             yield SceneChat("telegram", handle, str(person.id), name, _about(handle), (handle,), stranger=new)
@@ -117,22 +117,22 @@ class Scene:
         guild = self.dc.guild("Workshop", members=list(people.values()))
         room = guild.channel("general")
         with Store.open(self.state_dir("discord")) as store:
-            access = Access(store)
+            services = Services.of(store)
             for person in people.values():
                 person.dm.started = True
-                self._let_in(access, str(person.id), str(person.dm.id), person)
-            access.set_approver(str(people["ann"].id), approver=True)
-            access.add_group(str(room.id), require_mention=False, senders=None)
+                self._let_in(services, str(person.id), str(person.dm.id), person)
+            services.access.set_approver(str(people["ann"].id), approver=True)
+            services.access.add_group(str(room.id), require_mention=False, senders=None)
         for handle, person in people.items():
             title = person.user.global_name or handle
             yield SceneChat("discord", handle, str(person.dm.id), title, _about(handle), (handle,))
         about = "a channel; the bot hears everything"
         yield SceneChat("discord", str(room.id), str(room.id), f"#{room.name}", about, tuple(_PEOPLE), group=True)
 
-    def _let_in(self, access: Access, user_id: str, chat_id: str, who: TelegramPerson | DiscordPerson) -> None:
+    def _let_in(self, services: Services, user_id: str, chat_id: str, who: TelegramPerson | DiscordPerson) -> None:
         name = _PEOPLE[who.handle]
-        access.allow(user_id, by="sandbox", name=name, username=who.handle)
-        access.seen(types.Chat(chat_id, "direct"), types.Person(user_id, name, who.handle))
+        services.access.allow(user_id, by="sandbox", name=name, username=who.handle)
+        services.chats.record(types.Chat(chat_id, "direct"), types.Person(user_id, name, who.handle))
 
 
 def _about(handle: str) -> str:

@@ -1,93 +1,103 @@
-"""`ask`: a grid is sent, and the tool's result is what was chosen."""
+"""`ask`: send a grid and wait; the result is what was chosen."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
-from agent_channels.core.buttons.prompts import Prompts
+from pydantic import Field
+
+from agent_channels.core.buttons.leases import PromptLease
+from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.outgoing import Grid
 from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.runtime.status import iso_time
+from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, to_grid
+from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["Question", "ask"]
+__all__ = ["DESCRIPTION", "AskArguments", "ask"]
 
 LEASE_S = 15.0
 RENEW_EVERY_S = 4.0
+DESCRIPTION = (
+    "Asks in a chat with a grid of buttons and waits: the result is what was chosen, as JSON (label, value, user and "
+    "time; labels for multi; text for a free answer). Typing a label or its number counts too. Use it when you cannot "
+    "go on without the answer; otherwise reply with buttons, whose tap comes as an event."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What an agent asks in a chat."""
+class AskArguments(Arguments):
+    """Arguments of `ask`."""
 
-    chat_id: str
-    text: str
-    format: str
-    grid: Grid
-    timeout_s: float
-    multi: bool = False
-    other: bool = False
-    thread_id: str | None = None
-    tappers: Sequence[str] | None = None
+    chat_id: Id
+    text: str = Field(min_length=1, max_length=200_000)
+    buttons: Buttons
+    timeout_s: float = Field(300, ge=1, le=3600, description="seconds to wait for the answer")
+    multi: bool = Field(False, description="several choices, then Done")  # noqa: FBT003
+    other: bool = Field(False, description="free text is an answer too")  # noqa: FBT003
+    format: Format = ""
+    thread_id: Id | None = None
+    tappers: Ids | None = Field(None, description="user_ids who may answer; default: everybody allowed in the chat")
 
 
-async def ask(line: ChannelRuntime, question: Question) -> str:
-    """Sends the question, waits, and returns the answer as JSON.
+async def ask(runtime: ChannelRuntime, args: AskArguments) -> str:
+    """Send the question, wait, and return the answer as JSON.
 
     A time-out or a cancelled call closes the question and says so to the person.
     """
-    if any(b.url for row in question.grid for b in row):
-        raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
-    line.asking()
-    holder = None if line.reader else line.lock.holder()
-    if holder is not None and holder.state_dir not in {"", str(line.env.state_dir)}:
-        raise Refused(f"the answer would not come here: {holder.describe()} reads this bot, with other state")
-    prompts = Prompts(line.store)
-    spec = PromptSpec(question.grid, multi=question.multi, other=question.other)
-    prompt = prompts.create("ask", spec, session=line.session, bound_s=question.timeout_s, lease_s=LEASE_S)
+    context = runtime.context
+    prompts, wakeups = context.services.prompts, context.wakeups
+    grid = _checked_grid(args)
+    chat_id = await runtime.resolve_chat(args.chat_id)
+    runtime.claim.record_ask()
+    _require_own_reader(runtime)
+    spec = PromptSpec(grid, multi=args.multi, other=args.other)
+    prompt = prompts.create("ask", spec, session=context.link.session, timeout_s=args.timeout_s, lease_s=LEASE_S)
     reply = Reply(
-        chat_id=question.chat_id,
-        text=question.text,
-        format=question.format,
-        thread_id=question.thread_id,
-        grid=spec.shown(),
-        tappers=question.tappers,
+        chat_id=chat_id,
+        text=args.text,
+        format=args.format or context.adapter.capabilities.default_format,
+        thread_id=args.thread_id,
+        grid=spec.drawn_grid(),
+        tappers=args.tappers,
         prompt_id=prompt.id,
     )
     try:
-        seen = line.shown(question.chat_id)
-        await line.sender.reply(reply, lambda: line.acted(question.chat_id, seen))
-        return await _answer(line, prompts, prompt)
+        seen = runtime.shown(chat_id)
+        await runtime.sender.reply(reply, lambda: runtime.answered(chat_id, seen))
+        result = await PromptLease(prompts, prompt, LEASE_S).wait(wakeups.changed.wait, RENEW_EVERY_S)
+        if result is not None:
+            prompts.take(prompt.id)
+            return _json({**result, "answered": True, "at": epoch_iso(result["at"])})
+        if prompts.close(prompt.id, translate("ask_timeout")):
+            wakeups.outcome_due.set()
+            return _json(
+                {"answered": False, "why": "nobody answered in time; the person was told that the question is closed"}
+            )
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.
         if prompts.close(prompt.id, translate("ask_cancelled")):
-            line.ring_due()
+            wakeups.outcome_due.set()
         raise
+    return _json({"answered": False, "why": "the question was closed without an answer"})
 
 
-async def _answer(line: ChannelRuntime, prompts: Prompts, prompt: Prompt) -> str:
-    while True:
-        found = prompts.get(prompt.id)
-        if found is None or found.state == "closed":
-            return _nothing("the question was closed without an answer")
-        if found.state == "answered" and found.result is not None:
-            prompts.taken(prompt.id)
-            result = {**found.result, "answered": True, "at": iso_time(found.result["at"])}
-            return json.dumps(result, ensure_ascii=False)
-        left = found.expires_at - prompts.now()
-        if left <= 0:
-            if prompts.close(prompt.id, translate("ask_timeout")):
-                line.ring_due()
-                return _nothing("nobody answered in time; the person was told that the question is closed")
-            continue
-        prompts.renew(prompt.id, LEASE_S)
-        await line.changed.wait(min(RENEW_EVERY_S, left))
+def _checked_grid(args: AskArguments) -> Grid:
+    grid = to_grid(args.buttons)
+    if not grid:
+        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+    if any(button.url for row in grid for button in row):
+        raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
+    return grid
 
 
-def _nothing(why: str) -> str:
-    return json.dumps({"answered": False, "why": why}, ensure_ascii=False)
+def _require_own_reader(runtime: ChannelRuntime) -> None:
+    holder = None if runtime.reader else runtime.lock.holder()
+    if holder is not None and holder.state_dir not in {"", str(runtime.context.env.state_dir)}:
+        raise Refused(f"the answer would not come here: {holder.describe()} reads this bot, with other state")
+
+
+def _json(result: dict[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False)

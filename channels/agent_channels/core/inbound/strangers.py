@@ -1,0 +1,51 @@
+"""People the gate does not let through: invitations, pairing codes, and what they say meanwhile."""
+
+from __future__ import annotations
+
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.i18n.messages import translate
+from agent_channels.core.inbound.grouping import MessageGrouping
+from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
+from agent_channels.core.people.pairing import HELD_MAX
+from agent_channels.core.services import Services
+from agent_channels.core.text.sanitize import label
+
+__all__ = ["Strangers"]
+
+
+class Strangers:
+    """Let in who was invited, and offer others to pair."""
+
+    def __init__(self, adapter: Adapter, services: Services, grouping: MessageGrouping) -> None:
+        self._adapter, self._services, self._grouping = adapter, services, grouping
+
+    def redeem_invite(self, incoming: IncomingMessage) -> bool:
+        """Let the sender of a code that the operator made in, whatever the policy, unless nobody may write directly."""
+        message, services = incoming.message, self._services
+        if services.access.policy() == "disabled":
+            return False
+        if not services.invites.redeem(message, translate("paired", name=label(message.sender.name))):
+            return False
+        services.inbox.end(incoming.entry_id)
+        return True
+
+    def pair(self, incoming: IncomingMessage) -> None:
+        """Offer a pairing code, and keep a few messages until the operator decides."""
+        message, pairing = incoming.message, self._services.pairing
+        incoming.group = incoming.group or self._grouping.find(incoming, held=True)
+        if incoming.group is not None:
+            self._grouping.open(incoming, held=True)
+            return
+        code = pairing.ask(message.chat, message.sender)
+        # A command is for the bot, and the bot has answered it with a code.
+        if message.command is None and pairing.may_hold(message.sender.id):
+            self._grouping.open(incoming, held=True)
+        else:
+            self._services.inbox.end(incoming.entry_id)
+        access = f"channels access {self._adapter.channel}"
+        if code:
+            text = translate("pairing_code", code=code, command=f"{access} pair {code}", kept=HELD_MAX)
+            incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
+        elif pairing.crowded_out(message.sender.id):
+            text = translate("pairing_crowded", command=f"{access} allow {message.sender.id}")
+            incoming.follow_ups.append(answer_with(self._adapter, message, text))

@@ -1,0 +1,131 @@
+"""An inbox entry: the states it passes through, what the agent is shown of it, and the files that belong to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent_channels.core.contract.messages import Attachment
+
+__all__ = ["NEXT", "OPEN", "AgentEvent", "Entry", "State", "dump_files", "file_paths", "load_files", "sql_list"]
+
+
+class State(StrEnum):
+    """Where an inbox entry is on its way from the platform to the agent's answer.
+
+        RAW ──► HELD ─────┐            its sender's pairing is pending
+         │ ├──► JOINING ──┤            more messages may join it
+         │ ├──► JOINED    │            it became part of another entry
+         │ ├──► FETCHING ─┤            its files are being downloaded
+         │ ├──► ASKED ────┤            it answers an `ask` whose caller has not taken it yet
+         │ └──────────────┴──► READY ──► OFFERING ──► OFFERED ──► ANSWERED
+         │                       ▲          │            │           │
+         │                       └──────────┴────────────┴───────────┘  offered again
+         ├──► DROPPED                  not for the agent, denied, expired, or given up by the operator
+         └──► FAILED ──► RAW           it could not be processed; a newer version tries again
+
+    `NEXT` holds every step that is allowed.
+    """
+
+    RAW = "raw"
+    HELD = "held"
+    JOINING = "joining"
+    JOINED = "joined"
+    FETCHING = "fetching"
+    ASKED = "asked"
+    READY = "ready"
+    OFFERING = "offering"
+    OFFERED = "offered"
+    ANSWERED = "answered"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
+# The agent has not acted on these yet. The partial index inbox_chat_open has the same list, word for word.
+OPEN = (State.RAW, State.JOINING, State.FETCHING, State.READY, State.OFFERING, State.OFFERED, State.ASKED)
+
+# An open entry can be acknowledged by its delivery id, or given up by the operator, wherever it is.
+_ENDS = {State.ANSWERED, State.DROPPED}
+NEXT: Mapping[State, frozenset[State]] = {
+    State.RAW: frozenset(
+        {State.HELD, State.JOINING, State.JOINED, State.FETCHING, State.READY, State.ASKED, State.FAILED, *_ENDS}
+    ),
+    State.HELD: frozenset({State.READY, State.FETCHING, State.DROPPED}),
+    State.JOINING: frozenset({State.READY, State.FETCHING, *_ENDS}),
+    State.JOINED: frozenset({State.DROPPED}),
+    State.FETCHING: frozenset({State.READY, *_ENDS}),
+    State.ASKED: frozenset({State.READY, *_ENDS}),
+    State.READY: frozenset({State.JOINING, State.OFFERING, *_ENDS}),
+    State.OFFERING: frozenset({State.READY, State.OFFERED, *_ENDS}),
+    State.OFFERED: frozenset({State.READY, State.OFFERING, *_ENDS}),
+    State.ANSWERED: frozenset({State.READY}),
+    State.DROPPED: frozenset({State.READY}),
+    State.FAILED: frozenset({State.RAW}),
+}
+
+
+def sql_list(*states: State) -> str:
+    """Return states as a list for SQL's IN: `('ready', 'offered')`."""
+    return f"({', '.join(repr(state.value) for state in states)})"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEvent:
+    """What the agent is shown of a message or tap, and the files to download before it is shown.
+
+    `content` and `meta` are sanitised. `said_at` is in epoch seconds. `image` is the picture that `image_path` will
+    name; `downloads` are the other files to fetch; `attachments` are all of the message's files.
+    """
+
+    chat_id: str
+    message_id: str
+    user_id: str
+    content: str
+    meta: dict[str, str]
+    thread_id: str | None = None
+    image: Attachment | None = None
+    attachments: tuple[Attachment, ...] = ()
+    said_at: float | None = None
+    downloads: tuple[Attachment, ...] = ()
+
+    @property
+    def files_to_fetch(self) -> list[Attachment]:
+        """Every file to download, `image` first."""
+        return [*([self.image] if self.image else []), *self.downloads]
+
+
+@dataclass(slots=True)
+class Entry:
+    """An inbox entry that is for the agent, as it was read; `offers` is counted up when it is offered.
+
+    `files_to_fetch` are the files to download before it is shown, the picture first.
+    """
+
+    id: int
+    delivery_id: str
+    chat_id: str
+    thread_id: str | None
+    message_id: str
+    content: str
+    meta: dict[str, str]
+    offers: int
+    said_at: float | None = None
+    files_to_fetch: tuple[Attachment, ...] = ()
+
+
+def dump_files(files: Sequence[Attachment]) -> str:
+    """Return attachments as JSON."""
+    return json.dumps([[f.kind, f.file_id, f.name, f.mime, f.size] for f in files]) if files else "[]"
+
+
+def load_files(text: str) -> list[Attachment]:
+    """Return the attachments that `dump_files` wrote."""
+    return [Attachment(*fields) for fields in json.loads(text)] if text != "[]" else []
+
+
+def file_paths(meta: Mapping[str, str]) -> list[str]:
+    """Return the paths of the downloaded files that an entry's meta names."""
+    listed = [file.get("path") for file in json.loads(meta.get("attachments") or "[]")]
+    return [path for path in (meta.get("image_path"), *listed) if path]

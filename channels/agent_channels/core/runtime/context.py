@@ -1,0 +1,32 @@
+"""What everything around one open bot shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.channel import Channel
+from agent_channels.core.files.storage import Files
+from agent_channels.core.host.delivery import HostLink
+from agent_channels.core.host.modes import Modes
+from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Environment, Settings
+
+__all__ = ["BotContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class BotContext:
+    """One bot, its platform, its store and the host session that it is opened for."""
+
+    channel: Channel
+    env: Environment
+    settings: Settings
+    bot_id: str
+    adapter: Adapter
+    services: Services
+    files: Files
+    link: HostLink
+    modes: Modes
+    wakeups: Wakeups

@@ -1,0 +1,54 @@
+"""`download_attachment`: fetch the files of a message."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.errors import Refused
+from agent_channels.core.runtime.runtime import ChannelRuntime
+from agent_channels.core.server.tools.arguments import Arguments, Id
+
+__all__ = ["DESCRIPTION", "DownloadArguments", "download_attachment"]
+
+DESCRIPTION = "Downloads the files of a message (attachment_count in its meta) and returns their local paths."
+
+
+class DownloadArguments(Arguments):
+    """Arguments of `download_attachment`."""
+
+    chat_id: Id
+    message_id: Id | None = None
+    file_id: str | None = Field(None, max_length=512, description="one file, as named in attachments")
+
+
+async def download_attachment(runtime: ChannelRuntime, args: DownloadArguments) -> str:
+    """Download the files; one line each: path, kind and size. It answers nothing."""
+    context = runtime.context
+    context.services.access.require_target(args.chat_id, context.adapter.channel)
+    lines, paths = [], []
+    for attachment in _wanted(runtime, args):
+        target = context.files.target(attachment)
+        paths.append(str(target))
+        size = await context.adapter.download(attachment, target, context.adapter.limits.download)
+        lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")
+    context.files.prune({*context.services.inbox.open_files(), *paths})
+    return "\n".join(lines)
+
+
+def _wanted(runtime: ChannelRuntime, args: DownloadArguments) -> list[Attachment]:
+    inbox = runtime.context.services.inbox
+    if args.message_id is None and args.file_id is None:
+        raise Refused("give message_id, or the file_id of one attachment")
+    if args.file_id is not None:
+        # Only files of this chat's own messages: an id alone gives no right to a file.
+        known = inbox.attachment(args.chat_id, args.file_id)
+        if known is None:
+            raise Refused(f"no message of chat {args.chat_id!r} holds the file {args.file_id[:80]!r}")
+        return [known]
+    found = inbox.attachments(args.chat_id, args.message_id or "")
+    if found is None:
+        raise Refused(f"no message {args.message_id!r} of chat {args.chat_id!r} is known here")
+    if not found:
+        raise Refused(f"message {args.message_id!r} of chat {args.chat_id!r} holds no file")
+    return found

@@ -1,0 +1,43 @@
+"""`edit_message`: replace a message that the agent sent."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agent_channels.core.outbound.edits import Edit
+from agent_channels.core.runtime.runtime import ChannelRuntime
+from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, to_grid
+
+__all__ = ["DESCRIPTION", "EditArguments", "edit_message"]
+
+DESCRIPTION = (
+    "Replaces the text of a message that reply sent, such as a progress line. An edit makes no sound: when long work "
+    "is finished, send a reply too. format: {formats}. Of edits that come faster than the platform shows them, "
+    "the last one lands."
+)
+
+
+class EditArguments(Arguments):
+    """Arguments of `edit_message`."""
+
+    chat_id: Id
+    message_id: Id
+    text: str = Field(max_length=200_000)
+    format: Format = ""
+    buttons: Buttons = Field(None, description="a new grid; [] takes the grid away; left out, an open grid stays")
+
+
+async def edit_message(runtime: ChannelRuntime, args: EditArguments) -> str:
+    """Edit the message; what the agent had been shown of the chat is answered by it."""
+    seen = runtime.shown(args.chat_id)
+    edit = Edit(
+        chat_id=args.chat_id,
+        message_id=args.message_id,
+        text=args.text,
+        format=args.format or runtime.context.adapter.capabilities.default_format,
+        grid=to_grid(args.buttons),
+        keep_grid=args.buttons is None,
+    )
+    result = await runtime.sender.edits.edit(edit)
+    runtime.answered(args.chat_id, seen)
+    return result

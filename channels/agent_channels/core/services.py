@@ -1,0 +1,80 @@
+"""Every table's service, made once for a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from agent_channels.core.buttons.panels import Panels
+from agent_channels.core.buttons.prompts import Prompts
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.journal.cursors import Cursors
+from agent_channels.core.journal.group_context import GroupContext
+from agent_channels.core.journal.history import History
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.journal.outbox import Outbox
+from agent_channels.core.people.access import Access
+from agent_channels.core.people.chats import Chats
+from agent_channels.core.people.invites import Invites
+from agent_channels.core.people.pairing import Pairing
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.health import Health
+from agent_channels.core.store.keyvalue import KeyValue
+from agent_channels.core.store.notices import Notices
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of one open store. Each table is written by one of them and by nothing else."""
+
+    store: Store
+    key_values: KeyValue
+    audit: Audit
+    notices: Notices
+    health: Health
+    cursors: Cursors
+    history: History
+    inbox: Inbox
+    outbox: Outbox
+    group_context: GroupContext
+    chats: Chats
+    access: Access
+    pairing: Pairing
+    invites: Invites
+    sessions: Sessions
+    panels: Panels
+    prompts: Prompts
+
+    @classmethod
+    def of(cls, store: Store, *, clock: Callable[[], float] = time.time) -> Self:
+        """Make the services of a store; `clock` (epoch seconds) is what codes and questions expire by."""
+        key_values, audit, notices = KeyValue(store), Audit(store), Notices(store)
+        history, chats = History(store), Chats(store)
+        inbox = Inbox(store, history)
+        access = Access(store, chats, key_values, audit)
+        pairing = Pairing(access, inbox, notices, key_values, audit, clock=clock)
+        panels = Panels(store, clock=clock)
+        return cls(
+            store=store,
+            key_values=key_values,
+            audit=audit,
+            notices=notices,
+            health=Health(store),
+            cursors=Cursors(store),
+            history=history,
+            inbox=inbox,
+            outbox=Outbox(store),
+            group_context=GroupContext(store),
+            chats=chats,
+            access=access,
+            pairing=pairing,
+            invites=Invites(pairing, audit, clock=clock),
+            sessions=Sessions(store),
+            panels=panels,
+            prompts=Prompts(panels, inbox, clock=clock),
+        )

@@ -1,0 +1,61 @@
+"""Messages of our own to people, which must go out whatever happens to the process that decided to send them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from agent_channels.core.store.database import Store
+
+__all__ = ["Notice", "Notices"]
+
+# A notice claimed by a process that died can be claimed again after this.
+LEASE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A text to send to a chat, and to one of its threads if `thread_id` is set."""
+
+    id: int
+    chat_id: str
+    thread_id: str | None
+    text: str
+
+
+class Notices:
+    """The notices table."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def add(self, chat_id: str, text: str, *, thread_id: str | None = None) -> None:
+        """Queue a notice."""
+        with self.store.transaction() as db:
+            db.execute(
+                "INSERT INTO notices (chat_id, thread_id, text, created_at) VALUES (?, ?, ?, ?)",
+                (chat_id, thread_id, text, time.time()),
+            )
+
+    def claim(self) -> Notice | None:
+        """Return the oldest notice that nobody is sending, claimed for a while; None if there is none."""
+        now = time.time()
+        free = "coalesce(claimed_at, 0) < ?"
+        if not self.store.value(f"SELECT 1 FROM notices WHERE {free}", now - LEASE_S):
+            return None
+        with self.store.transaction() as db:
+            row = self.store.row(f"SELECT * FROM notices WHERE {free} ORDER BY id LIMIT 1", now - LEASE_S)
+            if row is None:
+                return None
+            db.execute("UPDATE notices SET claimed_at = ? WHERE id = ?", (now, row["id"]))
+            return Notice(row["id"], row["chat_id"], row["thread_id"], row["text"])
+
+    def release(self, notice: Notice) -> None:
+        """Give a claimed notice back; it was not sent."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE notices SET claimed_at = NULL WHERE id = ?", (notice.id,))
+
+    def delete(self, notice: Notice) -> None:
+        """Delete a notice that was sent, or never can be."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM notices WHERE id = ?", (notice.id,))

@@ -1,0 +1,152 @@
+"""What one plain message costs: `python -m tests.bench.trip [PYTHON PACKAGE MODULE:FUNCTION]`.
+
+Prints how many modules a message enters on its way from the platform to the agent, the same with the agent's reply,
+and the SQL statements of both. What a server does anyway, as a longer window without a message shows, is left out.
+The three arguments trace another installation of the program, such as an older version in a virtual environment of its
+own. With `-v` the modules and statements are listed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+
+TRACER = Path(__file__).with_name("tracer.py")
+OURS = (sys.executable, "agent_channels", "agent_channels.cli.main:main")
+# Receipts and what is booked after the fact follow within this time.
+AFTER_S = 1.2
+# Long enough for everything periodic.
+IDLE_S = 4.0
+
+
+async def trace(program: tuple[str, str, str], do: str) -> dict[str, Any]:
+    """One fresh server: the trace of a window in which nothing is done, a message comes, or one is answered."""
+    python, package, entry = program
+    async with TelegramSandbox() as tg:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            ann = tg.person("ann")
+            ann.dm.started = True
+            env = {
+                "PATH": os.environ["PATH"],
+                "HOME": name,
+                "XDG_RUNTIME_DIR": name,
+                "TELEGRAM_STATE_DIR": str(folder / "state"),
+                "CHANNELS_CLAIM": "always",
+                "TELEGRAM_BOT_TOKEN": tg.token,
+                "TELEGRAM_API_ROOT": tg.root,
+            }
+            channels = [str(Path(python).with_name("channels"))]
+            allowed = await asyncio.create_subprocess_exec(
+                *channels, "access", "telegram", "allow", str(ann.id), env=env, stdout=-3, stderr=-3
+            )
+            assert await allowed.wait() == 0
+            server = await asyncio.create_subprocess_exec(
+                python, str(TRACER), name, package, entry, "serve", "telegram", env=env, stdin=-1, stdout=-1, stderr=-3
+            )
+            try:
+                lines = _Lines(server)
+                await lines.attach()
+                await tg.wait_for(lambda: tg.polling, 30)
+                # A first message settles what happens once: names, modes, health.
+                ann.send("first")
+                await lines.until(lambda message: message.get("method", "").endswith("claude/channel"))
+                lines.reply(str(ann.id), 7)
+                await lines.until(lambda message: message.get("id") == 7)
+                await asyncio.sleep(AFTER_S * 2)
+                (folder / "start").touch()
+                await asyncio.sleep(0.05)
+                await _DO[do](ann, lines)
+                await asyncio.sleep(AFTER_S)
+                (folder / "stop").touch()
+                async with asyncio.timeout(10):
+                    while not (folder / "trace.json").exists():  # noqa: ASYNC110 - another process writes it
+                        await asyncio.sleep(0.01)
+                found: dict[str, Any] = json.loads((folder / "trace.json").read_text())
+                return found
+            finally:
+                server.kill()
+                await server.wait()
+
+
+class _Lines:
+    """The host's end of the pipe."""
+
+    def __init__(self, server: asyncio.subprocess.Process) -> None:
+        assert server.stdin
+        assert server.stdout
+        self._stdin, self._stdout = server.stdin, server.stdout
+
+    def send(self, **message: Any) -> None:
+        self._stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    async def attach(self) -> None:
+        client = {"name": "trip", "version": "1"}
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+        self.send(id=1, method="initialize", params=params)
+        await self.until(lambda message: message.get("id") == 1)
+        self.send(method="notifications/initialized")
+
+    def reply(self, chat_id: str, number: int) -> None:
+        arguments = {"chat_id": chat_id, "text": "noted"}
+        self.send(id=number, method="tools/call", params={"name": "reply", "arguments": arguments})
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not wanted(json.loads(await self._stdout.readline())):
+                pass
+
+
+async def _nothing(_person: Any, _lines: _Lines) -> None:
+    await asyncio.sleep(IDLE_S)
+
+
+async def _message(person: Any, lines: _Lines) -> None:
+    person.send("a plain message")
+    await lines.until(lambda message: message.get("method", "").endswith("claude/channel"))
+
+
+async def _answered(person: Any, lines: _Lines) -> None:
+    await _message(person, lines)
+    lines.reply(str(person.id), 8)
+    await lines.until(lambda message: message.get("id") == 8)
+
+
+_DO: dict[str, Callable[[Any, _Lines], Awaitable[None]]] = {
+    "nothing": _nothing,
+    "a message": _message,
+    "a message and its reply": _answered,
+}
+
+
+def shape(sql: str) -> str:
+    """A statement without its values."""
+    return re.sub(r"'[^']*'|\b[0-9.]+\b", "?", " ".join(sql.split()))
+
+
+async def main(program: tuple[str, str, str]) -> None:
+    idle = await trace(program, "nothing")
+    idle_shapes = {shape(sql) for sql in idle["statements"] if sql not in {"BEGIN IMMEDIATE", "COMMIT"}}
+    for do in ("a message", "a message and its reply"):
+        found = await trace(program, do)
+        modules = [name for name in found["modules"] if name not in idle["modules"]]
+        statements = [sql for sql in found["statements"] if shape(sql) not in idle_shapes]
+        transactions = sum(sql.startswith("BEGIN") for sql in statements)
+        print(f"{do}: {len(modules)} modules, {len(statements)} statements in {transactions} transactions")
+        if "-v" in sys.argv:
+            print("".join(f"    {name}\n" for name in modules), end="")
+            print("".join(f"    | {shape(sql)[:160]}\n" for sql in statements), end="")
+
+
+if __name__ == "__main__":
+    given = [word for word in sys.argv[1:] if word != "-v"]
+    asyncio.run(main((given[0], given[1], given[2]) if given else OURS))
