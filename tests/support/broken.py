@@ -256,7 +256,7 @@ async def newer_schema(stage: Stage) -> AsyncIterator[Env]:
     yield {}
 
 
-@breaks("database", "it is no database")
+@breaks("database", "it is not a database")
 async def damaged_database(stage: Stage) -> AsyncIterator[Env]:
     for path in stage.state.glob("channel.db*"):
         path.unlink()

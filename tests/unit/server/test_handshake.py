@@ -13,7 +13,7 @@ from mcp.shared.memory import create_client_server_memory_streams
 from mcp.shared.message import SessionMessage
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from agent_channels.core.server.handshake import VERSIONS, greeting
+from agent_channels.core.server.handshake import VERSIONS, initialize_result
 from agent_channels.core.server.instructions import instructions
 from agent_channels.core.server.session import McpSession
 
@@ -42,7 +42,7 @@ async def test_it_says_what_the_sdk_would_say(asked: str) -> None:
         await write.send(_request(1, "initialize", _initialize(asked)))
         with anyio.fail_after(5):
             answer = await read.receive()
-    assert answer.message.result == greeting("telegram", "1.2.3", instructions("telegram"), asked)
+    assert answer.message.result == initialize_result("telegram", "1.2.3", instructions("telegram"), asked)
 
 
 def test_it_knows_every_revision_with_a_handshake() -> None:

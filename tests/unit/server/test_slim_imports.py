@@ -9,8 +9,8 @@ import pytest
 
 LEAN = """
 import sys
-from agent_channels.core.server.slim_imports import lean
-lean()
+from agent_channels.core.server.slim_imports import slim_imports
+slim_imports()
 import agent_channels.core.server.session
 unwanted = [name for name in ("mcp.client", "mcp.server.mcpserver", "httpx2", "uvicorn") if sys.modules.get(name)]
 sys.exit(", ".join(unwanted) or 0)
@@ -18,14 +18,14 @@ sys.exit(", ".join(unwanted) or 0)
 # As if the session's parts asked for what the packages' own code defines.
 OTHER = """
 import importlib
-from agent_channels.core.server.slim_imports import lean
+from agent_channels.core.server.slim_imports import slim_imports
 ordinary = importlib.import_module
 def refusing(name, package=None):
     if name == "mcp.server.runner":
         raise {error}("another version")
     return ordinary(name, package)
 importlib.import_module = refusing
-lean()
+slim_imports()
 import mcp
 from mcp.server import Server
 import agent_channels.core.server.session

@@ -13,7 +13,7 @@ from mcp.types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRespo
 
 from agent_channels.core import log
 from agent_channels.core.log import keep_secret, redact
-from agent_channels.core.server.stdio import HostWriter, _line
+from agent_channels.core.server.stdio import HostWriter, _to_line
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed
 
@@ -53,7 +53,7 @@ def test_every_value_is_fit_to_be_said(params: dict[str, Any]) -> None:
             JSONRPCNotification(jsonrpc="2.0", method="x", params=params),
             JSONRPCResponse(jsonrpc="2.0", id=1, result=params),
         ):
-            said = json.loads(_line(message).encode())
+            said = json.loads(_to_line(message).encode())
             assert said.get("params", said.get("result")) == cleaned(params)
     finally:
         log._secrets[:] = before
@@ -62,7 +62,7 @@ def test_every_value_is_fit_to_be_said(params: dict[str, Any]) -> None:
 def test_an_error_is_cleaned_too() -> None:
     """The text of an error may be anything."""
     error = ErrorData(code=0, message=f"\ud800 {TOKEN}", data={"of": TOKEN})
-    said = json.loads(_line(JSONRPCError(jsonrpc="2.0", id=1, error=error)))
+    said = json.loads(_to_line(JSONRPCError(jsonrpc="2.0", id=1, error=error)))
     assert said["error"] == {"code": 0, "message": "\ufffd [token]", "data": {"of": "[token]"}}
 
 

@@ -148,7 +148,7 @@ class Delivery:
             entries = self._inbox.ready(BATCH_MAX)
             self._before_offer(entries)
             if mode == "wake":
-                entries = entries[: InboxSocket.fitting(entries)]
+                entries = entries[: InboxSocket.count_fitting(entries)]
             return self._inbox.begin_offer(entries, self._link.session, mode)
 
     async def _push(self, entries: list[Entry]) -> None:

@@ -1,7 +1,8 @@
-"""The host session's own inbox socket: what is posted there wakes an idle session, with no flag.
+"""The host session's own inbox socket: what is posted there wakes an idle session, without any flag.
 
-Two JSON lines: who we are, then what a person said, as the `<channel ...>` block a push would show. No answer comes
-back, so what was posted is offered, never known to be seen. Only the socket of the session that started us is used.
+Two JSON lines: who we are, then what a person said, as the `<channel ...>` block that a push would show. No answer
+comes back, so what was posted counts as offered, never as seen. Only the socket of the session that started this
+process is used.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from agent_channels.core.settings.paths import env_value
 
 __all__ = ["InboxSocket"]
 
-# The host takes about 1 MB a message; blocks are put together well below that.
+# The host takes about 1 MB a message; a post stays well below that.
 MESSAGE_MAX = 256 * 1024
-# The host queues at most 50; this many unanswered ones and we wait for a sign of life.
+# The host queues at most 50; after this many, posting waits until the agent has done something.
 QUEUED_MAX = 20
 SEND_WITHIN_S = 5.0
 
 
 class InboxSocket:
-    """One connection to our session's socket, made when first needed and kept, so that order is kept."""
+    """One connection to our session's socket, opened when first needed and kept open, so that order is kept."""
 
     def __init__(self, path: str, token: str | None) -> None:
         self.path, self._token = path, token
@@ -38,27 +39,27 @@ class InboxSocket:
 
     @classmethod
     def of(cls, environ: Mapping[str, str] | None = None) -> InboxSocket | None:
-        """The socket of the session that started this process; None when the host has none."""
+        """Return the socket of the session that started this process, or None if the host has none."""
         path = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
         return cls(path, env_value("CLAUDE_CODE_MESSAGING_TOKEN", environ)) if path else None
 
     @property
     def queued(self) -> int:
-        """How many posts are unanswered."""
+        """How many posts the agent has not reacted to."""
         return self._queued
 
     @property
     def full(self) -> bool:
-        """Whether so many posts are unanswered that the host may drop further ones."""
+        """Whether so many posts wait that the host may drop further ones."""
         return self._queued >= QUEUED_MAX
 
-    def acted(self) -> None:
-        """The agent did something: what was posted before is out of the host's queue."""
+    def mark_agent_active(self) -> None:
+        """Note that the agent did something: what was posted before has left the host's queue."""
         self._queued = 0
 
     @staticmethod
-    def fitting(entries: Sequence[Entry]) -> int:
-        """How many of the entries, from the first on, one message takes; at least one."""
+    def count_fitting(entries: Sequence[Entry]) -> int:
+        """Return how many of the entries, from the first on, one post takes: at least one."""
         size, count = 0, 0
         for entry in entries:
             size += 2 * len(entry.content) + sum(map(len, entry.meta.values())) + 500
@@ -68,14 +69,14 @@ class InboxSocket:
         return count
 
     async def post(self, source: str, entries: Sequence[Entry]) -> None:
-        """Posts entries as one message, in order.
+        """Post entries as one message, in order.
 
-        Raises `Unavailable` when there is no socket to be reached, `Ambiguous` when it was closed or not read, and
-        the host may have part of it.
+        Raises `Unavailable` if the socket cannot be reached, `Ambiguous` if it was closed or not read and the host may
+        have a part of the post.
         """
         message = {"role": "user", "content": channel_blocks(source, entries)}
         line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
-        # A connection kept from before may have been closed meanwhile: that says nothing of the socket.
+        # A connection kept open from before may have been closed since, which says nothing about the socket.
         tries = 2 if self._writer is not None else 1
         reached = False
         try:
@@ -119,14 +120,14 @@ class InboxSocket:
         return writer
 
     async def aclose(self) -> None:
-        """Closes the connection; the next post makes a new one."""
+        """Close the connection; the next post opens a new one."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
 
 
 async def _connect_pipe(path: str) -> asyncio.StreamWriter:
-    """A Windows named pipe as a stream; only the proactor loop has the method."""
+    """Open a Windows named pipe as a stream; only the proactor event loop has the method."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)

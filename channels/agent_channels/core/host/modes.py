@@ -112,7 +112,7 @@ class Modes:
                 self.refresh()
                 changed = True
         if self.socket is not None:
-            self.socket.acted()
+            self.socket.mark_agent_active()
         if changed:
             self.publish()
 

@@ -1,4 +1,4 @@
-"""What can be known about the agent host that started this process."""
+"""What this process can know about the agent host that started it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _DEPTH = 8
 
 
 def channel_flag(channel: str, pid: int | None = None) -> str | None:
-    """The flag, with its value, by which the host's command line opts this channel in; None without one.
+    """Return the flag and value with which the host's command line opts this channel in, or None.
 
-    `pid`: the server whose host is asked about; this process when left out.
+    `pid`: the server whose host is meant; by default this process.
     """
     return next((flag for argv in ancestors(pid) if (flag := opted_in(argv, channel))), None)
 
 
 def evidence(environ: Mapping[str, str] | None = None) -> str | None:
-    """Why this host can be expected to show messages without a flag, in words; None when nothing says so.
+    """Return why this host can be expected to show messages without a flag, or None.
 
-    Being initialised proves nothing: listing servers starts and initialises them too.
+    Being initialised proves nothing: a host that only lists its servers starts and initialises them too.
     """
     if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
         return "the host gave its session's inbox socket"
@@ -35,13 +35,13 @@ def evidence(environ: Mapping[str, str] | None = None) -> str | None:
 
 
 def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
-    """What the host's hooks know it by too, whatever session id it goes on under: its socket, its process."""
+    """Return what its hooks know this host by as well, whatever session id it goes on under: its socket, its pid."""
     socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
     return [*([socket] if socket else []), f"pid {os.getppid()}"]
 
 
 def opted_in(argv: Sequence[str], channel: str) -> str | None:
-    """The channel flag in a host's command line which names this channel, with its value; None without one."""
+    """Return the channel flag in a host's command line that names this channel, with its value, or None."""
     for index, word in enumerate(argv):
         flag, equals, value = word.partition("=")
         if flag not in _FLAGS:
@@ -63,7 +63,7 @@ def _names(value: str, channel: str) -> bool:
 
 
 def ancestors(of: int | None = None) -> Iterator[list[str]]:
-    """The command lines of a process's ancestors (of this one's), nearest first, as far as the system shows them."""
+    """Yield the command lines of a process's ancestors, nearest first, as far as the system shows them."""
     known = _process(of) if of else (os.getppid(), [])
     if known is None:
         return
@@ -79,7 +79,7 @@ def ancestors(of: int | None = None) -> Iterator[list[str]]:
 
 
 def _process(pid: int) -> tuple[int, list[str]] | None:
-    """A process's parent and command line; None when the system does not show them."""
+    """Return a process's parent and command line, or None if the system does not show them."""
     try:
         if Path("/proc/self/stat").exists():
             proc = Path("/proc") / str(pid)

@@ -1,4 +1,4 @@
-"""The end of the process: at once, at a signal, whatever else is going on."""
+"""Leave the process at once, also at a signal, whatever else is going on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["leave", "leave_on_signals"]
 
 
 def leave_on_signals() -> None:
-    """Ends the process at a signal, even while the event loop is stuck or the host does not read.
+    """End the process at a signal, even while the event loop is stuck or the host does not read.
 
-    The C-level handler writes to a socket, a thread waits at its other end: neither needs the main thread.
+    The C-level handler writes to a socket and a thread waits at its other end: neither needs the main thread.
     """
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)  # noqa: FBT003 - the standard library takes it so
@@ -32,5 +32,5 @@ def leave_on_signals() -> None:
 
 
 def leave(*, code: int = 0) -> NoReturn:
-    """Ends the process now. What must be kept was committed as it happened, and the kernel frees the lock."""
+    """End the process now. What must be kept was committed as it happened, and the kernel frees the reader's lock."""
     os._exit(code)

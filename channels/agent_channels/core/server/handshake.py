@@ -1,7 +1,7 @@
 """The handshake, answered before the SDK is imported: a host that starts its servers one by one waits for nothing else.
 
-The SDK then gets the same `initialize` to read, and its answer is dropped, since the host has one. Whatever is not a
-plain handshake is left to the SDK from its first byte.
+The SDK then reads the same `initialize`, and its answer is dropped, since the host has one. Anything but a plain
+handshake is left to the SDK from its first byte.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.stdin import Source
 
-__all__ = ["VERSIONS", "Handshake", "greet", "greeting"]
+__all__ = ["VERSIONS", "Handshake", "answer_handshake", "initialize_result"]
 
 # The revisions with an `initialize` handshake, oldest first; a host that asks for another one is offered the latest.
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -27,7 +27,10 @@ METHOD_NOT_FOUND = -32601
 
 @dataclass(slots=True)
 class Handshake:
-    """Where the conversation stands: the rest of stdin, lines the SDK must still read, requests answered already."""
+    """Where the conversation stands: the rest of stdin, lines the SDK must still read, ids of answered requests.
+
+    `started`: the SDK reads for itself.
+    """
 
     source: Source
     replay: list[bytes] = field(default_factory=list)
@@ -35,13 +38,13 @@ class Handshake:
     started: bool = False
 
     def leave_at_hangup(self) -> None:
-        """Ends the process if the host goes away, with nothing left to read, before the SDK reads for itself."""
+        """End the process if the host goes away with nothing left to read, before the SDK reads for itself."""
         if not hasattr(select, "poll"):
             return
 
         def wait() -> None:
             poll = select.poll()
-            # No event asked for: only a hang-up is reported.
+            # No event is asked for: only a hang-up is reported.
             poll.register(self.source.fd, 0)
             poll.poll()
             if not self.started and self.source.exhausted():
@@ -50,34 +53,34 @@ class Handshake:
         threading.Thread(target=wait, daemon=True, name="hangup").start()
 
 
-def greet(name: str, version: str, instructions: str) -> Handshake:
-    """Answers probes and `initialize` on stdin/stdout, and returns at the first line that is neither."""
-    opening = Handshake(Source(_claimed()))
+def answer_handshake(name: str, version: str, instructions: str) -> Handshake:
+    """Answer probes and `initialize` on stdin and stdout; return at the first line that is neither."""
+    handshake = Handshake(Source(_take_stdin()))
     while True:
-        line = opening.source.readline()
+        line = handshake.source.readline()
         if not line:
             leave()
-        message = _parsed(line)
+        message = _parse(line)
         match message.get("method"):
             case "server/discover" if "id" in message:
                 error = {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": "server/discover"}
                 _write({"jsonrpc": "2.0", "id": message["id"], "error": error})
-            case "initialize" if _plain(message):
-                result = greeting(name, version, instructions, message["params"]["protocolVersion"])
+            case "initialize" if _is_plain(message):
+                result = initialize_result(name, version, instructions, message["params"]["protocolVersion"])
                 _write({"jsonrpc": "2.0", "id": message["id"], "result": result})
-                opening.answered.add(message["id"])
-                opening.replay.append(line)
-                opening.leave_at_hangup()
-                return opening
+                handshake.answered.add(message["id"])
+                handshake.replay.append(line)
+                handshake.leave_at_hangup()
+                return handshake
             case _:
-                opening.replay.append(line)
-                return opening
+                handshake.replay.append(line)
+                return handshake
 
 
-def greeting(name: str, version: str, instructions: str, asked: str) -> dict[str, Any]:
-    """The result of `initialize`, as the SDK's server would give it."""
+def initialize_result(name: str, version: str, instructions: str, wanted: str) -> dict[str, Any]:
+    """Return the result of `initialize` as the SDK's server would; `wanted` is the host's protocol version."""
     return {
-        "protocolVersion": asked if asked in VERSIONS else VERSIONS[-1],
+        "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
         "capabilities": {
             "experimental": {CHANNEL: {}, PERMISSION: {}},
             "prompts": {"listChanged": False},
@@ -88,8 +91,8 @@ def greeting(name: str, version: str, instructions: str, asked: str) -> dict[str
     }
 
 
-def _plain(message: dict[str, Any]) -> bool:
-    """Whether the SDK would accept this `initialize` too; if in doubt, it is asked."""
+def _is_plain(message: dict[str, Any]) -> bool:
+    """Return True if the SDK would accept this `initialize` too; if in doubt, the SDK decides."""
     params, client = message.get("params"), None
     if isinstance(params, dict):
         client = params.get("clientInfo")
@@ -105,7 +108,7 @@ def _plain(message: dict[str, Any]) -> bool:
     )
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
     except ValueError:
@@ -123,8 +126,8 @@ def _write(message: dict[str, Any]) -> None:
         leave()
 
 
-def _claimed() -> int:
-    """Standard input for ourselves; the descriptor is pointed at the null device, so that no child reads the host."""
+def _take_stdin() -> int:
+    """Return a private descriptor of standard input; 0 then reads the null device, so no child reads from the host."""
     if sys.platform == "win32":
         return 0
     private = os.dup(0)

@@ -1,6 +1,6 @@
 """The MCP server over stdio, as an agent host's channel.
 
-It stays on the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
+It keeps to the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
 channel capabilities, and validates tool arguments.
 """
 
@@ -34,7 +34,7 @@ Handler = Callable[[Any], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool: its argument model gives the schema and the value, its handler the text the agent reads."""
+    """One tool: the model of its arguments, which gives the schema, and the handler, which returns the agent's text."""
 
     name: str
     description: str
@@ -42,10 +42,10 @@ class Tool:
     handler: Handler
     read_only: bool = False
 
-    def declared(self) -> types.Tool:
-        """The tool as `tools/list` shows it."""
+    def declaration(self) -> types.Tool:
+        """Return the tool as `tools/list` shows it."""
         schema = self.model.model_json_schema()
-        _untitle(schema)
+        _drop_titles(schema)
         return types.Tool(
             name=self.name,
             description=self.description,
@@ -64,11 +64,11 @@ class McpSession:
         instructions: str,
         tools: Sequence[Tool],
         prompts: Mapping[str, tuple[str, str]],
-        heard: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+        notification_handlers: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
     ) -> None:
-        """`prompts`: name -> (description, text); `heard`: the host's notification -> (its model, what it does)."""
+        """`prompts`: name -> (description, text); `notification_handlers`: the host's method -> (model, handler)."""
         self.tools = {tool.name: tool for tool in tools}
-        self._listed = types.ListToolsResult(tools=[tool.declared() for tool in tools])
+        self._listed = types.ListToolsResult(tools=[tool.declaration() for tool in tools])
         self._server: Server[dict[str, Any]] = Server(
             name,
             version=version,
@@ -78,13 +78,13 @@ class McpSession:
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
         )
-        # Traces of every request, which nobody collects here.
+        # It traces every request, and nobody collects the traces here.
         tracing = [one for one in self._server.middleware if type(one).__name__ == "OpenTelemetryMiddleware"]
         for one in tracing:
             self._server.middleware.remove(one)
         self._prompts = dict(prompts)
-        for method, (model, hear) in heard.items():
-            self._server.add_notification_handler(method, model, _ignoring_context(hear))
+        for method, (model, handle) in notification_handlers.items():
+            self._server.add_notification_handler(method, model, _without_context(handle))
         self._connection: Connection | None = None
 
     async def serve(
@@ -94,12 +94,12 @@ class McpSession:
         started: Callable[[Connection], None],
         answered: set[str | int],
     ) -> None:
-        """Serves until the host closes its end; `started` gets the connection, whose `initialized` can be awaited.
+        """Serve until the host closes its end; `started` gets the connection, whose `initialized` can be awaited.
 
-        Our answers to the requests in `answered` are dropped: the host has one.
+        Our responses to the requests in `answered` are dropped: the host has one already.
         """
         dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
-            read, _Unanswered(write, answered), inline_methods=frozenset({"initialize"})
+            read, _DropDuplicateResponses(write, answered), inline_methods=frozenset({"initialize"})
         )
         self._connection = Connection.for_loop(dispatcher)
         options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
@@ -109,12 +109,12 @@ class McpSession:
         )
 
     async def push(self, method: str, params: dict[str, object]) -> None:
-        """Sends a notification; returns when its bytes are on their way, which a host that does not read holds up."""
+        """Send a notification and return once its bytes are in the pipe; a host that does not read delays that."""
         if self._connection is not None:
             await self._connection.notify(method, params)
 
     def client(self) -> str:
-        """The host's name and version, as it gave them."""
+        """Return the host's name and version as it gave them, or ""."""
         params = self._connection.client_params if self._connection else None
         return f"{params.client_info.name} {params.client_info.version}".strip() if params else ""
 
@@ -122,15 +122,15 @@ class McpSession:
         return self._listed
 
     async def _list_prompts(self, _context: object, _params: object) -> types.ListPromptsResult:
-        listed = [types.Prompt(name=name, description=words) for name, (words, _) in self._prompts.items()]
+        listed = [types.Prompt(name=name, description=description) for name, (description, _) in self._prompts.items()]
         return types.ListPromptsResult(prompts=listed)
 
     async def _get_prompt(self, _context: object, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         if params.name not in self._prompts:
             raise MCPError(types.INVALID_PARAMS, f"there is no prompt {params.name!r}")
-        words, text = self._prompts[params.name]
+        description, text = self._prompts[params.name]
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
-        return types.GetPromptResult(description=words, messages=[message])
+        return types.GetPromptResult(description=description, messages=[message])
 
     async def _call(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = self.tools.get(params.name)
@@ -144,14 +144,14 @@ class McpSession:
         except ChannelError as error:
             return _failed(str(error))
         except Exception as error:
-            # The text of an error nobody foresaw may hold anything: it goes to the log, the agent gets its kind.
+            # The text of an unforeseen error may hold anything: it goes to the log, and the agent gets only its type.
             logger.exception("tool %s failed", params.name)
             return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
 
 
-def _ignoring_context(hear: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
+def _without_context(handle: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
     async def handler(_context: object, params: object) -> None:
-        await hear(params)
+        await handle(params)
 
     return handler
 
@@ -164,21 +164,24 @@ def _failed(text: str) -> types.CallToolResult:
     return _text(text, failed=True)
 
 
-_BUTTONS = (
+_BUTTONS_SHAPE = (
     'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
     "optionally value, style (primary, secondary, success, danger) and url"
 )
 
 
-def _buttons(error: ValidationError) -> str:
-    """What is wrong with a grid, in its own words rather than the model's."""
+def _explain_buttons(error: ValidationError) -> str:
+    """Return what is wrong with a grid, in a grid's words rather than the model's."""
     problems = [p for p in error.errors(include_url=False) if p["loc"][0] == "buttons"]
-    # Every cell is tried as a label and as an object: of an object, its own field says more.
+    # Every cell is tried as a label and as an object: for an object, the problem with its field says more.
     problem = next((p for p in problems if p["type"] in {"extra_forbidden", "missing"}), problems[0])
     place = [part for part in problem["loc"][1:] if isinstance(part, int)]
     where = f" at row {place[0]}, column {place[1]}" if len(place) > 1 else ""
-    said = {"extra_forbidden": f"{problem['loc'][-1]!r} is not known", "missing": f"{problem['loc'][-1]!r} is missing"}
-    return f"{_BUTTONS}; here{where}: {said.get(problem['type'], _shown(problem.get('input')))}"
+    reasons = {
+        "extra_forbidden": f"{problem['loc'][-1]!r} is not known",
+        "missing": f"{problem['loc'][-1]!r} is missing",
+    }
+    return f"{_BUTTONS_SHAPE}; here{where}: {reasons.get(problem['type'], _shortened_repr(problem.get('input')))}"
 
 
 def _explain(error: ValidationError, tool: Tool) -> str:
@@ -191,34 +194,34 @@ def _explain(error: ValidationError, tool: Tool) -> str:
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
             lines.append(f"unknown argument {where!r}: {hint}")
         elif problem["loc"] and problem["loc"][0] == "buttons":
-            lines.append(_buttons(error))
+            lines.append(_explain_buttons(error))
             break
         elif problem["type"] == "missing" and where in known:
             lines.append(f"argument {where!r} is missing")
         else:
-            lines.append(f"argument {where!r} is {_shown(problem.get('input'))}: {problem['msg']}")
+            lines.append(f"argument {where!r} is {_shortened_repr(problem.get('input'))}: {problem['msg']}")
     return f"{tool.name} was not run: " + "; ".join(lines)
 
 
-def _shown(value: object) -> str:
+def _shortened_repr(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else text[:119] + "…"
 
 
-def _untitle(schema: object) -> None:
-    """Drops the titles pydantic derives from names: they say nothing and cost the agent's context."""
+def _drop_titles(schema: object) -> None:
+    """Drop the titles that pydantic derives from names: they say nothing and take up the agent's context."""
     if isinstance(schema, dict):
         if isinstance(schema.get("title"), str):
             del schema["title"]
         for value in schema.values():
-            _untitle(value)
+            _drop_titles(value)
     elif isinstance(schema, list):
         for value in schema:
-            _untitle(value)
+            _drop_titles(value)
 
 
-class _Unanswered:
-    """A write stream through which no answer passes that the host has already."""
+class _DropDuplicateResponses:
+    """A write stream that drops the responses which the host has already."""
 
     def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
         self._inner, self._answered = inner, answered
@@ -226,9 +229,9 @@ class _Unanswered:
     async def send(self, item: SessionMessage) -> None:
         message = item.message
         if self._answered and getattr(message, "method", None) is None:
-            answers = getattr(message, "id", None)
-            if answers in self._answered:
-                self._answered.discard(answers)
+            request_id = getattr(message, "id", None)
+            if request_id in self._answered:
+                self._answered.discard(request_id)
                 return
         await self._inner.send(item)
 

@@ -1,46 +1,53 @@
-"""Less to import: a stdio server needs a tenth of what its libraries bring along."""
+"""Leaves out what the libraries import and a stdio server never uses; `CHANNELS_SLIM_IMPORTS=0` imports it all.
+
+Resident memory of a server that has imported its channel, measured with Python 3.11 (five runs each, all within
+0.1 MB): Telegram 71.1 MB instead of 88.5, Discord 72.3 MB instead of 85.8; 241 and 155 modules fewer.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["lean"]
+__all__ = ["SWITCH", "slim_imports"]
 
-# Two HTTP clients' command lines, a web server, and what only passports and signed tokens need: 13 MB together.
+SWITCH = "CHANNELS_SLIM_IMPORTS"
+# The command lines of two HTTP clients, a web server, and what only passports and signed tokens need: 13 MB.
 _UNUSED = ("httpx._main", "httpx2._main", "uvicorn", "cryptography")
-# Importing any part of the SDK runs what these hold, which imports its client, its web transports and a second HTTP
-# client: 12 MB and a tenth of a second.
-_HOLLOW = ("mcp", "mcp.server")
-# What a session is made of; whether the SDK can do without the rest shows here.
+# Packages whose __init__ imports the SDK's client, its web transports and a second HTTP client: 12 MB.
+_EMPTIED = ("mcp", "mcp.server")
+# What a session needs of them: if these cannot be imported, the SDK has to be imported whole.
 _NEEDED = ("mcp.types", "mcp.server.lowlevel", "mcp.server.runner", "mcp.shared.message")
 
 
-def lean() -> None:
-    """Keeps what is not needed from being imported. To be called before anything of the SDK is."""
+def slim_imports() -> None:
+    """Prevent the imports that are not needed. Call it before anything of the SDK is imported."""
+    if os.environ.get(SWITCH) == "0":
+        return
     for name in _UNUSED:
-        # `None` makes their import fail, which the libraries that ask for them are prepared for.
+        # With `None` there, importing it fails, which the libraries that ask for it are prepared for.
         sys.modules.setdefault(name, cast("ModuleType", None))
     try:
-        for name in _HOLLOW:
-            _hollow(name)
+        for name in _EMPTIED:
+            _register_without_running(name)
         for name in _NEEDED:
             importlib.import_module(name)
     except (ImportError, AttributeError):
-        # Another version of the SDK may be built in another way: then it is imported whole, with all that it may need.
+        # This version of the SDK is built in another way: import it whole, with everything that it may need.
         for name in _UNUSED:
             sys.modules.pop(name, None)
         for name in [name for name in sys.modules if name.partition(".")[0] == "mcp"]:
             del sys.modules[name]
 
 
-def _hollow(name: str) -> None:
-    """Enters a package whose own code is not run; its modules are found as ever."""
+def _register_without_running(name: str) -> None:
+    """Make a package known without running its `__init__`; its modules are found as usual."""
     spec = importlib.util.find_spec(name)
     if spec is None or name in sys.modules:
         return

@@ -1,6 +1,6 @@
-"""Standard input, line by line, mended where JSON would be refused.
+"""Standard input, line by line, repaired where the SDK's parser would refuse JSON.
 
-A host may escape half of a surrogate pair; the SDK's parser refuses the whole line then, and the request would never be
+A host may escape half of a surrogate pair; the parser then refuses the whole line, and the request would never be
 answered. Such halves become U+FFFD.
 """
 
@@ -14,58 +14,56 @@ from collections.abc import Iterable
 
 from agent_channels.core.text.sanitize import mended
 
-__all__ = [
-    "Source",
-    "StdinLines",
-]
+__all__ = ["Source", "StdinLines"]
 
 CHUNK = 64 * 1024
+# Turns of the event loop that what follows from the line before gets first, as far as a request being sent.
 TURNS = 2
 
 
 class Source:
-    """A descriptor that is read line by line: first by waiting, later on an event loop, without losing what was read.
+    """A descriptor read line by line: at first by blocking, later on an event loop, without losing what was read.
 
-    A thread for every line would cost more than most of what is done with it.
+    On the loop, a thread for every line would cost more than most of what is done with the line.
     """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._kept = bytearray()
+        self._buffer = bytearray()
         self._searched = 0
         self._ended = False
         # An event loop cannot wait for a regular file's end, and on Windows for nothing but a socket.
-        self._awaited = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
+        self._awaitable = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
 
     def readline(self) -> bytes:
-        """The next line with its end; at the end of the stream what is left, then nothing. Waits for it."""
-        while (line := self._line()) is None:
+        """Block until there is a line and return it with its end; at the end of the stream what is left, then b""."""
+        while (line := self._next_line()) is None:
             self._fill()
         return line
 
     async def next(self) -> bytes:
-        """As `readline`, on an event loop."""
-        while (line := self._line()) is None:
-            await self._filled()
+        """Like `readline`, on an event loop."""
+        while (line := self._next_line()) is None:
+            await self._fill_async()
         return line
 
     def exhausted(self) -> bool:
-        """Whether everything that came was given out. POSIX only."""
+        """Return True if everything that came was returned. POSIX only."""
         import fcntl
         import termios
 
         waiting = fcntl.ioctl(self.fd, termios.FIONREAD, bytes(4))
-        return not self._kept and not int.from_bytes(waiting, sys.byteorder)
+        return not self._buffer and not int.from_bytes(waiting, sys.byteorder)
 
-    def _line(self) -> bytes | None:
-        end = self._kept.find(b"\n", self._searched) + 1
+    def _next_line(self) -> bytes | None:
+        end = self._buffer.find(b"\n", self._searched) + 1
         if not end:
-            self._searched = len(self._kept)
+            self._searched = len(self._buffer)
             if not self._ended:
                 return None
-            end = len(self._kept)
-        line = bytes(self._kept[:end])
-        del self._kept[:end]
+            end = len(self._buffer)
+        line = bytes(self._buffer[:end])
+        del self._buffer[:end]
         self._searched = 0
         return line
 
@@ -77,22 +75,21 @@ class Source:
             if wait:
                 select.select([self.fd], [], [])
             return
-        self._kept += chunk
+        self._buffer += chunk
         self._ended = not chunk
 
-    async def _filled(self) -> None:
-        # Here, for the greeting comes before anything heavy is imported.
+    async def _fill_async(self) -> None:
+        # Imported here: the handshake comes before anything heavy is imported.
         import anyio.lowlevel
         import anyio.to_thread
 
-        if self._awaited:
-            # What follows from the line before goes first, as far as a request that is on its way.
+        if self._awaitable:
             for _ in range(TURNS):
                 await anyio.lowlevel.checkpoint()
             try:
                 await anyio.wait_readable(self.fd)
             except OSError:
-                self._awaited = False
+                self._awaitable = False
             else:
                 self._fill(wait=False)
                 return
@@ -100,7 +97,7 @@ class Source:
 
 
 class StdinLines:
-    """A source as an asynchronous iterator of mended lines, beginning with those that were read before."""
+    """A source as an asynchronous iterator of repaired lines, beginning with those that were read before."""
 
     def __init__(self, source: Source, before: Iterable[bytes] = ()) -> None:
         self._source, self._before = source, list(before)

@@ -1,6 +1,6 @@
-"""The host's end of a session, as the SDK's streams: a line in is a message, a message out is a line.
+"""The host's end of a session as the SDK's streams: a line in is a message, a message out is a line.
 
-The SDK's own hand every message through two queues and two tasks; these read and write where they are asked to.
+The SDK's own streams pass every message through two queues and two tasks; these read and write directly.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ __all__ = ["HostReader", "HostWriter"]
 
 
 class _Stream:
+    """What the SDK wants of both; nothing is held, since the process ends with its host."""
+
     async def aclose(self) -> None:
-        """Nothing is held: the process ends with its host."""
+        """Do nothing."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -36,13 +38,13 @@ class _Stream:
 
 
 class HostReader(_Stream):
-    """What the host says; a line that is no message is the error that says why.
+    """The host's messages; a line that is not a message comes as the error that says why.
 
-    At its end the process ends at once if what the host was told already waits for it to read: nobody will.
+    At the end of the stream the process ends at once if the host has not read what it was sent: nobody will.
     """
 
-    def __init__(self, lines: StdinLines, out: Stdout) -> None:
-        self._lines, self._out = lines, out
+    def __init__(self, lines: StdinLines, stdout: Stdout) -> None:
+        self._lines, self._stdout = lines, stdout
 
     def __aiter__(self) -> Self:
         return self
@@ -51,7 +53,7 @@ class HostReader(_Stream):
         try:
             line = await anext(self._lines)
         except StopAsyncIteration:
-            if self._out.stuck:
+            if self._stdout.stuck:
                 leave()
             raise
         try:
@@ -60,7 +62,7 @@ class HostReader(_Stream):
             return error
 
     async def receive(self) -> SessionMessage | Exception:
-        """The next one. Raises EndOfStream."""
+        """Return the next one. Raises `EndOfStream`."""
         try:
             return await anext(self)
         except StopAsyncIteration:
@@ -68,26 +70,26 @@ class HostReader(_Stream):
 
 
 class HostWriter(_Stream):
-    """What the host is told: nothing that would end the connection, or names a secret."""
+    """Messages to the host, without anything that would end the connection or names a secret."""
 
-    def __init__(self, out: Stdout) -> None:
-        self._out = out
+    def __init__(self, stdout: Stdout) -> None:
+        self._stdout = stdout
 
     async def send(self, item: SessionMessage) -> None:
-        """Writes a message; ends the process when the host is gone, since nobody reads what we write."""
+        """Write a message; end the process if the host is gone, since nobody reads what we write."""
         try:
-            await self._out.write(_line(item.message).encode())
+            await self._stdout.write(_to_line(item.message).encode())
         except ConnectionError:
             leave()
 
 
-def _line(message: JSONRPCMessage) -> str:
-    """A message as a line without a lone surrogate, which UTF-8 cannot carry, and without a secret."""
+def _to_line(message: JSONRPCMessage) -> str:
+    """Return a message as a line without a lone surrogate, which UTF-8 cannot carry, and without a secret."""
     try:
-        line = _dumped(message)
+        line = _dump(message)
     except ValueError:
         line = ""
-    # Value by value only where it has to be: that costs more than all else that is done to a line.
+    # Value by value only if it has to be: that costs more than everything else done to a line.
     if not line or may_name_secret(line):
         for name in ("params", "result", "error"):
             value = getattr(message, name, None)
@@ -95,11 +97,11 @@ def _line(message: JSONRPCMessage) -> str:
                 setattr(message, name, type(value).model_validate(_clean(value.model_dump(exclude_unset=True))))
             elif value is not None:
                 setattr(message, name, _clean(value))
-        line = _dumped(message)
+        line = _dump(message)
     return line
 
 
-def _dumped(message: JSONRPCMessage) -> str:
+def _dump(message: JSONRPCMessage) -> str:
     return message.model_dump_json(by_alias=True, exclude_unset=True) + "\n"
 
 

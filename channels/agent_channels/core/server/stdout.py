@@ -1,6 +1,6 @@
 """Standard output: what the pipe takes at once is written at once, and only the rest waits in a thread.
 
-Handing every line to a thread, and its flush to another one, costs more than all else that is done to a message.
+Handing every line to a thread, and its flush to another one, costs more than everything else done to a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Stdout"]
 
 
 class Stdout:
-    """A pipe or socket to the host that takes one line after the other; what else it may be is written in a thread."""
+    """A pipe or socket to the host that takes one line after the other; anything else is written to in a thread."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -30,12 +30,13 @@ class Stdout:
         if self._poll:
             self._poll.register(fd, select.POLLOUT)
         self._turn = anyio.Lock(fast_acquire=True)
+        # What did not fit into the pipe yet, when there is some, and when it is gone.
         self._rest = memoryview(b"")
-        self._wanted, self._gone = anyio.Event(), anyio.Event()
+        self._rest_added, self._rest_gone = anyio.Event(), anyio.Event()
 
     @classmethod
     def claimed(cls) -> Self:
-        """The process's own; what anybody prints from now on goes to stderr."""
+        """Take the process's standard output; whatever anybody prints from now on goes to stderr."""
         private = os.dup(1)
         try:
             os.dup2(2, 1)
@@ -45,7 +46,7 @@ class Stdout:
             os.dup2(null, 1)
             os.close(null)
         if sys.platform == "win32":
-            # What a child inherits there is not the descriptor. An older SDK does not know of it.
+            # What a child inherits there is not the descriptor. An older SDK does not have this function.
             with contextlib.suppress(ImportError):
                 from mcp.os.win32.utilities import rebind_std_handle_to_fd
 
@@ -58,59 +59,59 @@ class Stdout:
         return bool(self._rest)
 
     async def write(self, data: bytes) -> None:
-        """Writes all of it, whatever becomes of the caller, after what was written before.
+        """Write all of it after what was written before, even if the caller is cancelled.
 
-        Raises ConnectionError when the host is gone.
+        Raises `ConnectionError` if the host is gone.
         """
         if not (self._rest or self._turn.locked()):
-            whole = self._begun(data)
+            complete = self._begin(data)
         else:
             async with self._turn:
                 if self._rest:
-                    await self._gone.wait()
-                whole = self._begun(data)
-        if not whole:
-            await self._gone.wait()
+                    await self._rest_gone.wait()
+                complete = self._begin(data)
+        if not complete:
+            await self._rest_gone.wait()
 
-    def _begun(self, data: bytes) -> bool:
-        """Whether all of it went at once. Else the rest goes before anything, even if its writer is cancelled now."""
-        done = self._at_once(memoryview(data))
-        if done < len(data):
-            self._rest, self._gone = memoryview(data)[done:], anyio.Event()
-            self._wanted.set()
-        return done == len(data)
+    def _begin(self, data: bytes) -> bool:
+        """Write what the pipe takes; the rest goes before anything else, even if its writer is cancelled now."""
+        written = self._write_now(memoryview(data))
+        if written < len(data):
+            self._rest, self._rest_gone = memoryview(data)[written:], anyio.Event()
+            self._rest_added.set()
+        return written == len(data)
 
     async def run(self) -> None:
-        """Writes, until cancelled, what did not go at once. Raises ConnectionError when the host is gone."""
+        """Write what did not fit at once, until cancelled. Raises `ConnectionError` if the host is gone."""
         while True:
-            await self._wanted.wait()
-            self._wanted = anyio.Event()
-            await anyio.to_thread.run_sync(self._to_the_end, self._rest)
+            await self._rest_added.wait()
+            self._rest_added = anyio.Event()
+            await anyio.to_thread.run_sync(self._write_blocking, self._rest)
             self._rest = memoryview(b"")
-            self._gone.set()
+            self._rest_gone.set()
 
     def close(self) -> None:
-        """Closes it, which is for those who write no more: a thread may still block on it at a process's end."""
+        """Close it. The server never does: at the end of the process a thread may still block on it."""
         if self._socket:
             self._socket.close()
         os.close(self._fd)
 
-    def _at_once(self, data: memoryview) -> int:
-        """How much could be written without waiting."""
-        done = 0
+    def _write_now(self, data: memoryview) -> int:
+        """Write without waiting; return how much was written."""
+        written = 0
         try:
             if self._socket:
-                while done < len(data):
-                    done += self._socket.send(data[done:], socket.MSG_DONTWAIT)
+                while written < len(data):
+                    written += self._socket.send(data[written:], socket.MSG_DONTWAIT)
             elif self._poll:
-                # A pipe that is ready takes so much without blocking: select.PIPE_BUF in Python's documentation.
-                while done < len(data) and self._poll.poll(0):
-                    done += os.write(self._fd, data[done : done + select.PIPE_BUF])
+                # A pipe that is ready takes this much without blocking: select.PIPE_BUF in Python's documentation.
+                while written < len(data) and self._poll.poll(0):
+                    written += os.write(self._fd, data[written : written + select.PIPE_BUF])
         except BlockingIOError:
             pass
-        return done
+        return written
 
-    def _to_the_end(self, data: memoryview) -> None:
+    def _write_blocking(self, data: memoryview) -> None:
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
