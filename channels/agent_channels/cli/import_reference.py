@@ -10,7 +10,7 @@ from typing import Any
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.log import keep_secret
+from agent_channels.core.log import register_secret
 from agent_channels.core.people.reference_plugin import Takeover, apply, read
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.config_template import sample
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     name = f"{row.name.upper()}_BOT_TOKEN"
     found = read(Path(args.folder).expanduser(), name)
     if found.token:
-        keep_secret(found.token)
+        register_secret(found.token)
     with Store.open(env.state_dir) as store:
         took = apply(found, store)
     new, there = took["new"], took["there"]
