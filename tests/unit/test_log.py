@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from agent_channels.core import log
-from agent_channels.core.log import register_secret, may_contain_secret, redact
+from agent_channels.core.log import may_contain_secret, redact, register_secret
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 COLON_TOKENS = st.builds(

@@ -12,7 +12,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCResponse
 
 from agent_channels.core import log
-from agent_channels.core.log import register_secret, redact
+from agent_channels.core.log import redact, register_secret
 from agent_channels.core.server.stdio import HostWriter, _line
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed

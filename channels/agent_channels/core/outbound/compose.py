@@ -14,7 +14,7 @@ from agent_channels.core.contract.outgoing import Grid, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 
 __all__ = [

@@ -20,7 +20,7 @@ from agent_channels.core.journal.outbox import Outbox
 from agent_channels.core.outbound.compose import drawn, legended
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.people.access import Access
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 
 __all__ = ["Edit", "Edits"]
 
