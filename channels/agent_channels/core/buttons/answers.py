@@ -69,7 +69,9 @@ class ButtonAnswers:
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
             self._open(entry_id, tap_event(tap, press))
-            self._answer(tap, translate("tap_done", label=label(press.button.label, 150)), alert=False, counted=True)
+            self._answer(
+                tap, translate("tap_accepted", label=label(press.button.label, 150)), alert=False, counted=True
+            )
             self._decided()
             return
         self._inbox.drop(entry_id)
@@ -153,7 +155,7 @@ class ButtonAnswers:
         if answered is None:
             return False
         self._inbox.drop(entry_id, "answered")
-        text = translate("verdict", label=answered.feedback) if answered.final else answered.feedback
+        text = translate("tap_relayed", label=answered.feedback) if answered.final else answered.feedback
         self.todo.append(lambda: self._said(message, text))
         self._decided()
         return True

@@ -72,7 +72,7 @@ class ApprovalCards:
             except PlatformError as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
-            self._prompts.close(prompt.id, translate("prompt_over"))
+            self._prompts.close(prompt.id, translate("prompt_unanswered"))
         self._prompts.tidy(prompt.id)
         self._due.set()
 
@@ -84,7 +84,7 @@ class ApprovalCards:
         outgoing = [Outgoing(chat_id, part.text) for part in parts]
         if len(parts) > PARTS_MAX:
             path = self._file(spec.body)
-            short = "\n\n".join(filter(None, (spec.head, translate("card_in_file"), spec.foot)))
+            short = "\n\n".join(filter(None, (spec.head, translate("card_body_in_file"), spec.foot)))
             outgoing = [
                 Outgoing(chat_id, path=str(path)),
                 Outgoing(chat_id, self._adapter.render(short, "text")[0].text),

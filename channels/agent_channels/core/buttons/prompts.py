@@ -109,7 +109,7 @@ class Prompts:
             button = panel.cells()[position][2]
             if prompt.spec.other and button.value == OTHER:
                 self._set(prompt.id, typing_by=person.id)
-                return AnswerResult(translate("type_other"))
+                return AnswerResult(translate("prompt_type_answer"))
             if prompt.spec.multi:
                 return self._toggle(prompt, button, position, person)
             return self._settle(prompt, [position], None, person)
@@ -158,7 +158,7 @@ class Prompts:
     def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> AnswerResult:
         if button.value == DONE:
             if not prompt.chosen:
-                return AnswerResult(translate("choose_first"), alert=True)
+                return AnswerResult(translate("prompt_choose_first"), alert=True)
             return self._settle(prompt, prompt.chosen, None, person)
         chosen = sorted(set(prompt.chosen) ^ {position})
         self._set(prompt.id, chosen=json.dumps(chosen))
@@ -180,7 +180,7 @@ class Prompts:
         self._set(prompt.id, state="answered", result=json.dumps(result))
         shown = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until whoever asked has taken it.
-        key = "outcome" if prompt.kind == "ask" else "outcome_given"
+        key = "outcome_answered" if prompt.kind == "ask" else "outcome_chosen"
         self._close_panels(prompt.id, "answered", shown, translate(key, **_outcome(result)))
         return AnswerResult(label(shown, 150), final=True, prompt=self.get(prompt.id))
 
@@ -192,9 +192,9 @@ class Prompts:
         if prompt.state in {"answered", "taken"}:
             return translate("tap_answered", label=label(_chosen(prompt.result or {}), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
-            return translate("prompt_gone")
+            return translate("prompt_ended")
         # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
-        return translate("prompt_gone") if prompt.kind != "ask" and prompt.lease_until <= now else None
+        return translate("prompt_ended") if prompt.kind != "ask" and prompt.lease_until <= now else None
 
     # ---- endings
 
@@ -216,12 +216,12 @@ class Prompts:
         now = self._clock()
         over = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
         for row in over:
-            self.close(row["id"], translate("prompt_over"))
+            self.close(row["id"], translate("prompt_unanswered"))
         lost = [prompt_of(row) for row in self.store.rows(
             "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
         )]  # fmt: skip
         for prompt in lost:
-            self._end(prompt, "answered", "closed", "outcome_lost")
+            self._end(prompt, "answered", "closed", "outcome_undelivered")
         orphans = self.store.value(
             "SELECT count(*) FROM inbox WHERE state = 'asked' AND prompt_id NOT IN "
             "(SELECT id FROM prompts WHERE lease_until > ?)",
@@ -241,7 +241,7 @@ class Prompts:
         with self.store.transaction() as db:
             prompt = self.get(prompt_id)
             if prompt is not None and prompt.kind != "ask":
-                self._end(prompt, "answered", "taken", "outcome_sent")
+                self._end(prompt, "answered", "taken", "outcome_delivered")
             db.execute(
                 "UPDATE inbox SET state = 'answered', answered_at = ? WHERE state = 'asked' AND prompt_id = ?",
                 (self._clock(), prompt_id),
@@ -253,7 +253,7 @@ class Prompts:
             prompt = self.get(prompt_id)
             if prompt is None or prompt.state == "open":
                 return
-            key = {"answered": "outcome_given", "taken": "outcome_sent"}.get(prompt.state, "prompt_over")
+            key = {"answered": "outcome_chosen", "taken": "outcome_delivered"}.get(prompt.state, "prompt_unanswered")
             db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
             db.execute(
                 "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",

@@ -81,13 +81,13 @@ class Downloads:
             async with self._slots:
                 got.paths[file.file_id] = path = await self._download(file)
         except Exception as error:  # noqa: BLE001 - one file must never hold up everything else
-            self._failed(got, "voice_missing" if spoken else "image_failed", error)
+            self._failed(got, "voice_not_downloaded" if spoken else "picture_not_downloaded", error)
             return
         if spoken:
             try:
                 got.words[file.file_id] = await self._transcriber.text(path)
             except Exception as error:  # noqa: BLE001 - as above
-                self._failed(got, "voice_failed", error)
+                self._failed(got, "voice_not_transcribed", error)
 
     @staticmethod
     def _failed(got: _Got, key: str, error: Exception) -> None:

@@ -119,24 +119,24 @@ class Commands:
 
     def _status(self, message: Message) -> str:
         waiting = self._inbox.open_in(message.chat.id)
-        rest = translate("status_open", count=waiting) if waiting > 0 else translate("status_none")
+        rest = translate("status_waiting", count=waiting) if waiting > 0 else translate("status_all_answered")
         return translate("status", bot=self._adapter.display_name, waiting=rest)
 
     def _waiting(self, message: Message) -> str:
         rows = self._inbox.waiting_in(message.chat.id, LISTED)
         if not rows:
-            return translate("inbox_none")
+            return translate("inbox_empty")
         count = self._inbox.open_in(message.chat.id)
         lines = [
             translate(
-                "inbox_offered" if row["state"] == "offered" else "inbox_line",
+                "inbox_offered" if row["state"] == "offered" else "inbox_waiting",
                 age=_age(time.time() - row["received_at"]),
                 text=label(row["content"] or "", SHOWN),
             )
             for row in rows
         ]
         more = [translate("inbox_more", count=count - len(rows))] if count > len(rows) else []
-        return "\n".join([translate("inbox_head", count=count), *lines, *more])
+        return "\n".join([translate("inbox_heading", count=count), *lines, *more])
 
     def _end(self, message: Message) -> None:
         Sessions(self._inbox.store).end_waiting()
@@ -182,11 +182,13 @@ class Commands:
         listener = self._listener()
         kept, since = self._history.kept(message.chat.id)
         told = (
-            translate("history_kept", count=kept, since=_day(since)) if since is not None else translate("history_none")
+            translate("history_saved", count=kept, since=_day(since))
+            if since is not None
+            else translate("history_empty")
         )
         return translate(
             "session_status",
-            client=label(listener.client) or translate("some_host"),
+            client=label(listener.client) or translate("session_unknown_client"),
             project=label(listener.project),
             age=_age(time.time() - listener.since),
             mode=listener.mode,
@@ -197,7 +199,7 @@ class Commands:
     def _clear(self, entry_id: int, message: Message) -> None:
         if message.chat.kind != "direct" and not self._access.approver(message.sender.id):
             # It is everybody's history there.
-            self._say(message, translate("session_not_allowed"))
+            self._say(message, translate("session_clear_not_allowed"))
             return
         count = self._history.forget(message.chat.id)
         self._inbox.forget_ended(message.chat.id)
@@ -205,18 +207,19 @@ class Commands:
         GroupContext(self._inbox.store, 0).forget(message.chat.id)
         event = message_event(message)
         self._inbox.open(
-            entry_id, replace(event, content=translate("event_cleared"), meta={**event.meta, "session": "clear"})
+            entry_id,
+            replace(event, content=translate("session_cleared_event"), meta={**event.meta, "session": "clear"}),
         )
         self._say(message, translate("session_cleared", count=count))
 
     async def _export(self, message: Message) -> None:
         try:
-            told = translate("exported") if await self._sent(message) else translate("history_none")
+            told = translate("session_exported") if await self._sent(message) else translate("history_empty")
         except (ChannelError, OSError) as error:
             logger.warning("the history of chat %s was not sent: %s", message.chat.id, redact(str(error)))
-            told = translate("export_failed")
+            told = translate("session_export_failed")
         # A file that stands in the chat speaks for itself.
-        if told != translate("exported") or message.answer_id is not None:
+        if told != translate("session_exported") or message.answer_id is not None:
             await answered(self._adapter, message, told)()
 
     async def _sent(self, message: Message) -> bool:

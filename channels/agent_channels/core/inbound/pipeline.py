@@ -215,7 +215,7 @@ class InboundPipeline:
             self._deliver(entry_id, message, at)
         if message.answer_id and len(self._todo) == before:
             # Else it would be shown as being answered for ever.
-            self._say(message, translate("passed_on") if verdict is Verdict.PASS else "")
+            self._say(message, translate("command_passed_on") if verdict is Verdict.PASS else "")
 
     def _deliver(self, entry_id: int, message: Message, at: float) -> None:
         said = message_event(message, spoken=self._spoken)
@@ -279,7 +279,7 @@ class InboundPipeline:
             self._say(message, text, code)
         elif self._pairing.crowded_out(message.sender.id):
             command = f"channels access {self._adapter.channel} allow {message.sender.id}"
-            self._say(message, translate("pairing_crowded", command=command))
+            self._say(message, translate("pairing_queue_full", command=command))
 
     def _say(self, message: Message, text: str, code: str | None = None) -> None:
         self._todo.append(answered(self._adapter, message, text, code))

@@ -50,7 +50,7 @@ class WaitNotices:
             for row in rows:
                 why = self._why()
                 reason = f" ({why})" if why else ""
-                key = "kept_unoffered" if row["unoffered"] else "kept_offered"
+                key = "notice_not_offered" if row["unoffered"] else "notice_offered"
                 self._notice(row, translate(key, count=_messages(row["n"]), reason=reason))
             db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
         self._due.set()
@@ -70,7 +70,7 @@ class WaitNotices:
                 f"SELECT chat_id, thread_id, count(*) AS n FROM inbox WHERE {where} GROUP BY chat_id, thread_id", before
             )
             for row in rows:
-                self._notice(row, translate("kept_late", count=_count(row["n"])))
+                self._notice(row, translate("notice_late", count=_count(row["n"])))
             db.execute(f"UPDATE inbox SET late = 1 WHERE {where}", (before,))
         if rows:
             self._due.set()
@@ -87,8 +87,8 @@ _UNTOLD = "state IN ('ready', 'offering', 'offered') AND told = 0 AND received_a
 
 
 def _count(count: int) -> str:
-    return translate("count_one") if count == 1 else translate("count_many", count=count)
+    return translate("messages_one") if count == 1 else translate("messages_many", count=count)
 
 
 def _messages(count: int) -> str:
-    return translate("one_message") if count == 1 else translate("messages", count=count)
+    return translate("your_message") if count == 1 else translate("your_messages", count=count)

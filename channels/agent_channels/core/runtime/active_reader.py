@@ -187,8 +187,8 @@ class ActiveReader:
         """Why nobody picks messages up, for a person; empty when unknown."""
         stalled = self.delivery.stalled_s()
         if stalled > STALLED_S:
-            return translate("why_not_read", seconds=f"{stalled:.0f}")
-        return translate("why_next_turn") if self._modes.current()[0] in {"hook", "pull"} else ""
+            return translate("reason_not_reading", seconds=f"{stalled:.0f}")
+        return translate("reason_next_turn") if self._modes.current()[0] in {"hook", "pull"} else ""
 
 
 async def _work(errands: MemoryObjectReceiveStream[Errand]) -> None:

@@ -59,7 +59,7 @@ async def relay(line: ChannelRuntime, request: PermissionRequest) -> None:
             prompts.renew(prompt.id, LEASE_S)
             await line.changed.wait(RENEW_EVERY_S)
     finally:
-        if prompts.close(prompt.id, translate("prompt_over")):
+        if prompts.close(prompt.id, translate("prompt_unanswered")):
             line.ring_due()
 
 

@@ -65,7 +65,7 @@ async def ask(line: ChannelRuntime, question: Question) -> str:
         return await _answer(line, prompts, prompt)
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.
-        if prompts.close(prompt.id, translate("ask_cancelled")):
+        if prompts.close(prompt.id, translate("prompt_withdrawn")):
             line.ring_due()
         raise
 
@@ -81,7 +81,7 @@ async def _answer(line: ChannelRuntime, prompts: Prompts, prompt: Prompt) -> str
             return json.dumps(result, ensure_ascii=False)
         left = found.expires_at - prompts.now()
         if left <= 0:
-            if prompts.close(prompt.id, translate("ask_timeout")):
+            if prompts.close(prompt.id, translate("prompt_timed_out")):
                 line.ring_due()
                 return _nothing("nobody answered in time; the person was told that the question is closed")
             continue
