@@ -107,6 +107,6 @@ class ApprovalCards:
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
     def _file(self, body: str) -> Path:
-        path = self._files.target(Attachment("document", "", "request.txt", "text/plain"))
+        path = self._files.download_path(Attachment("document", "", "request.txt", "text/plain"))
         path.write_text(body, encoding="utf-8", errors="replace")
         return path

@@ -245,7 +245,7 @@ class Commands:
         if not lines:
             return None
         stamp = f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}"
-        path = self._files.own(f"history-{stamp}.txt")
+        path = self._files.path_of(f"history-{stamp}.txt")
         path.write_bytes(b"".join(lines))
         return path
 

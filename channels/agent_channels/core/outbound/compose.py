@@ -78,7 +78,7 @@ def goes_as_file(text: str, wanted: AsFile, above: int) -> bool:
 def in_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
     """A head for the message, in the same format, and the path of a file that holds the whole text."""
     readable = format_ in {"text", adapter.capabilities.default_format}
-    path = files.written("answer", ".md" if readable else ".txt", text)
+    path = files.write_text("answer", ".md" if readable else ".txt", text)
     # In a format of the platform's own a text cannot be cut anywhere.
     head = _head(text.strip().split("\n\n")) if readable else ""
     return "\n\n".join(filter(None, (head, adapter.escape(translate("text_in_file"), format_)))), str(path)

@@ -103,7 +103,7 @@ class ActiveReader:
             errands_in,
             self._files,
             self._listener,
-            spoken=self._transcriber.on,
+            spoken=self._transcriber.enabled,
             overheard=self._settings.group_context,
         )
         reader = Reader(

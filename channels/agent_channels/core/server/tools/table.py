@@ -96,7 +96,7 @@ class _Handlers:
         line.access.require_target(args.chat_id, line.adapter.channel)
         lines, paths = [], []
         for attachment in self._wanted(line, args):
-            target = line.files.target(attachment)
+            target = line.files.download_path(attachment)
             paths.append(str(target))
             size = await line.adapter.download(attachment, target, line.adapter.limits.download)
             lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")
