@@ -90,7 +90,7 @@ def _transcript(exit_code: int, stdout: bytes, stderr: bytes) -> str:
         raise Refused(f"the command ended with code {exit_code}: {scrub(last_line)[:REASON_MAX]}".rstrip(": "))
     transcript = " ".join(scrub(stdout.decode(errors="replace")).split())[:TRANSCRIPT_MAX]
     if not transcript:
-        raise Refused("no words were heard in it")
+        raise Refused("no words were recognised in it")
     return transcript
 
 

@@ -21,7 +21,7 @@ Measure = Callable[[FormattedText], float]
 # How good a cut is: behind a paragraph; behind a line or list item; in code, before a line that is not indented, and
 # before any other line; behind a sentence; behind a word; behind a heading.
 PARAGRAPH, LINE, CODE_BLOCK, CODE_LINE, SENTENCE, WORD, HEADING = 60, 50, 40, 30, 25, 10, 5
-# How often the longest part is guessed by proportion before the search goes on by halves, and which part ends it.
+# The longest part that fits is searched by proportion this often, then by bisection; a part this full ends the search.
 GUESSES = 4
 FULL = 0.98
 _BOUNDARY = re.compile(
