@@ -29,7 +29,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.registry import CHANNELS, channel
 from contract_bench import FIRST, Bench

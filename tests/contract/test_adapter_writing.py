@@ -11,7 +11,7 @@ import pytest
 from agent_channels.core.contract.messages import Attachment, MenuEntry, Message, Tap
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Outgoing
 from agent_channels.core.errors import PlatformError, Refused, Rejected
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from contract_bench import FIRST, Bench
 
 AFTER = RenderedPart("after", "text", "after")

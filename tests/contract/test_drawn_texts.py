@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from agent_channels.core.text.document import Dialect
+from agent_channels.core.text.formatted_text import Dialect, RenderedPart
 from agent_channels.core.text.markdown import parse
-from agent_channels.core.text.spans import RenderedPart
 from agent_channels.discord import formatting as discord
 from agent_channels.sandbox.telegram.entities import TEXT_LIMIT, format_text
 from agent_channels.telegram import formatting as telegram
@@ -34,7 +33,7 @@ def whole(parts: Sequence[str], source: str, look: Dialect) -> None:
     """Asserts that the parts, read one after the other, are the text; only heads of tables come again."""
     rich = parse(source, look)
     text, at = solid(rich.text), 0
-    heads = {solid(rich.text[span.start : span.start + span.head]) for span in rich.spans if span.head}
+    heads = {solid(rich.text[span.start : span.start + span.header]) for span in rich.spans if span.header}
     for part in map(solid, parts):
         again = next(
             (head for head in sorted(heads, key=len) if part.startswith(head) and not text.startswith(part, at)), ""

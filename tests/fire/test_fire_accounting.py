@@ -202,16 +202,16 @@ async def test_a_person_is_told_once_that_a_message_waits(stage: Stage) -> None:
     for text in ("one", "two", "three"):
         ann.send(text)
     await host.take(3)
-    told = await said(stage, ann, "kept")
-    assert told == "Your 3 messages are kept and with the agent's session; there has been no answer yet."
+    told = await said(stage, ann, "saved")
+    assert told == "Your 3 messages are saved and with the agent's session, but there is no answer yet."
     await host.kill()
     second = await stage.host()
     await second.take(3)
     # A fourth one is told of alone: the first three were.
     ann.send("four")
     told = await said(stage, ann, "Your message is")
-    assert told == "Your message is kept and with the agent's session; there has been no answer yet."
-    assert len([m for m in ann.inbox if "kept" in m["text"]]) == 2
+    assert told == "Your message is saved and with the agent's session, but there is no answer yet."
+    assert len([m for m in ann.inbox if "saved" in m["text"]]) == 2
 
 
 async def test_a_person_who_gets_an_answer_is_told_nothing(stage: Stage) -> None:
@@ -223,7 +223,7 @@ async def test_a_person_who_gets_an_answer_is_told_nothing(stage: Stage) -> None
     await shown(host, "quick")
     await host.done("reply", chat_id=ann.id, text="here")
     bob.send("slow")
-    await said(stage, bob, "kept")
+    await said(stage, bob, "saved")
     assert [m["text"] for m in ann.inbox] == ["here"]
 
 
@@ -251,8 +251,8 @@ async def test_the_reason_is_said_when_it_is_known(stage: Stage, note: Note) -> 
     host.stop_reading()
     for number in range(600):
         ann.send(f"{number} " + "x" * 500)
-    told = await said(stage, ann, "no agent has picked it up yet", timeout=30)
-    assert re.search(r"its program has not read for \d\d s", told)
+    told = await said(stage, ann, "no agent has picked up yet", timeout=30)
+    assert re.search(r"its program has not read anything for \d\d s", told)
     assert "Nothing is lost" in told
     note("what a person reads while the host is silent", told)
     # The command line says it too: the server cannot, nobody reads what it says.
@@ -279,7 +279,7 @@ async def test_a_late_pick_up_is_said(stage: Stage) -> None:
     second = await stage.host()
     await second.take(3)
     told = await said(stage, ann, "while I was away")
-    assert told == "3 messages kept while I was away; handed to the agent now."
+    assert told == "3 messages saved while I was away, and now with the agent."
     await second.done("reply", chat_id=ann.id, text="here")
     assert len([m for m in ann.inbox if "away" in m["text"]]) == 1
 
@@ -348,7 +348,7 @@ async def test_marks_can_be_switched_off(stage: Stage) -> None:
     host = await stage.reading()
     ann.send("one")
     await shown(host, "one")
-    await said(stage, ann, "kept")
+    await said(stage, ann, "saved")
     await host.done("reply", chat_id=ann.id, text="here")
     assert calls_since(stage.tg, 0, "setMessageReaction") == []
 

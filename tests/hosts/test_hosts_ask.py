@@ -163,7 +163,7 @@ async def test_a_time_out_is_told_to_both(stage: Stage) -> None:
     await shows(stage, ann, message, "nobody answered in time")
     late = await ann.tap(message["message_id"], data=data).answered()
     assert late.show_alert
-    assert "gone" in late.text
+    assert "ended" in late.text
     # A text afterwards is an ordinary message.
     ann.send("Red")
     assert ">\nRed\n<" in await host.done("wait_for_messages", timeout_s=5)

@@ -64,7 +64,7 @@ async def test_a_person_is_told_when_a_session_cannot_hear(stage: Stage, hooks: 
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("hello?")
-    assert "this session takes messages at its next turn" in (await ann.next_message())["text"]
+    assert "the session takes messages at its next turn" in (await ann.next_message())["text"]
 
 
 # ---- stop

@@ -83,7 +83,7 @@ async def test_no_decision_in_time_leaves_the_terminal_its_dialog(stage: Stage, 
     await ends(stage, ann, card, "⌛")
     late = await ann.tap(card["message_id"], data=data).answered()
     assert late.show_alert
-    assert "gone" in late.text
+    assert "ended" in late.text
 
 
 async def test_nobody_reachable_is_no_decision_at_once(stage: Stage, hooks: Hooks) -> None:
@@ -128,11 +128,11 @@ async def test_a_killed_hook_takes_no_decision(stage: Stage, hooks: Hooks, lease
             db.execute("UPDATE prompts SET lease_until = created_at")
         told = await ann.tap(card["message_id"], label="Allow").answered()
         assert told.show_alert
-        assert "gone" in told.text
+        assert "ended" in told.text
         await ends(stage, ann, card, "Closed without an answer")
     else:
         ann.tap(card["message_id"], label="Allow")
-        await ends(stage, ann, card, "reached nobody", 12)
+        await ends(stage, ann, card, "not delivered", 12)
     assert not any("passed on" in message.get("text", "") for message in ann.messages())
 
 

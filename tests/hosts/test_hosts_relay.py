@@ -184,9 +184,9 @@ async def test_an_old_card_approves_nothing_after_a_restart(stage: Stage, lease:
     told = await tap.answered()
     if lease == "over":
         assert told.show_alert
-        assert "gone" in told.text
+        assert "ended" in told.text
     else:
-        await ends(stage, ann, old, "reached nobody", 25)
+        await ends(stage, ann, old, "not delivered", 25)
     await settled(second, ann)
     assert verdicts(second) == []
     ann.tap(new["message_id"], label="Deny")

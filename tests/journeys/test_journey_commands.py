@@ -19,7 +19,7 @@ async def test_inbox_lists_what_waits_in_this_chat(play: Play) -> None:
     ann, bob = play.friend("ann"), play.friend("bob")
     host = await play.reading()
     ann.say("/inbox")
-    assert (await ann.hear()).text == "Nothing waits for the agent in this chat."
+    assert (await ann.hear()).text == "No messages in this chat are waiting for the agent."
     bob.say("for bob's eyes")
     for number in range(12):
         ann.say(f"line {number} <b>")
@@ -36,7 +36,7 @@ async def test_inbox_lists_what_waits_in_this_chat(play: Play) -> None:
     await host.done("reply", chat_id=ann.chat_id, text="all done")
     assert (await ann.hear()).text == "all done"
     ann.say("/inbox")
-    assert (await ann.hear()).text == "Nothing waits for the agent in this chat."
+    assert (await ann.hear()).text == "No messages in this chat are waiting for the agent."
     assert host.events[-1].content != "/inbox"
 
 
@@ -62,7 +62,7 @@ async def test_cancel_closes_the_open_questions_of_this_chat(play: Play) -> None
     assert "closed" in await ann.tap_again(grid.id)()
     assert bob.shown(other.id).labels == [["This", "That"]]
     ann.say("/cancel")
-    assert (await ann.hear()).text == "There is no open question here that is yours to cancel."
+    assert (await ann.hear()).text == "There are no open questions here that you can cancel."
 
 
 async def test_cancel_leaves_what_is_for_somebody_else(play: Play) -> None:
@@ -84,12 +84,12 @@ async def test_session_status_says_who_reads_and_what_is_kept(play: Play) -> Non
     host = await play.reading()
     ann.say("/session status")
     told = (await ann.hear()).text
-    for word in ("claude-code", "project project", "push", "Nothing of this chat is kept"):
+    for word in ("claude-code", "project project", "push", "No messages from this chat are saved"):
         assert word in told
     ann.say("hello")
     await host.event()
     ann.say("/session status")
-    assert "1 messages of this chat are kept" in (await ann.hear()).text
+    assert "Saved messages from this chat: 1" in (await ann.hear()).text
     ann.say("/session")
     assert "/session clear" in (await ann.hear()).text
 
@@ -112,8 +112,8 @@ async def test_session_clear_forgets_this_chat_and_tells_the_agent(play: Play) -
     event = await host.event()
     assert event.meta["session"] == "clear"
     assert event.meta["chat_id"] == ann.chat_id
-    assert "start anew" in event.content
-    assert (await ann.hear()).text.startswith("5 messages of this chat are forgotten")
+    assert "start over" in event.content
+    assert (await ann.hear()).text.startswith("Saved messages deleted: 5.")
     found = json.loads(await host.done("fetch_messages", chat_id=ann.chat_id, query="secret"))
     assert (found["messages"], found["kept"]) == ([], 0)
     assert (await host.status())["inbox"]["open"] == 2

@@ -125,7 +125,7 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
     text = stripped(one.printed)
     for happened in (
         "Your pairing code: ",
-        "Paired. Hello Ann",
+        "Paired. Hi Ann",
         "✅ Approve · ann",
         'toast "Already answered: Approve"',
         "killed (SIGKILL, exit code -9)",

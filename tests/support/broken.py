@@ -100,7 +100,7 @@ async def revoked_token(stage: Stage) -> AsyncIterator[Env]:
     yield {}
 
 
-@breaks("token", "this shell holds another token")
+@breaks("token", "in this shell overrides another token")
 async def shadowing_variable(stage: Stage) -> AsyncIterator[Env]:
     yield {"TELEGRAM_BOT_TOKEN": OTHER_TOKEN}
 
@@ -244,7 +244,7 @@ async def wrong_setting(stage: Stage) -> AsyncIterator[Env]:
     yield {}
 
 
-@breaks("state folder", "others on this machine can read")
+@breaks("state folder", "other users of this machine can read")
 async def open_folder(stage: Stage) -> AsyncIterator[Env]:
     stage.state.chmod(0o755)
     yield {}
@@ -277,7 +277,7 @@ async def policy_disabled(stage: Stage) -> AsyncIterator[Env]:
     yield {}
 
 
-@breaks("messages", "1 messages wait for the agent")
+@breaks("messages", "messages that wait for the agent: 1")
 async def old_open_message(stage: Stage) -> AsyncIterator[Env]:
     host = await stage.reading()
     stage.tg.person("ann").send("is anybody there?")
@@ -298,7 +298,7 @@ async def read_by_another_project(stage: Stage) -> AsyncIterator[Env]:
     yield {}
 
 
-@breaks("reader", "heard nothing of the platform")
+@breaks("reader", "heard nothing from the platform")
 async def stopped_server(stage: Stage) -> AsyncIterator[Env]:
     host = await stage.reading()
     await host.status_when(lambda status: status["last_poll_ok"])
@@ -322,13 +322,13 @@ async def claim_never(stage: Stage) -> AsyncIterator[Env]:
 # ---- the host
 
 
-@breaks("entry", "no agent host is told to start this server")
+@breaks("entry", "no agent host is configured to start this server")
 async def no_entry(stage: Stage) -> AsyncIterator[Env]:
     (stage.project / ".mcp.json").unlink()
     yield {}
 
 
-@breaks("entry", "starts a program that is not there")
+@breaks("entry", "starts a program that does not exist")
 async def entry_of_a_gone_program(stage: Stage) -> AsyncIterator[Env]:
     gone = {"command": "${CLAUDE_PROJECT_DIR:-.}/.venv/bin/channels"}
     _edit(stage.project / ".mcp.json", lambda found: found["mcpServers"]["telegram"].update(gone))

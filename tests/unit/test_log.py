@@ -1,4 +1,4 @@
-"""No secret reaches a log line, in whatever text it is found."""
+"""No secret reaches a log line, whatever text it is part of."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from agent_channels.core import log
-from agent_channels.core.log import keep_secret, may_name_secret, redact
+from agent_channels.core.log import may_contain_secret, redact, register_secret
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-BOT = st.builds(
+COLON_TOKENS = st.builds(
     "{}:{}".format, st.integers(10**9, 10**10 - 1), st.text(st.sampled_from(ALPHABET), min_size=35, max_size=35)
 )
-DOTTED = st.builds(
+DOTTED_TOKENS = st.builds(
     "{}.{}.{}".format,
     *(
         st.text(st.sampled_from(ALPHABET.strip("_-")), min_size=size, max_size=size)
         for size in (26, 6, 38)
     ),
 )  # fmt: skip
-AROUND = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@given(AROUND, st.one_of(BOT, DOTTED), st.sampled_from(["", " ", "/", "'", '"', "\n", "?", ")"]), AROUND)
-def test_a_token_in_any_text_is_masked(before: str, token: str, after: str, rest: str) -> None:
-    """A token nobody registered is known by its shape, wherever a space, a slash or a quote ends it."""
-    text = f"{before} {token}{after or ' '}{rest}"
+@given(TEXTS, st.one_of(COLON_TOKENS, DOTTED_TOKENS), st.sampled_from(["", " ", "/", "'", '"', "\n", "?", ")"]), TEXTS)
+def test_a_token_in_any_text_is_masked(before: str, token: str, delimiter: str, after: str) -> None:
+    """An unregistered token is recognised by its shape, whether a space, a slash or a quote ends it."""
+    text = f"{before} {token}{delimiter or ' '}{after}"
     assert token not in redact(text)
     assert "[token]" in redact(text)
 
 
-@given(BOT)
-def test_a_token_in_an_address_is_masked(token: str) -> None:
-    """It sits right behind a word there, and its colon may be encoded."""
+@given(COLON_TOKENS)
+def test_a_token_in_a_url_is_masked(token: str) -> None:
+    """There it follows a word without a break, and its colon may be percent-encoded."""
     for text in (
         f"https://api.example.org/bot{token}/getMe",
         f"GET /file/bot{token}/photos/file_1.jpg HTTP/1.1",
@@ -46,62 +46,63 @@ def test_a_token_in_an_address_is_masked(token: str) -> None:
         f"bot{token.replace(':', '%3a')}",
         f"[('url', 'bot{token}')]",
     ):
-        shown = redact(text)
-        assert token.partition(":")[2] not in shown
-        assert "[token]" in shown
+        redacted = redact(text)
+        assert token.partition(":")[2] not in redacted
+        assert "[token]" in redacted
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40), AROUND, AROUND)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40), TEXTS, TEXTS)
 def test_a_registered_secret_is_masked_whatever_its_shape(secret: str, before: str, after: str) -> None:
-    """Any text of eight characters or more, anywhere."""
+    """Any value of eight characters or more, anywhere in a text."""
     log._secrets.clear()
-    keep_secret(secret)
+    register_secret(secret)
     try:
         assert redact(before + secret + after).count(secret) <= "[token]".count(secret)
     finally:
         log._secrets.clear()
 
 
-def test_the_longer_of_two_secrets_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that begins another leaves no rest behind."""
+def test_the_longer_of_two_secrets_is_masked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that is a prefix of another leaves no remainder of the longer one."""
     for secrets in (["secret-abc", "secret-abc-and-more"], ["secret-abc-and-more", "secret-abc"]):
         monkeypatch.setattr(log, "_secrets", [])
         for secret in secrets:
-            keep_secret(secret)
+            register_secret(secret)
         assert redact("x secret-abc-and-more y secret-abc z") == "x [token] y [token] z"
 
 
-def test_short_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short value would mask half of every sentence."""
+def test_short_values_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of a few letters would mask parts of every sentence."""
     monkeypatch.setattr(log, "_secrets", [])
-    keep_secret("")
-    keep_secret("short")
+    register_secret("")
+    register_secret("short")
     assert redact("a short sentence") == "a short sentence"
 
 
-# With what JSON escapes, and with letters that a regular expression takes for a k and an s.
-ODD = st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n\t\x7f\u212a\u017f:.')
-RUN = st.text(st.sampled_from(ALPHABET + "\u212a\u017f"), min_size=8)
+# Includes characters that JSON escapes, and letters that match k and s in a case-insensitive regular expression.
+UNUSUAL_CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n\t\x7f\u212a\u017f:.')
+TOKEN_RUNS = st.text(st.sampled_from(ALPHABET + "\u212a\u017f"), min_size=8)
+UNUSUAL_TEXTS = st.text(UNUSUAL_CHARACTERS, max_size=20)
 
 
-@given(st.text(ODD, max_size=20), BOT | DOTTED | RUN, st.text(ODD, max_size=20), st.text(ODD, max_size=20))
-def test_the_quick_look_at_a_line_misses_nothing(before: str, token: str, after: str, secret: str) -> None:
-    """Whatever would be masked in a value is seen in the line of JSON that holds it."""
+@given(UNUSUAL_TEXTS, COLON_TOKENS | DOTTED_TOKENS | TOKEN_RUNS, UNUSUAL_TEXTS, UNUSUAL_TEXTS)
+def test_the_quick_check_of_a_line_misses_no_secret(before: str, token: str, after: str, secret: str) -> None:
+    """If `redact` would change a value, `may_contain_secret` is true for the line of JSON that holds it."""
     log._secrets.clear()
-    keep_secret(secret)
+    register_secret(secret)
     try:
         for text in (before + token + after, before + secret + after, before + token.replace(":", "%3a")):
             if redact(text) != text:
-                assert may_name_secret(to_json({"key": [text]}).decode())
+                assert may_contain_secret(to_json({"key": [text]}).decode())
     finally:
         log._secrets.clear()
 
 
-def test_an_ordinary_line_is_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message as it mostly is: ids, a time, a name, some words."""
+def test_an_ordinary_line_passes_the_quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typical message has ids, a time, a name and a few words, none of which looks like a secret."""
     monkeypatch.setattr(log, "_secrets", ["8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGo-"])
     meta = {"chat_id": "1234567890", "ts": "2026-08-01T12:30:45Z", "delivery_id": "8123456789.870000001", "user": "ann"}
-    assert not may_name_secret(to_json({"params": {"content": "deploy to production?", "meta": meta}}).decode())
+    assert not may_contain_secret(to_json({"params": {"content": "deploy to production?", "meta": meta}}).decode())
 
 
 @pytest.mark.parametrize(
@@ -115,16 +116,16 @@ def test_an_ordinary_line_is_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch
         "1234567890:short",
     ],
 )
-def test_ordinary_lines_stay_as_they_are(text: str) -> None:
-    """Times, ids, names and addresses are no tokens."""
+def test_ordinary_lines_are_not_changed(text: str) -> None:
+    """Times, ids, names and addresses are not taken for tokens."""
     assert redact(text) == text
 
 
 def test_log_lines_errors_and_tracebacks_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Message, arguments and the whole traceback go to stderr without the token; libraries speak from WARNING up."""
+    """Message, arguments and traceback reach stderr without the token; libraries log from WARNING up."""
     token = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGo-"
-    root, ours = logging.getLogger(), logging.getLogger("agent_channels")
-    handlers, level, own = root.handlers[:], root.level, ours.level
+    root, package = logging.getLogger(), logging.getLogger("agent_channels")
+    handlers, root_level, package_level = root.handlers[:], root.level, package.level
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     try:
@@ -137,11 +138,11 @@ def test_log_lines_errors_and_tracebacks_are_masked(monkeypatch: pytest.MonkeyPa
             logging.getLogger("library").exception("failed with %r", {"token": token})
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
-        ours.setLevel(own)
+        root.setLevel(root_level)
+        package.setLevel(package_level)
         logging.captureWarnings(capture=False)
-    said = stream.getvalue()
-    assert token not in said
-    assert said.count("[token]") == 3
-    assert "httpx" not in said
-    assert "Traceback" in said
+    output = stream.getvalue()
+    assert token not in output
+    assert output.count("[token]") == 3
+    assert "httpx" not in output
+    assert "Traceback" in output

@@ -39,7 +39,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: Stage) -> None:
     ann, bob = stage.person(), stage.person("bob")
     host = await stage.reading()
     bob.send("/session export")
-    assert (await bob.next_message())["text"] == "Nothing of this chat is kept."
+    assert (await bob.next_message())["text"] == "No messages from this chat are saved."
     ann.send("two\nlines 会議")
     await host.event()
     await host.done("reply", chat_id=ann.id, text="seen")

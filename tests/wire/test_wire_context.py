@@ -98,7 +98,7 @@ async def test_a_topic_keeps_its_name(stage: Stage) -> None:
     host = await stage.reading(CHANNELS_MODE="pull")
     first = ann.send("@sandbox_bot one", chat=group, thread_id=topic.thread_id)
     notice = await group.next_message()
-    assert "kept" in notice["text"]
+    assert "saved" in notice["text"]
     assert notice["message_thread_id"] == topic.thread_id
     await host.close()
     host = await stage.reading()

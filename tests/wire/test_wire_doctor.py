@@ -1,4 +1,4 @@
-"""`channels doctor` names the one cause in set-ups that are broken in one way each, and none in one that is not."""
+"""`channels doctor` names the cause in set-ups that are broken in one way each, and nothing in a healthy one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _healthy(stage: Stage) -> None:
 
 
 async def test_a_healthy_set_up_has_nothing_wrong(stage: Stage) -> None:
-    """Exit code 0, every check in its place, with and without a server that reads."""
+    """Exit code 0, and every check in its order, with and without a server that reads the bot."""
     for reading in (False, True):
         if reading:
             await stage.reading()
@@ -33,102 +33,103 @@ async def test_a_healthy_set_up_has_nothing_wrong(stage: Stage) -> None:
         assert ran.code == 0, ran.out
         (report,) = ran.json["channels"]
         assert (ran.json["ok"], report["ok"], report["channel"]) == (True, True, "telegram")
-        assert [one["check"] for one in report["checks"]] == " ".join(CHECKS.split()).split(", ")
-        assert {one["state"] for one in report["checks"]} <= {"ok", "note"}
+        assert [check["check"] for check in report["checks"]] == " ".join(CHECKS.split()).split(", ")
+        assert {check["state"] for check in report["checks"]} <= {"ok", "note"}
     assert (await stage.cli("doctor")).out.startswith("telegram: nothing stands in the way\n")
 
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_the_cause_is_named(stage: Stage, name: str) -> None:
-    """Exactly one check is wrong, the right one; it says what to do; exit code 1; never slow; no token is shown."""
-    breaking, check, says = BROKEN[name]
-    async with breaking(stage) as env:
-        began = time.monotonic()
+    """Exactly one check is wrong, and it says what to do; exit code 1, no long wait, no token in the output."""
+    break_setup, check, text = BROKEN[name]
+    async with break_setup(stage) as env:
+        started = time.monotonic()
         ran = await stage.cli("doctor", "telegram", "--json", **env)
-        took = time.monotonic() - began
+        took = time.monotonic() - started
     assert ran.code == 1, ran.out
-    wrong = {one["check"]: one for one in ran.json["channels"][0]["checks"] if one["state"] == "wrong"}
+    checks = ran.json["channels"][0]["checks"]
+    wrong = {finding["check"]: finding for finding in checks if finding["state"] == "wrong"}
     assert list(wrong) == [check], wrong
-    found = wrong[check]
-    assert says in found["found"] + found["evidence"]
-    assert found["next"]
+    finding = wrong[check]
+    assert text in finding["found"] + finding["evidence"]
+    assert finding["next"]
     assert "secret" not in ran.out
     assert ran.err == ""
     assert took < 25
 
 
-def test_there_are_twenty_of_them() -> None:
-    """And more."""
+def test_at_least_twenty_causes_are_tested() -> None:
+    """Silence has many causes, and each of them has a check."""
     assert len(BROKEN) >= 20
 
 
 async def test_a_full_disk_is_named(stage: Stage) -> None:
-    """A disk that takes no more bytes: the state folder is the cause, not what follows from it."""
+    """If nothing can be written, the state folder is the cause, and what follows from it is not reported."""
     limit = "import os, resource, sys; resource.setrlimit(1, (0, 0)); os.execv(sys.argv[1], sys.argv[1:])"
     ran = await stage.run(sys.executable, "-c", limit, *COMMAND, "doctor", "telegram", "--json")
     assert ran.code == 1, ran.err
-    wrong = [one["check"] for one in ran.json["channels"][0]["checks"] if one["state"] == "wrong"]
+    wrong = [finding["check"] for finding in ran.json["channels"][0]["checks"] if finding["state"] == "wrong"]
     assert wrong == ["state folder"]
 
 
-FORBIDDEN = [
+RESTRICTIONS = [
     ({"channelsEnabled": False}, "channels are off"),
     ({"disableAllHooks": True}, "hooks are off"),
     ({"allowManagedHooksOnly": True}, "only the organisation's own hooks"),
     ({"crossSessionInbound": "refuse"}, "inbox is closed"),
-    ({"allowedMcpServers": [{"serverName": "github"}]}, "not among allowedMcpServers"),
-    ({"deniedMcpServers": [{"serverName": "telegram"}]}, "among deniedMcpServers"),
+    ({"allowedMcpServers": [{"serverName": "github"}]}, "not listed in allowedMcpServers"),
+    ({"deniedMcpServers": [{"serverName": "telegram"}]}, "is listed in deniedMcpServers"),
 ]
 
 
-@pytest.mark.parametrize(("settings", "says"), FORBIDDEN)
-def test_an_organisations_policy_is_named(tmp_path: Path, settings: dict[str, object], says: str) -> None:
-    """What nobody here can override is told, with the file that says it; without such a file all is well."""
-    path, case = tmp_path / "managed-settings.json", Setup(Environment("telegram", {}))
-    assert policy(case, [path]).state == "ok"
+@pytest.mark.parametrize(("settings", "text"), RESTRICTIONS)
+def test_an_organisations_policy_is_named(tmp_path: Path, settings: dict[str, object], text: str) -> None:
+    """A restriction that nobody here can override is reported with its file; without such a file nothing is wrong."""
+    path, setup = tmp_path / "managed-settings.json", Setup(Environment("telegram", {}))
+    assert policy(setup, [path]).state == "ok"
     path.write_text(json.dumps(settings))
-    found = policy(case, [path])
-    assert found.state == "wrong"
-    assert says in found.evidence
-    assert str(path) in found.evidence
+    finding = policy(setup, [path])
+    assert finding.state == "wrong"
+    assert text in finding.evidence
+    assert str(path) in finding.evidence
 
 
-async def test_a_look_hands_the_token_to_nobody(stage: Stage) -> None:
-    """A server that a tracked config.yaml names is told and not asked, not even by doctor."""
-    breaking, _, _ = BROKEN["a_server_that_came_with_the_clone"]
-    async with breaking(stage) as env:
+async def test_the_token_is_not_sent_to_an_unknown_server(stage: Stage) -> None:
+    """A server that a tracked config.yaml names is reported, and doctor does not connect to it."""
+    break_setup, _, _ = BROKEN["a_server_that_came_with_the_clone"]
+    async with break_setup(stage) as env:
         ran = await stage.cli("doctor", "telegram", "--json", **env)
-    checks = {one["check"] for one in ran.json["channels"][0]["checks"]}
+    checks = {finding["check"] for finding in ran.json["channels"][0]["checks"]}
     assert "server" in checks
     assert not checks & {"bot", "webhook", "privacy mode", "clock"}
 
 
-async def test_the_tool_says_the_same_at_a_glance(stage: Stage) -> None:
-    """channel_status holds the causes that this machine's files show, without asking the platform anything."""
+async def test_the_tool_reports_local_findings(stage: Stage) -> None:
+    """channel_status has what the local checks find wrong, without a request to the platform."""
     host = await stage.reading()
     assert (await host.status())["findings"] == []
     calls = len(stage.tg.calls)
     await stage.access("policy", "disabled")
-    (found,) = (await host.status())["findings"]
-    assert found["check"] == "people"
-    assert "disabled" in found["found"]
-    assert found["next"]
+    (finding,) = (await host.status())["findings"]
+    assert finding["check"] == "people"
+    assert "disabled" in finding["found"]
+    assert finding["next"]
     assert len(stage.tg.calls) == calls
 
 
-async def test_a_message_that_the_library_cannot_read_is_no_finding(stage: Stage) -> None:
-    """An older Bot API server's poll waits: the look for another program takes it for what the server takes it for."""
+async def test_an_update_that_the_library_cannot_parse_is_not_a_finding(stage: Stage) -> None:
+    """The check for another poller ignores it, as the server does: here a poll in the form of an older Bot API."""
     stage.person()
     old = {"id": "1", "question": "When?", "options": [{"text": "now", "voter_count": 0}]}
     stage.tg.person("ann").send("waiting")
     stage.tg.world.updates._kept[0].update["message"]["poll"] = old
     ran = await stage.cli("doctor", "telegram", "--json")
-    checks = {one["check"]: one for one in ran.json["channels"][0]["checks"]}
+    checks = {finding["check"]: finding for finding in ran.json["channels"][0]["checks"]}
     assert checks["second poller"]["state"] == "ok"
 
 
-async def test_a_second_poller_is_looked_for_without_losing_a_message(stage: Stage) -> None:
-    """The look confirms nothing: what waits is still there for the server afterwards."""
+async def test_the_check_for_a_second_poller_loses_no_message(stage: Stage) -> None:
+    """It confirms no update, so the server still gets those that wait."""
     stage.tg.person("ann").send("waiting")
     ran = await stage.cli("doctor", "telegram")
     assert ran.code == 0, ran.out

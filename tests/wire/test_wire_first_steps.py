@@ -191,7 +191,7 @@ async def test_the_token_never_goes_to_a_server_that_came_with_a_clone(empty: St
     assert "nothing was sent" in ran.err
     assert not (empty.state / ".env").exists()
     ran = await setup(empty)
-    assert "in place of the platform's own servers" in ran.err
+    assert "instead of the platform's own servers" in ran.err
 
 
 async def test_a_token_that_git_tracks_is_refused(empty: Stage) -> None:

@@ -73,7 +73,7 @@ async def test_a_command_that_fails_loses_nothing(stage: Stage) -> None:
         stage.config(grace_s=0, transcribe=script(stage, code), transcribe_s=2)
         host = await stage.reading()
         content = await heard(stage, host, "hello")
-        assert content.startswith("(voice)\n[the voice note could not be written down: ")
+        assert content.startswith("(voice)\n[the voice note could not be transcribed: ")
         assert reason in content
         await host.close()
     stage.config(grace_s=0, transcribe="no-such-program {path}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.log import keep_secret
+from agent_channels.core.log import register_secret
 from agent_channels.core.people.reference_plugin import ReferenceSetup, apply, read
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     name = f"{row.name.upper()}_BOT_TOKEN"
     found = read(Path(args.folder).expanduser(), name)
     if found.token:
-        keep_secret(found.token)
+        register_secret(found.token)
     with Store.open(env.state_dir) as store:
         took = apply(found, Services.of(store).access)
     new, there = took["new"], took["there"]

@@ -19,7 +19,7 @@ from agent_channels.core.doctor.examine import gather, platform_findings
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin
 from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
-from agent_channels.core.log import configure, keep_secret
+from agent_channels.core.log import configure, register_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import sample
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(row.settings, env)
     _before(row, env, settings, talk)
     token, fresh = _token(args, row, env, talk)
-    keep_secret(token)
+    register_secret(token)
     row.bot_id(token)
     bot = anyio.run(_verify, row, env, settings, token)
     talk.say(f"✓ The token works: {row.title} bot @{bot.me.username} ({bot.me.name}).")

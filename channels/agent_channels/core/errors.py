@@ -1,21 +1,23 @@
-"""The one error tree. The class says who must see it, the message says what failed, the value, and the next step.
+"""Every error that this program raises on purpose.
 
-ChannelError                 anything we raise on purpose
-ConfigError                the operator: a setting, a token, a folder
-StoreError                 the operator: the database cannot be used
-Refused                    whoever asked: bad arguments, a limit, an access rule; nothing was done
-PlatformError              the platform said no, or nothing
-Rejected                 the request is wrong and stays wrong (HTTP 400)
-NotModified            the message already reads like that
-TooOld                 a tap can no longer be answered
-ParseFailed            the platform could not parse the formatting
-Migrated               the chat has a new id
-Unauthorized             the token is wrong or was revoked
-Forbidden                blocked by the person, removed from the group, not allowed there
-Conflict                 somebody else is reading this bot, or a webhook is set
-RateLimited              too many requests; `retry_after` seconds
-Unavailable              a fault on the way or at the platform before the request was executed
-Ambiguous                the connection ended after the request may have been executed
+The class says who sees it and what happened; the message says what failed, with which value, and what to do next.
+
+ChannelError                base class: shown as one sentence, without a traceback
+├── ConfigError             the operator: a setting, the token or a folder is unusable
+├── StoreError              the operator: the database cannot be used; nothing was confirmed to the platform
+├── Refused                 the caller: bad arguments, a limit or an access rule; nothing was done
+└── PlatformError           the caller: the platform refused the request, failed, or did not answer
+    ├── Rejected            the caller: the request is invalid and stays invalid (HTTP 400)
+    │   ├── NotModified     nobody: the message already has this text and keyboard
+    │   ├── TooOld          nobody: the tap can no longer be answered
+    │   ├── ParseFailed     the caller, as a note: the formatting was not understood, and plain text was sent
+    │   └── Migrated        the caller, as a note: the chat has a new id, and the request was repeated there
+    ├── Unauthorized        the operator: the token is wrong or was revoked
+    ├── Forbidden           the caller: the bot is blocked, was removed, or lacks a permission there
+    ├── Conflict            the operator: another program reads this bot, or a webhook is set
+    ├── RateLimited         the caller, if the wait is too long: too many requests; retried after `retry_after` seconds
+    ├── Unavailable         the caller, after retries: not executed, because of the connection or the server
+    └── Ambiguous           the caller: the connection ended, and the request may have been executed
 """
 
 from __future__ import annotations
@@ -41,15 +43,15 @@ __all__ = [
 
 
 class ChannelError(Exception):
-    """Anything this program raises on purpose."""
+    """Base of all errors that this program raises on purpose."""
 
 
 class ConfigError(ChannelError):
-    """A setting, token or folder is unusable; the operator has to act."""
+    """A setting, the token or a folder is unusable; the operator has to act."""
 
 
 class StoreError(ChannelError):
-    """The database cannot be read or written; nothing was acknowledged to the platform."""
+    """The database cannot be read or written; nothing was confirmed to the platform."""
 
 
 class Refused(ChannelError):
@@ -57,27 +59,27 @@ class Refused(ChannelError):
 
 
 class PlatformError(ChannelError):
-    """The platform refused, failed, or did not answer."""
+    """The platform refused the request, failed, or did not answer."""
 
 
 class Rejected(PlatformError):
-    """The platform understood the request and refuses it for good."""
+    """The platform understood the request and will never accept it."""
 
 
 class NotModified(Rejected):
-    """The message already reads exactly like that."""
+    """The message already has exactly this text and keyboard."""
 
 
 class TooOld(Rejected):
-    """The tap is too old, or was answered already."""
+    """The tap is too old to be answered, or was answered already."""
 
 
 class ParseFailed(Rejected):
-    """The platform could not parse the text's formatting."""
+    """The platform could not parse the formatting of the text."""
 
 
 class Migrated(Rejected):
-    """The chat was upgraded and lives on under `new_chat_id`."""
+    """The chat was upgraded; `new_chat_id` is its id from now on."""
 
     def __init__(self, message: str, new_chat_id: str) -> None:
         super().__init__(message)
@@ -89,15 +91,15 @@ class Unauthorized(PlatformError):
 
 
 class Forbidden(PlatformError):
-    """The bot may not write there: blocked, removed, or never started."""
+    """The bot may not write there: it was blocked or removed, or the person never started it."""
 
 
 class Conflict(PlatformError):
-    """Somebody else is reading this bot, or a webhook is set."""
+    """Another program reads this bot, or a webhook is set."""
 
 
 class RateLimited(PlatformError):
-    """Too many requests; wait `retry_after` seconds."""
+    """The platform got too many requests; repeat after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
@@ -105,8 +107,8 @@ class RateLimited(PlatformError):
 
 
 class Unavailable(PlatformError):
-    """The request was surely not executed: no connection, or a server fault."""
+    """The request was certainly not executed: no connection, or a fault of the server."""
 
 
 class Ambiguous(PlatformError):
-    """The connection ended after the request was sent: it may have been executed."""
+    """The connection ended after the request was sent, so it may have been executed."""

@@ -1,4 +1,4 @@
-"""Logging to stderr, with every secret taken out before a line is written."""
+"""Logging to stderr, with secrets masked in every line."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ import logging
 import re
 import sys
 
-__all__ = ["configure", "keep_secret", "may_name_secret", "redact"]
+__all__ = ["configure", "may_contain_secret", "redact", "register_secret"]
 
 MASK = "[token]"
-# Shapes of bot tokens, so that one is masked even where nobody registered it: digits, a colon and 30 or more
-# characters (it sits in API URLs, right behind a word), or three dot-separated base64 runs.
-_SHAPES = re.compile(
+# The shapes of bot tokens, so that even an unregistered one is masked: digits, a colon and 30 or more characters (it
+# appears in API URLs, right behind a word), or three base64 runs joined by dots.
+_TOKEN = re.compile(
     r"(?<!\d)\d{5,}(?::|%3A)[A-Za-z0-9_-]{30,}|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}",
     re.IGNORECASE,
 )
-# What every one of these shapes has in it.
-_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
-# What JSON writes otherwise.
-_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
-# The longest first: a secret may begin another one.
+# Every one of these shapes contains such a run.
+_TOKEN_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
+_JSON_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+# Longest first, because one secret may be a prefix of another.
 _secrets: list[str] = []
 
 
-def keep_secret(value: str) -> None:
-    """Registers a value which must never be written anywhere; values shorter than 8 characters are not maskable."""
+def register_secret(value: str) -> None:
+    """Mask `value` in all output from now on; values shorter than 8 characters are ignored."""
     if len(value) >= 8 and value not in _secrets:
         _secrets.append(value)
         _secrets.sort(key=len, reverse=True)
 
 
 def redact(text: str) -> str:
-    """`text` with every registered secret, and whatever has a token's shape, replaced by `[token]`."""
+    """Return `text` with every registered secret and everything shaped like a token replaced by `[token]`."""
     for secret in _secrets:
         if secret in text:
             text = text.replace(secret, MASK)
-    return _SHAPES.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text
+    return _TOKEN.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text
 
 
-def may_name_secret(line: str) -> bool:
-    """Whether `redact` could find anything in the strings of a line of JSON; a quick look, which errs on that side.
+def may_contain_secret(line: str) -> bool:
+    """Return False only if `redact` would change none of the strings in this line of JSON.
 
-    The line itself is not to be redacted: the letter of an escape would count as a part of what follows it.
+    A cheap test that spares most lines from being decoded. The line itself must not be redacted: the letter of an
+    escape sequence would count as part of the text behind it.
     """
-    if _RUN.search(line):
+    if _TOKEN_RUN.search(line):
         return True
-    return any(secret in line or not secret.isascii() or _ESCAPED.search(secret) for secret in _secrets)
+    return any(secret in line or not secret.isascii() or _JSON_ESCAPED.search(secret) for secret in _secrets)
 
 
-class _Redacted(logging.Formatter):
+class _RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
 def configure(level: str = "INFO") -> None:
-    """Sends the program's log to stderr; libraries speak from WARNING up (their INFO lines carry request URLs)."""
+    """Send this program's log to stderr; libraries log from WARNING up, because their INFO lines hold request URLs."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

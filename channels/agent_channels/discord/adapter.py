@@ -18,7 +18,7 @@ from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import PlatformError, Refused
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.discord import formatting as drawing
 from agent_channels.discord import markup, outbound
 from agent_channels.discord.chats import ChannelCache

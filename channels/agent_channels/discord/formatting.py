@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from agent_channels.core.text.document import Dialect, FormattedText, outermost
+from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span, SpanKind, outermost
 from agent_channels.core.text.markdown import parse
-from agent_channels.core.text.spans import RenderedPart, Span, SpanKind
-from agent_channels.core.text.split import cut
+from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
 from agent_channels.discord.markup import LIMITS, escaped, split
 
@@ -37,7 +36,7 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
     if format_ != "markdown":
         return [RenderedPart(part, format_, part) for part in split(text, format_)]
-    parts = cut(parse(text, LOOK), _fill, LIMITS.text)
+    parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
     return [RenderedPart(_draw(part), "markdown", part.text) for part in parts]
 
 

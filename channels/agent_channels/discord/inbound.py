@@ -22,7 +22,7 @@ from agent_channels.core.contract.messages import (
     RawEvent,
     Tap,
 )
-from agent_channels.core.text.sanitize import mended
+from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.discord.chats import EPOCH_MS, chat_of, ident, person_of
 from agent_channels.discord.markup import FORM, snapshot
 from agent_channels.discord.message_context import addressed, forwarded, in_words, quote_of, text_of
@@ -43,7 +43,7 @@ Raw = dict[str, Any]
 def to_inbound(event: RawEvent, me: Identity) -> Inbound:
     """What an event means to the bot `me`."""
     try:
-        raw = cast("Raw", json.loads(mended(event.payload.encode())))
+        raw = cast("Raw", json.loads(decode_json_line(event.payload.encode())))
         read = _READ.get(raw["t"])
         if read is None:
             return Ignored("a kind of event nobody asked for")

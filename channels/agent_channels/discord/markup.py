@@ -111,7 +111,7 @@ def rendered(text: str, format_: str, code: str | None = None) -> str:
 
 def literal(text: str, format_: str) -> str:
     """`text` with whatever the format would read as markup escaped."""
-    return markdown.escaped(text) if format_ == "markdown" else text
+    return markdown.escape(text) if format_ == "markdown" else text
 
 
 def escaped(text: str, whole: str | None = None) -> str:

@@ -20,7 +20,7 @@ from discord.http import HTTPClient, Route
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, TooOld
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.discord.errors import translated
 from agent_channels.discord.markup import LIMITS, components, escaped, rendered, snapshot
 

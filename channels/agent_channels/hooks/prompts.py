@@ -112,7 +112,7 @@ def _ask(
             prompts.renew(prompt.id, LEASE_S)
             time.sleep(LOOK_EVERY_S)
     finally:
-        prompts.close(prompt.id, translate("prompt_over"))
+        prompts.close(prompt.id, translate("prompt_unanswered"))
 
 
 def _letters() -> str:

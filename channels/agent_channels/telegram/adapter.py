@@ -21,7 +21,7 @@ from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Refused
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.telegram import formatting as drawing
 from agent_channels.telegram import http as network
 from agent_channels.telegram import interactions, markup, outbound

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from telegram import MessageEntity
 
-from agent_channels.core.text.document import Dialect, FormattedText
-from agent_channels.core.text.markdown import parse, verbatim
-from agent_channels.core.text.spans import RenderedPart, Span
-from agent_channels.core.text.split import cut
+from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
+from agent_channels.core.text.markdown import is_plain, parse
+from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
 from agent_channels.telegram.markup import LIMITS, split
 
@@ -38,9 +37,9 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
     if format_ != "markdown":
         return [RenderedPart(part, format_, part) for part in split(text, format_)]
-    if len(text) <= LIMITS.text and verbatim(text):
+    if len(text) <= LIMITS.text and is_plain(text):
         return [RenderedPart(text, "markdown", text)]
-    parts = cut(parse(text, LOOK), _fill, LIMITS.text)
+    parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
     return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
 
 

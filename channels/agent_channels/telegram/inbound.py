@@ -20,7 +20,7 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
-from agent_channels.core.text.sanitize import mended
+from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
 from agent_channels.telegram.message_context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
 
@@ -52,7 +52,7 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
 
 def _update(event: RawEvent, me: Identity) -> Inbound:
     # A lone half of a surrogate pair, which no database takes, is one escape in the payload.
-    update = json.loads(mended(event.payload.encode()))
+    update = json.loads(decode_json_line(event.payload.encode()))
     for kind in ("message", "edited_message"):
         if body := update.get(kind):
             return _readable(body, me, edited=kind != "message")

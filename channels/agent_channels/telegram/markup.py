@@ -13,7 +13,7 @@ from telegram.constants import ParseMode
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard
 from agent_channels.core.errors import Refused
-from agent_channels.core.text.markdown import escaped
+from agent_channels.core.text.markdown import escape
 from agent_channels.core.text.markup_split import LINE, Fragment, Mark, pack, split_text
 from agent_channels.core.text.units import length
 
@@ -115,7 +115,7 @@ def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
 def literal(text: str, format_: str) -> str:
     """`text` with whatever the format would read as markup escaped."""
     if format_ == "markdown":
-        return escaped(text)
+        return escape(text)
     if format_ == "html":
         return html.escape(text, quote=False)
     # Bot API, "MarkdownV2 style": any ASCII character may be escaped with a backslash; these must be.

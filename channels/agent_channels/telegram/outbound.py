@@ -24,7 +24,7 @@ from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import NotModified, Refused, Rejected
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities as drawn

@@ -1,4 +1,4 @@
-"""Files out: only what may leave. Files in: under names of our own."""
+"""Only files that may leave this machine are sent, and downloads are stored under generated names."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LIMIT = 1000
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project, a home, a state folder and a temporary folder, side by side."""
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a project, a home, two state folders and a temporary folder in it."""
     for name in ("project", "home/.ssh", "state/files", "tmp", "elsewhere", "other-state/files"):
         (tmp_path / name).mkdir(parents=True)
     for name in (
@@ -36,29 +36,29 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def files(world: Path) -> Files:
-    return Files(world / "state", environ={"CLAUDE_PROJECT_DIR": str(world / "project")})
+def files(folders: Path) -> Files:
+    return Files(folders / "state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
 
 
 @pytest.mark.parametrize("name", ["project/report.pdf", "state/files/photo.jpg", "tmp/made.txt"])
-def test_files_of_the_project_the_downloads_and_the_temporary_folder_may_go(
-    files: Files, world: Path, name: str
+def test_files_of_the_project_the_downloads_and_the_temporary_folder_are_sendable(
+    files: Files, folders: Path, name: str
 ) -> None:
-    """The three roots that always hold; a relative path is the project's."""
-    assert files.sendable(str(world / name), LIMIT) == (world / name).resolve()
-    assert files.sendable("report.pdf", LIMIT) == (world / "project/report.pdf").resolve()
+    """These are the default roots; a relative path starts at the project."""
+    assert files.resolve_sendable(str(folders / name), LIMIT) == (folders / name).resolve()
+    assert files.resolve_sendable("report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
 
 
-def test_further_roots_are_the_operators(files: Files, world: Path) -> None:
-    """A folder is opened by `send_roots` only, `~` included."""
+def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
+    """Other folders need `send_roots`, where `~` is expanded."""
     with pytest.raises(Refused, match=r"outside the folders that may be sent from .*send_roots in config.yaml"):
-        files.sendable(str(world / "elsewhere/letter.txt"), LIMIT)
-    opened = Files(world / "state", roots=[Path("~/../elsewhere")], environ={})
-    assert opened.sendable(str(world / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
+        files.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT)
+    opened = Files(folders / "state", roots=[Path("~/../elsewhere")], environ={})
+    assert opened.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
 
 
 @pytest.mark.parametrize(
-    ("path", "says"),
+    ("path", "reason"),
     [
         ("state/channel.db", "lies in the state folder"),
         ("state/.env", "lies in the state folder"),
@@ -74,15 +74,15 @@ def test_further_roots_are_the_operators(files: Files, world: Path) -> None:
         ("project/../elsewhere/letter.txt", "outside the folders"),
     ],
 )
-def test_what_may_not_leave_is_refused_with_the_reason(files: Files, world: Path, path: str, says: str) -> None:
-    """State, keys, secrets, what is missing or no file, and everything outside: named, with why."""
-    with pytest.raises(Refused, match=says) as refused:
-        files.sendable(str(world / path), LIMIT)
+def test_other_files_are_refused_with_the_reason(files: Files, folders: Path, path: str, reason: str) -> None:
+    """State, keys, secrets, missing files, folders and everything outside the roots, without their content."""
+    with pytest.raises(Refused, match=reason) as refused:
+        files.resolve_sendable(str(folders / path), LIMIT)
     assert "content" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("target", "says"),
+    ("target", "reason"),
     [
         ("state/.env", "lies in the state folder"),
         ("state", "lies in the state folder"),
@@ -91,34 +91,34 @@ def test_what_may_not_leave_is_refused_with_the_reason(files: Files, world: Path
         ("nowhere", "cannot be read|outside the folders"),
     ],
 )
-def test_a_symbolic_link_leads_nowhere_else(files: Files, world: Path, target: str, says: str) -> None:
-    """The real file counts, through a link to the file or to a folder above it."""
-    link = world / "project/link"
-    link.symlink_to(world / target)
-    with pytest.raises(Refused, match=says):
-        files.sendable(str(link / ".env" if target == "state" else link), LIMIT)
+def test_a_symbolic_link_gives_no_access(files: Files, folders: Path, target: str, reason: str) -> None:
+    """The target is checked, whether the link is the file or a folder above it."""
+    link = folders / "project/link"
+    link.symlink_to(folders / target)
+    with pytest.raises(Refused, match=reason):
+        files.resolve_sendable(str(link / ".env" if target == "state" else link), LIMIT)
 
 
-def test_a_link_into_the_downloads_may_go(files: Files, world: Path) -> None:
-    """What may be sent may be sent through a link too."""
-    (world / "project/link.jpg").symlink_to(world / "state/files/photo.jpg")
-    assert files.sendable("link.jpg", LIMIT).name == "photo.jpg"
+def test_a_link_into_the_downloads_is_sendable(files: Files, folders: Path) -> None:
+    """A link to a sendable file is sendable."""
+    (folders / "project/link.jpg").symlink_to(folders / "state/files/photo.jpg")
+    assert files.resolve_sendable("link.jpg", LIMIT).name == "photo.jpg"
 
 
-def test_a_state_folder_that_is_a_link_is_protected(world: Path) -> None:
-    """However the state folder is named, its real place counts."""
-    (world / "project/state").symlink_to(world / "state")
-    files = Files(world / "project/state", environ={"CLAUDE_PROJECT_DIR": str(world / "project")})
-    for path in (world / "project/state/.env", world / "state/.env"):
+def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
+    """Its real path is protected, and so is the link."""
+    (folders / "project/state").symlink_to(folders / "state")
+    files = Files(folders / "project/state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
+    for path in (folders / "project/state/.env", folders / "state/.env"):
         with pytest.raises(Refused, match="lies in the state folder"):
-            files.sendable(str(path), LIMIT)
+            files.resolve_sendable(str(path), LIMIT)
 
 
-def test_the_home_folders_keys_are_refused_even_inside_a_root(world: Path) -> None:
-    """An operator who opens the whole home folder still keeps the keys in."""
-    files = Files(world / "state", roots=[Path("~")], environ={})
+def test_the_home_folders_keys_are_refused_even_inside_a_root(folders: Path) -> None:
+    """Even if the operator adds the whole home folder, its keys stay private."""
+    files = Files(folders / "state", roots=[Path("~")], environ={})
     with pytest.raises(Refused, match="looks like a secret"):
-        files.sendable("~/.ssh/id_ed25519", LIMIT)
+        files.resolve_sendable("~/.ssh/id_ed25519", LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -130,44 +130,44 @@ def test_the_home_folders_keys_are_refused_even_inside_a_root(world: Path) -> No
         ".aws/x", ".gnupg/x", ".kube/x", ".docker/x", ".git/config", ".SSH/x",
     ],
 )  # fmt: skip
-def test_what_looks_like_a_secret_is_refused_in_the_project_too(files: Files, world: Path, name: str) -> None:
-    """Known names of credentials are never sent, in any case."""
-    path = world / "project" / name
+def test_a_secret_in_the_project_is_refused(files: Files, folders: Path, name: str) -> None:
+    """Well-known names of credentials are never sent, in upper or lower case."""
+    path = folders / "project" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("content")
     with pytest.raises(Refused, match="looks like a secret"):
-        files.sendable(str(path), LIMIT)
+        files.resolve_sendable(str(path), LIMIT)
 
 
 @pytest.mark.parametrize("name", ["environment.md", "keys.txt", "envelope.pdf", "credentials-howto.md", "key.png"])
-def test_harmless_names_are_no_secrets(files: Files, world: Path, name: str) -> None:
-    """A word in a name is not enough."""
-    (world / "project" / name).write_text("content")
-    assert files.sendable(name, LIMIT).name == name
+def test_harmless_names_are_sendable(files: Files, folders: Path, name: str) -> None:
+    """A word in a name does not make it a secret."""
+    (folders / "project" / name).write_text("content")
+    assert files.resolve_sendable(name, LIMIT).name == name
 
 
-def test_sizes_are_those_the_platform_takes(files: Files, world: Path) -> None:
-    """Nothing empty, nothing above the limit, with both figures; the limit itself fits."""
-    path = world / "project/data.bin"
+def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
+    """An empty file and one above the limit are refused, with both figures; a file of exactly the limit is not."""
+    path = folders / "project/data.bin"
     path.write_bytes(b"")
     with pytest.raises(Refused, match="is empty"):
-        files.sendable(str(path), LIMIT)
+        files.resolve_sendable(str(path), LIMIT)
     path.write_bytes(b"x" * (LIMIT + 1))
     with pytest.raises(Refused, match="has 1,001 bytes; the platform takes at most 1,000"):
-        files.sendable(str(path), LIMIT)
+        files.resolve_sendable(str(path), LIMIT)
     path.write_bytes(b"x" * LIMIT)
-    assert files.sendable(str(path), LIMIT) == path.resolve()
+    assert files.resolve_sendable(str(path), LIMIT) == path.resolve()
 
 
-def test_only_plain_files_are_sent(files: Files, world: Path) -> None:
-    """A pipe would hold the program up for ever."""
-    os.mkfifo(world / "project/pipe")
+def test_only_regular_files_are_sent(files: Files, folders: Path) -> None:
+    """Reading a pipe would block the program indefinitely."""
+    os.mkfifo(folders / "project/pipe")
     with pytest.raises(Refused, match="is not a file"):
-        files.sendable("pipe", LIMIT)
+        files.resolve_sendable("pipe", LIMIT)
 
 
 def test_a_file_that_cannot_be_read_is_refused() -> None:
-    """Permissions are asked before anything is sent, of the file and of the folders above it."""
+    """Missing permissions are noticed before anything is sent, for the file and for the folders above it."""
     with unprivileged() as folder:
         (folder / "closed").mkdir()
         (folder / "closed/x.txt").write_text("content")
@@ -177,36 +177,36 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
         files = Files(folder / "state", environ={"CLAUDE_PROJECT_DIR": str(folder)})
         for name in ("y.txt", "closed/x.txt"):
             with pytest.raises(Refused, match=r"cannot be read: [Pp]ermission denied"):
-                files.sendable(name, LIMIT)
+                files.resolve_sendable(name, LIMIT)
 
 
 @pytest.mark.parametrize(
     "path", ["", "  ", "a\0b", "~nobody-of-this-name/x", "\ud800.txt", "x/" * 3000, "x" * 5000, "."]
 )
-def test_what_is_no_path_is_refused(files: Files, path: str) -> None:
-    """Whatever is given as a path, the answer is a refusal of readable length."""
+def test_an_invalid_path_is_refused(files: Files, path: str) -> None:
+    """Any text gets a refusal of readable length."""
     with pytest.raises(Refused) as refused:
-        files.sendable(path, LIMIT)
+        files.resolve_sendable(path, LIMIT)
     assert len(str(refused.value)) < 1500
 
 
-# ---- in
+# ---- downloads
 
 
 @given(st.text(max_size=60), st.none() | st.text(max_size=40), st.sampled_from(["photo", "document", "voice", "?"]))
-def test_a_download_is_never_named_by_others(
+def test_senders_do_not_name_downloads(
     tmp_path_factory: pytest.TempPathFactory, name: str, mime: str | None, kind: str
 ) -> None:
-    """Time, random digits and at most a plain ending, straight in the downloads folder; never the same twice."""
+    """A name is a time, random digits and a plain suffix, directly in the downloads folder, and never repeats."""
     files = Files(tmp_path_factory.getbasetemp() / "state-in", environ={})
-    target = files.target(Attachment(kind, "id", name, mime))
-    assert target.parent == files.folder
-    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{12}\.[a-z0-9]{1,8}", target.name)
-    assert target != files.target(Attachment(kind, "id", name, mime))
+    path = files.download_path(Attachment(kind, "id", name, mime))
+    assert path.parent == files.folder
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{12}\.[a-z0-9]{1,8}", path.name)
+    assert path != files.download_path(Attachment(kind, "id", name, mime))
 
 
 @pytest.mark.parametrize(
-    ("attachment", "ending"),
+    ("attachment", "suffix"),
     [
         (Attachment("document", "id", "Report.PDF"), ".pdf"),
         (Attachment("document", "id", "archive.tar.gz"), ".gz"),
@@ -217,24 +217,24 @@ def test_a_download_is_never_named_by_others(
         (Attachment("document", "id", "name.waytoolongending"), ".bin"),
     ],
 )
-def test_the_ending_tells_what_a_download_is(files: Files, attachment: Attachment, ending: str) -> None:
-    """A plain ending is kept, in small letters; else the type or the kind gives one."""
-    assert files.target(attachment).suffix == ending
+def test_the_suffix_tells_the_type_of_a_download(files: Files, attachment: Attachment, suffix: str) -> None:
+    """A plain suffix is kept in lower case; otherwise the MIME type or the kind of file decides."""
+    assert files.download_path(attachment).suffix == suffix
 
 
-def test_the_downloads_folder_is_private(world: Path) -> None:
-    """Others on the machine cannot look into it."""
-    files = Files(world / "fresh", environ={})
-    files.target(Attachment("photo", "id"))
+def test_the_downloads_folder_is_private(folders: Path) -> None:
+    """Other users of the machine cannot list it."""
+    files = Files(folders / "fresh", environ={})
+    files.download_path(Attachment("photo", "id"))
     assert files.folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_oldest_downloads_go_above_the_quota(world: Path) -> None:
-    """The youngest stay; nothing goes while there is room; old ones go by age."""
-    files = Files(world / "quota", quota_mb=1, environ={})
+def test_the_oldest_downloads_above_the_quota_are_deleted(folders: Path) -> None:
+    """The newest stay, and below the quota nothing is deleted."""
+    files = Files(folders / "quota", quota_mb=1, environ={})
     assert files.prune(()) == 0
     for number in range(4):
-        path = files.target(Attachment("photo", "id"))
+        path = files.download_path(Attachment("photo", "id"))
         path.write_bytes(b"x" * 400_000)
         os.utime(path, (1_800_000_000 + number, 1_800_000_000 + number))
     assert files.prune(()) == 2

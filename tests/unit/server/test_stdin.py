@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.server.stdin import CHUNK, Source, StdinLines
-from agent_channels.core.text.sanitize import mended
+from agent_channels.core.text.sanitize import decode_json_line
 from streams import Kind, file, pipe, sockets
 
 
@@ -140,7 +140,7 @@ def test_no_cut_changes_a_line(lines: list[bytes], data: st.DataObject) -> None:
         (r'"\uD83D \u00e9"', r'"\ufffd \u00e9"'),
     ],
 )
-def test_lone_surrogate_escapes_are_mended_and_nothing_else(given: str, wanted: str) -> None:
+def test_lone_surrogate_escapes_are_replaced_and_nothing_else(given: str, wanted: str) -> None:
     """A request with half a surrogate pair is still answered; pairs and escaped backslashes stay as they are."""
-    assert mended(given.encode()) == wanted
-    json.loads(mended(given.encode())).encode()
+    assert decode_json_line(given.encode()) == wanted
+    json.loads(decode_json_line(given.encode())).encode()

@@ -12,7 +12,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCResponse
 
 from agent_channels.core import log
-from agent_channels.core.log import keep_secret, redact
+from agent_channels.core.log import redact, register_secret
 from agent_channels.core.server.stdio import HostWriter, _to_line
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed
@@ -47,7 +47,7 @@ def test_every_value_is_fit_to_be_said(params: dict[str, Any]) -> None:
     """Lone surrogates are replaced and secrets masked, wherever they stand; everything else arrives as it was."""
     before = log._secrets[:]
     log._secrets.clear()
-    keep_secret(ODD)
+    register_secret(ODD)
     try:
         for message in (
             JSONRPCNotification(jsonrpc="2.0", method="x", params=params),

@@ -65,7 +65,7 @@ def test_every_older_schema_is_brought_up_with_its_rows(tmp_path: Path, number: 
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
-    """All of a migration or none of it: the old schema stays usable, and a mended program goes on from there."""
+    """All of a migration or none of it: the old schema stays usable, and a repaired program goes on from there."""
     path = tmp_path / "channel.db"
     broken = (*COUNTING, ("CREATE TABLE more (x)", "INSERT INTO tally VALUES (1)", "CREATE TABLE nonsense ("))
     Store(path, migrations=COUNTING).close()

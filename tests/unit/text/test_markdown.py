@@ -1,4 +1,4 @@
-"""Markdown is read as its authors mean it: CommonMark and tables, and names and sums as they were written."""
+"""Markdown is read as its authors mean it: CommonMark and tables, but names and formulas as they were written."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_channels.core.text import markdown
-from agent_channels.core.text.document import Dialect
-from agent_channels.core.text.markdown import escaped, parse, verbatim
+from agent_channels.core.text.formatted_text import Dialect
+from agent_channels.core.text.markdown import escape, is_plain, parse
 
-LOOK = Dialect()
+DIALECT = Dialect()
 
 
 def spans(source: str) -> set[tuple[str, str, str]]:
-    """(kind, text, value) of everything formatted, without the marks of lists and bare addresses."""
-    found = parse(source, LOOK)
-    kinds = ((span, found.text[span.start : span.end]) for span in found.spans)
-    return {(span.kind, text, span.value) for span, text in kinds if span.kind not in {"bullet", "task", "address"}}
+    """(kind, text, value) of every span but list markers and bare URLs."""
+    formatted = parse(source, DIALECT)
+    return {
+        (span.kind, formatted.text[span.start : span.end], span.value)
+        for span in formatted.spans
+        if span.kind not in {"bullet", "task", "address"}
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,10 +58,10 @@ def spans(source: str) -> set[tuple[str, str, str]]:
         "arr[0](x)[1]",
     ],
 )
-def test_what_is_no_markup_survives(source: str) -> None:
-    """Names, sums, paths, addresses and operators read as they were written."""
+def test_text_without_markup_is_not_changed(source: str) -> None:
+    """Names, formulas, paths, URLs and operators read as they were written."""
     expected = source.removeprefix("# ").replace("arr[0](x)", "arr0 (x)")
-    assert parse(source, LOOK).text == expected
+    assert parse(source, DIALECT).text == expected
 
 
 @pytest.mark.parametrize(
@@ -83,8 +85,8 @@ def test_what_is_no_markup_survives(source: str) -> None:
         ("> a\n> b", {("quote", "a\nb", "")}),
     ],
 )
-def test_what_is_markup_is_read(source: str, expected: set[tuple[str, str, str]]) -> None:
-    """Styles, links, headings, code and quotations become spans over the text without marks."""
+def test_markup_becomes_spans(source: str, expected: set[tuple[str, str, str]]) -> None:
+    """Styles, links, headings, code and quotations become spans over a text without markup."""
     assert spans(source) == expected
 
 
@@ -100,73 +102,74 @@ def test_what_is_markup_is_read(source: str, expected: set[tuple[str, str, str]]
         ("[x](http://a.com:99999/)", "x (http://a.com:99999/)"),
     ],
 )
-def test_what_cannot_be_a_link_shows_its_address(source: str, expected: str) -> None:
-    """Only addresses that every platform takes become links, and none hides behind another address."""
-    found = parse(source, LOOK)
-    assert found.text == expected
-    assert not [span for span in found.spans if span.kind == "link"]
+def test_an_unusable_link_shows_its_url(source: str, expected: str) -> None:
+    """Only URLs that every platform accepts become links, and no link hides behind another URL."""
+    formatted = parse(source, DIALECT)
+    assert formatted.text == expected
+    assert not [span for span in formatted.spans if span.kind == "link"]
 
 
 def test_lists_and_tasks_are_laid_out() -> None:
-    """Nested lists are indented, numbers go on from where they start, tasks show their box."""
+    """Nested lists are indented, numbers count from the first one, and tasks show their checkbox."""
     source = "3. a\n4. b\n   - c\n     - d\n\n- [ ] open\n- [x] done"
-    assert parse(source, LOOK).text == "3. a\n4. b\n   • c\n     • d\n\n☐ open\n☑ done"
+    assert parse(source, DIALECT).text == "3. a\n4. b\n   • c\n     • d\n\n☐ open\n☑ done"
 
 
-def test_a_table_that_fits_is_aligned_by_the_width_of_its_signs() -> None:
-    """Columns line up in a monospace block, wide characters counted as two."""
-    found = parse("| 名前 | n |\n|---|--:|\n| a | 1 |\n| 中文字 | 22 |", LOOK)
-    assert found.text == "名前     n\n------  --\na        1\n中文字  22"
-    assert [(span.kind, span.head) for span in found.spans] == [("pre", len("名前     n\n------  --\n"))]
+def test_a_narrow_table_is_aligned_by_display_width() -> None:
+    """Columns line up in a code block, where a wide character takes two columns."""
+    formatted = parse("| 名前 | n |\n|---|--:|\n| a | 1 |\n| 中文字 | 22 |", DIALECT)
+    assert formatted.text == "名前     n\n------  --\na        1\n中文字  22"
+    assert [(span.kind, span.header) for span in formatted.spans] == [("pre", len("名前     n\n------  --\n"))]
 
 
-def test_a_table_that_does_not_fit_or_holds_links_becomes_records() -> None:
-    """Every cell stands behind the name of its column, and keeps its formatting."""
-    wide = parse(f"| A | B |\n|---|---|\n| x | {'long ' * 12}|\n| y | **z** |", LOOK)
+def test_a_wide_table_and_one_with_links_become_records() -> None:
+    """Every cell follows the name of its column, and keeps its formatting."""
+    wide = parse(f"| A | B |\n|---|---|\n| x | {'long ' * 12}|\n| y | **z** |", DIALECT)
     assert wide.text == f"A: x\n• B: {('long ' * 12).strip()}\n\nA: y\n• B: z"
     assert ("link", "l", "https://b.co") in spans("| A | B |\n|---|---|\n| x | [l](https://b.co) |")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
-def test_an_escaped_text_reads_as_it_stands(text: str) -> None:
-    """Whatever is escaped says nothing but itself."""
+def test_escaped_text_reads_unchanged(text: str) -> None:
+    """`escape` leaves no markup in any text."""
     line = " ".join(text.split())
-    found = parse(escaped(line), LOOK)
-    assert "".join(found.text.split()) == "".join(parse(line.join(["``` \n", "\n```"]), LOOK).text.split()) or not line
-    assert {span.kind for span in found.spans} <= {"address"}
+    formatted = parse(escape(line), DIALECT)
+    as_code = parse(f"``` \n{line}\n```", DIALECT)
+    assert "".join(formatted.text.split()) == "".join(as_code.text.split()) or not line
+    assert {span.kind for span in formatted.spans} <= {"address"}
 
 
 @given(st.text(st.sampled_from("ab c.,!?\n'\"()"), max_size=60))
 def test_a_text_without_markup_needs_no_parser(text: str) -> None:
-    """The short way and the parser say the same."""
-    expected = parse(text + "\n\n**x**", LOOK).text.removesuffix("x").rstrip()
-    assert " ".join(parse(text, LOOK).text.split()) == " ".join(expected.split())
+    """The short cut for plain text and the parser agree."""
+    expected = parse(text + "\n\n**x**", DIALECT).text.removesuffix("x").rstrip()
+    assert " ".join(parse(text, DIALECT).text.split()) == " ".join(expected.split())
 
 
 @given(st.text() | st.text("abc .,!?:/x1-#\n"))
-def test_what_is_taken_as_it_stands_would_have_stayed_so(text: str) -> None:
-    """A text that nothing is done to is one that reading it leaves alone."""
-    if verbatim(text):
-        found = parse(text, LOOK)
-        assert (found.text, found.spans) == (text, ())
+def test_parsing_a_plain_text_changes_nothing(text: str) -> None:
+    """A text for which `is_plain` is true may skip `parse`."""
+    if is_plain(text):
+        formatted = parse(text, DIALECT)
+        assert (formatted.text, formatted.spans) == (text, ())
 
 
-def test_a_short_plain_answer_is_taken_as_it_stands() -> None:
-    """As most are; and what has a mark, a line or a sign of its own is read."""
-    assert verbatim("Done. All 12 tests pass, see README.md!")
+def test_a_short_answer_without_markup_is_plain() -> None:
+    """Markup, a second line, white space at the ends and non-ASCII characters are not."""
+    assert is_plain("Done. All 12 tests pass, see README.md!")
     for text in ("*x*", "a\nb", " x", "x ", "- x", "1. x", "http://x", "naïve", "a_b", "<b>", "&amp;", "x\ty"):
-        assert not verbatim(text)
+        assert not is_plain(text)
 
 
-def test_what_shows_nothing_is_shown_as_it_is_written() -> None:
-    """No source that says something is drawn as nothing, and what is nested too deep is not left out."""
-    assert parse("```\n```", LOOK).text == "```\n```"
-    assert "word" in parse("> " * 200 + "word", LOOK).text
-    assert parse("[r]: https://unused.com", LOOK).text == "[r]: https://unused.com"
+def test_markdown_without_visible_text_shows_its_source() -> None:
+    """Nothing disappears: neither empty blocks, nor text that is nested too deeply, nor unused definitions."""
+    assert parse("```\n```", DIALECT).text == "```\n```"
+    assert "word" in parse("> " * 200 + "word", DIALECT).text
+    assert parse("[r]: https://unused.com", DIALECT).text == "[r]: https://unused.com"
 
 
-def test_the_parser_is_imported_at_the_first_markup() -> None:
-    """Neither the platforms' modules nor a text without markup import it."""
+def test_the_parser_is_imported_with_the_first_markup() -> None:
+    """Neither the platforms' modules nor plain texts import it."""
     code = (
         "import sys, agent_channels.telegram.formatting as t, agent_channels.discord.formatting as d\n"
         "assert t.render('Just words.', 'markdown') and d.render('x', 'text')\n"
@@ -175,4 +178,3 @@ def test_the_parser_is_imported_at_the_first_markup() -> None:
         "assert 'markdown_it' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert markdown.__doc__

@@ -70,7 +70,7 @@ async def test_a_chosen_command_is_answered_to_the_one_who_chose_it(stage: Disco
     assert bob.ephemerals == []
     assert stage.dc.messages(room) == []
     tap = ann.command("session", what="status")
-    assert "Nothing of this chat is kept" in (await tap.said())["content"]
+    assert "No messages from this chat are saved" in (await tap.said())["content"]
     assert host.events == []
 
 
@@ -101,7 +101,7 @@ async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordSt
     event = await host.event()
     assert event.content == "/deploy"
     assert event.meta["user_id"] == str(ann.id)
-    assert (await tap.said())["content"] == "Passed on to the agent."
+    assert (await tap.said())["content"] == "Sent to the agent."
     await host.done("reply", chat_id=ann.dm.id, text="deployed")
     # No mark is put on a message that is none.
     assert stage.dc.calls_of("PUT /channels/*/messages/*/reactions/*") == []
@@ -160,6 +160,6 @@ async def test_clear_is_an_approvers_in_a_room(stage: DiscordStage) -> None:
     bob.send("ours", channel=room)
     await host.event()
     assert "only an approver" in (await bob.command("session", channel=room, what="clear").said())["content"]
-    assert "1 messages" in (await ann.command("session", channel=room, what="clear").said())["content"]
+    assert "deleted: 1." in (await ann.command("session", channel=room, what="clear").said())["content"]
     event = await host.event()
     assert (event.meta["session"], event.meta["chat_id"]) == ("clear", str(room.id))

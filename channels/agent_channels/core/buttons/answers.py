@@ -62,7 +62,7 @@ class ButtonAnswers:
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
             self._open(entry_id, tap_event(tap, press))
-            feedback = translate("tap_done", label=label(press.button.label, 150))
+            feedback = translate("tap_accepted", label=label(press.button.label, 150))
             self._tell(tap, feedback, follow_ups, counted=True)
             return True
         self._inbox.end(entry_id)
@@ -140,7 +140,7 @@ class ButtonAnswers:
         if result is None:
             return False
         self._inbox.end(entry_id, answered=True)
-        text = translate("verdict", label=result.feedback) if result.final else result.feedback
+        text = translate("tap_relayed", label=result.feedback) if result.final else result.feedback
         follow_ups.append(lambda: self._adapter.send(Outgoing(message.chat.id, text, thread_id=message.thread_id)))
         return True
 

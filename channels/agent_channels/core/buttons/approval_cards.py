@@ -68,7 +68,7 @@ class ApprovalCards:
             except PlatformError as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
-            self._prompts.close(prompt.id, translate("prompt_over"))
+            self._prompts.close(prompt.id, translate("prompt_unanswered"))
         self._prompts.end_late_cards(prompt.id)
         self._wakeups.outcome_due.set()
 
@@ -95,11 +95,11 @@ class ApprovalCards:
         parts = self._adapter.render(_paragraphs(spec.head, spec.body, spec.foot), "text")
         if len(parts) <= PARTS_MAX:
             return [Outgoing(chat_id, part.text) for part in parts]
-        summary = self._adapter.render(_paragraphs(spec.head, translate("card_in_file"), spec.foot), "text")[0]
+        summary = self._adapter.render(_paragraphs(spec.head, translate("card_body_in_file"), spec.foot), "text")[0]
         return [Outgoing(chat_id, path=str(self._write(spec.body))), Outgoing(chat_id, summary.text)]
 
     def _write(self, body: str) -> Path:
-        path = self._files.target(Attachment("document", "", "request.txt", "text/plain"))
+        path = self._files.download_path(Attachment("document", "", "request.txt", "text/plain"))
         path.write_text(body, encoding="utf-8", errors="replace")
         return path
 

@@ -20,13 +20,13 @@ _FIRST = ("command", "file_path", "path", "url", "description")
 
 def permission_spec(tool: str, body: str, project: str, request_id: str) -> PromptSpec:
     """Return a card with Allow and Deny."""
-    allow = Button(translate("allow"), "allow", "success")
-    deny = Button(translate("deny"), "deny", "danger")
+    allow = Button(translate("button_allow"), "allow", "success")
+    deny = Button(translate("button_deny"), "deny", "danger")
     return PromptSpec(
         grid=((allow, deny),),
-        head=translate("card_permission", tool=label(tool, 100)),
+        head=translate("card_permission_head", tool=label(tool, 100)),
         body=scrub(body),
-        foot=translate("card_foot", project=label(project, 100), request_id=request_id),
+        foot=translate("card_permission_foot", project=label(project, 100), request_id=request_id),
     )
 
 
@@ -63,7 +63,7 @@ def question_spec(question: dict[str, Any], project: str) -> PromptSpec | None:
                  for n, o in enumerate(options, 1)]  # fmt: skip
     return PromptSpec(
         grid=tuple((Button(str(option["label"])),) for option in options),
-        head=translate("card_question", header=label(str(question.get("header") or ""), HEADER_MAX)).strip(),
+        head=translate("card_question_head", header=label(str(question.get("header") or ""), HEADER_MAX)).strip(),
         body=scrub("\n".join([str(question.get("question", "")), "", *described])),
         foot=translate("card_question_foot", project=label(project, 100)),
         multi=bool(question.get("multiSelect")),

@@ -6,7 +6,7 @@ from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
 from agent_channels.core.text.sanitize import scrub
-from agent_channels.core.text.units import length, shortened
+from agent_channels.core.text.units import length, truncate
 
 __all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
 
@@ -87,7 +87,7 @@ def _button_label(button: Button, number: int, limits: Limits) -> str:
     label = scrub(button.label).strip()
     if limits.label is None or not _too_long(label, limits):
         return label
-    return shortened(f"{number}. {label}", limits.label, limits.unit)
+    return truncate(f"{number}. {label}", limits.label, limits.unit)
 
 
 def _too_long(label: str, limits: Limits) -> bool:

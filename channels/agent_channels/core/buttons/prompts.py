@@ -112,7 +112,7 @@ class Prompts:
             button = panel.cells()[position][2]
             if prompt.spec.other and button.value == OTHER:
                 self._set(prompt.id, typing_by=person.id)
-                return AnswerResult(translate("type_other"))
+                return AnswerResult(translate("prompt_type_answer"))
             if prompt.spec.multi:
                 return self._toggle(prompt, button, position, person)
             return self._answer(prompt, [position], None, person)
@@ -159,7 +159,7 @@ class Prompts:
     def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> AnswerResult:
         if button.value == DONE:
             if not prompt.chosen:
-                return AnswerResult(translate("choose_first"), alert=True)
+                return AnswerResult(translate("prompt_choose_first"), alert=True)
             return self._answer(prompt, prompt.chosen, None, person)
         chosen = sorted(set(prompt.chosen) ^ {position})
         self._set(prompt.id, chosen=json.dumps(chosen))
@@ -180,7 +180,7 @@ class Prompts:
         self._set(prompt.id, state="answered", result=json.dumps(result))
         answer = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
-        key = "outcome" if prompt.kind == "ask" else "outcome_given"
+        key = "outcome_answered" if prompt.kind == "ask" else "outcome_chosen"
         self._panels.end_prompt(prompt.id, "answered", answer, translate(key, **_outcome(result)))
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
 
@@ -192,9 +192,9 @@ class Prompts:
         if prompt.state in {"answered", "taken"}:
             return translate("tap_answered", label=label(_chosen(prompt.result or {}), 120))
         if prompt.state != "open" or prompt.expires_at <= now:
-            return translate("prompt_gone")
+            return translate("prompt_ended")
         # What is chosen for a vanished `ask` becomes an event; a verdict for a vanished hook would reach nobody.
-        return translate("prompt_gone") if prompt.kind != "ask" and prompt.lease_until <= now else None
+        return translate("prompt_ended") if prompt.kind != "ask" and prompt.lease_until <= now else None
 
     # ---- endings
 
@@ -213,7 +213,7 @@ class Prompts:
         with self.store.transaction():
             prompt = self.get(prompt_id)
             if prompt is not None and prompt.kind != "ask":
-                self._end_card(prompt, "taken", "outcome_sent")
+                self._end_card(prompt, "taken", "outcome_delivered")
             self._inbox.prompt_taken(prompt_id)
 
     def sweep(self) -> bool:
@@ -224,12 +224,12 @@ class Prompts:
         now = self._clock()
         expired = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
         for row in expired:
-            self.close(row["id"], translate("prompt_over"))
+            self.close(row["id"], translate("prompt_unanswered"))
         lost = self.store.rows(
             "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
         )
         for row in lost:
-            self._end_card(prompt_of(row), "closed", "outcome_lost")
+            self._end_card(prompt_of(row), "closed", "outcome_undelivered")
         return bool(expired or lost) | bool(self._inbox.open_orphaned_answers(now))
 
     def end_late_cards(self, prompt_id: str) -> None:
@@ -238,7 +238,7 @@ class Prompts:
             prompt = self.get(prompt_id)
             if prompt is None or prompt.state == "open":
                 return
-            key = {"answered": "outcome_given", "taken": "outcome_sent"}.get(prompt.state, "prompt_over")
+            key = {"answered": "outcome_chosen", "taken": "outcome_delivered"}.get(prompt.state, "prompt_unanswered")
             self._panels.end_late_cards(prompt_id, translate(key, **_outcome(prompt.result or {})))
 
     def _end_card(self, prompt: Prompt, state: str, key: str) -> None:

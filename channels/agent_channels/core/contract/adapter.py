@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 
 __all__ = ["Adapter", "EventSink"]
 

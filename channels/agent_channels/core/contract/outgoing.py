@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent_channels.core.text.spans import Span
+from agent_channels.core.text.formatted_text import Span
 
 __all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "Outgoing", "Sent", "Style"]
 

@@ -1,7 +1,7 @@
-"""`doctor`: every known cause of silence as a check with a name, a finding, its evidence and the next step.
+"""Runs the checks of `channels doctor`: every known cause of silence has a name, a finding, evidence and a next step.
 
-Checks never raise, run side by side, and are each given up after five seconds. One cause is said once: what only
-follows from another finding is skipped.
+Checks do not raise; those that wait for the network run concurrently and are abandoned after five seconds. A check
+that fails only because another one did is skipped, so that the report names causes.
 """
 
 from __future__ import annotations
@@ -17,265 +17,264 @@ import anyio.to_thread
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
-from agent_channels.core.contract.checks import Check, Finding, Place, Setup, fine, skipped, wrong
-from agent_channels.core.doctor import host as doctor_host
-from agent_channels.core.doctor import local as doctor_local
-from agent_channels.core.doctor import network as doctor_net
+from agent_channels.core.contract.checks import Finding, Place, Setup, fine, skipped, wrong
+from agent_channels.core.doctor import host, local, network
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.status import facts
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Environment, Settings, load
+from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 
-__all__ = ["LIMIT_S", "REFUSED", "Report", "examine", "gather", "glance", "platform_findings"]
+__all__ = ["REFUSED", "Report", "examine", "gather", "glance", "platform_findings"]
 
-LIMIT_S = 5.0
-# Importing a platform's library counts towards no check.
-CONNECT_S = 10.0
-# Findings behind which the platform cannot be asked, so that nothing is to be said of its silence.
-ON_THE_WAY = ("settings", "token", "server", "dns", "proxy", "ipv6")
+TIMEOUT_S = 5.0
+# Importing a platform's library takes time that no check is charged for.
+CONNECT_TIMEOUT_S = 10.0
 REFUSED = "the platform does not know the token"
+UNREACHABLE = "see whether this machine is online, and the checks `server`, `dns`, `ipv6` and `proxy`"
 
-Local = Callable[[Setup], Finding]
+LocalCheck = Callable[[Setup], Finding]
 
-# What is read from this machine's own files, in the order of the report.
-_LOCAL: dict[str, Local] = {
-    "settings": doctor_local.settings,
-    "token": doctor_local.token,
-    "database": doctor_local.database,
-    "people": doctor_local.people,
-    "messages": doctor_local.messages,
-    "reader": doctor_local.reader,
-    "entry": doctor_host.entry,
-    "hooks": doctor_host.hooks,
-    "flag": doctor_host.flag,
-    "telemetry": doctor_host.telemetry,
-    "policy": doctor_host.policy,
-    "mode": doctor_host.mode,
+# The report follows the way of a message: this machine, the settings, the route, the platform, the store, the host.
+# The checks of the machine start a program or write a file; all other local checks only read.
+MACHINE_CHECKS: dict[str, LocalCheck] = {
+    "python": local.python,
+    "state folder": local.state_folder,
+    "git": local.git,
 }
-# What starts a program or writes a file, and is left out where only a glance is wanted.
-_DEEPER: dict[str, Local] = {
-    "python": doctor_local.python,
-    "state folder": doctor_local.state_folder,
-    "git": doctor_local.git,
+SETTINGS_CHECKS: dict[str, LocalCheck] = {
+    "settings": local.settings,
+    "token": local.token,
+}
+ROUTE_CHECKS = ("server", "dns", "ipv6", "proxy")
+STORE_CHECKS: dict[str, LocalCheck] = {
+    "database": local.database,
+    "people": local.people,
+    "messages": local.messages,
+    "reader": local.reader,
+}
+HOST_CHECKS: dict[str, LocalCheck] = {
+    "entry": host.entry,
+    "hooks": host.hooks,
+    "flag": host.flag,
+    "telemetry": host.telemetry,
+    "policy": host.policy,
+    "mode": host.mode,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One channel's checks by name, in order."""
+    """The findings of one channel by the name of their check, in order."""
 
     channel: str
     findings: Mapping[str, Finding]
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing was found wrong."""
+        """True if no check found anything wrong."""
         return not self.wrong()
 
     def wrong(self) -> dict[str, Finding]:
-        """The causes of silence."""
-        return {name: found for name, found in self.findings.items() if found.state == "wrong"}
+        """Return the findings that keep messages from coming or going."""
+        return {name: finding for name, finding in self.findings.items() if finding.state == "wrong"}
 
     def shape(self) -> dict[str, Any]:
-        """As JSON: channel, ok, checks [{check, state, found, evidence, next}]."""
+        """Return the report for JSON: channel, ok, checks [{check, state, found, evidence, next}]."""
         return {
             "channel": self.channel,
             "ok": self.healthy,
-            "checks": [found.shape(name) for name, found in self.findings.items()],
+            "checks": [finding.shape(name) for name, finding in self.findings.items()],
         }
 
 
-def gather(row: Channel, env: Environment, *, disturb: bool = True) -> Setup:
-    """What lies on this machine. Makes no state folder and no database where there is none."""
-    return _with_facts(replace(_case(row, env, {}), disturb=disturb))
+async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -> Report:
+    """Run every check of one channel.
+
+    `disturb` allows a check to interrupt another reader of the bot for a moment, which is how it is found.
+    """
+    # Opening the database repairs the modes of its files, so they are checked before.
+    machine = _run(MACHINE_CHECKS, Setup(env))
+    setup = gather(channel, env, disturb=disturb)
+    settings, store, agent_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, HOST_CHECKS))
+    remote = await _remote_findings(channel, setup)
+    return Report(channel.name, _without_consequences(machine | settings | remote | store | agent_host))
 
 
-def _case(row: Channel, env: Environment, known: Mapping[str, Any]) -> Setup:
-    case = Setup(env, facts=known)
+def glance(channel: Channel, env: Environment, known: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what the local checks that only read find wrong, as {check, found, next}; `known` are the facts."""
+    setup = gather(channel, env) if "inbox" not in known else _read_settings(channel, Setup(env, facts=known))
+    findings = _run(SETTINGS_CHECKS | STORE_CHECKS | HOST_CHECKS, setup)
+    return [
+        {"check": name, "found": finding.found, "next": finding.next}
+        for name, finding in findings.items()
+        if finding.state == "wrong"
+    ]
+
+
+def gather(channel: Channel, env: Environment, *, disturb: bool = True) -> Setup:
+    """Read a channel's settings, token and database; creates no state folder and no database."""
+    return _read_database(_read_settings(channel, Setup(env, disturb=disturb)))
+
+
+def _read_settings(channel: Channel, setup: Setup) -> Setup:
     try:
-        case = replace(case, settings=load(row.settings, env))
+        setup = replace(setup, settings=load(channel.settings, setup.env))
     except ConfigError as error:
-        case = replace(case, settings_problem=redact(str(error)))
+        setup = replace(setup, settings_problem=redact(str(error)))
     try:
-        token = env.token()
-        case = replace(case, token=token, bot_id=row.bot_id(token) if token else None)
+        token = setup.env.token()
+        return replace(setup, token=token, bot_id=channel.bot_id(token) if token else None)
     except ConfigError as error:
-        case = replace(case, token=None, token_problem=redact(str(error)))
-    return case
+        return replace(setup, token_problem=redact(str(error)))
 
 
-def _with_facts(case: Setup) -> Setup:
-    folder = case.env.state_dir
+def _read_database(setup: Setup) -> Setup:
+    folder = setup.env.state_dir
     try:
         if not (folder / "channel.db").is_file():
-            return case
+            return setup
         with Store.open(folder) as store:
-            known = facts(case.env.channel, folder, Services.of(store), case.bot_id)
+            known = facts(setup.env.channel, folder, Services.of(store), setup.bot_id)
     except (ChannelError, OSError) as error:
-        return replace(case, problem=redact(str(error)))
+        return replace(setup, problem=redact(str(error)))
     places = tuple(
-        Place(one["id"], one["title"], bool(one["require_mention"]), bool(one["patterns"])) for one in known["groups"]
+        Place(group["id"], group["title"], bool(group["require_mention"]), bool(group["patterns"]))
+        for group in known["groups"]
     )
-    return replace(case, facts=known, places=places)
+    return replace(setup, facts=known, places=places)
 
 
-def _local(case: Setup) -> dict[str, Finding]:
-    """The checks that only read this machine's files: a glance, for the tool."""
-    return {name: _guarded(name, partial(check, case)) for name, check in _LOCAL.items()}
+# ---- running checks
 
 
-def glance(row: Channel, env: Environment, known: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What a look at this machine's own files finds wrong, shortened: check, found, next. `known` are the facts."""
-    case = gather(row, env) if "inbox" not in known else _case(row, env, known)
-    found = _local(case)
-    return [{"check": n, "found": one.found, "next": one.next} for n, one in found.items() if one.state == "wrong"]
-
-
-async def examine(row: Channel, env: Environment, *, disturb: bool = True) -> Report:
-    """Runs every check. `disturb`: another reader of the bot may be disturbed for a moment, to see that there is one.
-
-    Modes of files are looked at before the database is opened, which mends them.
-    """
-    early = Setup(env)
-    found = {name: _guarded(name, partial(check, early)) for name, check in _DEEPER.items()}
-    case = gather(row, env, disturb=disturb)
-    found |= _local(case)
-    if case.settings is not None:
-        found |= await _remote(row, case)
-    return Report(row.name, _in_order(_told_once(found)))
+def _run(checks: Mapping[str, LocalCheck], setup: Setup) -> dict[str, Finding]:
+    return {name: _guarded(name, partial(check, setup)) for name, check in checks.items()}
 
 
 def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except ChannelError as error:
-        return skipped(redact(str(error)))
     except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
-        return skipped(redact(f"the check {name!r} failed: {type(error).__name__}: {error}"))
+        return _failed(name, error)
 
 
-# ---- what asks the network
-
-
-async def _remote(row: Channel, case: Setup) -> dict[str, Finding]:
-    if case.settings is None:
-        return {}
-    way, default = row.route(case.env, case.settings), row.route(*_untouched(row))
-    blocking: dict[str, Callable[[], Finding]] = {
-        "dns": partial(doctor_net.dns, case, way),
-        "ipv6": partial(doctor_net.ipv6, case, way),
-        "proxy": partial(doctor_net.proxy, case, way),
-    }
-    found: dict[str, Finding] = {}
-
-    async def blocked(name: str, check: Callable[[], Finding]) -> None:
-        found[name] = await _within(partial(anyio.to_thread.run_sync, check, abandon_on_cancel=True))
-
-    async with anyio.create_task_group() as group:
-        for name, check in blocking.items():
-            group.start_soon(blocked, name, check)
-        await blocked("server", partial(doctor_local.server, case, way, default))
-        # A look must not hand the token to whoever wrote a file of the repository.
-        if found["server"].state != "wrong":
-            group.start_soon(_platform, row, case, found)
-    return found
-
-
-def _untouched(row: Channel) -> tuple[Environment, Settings]:
-    """The settings of somebody who set nothing."""
-    return Environment(row.name, {}), row.settings.model_validate({})
-
-
-async def _platform(row: Channel, case: Setup, found: dict[str, Finding]) -> None:
-    """Asks the platform who the bot is, then whatever only this platform knows."""
-    if case.settings is None or case.token is None or case.bot_id is None:
-        return
-    adapter: Adapter | None = None
-    with anyio.move_on_after(CONNECT_S):
-        adapter = await anyio.to_thread.run_sync(
-            row.connect, case.env, case.settings, case.token, abandon_on_cancel=True
-        )
-    if adapter is None:
-        found["bot"] = skipped("the platform's library was not loaded in time")
-        return
-    async with adapter:
-        found["bot"] = await _within(partial(_bot, adapter))
-        if found["bot"].state != "ok":
-            return
-        found |= await platform_findings(row, adapter, case, bot_id=case.bot_id)
-
-
-async def platform_findings(row: Channel, adapter: Adapter, case: Setup, *, bot_id: str) -> dict[str, Finding]:
-    """What only this platform knows, asked through an adapter whose token works."""
-    checks = row.checks(adapter, replace(case, bot_id=bot_id))
-    found: dict[str, Finding] = {}
-    async with anyio.create_task_group() as group:
-        for name, check in checks.items():
-            group.start_soon(_put, found, name, check)
-    return {name: found[name] for name in checks}
-
-
-async def _put(found: dict[str, Finding], name: str, check: Check) -> None:
-    found[name] = await _within(check)
-
-
-async def _within(check: Callable[[], Awaitable[Finding]]) -> Finding:
-    began = time.monotonic()
+async def _within_timeout(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
+    started = time.monotonic()
     try:
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(TIMEOUT_S):
             return await check()
     except TimeoutError:
         return wrong(
-            f"there was no answer in {LIMIT_S:.0f} s",
-            f"given up after {time.monotonic() - began:.1f} s",
-            "see the checks `dns`, `ipv6` and `proxy`; a firewall that swallows connections looks like this too",
+            f"there was no answer in {TIMEOUT_S:.0f} s",
+            f"given up after {time.monotonic() - started:.1f} s",
+            "see the checks `dns`, `ipv6` and `proxy`; a firewall that drops packets looks like this too",
         )
-    except ChannelError as error:
-        return skipped(redact(str(error)))
     except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
-        return skipped(redact(f"the check failed: {type(error).__name__}: {error}"))
+        return _failed(name, error)
+
+
+def _failed(name: str, error: Exception) -> Finding:
+    if isinstance(error, ChannelError):
+        return skipped(redact(str(error)))
+    return skipped(redact(f"the check {name!r} failed: {type(error).__name__}: {error}"))
+
+
+def _without_consequences(findings: dict[str, Finding]) -> dict[str, Finding]:
+    """Skip the checks that failed only because another one did."""
+
+    def is_wrong(name: str) -> bool:
+        return name in findings and findings[name].state == "wrong"
+
+    cause = next((name for name in (*SETTINGS_CHECKS, *ROUTE_CHECKS) if is_wrong(name)), None)
+    if cause and is_wrong("bot") and (findings["bot"].found != REFUSED or cause == "token"):
+        findings["bot"] = skipped(f"the platform could not be asked: see `{cause}`")
+    if is_wrong("database") and is_wrong("state folder"):
+        findings["database"] = skipped("see `state folder`")
+    return findings
+
+
+# ---- checks that use the network
+
+
+async def _remote_findings(channel: Channel, setup: Setup) -> dict[str, Finding]:
+    """Return the findings about the route and the platform, in order; none without valid settings."""
+    if setup.settings is None:
+        return {}
+    route = channel.route(setup.env, setup.settings)
+    default_route = channel.route(Environment(channel.name, {}), channel.settings.model_validate({}))
+    blocking: dict[str, Callable[[], Finding]] = {
+        "dns": partial(network.dns, setup, route),
+        "ipv6": partial(network.ipv6, setup, route),
+        "proxy": partial(network.proxy, setup, route),
+    }
+    findings: dict[str, Finding] = {}
+    platform: dict[str, Finding] = {}
+
+    async def run_in_thread(name: str, check: Callable[[], Finding]) -> None:
+        run = partial(anyio.to_thread.run_sync, check, abandon_on_cancel=True)
+        findings[name] = await _within_timeout(name, run)
+
+    async def ask_platform() -> None:
+        platform.update(await _ask_platform(channel, setup))
+
+    async with anyio.create_task_group() as group:
+        for name, check in blocking.items():
+            group.start_soon(run_in_thread, name, check)
+        await run_in_thread("server", partial(local.server, setup, route, default_route))
+        # Asking a server that a file of the repository names would hand it the token.
+        if findings["server"].state != "wrong":
+            group.start_soon(ask_platform)
+    return {name: findings[name] for name in ROUTE_CHECKS} | platform
+
+
+async def _ask_platform(channel: Channel, setup: Setup) -> dict[str, Finding]:
+    """Ask the platform who the bot is, and if it answers, run the platform's own checks."""
+    if setup.settings is None or setup.token is None or setup.bot_id is None:
+        return {}
+    adapter: Adapter | None = None
+    with anyio.move_on_after(CONNECT_TIMEOUT_S):
+        adapter = await anyio.to_thread.run_sync(
+            channel.connect, setup.env, setup.settings, setup.token, abandon_on_cancel=True
+        )
+    if adapter is None:
+        return {"bot": skipped("the platform's library was not loaded in time")}
+    async with adapter:
+        bot = await _within_timeout("bot", partial(_bot, adapter))
+        if bot.state != "ok":
+            return {"bot": bot}
+        return {"bot": bot} | await platform_findings(channel, adapter, setup, bot_id=setup.bot_id)
+
+
+async def platform_findings(channel: Channel, adapter: Adapter, setup: Setup, *, bot_id: str) -> dict[str, Finding]:
+    """Run the platform's own checks through an adapter whose token works."""
+    checks = channel.checks(adapter, replace(setup, bot_id=bot_id))
+    findings: dict[str, Finding] = {}
+
+    async def run(name: str) -> None:
+        findings[name] = await _within_timeout(name, checks[name])
+
+    async with anyio.create_task_group() as group:
+        for name in checks:
+            group.start_soon(run, name)
+    return {name: findings[name] for name in checks}
 
 
 async def _bot(adapter: Adapter) -> Finding:
+    """Check that the platform accepts the token."""
     try:
-        me = await adapter.identify()
+        bot = await adapter.identify()
     except Unauthorized as error:
-        return wrong(REFUSED, redact(str(error)), "it says how to set the current one")
+        return wrong(REFUSED, redact(str(error)), "follow that message, which says how to set the current token")
     except RateLimited as error:
-        return wrong("the platform holds us off", redact(str(error)), "wait so long; find what asks so often")
+        return wrong(
+            "the platform limits this bot's requests",
+            redact(str(error)),
+            "wait that long, and find the program that sends so many requests",
+        )
     except Ambiguous as error:
-        return wrong("the platform's answer did not come or cannot be read", redact(str(error)), _UNREACHABLE)
+        return wrong("the platform's answer did not arrive or cannot be read", redact(str(error)), UNREACHABLE)
     except PlatformError as error:
-        return wrong("the platform cannot be asked", redact(str(error)), _UNREACHABLE)
-    return fine(f"the token is @{me.username}'s ({me.name})", f"id {me.id}")
-
-
-_UNREACHABLE = "see whether this machine is online, and the checks `server`, `dns`, `ipv6` and `proxy`"
-
-
-def _told_once(found: dict[str, Finding]) -> dict[str, Finding]:
-    """What only follows from another finding is skipped, so that what is left is the cause."""
-    causes = [name for name in ON_THE_WAY if name in found and found[name].state == "wrong"]
-    bot = found.get("bot")
-    if causes and bot and bot.state == "wrong" and (bot.found != REFUSED or causes[0] == "token"):
-        found["bot"] = skipped(f"the platform could not be asked: see `{causes[0]}`")
-    if (
-        "database" in found
-        and found["database"].state == "wrong"
-        and found.get("state folder", fine("")).state == "wrong"
-    ):
-        found["database"] = skipped("see `state folder`")
-    return found
-
-
-_ORDER = ("python", "state folder", "git", "settings", "token", "server", "dns", "ipv6", "proxy", "bot")
-
-
-def _in_order(found: dict[str, Finding]) -> dict[str, Finding]:
-    """The way a message takes: this machine, the way there, the platform, the store, the host."""
-    names = [name for name in _ORDER if name in found]
-    names += [name for name in found if name not in _ORDER and name not in _LOCAL]
-    names += [name for name in _LOCAL if name not in _ORDER]
-    return {name: found[name] for name in names}
+        return wrong("the platform cannot be asked", redact(str(error)), UNREACHABLE)
+    return fine(f"the token belongs to @{bot.username} ({bot.name})", f"id {bot.id}")

@@ -1,4 +1,4 @@
-"""Checks of the agent host: how it is told of this server, and what keeps it from showing messages."""
+"""Checks of the agent host: whether it starts this server, and what keeps it from showing messages."""
 
 from __future__ import annotations
 
@@ -26,145 +26,153 @@ from agent_channels.core.settings.paths import env_value, project_dir
 
 __all__ = ["CHANNELS_OFF", "entry", "entry_name", "flag", "hooks", "mode", "policy", "telemetry"]
 
-# Any value counts: with one of these the host asks nobody which features are on, and channels are one of them.
+# With one of these, whatever its value, the host does not ask which features are enabled, and channels are one of them.
 TELEMETRY = ("DISABLE_TELEMETRY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
 PROVIDERS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
-# The hooks that bring messages; without the others only prompts stay at the terminal.
-CARRY = {"bell", "stop", "prompt"}
+# The hooks that deliver messages; without the others only prompts stay at the terminal.
+DELIVERY_HOOKS = {"bell", "stop", "prompt"}
 CHANNELS_OFF = "channels are off"
 
 
-def entry(case: Setup) -> Finding:
-    """Whether a host is told to start this server."""
-    channel, environ, path = case.env.channel, case.env.environ, project_dir(case.env.environ) / ".mcp.json"
-    way = f"`channels setup {channel} --mcp-json yes` writes it"
+def entry(setup: Setup) -> Finding:
+    """Check that a host is configured to start this server, with a program that exists."""
+    channel, environ, path = setup.env.channel, setup.env.environ, project_dir(setup.env.environ) / ".mcp.json"
+    add_entry = f"`channels setup {channel} --mcp-json yes` adds it"
     try:
-        ours = _entries(case.env)
+        entries = _entries(setup.env)
     except ConfigError as error:
-        return wrong("the host's list of servers cannot be read", str(error), "mend that file")
-    if not ours:
-        if case.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
+        return wrong("the host's list of servers cannot be read", str(error), "fix that file")
+    if not entries:
+        if setup.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the server is started by something other than .mcp.json")
-        return wrong("no agent host is told to start this server", f"no entry for it in {path}", way)
-    name, found = next(iter(ours.items()))
-    command = str(found.get("command") or "")
+        return wrong("no agent host is configured to start this server", f"{path} has no entry for it", add_entry)
+    name, config = next(iter(entries.items()))
+    command = str(config.get("command") or "")
     if not find_program(command, environ):
         return wrong(
-            f"the entry {name!r} of .mcp.json starts a program that is not there",
+            f"the entry {name!r} of .mcp.json starts a program that does not exist",
             f"command {command!r}",
-            f"install this program there, or take the entry out and write it anew: {way}",
+            f"install this program there, or remove the entry; then {add_entry}",
         )
-    off = [str(file) for file, found in _settings(environ) if name in (found.get("disabledMcpjsonServers") or ())]
-    if off:
-        return wrong(f"the server {name!r} is disabled in the host's settings", f"disabledMcpjsonServers in {off[0]}",
-                     "take it out of that list, or choose it again in the host's /mcp")  # fmt: skip
-    return fine(f"the host is told to start it, as {name!r}", str(path))
+    for settings_path, settings in _host_settings(environ):
+        if name in (settings.get("disabledMcpjsonServers") or ()):
+            return wrong(
+                f"the server {name!r} is disabled in the host's settings",
+                f"disabledMcpjsonServers in {settings_path}",
+                "remove it from that list, or enable it with /mcp in the host",
+            )
+    return fine(f"the host is configured to start it, as {name!r}", str(path))
 
 
 def entry_name(env: Environment) -> str:
-    """What the host's list of servers calls this channel's; the channel's own name when it is in no list."""
+    """Return the name of this channel's server in the host's list; the name of the channel if it is not listed."""
     return next(iter(_entries(env)), env.channel)
 
 
 def _entries(env: Environment) -> dict[str, Any]:
-    """The entries that start this server, the project's own last; raises `ConfigError` for a list that is no JSON."""
-    everywhere = _servers(read_json(home(env.environ).parent / ".claude.json"))
-    servers = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
-    return {name: one for name, one in {**everywhere, **servers}.items() if serves(one, env.channel)}
+    """Return the host's entries that start this server; the project's own list replaces entries of the same name.
+
+    Raises `ConfigError` for a list that is not JSON.
+    """
+    user = _servers(read_json(home(env.environ).parent / ".claude.json"))
+    project = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
+    return {name: config for name, config in {**user, **project}.items() if serves(config, env.channel)}
 
 
-def _servers(found: Mapping[str, Any]) -> dict[str, Any]:
-    servers = found.get("mcpServers")
+def _servers(config: Mapping[str, Any]) -> dict[str, Any]:
+    servers = config.get("mcpServers")
     return servers if isinstance(servers, dict) else {}
 
 
-def _settings(environ: Mapping[str, str]) -> list[tuple[Path, dict[str, Any]]]:
-    found = []
+def _host_settings(environ: Mapping[str, str]) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the host's settings files that can be read, with their content; the check `hooks` reports the others."""
+    readable = []
     for path in settings_files(environ):
         try:
-            found.append((path, read_json(path)))
+            readable.append((path, read_json(path)))
         except ConfigError:
-            # The check `hooks` says so.
             continue
-    return found
+    return readable
 
 
-def hooks(case: Setup) -> Finding:
-    """Which of our hooks are installed, and whether they can run."""
-    environ, way = case.env.environ, f"`channels setup {case.env.channel} --hooks yes` installs them"
+def hooks(setup: Setup) -> Finding:
+    """Check that our hooks are installed and can run."""
+    environ, install = setup.env.environ, f"`channels setup {setup.env.channel} --hooks yes` installs them"
     installed: dict[str, str] = {}
     for path in settings_files(environ):
         try:
-            found = read_json(path)
+            settings = read_json(path)
         except ConfigError as error:
-            return wrong("a settings file of the host cannot be read", str(error), "mend that file")
-        if found.get("disableAllHooks") is True:
-            return wrong("the host's hooks are switched off", f"disableAllHooks in {path}", "take that line out")
-        installed |= dict(hook_commands(found))
+            return wrong("a settings file of the host cannot be read", str(error), "fix that file")
+        if settings.get("disableAllHooks") is True:
+            return wrong("the host's hooks are switched off", f"disableAllHooks in {path}", "remove that line")
+        installed |= dict(hook_commands(settings))
     if not installed:
         if env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the hooks come with the plugin")
-        return note("the hooks are not installed, so prompts stay at the terminal", "", way)
-    dead = sorted({command for command in installed.values() if not find_program(command, environ)})
-    if dead:
-        return wrong("hooks are installed that cannot run", ", ".join(dead), f"install this program there, or: {way}")
-    missing = CARRY - set(installed)
+        return note("the hooks are not installed, so prompts stay at the terminal", "", install)
+    broken = sorted({command for command in installed.values() if not find_program(command, environ)})
+    if broken:
+        return wrong("the installed hooks cannot run", ", ".join(broken), f"install this program there, or: {install}")
+    missing = DELIVERY_HOOKS - set(installed)
     if missing:
-        return note(f"some hooks are missing: {', '.join(sorted(missing))}", "", way)
+        return note(f"some hooks are missing: {', '.join(sorted(missing))}", "", install)
     return fine("the hooks are installed", ", ".join(sorted(installed)))
 
 
-def flag(case: Setup) -> Finding:
-    """Whether the host's command line opted in to channels."""
-    found = channel_flag(case.env.channel, _server_pid(case))
+def flag(setup: Setup) -> Finding:
+    """Check whether the host's command line opted in to channels."""
+    pid = _server_pid(setup)
+    found = channel_flag(setup.env.channel, pid)
     if found:
         return fine("the host was started with its channel flag", found)
     return note(
-        "no host with a channel flag is running it",
-        "no such flag in the command lines above "
-        + (f"process {_server_pid(case)}" if _server_pid(case) else "this process"),
-        "needed for pushes only; the session's inbox socket, the hooks and wait_for_messages work without",
+        "no host with a channel flag runs this server",
+        f"no such flag in the command lines above {f'process {pid}' if pid else 'this process'}",
+        "only pushes need it; the session's inbox socket, the hooks and wait_for_messages work without",
     )
 
 
-def _server_pid(case: Setup) -> int | None:
-    holder = case.holder
+def _server_pid(setup: Setup) -> int | None:
+    """Return the id of the process that reads the bot, if it runs on this machine."""
+    holder = setup.holder
     return int(holder["pid"]) if holder and holder["host"] == socket.gethostname() else None
 
 
-def telemetry(case: Setup) -> Finding:
-    """Variables that switch channels off in the host, whatever its command line says."""
-    here = _named(case.env.environ, "this shell")
-    for path, found in _settings(case.env.environ):
-        if isinstance(found.get("env"), dict):
-            here |= _named(found["env"], str(path))
-    pid = _server_pid(case)
+def telemetry(setup: Setup) -> Finding:
+    """Check for environment variables that switch channels off in the host, whatever its command line says."""
+    environ, pid = setup.env.environ, _server_pid(setup)
+    variables = _switches(environ, "this shell")
+    for path, settings in _host_settings(environ):
+        if isinstance(settings.get("env"), dict):
+            variables |= _switches(settings["env"], str(path))
     if pid:
-        here |= _named(_environ_of(pid), f"the server's process {pid}")
-    if not here:
-        return fine("no variable switches channels off in the host")
-    evidence = "; ".join(f"{name} is set in {where}" for name, where in here.items())
-    names = ", ".join(here)
-    if _installed(case.env.environ) >= CARRY or enabled_plugin(case.env.environ):
-        return note(f"{names} switch pushes off in the host; the hooks bring messages all the same", evidence)
+        variables |= _switches(_environ_of(pid), f"the server's process {pid}")
+    if not variables:
+        return fine("no environment variable switches channels off in the host")
+    evidence = "; ".join(f"{name} is set in {place}" for name, place in variables.items())
+    names = ", ".join(variables)
+    if _installed_hooks(environ) >= DELIVERY_HOOKS or enabled_plugin(environ):
+        return note(f"pushes are switched off in the host by {names}; the hooks deliver messages instead", evidence)
     return wrong(
-        f"{names}: with any value, the host shows no channel messages and says nothing about it",
+        f"{names}: with any value, the host shows no channel messages, and does not say so",
         evidence,
-        f"unset it before the host starts, or have the hooks bring messages: `channels setup {case.env.channel} "
+        f"unset it before the host starts, or let the hooks deliver messages: `channels setup {setup.env.channel} "
         "--hooks yes`",
     )
 
 
-def _installed(environ: Mapping[str, str]) -> set[str]:
-    return {name for _, found in _settings(environ) for name, _ in hook_commands(found)}
+def _installed_hooks(environ: Mapping[str, str]) -> set[str]:
+    return {name for _, settings in _host_settings(environ) for name, _ in hook_commands(settings)}
 
 
-def _named(environ: Mapping[str, Any], where: str) -> dict[str, str]:
-    return {name: where for name in (*TELEMETRY, *PROVIDERS) if str(environ.get(name) or "").strip()}
+def _switches(environ: Mapping[str, Any], place: str) -> dict[str, str]:
+    """Return the variables that switch channels off, each with the place where it is set."""
+    return {name: place for name in (*TELEMETRY, *PROVIDERS) if str(environ.get(name) or "").strip()}
 
 
 def _environ_of(pid: int) -> dict[str, str]:
-    """Another process's environment, where the system shows it to this user."""
+    """Return the environment of another process; empty where the system does not show it to this user."""
     try:
         raw = Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace")
     except OSError:
@@ -172,62 +180,64 @@ def _environ_of(pid: int) -> dict[str, str]:
     return dict(part.partition("=")[::2] for part in raw.split("\0") if "=" in part)
 
 
-def policy(case: Setup, files: Sequence[Path] | None = None) -> Finding:
-    """What the organisation's managed settings forbid."""
-    forbidden: list[str] = []
-    named = managed_files() if files is None else files
-    for path in named:
+def policy(setup: Setup, files: Sequence[Path] | None = None) -> Finding:
+    """Check what the organisation's managed settings forbid."""
+    paths = managed_files() if files is None else files
+    restrictions: list[str] = []
+    for path in paths:
         try:
-            found = read_json(path)
+            settings = read_json(path)
         except ConfigError as error:
             return note("the organisation's settings cannot be read", str(error))
-        forbidden += [f"{words} ({path})" for words in _forbids(found, case.env.channel)]
-    if forbidden:
+        restrictions += [f"{restriction} ({path})" for restriction in _restrictions(settings, setup.env.channel)]
+    if restrictions:
         return wrong(
             "the organisation's policy keeps the host from working with this server",
-            "; ".join(forbidden),
-            "ask whoever administers the host; until then only what the policy leaves works (`wait_for_messages`)",
+            "; ".join(restrictions),
+            "ask the administrator of the host; until then only what the policy allows works (`wait_for_messages`)",
         )
-    present = [str(path) for path in named if os.path.exists(path)]  # noqa: PTH110 - may be forbidden to look at
-    return fine("no policy stands against it", ", ".join(present) or "there are no managed settings")
+    existing = [str(path) for path in paths if os.path.exists(path)]  # noqa: PTH110 - looking may be forbidden
+    return fine("no policy restricts this server", ", ".join(existing) or "there are no managed settings")
 
 
-def _forbids(found: Mapping[str, Any], channel: str) -> list[str]:
-    words = []
-    if found.get("channelsEnabled") is False:
-        words.append(f"{CHANNELS_OFF}: channelsEnabled is false")
-    if found.get("disableAllHooks") is True:
-        words.append("hooks are off: disableAllHooks")
-    if found.get("allowManagedHooksOnly") is True:
-        words.append("only the organisation's own hooks run: allowManagedHooksOnly")
-    if found.get("crossSessionInbound") == "refuse":
-        words.append("the session's inbox is closed: crossSessionInbound is refuse")
-    denied, allowed = found.get("deniedMcpServers"), found.get("allowedMcpServers")
-    if isinstance(denied, list) and _lists(denied, channel):
-        words.append(f"the server {channel!r} is among deniedMcpServers")
-    if isinstance(allowed, list) and not _lists(allowed, channel):
-        words.append(f"the server {channel!r} is not among allowedMcpServers")
-    return words
+def _restrictions(settings: Mapping[str, Any], channel: str) -> list[str]:
+    restrictions = []
+    if settings.get("channelsEnabled") is False:
+        restrictions.append(f"{CHANNELS_OFF}: channelsEnabled is false")
+    if settings.get("disableAllHooks") is True:
+        restrictions.append("hooks are off: disableAllHooks")
+    if settings.get("allowManagedHooksOnly") is True:
+        restrictions.append("only the organisation's own hooks run: allowManagedHooksOnly")
+    if settings.get("crossSessionInbound") == "refuse":
+        restrictions.append("the session's inbox is closed: crossSessionInbound is refuse")
+    denied, allowed = settings.get("deniedMcpServers"), settings.get("allowedMcpServers")
+    if isinstance(denied, list) and _matches(denied, channel):
+        restrictions.append(f"the server {channel!r} is listed in deniedMcpServers")
+    if isinstance(allowed, list) and not _matches(allowed, channel):
+        restrictions.append(f"the server {channel!r} is not listed in allowedMcpServers")
+    return restrictions
 
 
-def _lists(servers: list[Any], channel: str) -> bool:
+def _matches(servers: list[Any], channel: str) -> bool:
+    """Return True if a list of servers names this one, or names servers by their commands."""
     return any(
-        isinstance(one, dict) and (one.get("serverName") == channel or "serverCommand" in one) for one in servers
+        isinstance(server, dict) and (server.get("serverName") == channel or "serverCommand" in server)
+        for server in servers
     )
 
 
-def mode(case: Setup) -> Finding:
-    """How messages reach the agent now."""
-    claim = case.settings.claim if case.settings else "auto"
-    if claim == "never":
+def mode(setup: Setup) -> Finding:
+    """Check how messages reach the agent now."""
+    if setup.settings and setup.settings.claim == "never":
         return wrong("the bot is never read here", "claim: never", "set `claim: auto` (config.yaml, CHANNELS_CLAIM)")
-    found = case.facts.get("mode") or {"name": "none", "why": "no running server reads this bot"}
-    if found["name"] != "none":
-        return fine(f"messages go by {found['name']}", found["why"])
-    if "is attached" in found["why"] and "reads this bot" not in found["why"]:
+    current = setup.facts.get("mode") or {"name": "none", "why": "no running server reads this bot"}
+    if current["name"] != "none":
+        return fine(f"messages are delivered by {current['name']}", current["why"])
+    if "is attached" in current["why"] and "reads this bot" not in current["why"]:
         return wrong(
-            "a server is attached to a host and does not read the bot",
-            found["why"],
-            f"one of the ways that it names; the surest are the hooks: `channels setup {case.env.channel} --hooks yes`",
+            "a server is attached to a host but does not read the bot",
+            current["why"],
+            f"use one of the ways named there; the hooks are the most reliable: `channels setup {setup.env.channel} "
+            "--hooks yes`",
         )
-    return note("nothing delivers now", found["why"], "start your agent host in the project")
+    return note("messages are not delivered now", current["why"], "start your agent host in the project")

@@ -1,4 +1,4 @@
-"""Checks of what lies on this machine: settings, token, state folder, database, people, messages, the reader."""
+"""Checks of this machine: Python, settings, token, state folder, database, people, messages and the reader."""
 
 from __future__ import annotations
 
@@ -32,79 +32,87 @@ __all__ = [
     "token",
 ]
 
-PYTHON = (3, 11)
-# Less than this, and a picture or a day's messages may not fit any more.
-ROOM_BYTES = 64 * 1024 * 1024
+MIN_PYTHON = (3, 11)
+# With less, a picture or a day's messages may not fit.
+MIN_FREE_BYTES = 64 * 1024 * 1024
 PROBE_BYTES = 64 * 1024
-# Beyond this an open message is no longer just on its way.
-STALE_S = 600.0
-# The reader notes its polls every few seconds; a long poll may take a minute.
-DEAF_S = 150.0
+# A message that is open for longer is no longer just on its way.
+OVERDUE_S = 600.0
+# The reader records its polls every few seconds; a long poll may take a minute.
+SILENT_READER_S = 150.0
 
 
-def python(_case: Setup) -> Finding:
-    """The interpreter."""
+def python(_setup: Setup) -> Finding:
+    """Check the version of the interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] < PYTHON:
+    if sys.version_info[:2] < MIN_PYTHON:
         return wrong(f"Python {version} is too old", sys.executable, "install this program with Python 3.11 or newer")
     return fine(f"Python {version}", sys.executable)
 
 
-def settings(case: Setup) -> Finding:
-    """config.yaml and the environment."""
-    path = case.env.state_dir / "config.yaml"
-    if case.settings_problem:
-        return wrong("a setting is wrong, so nothing is read or sent", case.settings_problem, f"mend it in {path}")
-    return fine("the settings are right", str(path) if path.is_file() else "no config.yaml: every default holds")
+def settings(setup: Setup) -> Finding:
+    """Check config.yaml and the environment variables."""
+    path = setup.env.state_dir / "config.yaml"
+    if setup.settings_problem:
+        return wrong("a setting is wrong, so nothing is read or sent", setup.settings_problem, f"fix it in {path}")
+    return fine("all settings are valid", str(path) if path.is_file() else "no config.yaml: all settings are defaults")
 
 
-def token(case: Setup) -> Finding:
-    """Whether there is one, of the right shape, and whether it is the one that was stored."""
-    name, setup = f"{case.env.channel.upper()}_BOT_TOKEN", f"channels setup {case.env.channel}"
-    if case.token_problem:
-        return wrong("the token is malformed", case.token_problem, f"set the right one: `{setup}`")
-    if case.token is None:
-        unset = case.env.environ.get(name, "")
-        evidence = f"{name} is the literal text {unset!r}" if unset.startswith("${") else f"no {name} anywhere"
-        return wrong("no token is set", evidence, f"run `{setup}` in a terminal of your own")
-    stored = (case.env.dotenv.get(name) or "").strip()
-    if env_value(name, case.env.environ) and stored and stored != case.token:
-        return wrong(
-            f"the variable {name} of this shell holds another token than {case.env.state_dir / '.env'}, and wins",
-            "the two differ",
-            f"unset {name} where it is set (the shell's profile, the host's settings), or store that token: `{setup}`",
+def token(setup: Setup) -> Finding:
+    """Check that a token of the right form is set, and that the environment does not override another one in .env."""
+    variable, command = f"{setup.env.channel.upper()}_BOT_TOKEN", f"channels setup {setup.env.channel}"
+    if setup.token_problem:
+        return wrong("the token is malformed", setup.token_problem, f"set the right one: `{command}`")
+    if setup.token is None:
+        value = setup.env.environ.get(variable, "")
+        evidence = (
+            f"{variable} is the literal text {value!r}"
+            if value.startswith("${")
+            else f"{variable} is set neither in the environment nor in {setup.env.state_dir / '.env'}"
         )
-    return fine("a token is set", f"from {case.env.token_source()}")
-
-
-def state_folder(case: Setup) -> Finding:
-    """Modes, and whether it can be written to."""
-    folder = case.env.state_dir
-    if not folder.exists():
-        return note(f"there is no state folder {folder} yet", next_=f"`channels setup {case.env.channel}` makes it")
-    if not folder.is_dir():
-        return wrong(f"{folder} is no folder", "", "move it away, or name another one in the environment")
-    loose = [path.name or str(path) for path in _private(folder) if _open_to_others(path)]
-    if loose:
+        return wrong("no token is set", evidence, f"run `{command}` in your own terminal")
+    stored = (setup.env.dotenv.get(variable) or "").strip()
+    if env_value(variable, setup.env.environ) and stored and stored != setup.token:
         return wrong(
-            "others on this machine can read " + ", ".join(sorted(loose)),
+            f"{variable} in this shell overrides another token in {setup.env.state_dir / '.env'}",
+            "the two tokens differ",
+            f"unset {variable} where it is set (the shell's profile, the host's settings), or store that token: "
+            f"`{command}`",
+        )
+    return fine("a token is set", f"from {setup.env.token_source()}")
+
+
+def state_folder(setup: Setup) -> Finding:
+    """Check that the state folder is private and writable."""
+    folder, channel = setup.env.state_dir, setup.env.channel
+    if not folder.exists():
+        return note(f"the state folder {folder} does not exist yet", next_=f"`channels setup {channel}` creates it")
+    if not folder.is_dir():
+        return wrong(
+            f"the state folder {folder} is not a folder",
+            "a file has its name",
+            f"move that file away, or set {channel.upper()}_STATE_DIR to another folder",
+        )
+    readable = [path.name or str(path) for path in _private_paths(folder) if _is_open_to_others(path)]
+    if readable:
+        return wrong(
+            f"other users of this machine can read {', '.join(sorted(readable))}",
             f"in {folder}",
             f"chmod 700 {folder}; chmod 600 {folder}/.env {folder}/channel.db*",
         )
     return _writable(folder)
 
 
-def _private(folder: Path) -> list[Path]:
+def _private_paths(folder: Path) -> list[Path]:
+    """Return the state folder with its files that hold secrets."""
     try:
-        return [
-            folder,
-            *(path for path in folder.iterdir() if path.name == ".env" or path.name.startswith("channel.db")),
-        ]
+        files = [path for path in folder.iterdir() if path.name == ".env" or path.name.startswith("channel.db")]
     except OSError:
-        return [folder]
+        files = []
+    return [folder, *files]
 
 
-def _open_to_others(path: Path) -> bool:
+def _is_open_to_others(path: Path) -> bool:
     try:
         return os.name == "posix" and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
     except OSError:
@@ -120,160 +128,167 @@ def _writable(folder: Path) -> Finding:
             os.fsync(file.fileno())
     except OSError as error:
         return wrong(
-            f"{folder} cannot be written to, so no message can be kept and none is taken",
+            f"{folder} is not writable, so no message can be stored and none is accepted",
             error.strerror or str(error),
-            "free space on that disk, or mend the folder's owner and permissions",
+            "free space on that disk, or fix the owner and permissions of the folder",
         )
     finally:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
     free = shutil.disk_usage(folder).free
-    if free < ROOM_BYTES:
-        return wrong(f"the disk of {folder} is nearly full", f"{free:,} bytes are free", "free some space")
-    return fine(f"{folder} is private and can be written to", f"{free // 1024**2:,} MB are free")
+    if free < MIN_FREE_BYTES:
+        return wrong(f"the disk of {folder} is nearly full", f"{free:,} bytes are free", "free some space on it")
+    return fine(f"{folder} is private and writable", f"{free // 1024**2:,} MB are free")
 
 
-def git(case: Setup) -> Finding:
-    """Whether the token could be committed."""
-    secret = case.env.state_dir / ".env"
+def git(setup: Setup) -> Finding:
+    """Check that git does not track the file with the token."""
+    secret = setup.env.state_dir / ".env"
     tracked = in_git(secret)
     if tracked is None:
-        return fine("the state folder is in no git repository")
+        return fine("the state folder is not in a git repository")
     if tracked:
         return wrong(
             f"git tracks {secret}, so the token goes wherever the repository goes",
-            "git ls-files names it",
-            f"git rm --cached {secret}; then have a new token made and set it, since this one is in the history",
+            "git ls-files lists it",
+            f"git rm --cached {secret}; then create a new token and set it, because the history keeps this one",
         )
     return fine("git does not track the token")
 
 
-def server(case: Setup, way: Route, default: Route) -> Finding:
-    """Where every request goes, and with it the token. `default`: the platform's own addresses."""
-    usual = dict(default.named)
-    path = case.env.state_dir / "config.yaml"
-    if case.settings and (found := brought(case.settings, case.env)):
+def server(setup: Setup, route: Route, default_route: Route) -> Finding:
+    """Check where requests, and with them the token, are sent; `default_route` has the platform's own addresses."""
+    prefix, path = f"{setup.env.channel.upper()}_", setup.env.state_dir / "config.yaml"
+    if setup.settings and (tracked := brought(setup.settings, setup.env)):
+        hosts = ", ".join(endpoint(url)[0] for url in tracked.values())
+        values = "; ".join(f"{name} is {shown_url(url)}" for name, url in tracked.items())
+        variables = " ".join(f"{prefix}{name.upper()}={shown_url(url)}" for name, url in tracked.items())
         return wrong(
-            f"the token would go to {', '.join(endpoint(url)[0] for url in found.values())}, "
-            "which is not the platform's own server",
-            f"{'; '.join(f'{name} is {shown_url(url)}' for name, url in found.items())}, named by {path}, which git "
-            "tracks",
-            f"if you do not know that server, take the line out of {path}; if it is yours, name it in the environment: "
-            + " ".join(f"{case.env.channel.upper()}_{name.upper()}={shown_url(url)}" for name, url in found.items()),
+            f"the token would go to {hosts}, which is not the platform's own server",
+            f"{values}, set by {path}, which git tracks",
+            f"if you do not know that server, remove the line from {path}; if it is yours, set it in the environment: "
+            f"{variables}",
         )
-    odd = [(name, url) for name, url in way.named if url != usual.get(name)]
-    if not odd:
-        return fine("requests go to the platform's own servers", default.url)
-    where = "; ".join(
-        f"{name} is {shown_url(url)}, named by "
-        + (f"{case.env.channel.upper()}_{name.upper()}" if case.env.own(name.upper()) else str(path))
-        for name, url in odd
+    own = dict(default_route.named)
+    other = [(name, url) for name, url in route.named if url != own.get(name)]
+    if not other:
+        return fine("requests go to the platform's own servers", default_route.url)
+    urls = ", ".join(shown_url(url) for _, url in other)
+    sources = "; ".join(
+        f"{name} is {shown_url(url)}, set by " + (prefix + name.upper() if setup.env.own(name.upper()) else str(path))
+        for name, url in other
     )
-    shown = ", ".join(shown_url(url) for _, url in odd)
-    return note(f"requests go to {shown} in place of the platform's own servers", where)
+    return note(f"requests go to {urls} instead of the platform's own servers", sources)
 
 
-def database(case: Setup) -> Finding:
-    """Whether it can be used, and whether this version knows its schema."""
-    if case.problem:
-        return wrong("the database cannot be used, so nothing is read", case.problem, "do as it says")
-    if not case.facts:
-        return note("there is no database yet", next_="the server makes it at its first start")
-    return fine("the database can be used", str(case.env.state_dir / "channel.db"))
+def database(setup: Setup) -> Finding:
+    """Check that the database opens and has a schema that this version knows."""
+    if setup.problem:
+        return wrong("the database cannot be used, so nothing is read", setup.problem, "follow that message")
+    if not setup.facts:
+        return note("there is no database yet", next_="the server creates it at its first start")
+    return fine("the database can be used", str(setup.env.state_dir / "channel.db"))
 
 
-def people(case: Setup) -> Finding:
-    """Who gets through the gate."""
-    if not case.facts:
-        return note("nobody is paired yet", next_=f"`channels access {case.env.channel} invite`")
-    access = f"channels access {case.env.channel}"
-    paired, groups = case.facts["paired"], case.facts["groups"]
-    waiting = f"; {len(case.facts['pending'])} wait for approval" if case.facts["pending"] else ""
-    unlisted = len(case.facts["groups_not_enabled"])
-    evidence = f"{len(paired)} paired, {len(groups)} groups enabled, {unlisted} groups seen but not enabled{waiting}"
-    if case.facts["policy"] == "disabled" and not groups:
+def people(setup: Setup) -> Finding:
+    """Check that somebody has access."""
+    command = f"channels access {setup.env.channel}"
+    if not setup.facts:
+        return note("nobody is paired yet", next_=f"`{command} invite`")
+    paired, groups = setup.facts["paired"], setup.facts["groups"]
+    disabled = setup.facts["policy"] == "disabled"
+    evidence = (
+        f"{len(paired)} paired, {len(groups)} groups enabled, "
+        f"{len(setup.facts['groups_not_enabled'])} groups seen but not enabled"
+    )
+    if setup.facts["pending"]:
+        evidence += f"; {len(setup.facts['pending'])} waiting for approval"
+    if disabled and not groups:
         return wrong(
-            "the policy is `disabled` and no group is enabled: nobody is heard", evidence, f"`{access} policy`"
+            "the policy is `disabled` and no group is enabled, so nobody can write to the agent",
+            evidence,
+            f"`{command} policy`",
         )
     if not paired and not groups:
-        return wrong("nobody is paired and no group is enabled: nobody is heard", evidence, f"`{access} invite`")
-    if case.facts["policy"] == "disabled":
-        return note("the policy is `disabled`: nobody is heard in direct messages", evidence, f"`{access} policy`")
-    if blocked := case.facts["blocked_by"]:
-        return note(f"{', '.join(blocked)} blocked the bot: only they can unblock it", evidence)
-    return fine("somebody is let through", evidence)
+        return wrong(
+            "nobody is paired and no group is enabled, so nobody can write to the agent",
+            evidence,
+            f"`{command} invite`",
+        )
+    if disabled:
+        return note("the policy is `disabled`, so direct messages are ignored", evidence, f"`{command} policy`")
+    if blocked := setup.facts["blocked_by"]:
+        return note(f"{', '.join(blocked)} blocked the bot; only they can unblock it", evidence)
+    return fine("people can write to the agent", evidence)
 
 
-def messages(case: Setup) -> Finding:
-    """Open entries and their age."""
-    if not case.facts:
+def messages(setup: Setup) -> Finding:
+    """Check that messages are answered, by the age of the oldest open one."""
+    if not setup.facts:
         return skipped("there is no database yet")
-    counts, oldest = case.facts["inbox"], case.facts["oldest_open"]
-    look = f"channels inbox {case.env.channel} --open"
+    counts, oldest = setup.facts["inbox"], setup.facts["oldest_open"]
+    command = f"channels inbox {setup.env.channel} --open"
     if counts["failed"]:
         return wrong(
-            f"{counts['failed']} events could not be understood and are kept",
-            f"`{look}` shows what is open",
-            "update this program: a newer version looks at them again by itself",
+            f"events that could not be processed: {counts['failed']}; they are kept",
+            f"`{command}` lists what is open",
+            "update this program: a newer version processes them by itself",
         )
     if not oldest:
-        return fine("every message has been answered", _counts(counts))
+        return fine("every message has been answered", _summary(counts))
     age = _age(oldest)
-    evidence = f"{_counts(counts)}; the oldest since {oldest}"
-    if age < STALE_S:
+    evidence = f"{_summary(counts)}; the oldest since {oldest}"
+    if age < OVERDUE_S:
         return note("messages are on their way to the agent", evidence)
     return wrong(
-        f"{counts['open']} messages wait for the agent, the oldest for {_long(age)}",
+        f"messages that wait for the agent: {counts['open']}, the oldest for {_duration(age)}",
         evidence,
-        f"see the checks `reader` and `mode`; `{look}` lists them",
+        f"see the checks `reader` and `mode`; `{command}` lists the messages",
     )
 
 
-def _counts(counts: dict[str, Any]) -> str:
+def _summary(counts: dict[str, Any]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in ("open", "offered", "answered"))
 
 
-def reader(case: Setup) -> Finding:
-    """Who reads the bot, and whether it hears anything."""
-    holder = case.holder
+def reader(setup: Setup) -> Finding:
+    """Check that a server of this project reads the bot, and that the platform answers it."""
+    holder = setup.holder
     if holder is None:
         return note(
-            "no running server reads this bot now",
-            "nobody holds the bot's lock",
+            "no running server reads this bot",
+            "no process holds the bot's lock",
             "start your agent host in the project; the check `mode` says more",
         )
-    who = f"process {holder['pid']} on {holder['host']} for {holder['project']}, since {holder['since']}"
-    if holder.get("state_dir") and Path(holder["state_dir"]) != case.env.state_dir:
+    process = f"process {holder['pid']} on {holder['host']} for {holder['project']}, since {holder['since']}"
+    if holder.get("state_dir") and Path(holder["state_dir"]) != setup.env.state_dir:
         return wrong(
             "another project's server reads this bot, so its messages go there",
-            f"{who}; its state folder is {holder['state_dir']}",
-            f"end that host, have it hand over (`channels status {case.env.channel} --release`), or give each project "
+            f"{process}; its state folder is {holder['state_dir']}",
+            f"end that host, make it hand over (`channels status {setup.env.channel} --release`), or give each project "
             "a bot of its own",
         )
-    state, error = case.facts["reader"]["state"], case.facts["reader"]["error"]
+    state, error = setup.facts["reader"]["state"], setup.facts["reader"]["error"]
     if state == "conflict":
-        return note("the reader is disturbed; see the check `second poller`", who)
+        return note("another program interrupts the reader; see the check `second poller`", process)
     if state not in {"reading", "connecting", None}:
-        return wrong(f"the reader does not get through ({state})", f"{who}: {error}", "do as it says")
-    last = case.facts["last_poll_ok"]
-    if state == "reading" and last and _age(last) > DEAF_S:
+        return wrong(f"the reader cannot read the bot ({state})", f"{process}: {error}", "follow that message")
+    last_poll = setup.facts["last_poll_ok"]
+    if state == "reading" and last_poll and _age(last_poll) > SILENT_READER_S:
         return wrong(
-            f"the reader has heard nothing of the platform for {_long(_age(last))}",
-            f"{who}; its last completed poll was {last}",
-            f"that process hangs or is stopped: continue or end it (kill {holder['pid']}), and start the host again",
+            f"the reader has heard nothing from the platform for {_duration(_age(last_poll))}",
+            f"{process}; its last completed poll was {last_poll}",
+            f"that process hangs or is stopped: resume or end it (kill {holder['pid']}), and start the host again",
         )
-    return fine("a server reads this bot", f"{who}; last poll {last or 'not yet'}")
+    return fine("a server reads this bot", f"{process}; last poll {last_poll or 'not yet'}")
 
 
-def _age(iso: str) -> float:
-    return time.time() - datetime.fromisoformat(re.sub("Z$", "+00:00", iso)).timestamp()
+def _age(timestamp: str) -> float:
+    """Return the seconds since an ISO 8601 time."""
+    return time.time() - datetime.fromisoformat(re.sub("Z$", "+00:00", timestamp)).timestamp()
 
 
-def _long(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} h"
-    )
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -1,4 +1,4 @@
-"""Files that an event is shown with: pictures, and voice notes that are to be written down. Beside everything else."""
+"""Downloads of the files that the agent gets with a message: pictures, and voice notes to transcribe."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from agent_channels.core.text.sanitize import content, label
 __all__ = ["Downloads"]
 
 logger = logging.getLogger(__name__)
-DOWNLOADS = 4
-# However slowly a file trickles in, its message is shown after this.
-PATIENCE_S = 300.0
+PARALLEL_DOWNLOADS = 4
+# A message waits no longer than this for a file, however slowly it arrives.
+TIMEOUT_S = 300.0
 
 
 @dataclass(slots=True)
-class _Got:
-    """What came of an entry's files. `paths` by file id; `faults`: wording key and reason, in order."""
+class _Results:
+    """The files of one inbox entry: paths and transcripts by file id, and (sentence key, reason) of each failure."""
 
     paths: dict[str, str] = field(default_factory=dict)
-    words: dict[str, str] = field(default_factory=dict)
-    faults: list[tuple[str, str]] = field(default_factory=list)
+    transcripts: dict[str, str] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Downloads:
-    """Downloads beside the delivery: a slow file holds nothing up but its own message."""
+    """Downloads in the background, so that a slow file delays only its own message."""
 
     def __init__(
         self, adapter: Adapter, inbox: Inbox, files: Files, wakeups: Wakeups, transcriber: Transcriber
@@ -49,89 +49,89 @@ class Downloads:
         self._adapter, self._inbox, self._files, self._wakeups = adapter, inbox, files, wakeups
         self._transcriber = transcriber
         self._running: set[int] = set()
-        self._slots = anyio.Semaphore(DOWNLOADS)
+        self._slots = anyio.Semaphore(PARALLEL_DOWNLOADS)
 
     async def run(self) -> None:
-        """Fetch the files of every entry that needs some, until cancelled; those of a dead process come first."""
+        """Fetch the files of every entry that waits for some, until cancelled; those of a dead process come first."""
         async with anyio.create_task_group() as group:
             while True:
                 try:
                     for entry in self._inbox.fetching():
                         if entry.id not in self._running:
                             self._running.add(entry.id)
-                            group.start_soon(self._fetch, entry)
+                            group.start_soon(self._fetch_entry, entry)
                 except StoreError as error:
                     logger.warning("files are downloaded later: %s", error)
                 await self._wakeups.download_due.wait()
 
-    async def _fetch(self, entry: Entry) -> None:
-        got = _Got()
+    async def _fetch_entry(self, entry: Entry) -> None:
+        results = _Results()
         try:
             async with anyio.create_task_group() as group:
                 for file in entry.files_to_fetch:
-                    group.start_soon(self._one, file, got)
-            self._inbox.fetched(entry, *_shown(entry, got))
+                    group.start_soon(self._fetch_file, file, results)
+            self._inbox.fetched(entry, *_completed(entry, results))
             with contextlib.suppress(OSError):
-                self._files.prune({*self._inbox.open_files(), *got.paths.values()})
+                self._files.prune({*self._inbox.open_files(), *results.paths.values()})
         except StoreError as error:
-            # Still to be fetched, and is at the next start.
-            logger.warning("the files of entry %s are not noted: %s", entry.delivery_id, error)
+            # The entry keeps waiting for its files, so the next start tries again.
+            logger.warning("the files of entry %s could not be recorded: %s", entry.delivery_id, error)
         finally:
             self._running.discard(entry.id)
         self._wakeups.ready.set()
 
-    async def _one(self, file: Attachment, got: _Got) -> None:
-        spoken = file.kind == VOICE
+    async def _fetch_file(self, file: Attachment, results: _Results) -> None:
+        voice = file.kind == VOICE
         try:
             async with self._slots:
-                got.paths[file.file_id] = path = await self._download(file)
-        except Exception as error:  # noqa: BLE001 - one file must never hold up everything else
-            self._failed(got, "voice_missing" if spoken else "image_failed", error)
+                results.paths[file.file_id] = path = await self._download(file)
+        except Exception as error:  # noqa: BLE001 - the message is delivered without the file
+            self._record_failure(results, "voice_not_downloaded" if voice else "picture_not_downloaded", error)
             return
-        if spoken:
+        if voice:
             try:
-                got.words[file.file_id] = await self._transcriber.text(path)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._failed(got, "voice_failed", error)
+                results.transcripts[file.file_id] = await self._transcriber.transcribe(path)
+            except Exception as error:  # noqa: BLE001 - as above, without the transcript
+                self._record_failure(results, "voice_not_transcribed", error)
 
     @staticmethod
-    def _failed(got: _Got, key: str, error: Exception) -> None:
-        said = str(error) if isinstance(error, ChannelError | TimeoutError) else repr(error)
-        reason = label(redact(said), 200)
+    def _record_failure(results: _Results, key: str, error: Exception) -> None:
+        # Our own errors are sentences; of any other one, the type says more than the text.
+        reason = label(redact(str(error) if isinstance(error, ChannelError | TimeoutError) else repr(error)), 200)
         logger.warning("%s", translate(key, count=1, reason=reason))
-        got.faults.append((key, reason))
+        results.failures.append((key, reason))
 
     async def _download(self, file: Attachment) -> str:
-        target = self._files.target(file)
+        path = self._files.download_path(file)
         try:
-            with anyio.fail_after(PATIENCE_S):
-                await self._adapter.download(file, target, self._adapter.limits.download)
+            with anyio.fail_after(TIMEOUT_S):
+                await self._adapter.download(file, path, self._adapter.limits.download)
         except TimeoutError as error:
-            raise TimeoutError(f"it did not arrive whole within {PATIENCE_S:.0f} s") from error
-        return str(target)
+            raise TimeoutError(f"it did not arrive within {TIMEOUT_S:.0f} s") from error
+        return str(path)
 
 
-def _shown(entry: Entry, got: _Got) -> tuple[str, dict[str, str]]:
-    """The content and meta of an entry with what came of its files."""
+def _completed(entry: Entry, results: _Results) -> tuple[str, dict[str, str]]:
+    """Return the entry's content and meta, completed by the paths, transcripts and failures of its files."""
     meta = dict(entry.meta)
     pictures = [
-        got.paths[file.file_id] for file in entry.files_to_fetch if file.file_id in got.paths and file.kind != VOICE
+        results.paths[file.file_id]
+        for file in entry.files_to_fetch
+        if file.file_id in results.paths and file.kind != VOICE
     ]
     if pictures:
         meta["image_path"] = pictures[0]
     if "attachments" in meta:
-        listed = [{**file, **_path(file, got)} for file in json.loads(meta["attachments"])]
-        meta["attachments"] = json.dumps(listed, ensure_ascii=False)
+        attachments = json.loads(meta["attachments"])
+        for attachment in attachments:
+            if path := results.paths.get(str(attachment["file_id"])):
+                attachment["path"] = path
+        meta["attachments"] = json.dumps(attachments, ensure_ascii=False)
     lines = [entry.content] if entry.content else []
     for file in entry.files_to_fetch:
-        if file.file_id in got.words:
-            lines.append(translate("transcript", text=got.words[file.file_id]))
+        if file.file_id in results.transcripts:
+            lines.append(translate("transcript", text=results.transcripts[file.file_id]))
             meta["transcript"] = "true"
-    for (key, reason), count in Counter(got.faults).items():
+    for (key, reason), count in Counter(results.failures).items():
         lines.append(translate(key if count == 1 else f"{key}_many", count=count, reason=reason))
     return content("\n".join(lines)), meta
-
-
-def _path(file: dict[str, object], got: _Got) -> dict[str, str]:
-    path = got.paths.get(str(file["file_id"]))
-    return {"path": path} if path else {}

@@ -1,4 +1,4 @@
-"""Files out: which may be sent. Files in: where they go, under names of our own, within a quota."""
+"""Files on disk: which of them may be sent, and where downloads and our own files are kept."""
 
 from __future__ import annotations
 
@@ -45,16 +45,18 @@ _SECRET_FILES = re.compile(
     r".*\.(pem|key|p12|pfx|kdbx|keystore|jks)|(.*[_-])?credentials(\.json|\.db|\.toml)?|service[_-]account.*\.json",
     re.IGNORECASE,
 )
-_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}")
-_BY_MIME = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4"}
-_BY_KIND = {
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_SUFFIX_BY_MIME = {
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4",
+}  # fmt: skip
+_SUFFIX_BY_KIND = {
     "photo": ".jpg", "voice": ".ogg", "audio": ".mp3", "video": ".mp4", "video_note": ".mp4", "animation": ".mp4",
     "sticker": ".webp",
 }  # fmt: skip
 
 
 class Files:
-    """The folder STATE_DIR/files and the rules for sending."""
+    """The folder STATE_DIR/files, and the rules for sending."""
 
     def __init__(
         self,
@@ -64,96 +66,101 @@ class Files:
         quota_mb: int = 1024,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        """`roots` are the folders that files may be sent from, besides the project, the temporary folder and ours."""
         self.state_dir = Path(os.path.realpath(state_dir))
         self.folder = self.state_dir / "files"
         self.quota = quota_mb * 1024 * 1024
-        named = [project_dir(environ), Path(tempfile.gettempdir()), self.folder, *(root.expanduser() for root in roots)]
-        self.roots = [Path(os.path.realpath(root)) for root in named]
+        defaults = [project_dir(environ), Path(tempfile.gettempdir()), self.folder]
+        self.roots = [Path(os.path.realpath(root)) for root in (*defaults, *(root.expanduser() for root in roots))]
 
-    def sendable(self, path: str, limit: int) -> Path:
-        """The real path of a file that may be sent.
+    # ---- out
 
-        Raises `Refused` saying why not: missing, not a file, empty, above `limit` bytes, outside the allowed folders,
-        inside the state folder, or likely a secret.
+    def resolve_sendable(self, path: str, limit: int) -> Path:
+        """Return the real path of a file that may be sent; relative paths start at the project.
+
+        Raises `Refused` with the reason: missing, not a file, empty, more than `limit` bytes, outside the allowed
+        folders, inside the state folder, or probably a secret.
         """
-        shown = repr(path if len(path) <= 300 else path[:299] + "…")
+        quoted = repr(path if len(path) <= 300 else path[:299] + "…")
         if "\x00" in path or not path.strip():
-            raise Refused(f"the file path {shown} is not a path")
+            raise Refused(f"the file path {quoted} is not a path")
         try:
-            given = Path(path).expanduser()
-            if not given.is_absolute():
-                given = self.roots[0] / given
-            real = Path(os.path.realpath(given))
-            self._check_place(real, shown)
+            expanded = Path(path).expanduser()
+            if not expanded.is_absolute():
+                expanded = self.roots[0] / expanded
+            real = Path(os.path.realpath(expanded))
+            self._check_location(real, quoted)
             info = real.stat()
         except (RuntimeError, ValueError) as error:
-            # No such user's home, or characters that no file system takes.
-            raise Refused(f"the file path {shown} is not a path: {error}") from error
+            # The home of an unknown user, or characters that no file system accepts.
+            raise Refused(f"the file path {quoted} is not a path: {error}") from error
         except OSError as error:
-            raise Refused(f"the file {shown} cannot be read: {error.strerror or error}") from error
+            raise Refused(f"the file {quoted} cannot be read: {error.strerror or error}") from error
         if not stat.S_ISREG(info.st_mode):
-            raise Refused(f"{shown} is not a file; only plain files can be sent")
+            raise Refused(f"{quoted} is not a file; only regular files can be sent")
         if not os.access(real, os.R_OK):
-            raise Refused(f"the file {shown} cannot be read: permission denied")
+            raise Refused(f"the file {quoted} cannot be read: permission denied")
         if info.st_size == 0:
-            raise Refused(f"the file {shown} is empty; the platform takes no empty files")
+            raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
         if info.st_size > limit:
-            raise Refused(f"the file {shown} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
+            raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
         return real
 
-    def _check_place(self, real: Path, shown: str) -> None:
+    def _check_location(self, real: Path, quoted: str) -> None:
+        """Raise `Refused` for a file that must not leave this machine, and for one outside the allowed folders."""
         if real.is_relative_to(self.state_dir) and not real.is_relative_to(self.folder):
-            raise Refused(f"the file {shown} lies in the state folder, which holds credentials; it is never sent")
+            raise Refused(f"the file {quoted} lies in the state folder, which holds credentials; it is never sent")
         for parent in real.parents:
             if (parent / "channel.db").exists() and not real.is_relative_to(parent / "files"):
-                raise Refused(f"the file {shown} lies in a state folder, which holds credentials; it is never sent")
-        secret = next((part for part in real.parts[:-1] if part.lower() in _SECRET_FOLDERS), None)
-        if secret or _SECRET_FILES.fullmatch(real.name):
-            raise Refused(f"the file {shown} looks like a secret ({secret or real.name}); it is never sent")
+                raise Refused(f"the file {quoted} lies in a state folder, which holds credentials; it is never sent")
+        secret_folder = next((part for part in real.parts[:-1] if part.lower() in _SECRET_FOLDERS), None)
+        if secret_folder or _SECRET_FILES.fullmatch(real.name):
+            raise Refused(f"the file {quoted} looks like a secret ({secret_folder or real.name}); it is never sent")
         if not any(real.is_relative_to(root) for root in self.roots):
+            roots = ", ".join(map(str, self.roots))
             raise Refused(
-                f"the file {shown} lies outside the folders that may be sent from ({', '.join(map(str, self.roots))}); "
+                f"the file {quoted} lies outside the folders that may be sent from ({roots}); "
                 "copy it into one of them, or have the operator add its folder to send_roots in config.yaml"
             )
 
-    def target(self, attachment: Attachment) -> Path:
-        """A new path for a download: time, random digits, and an ending we know or which is plainly an ending."""
-        private_dir(self.folder)
-        ending = Path(label(attachment.name or "", 512)).suffix
-        if not _ENDING.fullmatch(ending):
-            ending = _BY_MIME.get(attachment.mime or "") or _BY_KIND.get(attachment.kind, ".bin")
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-        return self.folder / f"{stamp}-{secrets.token_hex(6)}{ending.lower()}"
+    # ---- in
 
-    def own(self, name: str) -> Path:
-        """A new path for a file that we write ourselves."""
+    def download_path(self, attachment: Attachment) -> Path:
+        """Return a new path for a download: the time, random digits, and a suffix that is plain or derived."""
+        suffix = Path(label(attachment.name or "", 512)).suffix
+        if not _SUFFIX.fullmatch(suffix):
+            suffix = _SUFFIX_BY_MIME.get(attachment.mime or "") or _SUFFIX_BY_KIND.get(attachment.kind, ".bin")
+        timestamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        return self.path_of(f"{timestamp}-{secrets.token_hex(6)}{suffix.lower()}")
+
+    def path_of(self, name: str) -> Path:
+        """Return the path of a file called `name` in our folder, which is created if it does not exist."""
         private_dir(self.folder)
         return self.folder / name
 
-    def written(self, stem: str, ending: str, text: str) -> Path:
-        """A file of ours to be sent, named after `stem`; the same text is the same file."""
-        private_dir(self.folder)
+    def write_text(self, stem: str, suffix: str, text: str) -> Path:
+        """Write a text to a file that can be sent, and return its path, which is the same for the same text."""
         data = text.encode("utf-8", "replace")
-        path = self.folder / f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}{ending}"
+        path = self.path_of(f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}{suffix}")
         path.write_bytes(data)
         path.chmod(0o600)
         return path
 
     def prune(self, needed: Collection[str], keep_days: float | None = None) -> int:
-        """Deletes downloads older than `keep_days`, and the oldest above the quota, but none that is `needed`.
+        """Delete files older than `keep_days`, and the oldest above the quota, except those in `needed`.
 
-        Returns how many went.
+        Returns the number of deleted files.
         """
         if not self.folder.is_dir():
             return 0
-        before = 0.0 if keep_days is None else time.time() - keep_days * 86_400
+        oldest_kept = 0.0 if keep_days is None else time.time() - keep_days * 86_400
         files = sorted((e.stat().st_mtime, e.stat().st_size, e.path) for e in os.scandir(self.folder) if e.is_file())
-        total, gone = sum(size for _, size, _ in files), 0
-        for changed, size, path in files:
-            if total <= self.quota and changed >= before:
+        total, deleted = sum(size for _, size, _ in files), 0
+        for modified, size, path in files:
+            if total <= self.quota and modified >= oldest_kept:
                 break
             if path in needed:
                 continue
             Path(path).unlink(missing_ok=True)
-            total, gone = total - size, gone + 1
-        return gone
+            total, deleted = total - size, deleted + 1
+        return deleted

@@ -1,7 +1,7 @@
-"""Voice notes written down: by a command of the operator's, or by a model on this machine.
+"""Transcription of voice notes, by a command of the operator's choice or by a model on this machine.
 
-The command runs without a shell, in a session of its own, for a bounded time; what it prints is the transcript. A
-transcript is what a program believes to have heard: it is marked as such, and never answers a question.
+The command runs without a shell, in a session of its own, for a limited time; its output is the transcript. A program
+may mishear, so a transcript is marked as one and never answers a question.
 """
 
 from __future__ import annotations
@@ -20,96 +20,99 @@ from anyio.abc import ByteReceiveStream, Process
 from agent_channels.core.errors import Refused, Unavailable
 from agent_channels.core.text.sanitize import scrub
 
-__all__ = ["LOCAL", "Transcriber", "command_of"]
+__all__ = ["Transcriber"]
 
-# `transcribe: local`, or `local:MODEL`: the optional extra [voice].
+# The setting `local`, or `local:MODEL`, stands for the optional extra [voice].
 LOCAL = "local"
-MODEL = "base"
+DEFAULT_MODEL = "base"
 # Bytes of output; an hour of speech has about 60,000 characters.
 OUTPUT_MAX = 256 * 1024
-TEXT_MAX = 60_000
+TRANSCRIPT_MAX = 60_000
 REASON_MAX = 150
 
 
-def command_of(setting: str) -> list[str]:
-    """The setting `transcribe` as a command, with `{path}` in it."""
-    name, _, model = setting.partition(":")
-    if name == LOCAL:
-        return [sys.executable, "-m", "agent_channels.core.files.whisper", model or MODEL, "{path}"]
-    return shlex.split(setting)
-
-
 class Transcriber:
-    """Turns files into text, one at a time: models take all the processor there is."""
+    """Transcribes audio files, one at a time, because a model uses every processor core."""
 
-    def __init__(self, setting: str | None, bound_s: float, environ: Mapping[str, str]) -> None:
-        """`setting` None: nothing is written down; `bound_s`: longest time for one file."""
-        self._command = command_of(setting) if setting else []
-        self._bound_s = bound_s
-        # Nothing that transcribes needs the key to the bot.
+    def __init__(self, setting: str | None, timeout_s: float, environ: Mapping[str, str]) -> None:
+        """`setting` is the command with `{path}`, or `local[:MODEL]`; None switches transcription off.
+
+        `timeout_s` limits the time for one file; `environ` is passed to the command, without the bots' tokens.
+        """
+        self._command = _command(setting) if setting else []
+        self._timeout_s = timeout_s
         self._environ = {name: value for name, value in environ.items() if not name.endswith("_BOT_TOKEN")}
-        self._turn = anyio.Lock()
+        self._lock = anyio.Lock()
 
     @property
-    def on(self) -> bool:
-        """Whether there is a command."""
+    def enabled(self) -> bool:
+        """True if there is a command."""
         return bool(self._command)
 
-    async def text(self, path: str) -> str:
-        """The words in a file.
+    async def transcribe(self, path: str) -> str:
+        """Return the words spoken in an audio file.
 
-        Raises `Unavailable` when the command cannot be run or takes too long, `Refused` when it fails or says nothing.
+        Raises `Unavailable` if the command does not start or takes too long, `Refused` if it fails or prints nothing.
         """
-        command = [part.replace("{path}", path) for part in self._command]
-        async with self._turn:
+        command = [argument.replace("{path}", path) for argument in self._command]
+        async with self._lock:
             try:
                 process = await anyio.open_process(
                     command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=self._environ, start_new_session=True
                 )
             except OSError as error:
-                why = f"the command {command[0]!r} cannot be run ({error.strerror or error})"
-                raise Unavailable(f"{why}; see transcribe in config.yaml") from error
+                reason = f"the command {command[0]!r} cannot be run ({error.strerror or error})"
+                raise Unavailable(f"{reason}; see transcribe in config.yaml") from error
             async with process:
                 try:
-                    with anyio.fail_after(self._bound_s):
-                        out, told = await _outputs(process)
-                        code = await process.wait()
+                    with anyio.fail_after(self._timeout_s):
+                        stdout, stderr = await _read_output(process)
+                        exit_code = await process.wait()
                 except BaseException as error:
-                    _end(process)
+                    _kill(process)
                     if not isinstance(error, TimeoutError):
                         raise
-                    raise Unavailable(f"it was not finished within {self._bound_s:.0f} s (transcribe_s)") from error
-        return _checked(code, out, told)
+                    raise Unavailable(f"it was not finished within {self._timeout_s:.0f} s (transcribe_s)") from error
+        return _transcript(exit_code, stdout, stderr)
 
 
-def _checked(code: int, out: bytes, told: bytes) -> str:
-    if code != 0:
-        last = (told.decode(errors="replace").strip().splitlines() or [""])[-1]
-        raise Refused(f"the command ended with code {code}: {scrub(last)[:REASON_MAX]}".rstrip(": "))
-    text = " ".join(scrub(out.decode(errors="replace")).split())[:TEXT_MAX]
-    if not text:
-        raise Refused("no words were heard in it")
-    return text
+def _command(setting: str) -> list[str]:
+    name, _, model = setting.partition(":")
+    if name == LOCAL:
+        module = "agent_channels.core.files.local_transcriber"
+        return [sys.executable, "-m", module, model or DEFAULT_MODEL, "{path}"]
+    return shlex.split(setting)
 
 
-async def _outputs(process: Process) -> tuple[bytes, bytes]:
-    found: dict[str, bytes] = {}
+def _transcript(exit_code: int, stdout: bytes, stderr: bytes) -> str:
+    if exit_code != 0:
+        last_line = (stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
+        raise Refused(f"the command ended with code {exit_code}: {scrub(last_line)[:REASON_MAX]}".rstrip(": "))
+    transcript = " ".join(scrub(stdout.decode(errors="replace")).split())[:TRANSCRIPT_MAX]
+    if not transcript:
+        raise Refused("no words were recognised in it")
+    return transcript
+
+
+async def _read_output(process: Process) -> tuple[bytes, bytes]:
+    """Return stdout and stderr, at most `OUTPUT_MAX` bytes of each."""
+    output: dict[str, bytes] = {}
 
     async def read(name: str, stream: ByteReceiveStream | None) -> None:
-        found[name] = b""
+        output[name] = b""
         with suppress(anyio.EndOfStream):
             while stream is not None:
-                # Read to the end, so that the command is not held up, and kept up to a limit.
-                found[name] = (found[name] + await stream.receive())[:OUTPUT_MAX]
+                # Read to the end even beyond the limit, because a full pipe would block the command.
+                output[name] = (output[name] + await stream.receive())[:OUTPUT_MAX]
 
     async with anyio.create_task_group() as group:
-        group.start_soon(read, "out", process.stdout)
-        group.start_soon(read, "err", process.stderr)
-    return found["out"], found["err"]
+        group.start_soon(read, "stdout", process.stdout)
+        group.start_soon(read, "stderr", process.stderr)
+    return output["stdout"], output["stderr"]
 
 
-def _end(process: Process) -> None:
-    """Ends the command with whatever it started, which may have outlived it."""
+def _kill(process: Process) -> None:
+    """Kill the command together with its children, which may have outlived it."""
     with suppress(ProcessLookupError, PermissionError):
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,28 +1,29 @@
-"""Every sentence a person reads in a chat, by its key, in the language that is spoken here.
+"""Looks up the sentences that people read in a chat, in the bot's language.
 
-The tables are wording_en.py and wording_zh.py: a sentence is added to both, with the same values.
+Each language has a module with a table of sentences by key, en.py and zh_tw.py; all of them have the same keys, and
+each sentence takes the same values in all of them.
 """
 
 from __future__ import annotations
 
 import importlib
 
-from agent_channels.core.i18n import en as wording_en
+from agent_channels.core.i18n import en
 
 __all__ = ["LANGUAGES", "set_language", "translate"]
 
-# Where each language's table is; one that nobody speaks is not loaded.
+# Language code -> module of its table, imported when it is chosen.
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
 
-_spoken: dict[str, str] = wording_en.TEXTS
+_texts: dict[str, str] = en.TEXTS
 
 
-def set_language(language: str) -> None:
-    """Has this process speak one of `LANGUAGES` from now on; English until it is called."""
-    global _spoken  # noqa: PLW0603 - one process speaks one language: that of the bot it works for
-    _spoken = importlib.import_module(LANGUAGES[language]).TEXTS
+def set_language(code: str) -> None:
+    """Translate into another language of `LANGUAGES` from now on; the default is English."""
+    global _texts  # noqa: PLW0603 - a process works for one bot, which has one language
+    _texts = importlib.import_module(LANGUAGES[code]).TEXTS
 
 
 def translate(key: str, **values: object) -> str:
-    """The sentence `key` with its values put in."""
-    return _spoken[key].format(**values)
+    """Return the sentence `key` in the current language with its values; raise `KeyError` for an unknown key."""
+    return _texts[key].format(**values)

@@ -1,36 +1,37 @@
-"""Every sentence a person reads in a chat, in Traditional Chinese as it is written in Taiwan."""
+"""Every sentence that people read in a chat, in Traditional Chinese as written in Taiwan."""
 
 from __future__ import annotations
 
 __all__ = ["TEXTS"]
 
 TEXTS: dict[str, str] = {
+    # Pairing.
     "pairing_code": (
-        "你好。這個機器人屬於某人的程式代理，而你還不在它的名單上。\n\n"
+        "你好！這個機器人屬於某人的程式代理，而你還沒有使用權限。\n\n"
         "你的配對碼：{code}\n\n"
-        "請把它交給操作者，操作者用這個指令讓你加入：\n{command}\n\n"
-        "配對碼一小時內有效。在那之前你寫的內容會保留（最多前 {kept} 則訊息），加入後就會轉交。"
+        "請把它交給機器人的操作者，操作者可以用這個指令讓你加入：\n{command}\n\n"
+        "配對碼一小時內有效。在那之前，你傳的前 {kept} 則訊息會保留，加入後就會送達。"
     ),
-    "pairing_crowded": (
-        "你好。這個機器人屬於某人的程式代理，而目前等候加入的人太多了。"
+    "pairing_queue_full": (
+        "你好！這個機器人屬於某人的程式代理，而目前等候加入的人太多了。"
         "請一小時後再試，或請操作者用這個指令讓你加入：\n{command}"
     ),
-    "text_in_file": "📄 全文在檔案裡。",
-    "paired": "已配對。{name}，你好，從現在起你在這裡寫的內容會送到代理。",
-    "start": "你已配對。你在這裡寫的內容會送到代理；它顯示按鈕時，點一個，或輸入按鈕上的文字。",
+    "paired": "已配對。{name}，你好！從現在起，你在這裡寫的內容都會送到代理。",
+    # Commands.
+    "start": "你已配對：你在這裡寫的內容都會送到代理。它顯示按鈕時，請點一個，或輸入按鈕上的文字。",
     "help": (
-        "你在這裡寫的內容會送到代理：文字、圖片、檔案、語音訊息。\n"
-        "它顯示按鈕時，點一個，或輸入按鈕上的文字或編號。\n\n"
-        "/status – 有人在聽嗎？\n/inbox – 有什麼在等代理處理\n/cancel – 關閉未答的問題\n"
-        "/session status – 誰在讀這裡，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
+        "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
+        "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
+        "/status – 機器人連線了嗎？\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
+        "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
     ),
     "status": "已連線，身分是 {bot}。{waiting}",
-    "status_none": "每則訊息都已得到回覆。",
-    "status_open": "有 {count} 則在等代理處理。",
-    "inbox_none": "這個聊天裡沒有訊息在等代理處理。",
-    "inbox_head": "這個聊天裡有 {count} 則在等候：",
-    "inbox_line": "• {age} – {text}",
+    "status_all_answered": "每則訊息都已得到回覆。",
+    "status_waiting": "等代理處理的訊息：{count} 則。",
+    "inbox_empty": "這個聊天裡沒有訊息在等代理處理。",
+    "inbox_heading": "這個聊天裡有 {count} 則在等候：",
+    "inbox_waiting": "• {age} – {text}",
     "inbox_offered": "• {age}，已交給代理 – {text}",
     "inbox_more": "…還有 {count} 則",
     "age_d": "{count} 天",
@@ -42,73 +43,76 @@ TEXTS: dict[str, str] = {
     "cancelled_one": "已關閉 1 個問題。",
     "cancelled_many": "已關閉 {count} 個問題。",
     "session_usage": (
-        "/session status – 誰在讀這裡，保留了什麼\n"
+        "/session status – 誰在讀這個聊天，保留了什麼\n"
         "/session clear – 忘掉這個聊天，重新開始\n/session export – 把這個聊天匯出成檔案"
     ),
-    "session_status": (
-        "{client} 正在專案 {project} 裡讀這個聊天，至今 {age}。訊息經由 {mode} 送達（{why}）。\n{history}"
-    ),
-    "some_host": "一個工作階段",
-    "history_kept": "這個聊天保留了 {count} 則訊息，最早的是 {since}。",
-    "history_none": "這個聊天沒有保留任何內容。",
-    "session_cleared": "已忘掉這個聊天的 {count} 則訊息。代理會被告知重新開始。",
-    "session_not_allowed": "在群組裡，屬於大家的內容只有核准者可以清除。",
-    "event_cleared": (
+    "session_status": ("{client}（專案 {project}）讀這個聊天至今 {age}。訊息經由 {mode} 送達：{why}。\n{history}"),
+    "session_unknown_client": "一個代理",
+    "history_saved": "這個聊天保留的訊息：{count} 則，最早的是 {since}。",
+    "history_empty": "這個聊天沒有保留任何訊息。",
+    "session_cleared": "已刪除保留的訊息：{count} 則。已告訴代理重新開始。",
+    "session_clear_not_allowed": "在群組裡，大家共有的記錄只有核准者可以清除。",
+    "session_cleared_event": (
         "（對方要求重新開始：這個聊天保存的記錄已刪除。請把先前在這裡說過的都當作已忘記，不要再提起。"
         "只要簡短回一句已準備好即可。）"
     ),
-    "exported": "已傳送。",
-    "export_failed": "檔案無法傳送。",
-    "passed_on": "已轉交給代理。",
-    "menu_status": "有人在聽嗎？",
-    "menu_inbox": "這個聊天裡有什麼在等代理處理",
+    "session_exported": "已傳送。",
+    "session_export_failed": "檔案無法傳送。",
+    "command_passed_on": "已送到代理。",
+    "waiting_ended": "終端機裡的工作階段不再等候這個聊天的訊息。",
+    "menu_status": "機器人連線了嗎？",
+    "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
-    "menu_session": "這個聊天的記憶：status、clear、export",
-    "menu_help": "這個機器人做什麼",
-    "tap_done": "{label}",
+    "menu_session": "這個聊天的記錄：status、clear、export",
+    "menu_help": "這個機器人能做什麼",
+    # Taps on buttons, and what becomes of the answer.
+    "tap_accepted": "{label}",
+    "tap_relayed": "{label}：正送往工作階段。",
     "tap_unknown": "這個按鈕已經失效。",
     "tap_expired": "這個問題已經過期。",
     "tap_closed": "這個問題已經關閉。",
     "tap_answered": "已經回答過了：{label}",
     "tap_foreign": "這個問題是問別人的。",
     "tap_not_allowed": "你不能在這裡回答。",
-    "outcome": "✅ {label} · {user}",
-    "one_message": "你的訊息",
-    "messages": "你的 {count} 則訊息",
-    "count_one": "1 則訊息",
-    "count_many": "{count} 則訊息",
-    "kept_unoffered": "{count}已保留，還沒有代理取走{reason}。什麼都不會遺失。",
-    "kept_offered": "{count}已保留並交到代理的工作階段；還沒有回覆{reason}。",
-    "kept_late": "我不在時保留的 {count}，現在已交給代理。",
-    "why_not_read": "它的程式已有 {seconds} 秒沒有讀取",
-    "why_next_turn": "這個工作階段在下一輪才取訊息",
-    "outcome_sent": "☑️ {label} · {user} – 已轉交給工作階段",
-    "outcome_given": "☑️ {label} · {user}",
-    "outcome_lost": "⌛ {label} · {user} – 沒有送到任何地方：工作階段已不再等候",
+    "outcome_answered": "✅ {label} · {user}",
+    "outcome_chosen": "☑️ {label} · {user}",
+    "outcome_delivered": "☑️ {label} · {user} – 已轉交給工作階段",
+    "outcome_undelivered": "⌛ {label} · {user} – 沒有送達：工作階段已不再等候",
     "button_other": "其他…",
     "button_done": "完成",
+    "button_allow": "允許",
+    "button_deny": "拒絕",
     "form_title": "你的回答",
-    "type_other": "請把回答寫成一則訊息傳來。",
-    "choose_first": "請先至少選一項。",
-    "prompt_gone": "這個問題已經不在了；你的回答沒有送到任何地方。",
-    "prompt_over": "⌛ 已關閉，沒有回答。",
-    "ask_timeout": "⌛ 已關閉：沒有人及時回答。",
-    "ask_cancelled": "⌛ 已關閉：問題被收回。",
-    "card_in_file": "（完整的請求在上面的檔案裡）",
-    "card_permission": "🔐 代理請求許可：{tool}",
-    "card_question": "❓ {header}",
-    "card_foot": "專案 {project}。請求 {request_id}：點按鈕，或輸入 yes {request_id} 或 no {request_id}。",
+    # Questions of the agent.
+    "prompt_type_answer": "請把回答寫成一則訊息傳來。",
+    "prompt_choose_first": "請先至少選一項。",
+    "prompt_ended": "這個問題已經結束；你的回答沒有送達。",
+    "prompt_unanswered": "⌛ 已關閉，沒有回答。",
+    "prompt_timed_out": "⌛ 已關閉：沒有人及時回答。",
+    "prompt_withdrawn": "⌛ 已關閉：問題被收回。",
+    "card_body_in_file": "（完整的請求在上面的檔案裡）",
+    "card_permission_head": "🔐 代理請求許可：{tool}",
+    "card_permission_foot": ("專案 {project}。請求 {request_id}：點按鈕，或輸入 yes {request_id} 或 no {request_id}。"),
+    "card_question_head": "❓ {header}",
     "card_question_foot": "專案 {project}。",
-    "allow": "允許",
-    "deny": "拒絕",
-    "verdict": "{label}：正送往工作階段。",
-    "waiting_ended": "終端機裡的工作階段不再等候這裡的訊息。",
+    # Notices about waiting messages.
+    "your_message": "你的訊息",
+    "your_messages": "你的 {count} 則訊息",
+    "messages_one": "1 則訊息",
+    "messages_many": "{count} 則訊息",
+    "notice_not_offered": "{count}已保留，但還沒有代理取走{reason}。什麼都不會遺失。",
+    "notice_offered": "{count}已保留並交到代理的工作階段，但還沒有回覆{reason}。",
+    "notice_late": "我不在時保留的 {count}，現在已交給代理。",
+    "reason_not_reading": "它的程式已有 {seconds} 秒沒有讀取",
+    "reason_next_turn": "這個工作階段在下一輪才取訊息",
+    # Files, pictures and voice notes.
+    "text_in_file": "📄 全文在檔案裡。",
     "forwarded": "[轉傳自 {name}]",
-    "image_failed": "[圖片無法下載：{reason}]",
-    "image_failed_many": "[{count} 張圖片無法下載：{reason}]",
     "transcript": "（語音轉文字，可能有誤）{text}",
-    "voice_missing": "[語音訊息無法下載：{reason}]",
-    "voice_missing_many": "[{count} 則語音訊息無法下載：{reason}]",
-    "voice_failed": "[語音訊息無法轉成文字：{reason}；檔案還在]",
-    "voice_failed_many": "[{count} 則語音訊息無法轉成文字：{reason}；檔案都還在]",
+    "picture_not_downloaded": "[圖片無法下載：{reason}]",
+    "picture_not_downloaded_many": "[{count} 張圖片無法下載：{reason}]",
+    "voice_not_downloaded": "[語音訊息無法下載：{reason}]",
+    "voice_not_downloaded_many": "[{count} 則語音訊息無法下載：{reason}]",
+    "voice_not_transcribed": "[語音訊息無法轉成文字：{reason}；檔案還在]",
+    "voice_not_transcribed_many": "[{count} 則語音訊息無法轉成文字：{reason}；檔案都還在]",
 }

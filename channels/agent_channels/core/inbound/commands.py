@@ -89,26 +89,26 @@ class Commands:
 
     def _status(self, incoming: IncomingMessage, _argument: str) -> None:
         waiting = self._services.inbox.open_count(incoming.message.chat.id)
-        open_ = translate("status_open", count=waiting) if waiting > 0 else translate("status_none")
+        open_ = translate("status_waiting", count=waiting) if waiting > 0 else translate("status_all_answered")
         self._say(incoming, translate("status", bot=self._adapter.display_name, waiting=open_))
 
     def _list_inbox(self, incoming: IncomingMessage, _argument: str) -> None:
         chat_id, inbox = incoming.message.chat.id, self._services.inbox
         rows = inbox.open_in(chat_id, LISTED_MAX)
         if not rows:
-            self._say(incoming, translate("inbox_none"))
+            self._say(incoming, translate("inbox_empty"))
             return
         count = inbox.open_count(chat_id)
         lines = [
             translate(
-                "inbox_offered" if row["state"] == State.OFFERED else "inbox_line",
+                "inbox_offered" if row["state"] == State.OFFERED else "inbox_waiting",
                 age=_age(time.time() - row["received_at"]),
                 text=label(row["content"] or "", LISTED_TEXT_MAX),
             )
             for row in rows
         ]
         more = [translate("inbox_more", count=count - len(rows))] if count > len(rows) else []
-        self._say(incoming, "\n".join([translate("inbox_head", count=count), *lines, *more]))
+        self._say(incoming, "\n".join([translate("inbox_heading", count=count), *lines, *more]))
 
     def _end_waiting(self, incoming: IncomingMessage, _argument: str) -> None:
         self._services.sessions.end_waiting()
@@ -153,12 +153,12 @@ class Commands:
     def _session_status(self, message: Message) -> str:
         session = self._session()
         count, since = self._services.history.extent(message.chat.id)
-        history = translate("history_none")
+        history = translate("history_empty")
         if since is not None:
-            history = translate("history_kept", count=count, since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}")
+            history = translate("history_saved", count=count, since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}")
         return translate(
             "session_status",
-            client=label(session.client) or translate("some_host"),
+            client=label(session.client) or translate("session_unknown_client"),
             project=label(session.project),
             age=_age(time.time() - session.since),
             mode=session.mode,
@@ -170,14 +170,14 @@ class Commands:
         message, services = incoming.message, self._services
         if message.chat.kind != "direct" and not services.access.is_approver(message.sender.id):
             # In a group the history is everybody's.
-            self._say(incoming, translate("session_not_allowed"))
+            self._say(incoming, translate("session_clear_not_allowed"))
             return
         count = services.history.forget(message.chat.id)
         services.inbox.forget_ended(message.chat.id)
         services.panels.forget_ended(message.chat.id)
         services.group_context.forget(message.chat.id)
         event = incoming.event
-        cleared = replace(event, content=translate("event_cleared"), meta={**event.meta, "session": "clear"})
+        cleared = replace(event, content=translate("session_cleared_event"), meta={**event.meta, "session": "clear"})
         services.inbox.open(incoming.entry_id, cleared)
         self._wakeups.ready.set()
         self._say(incoming, translate("session_cleared", count=count))
@@ -185,10 +185,10 @@ class Commands:
     async def _export(self, message: Message) -> None:
         try:
             sent = await self._send_history(message)
-            text = translate("exported") if sent else translate("history_none")
+            text = translate("session_exported") if sent else translate("history_empty")
         except (ChannelError, OSError) as error:
             logger.warning("the history of chat %s was not sent: %s", message.chat.id, redact(str(error)))
-            sent, text = False, translate("export_failed")
+            sent, text = False, translate("session_export_failed")
         # A file in the chat speaks for itself.
         if not sent or message.answer_id is not None:
             await answer_with(self._adapter, message, text)()
@@ -215,7 +215,7 @@ class Commands:
                 size -= len(lines.popleft())
         if not lines:
             return None
-        path = self._files.own(f"history-{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}.txt")
+        path = self._files.path_of(f"history-{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}.txt")
         path.write_bytes(b"".join(lines))
         return path
 

@@ -202,7 +202,7 @@ class InboundPipeline:
                 break
         if incoming.message.answer_id and not incoming.follow_ups:
             # Otherwise the platform would go on showing the command as being answered.
-            text = translate("passed_on") if incoming.verdict is Verdict.PASS else ""
+            text = translate("command_passed_on") if incoming.verdict is Verdict.PASS else ""
             incoming.follow_ups.append(answer_with(self._adapter, incoming.message, text))
         batch.follow_ups += incoming.follow_ups
         if incoming.opened:

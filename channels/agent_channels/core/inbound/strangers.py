@@ -47,5 +47,5 @@ class Strangers:
             text = translate("pairing_code", code=code, command=f"{access} pair {code}", kept=HELD_MAX)
             incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
         elif pairing.crowded_out(message.sender.id):
-            text = translate("pairing_crowded", command=f"{access} allow {message.sender.id}")
+            text = translate("pairing_queue_full", command=f"{access} allow {message.sender.id}")
             incoming.follow_ups.append(answer_with(self._adapter, message, text))

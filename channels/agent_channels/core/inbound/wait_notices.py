@@ -43,7 +43,7 @@ class WaitNotices:
             overdue = self._inbox.overdue(time.time() - self._after_s)
             for chat in overdue:
                 reason = f" ({known})" if (known := why()) else ""
-                key = "kept_unoffered" if chat.unoffered else "kept_offered"
+                key = "notice_not_offered" if chat.unoffered else "notice_offered"
                 text = translate(key, count=_messages(chat.count), reason=reason)
                 self._notices.add(chat.chat_id, text, thread_id=chat.thread_id)
         if overdue:
@@ -63,15 +63,15 @@ class WaitNotices:
             late = self._inbox.offered_late(before)
             for chat in late:
                 self._notices.add(
-                    chat.chat_id, translate("kept_late", count=_count(chat.count)), thread_id=chat.thread_id
+                    chat.chat_id, translate("notice_late", count=_count(chat.count)), thread_id=chat.thread_id
                 )
         if late:
             self._wakeups.outcome_due.set()
 
 
 def _count(count: int) -> str:
-    return translate("count_one") if count == 1 else translate("count_many", count=count)
+    return translate("messages_one") if count == 1 else translate("messages_many", count=count)
 
 
 def _messages(count: int) -> str:
-    return translate("one_message") if count == 1 else translate("messages", count=count)
+    return translate("your_message") if count == 1 else translate("your_messages", count=count)

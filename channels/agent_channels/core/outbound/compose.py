@@ -14,7 +14,7 @@ from agent_channels.core.contract.outgoing import Grid, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 
 __all__ = [
@@ -84,7 +84,7 @@ def wants_file(text: str, as_file: AsFile, above: int) -> bool:
 def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
     """Write a text to a file; return a summary for the message, in the same format, and the file's path."""
     readable = format_ in {"text", adapter.capabilities.default_format}
-    path = files.written("answer", ".md" if readable else ".txt", text)
+    path = files.write_text("answer", ".md" if readable else ".txt", text)
     # In a platform's own format a text cannot be cut just anywhere.
     summary = _first_paragraphs(text.strip().split("\n\n")) if readable else ""
     return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), str(path)

@@ -17,7 +17,7 @@ from agent_channels.core.errors import ParseFailed, PlatformError, Refused
 from agent_channels.core.outbound.compose import render, with_legend
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.services import Services
-from agent_channels.core.text.spans import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 
 __all__ = ["Edit", "Edits", "plain_text_note"]
 

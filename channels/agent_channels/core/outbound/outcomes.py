@@ -52,7 +52,9 @@ class Outcomes:
 
     async def _show(self, panel: Panel) -> bool:
         outcome = panel.sentence or translate(
-            "outcome", label=label(panel.outcome or "", 200), user=label(self._panels.last_tapper(panel.id), 64)
+            "outcome_answered",
+            label=label(panel.outcome or "", 200),
+            user=label(self._panels.last_tapper(panel.id), 64),
         )
         if panel.message_id is None:
             self._panels.outcome_shown(panel)

@@ -144,7 +144,7 @@ class Sender:
         if reply.grid:
             check_grid(reply.grid, self._adapter.limits)
         limits = self._adapter.limits
-        paths = [str(self._files.sendable(path, limits.upload)) for path in reply.files]
+        paths = [str(self._files.resolve_sendable(path, limits.upload)) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
         text = reply.text
         if wants_file(text, reply.as_file, self._file_above):

@@ -56,7 +56,7 @@ class ActiveReader:
             self._receipts,
             wakeups,
             context_count=settings.group_context,
-            transcribe=transcriber.on,
+            transcribe=transcriber.enabled,
         )
         self._reader = Reader(
             adapter,
@@ -136,5 +136,5 @@ class ActiveReader:
         """Return why nobody picks messages up, for a person; empty if unknown."""
         stalled = self.delivery.stalled_s()
         if stalled > STALLED_S:
-            return translate("why_not_read", seconds=f"{stalled:.0f}")
-        return translate("why_next_turn") if self._context.modes.current()[0] in {"hook", "pull"} else ""
+            return translate("reason_not_reading", seconds=f"{stalled:.0f}")
+        return translate("reason_next_turn") if self._context.modes.current()[0] in {"hook", "pull"} else ""

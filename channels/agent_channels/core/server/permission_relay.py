@@ -58,5 +58,5 @@ async def relay(runtime: ChannelRuntime, request: PermissionRequest) -> None:
             prompts.take(prompt.id)
             wakeups.outcome_due.set()
     finally:
-        if prompts.close(prompt.id, translate("prompt_over")):
+        if prompts.close(prompt.id, translate("prompt_unanswered")):
             wakeups.outcome_due.set()

@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Iterable
 
-from agent_channels.core.text.sanitize import mended
+from agent_channels.core.text.sanitize import decode_json_line
 
 __all__ = ["Source", "StdinLines"]
 
@@ -109,4 +109,4 @@ class StdinLines:
         line = self._before.pop(0) if self._before else await self._source.next()
         if not line:
             raise StopAsyncIteration
-        return mended(line)
+        return decode_json_line(line)

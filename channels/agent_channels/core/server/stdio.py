@@ -13,7 +13,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import BaseModel
 
-from agent_channels.core.log import may_name_secret, redact
+from agent_channels.core.log import may_contain_secret, redact
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.stdin import StdinLines
 from agent_channels.core.server.stdout import Stdout
@@ -90,7 +90,7 @@ def _to_line(message: JSONRPCMessage) -> str:
     except ValueError:
         line = ""
     # Value by value only if it has to be: that costs more than everything else done to a line.
-    if not line or may_name_secret(line):
+    if not line or may_contain_secret(line):
         for name in ("params", "result", "error"):
             value = getattr(message, name, None)
             if isinstance(value, BaseModel):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.log import keep_secret
+from agent_channels.core.log import register_secret
 from agent_channels.core.settings.paths import env_value, state_dir
 
 __all__ = ["Claim", "Environment", "Language", "Mode", "Root", "Settings", "load", "loopback", "safe_root"]
@@ -143,7 +143,7 @@ class Environment:
         """The bot's token, registered as a secret; None when none was set."""
         token = self.own("BOT_TOKEN")
         if token:
-            keep_secret(token)
+            register_secret(token)
         return token
 
     def token_source(self) -> str | None:

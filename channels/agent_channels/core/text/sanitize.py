@@ -1,6 +1,7 @@
-"""What a person controls cannot leave its frame: names, titles, file names, text.
+"""Sanitizing of what people control: texts, names, titles and file names.
 
-The frame is the host's `<channel key="value">text</channel>` block, and a log or terminal line.
+None of it can leave the frame it is put in: the host's `<channel key="value">text</channel>` block, a line of a log or
+terminal, or a line of JSON.
 """
 
 from __future__ import annotations
@@ -9,34 +10,38 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["CAPS", "attribute", "content", "file_name", "label", "mended", "scrub", "well_formed"]
+__all__ = ["CAPS", "attribute", "content", "decode_json_line", "file_name", "label", "scrub", "well_formed"]
 
-# Code points, DESIGN's caps.
+# The most code points of each kind of value.
 CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
 
-# Everything but tab and line feed that moves a cursor, hides or reorders text: C0/C1 controls, bidirectional marks,
-# embeddings and isolates, line and paragraph separators, invisible operators, the byte-order mark, tag characters.
+# Every character except tab and line feed that moves a cursor, hides or reorders text: C0 and C1 controls,
+# bidirectional marks, embeddings and isolates, line and paragraph separators, invisible operators, the byte-order mark,
+# tag characters.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-# Unicode TS 51: a region's flag is a black flag with its code of three to six letters or digits in tag characters. A
-# longer run would be text that nobody sees.
+# The flag of a region (UTS #51): a black flag, then the region's code of three to six letters or digits in tag
+# characters. A longer sequence could carry text that nobody sees.
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-# What is drawn as nothing: a tag with it inside still reads as one. With a space behind the bracket only an end, or the
-# frame's own name, does; `a < b` is arithmetic.
-_HIDDEN = r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
-_TAG = re.compile(rf"<(?=[{_HIDDEN}]*[a-z!?]|[\s{_HIDDEN}]*(?:/|channel))", re.IGNORECASE)
+# Characters that are drawn as nothing: a tag with one of them inside still reads as a tag. Behind a bracket and a space
+# only a closing tag or the frame's own name does; `a < b` is arithmetic.
+_ZERO_WIDTH = r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
+_TAG = re.compile(rf"<(?=[{_ZERO_WIDTH}]*[a-z!?]|[\s{_ZERO_WIDTH}]*(?:/|channel))", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def well_formed(text: str) -> str:
-    """`text` with every lone surrogate replaced by U+FFFD: no line to the host could carry it."""
+    """Return `text` with every lone surrogate replaced by U+FFFD, because UTF-8 cannot encode it."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def scrub(text: str) -> str:
-    """`text` without characters that control, hide or reorder, with plain line feeds. Flag emoji stay whole."""
+    """Return `text` with line feeds as line ends and without characters that control, hide or reorder text.
+
+    Flag emoji, which contain such characters, stay whole.
+    """
     text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.isprintable():
         return text
@@ -44,44 +49,50 @@ def scrub(text: str) -> str:
     if not flags:
         return _INVISIBLE.sub("", text)
     between = _FLAG.split(text)
-    pieces = [_INVISIBLE.sub("", between[0])]
+    scrubbed = [_INVISIBLE.sub("", between[0])]
     for flag, rest in zip(flags, between[1:], strict=True):
-        pieces += [flag, _INVISIBLE.sub("", rest)]
-    return "".join(pieces)
+        scrubbed += [flag, _INVISIBLE.sub("", rest)]
+    return "".join(scrubbed)
 
 
 def content(text: str) -> str:
-    """A message's text for the host: scrubbed, no tag can open or close in it, at most 100,000 characters.
+    """Return a message's text for the host: scrubbed, without tags, at most 100,000 code points.
 
-    `<` is replaced by U+2039 only where a tag could begin; `a < b` and `<3` stay as they were typed.
+    `<` becomes U+2039 only where a tag could begin; `a < b` and `<3` stay as they are.
     """
-    return _cap(_TAG.sub("‹", scrub(text)), CAPS["content"])
+    return _truncate(_TAG.sub("‹", scrub(text)), CAPS["content"])
 
 
-# The names of the same few people and chats, with every message.
+# Cached, because the names of the same few people and chats come with every message.
 @lru_cache(maxsize=256)
 def attribute(text: str, cap: int = CAPS["name"], *, lines: bool = False) -> str:
-    """A meta value: scrubbed, without `<`, `>` and `"`-breaking controls, on one line unless `lines`, capped."""
+    """Return a meta value: scrubbed, without angle brackets, at most `cap` code points.
+
+    White space is collapsed to single spaces unless `lines` is true.
+    """
     text = scrub(text).replace("<", "‹").replace(">", "›")
-    return _cap(text.strip() if lines else " ".join(text.split()), cap)
+    return _truncate(text.strip() if lines else " ".join(text.split()), cap)
 
 
 def label(text: str, cap: int = 64) -> str:
-    """A name or label inside one of our own sentences: one line, short."""
+    """Return a name or label for use in a sentence of ours: one short line."""
     return attribute(text, cap)
 
 
 def file_name(text: str) -> str:
-    """A foreign file name as metadata: no path, no leading dots, one line; never used to name a file on disk."""
+    """Return a sender's file name as metadata: one line, no path, no leading dots, never empty.
+
+    It is still no name for a file on this disk.
+    """
     base = attribute(text, 4 * CAPS["file"]).replace("\\", "/").rsplit("/", 1)[-1].strip(" .")
-    return _cap(base, CAPS["file"]) or "file"
+    return _truncate(base, CAPS["file"]) or "file"
 
 
-def _cap(text: str, cap: int) -> str:
+def _truncate(text: str, cap: int) -> str:
     if len(text) <= cap:
         return text
     cut = text[: cap - 1]
-    # Not between a base character and its marks.
+    # Never cut between a base character and its combining marks.
     while cut and unicodedata.combining(text[len(cut)]):
         cut = cut[:-1]
     return cut + "…"
@@ -93,13 +104,13 @@ _ESCAPE = re.compile(
 )
 
 
-def mended(line: bytes) -> str:
-    """A line of JSON whose lone surrogate escapes are replaced; other escapes, and bytes, stay as they are."""
+def decode_json_line(line: bytes) -> str:
+    """Decode a line of JSON, with U+FFFD for invalid UTF-8 and for escaped lone surrogates; other escapes stay."""
     if b"\\ud" in line or b"\\uD" in line or b"\\Ud" in line:
-        line = _ESCAPE.sub(_mend, line)
+        line = _ESCAPE.sub(_replace_lone_surrogate, line)
     return line.decode("utf-8", "replace")
 
 
-def _mend(match: re.Match[bytes]) -> bytes:
+def _replace_lone_surrogate(match: re.Match[bytes]) -> bytes:
     lone = match["lone"] or (match["high"] and not match["low"])
     return rb"\ufffd" if lone else match[0]

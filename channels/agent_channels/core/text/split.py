@@ -1,5 +1,6 @@
-"""Cuts a formatted text into parts that a platform takes: at the ends of paragraphs, then of list items and lines,
-of sentences, of words. Formatting that is open at a cut ends there and begins again in the next part.
+"""Splits formatted text into messages: at the ends of paragraphs, else of list items and lines, sentences, words.
+
+A span that is open at a cut ends there and begins again in the next part.
 """
 
 from __future__ import annotations
@@ -9,103 +10,119 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
-from agent_channels.core.text.document import FormattedText, in_pre
-from agent_channels.core.text.spans import Span
+from agent_channels.core.text.formatted_text import FormattedText, Span
 from agent_channels.core.text.units import graphemes
 
-__all__ = ["cut"]
+__all__ = ["split_formatted"]
 
-Fill = Callable[[FormattedText], float]
+# The fraction of one message that a text takes.
+Measure = Callable[[FormattedText], float]
 
-# How good a cut is: the end of a paragraph; of a line or list item; within code before a line that is not indented,
-# before any other line; of a sentence; of a word; right behind a heading.
+# How good a cut is: behind a paragraph; behind a line or list item; in code, before a line that is not indented, and
+# before any other line; behind a sentence; behind a word; behind a heading.
 PARAGRAPH, LINE, CODE_BLOCK, CODE_LINE, SENTENCE, WORD, HEADING = 60, 50, 40, 30, 25, 10, 5
+# The longest part that fits is searched by proportion this often, then by bisection; a part this full ends the search.
 GUESSES = 4
 FULL = 0.98
-_BORDER = re.compile(
+_BOUNDARY = re.compile(
     r"(?P<paragraph>\n[^\S\n]*\n\s*)|(?P<line>\n)|(?P<sentence>[.!?…][)\]\"'”’»]*[^\S\n]+|[。！？][」』”’）]*)|(?P<word>[^\S\n]+)"
 )
 
 
-def cut(rich: FormattedText, fill: Fill, limit: int) -> list[FormattedText]:
-    """Parts for which `fill` is at most 1; only white space at cuts is lost, and tables repeat their head.
+def split_formatted(formatted: FormattedText, measure: Measure, max_chars: int) -> list[FormattedText]:
+    """Split a text into parts that `measure` rates at most 1; only white space at the cuts is lost.
 
-    `fill` says which share of a message a text takes, and must be below 1 for every single sign; `limit` is a number
-    of characters that no part exceeds.
+    `measure` must be below 1 for every single grapheme; `max_chars` is an upper bound for the code points of a part. A
+    table that is cut repeats its header.
     """
     parts = []
-    start, end = rich.stripped(0, len(rich.text))
-    ahead = list(rich.spans)
+    start, end = formatted.strip_range(0, len(formatted.text))
+    spans = list(formatted.spans)
     while start < end:
-        stop = min(end, start + limit)
-        ahead = [span for span in ahead if span.end > start]
-        near = FormattedText(rich.text, tuple(span for span in ahead if span.start < stop))
-        room = _room(near, start, stop, fill)
-        at = end if room == end else _best(near, start, room)
-        first, last = rich.stripped(start, at)
+        max_end = min(end, start + max_chars)
+        spans = [span for span in spans if span.end > start]
+        nearby = FormattedText(formatted.text, tuple(span for span in spans if span.start < max_end))
+        fitting_end = _longest_fit(nearby, start, max_end, measure)
+        cut = end if fitting_end == end else _best_cut(nearby, start, fitting_end)
+        first, last = formatted.strip_range(start, cut)
         if first < last:
-            parts.append(near.slice(first, last))
-        start, _ = rich.stripped(at, end)
+            parts.append(nearby.slice(first, last))
+        start, _ = formatted.strip_range(cut, end)
     return parts
 
 
-def _room(rich: FormattedText, start: int, end: int, fill: Fill) -> int:
-    """A place up to which everything from `start` on fits into one part, and not much more would."""
-    share = fill(rich.slice(start, end))
-    if share <= 1:
+def _longest_fit(formatted: FormattedText, start: int, end: int, measure: Measure) -> int:
+    """Return an offset up to which the text from `start` fits into one part that is nearly full."""
+    size = measure(formatted.slice(start, end))
+    if size <= 1:
         return end
     low, high, tries = start + 1, end, 0
     while high - low > max(1, (low - start) // 100):
         tries += 1
-        # Most texts are of one kind all along; where that guess does not lead there quickly, halves do.
-        guess = start + int((high - start) / share) - 1 if tries <= GUESSES else 0
+        # Most texts are equally dense throughout, so a guess by proportion is quick; if it is not, bisect.
+        guess = start + int((high - start) / size) - 1 if tries <= GUESSES else 0
         middle = guess if low < guess < high else (low + high) // 2
-        found = fill(rich.slice(start, middle))
-        if found <= 1:
+        middle_size = measure(formatted.slice(start, middle))
+        if middle_size <= 1:
             low = middle
-            if found > FULL:
+            if middle_size > FULL:
                 break
         else:
-            high, share = middle, found
+            high, size = middle, middle_size
     return low
 
 
-def _best(rich: FormattedText, start: int, room: int) -> int:
-    """The best place to cut at, up to `room`: in the second half of the part if there is any, else in the first."""
-    half = start + (room - start) // 2
+def _best_cut(formatted: FormattedText, start: int, end: int) -> int:
+    """Return the best offset to cut at, up to `end`: in the second half if a word ends there, else in the first."""
+    half = start + (end - start) // 2
     late, early = (0, 0), (0, 0)
-    for place, worth in _borders(rich, start, room):
-        if place > half:
-            late = max(late, (worth, place))
+    for offset, quality in _candidates(formatted, start, end):
+        if offset > half:
+            late = max(late, (quality, offset))
         else:
-            early = max(early, (worth, place))
+            early = max(early, (quality, offset))
     if late[0] >= WORD:
         return late[1]
-    return early[1] if early[0] >= CODE_LINE else _sign(rich, start, room)
+    return early[1] if early[0] >= CODE_LINE else _grapheme_end(formatted, start, end)
 
 
-def _borders(rich: FormattedText, start: int, room: int) -> Iterator[tuple[int, int]]:
-    headings = {span.end for span in rich.spans if span.kind == "heading"}
-    whole = _Whole(rich.spans)
-    for match in _BORDER.finditer(rich.text, start, room):
-        place = match.end()
-        if place <= start or (place < len(rich.text) and _joins(rich.text[place])):
+def _candidates(formatted: FormattedText, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield (offset, quality) of every cut between `start` and `end` that splits no word."""
+    heading_ends = {span.end for span in formatted.spans if span.kind == "heading"}
+    unbreakable = _Unbreakable(formatted.spans)
+    for match in _BOUNDARY.finditer(formatted.text, start, end):
+        offset = match.end()
+        if offset <= start or (offset < len(formatted.text) and _extends_grapheme(formatted.text[offset])):
             continue
-        block = in_pre(rich, match.start())
-        if block is not None and in_pre(rich, place) is block:
-            yield from _within(rich, block.start + block.head, match, headed=bool(block.head))
-        elif match.start() in headings:
-            yield place, HEADING
+        block = formatted.code_block_at(match.start())
+        if block is not None and formatted.code_block_at(offset) is block:
+            yield from _candidates_in_code(formatted, block, match)
+        elif match.start() in heading_ends:
+            yield offset, HEADING
         elif match["paragraph"]:
-            yield place, PARAGRAPH
+            yield offset, PARAGRAPH
         elif match["line"]:
-            yield place, LINE
-        elif not whole.hold(match.start()):
-            yield place, SENTENCE if match["sentence"] else WORD
+            yield offset, LINE
+        elif match.start() not in unbreakable:
+            yield offset, SENTENCE if match["sentence"] else WORD
 
 
-class _Whole:
-    """Links, code and the marks of lists, within which no words end."""
+def _candidates_in_code(formatted: FormattedText, block: Span, match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Yield the cut within a code block or table at `match`: none within a header, which is repeated anyway."""
+    if block.header and match.end() <= block.start + block.header:
+        return
+    last_break = match[0].rfind("\n")
+    if last_break < 0:
+        yield match.end(), WORD
+        return
+    # Indentation belongs to the line behind it.
+    offset = match.start() + last_break + 1
+    indented = not formatted.text[offset : offset + 1].strip()
+    yield offset, CODE_LINE if indented and not block.header else CODE_BLOCK
+
+
+class _Unbreakable:
+    """The ranges of links, inline code and list markers, in which white space does not end a word."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._starts: list[int] = []
@@ -117,35 +134,22 @@ class _Whole:
                 self._starts.append(span.start)
                 self._ends.append(span.end)
 
-    def hold(self, at: int) -> bool:
-        index = bisect.bisect_right(self._starts, at) - 1
-        return index >= 0 and at < self._ends[index]
+    def __contains__(self, offset: int) -> bool:
+        index = bisect.bisect_right(self._starts, offset) - 1
+        return index >= 0 and offset < self._ends[index]
 
 
-def _within(rich: FormattedText, after_head: int, match: re.Match[str], *, headed: bool) -> Iterator[tuple[int, int]]:
-    """Cuts within a code block or a table: between its lines, and never within what is repeated."""
-    if headed and match.end() <= after_head:
-        return
-    breaks = match[0].rfind("\n")
-    if breaks < 0:
-        yield match.end(), WORD
-        return
-    # The indentation belongs to the line that it indents.
-    place = match.start() + breaks + 1
-    yield place, CODE_BLOCK if headed or rich.text[place : place + 1].strip() else CODE_LINE
-
-
-def _joins(char: str) -> bool:
-    """Whether a character belongs to the sign before it."""
+def _extends_grapheme(char: str) -> bool:
+    """Return True if `char` belongs to the same grapheme as the character before it."""
     return unicodedata.category(char) in {"Mn", "Me", "Mc"} or char in "\u200d\ufe0e\ufe0f"
 
 
-def _sign(rich: FormattedText, start: int, room: int) -> int:
-    """The end of the last whole sign up to `room`; of a sign that is longer than a part, as much as there is room."""
-    place = start
-    # One sign more, to see whether the last one goes on.
-    for sign in graphemes(rich.text[start : room + 64]):
-        if place + len(sign) > room:
+def _grapheme_end(formatted: FormattedText, start: int, end: int) -> int:
+    """Return the end of the last whole grapheme up to `end`; `end` itself if the first one does not fit."""
+    offset = start
+    # Look further than `end`, to see whether the last grapheme continues.
+    for grapheme in graphemes(formatted.text[start : end + 64]):
+        if offset + len(grapheme) > end:
             break
-        place += len(sign)
-    return place if place > start else room
+        offset += len(grapheme)
+    return offset if offset > start else end

@@ -1,37 +1,43 @@
-"""Tables on a phone: aligned in a monospace block where they fit, else a record for each row."""
+"""Tables for a phone: aligned columns in a code block where they fit, otherwise one record per row."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
-from agent_channels.core.text.document import Dialect, FormattedText, Writer
-from agent_channels.core.text.spans import SpanKind
+from agent_channels.core.text.formatted_text import FormattedText, FormattedTextBuilder, SpanKind
 
-__all__ = ["Table", "laid_out", "width"]
+__all__ = ["write_table"]
 
-GAP = "  "
-HEAD_MAX = 400
-# Formatting that a monospace block cannot show, and without which something would be missing.
-_LOST: frozenset[SpanKind] = frozenset({"link", "spoiler"})
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """`rows`: cells, the head first; `sides`: left, center, right or nothing for each column."""
-
-    rows: Sequence[Sequence[FormattedText]]
-    sides: Sequence[str]
+COLUMN_GAP = "  "
+HEADER_MAX = 400
+# Formatting that a code block cannot show and that carries information.
+_ESSENTIAL: frozenset[SpanKind] = frozenset({"link", "spoiler"})
 
 
-def width(text: str) -> int:
-    """How many columns `text` takes in a monospace line: wide characters two, marks none ("UAX #11")."""
-    return sum(_columns(char) for char in text)
+def write_table(
+    rows: Sequence[Sequence[FormattedText]], alignments: Sequence[str], builder: FormattedTextBuilder, columns: int
+) -> None:
+    """Write a table whose first row is its header.
+
+    `alignments` says left, center, right or nothing for each column; `columns` is the width of a monospace line.
+    """
+    cells = [[cell.text.split("\n") for cell in row] for row in rows]
+    widths = [max(_width(line) for row in cells for line in row[column]) for column in range(len(alignments))]
+    plain = not any(span.kind in _ESSENTIAL for row in rows for cell in row for span in cell.spans)
+    if plain and sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= columns:
+        _write_aligned(cells, widths, alignments, builder)
+    else:
+        _write_records(rows, builder)
 
 
-def _columns(char: str) -> int:
+def _width(text: str) -> int:
+    """Return the monospace columns of `text`: two for a wide character, none for a combining mark (UAX #11)."""
+    return sum(_char_width(char) for char in text)
+
+
+def _char_width(char: str) -> int:
     if char < "\u0300":
         return 1
     if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
@@ -39,67 +45,64 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def laid_out(table: Table, out: Writer, look: Dialect) -> None:
-    """Writes the table."""
-    cells = [[cell.text.split("\n") for cell in row] for row in table.rows]
-    widths = [max(width(line) for row in cells for line in row[column]) for column in range(len(table.sides))]
-    plain = not any(span.kind in _LOST for row in table.rows for cell in row for span in cell.spans)
-    if plain and sum(widths) + len(GAP) * (len(widths) - 1) <= look.columns:
-        _aligned(cells, widths, table.sides, out)
-    else:
-        _records(table.rows, out)
-
-
-def _aligned(rows: Sequence[Sequence[Sequence[str]]], widths: Sequence[int], sides: Sequence[str], out: Writer) -> None:
-    lines = [_lines(row, widths, sides) for row in rows]
-    head = [*lines[0], GAP.join("-" * max(1, one) for one in widths)]
-    start = out.mark(indented=False)
-    top = "\n".join(head)
-    # Platforms take the white space at the beginning of a message away: a space that stays keeps the columns.
-    kept = top.lstrip(" ")
-    top = "\u00a0" * (len(top) - len(kept)) + kept
+def _write_aligned(
+    rows: Sequence[Sequence[Sequence[str]]],
+    widths: Sequence[int],
+    alignments: Sequence[str],
+    builder: FormattedTextBuilder,
+) -> None:
+    lines = [_row_lines(row, widths, alignments) for row in rows]
+    rule = COLUMN_GAP.join("-" * max(1, width) for width in widths)
+    header = "\n".join([*lines[0], rule])
+    # Platforms strip white space at the beginning of a message: non-breaking spaces keep the columns aligned.
+    stripped = header.lstrip(" ")
+    header = "\u00a0" * (len(header) - len(stripped)) + stripped
     body = [line for row in lines[1:] for line in row]
-    out.put("\n".join([top, *body]), indented=False)
-    # A head of many lines would leave the parts no room.
-    out.span("pre", start, head=len(top) + 1 if body and len(top) <= HEAD_MAX else 0)
+    start = builder.next_offset(indented=False)
+    builder.write("\n".join([header, *body]), indented=False)
+    # A header of many lines would fill every part.
+    builder.add_span("pre", start, header=len(header) + 1 if body and len(header) <= HEADER_MAX else 0)
 
 
-def _lines(row: Sequence[Sequence[str]], widths: Sequence[int], sides: Sequence[str]) -> list[str]:
+def _row_lines(row: Sequence[Sequence[str]], widths: Sequence[int], alignments: Sequence[str]) -> list[str]:
     return [
-        GAP.join(_padded(text, room, side) for text, room, side in zip(line, widths, sides, strict=True)).rstrip()
+        COLUMN_GAP.join(
+            _align(text, width, alignment) for text, width, alignment in zip(line, widths, alignments, strict=True)
+        ).rstrip()
         for line in zip_longest(*row, fillvalue="")
     ]
 
 
-def _padded(text: str, room: int, side: str) -> str:
-    left = {"right": room - width(text), "center": (room - width(text)) // 2}.get(side, 0)
-    return " " * left + text + " " * (room - width(text) - left)
+def _align(text: str, width: int, alignment: str) -> str:
+    padding = width - _width(text)
+    left = {"right": padding, "center": padding // 2}.get(alignment, 0)
+    return " " * left + text + " " * (padding - left)
 
 
-def _records(rows: Sequence[Sequence[FormattedText]], out: Writer) -> None:
-    """The first cell of each row as its title, the others under it, each behind the name of its column."""
-    head, *body = rows
+def _write_records(rows: Sequence[Sequence[FormattedText]], builder: FormattedTextBuilder) -> None:
+    """Write a record per row: its first cell as the title, the others below it with the names of their columns."""
+    header, *body = rows
     if not body:
-        body, head = [head], [FormattedText("")] * len(head)
+        body, header = [header], [FormattedText("")] * len(header)
     for number, row in enumerate(body):
         if number:
-            out.gap(2)
-        start = out.mark()
-        for column, (name, cell) in enumerate(zip(head, row, strict=True)):
+            builder.request_breaks(2)
+        start = builder.next_offset()
+        for column, (name, cell) in enumerate(zip(header, row, strict=True)):
             if not cell.text.strip():
                 continue
             if column:
-                out.gap(1)
-                mark = out.mark()
-                out.put("• ")
-                out.span("bullet", mark)
-            _named(name, cell, out)
+                builder.request_breaks(1)
+                marker = builder.next_offset()
+                builder.write("• ")
+                builder.add_span("bullet", marker)
+            _write_field(name, cell, builder)
             if not column:
-                out.span("bold", start)
+                builder.add_span("bold", start)
 
 
-def _named(name: FormattedText, cell: FormattedText, out: Writer) -> None:
+def _write_field(name: FormattedText, cell: FormattedText, builder: FormattedTextBuilder) -> None:
     if name.text.strip():
-        out.copy(name)
-        out.put(": ")
-    out.copy(cell)
+        builder.write_formatted(name)
+        builder.write(": ")
+    builder.write_formatted(cell)

@@ -1,61 +1,46 @@
-"""Lengths in a platform's own unit."""
+"""Lengths of text: in code points, in UTF-16 code units, and in graphemes."""
 
 from __future__ import annotations
 
-import unicodedata
+import importlib
 from collections.abc import Iterator
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-__all__ = ["Unit", "graphemes", "length", "shortened"]
+__all__ = ["Unit", "graphemes", "length", "truncate"]
 
 Unit = Literal["utf16", "codepoint"]
+# Unicode sets no limit to the marks behind a letter; a longer run is cut like any other text.
+GRAPHEME_MAX = 32
 
 
 def length(text: str, unit: Unit) -> int:
-    """The length of `text` as the platform counts it."""
+    """Return the length of `text` in the platform's unit."""
     if unit == "codepoint" or text.isascii():
         return len(text)
-    return len(text) + sum(ch > "\uffff" for ch in text)
+    return len(text) + sum(char > "\uffff" for char in text)
 
 
-def shortened(text: str, limit: int, unit: Unit) -> str:
-    """`text`, cut between two signs and ended with an ellipsis where it is longer than `limit` units."""
+def truncate(text: str, limit: int, unit: Unit) -> str:
+    """Return `text`, or where it is longer than `limit` units, its first graphemes and an ellipsis."""
     if length(text, unit) <= limit:
         return text
     kept, used = "", 1
-    for bit in graphemes(text):
-        used += length(bit, unit)
+    for grapheme in graphemes(text):
+        used += length(grapheme, unit)
         if used > limit:
             break
-        kept += bit
+        kept += grapheme
     return kept.rstrip() + "…"
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """Characters with their marks, joiners and modifiers: near enough what a reader sees as one sign."""
-    start = 0
-    for index in range(1, len(text)):
-        here, before = text[index], text[index - 1]
-        joined = (
-            unicodedata.combining(here)
-            or unicodedata.category(here) in {"Mn", "Me", "Mc"}
-            or here in "\u200d\ufe0f\u20e3"
-            or before == "\u200d"
-            or "\U0001f3fb" <= here <= "\U0001f3ff"
-            or "\U000e0020" <= here <= "\U000e007f"
-            or ("\U0001f1e6" <= here <= "\U0001f1ff" and _half_flag(text, start, index))
-            or (before == "\r" and here == "\n")
-        )
-        # A run of marks without end is not one sign any more.
-        if not joined or index - start >= 32:
-            yield text[start:index]
-            start = index
-    if text:
-        yield text[start:]
+    """Split `text` into what a reader sees as one character each (UAX #29), of at most 32 code points."""
+    for match in _grapheme().finditer(text):
+        yield from (match[0][start : start + GRAPHEME_MAX] for start in range(0, len(match[0]), GRAPHEME_MAX))
 
 
-def _half_flag(text: str, start: int, index: int) -> bool:
-    run = 0
-    while index - run - 1 >= start and "\U0001f1e6" <= text[index - run - 1] <= "\U0001f1ff":
-        run += 1
-    return run % 2 == 1
+@cache
+def _grapheme() -> Any:
+    # Imported late: most texts need no cut. Flags stand apart from \X, which takes quadratic time for a run of them.
+    return importlib.import_module("regex").compile(r"\p{Regional_Indicator}{2}|\X")

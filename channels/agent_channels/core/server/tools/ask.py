@@ -71,14 +71,14 @@ async def ask(runtime: ChannelRuntime, args: AskArguments) -> str:
         if result is not None:
             prompts.take(prompt.id)
             return _json({**result, "answered": True, "at": epoch_iso(result["at"])})
-        if prompts.close(prompt.id, translate("ask_timeout")):
+        if prompts.close(prompt.id, translate("prompt_timed_out")):
             wakeups.outcome_due.set()
             return _json(
                 {"answered": False, "why": "nobody answered in time; the person was told that the question is closed"}
             )
     except BaseException:
         # Refused, failed or cancelled: nobody waits for this answer any more.
-        if prompts.close(prompt.id, translate("ask_cancelled")):
+        if prompts.close(prompt.id, translate("prompt_withdrawn")):
             wakeups.outcome_due.set()
         raise
     return _json({"answered": False, "why": "the question was closed without an answer"})

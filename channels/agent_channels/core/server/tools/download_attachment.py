@@ -28,7 +28,7 @@ async def download_attachment(runtime: ChannelRuntime, args: DownloadArguments) 
     context.services.access.require_target(args.chat_id, context.adapter.channel)
     lines, paths = [], []
     for attachment in _wanted(runtime, args):
-        target = context.files.target(attachment)
+        target = context.files.download_path(attachment)
         paths.append(str(target))
         size = await context.adapter.download(attachment, target, context.adapter.limits.download)
         lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")

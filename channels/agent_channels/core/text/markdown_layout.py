@@ -1,0 +1,312 @@
+"""The layout of parsed Markdown: blocks one below the other, lists with markers and indentation, links with targets."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from markdown_it.token import Token
+
+from agent_channels.core.text.formatted_text import Dialect, FormattedText, FormattedTextBuilder, SpanKind
+from agent_channels.core.text.markdown_parser import parser
+from agent_channels.core.text.tables import write_table
+
+__all__ = ["lay_out"]
+
+_LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
+_TASK = re.compile(r"\[([ xX])\]\s+")
+_HOST = re.compile(r"[^\s.@:/]+(?:\.[^\s.@:/]+)+")
+# A longer URL would leave no room for words on the platform with the shortest messages.
+LINK_MAX = 800
+RULE = "─" * 10
+_STYLES: dict[str, SpanKind] = {"strong": "bold", "em": "italic", "s": "strike", "spoiler": "spoiler"}
+
+
+def lay_out(source: str, dialect: Dialect) -> FormattedText | None:
+    """Return Markdown as formatted text; None if it is nested so deeply that the parser would leave text out."""
+    tokens = parser().parse(source)
+    if max((token.level for token in tokens), default=0) >= parser().options["maxNesting"] - 2:
+        return None
+    return _BlockLayout(tokens, dialect).lay_out()
+
+
+@dataclass(slots=True)
+class _List:
+    """An open list: its next number (None for bullets), and whether blank lines separate its items."""
+
+    number: int | None
+    loose: bool
+
+
+class _BlockLayout:
+    """Reads the tokens of all blocks once, and writes them."""
+
+    def __init__(self, tokens: Sequence[Token], dialect: Dialect) -> None:
+        self._tokens, self._next_index, self._dialect = tokens, 0, dialect
+        self._builder = FormattedTextBuilder(dialect)
+        self._link_targets = {
+            str(child.attrGet("href"))
+            for token in tokens
+            for child in token.children or ()
+            if child.type == "link_open"
+        }
+        self._quote_depth = 0
+        self._lists: list[_List] = []
+
+    def lay_out(self) -> FormattedText:
+        while self._next_index < len(self._tokens):
+            self._block()
+        return self._builder.build()
+
+    def _next(self) -> Token:
+        self._next_index += 1
+        return self._tokens[self._next_index - 1]
+
+    def _blocks_until(self, token_type: str) -> None:
+        while self._tokens[self._next_index].type != token_type:
+            self._block()
+        self._next_index += 1
+
+    def _separate(self) -> None:
+        """Request the line breaks between two blocks: no blank line within a tight list."""
+        self._builder.request_breaks(1 if self._lists and not self._lists[-1].loose else 2)
+
+    def _separate_verbatim(self) -> None:
+        """Request the line breaks before code or a table, which never stands on the line of a list marker."""
+        self._separate()
+        self._builder.request_breaks(1, force=bool(self._lists))
+
+    def _block(self) -> None:
+        token = self._next()
+        match token.type:
+            case "paragraph_open":
+                self._separate()
+                self._inline(self._next())
+                self._next()
+                self._separate()
+            case "heading_open":
+                self._heading(token)
+            case "fence" | "code_block":
+                self._code_block(token)
+            case "blockquote_open":
+                self._quote()
+            case "bullet_list_open" | "ordered_list_open":
+                self._list(token)
+            case "table_open":
+                self._table()
+            case "hr":
+                self._separate()
+                self._builder.write(RULE)
+                self._separate()
+            case "definition":
+                self._definition(token)
+            case _:
+                pass
+
+    def _inline(self, token: Token) -> None:
+        _InlineLayout(self._builder, self._dialect).write(token.children or [])
+
+    def _heading(self, token: Token) -> None:
+        self._builder.request_breaks(2)
+        start = self._builder.next_offset()
+        self._inline(self._next())
+        self._builder.add_span("heading", start, token.tag.removeprefix("h"))
+        self._next()
+        self._builder.request_breaks(2)
+
+    def _code_block(self, token: Token) -> None:
+        self._separate_verbatim()
+        start = self._builder.next_offset(indented=False)
+        code = "\n".join(line.expandtabs(4) for line in token.content.rstrip("\n").split("\n"))
+        self._builder.write(code, indented=False)
+        language = _LANGUAGE.fullmatch((token.info.split() or [""])[0])
+        self._builder.add_span("pre", start, language[0] if language else "")
+        self._separate()
+
+    def _quote(self) -> None:
+        self._separate()
+        start = self._builder.next_offset()
+        indent = self._builder.indent
+        if self._quote_depth:
+            # No platform draws a quotation inside another one.
+            self._builder.write("> ")
+            self._builder.indent += "> "
+        self._quote_depth += 1
+        outer_lists, self._lists = self._lists, []
+        self._builder.suppress_breaks()
+        self._blocks_until("blockquote_close")
+        self._lists = outer_lists
+        self._quote_depth -= 1
+        self._builder.indent = indent
+        if not self._quote_depth:
+            self._builder.add_span("quote", start)
+        self._separate()
+
+    def _list(self, token: Token) -> None:
+        number = int(str(token.attrs.get("start", 1))) if token.type == "ordered_list_open" else None
+        loose = not _is_tight(self._tokens, self._next_index)
+        self._builder.request_breaks(1 if self._lists else 2)
+        self._lists.append(_List(number, loose))
+        while self._next().type == "list_item_open":
+            self._item(self._lists[-1])
+        self._lists.pop()
+        self._separate()
+
+    def _item(self, parent: _List) -> None:
+        self._separate()
+        start = self._builder.next_offset()
+        done = self._take_checkbox()
+        if parent.number is not None:
+            self._marker(f"{parent.number}. ", "bullet", start)
+            parent.number += 1
+            start = self._builder.next_offset()
+        elif done is None:
+            self._marker("• ", "bullet", start)
+        if done is not None:
+            self._marker("☑ " if done else "☐ ", "task", start)
+        indent = self._builder.indent
+        self._builder.indent += " " * (3 if parent.number is not None else 2)
+        self._builder.suppress_breaks()
+        self._blocks_until("list_item_close")
+        self._builder.indent = indent
+
+    def _marker(self, text: str, kind: SpanKind, start: int) -> None:
+        self._builder.write(text)
+        self._builder.add_span(kind, start)
+
+    def _take_checkbox(self) -> bool | None:
+        """Remove the checkbox of a task item and return whether it is ticked; None for any other item."""
+        if self._tokens[self._next_index].type != "paragraph_open":
+            return None
+        for first in (self._tokens[self._next_index + 1].children or [])[:1]:
+            match = _TASK.match(first.content) if first.type == "text" else None
+            if match is not None:
+                first.content = first.content[match.end() :]
+                return match[1] != " "
+        return None
+
+    def _definition(self, token: Token) -> None:
+        """Write a link definition that no link uses, which would be lost otherwise."""
+        url = str(token.meta["url"])
+        if url in self._link_targets:
+            return
+        self._builder.request_breaks(1)
+        self._builder.write(f"[{token.meta['label']}]: ")
+        start = self._builder.next_offset()
+        self._builder.write(url)
+        self._builder.add_span("address", start)
+        self._builder.request_breaks(1)
+
+    def _table(self) -> None:
+        rows: list[list[FormattedText]] = []
+        alignments: list[str] = []
+        while (token := self._next()).type != "table_close":
+            if token.type == "tr_open":
+                rows.append([])
+            elif token.type in {"th_open", "td_open"}:
+                if token.type == "th_open":
+                    alignments.append(str(token.attrGet("style") or "").removeprefix("text-align:"))
+                rows[-1].append(self._cell(self._next()))
+        self._separate_verbatim()
+        write_table(rows, alignments, self._builder, self._dialect.columns)
+        self._separate()
+
+    def _cell(self, token: Token) -> FormattedText:
+        builder = FormattedTextBuilder(self._dialect)
+        _InlineLayout(builder, self._dialect).write(token.children or [])
+        return builder.build()
+
+
+def _is_tight(tokens: Sequence[Token], index: int) -> bool:
+    """Return True if no blank line separates the items of the list that begins at `index`."""
+    level = tokens[index].level + 1
+    for token in tokens[index:]:
+        if token.level < level - 1:
+            return True
+        if token.type == "paragraph_open" and token.level == level:
+            # The parser hides the paragraphs of a tight list.
+            return token.hidden
+    return True
+
+
+class _InlineLayout:
+    """Writes the inside of one paragraph, heading or table cell."""
+
+    def __init__(self, builder: FormattedTextBuilder, dialect: Dialect) -> None:
+        self._builder, self._dialect = builder, dialect
+        self._open_starts: list[int] = []
+        self._link_target: str | None = None
+
+    def write(self, tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            match token.type:
+                case "text" | "text_special":
+                    self._builder.write(token.content)
+                case "softbreak" | "hardbreak":
+                    self._builder.write("\n")
+                case "code_inline":
+                    self._write_span("code", token.content)
+                case "address":
+                    self._write_span("address", token.content)
+                case "image":
+                    self._image(token)
+                case "link_open":
+                    self._open_starts.append(self._builder.next_offset())
+                    self._link_target = str(token.attrGet("href") or "")
+                case "link_close":
+                    self._link(self._open_starts.pop(), self._link_target or "")
+                    self._link_target = None
+                case _:
+                    self._style(token)
+
+    def _style(self, token: Token) -> None:
+        kind = _STYLES.get(token.type.rpartition("_")[0])
+        if kind is not None and token.nesting > 0:
+            self._open_starts.append(self._builder.next_offset())
+        elif kind is not None:
+            self._builder.add_span(kind, self._open_starts.pop())
+
+    def _write_span(self, kind: SpanKind, text: str) -> None:
+        start = self._builder.next_offset()
+        self._builder.write(text)
+        self._builder.add_span(kind, start)
+
+    def _image(self, token: Token) -> None:
+        start = self._builder.next_offset()
+        self._builder.write("".join(child.content for child in token.children or ()))
+        if self._link_target is None:
+            self._link(start, str(token.attrGet("src") or ""))
+
+    def _link(self, start: int, target: str) -> None:
+        """Turn the text from `start` into a link; where the platform allows none, write the URL behind the text."""
+        label = self._builder.text_from(start).strip()
+        target = "".join("%20" if char == " " else char for char in target if char.isprintable())
+        if not label:
+            self._write_span("address", target)
+        elif label in {target, target.removeprefix("mailto:")}:
+            self._builder.add_span("address", start)
+        # A label that looks like a URL could hide another one behind it.
+        elif _is_linkable(target, self._dialect.schemes) and "://" not in label:
+            self._builder.add_span("link", start, target)
+        elif target and not target.startswith("#"):
+            self._builder.write(" (")
+            self._write_span("address", target)
+            self._builder.write(")")
+
+
+def _is_linkable(url: str, schemes: frozenset[str]) -> bool:
+    """Return True if platforms accept `url` as the target of a link: a known scheme, and a host with a dot."""
+    if len(url) > LINK_MAX or any(unicodedata.category(char)[0] in "ZC" for char in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port_is_number = parts.port is None or parts.port >= 0
+    except ValueError:
+        return False
+    if parts.scheme not in schemes or not port_is_number:
+        return False
+    return parts.scheme not in {"http", "https"} or _HOST.fullmatch(host) is not None
