@@ -116,7 +116,7 @@ def open_to_all() -> Iterator[Path]:
 
 @pytest.mark.parametrize("how", ["read-only", "closed", "cannot be made"])
 async def test_a_state_folder_that_cannot_be_used(open_to_all: Path, how: str) -> None:
-    """The server stays up and names the folder, nothing is acknowledged or changed; once repaired, it reads by itself."""
+    """The server stays up and names the folder, nothing is acknowledged or changed; repaired, it reads."""
     root = os.geteuid() == 0
     if root and shutil.which("setpriv") is None:
         pytest.skip("permissions do not bind root, and there is no setpriv to become somebody else")

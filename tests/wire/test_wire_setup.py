@@ -1,4 +1,4 @@
-"""Credentials and settings that are missing, wrong, or decode_json_line while the server runs."""
+"""Credentials and settings that are missing, wrong, or corrected while the server runs."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ WRONG = [
 
 
 async def test_a_wrong_setting_is_named_and_mended(stage: Stage) -> None:
-    """A typo in config.yaml stops the line, not the server: named with the nearest setting; repaired, it works without a restart."""
+    """A typo in config.yaml stops the line, not the server: named with the nearest setting; fixed in place."""
     stage.person().send("waiting")
     config, plain = stage.state / "config.yaml", {"TELEGRAM_API_ROOT": None}
     config.write_text(WRONG[0][0])
@@ -145,7 +145,7 @@ async def test_a_wrong_setting_is_named_and_mended(stage: Stage) -> None:
 
 
 async def test_a_typo_beside_a_running_server_is_named_and_mended(stage: Stage) -> None:
-    """A setting that goes wrong while the bot is read is visible, and reading goes on once it is decode_json_line."""
+    """A setting that goes wrong while the bot is read is visible, and reading goes on once it is fixed."""
     ann = stage.person()
     host = await stage.reading()
     stage.config(grace=1)
