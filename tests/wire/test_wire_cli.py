@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent_channels.core.contract.messages import Chat
-from agent_channels.core.contract.messages import TelegramPerson as Somebody
+from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.people.pairing import LOCKOUT_S, VALID_S, WRONG_MAX
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
@@ -86,7 +85,7 @@ async def test_wrong_codes_lock_approval(stage: Stage) -> None:
     assert (await host.event()).content == "let me in"
     with Store.open(stage.state) as store:
         later = Services.of(store, clock=lambda: time.time() + LOCKOUT_S + 1).pairing
-        code = str(later.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
+        code = str(later.ask(Chat("77", "direct"), Person("77", "Zoe")))
         assert later.approve(code, lambda _: "x").user_id == "77"
 
 
@@ -94,7 +93,7 @@ async def test_an_expired_code_says_so(stage: Stage) -> None:
     """A code older than an hour is told from a wrong one."""
     with Store.open(stage.state) as store:
         early = Services.of(store, clock=lambda: time.time() - VALID_S - 1).pairing
-        code = str(early.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
+        code = str(early.ask(Chat("77", "direct"), Person("77", "Zoe")))
     await denied(stage, 1, "expired", "pair", code)
 
 
@@ -299,7 +298,7 @@ async def test_json_is_one_line_of_json(stage: Stage) -> None:
     """Every --json answer is one parseable line, whatever names people have."""
     stage.person("ann", first_name='"}\n{"x')
     with Store.open(stage.state) as store:
-        Services.of(store).pairing.ask(Chat("78", "direct"), Somebody("78", '"}\n\x1b[31m'))
+        Services.of(store).pairing.ask(Chat("78", "direct"), Person("78", '"}\n\x1b[31m'))
     for arguments in (("access", "telegram", "--json"), ("access", "telegram", "status", "--json"),
                       ("status", "telegram", "--json")):  # fmt: skip
         ran = await stage.cli(*arguments)

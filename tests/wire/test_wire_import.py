@@ -74,7 +74,7 @@ async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) 
     assert policy == "allowlist"
     assert patterns(stage) == {("^hey claude\\b",)}
     assert f"TELEGRAM_BOT_TOKEN={TOKEN}\n" in (stage.state / ".env").read_text()
-    assert "\nmarks: false\n" in (stage.state / "config.yaml").read_text()
+    assert "\nreceipts: false\n" in (stage.state / "config.yaml").read_text()
     left = "\n".join(ran.json["left"])
     for said in ("pending: 1 people", "threadId", "somethingNew"):
         assert said in left
@@ -99,7 +99,7 @@ async def test_what_stands_here_is_not_overwritten(stage: Stage, folder: Path) -
     ran = await stage.cli("import", "telegram", str(folder), **NO_TOKEN)
     assert ran.code == 0, ran.err
     assert "another one is set already" in ran.out
-    assert "marks: false" in ran.out
+    assert "receipts: false" in ran.out
     _, groups, policy = gate(stage)
     assert (policy, groups["-1001654782309"]) == ("pairing", (True, ["5"]))
     assert (stage.state / ".env").read_text() == f"TELEGRAM_BOT_TOKEN={other}\nMINE=1\n"

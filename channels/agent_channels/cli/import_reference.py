@@ -14,8 +14,8 @@ from agent_channels.core.log import keep_secret
 from agent_channels.core.people.reference_plugin import ReferenceSetup, apply, read
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.config_template import sample
-from agent_channels.core.settings.private_files import put, put_new
+from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.private_files import set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
@@ -72,7 +72,7 @@ def _take_token(
     if known == found.token:
         there.append("the token")
     elif not known or _replace(args, row):
-        put(env.state_dir, name, found.token)
+        set_dotenv_value(env.state_dir, name, found.token)
         new.append("the token")
     else:
         found.left.append("the token: another one is set already; --token yes replaces it")
@@ -95,7 +95,7 @@ def _take_settings(row: Channel, env: Environment, found: ReferenceSetup, told: 
 
     path = env.state_dir / "config.yaml"
     lines = yaml.safe_dump(values, allow_unicode=True, sort_keys=False).strip()
-    if put_new(path, f"{sample(row.settings, row.title)}\n# Taken over:\n{lines}\n"):
+    if write_new(path, f"{config_template(row.settings, row.title)}\n# Taken over:\n{lines}\n"):
         told[0].extend(f"setting {name}" for name in values)
         return
     try:
@@ -116,7 +116,7 @@ def _settings(model: type[Settings], found: ReferenceSetup) -> dict[str, Any]:
     for name, value in found.delivery.items():
         if name == "ackReaction":
             if value == "":
-                values["marks"] = False
+                values["receipts"] = False
             elif value != "👀":
                 found.left.append(f"ackReaction {value!r}: a message that was received is marked with 👀 here")
         elif (ours := _OURS[name]) in model.model_fields:

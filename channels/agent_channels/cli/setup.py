@@ -22,9 +22,14 @@ from agent_channels.core.host.install import add_hooks, add_server, hooks_file, 
 from agent_channels.core.log import configure, keep_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
-from agent_channels.core.settings.config_template import sample
-from agent_channels.core.settings.paths import env_value, private_file, private_state
-from agent_channels.core.settings.private_files import put, put_new
+from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.private_files import (
+    ensure_private_file,
+    ensure_state_dir,
+    set_dotenv_value,
+    write_new,
+)
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
@@ -103,11 +108,11 @@ def _before(row: Channel, env: Environment, settings: Settings, talk: _Talk) -> 
 
 def _make_private(env: Environment) -> None:
     """The state folder and the token's file, for their owner only."""
-    folder = private_state(env.state_dir)
+    folder = ensure_state_dir(env.state_dir)
     for path in (folder / ".env", *folder.glob("channel.db*")):
         try:
             if path.exists():
-                private_file(path)
+                ensure_private_file(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be used ({error.strerror or error}); mend its permissions") from error
 
@@ -143,7 +148,7 @@ def _store(row: Channel, env: Environment, token: str, talk: _Talk, *, fresh: bo
     name = f"{row.name.upper()}_BOT_TOKEN"
     path = env.state_dir / ".env"
     if fresh:
-        put(env.state_dir, name, token)
+        set_dotenv_value(env.state_dir, name, token)
         talk.say(f"✓ It is stored in {path}, readable by you only.")
     else:
         talk.say(f"✓ It stays where it is: {env.token_source()}.")
@@ -152,7 +157,7 @@ def _store(row: Channel, env: Environment, token: str, talk: _Talk, *, fresh: bo
     if shadow and shadow != token:
         print(f"The shell variable {name} holds another token and wins over this file; unset it.", file=sys.stderr)
     config = env.state_dir / "config.yaml"
-    if put_new(config, sample(row.settings, row.title)):
+    if write_new(config, config_template(row.settings, row.title)):
         talk.say(f"✓ Every setting is explained in {config}.")
 
 

@@ -8,7 +8,15 @@ import pytest
 from pydantic import Field
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.settings.config import Environment, Settings, load, safe_root
+from agent_channels.core.settings.config import (
+    RENAMED,
+    Environment,
+    Settings,
+    config_values,
+    load,
+    renamed_settings,
+    safe_root,
+)
 
 TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
 
@@ -127,6 +135,30 @@ def test_a_file_that_is_no_text_is_refused(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"\xff\xfe\x00mode")
     with pytest.raises(ConfigError, match=f"{name} cannot be read"):
         load(Sample, environment(folder))
+
+
+# ---- renamed settings
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_keeps_working(folder: Path, old: str, new: str) -> None:
+    """It sets what the new name sets, under the same bounds, and a sentence says what it is called now."""
+    assert old not in Sample.model_fields
+    assert Sample.model_fields[new].default
+    assert getattr(settings(folder, f"{old}: 0"), new) == 0
+    env = environment(folder)
+    assert renamed_settings(env) == [f"{old} is now called {new}; the old name still works"]
+    assert config_values(env) == {new: 0}
+    with pytest.raises(ConfigError, match=f"setting '{new}' is 'soon'"):
+        settings(folder, f"{old}: soon")
+    assert getattr(settings(folder, f"{new}: 0"), new) == 0
+    assert renamed_settings(env) == []
+
+
+def test_an_old_name_beside_the_new_one_is_refused(folder: Path) -> None:
+    """Which of the two holds is not guessed."""
+    with pytest.raises(ConfigError, match=r"config\.yaml sets both receipts and marks, its old name; remove marks"):
+        settings(folder, "marks: false\nreceipts: true")
 
 
 def test_settings_cannot_be_changed_once_loaded() -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
+from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, endpoint, shown_url
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.trust import brought, in_git
+from agent_channels.core.settings.trust import cloned_destinations, tracked_by_git
 
 __all__ = [
     "database",
@@ -54,7 +55,9 @@ def settings(case: Setup) -> Finding:
     """config.yaml and the environment."""
     path = case.env.state_dir / "config.yaml"
     if case.settings_problem:
-        return wrong("a setting is wrong, so nothing is read or sent", case.settings_problem, f"mend it in {path}")
+        return wrong("a setting is wrong, so nothing is read or sent", case.settings_problem, f"fix it in {path}")
+    if renamed := renamed_settings(case.env):
+        return note("the settings are right, some by old names", "; ".join(renamed), f"rename them in {path} some time")
     return fine("the settings are right", str(path) if path.is_file() else "no config.yaml: every default holds")
 
 
@@ -136,7 +139,7 @@ def _writable(folder: Path) -> Finding:
 def git(case: Setup) -> Finding:
     """Whether the token could be committed."""
     secret = case.env.state_dir / ".env"
-    tracked = in_git(secret)
+    tracked = tracked_by_git(secret)
     if tracked is None:
         return fine("the state folder is in no git repository")
     if tracked:
@@ -152,7 +155,7 @@ def server(case: Setup, way: Route, default: Route) -> Finding:
     """Where every request goes, and with it the token. `default`: the platform's own addresses."""
     usual = dict(default.named)
     path = case.env.state_dir / "config.yaml"
-    if case.settings and (found := brought(case.settings, case.env)):
+    if case.settings and (found := cloned_destinations(case.settings, case.env)):
         return wrong(
             f"the token would go to {', '.join(endpoint(url)[0] for url in found.values())}, "
             "which is not the platform's own server",

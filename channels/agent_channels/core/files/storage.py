@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import Refused
-from agent_channels.core.settings.paths import private_dir, project_dir
+from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files"]
@@ -118,7 +119,7 @@ class Files:
 
     def target(self, attachment: Attachment) -> Path:
         """A new path for a download: time, random digits, and an ending we know or which is plainly an ending."""
-        private_dir(self.folder)
+        ensure_private_dir(self.folder)
         ending = Path(label(attachment.name or "", 512)).suffix
         if not _ENDING.fullmatch(ending):
             ending = _BY_MIME.get(attachment.mime or "") or _BY_KIND.get(attachment.kind, ".bin")
@@ -127,12 +128,12 @@ class Files:
 
     def own(self, name: str) -> Path:
         """A new path for a file that we write ourselves."""
-        private_dir(self.folder)
+        ensure_private_dir(self.folder)
         return self.folder / name
 
     def written(self, stem: str, ending: str, text: str) -> Path:
         """A file of ours to be sent, named after `stem`; the same text is the same file."""
-        private_dir(self.folder)
+        ensure_private_dir(self.folder)
         data = text.encode("utf-8", "replace")
         path = self.folder / f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}{ending}"
         path.write_bytes(data)
