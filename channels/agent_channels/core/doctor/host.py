@@ -11,11 +11,11 @@ from typing import Any
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, wrong
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import (
+    config_dir,
     enabled_plugin,
-    find_program,
-    home,
     hook_commands,
     managed_files,
+    program_exists,
     read_json,
     serves,
     settings_files,
@@ -48,7 +48,7 @@ def entry(case: Setup) -> Finding:
         return wrong("no agent host is told to start this server", f"no entry for it in {path}", way)
     name, found = next(iter(ours.items()))
     command = str(found.get("command") or "")
-    if not find_program(command, environ):
+    if not program_exists(command, environ):
         return wrong(
             f"the entry {name!r} of .mcp.json starts a program that is not there",
             f"command {command!r}",
@@ -68,7 +68,7 @@ def entry_name(env: Environment) -> str:
 
 def _entries(env: Environment) -> dict[str, Any]:
     """The entries that start this server, the project's own last; raises `ConfigError` for a list that is no JSON."""
-    everywhere = _servers(read_json(home(env.environ).parent / ".claude.json"))
+    everywhere = _servers(read_json(config_dir(env.environ).parent / ".claude.json"))
     servers = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
     return {name: one for name, one in {**everywhere, **servers}.items() if serves(one, env.channel)}
 
@@ -105,7 +105,7 @@ def hooks(case: Setup) -> Finding:
         if env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the hooks come with the plugin")
         return note("the hooks are not installed, so prompts stay at the terminal", "", way)
-    dead = sorted({command for command in installed.values() if not find_program(command, environ)})
+    dead = sorted({command for command in installed.values() if not program_exists(command, environ)})
     if dead:
         return wrong("hooks are installed that cannot run", ", ".join(dead), f"install this program there, or: {way}")
     missing = CARRY - set(installed)
