@@ -136,7 +136,7 @@ async def test_what_may_pass_is_said_and_the_host_started(stage: Stage, host: Pa
     async with breaking(stage) as env:
         ran = await launch(stage, "telegram", **env)
     assert ran.code == 7
-    assert f"mind (telegram, {check}): " in ran.err
+    assert f"note (telegram, {check}): " in ran.err
     assert says in ran.err
     assert started(host)["argv"] == DEVELOPMENT
 
@@ -170,7 +170,7 @@ def test_an_allowed_plugin_needs_no_development_flag(
     policy = stage.folder / "managed.json"
     policy.write_text(json.dumps(managed))
     monkeypatch.setattr(cli_launch, "managed_files", lambda: [policy])
-    flags, told = cli_launch._channels(["telegram", "discord"])
+    flags, told = cli_launch._channel_flags(["telegram", "discord"])
     assert flags == [flag, "plugin:agent-channels@ours"]
     assert "agent-channels@ours" in told
 

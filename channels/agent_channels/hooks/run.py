@@ -15,9 +15,22 @@ from collections.abc import Callable
 from agent_channels.core.settings.paths import env_value
 from agent_channels.hooks.context import HookChannel, HookEvent, open_hook_channels
 
-__all__ = ["HOOKS", "run"]
+__all__ = ["HOOKS", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "run one of the agent host's hooks (hooks/hooks.json)"
 
 WAIT_LOOK_S = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the hook's name."""
+    parser.add_argument(
+        "hook",
+        choices=HOOKS,
+        metavar="HOOK",
+        help="bell: wakes the session for a message; stop, prompt: hand messages over; session: tells the model how "
+        "the channels stand; permission, question: ask people. The event's JSON is read from standard input",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
