@@ -166,7 +166,7 @@ async def test_the_number_of_continuations_in_a_row_is_capped(stage: Stage, hook
 
 
 async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> None:
-    """A loop count that is no number, is negative or huge counts as none; broken settings as their defaults."""
+    """A loop count that is not a number, is negative or huge counts as none."""
     ann = stage.person()
     await hooked(stage, hooks)
     for number, loops in enumerate(("many", -5, 10**12, 1e300)):
@@ -175,9 +175,32 @@ async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> No
         ann.send(f"message {number}")
         await kept(stage)
         assert f"message {number}" in (await hooks.run("stop", stop_hook_active=True)).specific["additionalContext"]
-    for text in ("stop_wait_s: soon", "stop_wait_s: -3", "stop_wait_s: [", "stop_cap: .nan\nstop_wait_s: 1e99"):
-        (stage.state / "config.yaml").write_text(text)
-        assert (await hooks.run("stop", within=5)).silent
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stop_wait_s: soon", "setting 'stop_wait_s' is 'soon': it must be a number from 0 to 3600"),
+        ("stop_wait_s: 86400", "setting 'stop_wait_s' is 86400: it must be a number from 0 to 3600"),
+        ("stop_wait_s: -3", "setting 'stop_wait_s' is -3: it must be a number from 0 to 3600"),
+        ("stop_wait_s: [", "config.yaml cannot be read"),
+        ("stop_cap: .nan", "setting 'stop_cap' is nan: it must be a whole number from 0 to 100"),
+        ("stop_cap: 8\nstop_wait: 60", ""),
+    ],
+)
+async def test_a_setting_that_the_server_refuses_is_not_obeyed(
+    stage: Stage, hooks: Hooks, text: str, says: str
+) -> None:
+    """The hook says so on stderr, has no other effect, and goes by the default: it does not wait."""
+    await hooked(stage, hooks)
+    (stage.state / "config.yaml").write_text(text)
+    ran = await hooks.run("stop", within=5)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.count("\n") == bool(says)
+    assert says in ran.err
+    ran = await stage.cli("status", "telegram")
+    assert says in ran.err + ran.out
+    assert ran.code == 1
 
 
 @pytest.mark.parametrize("name", ["prompt", "stop"])

@@ -142,7 +142,7 @@ async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
     left = "\n".join(ran.json["left"])
     for said in (
         "@ann",
-        "-7 is no person's id",
+        "-7 is not a person's id",
         "nobody on its list",
         "'general'",
         "'-200'",
