@@ -1,4 +1,4 @@
-"""The command line beside a running server: every verb, with and without --json, in force at once; exit codes."""
+"""The command line beside a running server: with and without --json, effective at once; exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.measured
 
 
 async def code_of(person: TelegramPerson) -> str:
-    """What the bot shows a stranger who writes."""
+    """Return the pairing code that a stranger gets."""
     person.send("let me in")
     found = re.search(r"code: ([A-Z0-9]{8})", (await person.next_message())["text"])
     assert found
@@ -29,7 +29,7 @@ async def code_of(person: TelegramPerson) -> str:
 
 
 async def both(stage: Stage, *arguments: str) -> tuple[Ran, Any]:
-    """Runs a verb for reading and for programs; neither may fail or leave its frame."""
+    """Run an action with and without --json; neither may fail."""
     plain, machine = await stage.access(*arguments), await stage.access(*arguments, "--json")
     assert (plain.code, machine.code) == (0, 0), plain.err + machine.err
     assert plain.err == machine.err == ""
@@ -37,7 +37,7 @@ async def both(stage: Stage, *arguments: str) -> tuple[Ran, Any]:
 
 
 async def denied(stage: Stage, code: int, said: str, *arguments: str) -> None:
-    """A verb that cannot be done: a sentence on stderr, JSON on stdout when asked for, the exit code; no traceback."""
+    """An action that fails: a sentence on stderr, JSON on stdout with --json, the exit code; no traceback."""
     for more in ((), ("--json",)):
         ran = await stage.access(*arguments, *more)
         assert ran.code == code, ran
@@ -144,7 +144,7 @@ async def test_groups_with_negative_ids(stage: Stage) -> None:
 
 
 async def test_wrong_usage_exits_2(stage: Stage) -> None:
-    """What was written wrongly exits 2 and says what would be right; nothing changes."""
+    """Wrong usage exits with 2 and says what would be right; nothing changes."""
     for arguments in (
         ("pair",),
         ("frobnicate",),
@@ -220,7 +220,7 @@ async def test_the_status_without_server_and_token(stage: Stage) -> None:
 
 
 async def test_state_that_cannot_be_read_is_told(stage: Stage) -> None:
-    """A state folder that is a file: every verb exits 1 with one clear sentence."""
+    """A state folder that is a file: every verb exits with 1 and one clear sentence."""
     blocked = stage.folder / "blocked"
     blocked.write_text("I am a file")
     env = {"TELEGRAM_STATE_DIR": str(blocked)}
