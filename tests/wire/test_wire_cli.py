@@ -49,7 +49,7 @@ async def denied(stage: Stage, code: int, said: str, *arguments: str) -> None:
 
 
 async def test_pairing_and_its_refusals(stage: Stage) -> None:
-    """pair, deny and their faults: wrong, used up and denied codes exit 1 with a sentence; the right one lets in."""
+    """Wrong, used and denied codes exit with 1 and a sentence; the right code lets the person in."""
     host = await stage.reading()
     ann, bob = stage.tg.person("ann", first_name="Ann <b>"), stage.tg.person("bob")
     anns, bobs = await code_of(ann), await code_of(bob)
@@ -90,7 +90,7 @@ async def test_wrong_codes_lock_approval(stage: Stage) -> None:
 
 
 async def test_an_expired_code_says_so(stage: Stage) -> None:
-    """A code older than an hour is told from a wrong one."""
+    """A code older than an hour is reported as expired, not as wrong."""
     with Store.open(stage.state) as store:
         early = Services.of(store, clock=lambda: time.time() - VALID_S - 1).pairing
         code = str(early.ask(Chat("77", "direct"), Person("77", "Zoe")))
@@ -98,7 +98,7 @@ async def test_an_expired_code_says_so(stage: Stage) -> None:
 
 
 async def test_allow_remove_and_policy(stage: Stage) -> None:
-    """allow, remove and policy take effect at once beside the server; doing it twice and unknown ids are told."""
+    """allow, remove and policy take effect at once beside a server; a repetition and an unknown id are reported."""
     host = await stage.reading()
     ann = stage.tg.person("ann")
     plain = await stage.access("allow", str(ann.id))
@@ -122,7 +122,7 @@ async def test_allow_remove_and_policy(stage: Stage) -> None:
 
 
 async def test_groups_with_negative_ids(stage: Stage) -> None:
-    """Group add and rm take negative ids as they are, with and without `--`; the rule is told back."""
+    """Both `group` actions take negative ids as they are, with and without `--`; the answer repeats the rule."""
     await stage.reading()
     group = stage.tg.group("Team", members=[stage.tg.person("ann")])
     assert group.id < 0
@@ -207,7 +207,7 @@ async def test_the_status_has_every_fact_and_is_the_tools(stage: Stage) -> None:
 
 
 async def test_the_status_without_server_and_token(stage: Stage) -> None:
-    """No server: nobody reads and mode is none. No token: exit 1, with the next step."""
+    """Without a server nobody reads the bot and the mode is none. Without a token: exit code 1 and the next step."""
     shown = (await stage.cli("status", "telegram", "--json")).json
     assert shown["owner"] is None
     assert shown["mode"]["name"] == "none"
@@ -245,7 +245,7 @@ async def test_many_commands_at_once_beside_a_busy_server(stage: Stage) -> None:
 
 
 async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) -> None:
-    """Paired while the platform cannot be reached: the person is told, once, by the next server that reads."""
+    """Paired while the platform is unreachable: the next server that reads the bot tells the person, once."""
     host = await stage.reading()
     ann = stage.tg.person("ann")
     code = await code_of(ann)
@@ -261,7 +261,7 @@ async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) 
 
 
 async def test_strangers_are_limited(stage: Stage) -> None:
-    """Three wait at a time, each gets two answers; more are told once to try later, and the operator how many came."""
+    """Three may wait, each gets two answers; others are told once to try later, and the operator sees how many."""
     host = await stage.reading()
     people = [stage.tg.person(f"p{number}") for number in range(5)]
     for _ in range(3):
@@ -280,7 +280,7 @@ async def test_strangers_are_limited(stage: Stage) -> None:
 
 @pytest.mark.parametrize("command", ["start", "help", "status"])
 async def test_commands_are_answered_behind_the_gate(stage: Stage, command: str) -> None:
-    """/start, /help and /status answer the paired without the agent; a stranger gets a code whatever they send."""
+    """/start, /help and /status answer paired people without the agent; a stranger gets a code for anything."""
     ann, eve = stage.person(), stage.tg.person("eve")
     host = await stage.reading()
     ann.send(f"/{command}")
@@ -295,7 +295,7 @@ async def test_commands_are_answered_behind_the_gate(stage: Stage, command: str)
 
 
 async def test_json_is_one_line_of_json(stage: Stage) -> None:
-    """Every --json answer is one parseable line, whatever names people have."""
+    """Every --json answer is one line of valid JSON, whatever people call themselves."""
     stage.person("ann", first_name='"}\n{"x')
     with Store.open(stage.state) as store:
         Services.of(store).pairing.ask(Chat("78", "direct"), Person("78", '"}\n\x1b[31m'))

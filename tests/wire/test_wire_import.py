@@ -1,4 +1,4 @@
-"""`channels import`: what the reference plugin knows is taken over, and opens nothing by mistake."""
+"""`channels import`: takes over what the reference plugin knows, and lets nobody in by mistake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACCESS: dict[str, Any] = {
 
 @pytest.fixture
 def folder(stage: Stage) -> Path:
-    """The reference's folder, as it lies in a home directory."""
+    """The reference plugin's folder, as in a home directory."""
     made = stage.folder / "claude" / "channels" / "telegram"
     (made / "approved").mkdir(parents=True)
     (made / "access.json").write_text(json.dumps(ACCESS))
@@ -64,8 +64,8 @@ def kept(stage: Stage) -> dict[str, bytes]:
     }
 
 
-async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) -> None:
-    """Token, people (approved ones too), groups, policy and settings; the rest is named; twice is once."""
+async def test_everything_that_has_a_counterpart_is_taken_over(stage: Stage, folder: Path) -> None:
+    """Token, people (approved ones too), groups, policy, settings; the rest is named; a second run changes nothing."""
     ran = await stage.cli("import", "telegram", str(folder), "--json", **NO_TOKEN)
     assert ran.code == 0, ran.err
     people, groups, policy = gate(stage)
@@ -89,8 +89,8 @@ async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) 
     assert "@sandbox_bot" in ran.out
 
 
-async def test_what_stands_here_is_not_overwritten(stage: Stage, folder: Path) -> None:
-    """Another token, a policy, a group's rule and a config.yaml of one's own stay; --token yes replaces the token."""
+async def test_existing_data_is_not_overwritten(stage: Stage, folder: Path) -> None:
+    """An existing token, policy, group rule and config.yaml stay; --token yes replaces the token."""
     other = "7123456780:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiZ"
     (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={other}\nMINE=1\n")
     (stage.state / "config.yaml").write_text("# mine\ngrace_s: 1\n")
@@ -115,8 +115,8 @@ HOSTILE: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("text", "said"), HOSTILE)
-async def test_a_file_that_is_no_object_changes_nothing(stage: Stage, folder: Path, text: str, said: str) -> None:
-    """Half a file lets nobody in and says why."""
+async def test_a_file_that_is_not_an_object_changes_nothing(stage: Stage, folder: Path, text: str, said: str) -> None:
+    """A broken file lets nobody in, and the error says why."""
     (folder / "access.json").write_text(text)
     ran = await stage.cli("import", "telegram", str(folder), **NO_TOKEN)
     assert ran.code == 1
@@ -127,7 +127,7 @@ async def test_a_file_that_is_no_object_changes_nothing(stage: Stage, folder: Pa
 
 
 async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
-    """Names in place of ids, a list of which nobody is left, an unknown policy: closed, and said."""
+    """Names instead of ids, a list without a valid id, an unknown policy: nobody gets in, and each is reported."""
     odd = {
         "dmPolicy": "open",
         "mentionPatterns": ["(", ".*"],

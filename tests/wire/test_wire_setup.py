@@ -65,7 +65,7 @@ BAD_TOKENS = [
 
 
 async def test_setup_refuses_what_does_not_work(stage: Stage) -> None:
-    """A missing, malformed or unknown token changes nothing, exits 1, and is not printed."""
+    """A missing, malformed or unknown token changes nothing and is not printed; exit code 1."""
     for given, said in BAD_TOKENS:
         ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=given, **NO_TOKEN)
         assert ran.code == 1
@@ -101,7 +101,7 @@ async def test_a_wrong_token_is_a_visible_state(stage: Stage) -> None:
 
 
 async def test_a_revoked_token_is_a_visible_state(stage: Stage) -> None:
-    """A token revoked while the bot is read: said in the status, and no busy loop of requests."""
+    """A token that is revoked while the bot is read: the status says so, and there is no busy loop of requests."""
     host = await stage.reading()
     stage.tg.revoke_token()
     status = await host.status_when(lambda s: s["reader"]["state"] == "unauthorized")
