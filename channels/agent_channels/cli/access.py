@@ -66,17 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(actions, "allow", "let a person in by id", _allow, id="the person's numeric id")
     _add(actions, "remove", "take a person off every list", _remove, id="the person's numeric id")
     _add(actions, "policy", "set the rule for direct messages", _policy, mode=f"one of {', '.join(POLICIES)}")
-    roles = _add_group(actions, "approver", "choose who may answer permission prompts")
+    roles = _add_actions(actions, "approver", "choose who may answer permission prompts")
     _add(roles, "add", "give a paired person the role", _approver, id="the person's numeric id").set_defaults(add=True)
     _add(roles, "rm", "take the role away", _approver, id="the person's numeric id").set_defaults(add=False)
-    groups = _add_group(actions, "group", "enable or disable a group")
-    group = _add(groups, "add", "enable a group, or change its rule", _add_chat, id="the group's id; negative as it is")
+    groups = _add_actions(actions, "group", "enable or disable a group")
+    group = _add(
+        groups, "add", "enable a group, or change its rule", _enable_group, id="the group's id; negative as it is"
+    )
     group.add_argument("--no-mention", action="store_true", help="every message counts, not only those to the bot")
     group.add_argument(
         "--pattern", action="append", default=[], metavar="REGEX", help="messages that match count as to the bot"
     )
     group.add_argument("--allow", metavar="IDS", help="comma-separated ids of those who may speak; default: everybody")
-    _add(groups, "rm", "disable a group", _remove_chat, id="the group's id")
+    _add(groups, "rm", "disable a group", _disable_group, id="the group's id")
 
 
 def _add(
@@ -91,7 +93,7 @@ def _add(
     return parser
 
 
-def _add_group(
+def _add_actions(
     into: Subparsers[argparse.ArgumentParser], name: str, summary: str
 ) -> Subparsers[argparse.ArgumentParser]:
     return add_command(into, name, summary).add_subparsers(dest="step", required=True, metavar="ACTION")
@@ -179,7 +181,7 @@ def _approver(args: argparse.Namespace, services: Services) -> Result:
 # ---- groups
 
 
-def _add_chat(args: argparse.Namespace, services: Services) -> Result:
+def _enable_group(args: argparse.Namespace, services: Services) -> Result:
     group_id = _parse_id(args.id)
     senders = None
     if args.allow is not None:
@@ -205,7 +207,7 @@ def _add_chat(args: argparse.Namespace, services: Services) -> Result:
     return data, f"Group {group_id} is enabled for {who}, {when}.{hint}"
 
 
-def _remove_chat(args: argparse.Namespace, services: Services) -> Result:
+def _disable_group(args: argparse.Namespace, services: Services) -> Result:
     group_id = _parse_id(args.id)
     if not services.access.remove_group(group_id):
         raise Refused(f"the group {group_id} is not enabled; `channels access {args.channel}` shows which are")
@@ -323,7 +325,7 @@ def _hint(channel: str, access: Access, pairing: Pairing) -> str:
     members = access.members()
     if len(members) == 1 and not access.approvers():
         return (
-            f"\nThe first one in. Nobody may answer permission prompts from chat yet; if this is you:\n"
+            f"\nThe first person in. Nobody may answer permission prompts from chat yet; if this is you:\n"
             f"  channels access {channel} approver add {members[0].user_id}"
         )
     if access.policy() == "pairing" and not pairing.pending():

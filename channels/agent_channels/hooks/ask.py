@@ -23,7 +23,7 @@ SEND_WITHIN_S = 10.0
 
 def channel_with_approvers(channels: list[HookChannel]) -> HookChannel | None:
     """Return the first channel that has approvers and a process that can show them cards; speak its language."""
-    found = next((one for one in channels if Services.of(one.store).access.approvers() and _is_read(one)), None)
+    found = next((c for c in channels if Services.of(c.store).access.approvers() and _is_read(c)), None)
     if found is not None:
         set_language(found.settings().language)
     return found

@@ -44,7 +44,7 @@ Language = Literal["en", "zh-TW"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
-_HOOK_FIELDS = {one.name: one for one in dataclasses.fields(HookSettings)}
+_HOOK_FIELDS = {declared.name: declared for declared in dataclasses.fields(HookSettings)}
 
 
 def _is_loopback(host: str) -> bool:
@@ -209,7 +209,9 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = [explain_problem(one, "setting", model.model_fields) for one in error.errors(include_url=False)]
+        sentences = [
+            explain_problem(problem, "setting", model.model_fields) for problem in error.errors(include_url=False)
+        ]
         raise ConfigError(f"{path} (or the environment): " + "; ".join(sentences)) from None
 
 

@@ -62,7 +62,7 @@ def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
 
     Such a value counts as unset. Never raises. Names that no hook obeys are left to the server, which knows them all.
     """
-    declared = {one.name: one.metadata["parse"] for one in fields(HookSettings)}
+    declared = {setting.name: setting.metadata["parse"] for setting in fields(HookSettings)}
     try:
         text = read_optional(path)
         # Most files set nothing that concerns a hook; for these YAML is not even imported.
