@@ -60,7 +60,7 @@ async def test_messages_ride_along_with_the_next_prompt(stage: Stage, hooks: Hoo
 
 async def test_a_person_is_told_when_a_session_cannot_hear(stage: Stage, hooks: Hooks) -> None:
     """With hooks only, a person without an answer is told that the session takes messages at its next turn."""
-    stage.config(grace_s=0, told_after_s=1)
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("hello?")
