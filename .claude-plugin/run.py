@@ -1,11 +1,11 @@
 """Starts `channels` for the plugin: run.py [--data FOLDER] VERB ...
 
-A clone that was set up as the README says is used as it is. Else an environment of the plugin's own is made in
-FOLDER (default: $CLAUDE_PLUGIN_DATA), once for each state of the program's source; from then on it starts without a
-network. Hooks never install: until a server has, they do nothing.
+A clone that was set up as the README says is used with its own environment. Otherwise an environment is created in
+FOLDER (default: $CLAUDE_PLUGIN_DATA), once for each version of the source; from then on no network is needed. Hooks
+never install: until a server has, they have no effect.
 
-Only the standard library, in words that any Python 3.8 can read: what a machine calls python3 may be old. Hosts run it
-at every turn, so what only an installation needs is imported by it.
+This file uses the standard library only, and only syntax of Python 3.8, since a machine's python3 may be old. Hosts run
+it at every turn, so modules that only an installation needs are imported late.
 """
 
 import hashlib
@@ -20,46 +20,49 @@ SCRIPTS, SUFFIX = ("Scripts", ".exe") if WINDOWS else ("bin", "")
 
 
 def main(argv):
-    """Runs a verb; returns its exit code where the system cannot put another program in a process's place."""
+    """Replace this process with the program; on Windows, which cannot do that, run it and return its exit code."""
     data, argv = _data(argv)
     if argv[:1] == ["--install"]:
         return install(data)
-    program = _of_clone() or _made(data)
+    program = _program_of_clone() or _installed_program(data)
     if program is None and argv[:1] == ["hook"]:
-        return _not_yet(argv, data)
+        return _run_hook_without_program(argv, data)
     if program is None:
-        program = _installed(data)
+        program = _install_and_wait(data)
     if program is None:
         return 1
     command = [str(program), *argv]
     if not WINDOWS:
         os.execv(command[0], command)
-    # There, putting a program in this one's place would give it another process id, and the host would see us end.
+    # There, exec starts a process with another id, and the host would see this one end.
     import subprocess
 
     return subprocess.call(command)
 
 
-def _not_yet(argv, data):
-    """A hook before anything is installed: no effect, but a session that begins is told why it has no channels."""
+def _run_hook_without_program(argv, data):
+    """Do nothing, as long as nothing is installed; but tell a session that starts why it has no channels yet."""
     if argv[1:] == ["session"] and data is not None:
         import json
 
         log = data / "install.log"
-        told = f"Agent Channels installs itself, once, which may take a minute ({log}). Then choose Reconnect in /mcp."
-        print(json.dumps({"systemMessage": told}))
+        message = (
+            f"Agent Channels installs itself once, which may take a minute ({log}). Then choose Reconnect in /mcp."
+        )
+        print(json.dumps({"systemMessage": message}))
     return 0
 
 
 def _data(argv):
+    """Split the data folder, None if nothing names it, off the arguments."""
     if argv[:1] == ["--data"]:
         return Path(argv[1]), argv[2:]
     named = os.environ.get("CLAUDE_PLUGIN_DATA")
     return (Path(named) if named else None), argv
 
 
-def _of_clone():
-    """The program of the clone's own environment; one that was copied along from elsewhere does not count."""
+def _program_of_clone():
+    """The program in the clone's own environment; None without one, or if it was copied along from another folder."""
     program = ROOT / ".venv" / SCRIPTS / ("channels" + SUFFIX)
     try:
         first = program.open("rb").readline(1024).decode("utf-8", "replace")
@@ -68,24 +71,25 @@ def _of_clone():
     return program if WINDOWS or first[2:].strip().startswith(str(ROOT / ".venv")) else None
 
 
-def _made(data):
-    """The program in the environment made for this source; None as long as there is none."""
-    if data is None or not (data / _stamp() / "ready").exists():
+def _installed_program(data):
+    """The program in the environment that was installed for this source; None as long as there is none."""
+    if data is None or not (data / _environment_name() / "ready").exists():
         return None
-    return data / _stamp() / SCRIPTS / ("channels" + SUFFIX)
+    return data / _environment_name() / SCRIPTS / ("channels" + SUFFIX)
 
 
-def _stamp():
-    """Names a state of the source, without reading it."""
+def _environment_name():
+    """The name of the environment for the source as it is now: by path, size and time of its files, not read."""
     files = [ROOT / "pyproject.toml", ROOT / "constraints.txt", *sorted((ROOT / "channels").rglob("*.py"))]
-    seen = hashlib.sha256(str(ROOT).encode())
+    state = hashlib.sha256(str(ROOT).encode())
     for path in files:
         found = path.stat()
-        seen.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return "env-" + seen.hexdigest()[:16]
+        state.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return "env-" + state.hexdigest()[:16]
 
 
-def _installed(data):
+def _install_and_wait(data):
+    """Install in a process of its own; return the program, None if that failed."""
     if data is None:
         print("channels: name the plugin's data folder with --data, or set CLAUDE_PLUGIN_DATA", file=sys.stderr)
         return None
@@ -93,31 +97,31 @@ def _installed(data):
 
     data.mkdir(parents=True, exist_ok=True)
     log = data / "install.log"
-    print(f"channels: installing into {data}, once; {log} says how it goes", file=sys.stderr, flush=True)
-    # A host that grows tired of waiting ends this process; the installation goes on, and the next start finds it.
-    apart = {"creationflags": 0x00000208} if WINDOWS else {"start_new_session": True}
+    print(f"channels: installing into {data}, once; progress is in {log}", file=sys.stderr, flush=True)
+    # A host may time out and end this process: the installation goes on, and the next start finds it.
+    detached = {"creationflags": 0x00000208} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as out:
         command = [sys.executable, str(Path(__file__).resolve()), "--data", str(data), "--install"]
-        code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **apart)
+        code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **detached)
     if code:
         print(f"channels: the installation failed; {log} says why", file=sys.stderr)
-    return _made(data)
+    return _installed_program(data)
 
 
 def install(data):
-    """Makes the environment; beside another installation, waits for that one. Returns the exit code."""
+    """Create the environment, or wait for another process that does; return the exit code."""
     import subprocess
 
     with (data / "install.lock").open("ab") as lock:
-        _hold(lock)
-        if _made(data):
+        _acquire(lock)
+        if _installed_program(data):
             return 0
-        python = _python()
+        python = _find_python()
         if python is None:
             print(f"no Python {NEEDS[0]}.{NEEDS[1]} or newer was found; name one in the plugin's settings")
             return 1
-        folder = data / _stamp()
-        _tidy(data, folder)
+        folder = data / _environment_name()
+        _remove_old(data, folder)
         pip = [str(folder / SCRIPTS / ("python" + SUFFIX)), "-m", "pip", "--disable-pip-version-check", "install"]
         for command in ([python, "-m", "venv", str(folder)], [*pip, "-c", str(ROOT / "constraints.txt"), str(ROOT)]):
             code = subprocess.call(command)
@@ -127,8 +131,8 @@ def install(data):
         return 0
 
 
-def _tidy(data, folder):
-    """Takes away what an installation left half done, and older states but the last, which may still be running."""
+def _remove_old(data, folder):
+    """Remove a half-finished installation, and older environments except the last, which may still be in use."""
     import shutil
 
     others = sorted((env for env in data.glob("env-*") if env != folder), key=lambda env: env.stat().st_mtime)
@@ -136,8 +140,8 @@ def _tidy(data, folder):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _python():
-    """A Python that the program runs on: this one, else the newest on the PATH."""
+def _find_python():
+    """A Python that is new enough: this one, else the newest on the PATH; None if there is none."""
     import shutil
 
     if sys.version_info >= NEEDS:
@@ -146,8 +150,8 @@ def _python():
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def _hold(lock):
-    """Waits until no other process holds the file; given back by the system when this process ends."""
+def _acquire(lock):
+    """Wait until no other process holds the file; the system releases it when this process ends."""
     if not WINDOWS:
         import fcntl
 

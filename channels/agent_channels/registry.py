@@ -1,4 +1,4 @@
-"""The platforms: a name each, and the module that holds its `CHANNEL`."""
+"""The platforms: the name of each, and the module that holds its `CHANNEL`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANNELS", "channel"]
 
-# A further platform is one more line here: its name, and the module that holds its CHANNEL.
+# A new platform adds one entry.
 CHANNELS = {"telegram": "agent_channels.telegram.channel", "discord": "agent_channels.discord.channel"}
 
 
 def channel(name: str) -> Channel:
-    """The platform called `name`, as a row of data."""
+    """Import a platform and return its `CHANNEL`. Raises KeyError for an unknown name."""
     found: Channel = importlib.import_module(CHANNELS[name]).CHANNEL
     return found

@@ -195,8 +195,8 @@ async def test_an_unknown_delivery_id_is_said(stage: Stage, option: str) -> None
 
 
 async def test_a_person_is_told_once_that_a_message_waits(stage: Stage) -> None:
-    """Offered but not answered: said after told_after_s, once for all that waits, and not again after a restart."""
-    stage.config(grace_s=0, told_after_s=1)
+    """Offered but not answered: said after wait_notice_after_s, once for all that waits, not again after a restart."""
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     host = await stage.reading()
     for text in ("one", "two", "three"):
@@ -216,7 +216,7 @@ async def test_a_person_is_told_once_that_a_message_waits(stage: Stage) -> None:
 
 async def test_a_person_who_gets_an_answer_is_told_nothing(stage: Stage) -> None:
     """Whoever is answered in time hears only the answer."""
-    stage.config(grace_s=0, told_after_s=2)
+    stage.config(grace_s=0, wait_notice_after_s=2)
     ann, bob = stage.person(), stage.person("bob")
     host = await stage.reading()
     ann.send("quick")
@@ -228,8 +228,8 @@ async def test_a_person_who_gets_an_answer_is_told_nothing(stage: Stage) -> None
 
 
 async def test_zero_means_nobody_is_told(stage: Stage) -> None:
-    """told_after_s: 0 says nothing, neither of waiting nor of being late."""
-    stage.config(grace_s=0, told_after_s=0)
+    """wait_notice_after_s: 0 says nothing, neither of waiting nor of being late."""
+    stage.config(grace_s=0, wait_notice_after_s=0)
     ann = stage.person()
     host = await stage.reading()
     ann.send("one")
@@ -245,7 +245,7 @@ async def test_zero_means_nobody_is_told(stage: Stage) -> None:
 
 async def test_the_reason_is_said_when_it_is_known(stage: Stage, note: Note) -> None:
     """The host does not read its pipe: the person is told that nobody picked it up, and why."""
-    stage.config(grace_s=0, told_after_s=12)
+    stage.config(grace_s=0, wait_notice_after_s=12)
     ann = stage.person()
     host = await stage.reading()
     host.stop_reading()
@@ -266,7 +266,7 @@ async def test_the_reason_is_said_when_it_is_known(stage: Stage, note: Note) -> 
 
 async def test_a_late_pick_up_is_said(stage: Stage) -> None:
     """What was written while no server ran: at the next start the person is told that it was kept, and how many."""
-    stage.config(grace_s=0, told_after_s=1)
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     host = await stage.reading()
     await host.kill()
@@ -289,7 +289,7 @@ async def test_a_late_pick_up_is_said(stage: Stage) -> None:
 
 async def test_marks_say_received_then_waiting_then_received(stage: Stage) -> None:
     """👀 when it is kept, 😴 on the newest when nobody answers, 👀 again once the agent acts; each once."""
-    stage.config(grace_s=0, told_after_s=1)
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     host = await stage.reading()
     one, two = ann.send("one"), ann.send("two")
@@ -328,7 +328,7 @@ async def test_a_mark_is_not_put_twice(stage: Stage) -> None:
 
 async def test_an_agents_own_reaction_is_left_alone(stage: Stage) -> None:
     """The agent reacts to a message that carries our waiting mark: its reaction stays."""
-    stage.config(grace_s=0, told_after_s=1)
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     host = await stage.reading()
     one = ann.send("one")
@@ -342,8 +342,8 @@ async def test_an_agents_own_reaction_is_left_alone(stage: Stage) -> None:
 
 
 async def test_marks_can_be_switched_off(stage: Stage) -> None:
-    """marks: false puts no reaction anywhere; people are still told in words."""
-    stage.config(grace_s=0, told_after_s=1, marks=False)
+    """receipts: false puts no reaction anywhere; people are still told in words."""
+    stage.config(grace_s=0, wait_notice_after_s=1, receipts=False)
     ann = stage.person()
     host = await stage.reading()
     ann.send("one")

@@ -265,7 +265,7 @@ async def test_a_setting_changed_while_calls_are_made_fails_none_of_them(stage: 
     began, number, failed = time.perf_counter(), 0, []
     while since(began) < 4:
         if number == 5:
-            stage.config(grace_s=0, marks=False)
+            stage.config(grace_s=0, receipts=False)
         result = await host.call("reply", chat_id=ann.id, text=f"reply {number}")
         failed += [result.text] if result.failed else []
         number += 1
@@ -285,7 +285,7 @@ async def test_a_setting_changed_in_the_middle_of_a_long_reply_loses_no_part(sta
     arguments: dict[str, Any] = {"chat_id": ann.id, "text": text, "idempotency_key": "long"}
     request = host.calling("reply", **arguments)
     await ann.next_message()
-    stage.config(grace_s=0, marks=False)
+    stage.config(grace_s=0, receipts=False)
     first = await host.answered(request, 30)
     if first.failed:
         assert "idempotency_key" in first.text

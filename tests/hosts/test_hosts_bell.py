@@ -1,4 +1,4 @@
-"""The bell: it waits at next to no cost, rings once for a message, and goes with its host."""
+"""The hook `bell`: waits at next to no cost, wakes the session once for a message, and ends with its host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BELL_MB = 25.0
 
 
 async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, note: Note) -> None:
-    """It waits in under 25 MB, then exits 2 with one line on stderr that names the tool; the call gets the message."""
+    """It waits in under 25 MB, then exits with 2 and a line on stderr; the tool named there returns the message."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     run = await hooks.start("bell")
@@ -48,7 +48,7 @@ async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, no
 
 
 async def test_the_bell_does_not_ring_twice_for_the_same_message(stage: Stage, hooks: Hooks) -> None:
-    """Rung once, it stays silent for what it rang for, and rings for the next message."""
+    """It wakes the session once for a message, and again for the next one."""
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("one")
@@ -62,7 +62,7 @@ async def test_the_bell_does_not_ring_twice_for_the_same_message(stage: Stage, h
 
 
 async def test_one_bell_a_session(stage: Stage, hooks: Hooks) -> None:
-    """A second bell of the session ends at once and silently; when the first is gone, the next one waits."""
+    """A second one in a session ends at once without output; when the first is gone, the next one waits."""
     await hooked(stage, hooks)
     first = await hooks.start("bell")
     with pytest.raises(TimeoutError):
@@ -80,7 +80,7 @@ async def test_one_bell_a_session(stage: Stage, hooks: Hooks) -> None:
 
 
 async def test_the_bell_ends_with_its_parent(stage: Stage, hooks: Hooks, tmp_path: Path) -> None:
-    """A bell whose host was killed is gone a moment later."""
+    """It ends a moment after its host was killed."""
     await hooked(stage, hooks)
     given = tmp_path / "input.json"
     given.write_text(hooks.text("bell"))
@@ -104,13 +104,13 @@ async def test_the_bell_ends_with_its_parent(stage: Stage, hooks: Hooks, tmp_pat
 
 
 async def test_no_bell_in_a_session_without_a_screen(stage: Stage, hooks: Hooks) -> None:
-    """Such a session ends with its turn and would only wait for its bell: exit 0 at once."""
+    """Such a session ends with its turn and would only wait for the hook: exit code 0 at once."""
     await hooked(stage, hooks)
     assert (await hooks.run("bell", within=3, env={"CLAUDE_CODE_ENTRYPOINT": "sdk-cli"})).silent
 
 
 async def test_the_bell_is_silent_while_a_better_mode_serves(stage: Stage, hooks: Hooks) -> None:
-    """Push fixed by the operator: the bell waits and does not ring."""
+    """With `mode: push` it waits and does not wake the session."""
     stage.config(grace_s=0, mode="push")
     ann = stage.person()
     bell = await hooks.start("bell")
@@ -122,7 +122,7 @@ async def test_the_bell_is_silent_while_a_better_mode_serves(stage: Stage, hooks
 
 
 def test_hooks_json_is_what_the_hooks_are() -> None:
-    """Every hook is wired once to its event, the bell in the background, each with a time-out above its bound."""
+    """Every hook has one entry per event, the bell runs in the background, and each time-out is above its bound."""
     wired = json.loads((Path(__file__).parents[2] / "hooks" / "hooks.json").read_text())["hooks"]
     found = {
         (event, entry["command"].split()[-1]): (entry, group.get("matcher"))

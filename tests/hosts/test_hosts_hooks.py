@@ -1,4 +1,4 @@
-"""Hooks with the inputs a host sends: messages are handed over once, and the waiting is ended from the chat."""
+"""Hooks with the input that a host sends: messages are handed over once, and people can end the waiting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.measured
 
 
 async def test_the_session_hook_says_how_things_stand(stage: Stage, hooks: Hooks) -> None:
-    """One line for the model: who is paired, what is waiting, by which mode; it is no sign of the mode hook."""
+    """One line for the model: who is paired, what is waiting, which mode; it does not prove the mode hook."""
     stage.person()
     stage.person("bob")
     ran = await hooks.run("session")
@@ -37,7 +37,7 @@ async def test_the_session_hook_says_how_things_stand(stage: Stage, hooks: Hooks
 
 
 async def test_messages_ride_along_with_the_next_prompt(stage: Stage, hooks: Hooks) -> None:
-    """UserPromptSubmit: open messages are added once; answered, they are gone."""
+    """UserPromptSubmit: open messages are added once, and no longer after they are answered."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     ann.send("one")
@@ -59,8 +59,8 @@ async def test_messages_ride_along_with_the_next_prompt(stage: Stage, hooks: Hoo
 
 
 async def test_a_person_is_told_when_a_session_cannot_hear(stage: Stage, hooks: Hooks) -> None:
-    """Hooks only: who wrote and got no answer is told that the session takes messages at its next turn."""
-    stage.config(grace_s=0, told_after_s=1)
+    """With hooks only, a person without an answer is told that the session takes messages at its next turn."""
+    stage.config(grace_s=0, wait_notice_after_s=1)
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("hello?")
@@ -71,7 +71,7 @@ async def test_a_person_is_told_when_a_session_cannot_hear(stage: Stage, hooks: 
 
 
 async def test_stop_hands_open_messages_over_as_the_reason_to_go_on(stage: Stage, hooks: Hooks) -> None:
-    """Stop: the blocks as context with which the turn goes on, once; nothing open, nothing said."""
+    """Stop: open messages are the context with which the turn goes on, once; without any there is no output."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     assert (await hooks.run("stop")).silent
@@ -95,7 +95,7 @@ async def test_stop_hands_open_messages_over_as_the_reason_to_go_on(stage: Stage
 
 
 async def test_stop_waits_for_the_next_message(stage: Stage, hooks: Hooks) -> None:
-    """stop_wait_s: a long poll; a message that comes meanwhile is handed over, long before the time is up."""
+    """stop_wait_s: a message that arrives meanwhile is handed over at once."""
     stage.config(grace_s=0, stop_wait_s=20)
     ann = stage.person()
     await hooked(stage, hooks)
@@ -110,7 +110,7 @@ async def test_stop_waits_for_the_next_message(stage: Stage, hooks: Hooks) -> No
 
 
 async def test_stop_gives_up_after_its_time(stage: Stage, hooks: Hooks) -> None:
-    """Nobody writes within stop_wait_s: exit 0, no output."""
+    """Nobody writes within stop_wait_s: exit code 0, no output."""
     stage.config(grace_s=0, stop_wait_s=1)
     await hooked(stage, hooks)
     ran = await hooks.run("stop")
@@ -119,7 +119,7 @@ async def test_stop_gives_up_after_its_time(stage: Stage, hooks: Hooks) -> None:
 
 
 async def test_a_person_ends_the_waiting_from_the_chat(stage: Stage, hooks: Hooks) -> None:
-    """/end: the hook that waits ends at once and silently, and the person is told."""
+    """/end: the waiting hook ends at once without output, and the person gets an answer."""
     stage.config(grace_s=0, stop_wait_s=60)
     ann = stage.person()
     await hooked(stage, hooks)
@@ -132,7 +132,7 @@ async def test_a_person_ends_the_waiting_from_the_chat(stage: Stage, hooks: Hook
 
 
 async def test_an_end_while_the_agent_works_is_kept(stage: Stage, hooks: Hooks) -> None:
-    """/end during a continuation ends the loop at its next stop; a turn of the terminal's user waits again."""
+    """/end during a continuation ends the loop at the next stop; after a prompt at the terminal it waits again."""
     stage.config(grace_s=0, stop_wait_s=60)
     ann = stage.person()
     host = await hooked(stage, hooks)
@@ -149,7 +149,7 @@ async def test_an_end_while_the_agent_works_is_kept(stage: Stage, hooks: Hooks) 
 
 
 async def test_the_number_of_continuations_in_a_row_is_capped(stage: Stage, hooks: Hooks) -> None:
-    """stop_cap: after so many in a row the turn ends, what came stays open; a fresh turn counts from one again."""
+    """stop_cap: after so many in a row the turn ends and messages stay open; a new turn counts from one again."""
     stage.config(grace_s=0, stop_cap=2, stop_wait_s=20)
     ann = stage.person()
     await hooked(stage, hooks)
@@ -166,7 +166,7 @@ async def test_the_number_of_continuations_in_a_row_is_capped(stage: Stage, hook
 
 
 async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> None:
-    """A loop count that is no number, is negative or huge counts as none; broken settings as their defaults."""
+    """A loop count that is not a number, is negative or is huge counts as zero."""
     ann = stage.person()
     await hooked(stage, hooks)
     for number, loops in enumerate(("many", -5, 10**12, 1e300)):
@@ -175,14 +175,37 @@ async def test_broken_numbers_are_not_believed(stage: Stage, hooks: Hooks) -> No
         ann.send(f"message {number}")
         await kept(stage)
         assert f"message {number}" in (await hooks.run("stop", stop_hook_active=True)).specific["additionalContext"]
-    for text in ("stop_wait_s: soon", "stop_wait_s: -3", "stop_wait_s: [", "stop_cap: .nan\nstop_wait_s: 1e99"):
-        (stage.state / "config.yaml").write_text(text)
-        assert (await hooks.run("stop", within=5)).silent
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stop_wait_s: soon", "setting 'stop_wait_s' is 'soon': it must be a number from 0 to 3600"),
+        ("stop_wait_s: 86400", "setting 'stop_wait_s' is 86400: it must be a number from 0 to 3600"),
+        ("stop_wait_s: -3", "setting 'stop_wait_s' is -3: it must be a number from 0 to 3600"),
+        ("stop_wait_s: [", "config.yaml cannot be read"),
+        ("stop_cap: .nan", "setting 'stop_cap' is nan: it must be a whole number from 0 to 100"),
+        ("stop_cap: 8\nstop_wait: 60", ""),
+    ],
+)
+async def test_a_setting_that_the_server_refuses_is_not_obeyed(
+    stage: Stage, hooks: Hooks, text: str, says: str
+) -> None:
+    """The hook says so on stderr, has no other effect, and goes by the default: it does not wait."""
+    await hooked(stage, hooks)
+    (stage.state / "config.yaml").write_text(text)
+    ran = await hooks.run("stop", within=5)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.count("\n") == bool(says)
+    assert says in ran.err
+    ran = await stage.cli("status", "telegram")
+    assert says in ran.err + ran.out
+    assert ran.code == 1
 
 
 @pytest.mark.parametrize("name", ["prompt", "stop"])
 async def test_no_more_is_handed_over_than_the_host_shows(stage: Stage, hooks: Hooks, name: str) -> None:
-    """A host cuts a context of over 10,000 characters: what does not fit stays open, and the model is told to fetch."""
+    """A host cuts a context above 10,000 characters: the rest stays open, and the model is told to fetch it."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     sent = [f"{number} " + "😀" * 1_000 for number in range(9)]
@@ -211,7 +234,7 @@ async def test_no_more_is_handed_over_than_the_host_shows(stage: Stage, hooks: H
 
 
 async def test_a_waiting_stop_hook_takes_what_comes(stage: Stage, hooks: Hooks, inbox: InboxSocket) -> None:
-    """A host that waits for its Stop hook does not read its socket: the hook has the message, the socket has not."""
+    """A host does not read its socket while its Stop hook waits: the hook hands the message over, nothing is posted."""
     stage.config(grace_s=0, stop_wait_s=30)
     ann = stage.person()
     await hooks.run("prompt")
@@ -238,7 +261,7 @@ async def test_a_waiting_stop_hook_takes_what_comes(stage: Stage, hooks: Hooks, 
 
 
 async def test_stop_does_not_wait_for_what_the_host_has_to_read(stage: Stage, hooks: Hooks, inbox: InboxSocket) -> None:
-    """Something was posted and is unanswered: the turn ends at once, so that the host reads it."""
+    """With an unanswered post on the socket the turn ends at once, so that the host reads it."""
     stage.config(grace_s=0, stop_wait_s=30)
     ann = stage.person()
     host = await stage.reading()
@@ -252,7 +275,7 @@ async def test_stop_does_not_wait_for_what_the_host_has_to_read(stage: Stage, ho
 
 
 async def test_a_session_that_goes_on_under_another_id_is_the_same(stage: Stage, hooks: Hooks) -> None:
-    """A cleared conversation has a new session id, its servers keep the old one: the host's process tells."""
+    """A cleared conversation has a new session id, its servers keep the old one: the host's process identifies it."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     ann.send("after the clear")

@@ -1,4 +1,4 @@
-"""The plugin: valid, loaded by the real host with its skills, hooks and servers; and how its program gets there."""
+"""The plugin: valid, loaded by the real host with its skills, hooks and servers; and how it installs its program."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_plugin_is_valid_and_installs_from_a_clone(program: Path, clone: Pat
 
 @pytest.mark.timeout(400)
 async def test_a_session_has_the_skills_the_hooks_and_the_servers(stage: Stage, program: Path, clone: Path) -> None:
-    """Skills are slash commands whose command runs without a prompt, a hook speaks to the model, the bot is read."""
+    """Skills are slash commands and run without a permission prompt, a hook reaches the model, the bot is read."""
     stage.state = stage.project / "state" / "telegram"
     stage.state.mkdir(parents=True, mode=0o700)
     with Store.open(stage.state):
@@ -122,7 +122,7 @@ async def test_a_session_has_the_skills_the_hooks_and_the_servers(stage: Stage, 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A plugin whose program is small and needs nothing from anywhere: it prints its arguments."""
+    """A plugin whose program has no dependencies and prints its arguments."""
     folder = tmp_path / "small"
     (folder / "channels").mkdir(parents=True)
     (folder / ".claude-plugin").mkdir()
@@ -149,7 +149,7 @@ def small(tmp_path: Path) -> Path:
 
 
 async def begin(plugin: Path, data: Path, *words: str) -> Process:
-    """What the host starts. Nothing of ours is found but by the plugin; no package index can be asked."""
+    """Start it as a host does. Only the plugin's own files can be found, and no package index."""
     env = {"PATH": os.environ["PATH"], "HOME": str(data.parent), "CLAUDE_PLUGIN_DATA": str(data), "PIP_NO_INDEX": "1"}
     return await asyncio.create_subprocess_exec(
         sys.executable, plugin / ".claude-plugin" / "run.py", *words, env=env, cwd="/", stdout=PIPE, stderr=PIPE
@@ -163,7 +163,7 @@ async def done(process: Process) -> tuple[str, str]:
 
 
 async def test_it_installs_itself_once(small: Path, tmp_path: Path) -> None:
-    """Two servers that start together make one environment; the next start makes none; new source makes another."""
+    """Two servers that start together create one environment; the next start creates none; new source another one."""
     data = tmp_path / "data"
     both = [await begin(small, data, "serve", name) for name in ("telegram", "discord")]
     assert [(await done(one))[0] for one in both] == ["ran serve telegram\n", "ran serve discord\n"]
@@ -176,7 +176,7 @@ async def test_it_installs_itself_once(small: Path, tmp_path: Path) -> None:
 
 
 async def test_an_impatient_host_does_not_stop_the_installation(small: Path, tmp_path: Path) -> None:
-    """The server is ended while it installs: the environment is made all the same, and the next start finds it."""
+    """The server is ended while it installs: the installation completes, and the next start finds it."""
     data = tmp_path / "data"
     first = await begin(small, data, "serve", "telegram")
     assert first.stderr is not None
@@ -188,7 +188,7 @@ async def test_an_impatient_host_does_not_stop_the_installation(small: Path, tmp
 
 
 async def test_hooks_never_install(small: Path, tmp_path: Path) -> None:
-    """Before the program is there a hook has no effect; a session that begins is told what goes on."""
+    """Before the installation a hook has no effect; only the start of a session is told about it."""
     data = tmp_path / "data"
     for name in ("bell", "stop", "prompt", "permission", "question"):
         assert await done(await begin(small, data, "hook", name)) == ("", "")
@@ -198,7 +198,7 @@ async def test_hooks_never_install(small: Path, tmp_path: Path) -> None:
 
 
 async def test_a_failed_installation_is_told_and_tried_again(small: Path, tmp_path: Path) -> None:
-    """Exit code 1 and the log's place; what was left half done is taken away by the next start."""
+    """Exit code 1 and the path of the log; the next start removes the failed installation."""
     data, recipe = tmp_path / "data", (small / "pyproject.toml").read_text()
     (small / "pyproject.toml").write_text(recipe + '[project]\nname = "small"\nversion = "nonsense!"\n')
     (small / "made.py").rename(small / "gone.py")
@@ -211,7 +211,7 @@ async def test_a_failed_installation_is_told_and_tried_again(small: Path, tmp_pa
 
 
 async def test_a_clones_own_environment_is_used(clone: Path, tmp_path: Path) -> None:
-    """As the README sets it up; one that was copied along from another place is not."""
+    """The one that the README sets up is used; one that was copied along from another folder is not."""
     assert await done(await begin(clone, tmp_path / "data", "--version")) == (f"channels {__version__}\n", "")
     moved = tmp_path / "copied"
     await asyncio.to_thread(clone.rename, moved)
@@ -219,7 +219,7 @@ async def test_a_clones_own_environment_is_used(clone: Path, tmp_path: Path) -> 
 
 
 def test_the_manifest_is_of_this_version() -> None:
-    """Its version is the program's, and its servers get what the project's own .mcp.json would give them."""
+    """Its version is the program's, and its servers get the environment that the project's .mcp.json gives them."""
     manifest = json.loads((ROOT / ".claude-plugin" / "plugin.json").read_text())
     assert manifest["version"] == __version__
     shared = json.loads((ROOT / ".mcp.json").read_text())["mcpServers"]

@@ -241,8 +241,8 @@ async def test_nobody_is_an_approver_silently(stage: Stage) -> None:
 
 
 async def test_the_relay_can_be_switched_off(stage: Stage) -> None:
-    """`relay: false` in config.yaml: no card."""
-    stage.config(grace_s=0, relay=False)
+    """`permission_relay: false` in config.yaml: no card."""
+    stage.config(grace_s=0, permission_relay=False)
     ann = await approver(stage)
     host = await channel(stage)
     relay(host)

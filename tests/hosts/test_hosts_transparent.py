@@ -1,4 +1,4 @@
-"""Hooks that have nothing to do, or cannot: exit 0, no output, soon, at any state of the store."""
+"""Hooks that have nothing to do, or cannot do it: exit code 0, no output, quickly, in any state of the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = ("session", "prompt", "stop", "bell", "permission", "question")
 
 
 async def test_another_session_gets_nothing(stage: Stage, hooks: Hooks) -> None:
-    """Only the session for which the bot is read is handed messages."""
+    """Only the session for which the bot is read gets messages."""
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("for the first")
@@ -33,7 +33,7 @@ async def test_another_session_gets_nothing(stage: Stage, hooks: Hooks) -> None:
 
 
 async def test_two_hooks_at_once_hand_a_message_over_once(stage: Stage, hooks: Hooks) -> None:
-    """Prompt and stop hooks in the same moment: each message is in one of them."""
+    """Prompt and stop hooks at the same moment: each message is in the output of exactly one."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     for number in range(5):
@@ -48,7 +48,7 @@ async def test_two_hooks_at_once_hand_a_message_over_once(stage: Stage, hooks: H
 
 
 async def test_garbage_on_stdin_is_transparent(stage: Stage, hooks: Hooks) -> None:
-    """What is no JSON object with a session: exit 0, no output, nothing written down."""
+    """Input that is not a JSON object with a session: exit code 0, no output, nothing stored."""
     ann = stage.person()
     await hooked(stage, hooks)
     ann.send("waiting")
@@ -63,7 +63,7 @@ async def test_garbage_on_stdin_is_transparent(stage: Stage, hooks: Hooks) -> No
 
 
 async def test_odd_inputs_are_transparent(stage: Stage, hooks: Hooks) -> None:
-    """Fields of the wrong kind: exit 0, no output."""
+    """Fields of the wrong type: exit code 0, no output."""
     await hooked(stage, hooks)
     await stage.access("approver", "add", str(stage.person().id))
     for changes in ({"tool_name": None}, {"tool_name": ["Bash"]}):
@@ -76,7 +76,7 @@ async def test_odd_inputs_are_transparent(stage: Stage, hooks: Hooks) -> None:
 
 @pytest.mark.parametrize("state", ["missing", "empty", "corrupt", "truncated", "newer", "folder"])
 async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks, state: str) -> None:
-    """No folder, an empty, corrupt or newer database: exit 0, empty output, nothing made where nothing was."""
+    """No folder, an empty, corrupt or newer database: exit code 0, no output, nothing is created."""
     db = stage.state / "channel.db"
     if state == "missing":
         (stage.state / "config.yaml").unlink()
@@ -107,7 +107,7 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
 
 
 async def test_a_hook_without_anything_to_do_is_quick(stage: Stage, hooks: Hooks, note: Note) -> None:
-    """The median wall time of every hook with nothing open, start of the interpreter included."""
+    """The median wall time of every hook with nothing open, including the start of the interpreter."""
     await hooked(stage, hooks)
     found = {}
     for name in (*ALL, "missing"):

@@ -278,7 +278,7 @@ def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["sandbox", f"--port={port}"])
     assert ended.value.code == 2
-    assert "is no port" in capsys.readouterr().err
+    assert "is not a port" in capsys.readouterr().err
 
 
 def test_the_named_port_is_used(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ DEFAULT_S = 600.0
 async def soak(seconds: float, seed: int) -> int:
     """Plays, prints the ledger, and returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        async with world(Path(folder) / "world", told_after_s=5, rate_wait_s=20) as stage:
+        async with world(Path(folder) / "world", wait_notice_after_s=5, rate_wait_s=20) as stage:
             play = Play(stage, random.Random(seed))  # noqa: S311 - chance, not secrecy
             began = time.monotonic()
             await play.run(seconds)

@@ -18,7 +18,7 @@ import aiohttp
 
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
-from agent_channels.core.settings.private_files import put
+from agent_channels.core.settings.private_files import set_dotenv_value
 from agent_channels.telegram.channel import CHANNEL
 from harness import Stage
 
@@ -47,7 +47,7 @@ def healthy(stage: Stage) -> None:
     """Set up with everything, one person paired, nobody reading."""
     del stage.env["TELEGRAM_BOT_TOKEN"]
     env = Environment("telegram", stage.env)
-    put(stage.state, "TELEGRAM_BOT_TOKEN", stage.tg.token)
+    set_dotenv_value(stage.state, "TELEGRAM_BOT_TOKEN", stage.tg.token)
     add_server(CHANNEL, env)
     add_hooks(env)
     stage.person()

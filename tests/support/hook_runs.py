@@ -52,7 +52,7 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class HookRan:
-    """What a hook did. `took_s`: wall time from start to end."""
+    """The result of a hook. `took_s`: wall time from start to end."""
 
     code: int
     out: str
@@ -61,17 +61,17 @@ class HookRan:
 
     @property
     def silent(self) -> bool:
-        """Whether the host sees nothing of it."""
+        """Return whether the host sees nothing of it."""
         return self.code == 0 and not self.out and not self.err
 
     @property
     def json(self) -> Any:
-        """Its output as JSON."""
+        """Return its output as JSON."""
         return json.loads(self.out)
 
     @property
     def specific(self) -> dict[str, Any]:
-        """Its hookSpecificOutput."""
+        """Return its hookSpecificOutput."""
         return dict(self.json["hookSpecificOutput"])
 
 
@@ -83,20 +83,20 @@ class HookRun:
         self._end = asyncio.create_task(process.communicate())
 
     async def ran(self, timeout: float = 20) -> HookRan:
-        """Waits for its end."""
+        """Wait for its end."""
         async with asyncio.timeout(timeout):
             out, err = await asyncio.shield(self._end)
         return HookRan(self.process.returncode or 0, out.decode(), err.decode(), time.perf_counter() - self._began)
 
     async def kill(self) -> None:
-        """SIGKILL, as a host whose time-out is over may do."""
+        """Send SIGKILL, as a host may do after its time-out."""
         if self.process.returncode is None:
             self.process.kill()
         await self._end
 
 
 class Hooks:
-    """Runs hooks of one host session in a stage; ends what still runs when the block is left."""
+    """Runs hooks of one host session in a stage; leaving the block ends those that still run."""
 
     def __init__(self, stage: World, session: str = SESSION) -> None:
         self.stage, self.session = stage, session
@@ -110,14 +110,14 @@ class Hooks:
             await run.kill()
 
     def text(self, name: str, **changes: Any) -> str:
-        """The input of a hook as the host writes it."""
+        """Return the input of a hook as the host writes it."""
         values = {"session_id": self.session, "cwd": str(self.stage.project), **COMMON, **INPUTS[name], **changes}
         return json.dumps(values)
 
     async def start(
         self, name: str, *, stdin: str | None = None, env: dict[str, str] | None = None, **changes: Any
     ) -> HookRun:
-        """Starts a hook; `stdin` replaces its input, `changes` single fields of it."""
+        """Start a hook; `stdin` replaces its input, `changes` replace single fields of it."""
         environ = self.stage._env({"CLAUDE_CODE_SESSION_ID": None, "CHANNELS_CLAIM": None, **(env or {})})
         began = time.perf_counter()
         process = await self.stage.spawn([*COMMAND, "hook", name], environ)
@@ -128,12 +128,12 @@ class Hooks:
         return self.running[-1]
 
     async def run(self, name: str, *, within: float = 20, **options: Any) -> HookRan:
-        """Runs a hook to its end."""
+        """Run a hook to its end."""
         return await (await self.start(name, **options)).ran(within)
 
 
 async def bound(stage: World, message: dict[str, Any]) -> None:
-    """Waits until the server knows in which message a grid is: nobody types as fast as a test."""
+    """Wait until the server knows in which message a grid is: nobody types as fast as a test."""
     async with asyncio.timeout(10):
         while True:
             with Store.open(stage.state) as store:
@@ -144,7 +144,7 @@ async def bound(stage: World, message: dict[str, Any]) -> None:
 
 
 async def hooked(stage: Stage, hooks: Hooks) -> Host:
-    """A host whose session runs the hooks, and whose server reads the bot."""
+    """Return a host whose session runs the hooks and whose server reads the bot."""
     # Somebody is paired: hooks never make a store where there is none.
     stage.person()
     assert (await hooks.run("session")).code == 0
@@ -156,7 +156,7 @@ async def hooked(stage: Stage, hooks: Hooks) -> Host:
 
 
 async def kept(stage: Stage, count: int = 1) -> None:
-    """Waits until so many messages are ready to be handed over."""
+    """Wait until so many messages are ready to be handed over."""
 
     def ready() -> bool:
         return inbox_states(stage.state)["ready"] >= count

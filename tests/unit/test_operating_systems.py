@@ -45,7 +45,7 @@ REVIEWED = {
     ("hooks/bell.py", "fcntl"): "a library's lock is taken before, on win32, and the function is left",
     ("hooks/bell.py", "os.O_CLOEXEC"): "as fcntl there",
     (
-        "hooks/context.py",
+        "hooks/event.py",
         "os.kill",
     ): "_pid is None but on posix; elsewhere a parent that changed tells that the host went",
     ("core/doctor/host.py", "/proc"): "not there: an OSError, and the check says nothing of the process's environment",

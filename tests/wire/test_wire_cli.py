@@ -1,4 +1,4 @@
-"""The command line beside a running server: every verb, with and without --json, in force at once; exit codes."""
+"""The command line beside a running server: with and without --json, effective at once; exit codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent_channels.core.contract.messages import Chat
-from agent_channels.core.contract.messages import TelegramPerson as Somebody
+from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.people.pairing import LOCKOUT_S, VALID_S, WRONG_MAX
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.measured
 
 
 async def code_of(person: TelegramPerson) -> str:
-    """What the bot shows a stranger who writes."""
+    """Return the pairing code that a stranger gets."""
     person.send("let me in")
     found = re.search(r"code: ([A-Z0-9]{8})", (await person.next_message())["text"])
     assert found
@@ -30,7 +29,7 @@ async def code_of(person: TelegramPerson) -> str:
 
 
 async def both(stage: Stage, *arguments: str) -> tuple[Ran, Any]:
-    """Runs a verb for reading and for programs; neither may fail or leave its frame."""
+    """Run an action with and without --json; neither may fail."""
     plain, machine = await stage.access(*arguments), await stage.access(*arguments, "--json")
     assert (plain.code, machine.code) == (0, 0), plain.err + machine.err
     assert plain.err == machine.err == ""
@@ -38,7 +37,7 @@ async def both(stage: Stage, *arguments: str) -> tuple[Ran, Any]:
 
 
 async def denied(stage: Stage, code: int, said: str, *arguments: str) -> None:
-    """A verb that cannot be done: a sentence on stderr, JSON on stdout when asked for, the exit code; no traceback."""
+    """An action that fails: a sentence on stderr, JSON on stdout with --json, the exit code; no traceback."""
     for more in ((), ("--json",)):
         ran = await stage.access(*arguments, *more)
         assert ran.code == code, ran
@@ -50,7 +49,7 @@ async def denied(stage: Stage, code: int, said: str, *arguments: str) -> None:
 
 
 async def test_pairing_and_its_refusals(stage: Stage) -> None:
-    """pair, deny and their faults: wrong, used up and denied codes exit 1 with a sentence; the right one lets in."""
+    """Wrong, used and denied codes exit with 1 and a sentence; the right code lets the person in."""
     host = await stage.reading()
     ann, bob = stage.tg.person("ann", first_name="Ann <b>"), stage.tg.person("bob")
     anns, bobs = await code_of(ann), await code_of(bob)
@@ -86,20 +85,20 @@ async def test_wrong_codes_lock_approval(stage: Stage) -> None:
     assert (await host.event()).content == "let me in"
     with Store.open(stage.state) as store:
         later = Services.of(store, clock=lambda: time.time() + LOCKOUT_S + 1).pairing
-        code = str(later.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
+        code = str(later.ask(Chat("77", "direct"), Person("77", "Zoe")))
         assert later.approve(code, lambda _: "x").user_id == "77"
 
 
 async def test_an_expired_code_says_so(stage: Stage) -> None:
-    """A code older than an hour is told from a wrong one."""
+    """A code older than an hour is reported as expired, not as wrong."""
     with Store.open(stage.state) as store:
         early = Services.of(store, clock=lambda: time.time() - VALID_S - 1).pairing
-        code = str(early.ask(Chat("77", "direct"), Somebody("77", "Zoe")))
+        code = str(early.ask(Chat("77", "direct"), Person("77", "Zoe")))
     await denied(stage, 1, "expired", "pair", code)
 
 
 async def test_allow_remove_and_policy(stage: Stage) -> None:
-    """allow, remove and policy take effect at once beside the server; doing it twice and unknown ids are told."""
+    """allow, remove and policy take effect at once beside a server; a repetition and an unknown id are reported."""
     host = await stage.reading()
     ann = stage.tg.person("ann")
     plain = await stage.access("allow", str(ann.id))
@@ -123,7 +122,7 @@ async def test_allow_remove_and_policy(stage: Stage) -> None:
 
 
 async def test_groups_with_negative_ids(stage: Stage) -> None:
-    """Group add and rm take negative ids as they are, with and without `--`; the rule is told back."""
+    """Both `group` actions take negative ids as they are, with and without `--`; the answer repeats the rule."""
     await stage.reading()
     group = stage.tg.group("Team", members=[stage.tg.person("ann")])
     assert group.id < 0
@@ -145,7 +144,7 @@ async def test_groups_with_negative_ids(stage: Stage) -> None:
 
 
 async def test_wrong_usage_exits_2(stage: Stage) -> None:
-    """What was written wrongly exits 2 and says what would be right; nothing changes."""
+    """Wrong usage exits with 2 and says what would be right; nothing changes."""
     for arguments in (
         ("pair",),
         ("frobnicate",),
@@ -208,7 +207,7 @@ async def test_the_status_has_every_fact_and_is_the_tools(stage: Stage) -> None:
 
 
 async def test_the_status_without_server_and_token(stage: Stage) -> None:
-    """No server: nobody reads and mode is none. No token: exit 1, with the next step."""
+    """Without a server nobody reads the bot and the mode is none. Without a token: exit code 1 and the next step."""
     shown = (await stage.cli("status", "telegram", "--json")).json
     assert shown["owner"] is None
     assert shown["mode"]["name"] == "none"
@@ -221,7 +220,7 @@ async def test_the_status_without_server_and_token(stage: Stage) -> None:
 
 
 async def test_state_that_cannot_be_read_is_told(stage: Stage) -> None:
-    """A state folder that is a file: every verb exits 1 with one clear sentence."""
+    """A state folder that is a file: every verb exits with 1 and one clear sentence."""
     blocked = stage.folder / "blocked"
     blocked.write_text("I am a file")
     env = {"TELEGRAM_STATE_DIR": str(blocked)}
@@ -246,7 +245,7 @@ async def test_many_commands_at_once_beside_a_busy_server(stage: Stage) -> None:
 
 
 async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) -> None:
-    """Paired while the platform cannot be reached: the person is told, once, by the next server that reads."""
+    """Paired while the platform is unreachable: the next server that reads the bot tells the person, once."""
     host = await stage.reading()
     ann = stage.tg.person("ann")
     code = await code_of(ann)
@@ -262,7 +261,7 @@ async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) 
 
 
 async def test_strangers_are_limited(stage: Stage) -> None:
-    """Three wait at a time, each gets two answers; more are told once to try later, and the operator how many came."""
+    """Three may wait, each gets two answers; others are told once to try later, and the operator sees how many."""
     host = await stage.reading()
     people = [stage.tg.person(f"p{number}") for number in range(5)]
     for _ in range(3):
@@ -281,7 +280,7 @@ async def test_strangers_are_limited(stage: Stage) -> None:
 
 @pytest.mark.parametrize("command", ["start", "help", "status"])
 async def test_commands_are_answered_behind_the_gate(stage: Stage, command: str) -> None:
-    """/start, /help and /status answer the paired without the agent; a stranger gets a code whatever they send."""
+    """/start, /help and /status answer paired people without the agent; a stranger gets a code for anything."""
     ann, eve = stage.person(), stage.tg.person("eve")
     host = await stage.reading()
     ann.send(f"/{command}")
@@ -296,10 +295,10 @@ async def test_commands_are_answered_behind_the_gate(stage: Stage, command: str)
 
 
 async def test_json_is_one_line_of_json(stage: Stage) -> None:
-    """Every --json answer is one parseable line, whatever names people have."""
+    """Every --json answer is one line of valid JSON, whatever people call themselves."""
     stage.person("ann", first_name='"}\n{"x')
     with Store.open(stage.state) as store:
-        Services.of(store).pairing.ask(Chat("78", "direct"), Somebody("78", '"}\n\x1b[31m'))
+        Services.of(store).pairing.ask(Chat("78", "direct"), Person("78", '"}\n\x1b[31m'))
     for arguments in (("access", "telegram", "--json"), ("access", "telegram", "status", "--json"),
                       ("status", "telegram", "--json")):  # fmt: skip
         ran = await stage.cli(*arguments)

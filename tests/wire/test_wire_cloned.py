@@ -1,4 +1,4 @@
-"""A repository that somebody cloned says nothing about where the token goes."""
+"""A cloned repository does not decide where the token is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness import Stage
 
 
 async def test_a_tracked_config_does_not_name_the_server(stage: Stage) -> None:
-    """config.yaml came with the clone and names a server: nothing is sent there, the status says so; named in the
+    """config.yaml came with the clone and names a server: nothing is sent there, and the status says so. Named in the
     environment, the same server is used.
     """
     stage.config(grace_s=0, api_root=stage.tg.root)

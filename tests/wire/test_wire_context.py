@@ -93,7 +93,7 @@ async def test_an_address_hidden_behind_words_is_shown(stage: Stage) -> None:
 async def test_a_topic_keeps_its_name(stage: Stage) -> None:
     """A reply inside a topic, which does not carry the name itself, still says it; notices are said in the topic."""
     group, ann, _ = await enabled(stage, forum=True)
-    stage.config(grace_s=0, told_after_s=1)
+    stage.config(grace_s=0, wait_notice_after_s=1)
     topic = group.topic("Deploys")
     host = await stage.reading(CHANNELS_MODE="pull")
     first = ann.send("@sandbox_bot one", chat=group, thread_id=topic.thread_id)

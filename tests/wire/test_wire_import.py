@@ -1,4 +1,4 @@
-"""`channels import`: what the reference plugin knows is taken over, and opens nothing by mistake."""
+"""`channels import`: takes over what the reference plugin knows, and lets nobody in by mistake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACCESS: dict[str, Any] = {
 
 @pytest.fixture
 def folder(stage: Stage) -> Path:
-    """The reference's folder, as it lies in a home directory."""
+    """The reference plugin's folder, as in a home directory."""
     made = stage.folder / "claude" / "channels" / "telegram"
     (made / "approved").mkdir(parents=True)
     (made / "access.json").write_text(json.dumps(ACCESS))
@@ -64,8 +64,8 @@ def kept(stage: Stage) -> dict[str, bytes]:
     }
 
 
-async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) -> None:
-    """Token, people (approved ones too), groups, policy and settings; the rest is named; twice is once."""
+async def test_everything_that_has_a_counterpart_is_taken_over(stage: Stage, folder: Path) -> None:
+    """Token, people (approved ones too), groups, policy, settings; the rest is named; a second run changes nothing."""
     ran = await stage.cli("import", "telegram", str(folder), "--json", **NO_TOKEN)
     assert ran.code == 0, ran.err
     people, groups, policy = gate(stage)
@@ -74,7 +74,7 @@ async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) 
     assert policy == "allowlist"
     assert patterns(stage) == {("^hey claude\\b",)}
     assert f"TELEGRAM_BOT_TOKEN={TOKEN}\n" in (stage.state / ".env").read_text()
-    assert "\nmarks: false\n" in (stage.state / "config.yaml").read_text()
+    assert "\nreceipts: false\n" in (stage.state / "config.yaml").read_text()
     left = "\n".join(ran.json["left"])
     for said in ("pending: 1 people", "threadId", "somethingNew"):
         assert said in left
@@ -89,8 +89,8 @@ async def test_everything_that_can_be_is_taken_over(stage: Stage, folder: Path) 
     assert "@sandbox_bot" in ran.out
 
 
-async def test_what_stands_here_is_not_overwritten(stage: Stage, folder: Path) -> None:
-    """Another token, a policy, a group's rule and a config.yaml of one's own stay; --token yes replaces the token."""
+async def test_existing_data_is_not_overwritten(stage: Stage, folder: Path) -> None:
+    """An existing token, policy, group rule and config.yaml stay; --token yes replaces the token."""
     other = "7123456780:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiZ"
     (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={other}\nMINE=1\n")
     (stage.state / "config.yaml").write_text("# mine\ngrace_s: 1\n")
@@ -99,7 +99,7 @@ async def test_what_stands_here_is_not_overwritten(stage: Stage, folder: Path) -
     ran = await stage.cli("import", "telegram", str(folder), **NO_TOKEN)
     assert ran.code == 0, ran.err
     assert "another one is set already" in ran.out
-    assert "marks: false" in ran.out
+    assert "receipts: false" in ran.out
     _, groups, policy = gate(stage)
     assert (policy, groups["-1001654782309"]) == ("pairing", (True, ["5"]))
     assert (stage.state / ".env").read_text() == f"TELEGRAM_BOT_TOKEN={other}\nMINE=1\n"
@@ -115,8 +115,8 @@ HOSTILE: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("text", "said"), HOSTILE)
-async def test_a_file_that_is_no_object_changes_nothing(stage: Stage, folder: Path, text: str, said: str) -> None:
-    """Half a file lets nobody in and says why."""
+async def test_a_file_that_is_not_an_object_changes_nothing(stage: Stage, folder: Path, text: str, said: str) -> None:
+    """A broken file lets nobody in, and the error says why."""
     (folder / "access.json").write_text(text)
     ran = await stage.cli("import", "telegram", str(folder), **NO_TOKEN)
     assert ran.code == 1
@@ -127,7 +127,7 @@ async def test_a_file_that_is_no_object_changes_nothing(stage: Stage, folder: Pa
 
 
 async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
-    """Names in place of ids, a list of which nobody is left, an unknown policy: closed, and said."""
+    """Names instead of ids, a list without a valid id, an unknown policy: nobody gets in, and each is reported."""
     odd = {
         "dmPolicy": "open",
         "mentionPatterns": ["(", ".*"],
@@ -142,7 +142,7 @@ async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
     left = "\n".join(ran.json["left"])
     for said in (
         "@ann",
-        "-7 is no person's id",
+        "-7 is not a person's id",
         "nobody on its list",
         "'general'",
         "'-200'",

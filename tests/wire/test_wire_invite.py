@@ -1,4 +1,4 @@
-"""`channels access telegram invite`: scanned, tapped, in; once, in time, whoever else waits."""
+"""`channels access telegram invite`: one person gets in with it, once and in time, whoever else is waiting."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.measured
 LINK = re.compile(r"https://t\.me/sandbox_bot\?start=([A-HJ-NP-Z2-9]{12})")
 
 
-async def test_whoever_opens_the_link_first_is_in(stage: Stage) -> None:
-    """Three strangers wait, a fourth is turned away; the invited one is paired at once; the link is used up."""
+async def test_the_first_to_open_the_link_is_paired(stage: Stage) -> None:
+    """Three strangers wait, a fourth is turned away; the invited person is paired at once; the link works once."""
     host = await stage.reading()
     for number in range(4):
         stage.tg.person(f"stranger{number}").send("let me in")
@@ -46,7 +46,7 @@ async def test_whoever_opens_the_link_first_is_in(stage: Stage) -> None:
 
 
 async def test_it_waits_for_a_server(stage: Stage) -> None:
-    """With nobody reading, the tap is kept by the platform and counts when it was made; `allowlist` is no obstacle."""
+    """Without a server the platform keeps the tap, which counts from when it was made; `allowlist` is no obstacle."""
     await stage.access("policy", "allowlist")
     ran = await stage.access("invite", "--json")
     assert ran.code == 0, ran.err
@@ -65,7 +65,7 @@ async def test_it_waits_for_a_server(stage: Stage) -> None:
 
 
 async def test_nobody_is_let_in_while_direct_messages_are_disabled(stage: Stage) -> None:
-    """The operator's `disabled` is stronger than an invitation; it is good again afterwards."""
+    """The policy `disabled` is stronger than an invitation, which works again afterwards."""
     await stage.access("policy", "disabled")
     code = (await stage.access("invite", "--json")).json["code"]
     await stage.reading()
@@ -79,7 +79,7 @@ async def test_nobody_is_let_in_while_direct_messages_are_disabled(stage: Stage)
 
 
 async def test_without_a_token_there_is_nothing_to_invite_to(stage: Stage) -> None:
-    """It says which command comes first."""
+    """The error names the command to run first."""
     ran = await stage.access("invite", TELEGRAM_BOT_TOKEN=None)
     assert ran.code == 1
     assert "channels setup telegram" in ran.err

@@ -1,4 +1,4 @@
-"""`channels launch`: the agent host started so that it hears, with a host that writes down how it was started."""
+"""`channels launch`, with a host that records how it was started."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOOKS = {"SessionStart", "UserPromptSubmit", "Stop", "PermissionRequest", "PreTo
 
 @pytest.fixture(autouse=True)
 def host(stage: Stage) -> Path:
-    """A host on the PATH that writes down its process, its arguments and its environment, and ends with code 7."""
+    """A host on the PATH that records its process id, arguments and environment, and exits with 7."""
     healthy(stage)
     programs, record = stage.folder / "programs", stage.folder / "started.json"
     programs.mkdir()
@@ -58,7 +58,7 @@ async def launch(stage: Stage, *words: str, **env: str | None) -> Ran:
 
 
 async def test_the_host_takes_the_launchers_place(stage: Stage, host: Path) -> None:
-    """Same process, its own exit code; the channel's flag, the state folder by name, the user's arguments first."""
+    """The same process, the host's exit code; the user's arguments, the channel flag, the state folder's variable."""
     ran = await stage.run("sh", "-c", f"echo $$; exec {shlex.join([*COMMAND, 'launch', 'telegram', '--', '-p', 'hi'])}")
     assert ran.code == 7
     found = started(host)
@@ -70,7 +70,7 @@ async def test_the_host_takes_the_launchers_place(stage: Stage, host: Path) -> N
 
 
 async def test_print_starts_nothing(stage: Stage, host: Path) -> None:
-    """The line can be pasted into a shell; the remarks are not part of it; no host has to be there."""
+    """The line can be pasted into a shell, remarks go to stderr, and the host need not exist."""
     ran = await launch(stage, "telegram", "--print", "--host", "/nowhere/a host", "--", "-p", "it's me")
     assert ran.code == 0
     *exported, program, flag, prompt, development, server = shlex.split(ran.out)
@@ -80,7 +80,7 @@ async def test_print_starts_nothing(stage: Stage, host: Path) -> None:
 
 
 async def test_another_host_and_the_channels_that_are_set_up(stage: Stage, host: Path) -> None:
-    """`--host PATH`; with no channel named, those that somebody set up."""
+    """--host names another host; without a channel, those that were set up are meant."""
     other = stage.folder / "programs" / "another"
     ran = await launch(stage, "--host", str(other))
     assert ran.code == 7
@@ -88,7 +88,7 @@ async def test_another_host_and_the_channels_that_are_set_up(stage: Stage, host:
 
 
 async def test_a_servers_name_is_the_projects(stage: Stage, host: Path) -> None:
-    """The flag names the server as .mcp.json calls it."""
+    """The flag uses the name that .mcp.json gives the server."""
     path = stage.project / ".mcp.json"
     path.write_text(path.read_text().replace('"telegram": {', '"phone": {'))
     assert (await launch(stage, "telegram")).code == 7
@@ -97,7 +97,7 @@ async def test_a_servers_name_is_the_projects(stage: Stage, host: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["DISABLE_TELEMETRY", "CLAUDE_CODE_USE_BEDROCK"])
 async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: Path, variable: str) -> None:
-    """No channel flag, the reason, and the hooks as settings of this session; none twice where they are installed."""
+    """No channel flag, but the reason, and the hooks as settings of this session, unless they are installed."""
     without_hooks(stage)
     ran = await launch(stage, "telegram", "--", "-p", "hi", **{variable: "1"})
     assert ran.code == 7
@@ -117,8 +117,8 @@ async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: P
 
 
 @pytest.mark.parametrize("name", ["no_token", "revoked_token", "wrong_setting", "newer_schema", "no_entry"])
-async def test_a_deaf_session_is_not_started(stage: Stage, host: Path, name: str) -> None:
-    """Exit code 1 with what doctor finds and the next step, whether it would start or only print."""
+async def test_a_session_that_no_message_can_reach_is_not_started(stage: Stage, host: Path, name: str) -> None:
+    """Exit code 1 with the doctor's finding and the next step, with --print too."""
     breaking, check, says = BROKEN[name]
     async with breaking(stage) as env:
         for words in ([], ["--print"]):
@@ -131,12 +131,12 @@ async def test_a_deaf_session_is_not_started(stage: Stage, host: Path, name: str
 
 @pytest.mark.parametrize("name", ["nobody_there", "nobody_paired", "claim_never"])
 async def test_what_may_pass_is_said_and_the_host_started(stage: Stage, host: Path, name: str) -> None:
-    """A network that is away, a list with nobody on it: a word with the next step, and the host starts."""
+    """No network, or nobody paired: a warning with the next step, and the host starts."""
     breaking, check, says = BROKEN[name]
     async with breaking(stage) as env:
         ran = await launch(stage, "telegram", **env)
     assert ran.code == 7
-    assert f"mind (telegram, {check}): " in ran.err
+    assert f"note (telegram, {check}): " in ran.err
     assert says in ran.err
     assert started(host)["argv"] == DEVELOPMENT
 
@@ -161,7 +161,7 @@ async def test_what_is_not_there_is_named(stage: Stage, host: Path) -> None:
 def test_an_allowed_plugin_needs_no_development_flag(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, managed: dict[str, Any], flag: str
 ) -> None:
-    """The plugin, where it is enabled, is named with its marketplace; the organisation's list decides by which flag."""
+    """An enabled plugin is named with its marketplace; the organisation's list decides with which flag."""
     for name, value in stage.env.items():
         monkeypatch.setenv(name, value)
     settings = Path(os.environ["HOME"]) / ".claude" / "settings.json"
@@ -170,12 +170,12 @@ def test_an_allowed_plugin_needs_no_development_flag(
     policy = stage.folder / "managed.json"
     policy.write_text(json.dumps(managed))
     monkeypatch.setattr(cli_launch, "managed_files", lambda: [policy])
-    flags, told = cli_launch._channels(["telegram", "discord"])
+    flags, told = cli_launch._channel_flags(["telegram", "discord"])
     assert flags == [flag, "plugin:agent-channels@ours"]
     assert "agent-channels@ours" in told
 
 
-async def test_a_plugin_that_is_disabled_is_none(stage: Stage, host: Path) -> None:
+async def test_a_disabled_plugin_is_not_used(stage: Stage, host: Path) -> None:
     """What the project switches off stays off, whatever the user's own settings say; the servers are named instead."""
     for path, on in (
         (stage.home / ".claude" / "settings.json", True),
@@ -191,7 +191,7 @@ async def test_a_plugin_that_is_disabled_is_none(stage: Stage, host: Path) -> No
 
 
 async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
-    """Where the plugin is enabled neither .mcp.json nor the hooks are written; an option still has its way."""
+    """With the plugin enabled, setup writes neither .mcp.json nor the hooks, unless an option asks for it."""
     servers, settings = stage.project / ".mcp.json", stage.project / ".claude" / "settings.json"
     servers.unlink()
     settings.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": True}}))

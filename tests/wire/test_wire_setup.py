@@ -14,7 +14,7 @@ NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 
 
 async def test_without_a_token_it_stays_up_and_comes_alive_when_one_is_set(stage: Stage) -> None:
-    """No token: the status says what to do, tools refuse with that; `channels setup` mends the same running server."""
+    """No token: the status says what to do, tools refuse with that; the running server notices `channels setup`."""
     ann = stage.person()
     ann.send("waiting")
     host = await stage.host(**NO_TOKEN)
@@ -65,7 +65,7 @@ BAD_TOKENS = [
 
 
 async def test_setup_refuses_what_does_not_work(stage: Stage) -> None:
-    """A missing, malformed or unknown token changes nothing, exits 1, and is not printed."""
+    """A missing, malformed or unknown token changes nothing and is not printed; exit code 1."""
     for given, said in BAD_TOKENS:
         ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=given, **NO_TOKEN)
         assert ran.code == 1
@@ -101,7 +101,7 @@ async def test_a_wrong_token_is_a_visible_state(stage: Stage) -> None:
 
 
 async def test_a_revoked_token_is_a_visible_state(stage: Stage) -> None:
-    """A token revoked while the bot is read: said in the status, and no busy loop of requests."""
+    """A token that is revoked while the bot is read: the status says so, and there is no busy loop of requests."""
     host = await stage.reading()
     stage.tg.revoke_token()
     status = await host.status_when(lambda s: s["reader"]["state"] == "unauthorized")
@@ -110,7 +110,7 @@ async def test_a_revoked_token_is_a_visible_state(stage: Stage) -> None:
 
 
 async def test_a_malformed_token_is_named_and_not_shown(stage: Stage) -> None:
-    """What cannot be a token is told by its shape only."""
+    """Text that cannot be a token is described by its shape only."""
     host = await stage.host(TELEGRAM_BOT_TOKEN="my-secret-password")
     problem = (await host.status())["problem"]
     assert "does not look like one" in problem
@@ -125,8 +125,8 @@ WRONG = [
 ]
 
 
-async def test_a_wrong_setting_is_named_and_mended(stage: Stage) -> None:
-    """A typo in config.yaml stops the line, not the server: named with the nearest setting; fixed in place."""
+async def test_a_wrong_setting_is_named_until_it_is_fixed(stage: Stage) -> None:
+    """A typo in config.yaml stops the channel, not the server; named with the nearest setting, fixed in place."""
     stage.person().send("waiting")
     config, plain = stage.state / "config.yaml", {"TELEGRAM_API_ROOT": None}
     config.write_text(WRONG[0][0])
@@ -144,8 +144,8 @@ async def test_a_wrong_setting_is_named_and_mended(stage: Stage) -> None:
     assert (await host.event()).content == "waiting"
 
 
-async def test_a_typo_beside_a_running_server_is_named_and_mended(stage: Stage) -> None:
-    """A setting that goes wrong while the bot is read is visible, and reading goes on once it is fixed."""
+async def test_a_typo_beside_a_running_server_is_named_until_it_is_fixed(stage: Stage) -> None:
+    """A setting that becomes wrong while the bot is read is visible, and reading goes on once it is fixed."""
     ann = stage.person()
     host = await stage.reading()
     stage.config(grace=1)
@@ -154,6 +154,20 @@ async def test_a_typo_beside_a_running_server_is_named_and_mended(stage: Stage) 
     ann.send("while wrong")
     stage.config(grace_s=0)
     assert (await host.event()).content == "while wrong"
+
+
+async def test_old_names_of_settings_are_obeyed_and_noted(stage: Stage) -> None:
+    """`told_after_s` of an old file works; the log notes its new name once, and so does the doctor."""
+    ann = stage.person()
+    stage.config(grace_s=0, told_after_s=1)
+    host = await stage.reading()
+    ann.send("anybody there?")
+    await ann.next_message()
+    sentence = "told_after_s is now called wait_notice_after_s; the old name still works"
+    assert host.log().count(sentence) == 1
+    ran = await stage.cli("doctor", "telegram", "--json")
+    check = next(one for one in ran.json["channels"][0]["checks"] if one["check"] == "settings")
+    assert (check["state"], check["evidence"]) == ("note", sentence)
 
 
 async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""`channels doctor`: why is it silent? Every known cause, checked and named, with the next step."""
+"""`channels doctor`: why the bot is silent. Every known cause is checked and named, with the next step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import anyio
 
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import Report, examine
 from agent_channels.core.log import configure, redact
@@ -15,67 +16,77 @@ from agent_channels.core.server.exit import leave
 from agent_channels.core.settings.config import Environment
 from agent_channels.registry import CHANNELS, channel
 
-__all__ = ["examine_all", "run", "set_up"]
+__all__ = ["SUMMARY", "add_arguments", "configured_channels", "examine_all", "run"]
 
+SUMMARY = "find out why the bot is silent: check every known cause"
 _SIGNS = {"ok": "✓", "note": "·", "skipped": "-", "wrong": "✗"}
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel, which may be left out, and --json."""
+    parser.add_argument(
+        "channel",
+        choices=CHANNELS,
+        nargs="?",
+        metavar="CHANNEL",
+        help=f"{CHANNEL_NAMES}; default: every channel that was set up",
+    )
+    add_json(parser)
+
+
 def run(args: argparse.Namespace) -> int:
-    """Prints the report; exit code 1 when a cause of silence was found."""
+    """Print the report; exit with 1 if it names a cause of silence."""
     configure("ERROR")
-    reports = anyio.run(examine_all, [args.channel] if args.channel else set_up())
+    reports = anyio.run(examine_all, [args.channel] if args.channel else configured_channels())
     healthy = all(report.healthy for report in reports)
     if args.json:
         shape = {"ok": healthy, "channels": [report.shape() for report in reports]}
         print(redact(json.dumps(shape, ensure_ascii=False)))
     else:
-        print(redact("\n\n".join(_words(report) for report in reports)))
+        print(redact("\n\n".join(_text(report) for report in reports)))
     sys.stdout.flush()
-    # A name server that does not answer holds a thread, for which a plain exit would wait.
+    # A name server that does not answer keeps a thread busy, and a plain exit would wait for it.
     leave(code=0 if healthy else 1)
 
 
-def set_up() -> list[str]:
-    """The channels that somebody began to set up; all of them when there is none."""
-    begun = [name for name in CHANNELS if _begun(Environment(name))]
-    return begun or list(CHANNELS)
+def configured_channels() -> list[str]:
+    """Return the channels with a token or any state; all channels if there is none."""
+    return [name for name in CHANNELS if _configured(Environment(name))] or list(CHANNELS)
 
 
-def _begun(env: Environment) -> bool:
+def _configured(env: Environment) -> bool:
     return bool(env.own("BOT_TOKEN")) or any((env.state_dir / name).exists() for name in (".env", "channel.db"))
 
 
 async def examine_all(names: list[str]) -> list[Report]:
-    """The channels' reports, in this order; the channels are looked at side by side."""
+    """Examine the channels concurrently; return their reports in the order of `names`."""
     reports: dict[str, Report] = {}
 
-    async def one(name: str) -> None:
+    async def examine_one(name: str) -> None:
         reports[name] = await examine(channel(name), Environment(name))
 
     async with anyio.create_task_group() as group:
         for name in names:
-            group.start_soon(one, name)
+            group.start_soon(examine_one, name)
     return [reports[name] for name in names]
 
 
-def _words(report: Report) -> str:
+def _text(report: Report) -> str:
     lines = [f"{report.channel}: {_verdict(report)}"]
-    for name, found in report.findings.items():
-        lines += _check(name, found)
+    for name, finding in report.findings.items():
+        lines += _lines(name, finding)
     return "\n".join(lines)
 
 
 def _verdict(report: Report) -> str:
     causes = report.wrong()
-    if not causes:
-        return "nothing stands in the way"
-    return f"{len(causes)} found: {', '.join(causes)}" if len(causes) > 1 else f"1 found: {next(iter(causes))}"
+    return f"{len(causes)} found: {', '.join(causes)}" if causes else "nothing stands in the way"
 
 
-def _check(name: str, found: Finding) -> list[str]:
-    lines = [f"  {_SIGNS[found.state]} {name:<15}{found.found}"]
-    if found.state in {"wrong", "note"} and found.evidence:
-        lines.append(f"{'':19}{found.evidence}")
-    if found.next:
-        lines.append(f"{'':19}-> {found.next}")
+def _lines(name: str, finding: Finding) -> list[str]:
+    lines = [f"  {_SIGNS[finding.state]} {name:<15}{finding.found}"]
+    if finding.state in {"wrong", "note"} and finding.evidence:
+        lines.append(f"{'':19}{finding.evidence}")
+    if finding.next:
+        lines.append(f"{'':19}-> {finding.next}")
     return lines

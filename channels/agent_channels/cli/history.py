@@ -1,4 +1,4 @@
-"""`channels history export`: what was said, as JSON lines, oldest first."""
+"""`channels history export`: the conversation in both directions, as JSON lines, oldest first."""
 
 from __future__ import annotations
 
@@ -9,47 +9,58 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from agent_channels.cli.arguments import add_channel, add_command
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
+SUMMARY = "export the conversation, both directions"
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the action `export` with its filters."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    export = add_command(actions, "export", "print it as JSON lines, oldest first")
+    add_channel(export)
+    export.add_argument("--chat", metavar="ID", help="only this chat; negative ids as they are")
+    export.add_argument("--since", metavar="WHEN", help="only from then on: 7d, 12h, a date or an ISO time")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Prints every line of a channel's history, of one chat or all: one JSON object a line."""
+    """Print each message of a chat, or of all chats, as one JSON object per line."""
     since = _since(args.since) if args.since else 0.0
     with Store.open(state_dir(args.channel)) as store:
-        for said in History(store).lines(args.chat, since):
-            print(json.dumps(_exported(said), ensure_ascii=False))
+        for line in History(store).lines(args.chat, since):
+            print(json.dumps(_exported(line), ensure_ascii=False))
     return 0
 
 
-def _exported(said: HistoryLine) -> dict[str, Any]:
+def _exported(line: HistoryLine) -> dict[str, Any]:
     return {
-        "chat_id": said.chat_id,
-        "message_id": said.message_id,
-        "ts": epoch_iso(said.at),
-        "direction": "out" if said.own else "in",
-        "kind": said.kind,
-        "user": said.user,
-        "user_id": said.user_id or None,
-        "text": said.text,
-        "files": list(said.files),
-        "reply_to_message_id": said.reply_to,
-        "thread_id": said.thread_id,
-        "thread_name": said.thread_name,
-        "forward_from": said.forward_from,
-        "edited": said.edited,
+        "chat_id": line.chat_id,
+        "message_id": line.message_id,
+        "ts": epoch_iso(line.at),
+        "direction": "out" if line.own else "in",
+        "kind": line.kind,
+        "user": line.user,
+        "user_id": line.user_id or None,
+        "text": line.text,
+        "files": list(line.files),
+        "reply_to_message_id": line.reply_to,
+        "thread_id": line.thread_id,
+        "thread_name": line.thread_name,
+        "forward_from": line.forward_from,
+        "edited": line.edited,
     }
 
 
 def _since(text: str) -> float:
-    """A time as epoch seconds: `7d`, `12h`, a date or an ISO time (UTC unless it says otherwise).
+    """Return `7d`, `12h`, a date or an ISO time (UTC unless it says otherwise) as epoch seconds.
 
     Raises `Refused` for anything else.
     """

@@ -1,84 +1,116 @@
-"""`channels import CHANNEL DIR`: takes over what the reference plugin knows, and says what it could not."""
+"""`channels import CHANNEL DIR`: take over the reference plugin's data, and name what cannot be taken over."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
-from agent_channels.core.people.reference_plugin import ReferenceSetup, apply, read
+from agent_channels.core.people.reference_plugin import apply, read
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.config_template import sample
-from agent_channels.core.settings.private_files import put, put_new
+from agent_channels.core.settings.config import Environment, Settings, config_values
+from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.private_files import set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
-# The reference's delivery settings, by our names where we have such.
-_OURS = {
-    "replyToMode": "reply_to_mode",
-    "textChunkLimit": "text_chunk_limit",
-    "chunkMode": "chunk_mode",
+SUMMARY = "import the token, people, groups and settings of the reference plugin"
+# The reference's delivery settings that a channel may have too, by our names.
+_NAMES = {"replyToMode": "reply_to_mode", "textChunkLimit": "text_chunk_limit", "chunkMode": "chunk_mode"}
+# The values of the others that ask for what happens here anyway, and what to say about any other value.
+_BUILT_IN: dict[str, tuple[object, ...]] = {
+    "replyToMode": ("first",),
+    "textChunkLimit": (4096, 2000),
+    "chunkMode": ("newline",),
+}
+_WHY_NOT = {
+    "replyToMode": "the agent says which part answers which message",
+    "textChunkLimit": "a part is as long as the platform allows",
+    "chunkMode": "text is cut at paragraphs, lists and sentences",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What was imported now, what existed already, and what was left out; a few words for each."""
+
+    new: list[str]
+    present: list[str]
+    left: list[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel, the plugin's folder, --token and --json."""
+    add_channel(parser)
+    parser.add_argument("folder", metavar="DIR", help="its folder, such as ~/.claude/channels/telegram")
+    parser.add_argument("--token", choices=("yes", "no"), help="replace a token that is set already (default: ask)")
+    add_json(parser)
+
+
 def run(args: argparse.Namespace) -> int:
-    """Takes over; running it again changes nothing."""
+    """Import what can be imported; a second run changes nothing."""
     row, env = channel(args.channel), Environment(args.channel)
-    name = f"{row.name.upper()}_BOT_TOKEN"
-    found = read(Path(args.folder).expanduser(), name)
+    found = read(Path(args.folder).expanduser(), _token_name(row))
     if found.token:
         register_secret(found.token)
     with Store.open(env.state_dir) as store:
-        took = apply(found, Services.of(store).access)
-    new, there = took["new"], took["there"]
-    _take_token(args, row, env, found, (new, there))
-    _take_settings(row, env, found, (new, there))
+        applied = apply(found, Services.of(store).access)
+    report = _Report(applied["new"], applied["there"], found.left)
+    _import_token(found.token, args, row, env, report)
+    _import_settings(found.delivery, row, env, report)
     if args.json:
-        print(json.dumps({"ok": True, "taken": new, "already": there, "left": found.left}, ensure_ascii=False))
+        data = {"ok": True, "taken": report.new, "already": report.present, "left": report.left}
+        print(json.dumps(data, ensure_ascii=False))
     else:
-        print("\n".join(_words(env, new, there, found.left)))
+        print(_text(env, report))
     return 0
 
 
-def _words(env: Environment, new: list[str], there: list[str], left: list[str]) -> list[str]:
+def _text(env: Environment, report: _Report) -> str:
     lines = [f"Into {env.state_dir}:"]
-    lines += [f"  + {what}" for what in new] or ["  nothing new"]
-    lines += [f"  = {what} (was there already)" for what in there]
-    lines += ["Not taken over:", *(f"  - {what}" for what in left)] if left else []
-    return [*lines, f"Next: `channels doctor {env.channel}`."]
+    lines += [f"  + {item}" for item in report.new] or ["  nothing new"]
+    lines += [f"  = {item} (was there already)" for item in report.present]
+    lines += ["Not taken over:", *(f"  - {item}" for item in report.left)] if report.left else []
+    return "\n".join([*lines, f"Next: `channels doctor {env.channel}`."])
 
 
-def _take_token(
-    args: argparse.Namespace, row: Channel, env: Environment, found: ReferenceSetup, told: tuple[list[str], list[str]]
-) -> None:
-    name, (new, there) = f"{row.name.upper()}_BOT_TOKEN", told
-    if not found.token:
-        found.left.append("the token: there is none")
+# ---- the token
+
+
+def _token_name(row: Channel) -> str:
+    return f"{row.name.upper()}_BOT_TOKEN"
+
+
+def _import_token(token: str | None, args: argparse.Namespace, row: Channel, env: Environment, report: _Report) -> None:
+    if not token:
+        report.left.append("the token: there is none")
         return
     try:
-        row.bot_id(found.token)
+        row.bot_id(token)
     except ConfigError as error:
-        found.left.append(f"the token: {error}")
+        report.left.append(f"the token: {error}")
         return
-    known = (env.dotenv.get(name) or "").strip()
-    if known == found.token:
-        there.append("the token")
-    elif not known or _replace(args, row):
-        put(env.state_dir, name, found.token)
-        new.append("the token")
+    current = (env.dotenv.get(_token_name(row)) or "").strip()
+    if current == token:
+        report.present.append("the token")
+    elif not current or _may_replace(args, row):
+        set_dotenv_value(env.state_dir, _token_name(row), token)
+        report.new.append("the token")
     else:
-        found.left.append("the token: another one is set already; --token yes replaces it")
+        report.left.append("the token: another one is set already; --token yes replaces it")
 
 
-def _replace(args: argparse.Namespace, row: Channel) -> bool:
+def _may_replace(args: argparse.Namespace, row: Channel) -> bool:
     if args.token is not None:
         return bool(args.token == "yes")  # noqa: S105 - an answer
     if args.json or not sys.stdin.isatty():
@@ -86,60 +118,47 @@ def _replace(args: argparse.Namespace, row: Channel) -> bool:
     return input(f"Another token of {row.title} is set here. Replace it? [y/N] ").strip().lower().startswith("y")
 
 
-def _take_settings(row: Channel, env: Environment, found: ReferenceSetup, told: tuple[list[str], list[str]]) -> None:
-    """Delivery settings go into a config.yaml of their own; one that a person wrote is never rewritten."""
-    values = _settings(row.settings, found)
+# ---- the settings
+
+
+def _import_settings(delivery: Mapping[str, Any], row: Channel, env: Environment, report: _Report) -> None:
+    """Write the delivery settings into a new config.yaml; an existing one belongs to a person and stays as it is."""
+    values = _translated(delivery, row.settings, report.left)
     if not values:
         return
     import yaml
 
-    path = env.state_dir / "config.yaml"
     lines = yaml.safe_dump(values, allow_unicode=True, sort_keys=False).strip()
-    if put_new(path, f"{sample(row.settings, row.title)}\n# Taken over:\n{lines}\n"):
-        told[0].extend(f"setting {name}" for name in values)
+    if write_new(env.config_file, f"{config_template(row.settings, row.title)}\n# Taken over:\n{lines}\n"):
+        report.new.extend(f"setting {name}" for name in values)
         return
     try:
-        standing = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, ValueError, yaml.YAMLError):
-        standing = {}
-    if isinstance(standing, dict) and all(standing.get(name) == value for name, value in values.items()):
-        told[1].extend(f"setting {name}" for name in values)
+        current = config_values(env)
+    except ConfigError:
+        current = {}
+    if all(current.get(name) == value for name, value in values.items()):
+        report.present.extend(f"setting {name}" for name in values)
     else:
-        found.left.append(
-            f"settings: {path} is yours; add these lines yourself:\n      " + lines.replace("\n", "\n      ")
-        )
+        indented = lines.replace("\n", "\n      ")
+        report.left.append(f"settings: {env.config_file} is yours; add these lines yourself:\n      {indented}")
 
 
-def _settings(model: type[Settings], found: ReferenceSetup) -> dict[str, Any]:
-    """What of the delivery settings can be said in ours; the others are left, with the reason."""
+def _translated(delivery: Mapping[str, Any], model: type[Settings], left: list[str]) -> dict[str, Any]:
+    """Return the delivery settings as ours; add those that have no counterpart to `left`, with the reason."""
     values: dict[str, Any] = {}
-    for name, value in found.delivery.items():
+    for name, value in delivery.items():
         if name == "ackReaction":
             if value == "":
-                values["marks"] = False
+                values["receipts"] = False
             elif value != "👀":
-                found.left.append(f"ackReaction {value!r}: a message that was received is marked with 👀 here")
-        elif (ours := _OURS[name]) in model.model_fields:
-            values[ours] = value
-        elif not _same(name, value):
-            found.left.append(f"{name} {value!r}: {_WHY[name]}")
+                left.append(f"ackReaction {value!r}: a message that was received is marked with 👀 here")
+        elif _NAMES[name] in model.model_fields:
+            values[_NAMES[name]] = value
+        elif value not in _BUILT_IN[name]:
+            left.append(f"{name} {value!r}: {_WHY_NOT[name]}")
     try:
         model.model_validate(values)
     except ValueError:
-        found.left.append(f"delivery settings that are not right: {values!r}")
+        left.append(f"delivery settings that are not valid: {values!r}")
         return {}
     return values
-
-
-_WHY = {
-    "replyToMode": "the agent says which part answers which message",
-    "textChunkLimit": "a part is as long as the platform allows",
-    "chunkMode": "text is cut at paragraphs, lists and sentences",
-}
-
-
-def _same(name: str, value: object) -> bool:
-    """Whether the value asks for what is done here anyway."""
-    return value in {"replyToMode": ("first",), "textChunkLimit": (4096, 2000), "chunkMode": ("newline",)}.get(
-        name, ([],)
-    )

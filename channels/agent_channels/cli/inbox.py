@@ -1,4 +1,4 @@
-"""`channels inbox`: the journal of messages, entry by entry, and a hand on each of them."""
+"""`channels inbox`: list the journal of messages; redeliver or drop one of them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,51 @@ import json
 import time
 from typing import Any
 
+from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import Refused
+from agent_channels.core.journal.entry import OPEN, State
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
-WIDTH = 60
+SUMMARY = "list every message with its state and age; redeliver or drop one"
+TEXT_MAX = 60
+LIMIT = 50
+# SQLite takes no larger limit.
+LIMIT_MAX = 1 << 31
+# The states in between are internal.
+_REPORTED = {
+    **dict.fromkeys((State.RAW, State.JOINING, State.FETCHING, State.READY), "received"),
+    State.OFFERING: "offered",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel, which messages to list, and the two changes."""
+    add_channel(parser)
+    parser.add_argument("--open", action="store_true", help="only those that are not answered")
+    parser.add_argument(
+        "--limit", metavar="N", type=_positive, default=LIMIT, help=f"how many at most, the newest (default {LIMIT})"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
+    change.add_argument("--drop", metavar="ID", help="give this delivery_id up")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lists entries, or redelivers or drops one."""
+    """List the entries, or change one."""
     with Store.open(state_dir(args.channel)) as store:
         inbox = Services.of(store).inbox
         if args.redeliver:
-            return _change(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
+            return _report(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
         if args.drop:
-            return _change(args, "dropped", args.drop, done=inbox.give_up(args.drop))
-        entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=max(0, min(args.limit, 1 << 31)))]
+            return _report(args, "dropped", args.drop, done=inbox.give_up(args.drop))
+        entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))]
     if args.json:
         print(json.dumps(entries, ensure_ascii=False))
     else:
@@ -35,12 +59,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _change(args: argparse.Namespace, what: str, delivery_id: str, *, done: bool) -> int:
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _report(args: argparse.Namespace, change: str, delivery_id: str, *, done: bool) -> int:
     if not done:
         raise Refused(
-            f"no entry {delivery_id!r} can be {what}; `channels inbox {args.channel} --json` lists them by delivery_id"
+            f"no entry {delivery_id!r} can be {change}; `channels inbox {args.channel} --json` lists them by "
+            "delivery_id"
         )
-    print(json.dumps({"ok": True, what: delivery_id}) if args.json else f"{delivery_id} {what}")
+    print(json.dumps({"ok": True, change: delivery_id}) if args.json else f"{delivery_id} {change}")
     return 0
 
 
@@ -48,8 +80,8 @@ def _entry(row: Row) -> dict[str, Any]:
     meta = json.loads(row["meta"] or "{}")
     return {
         "delivery_id": row["delivery_id"],
-        "state": _STATES.get(row["state"], row["state"]),
-        "open": row["state"] not in {"answered", "held", "failed"},
+        "state": _REPORTED.get(row["state"], row["state"]),
+        "open": row["state"] in OPEN,
         "age_s": round(time.time() - row["received_at"]),
         "received_at": epoch_iso(row["received_at"]),
         "offered_at": epoch_iso(row["offered_at"]),
@@ -58,17 +90,13 @@ def _entry(row: Row) -> dict[str, Any]:
         "chat_id": row["chat_id"],
         "message_id": row["message_id"],
         "user": meta.get("user"),
-        "text": attribute(row["content"] or "", WIDTH),
+        "text": attribute(row["content"] or "", TEXT_MAX),
     }
 
 
-# The steps in between are the program's own affair.
-_STATES = {"raw": "received", "joining": "received", "fetching": "received", "ready": "received", "offering": "offered"}
-
-
 def _line(entry: dict[str, Any]) -> str:
-    said = f"{entry['user'] or '-'}: {entry['text']}"
-    return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  {said}"
+    message = f"{entry['user'] or '-'}: {entry['text']}"
+    return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  {message}"
 
 
 def _age(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""`channels access CHANNEL invite`: a code for one person, where the platform has links as one to scan."""
+"""Invitations at the terminal: a code for one person, and where the platform has links, one to open or to scan."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
-from agent_channels.core.store.database import Store
-from agent_channels.core.store.health import Health
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import channel
 
-__all__ = ["invite", "offer"]
+__all__ = ["invite", "invite_to"]
 
 
-def invite(name: str, store: Store, *, picture: bool) -> tuple[dict[str, Any], str]:
-    """Makes an invitation; what was done as data, and as words with the picture."""
-    row, env = channel(name), Environment(name)
+def invite(channel_name: str, services: Services, *, qr_code: bool) -> tuple[dict[str, Any], str]:
+    """Find out who the bot is and invite somebody to it; return the invitation as data and as text."""
+    row, env = channel(channel_name), Environment(channel_name)
     settings, token = load(row.settings, env), env.token()
     if token is None:
-        raise ConfigError(f"no token is set, so there is no bot to invite to; run `channels setup {name}` first")
+        raise ConfigError(
+            f"no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first"
+        )
     bot_id = row.bot_id(token)
 
     import anyio
@@ -35,52 +35,55 @@ def invite(name: str, store: Store, *, picture: bool) -> tuple[dict[str, Any], s
 
     configure("ERROR")
 
-    async def ask() -> tuple[Identity, str | None]:
+    async def identify() -> tuple[Identity, str | None]:
         async with row.connect(env, settings, token) as adapter:
-            known = Health(store).read()
-            username = known.get("bot_username")
-            if known.get("bot_id") == bot_id and username:
+            username = services.health.get("bot_username")
+            if services.health.get("bot_id") == bot_id and username:
                 return Identity(bot_id, username, ""), adapter.capabilities.invite_link
             return await adapter.identify(), adapter.capabilities.invite_link
 
-    me, template = anyio.run(ask)
-    read = ReaderLock(name, bot_id, env.state_dir).holder() is not None
-    return offer(row, store, me, template, picture=picture, read=read)
+    bot, template = anyio.run(identify)
+    is_read = ReaderLock(channel_name, bot_id, env.state_dir).holder() is not None
+    return invite_to(bot, row, services, template, qr_code=qr_code, is_read=is_read)
 
 
-def offer(
-    row: Channel, store: Store, me: Identity, template: str | None, *, picture: bool, read: bool
+def invite_to(
+    bot: Identity, row: Channel, services: Services, template: str | None, *, qr_code: bool, is_read: bool
 ) -> tuple[dict[str, Any], str]:
-    """An invitation to a bot that is known. `template` is the platform's deep link, `read`: a server reads the bot."""
-    made = Services.of(store).invites.create()
-    link = template.format(bot=me.username, code=made.code) if template else None
-    join = row.join_link(me.id) if row.join_link else None
-    done: dict[str, Any] = {"invite": link or made.code, "code": made.code, "link": link, "join_link": join}
-    done |= {"expires_at": epoch_iso(made.expires_at), "bot": {"id": me.id, "username": me.username}}
-    words = _with_link(me, link) if link else _without(made, me, join)
-    if link and picture:
-        words = f"{words}\n{_picture(link)}"
-    late = "" if read else "\nNo server reads this bot yet: start your agent host in the project; it answers then."
-    return done, f"{words}{late}"
+    """Invite somebody to this bot; return the invitation as data and as text.
+
+    `template` is the platform's deep link with {bot} and {code}; `is_read`: a server reads the bot now.
+    """
+    made = services.invites.create()
+    link = template.format(bot=bot.username, code=made.code) if template else None
+    join = row.join_link(bot.id) if row.join_link else None
+    data: dict[str, Any] = {"invite": link or made.code, "code": made.code, "link": link, "join_link": join}
+    data |= {"expires_at": epoch_iso(made.expires_at), "bot": {"id": bot.id, "username": bot.username}}
+    text = _with_link(bot, link) if link else _with_code(made, bot, join)
+    if link and qr_code:
+        text = f"{text}\n{_qr_code(link)}"
+    if not is_read:
+        text += "\nNo server reads this bot yet: start your agent host in the project; it answers then."
+    return data, text
 
 
-def _minutes() -> str:
+def _validity() -> str:
     return f"valid for {VALID_S / 60:.0f} minutes, for one person"
 
 
-def _with_link(me: Identity, link: str) -> str:
-    return f"Invitation to @{me.username}, {_minutes()}. Open it on the phone and tap Start:\n  {link}"
+def _with_link(bot: Identity, link: str) -> str:
+    return f"Invitation to @{bot.username}, {_validity()}. Open it on the phone and tap Start:\n  {link}"
 
 
-def _without(made: Invitation, me: Identity, join: str | None) -> str:
-    lines = [f"Invitation to @{me.username}, {_minutes()}. Send it to the bot as a direct message:", f"  {made.code}"]
+def _with_code(made: Invitation, bot: Identity, join: str | None) -> str:
+    lines = [f"Invitation to @{bot.username}, {_validity()}. Send it to the bot as a direct message:", f"  {made.code}"]
     if join:
-        lines += ["Whoever shares no server with the bot yet lets it into one first:", f"  {join}"]
+        lines += ["If you share no server with the bot yet, let it into one first:", f"  {join}"]
     return "\n".join(lines)
 
 
-def _picture(link: str) -> str:
-    """The link as a QR code in half-block characters; nothing where the terminal cannot show them."""
+def _qr_code(link: str) -> str:
+    """The link in half-block characters; "" where the terminal cannot show them."""
     if "utf" not in (sys.stdout.encoding or "").lower():
         return ""
     import segno

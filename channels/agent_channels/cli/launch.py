@@ -1,4 +1,4 @@
-"""`channels launch`: starts the agent host so that it hears, and says beforehand what would keep it from hearing."""
+"""`channels launch`: start the agent host so that it receives messages, or say why it would not."""
 
 from __future__ import annotations
 
@@ -9,45 +9,67 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import anyio
 
-from agent_channels.cli.doctor import examine_all, set_up
+from agent_channels.cli.arguments import CHANNEL_NAMES
+from agent_channels.cli.doctor import configured_channels, examine_all
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
 from agent_channels.core.doctor.host import CHANNELS_OFF, entry_name
-from agent_channels.core.errors import ChannelError, ConfigError
+from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
 from agent_channels.core.host.install import shipped_hooks
 from agent_channels.core.log import configure, redact
 from agent_channels.core.settings.config import Environment
+from agent_channels.registry import CHANNELS
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
-# The host's documentation: the first takes what its vendor or the organisation allows, the second anything, and asks.
+SUMMARY = "start the agent host so that it receives messages, or say why it would not"
+# The host's documentation: the first takes what its vendor or the organisation allows, the second takes anything, and
+# asks the user.
 ALLOWED, DEVELOPMENT = "--channels", "--dangerously-load-development-channels"
-# What would make the session deaf for certain; the rest is worth a word, and may pass by itself.
-DEAF = {"settings", "token", "server", "database", "entry"}
+# Findings of the doctor with which no message can arrive. With any other the session starts, after a warning.
+FATAL = {"settings", "token", "server", "database", "entry"}
 
 
 @dataclass(frozen=True)
 class _Start:
-    """What is started. `remarks`: what is to be known before."""
+    """What to start. `environ` is added to our own environment; `remarks` are for the person to read before."""
 
     command: list[str]
     environ: dict[str, str]
     remarks: list[str]
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channels, --host and --print; what follows `--` is split off before parsing (cli/main.py)."""
+    channels = " ".join(f"[{name}]" for name in CHANNELS)
+    parser.usage = f"channels launch {channels} [--host PATH] [--print] [-- HOST ARGUMENTS]"
+    parser.add_argument(
+        "channels",
+        type=_channel,
+        nargs="*",
+        metavar="CHANNEL",
+        help=f"{CHANNEL_NAMES}; default: every channel that was set up",
+    )
+    parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
+    parser.add_argument("--print", action="store_true", help="show the command, and start nothing")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Starts the host in this process's place, or shows how. Raises `ConfigError` when the session would be deaf."""
+    """Replace this process with the host, or print its command line.
+
+    Raises `ConfigError` if no message could reach the session.
+    """
     configure("ERROR")
-    names = list(dict.fromkeys(args.channels)) or set_up()
-    host = _program(args.host, must=not args.print)
-    start = _start(host, names, anyio.run(examine_all, names), args.host_arguments)
+    names = list(dict.fromkeys(args.channels)) or configured_channels()
+    host = _program(args.host, must_exist=not args.print)
+    start = _prepare(host, names, anyio.run(examine_all, names), args.host_arguments)
     for remark in start.remarks:
         print(redact(f"channels: {remark}"), file=sys.stderr)
     if args.print:
@@ -59,60 +81,62 @@ def run(args: argparse.Namespace) -> int:
     environ = {**os.environ, **start.environ}
     if os.name == "posix":
         os.execve(host, start.command, environ)  # noqa: S606 - what the person named, or `claude`
-    # Elsewhere the shell would take the exchange of programs for this one's end and go on beside the host.
+    # Windows has no exec: the shell would see this process end and prompt again while the host still runs.
     return subprocess.call(start.command, env=environ)  # noqa: S603 - as above
 
 
-def _program(named: str | None, *, must: bool) -> str:
-    found = shutil.which(named or "claude")
-    if found is None and must:
-        raise ConfigError(f"the agent host {named or 'claude'!r} is not there; install it, or name it with --host PATH")
-    return found or named or "claude"
+def _channel(text: str) -> str:
+    if text not in CHANNELS:
+        raise argparse.ArgumentTypeError(f"there is no channel {text!r}; there are {', '.join(CHANNELS)}")
+    return text
 
 
-def _start(host: str, names: list[str], reports: list[Report], arguments: list[str]) -> _Start:
-    _refuse_deaf(reports)
+def _program(named: str | None, *, must_exist: bool) -> str:
+    name = named or "claude"
+    found = shutil.which(name)
+    if found is None and must_exist:
+        raise ConfigError(f"the agent host {name!r} is not there; install it, or name it with --host PATH")
+    return found or name
+
+
+def _prepare(host: str, names: list[str], reports: list[Report], arguments: list[str]) -> _Start:
+    _refuse_fatal(reports)
     environ = {f"{name.upper()}_STATE_DIR": str(Environment(name).state_dir) for name in names}
-    remarks = [_worth(report.channel, name, found) for report in reports for name, found in _minor(report).items()]
-    why = _switched_off(reports[0])
-    if why:
-        flags, told = _hooks(names[0], reports[0], why)
-    else:
-        flags, told = _channels(names)
-    # Ours come last: the channel flag takes every word that follows it.
-    return _Start([host, *arguments, *flags], environ, [*remarks, told])
+    warnings = [warning for report in reports for warning in _warnings(report)]
+    reason = _why_channels_are_off(reports[0])
+    flags, remark = _hook_flags(names[0], reports[0], reason) if reason else _channel_flags(names)
+    # Our flags come last: the channel flag takes every word that follows it.
+    return _Start([host, *arguments, *flags], environ, [*warnings, remark])
 
 
-def _refuse_deaf(reports: list[Report]) -> None:
-    deaf = [
-        f"{report.channel}, {name}: {found.found}" + (f" ({found.evidence})" if found.evidence else "")
-        + (f"; {found.next}" if found.next else "")
+def _refuse_fatal(reports: list[Report]) -> None:
+    fatal = [
+        f"{report.channel}, {name}: {_sentence(finding)}"
         for report in reports
-        for name, found in report.wrong().items()
-        if _deafens(name, found)
-    ]  # fmt: skip
-    if deaf:
-        raise ConfigError("the session would be deaf. " + " | ".join(deaf))
+        for name, finding in report.wrong().items()
+        if name in FATAL or (name == "bot" and REFUSED in finding.found)
+    ]
+    if fatal:
+        raise ConfigError("no message would reach the session. " + " | ".join(fatal))
 
 
-def _deafens(name: str, found: Finding) -> bool:
-    return name in DEAF or (name == "bot" and REFUSED in found.found)
+def _sentence(finding: Finding) -> str:
+    evidence = f" ({finding.evidence})" if finding.evidence else ""
+    return f"{finding.found}{evidence}" + (f"; {finding.next}" if finding.next else "")
 
 
-def _minor(report: Report) -> dict[str, Finding]:
-    """What is left to say of a report: telemetry and policy decide how messages come in."""
-    return {name: found for name, found in report.wrong().items() if name not in {"telemetry", "policy"}}
-
-
-def _worth(channel_name: str, name: str, found: Finding) -> str:
-    return f"mind ({channel_name}, {name}): {found.found}; {found.next}"
+def _warnings(report: Report) -> Iterator[str]:
+    """What else is wrong. Telemetry and policy are left out: they decide how messages come in."""
+    for name, finding in report.wrong().items():
+        if name not in {"telemetry", "policy"}:
+            yield f"note ({report.channel}, {name}): {finding.found}; {finding.next}"
 
 
 # ---- how messages come in
 
 
-def _switched_off(report: Report) -> str:
-    """Why the host would drop every push, in words; empty when nothing says so."""
+def _why_channels_are_off(report: Report) -> str:
+    """Why the host would drop every push, in words; "" if nothing says so."""
     telemetry, policy = report.findings.get("telemetry"), report.findings.get("policy")
     if telemetry is not None and telemetry.state in {"wrong", "note"}:
         return f"{telemetry.found} ({telemetry.evidence})"
@@ -123,40 +147,40 @@ def _switched_off(report: Report) -> str:
     return ""
 
 
-def _hooks(name: str, report: Report, why: str) -> tuple[list[str], str]:
-    """Starts without a channel flag; the hooks come along unless they are installed."""
-    told = f"channels cannot work here: {why}. The hooks bring the messages instead"
-    found = report.findings.get("hooks")
-    if found is not None and found.state == "ok":
-        return [], f"{told}; they are installed."
+def _hook_flags(name: str, report: Report, reason: str) -> tuple[list[str], str]:
+    """Return the flags that bring the hooks along, unless they are installed, and a remark."""
+    remark = f"channels cannot work here: {reason}. The hooks bring the messages instead"
+    finding = report.findings.get("hooks")
+    if finding is not None and finding.state == "ok":
+        return [], f"{remark}; they are installed."
     settings = json.dumps({"hooks": shipped_hooks(Environment(name))}, ensure_ascii=False)
-    return ["--settings", settings], f"{told}, for this session."
+    return ["--settings", settings], f"{remark}, for this session."
 
 
-def _channels(names: list[str]) -> tuple[list[str], str]:
-    """The flag that opts in to channels, and what it means."""
+def _channel_flags(names: list[str]) -> tuple[list[str], str]:
+    """Return the flags that opt in to channels, and a remark on what they mean."""
     plugin = enabled_plugin(os.environ)
-    if plugin is not None and _allowed(plugin):
+    if plugin is not None and _is_allowed(plugin):
         return [ALLOWED, f"plugin:{plugin}"], f"the plugin {plugin} is an allowed channel."
-    named = [f"plugin:{plugin}"] if plugin else [f"server:{entry_name(Environment(name))}" for name in names]
-    told = (
-        f"{' '.join(named)} is on no list of allowed channels, so the host is started with {DEVELOPMENT} and asks you "
-        "whether you trust it: it is this program, started as your .mcp.json or the plugin says."
+    sources = [f"plugin:{plugin}"] if plugin else [f"server:{entry_name(Environment(name))}" for name in names]
+    remark = (
+        f"{' '.join(sources)} is not on a list of allowed channels, so the host is started with {DEVELOPMENT} and asks "
+        "you whether you trust it: it is this program, started as your .mcp.json or the plugin says."
     )
-    return [DEVELOPMENT, *named], told
+    return [DEVELOPMENT, *sources], remark
 
 
-def _allowed(plugin: str) -> bool:
-    """Whether the organisation's settings list the plugin among the channels it allows."""
-    name, _, market = plugin.partition("@")
-    lists = (_read(path).get("allowedChannelPlugins") for path in managed_files())
-    every = (one for listed in lists if isinstance(listed, list) for one in listed if isinstance(one, dict))
-    return any(one.get("plugin") == name and one.get("marketplace") == market for one in every)
+def _is_allowed(plugin: str) -> bool:
+    """Return whether the organisation's settings list the plugin among the allowed channels."""
+    name, _, marketplace = plugin.partition("@")
+    return any(entry.get("plugin") == name and entry.get("marketplace") == marketplace for entry in _allowed_plugins())
 
 
-def _read(path: Path) -> Mapping[str, object]:
-    try:
-        return read_json(path)
-    except ChannelError:
-        # The report said so.
-        return {}
+def _allowed_plugins() -> Iterator[dict[str, Any]]:
+    for path in managed_files():
+        try:
+            allowed = read_json(path).get("allowedChannelPlugins")
+        except ConfigError:
+            # The doctor's report names this file.
+            continue
+        yield from (entry for entry in (allowed if isinstance(allowed, list) else ()) if isinstance(entry, dict))

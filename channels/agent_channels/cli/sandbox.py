@@ -1,18 +1,32 @@
-"""`channels sandbox`: the main job with no account and no network, on a chat page or in the terminal."""
+"""`channels sandbox`: everything without an account or a network, on a chat page or in the terminal."""
 
 from __future__ import annotations
 
 import argparse
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
 
+SUMMARY = "try everything on this machine, with no account and no network"
 PORT = 8765
 
 
-def run(args: argparse.Namespace) -> int:
-    """Serves the chat page until it is interrupted, or plays the transcript.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the page's and the transcript's options."""
+    parser.add_argument(
+        "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
+    )
+    parser.add_argument(
+        "--port", metavar="N", type=_port, help=f"port of the chat page (default {PORT}; 0: a free one)"
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
+    parser.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
+    parser.add_argument("--keep", action="store_true", help="as --transcript; the Telegram server stays up afterwards")
 
-    0 when all went well; 130 when the transcript was interrupted.
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the chat page until interrupted, or play the transcript.
+
+    Returns 0 if all went well, 130 if the transcript was interrupted.
     """
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
@@ -22,3 +36,9 @@ def run(args: argparse.Namespace) -> int:
 
     port = PORT if args.port is None else args.port
     return page_run.perform(port=port, browser=not args.no_open, scripted=args.agent == "scripted")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+    return int(text)

@@ -9,19 +9,27 @@ import sys
 from typing import NoReturn
 
 from agent_channels import __version__
+from agent_channels.cli.arguments import add_channel
 from agent_channels.core.server.exit import leave_on_signals
 from agent_channels.core.server.handshake import answer_handshake
 from agent_channels.core.server.instructions import instructions
 from agent_channels.registry import channel
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "run the MCP server over stdio; an agent host starts it from .mcp.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel."""
+    add_channel(parser)
 
 
 def run(args: argparse.Namespace) -> NoReturn:
-    """Answer the host's `initialize`, then import what takes a second, then serve until the session ends."""
+    """Answer the host's handshake, import the rest, which takes most of a second, then serve until the session ends."""
     leave_on_signals()
-    opening = answer_handshake(args.channel, __version__, instructions(args.channel))
-    # The garbage collector would walk the libraries' objects again and again while they are being imported. What a
+    handshake = answer_handshake(args.channel, __version__, instructions(args.channel))
+    # Importing creates many objects that live forever; the collector would walk them again and again. Whatever a
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
     with contextlib.redirect_stdout(sys.stderr):
@@ -33,7 +41,7 @@ def run(args: argparse.Namespace) -> NoReturn:
         row = channel(args.channel)
     gc.enable()
     gc.freeze()
-    # A message leaves a few thousand objects and hardly a cycle. At the default thresholds the collector would run
-    # seven times for it, a twentieth of the time that it takes.
+    # A message leaves a few thousand objects but hardly a cycle; with the default thresholds the collector would run
+    # about seven times per message, a twentieth of its cost.
     gc.set_threshold(10_000, 20, 50)
-    serve(row, opening)
+    serve(row, handshake)

@@ -1,4 +1,4 @@
-"""`channels setup`: from a token to a bot that an agent host reads, step by step; run twice, it changes nothing."""
+"""`channels setup`: from a token to a bot that an agent host reads, step by step; a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
@@ -22,105 +23,130 @@ from agent_channels.core.host.install import add_hooks, add_server, hooks_file, 
 from agent_channels.core.log import configure, register_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
-from agent_channels.core.settings.config_template import sample
-from agent_channels.core.settings.paths import env_value, private_file, private_state
-from agent_channels.core.settings.private_files import put, put_new
+from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.private_files import (
+    ensure_private_file,
+    ensure_state_dir,
+    set_dotenv_value,
+    write_new,
+)
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "set up a bot step by step: its token, the host's files, the first invitation"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel, --token-stdin, an option for each question, and --json."""
+    add_channel(parser)
+    parser.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
+    for option, step in (
+        ("--mcp-json", "enter the server into the project's .mcp.json"),
+        ("--hooks", "enter the hooks into the project's .claude/settings.json"),
+        ("--invite", "end with an invitation"),
+    ):
+        parser.add_argument(option, choices=("yes", "no"), help=f"{step} (default: ask; without a terminal: no)")
+    add_json(parser)
 
 
 @dataclass
-class _Talk:
-    """What is said and asked: nothing is asked of a script, and with --json nothing is said until the end."""
+class _Dialogue:
+    """What setup says and asks. A script is asked nothing; with --json nothing is said but `data` at the end."""
 
     quiet: bool
-    asks: bool
-    done: dict[str, Any] = field(default_factory=dict)
+    interactive: bool
+    data: dict[str, Any] = field(default_factory=dict)
 
     def say(self, text: str) -> None:
         if not self.quiet:
             print(text, flush=True)
 
-    def wants(self, answer: str | None, question: str, *, unsaid: bool = True) -> bool:
-        """An answer given by an option, else by the person at the terminal, else no."""
-        if answer is not None:
-            return answer == "yes"
-        if not self.asks:
+    def confirm(self, option: str | None, question: str, *, default: bool = True) -> bool:
+        """Return the option's yes or no if it was given, else the person's answer, else no."""
+        if option is not None:
+            return option == "yes"
+        if not self.interactive:
             return False
-        said = input(f"{question} [{'Y/n' if unsaid else 'y/N'}] ").strip().lower()
-        return said.startswith("y") if said else unsaid
+        answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
+        return answer.startswith("y") if answer else default
 
 
 @dataclass(frozen=True)
 class _Bot:
-    me: Identity
+    """The bot of a token that works. `findings` are the platform's checks, by name."""
+
+    identity: Identity
     invite_link: str | None
     findings: dict[str, Finding]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Goes through the steps; raises `ConfigError` at the first that fails, with what was right until then kept."""
+    """Take every step. Raises `ConfigError` at the first that fails; what was done until then stays."""
     configure("ERROR")
     row, env = channel(args.channel), Environment(args.channel)
-    talk = _Talk(quiet=args.json, asks=sys.stdin.isatty() and not args.token_stdin)
+    dialogue = _Dialogue(quiet=args.json, interactive=sys.stdin.isatty() and not args.token_stdin)
     settings = load(row.settings, env)
-    _before(row, env, settings, talk)
-    token, fresh = _token(args, row, env, talk)
+    _check_machine(row, env, settings, dialogue)
+    token, is_new = _obtain_token(args, row, env, dialogue)
     register_secret(token)
     row.bot_id(token)
     bot = anyio.run(_verify, row, env, settings, token)
-    talk.say(f"✓ The token works: {row.title} bot @{bot.me.username} ({bot.me.name}).")
-    _store(row, env, token, talk, fresh=fresh)
-    talk.done = {"ok": True, "bot": {"id": bot.me.id, "username": bot.me.username}, **talk.done}
-    _tell(bot.findings, talk)
+    me = bot.identity
+    dialogue.say(f"✓ The token works: {row.title} bot @{me.username} ({me.name}).")
+    dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
+    _store_token(row, env, token, dialogue, is_new=is_new)
+    _write_config(row, env, dialogue)
+    _show_findings(bot.findings, dialogue)
     if row.join_link:
-        talk.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {row.join_link(bot.me.id)}")
-    _project(args, row, env, talk)
-    _end(args, row, env, bot, talk)
+        link = row.join_link(me.id)
+        dialogue.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {link}")
+    _write_host_files(args, row, env, dialogue)
+    _invite(args, row, env, bot, dialogue)
     if args.json:
-        print(json.dumps(talk.done, ensure_ascii=False))
+        print(json.dumps(dialogue.data, ensure_ascii=False))
     return 0
 
 
-def _before(row: Channel, env: Environment, settings: Settings, talk: _Talk) -> None:
-    """What has to be right before a token is asked for, or sent anywhere."""
-    case = gather(row, env)
-    way, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
-    where = doctor_local.server(case, way, default)
-    if where.state == "wrong":
-        raise ConfigError(f"{where.found} ({where.evidence}); nothing was sent: {where.next}")
+def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: _Dialogue) -> None:
+    """Check what must be right before a token is asked for, or sent anywhere."""
+    setup = gather(row, env)
+    route, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
+    destination = doctor_local.server(setup, route, default)
+    if destination.state == "wrong":
+        raise ConfigError(f"{destination.found} ({destination.evidence}); nothing was sent: {destination.next}")
     _make_private(env)
     for check in (doctor_local.python, doctor_local.state_folder, doctor_local.git):
-        found = check(case)
-        if found.state == "wrong":
-            raise ConfigError(f"{found.found} ({found.evidence}); {found.next}")
-        talk.say(f"✓ {found.found[0].upper()}{found.found[1:]}.")
-    if where.state == "note":
-        print(f"Mind: {where.found}; {where.evidence}.", file=sys.stderr)
+        finding = check(setup)
+        if finding.state == "wrong":
+            raise ConfigError(f"{finding.found} ({finding.evidence}); {finding.next}")
+        dialogue.say(f"✓ {finding.found[0].upper()}{finding.found[1:]}.")
+    if destination.state == "note":
+        print(f"Note: {destination.found}; {destination.evidence}.", file=sys.stderr)
 
 
 def _make_private(env: Environment) -> None:
-    """The state folder and the token's file, for their owner only."""
-    folder = private_state(env.state_dir)
+    """Restrict the state folder, the token's file and the database to their owner."""
+    folder = ensure_state_dir(env.state_dir)
     for path in (folder / ".env", *folder.glob("channel.db*")):
         try:
             if path.exists():
-                private_file(path)
+                ensure_private_file(path)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be used ({error.strerror or error}); mend its permissions") from error
+            raise ConfigError(f"{path} cannot be used ({error.strerror or error}); fix its permissions") from error
 
 
-def _token(args: argparse.Namespace, row: Channel, env: Environment, talk: _Talk) -> tuple[str, bool]:
-    """The token, and whether it was given just now."""
+def _obtain_token(args: argparse.Namespace, row: Channel, env: Environment, dialogue: _Dialogue) -> tuple[str, bool]:
+    """Return the token, and whether it is new. Raises `ConfigError` if there is none."""
     known = env.token()
     if args.token_stdin:
         token = sys.stdin.readline().strip()
-    elif talk.asks:
-        if known and talk.wants(None, f"Keep the token from {env.token_source()}?"):
+    elif dialogue.interactive:
+        if known and dialogue.confirm(None, f"Keep the token from {env.token_source()}?"):
             return known, False
-        talk.say(f"\n{row.steps}\n")
+        dialogue.say(f"\n{row.steps}\n")
         token = getpass.getpass(f"{row.title} bot token (not shown): ").strip()
     elif known:
         return known, False
@@ -132,71 +158,77 @@ def _token(args: argparse.Namespace, row: Channel, env: Environment, talk: _Talk
 
 
 async def _verify(row: Channel, env: Environment, settings: Settings, token: str) -> _Bot:
+    """Ask the platform who the bot is, and run its checks."""
     async with row.connect(env, settings, token) as adapter:
-        me = await adapter.identify()
-        case = gather(row, env, disturb=False)
-        findings = await platform_findings(row, adapter, case, bot_id=me.id)
-        return _Bot(me, adapter.capabilities.invite_link, findings)
+        identity = await adapter.identify()
+        setup = gather(row, env, disturb=False)
+        findings = await platform_findings(row, adapter, setup, bot_id=identity.id)
+        return _Bot(identity, adapter.capabilities.invite_link, findings)
 
 
-def _store(row: Channel, env: Environment, token: str, talk: _Talk, *, fresh: bool) -> None:
+def _store_token(row: Channel, env: Environment, token: str, dialogue: _Dialogue, *, is_new: bool) -> None:
     name = f"{row.name.upper()}_BOT_TOKEN"
     path = env.state_dir / ".env"
-    if fresh:
-        put(env.state_dir, name, token)
-        talk.say(f"✓ It is stored in {path}, readable by you only.")
+    if is_new:
+        set_dotenv_value(env.state_dir, name, token)
+        dialogue.say(f"✓ It is stored in {path}, readable by you only.")
     else:
-        talk.say(f"✓ It stays where it is: {env.token_source()}.")
-    talk.done["stored"] = str(path) if fresh or env.dotenv.get(name) == token else None
-    shadow = env_value(name, env.environ)
-    if shadow and shadow != token:
+        dialogue.say(f"✓ It stays where it is: {env.token_source()}.")
+    dialogue.data["stored"] = str(path) if is_new or env.dotenv.get(name) == token else None
+    shadowing = env_value(name, env.environ)
+    if shadowing and shadowing != token:
         print(f"The shell variable {name} holds another token and wins over this file; unset it.", file=sys.stderr)
-    config = env.state_dir / "config.yaml"
-    if put_new(config, sample(row.settings, row.title)):
-        talk.say(f"✓ Every setting is explained in {config}.")
 
 
-def _tell(findings: dict[str, Finding], talk: _Talk) -> None:
-    for name, found in findings.items():
-        if found.state in {"wrong", "note"}:
-            talk.say(f"{'✗' if found.state == 'wrong' else '·'} {name}: {found.found}.\n  -> {found.next}")
-    wrong = [found.shape(name) for name, found in findings.items() if found.state == "wrong"]
+def _write_config(row: Channel, env: Environment, dialogue: _Dialogue) -> None:
+    if write_new(env.config_file, config_template(row.settings, row.title)):
+        dialogue.say(f"✓ Every setting is explained in {env.config_file}.")
+
+
+def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
+    for name, finding in findings.items():
+        if finding.state in {"wrong", "note"}:
+            sign = "✗" if finding.state == "wrong" else "·"
+            dialogue.say(f"{sign} {name}: {finding.found}.\n  -> {finding.next}")
+    wrong = [finding.shape(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
-        talk.done["findings"] = wrong
+        dialogue.data["findings"] = wrong
 
 
-def _project(args: argparse.Namespace, row: Channel, env: Environment, talk: _Talk) -> None:
-    """The host's files; each is asked for, unless the plugin brings what they would hold."""
+def _write_host_files(args: argparse.Namespace, row: Channel, env: Environment, dialogue: _Dialogue) -> None:
+    """Offer to write each of the host's files, unless the plugin brings their contents."""
     plugin = enabled_plugin(env.environ)
     if plugin and not (args.mcp_json or args.hooks):
-        talk.say(f"✓ The plugin {plugin} brings the server and the hooks.")
+        dialogue.say(f"✓ The plugin {plugin} brings the server and the hooks.")
         return
     path = servers_file(env)
-    kept = " (what it was is kept beside it)" if path.exists() else ""
-    if talk.wants(args.mcp_json, f"Enter the server into {path}{kept}, so that an agent host starts it?"):
-        talk.done["mcp_json"] = add_server(row, env)
-        talk.say(f"✓ {talk.done['mcp_json']}.")
+    kept = " (a backup is kept beside it)" if path.exists() else ""
+    if dialogue.confirm(args.mcp_json, f"Enter the server into {path}{kept}, so that an agent host starts it?"):
+        dialogue.data["mcp_json"] = add_server(row, env)
+        dialogue.say(f"✓ {dialogue.data['mcp_json']}.")
     path = hooks_file(env)
     question = f"Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?"
-    if talk.wants(args.hooks, question):
-        talk.done["hooks"] = add_hooks(env)
-        talk.say(f"✓ {talk.done['hooks']}.")
+    if dialogue.confirm(args.hooks, question):
+        dialogue.data["hooks"] = add_hooks(env)
+        dialogue.say(f"✓ {dialogue.data['hooks']}.")
 
 
-def _end(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, talk: _Talk) -> None:
-    """The invitation, or how to get in without."""
+def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, dialogue: _Dialogue) -> None:
+    """Offer an invitation; without one, say how to get in."""
     with Store.open(env.state_dir) as store:
-        nobody = not Services.of(store).access.members()
-        if talk.wants(args.invite, "Invite somebody now?", unsaid=nobody):
-            from agent_channels.cli.invite import offer
+        services = Services.of(store)
+        nobody_paired = not services.access.members()
+        if dialogue.confirm(args.invite, "Invite somebody now?", default=nobody_paired):
+            from agent_channels.cli.invite import invite_to
             from agent_channels.core.runtime.reader_lock import ReaderLock
 
-            read = ReaderLock(row.name, bot.me.id, env.state_dir).holder() is not None
-            done, words = offer(row, store, bot.me, bot.invite_link, picture=not args.json, read=read)
-            talk.done["invite"] = done
-            talk.say(f"\n{words}")
+            is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).holder() is not None
+            data, text = invite_to(bot.identity, row, services, bot.invite_link, qr_code=not args.json, is_read=is_read)
+            dialogue.data["invite"] = data
+            dialogue.say(f"\n{text}")
             return
-    talk.say(
+    dialogue.say(
         f"Next: start your agent host in this project, then `channels access {row.name} invite` (or write to "
-        f"@{bot.me.username} and let yourself in with the code it answers: `channels access {row.name} pair CODE`)."
+        f"@{bot.identity.username} and let yourself in with the code it answers: `channels access {row.name} pair "
+        "CODE`)."
     )

@@ -1,4 +1,4 @@
-"""`channels status`: the same facts as the tool `channel_status`, from any shell."""
+"""`channels status`: the facts that the tool `channel_status` gives, in any shell."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.status import facts
@@ -16,11 +17,20 @@ from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.registry import channel
 
-__all__ = ["run"]
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "show who reads the bot, who is paired and what is waiting"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the channel, --json and --release."""
+    add_channel(parser)
+    add_json(parser)
+    parser.add_argument("--release", action="store_true", help="ask the process that reads the bot to hand it over")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the facts; exit code 1 when a setting or the token is unusable."""
+    """Print the facts; return 1 if a setting or the token cannot be used."""
     row, env = channel(args.channel), Environment(args.channel)
     bot_id, problem = None, None
     try:
@@ -37,35 +47,33 @@ def run(args: argparse.Namespace) -> int:
     with Store.open(env.state_dir) as store:
         known = facts(args.channel, env.state_dir, Services.of(store), bot_id, problem)
     known["token_from"] = env.token_source()
-    print(json.dumps(known, ensure_ascii=False) if args.json else _words(known))
+    print(json.dumps(known, ensure_ascii=False) if args.json else _text(known))
     return 1 if known["problem"] else 0
 
 
 def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:
-    """Asks whoever reads the bot, in whatever project, to hand it over."""
+    """Ask the process that reads the bot, in any project, to hand it over."""
     holder = ReaderLock(args.channel, bot_id, env.state_dir).holder() if bot_id else None
     if holder is None:
-        raise Refused("nobody reads this bot; there is nothing to hand over")
-    # The request goes where the holder looks: its own state folder.
+        raise Refused("nobody reads this bot, so there is nothing to hand over")
+    # The request goes where the holder looks for it: into its own state folder.
     with Store.open(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
         HandoverRequests(KeyValue(store)).request()
-    words = f"Asked {holder.describe()}, to hand the bot over; a server that waits for it takes over within seconds."
-    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else words)
+    text = f"Asked {holder.describe()}, to hand the bot over; a server that waits for it takes over within seconds."
+    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else text)
     return 0
 
 
-def _words(known: dict[str, Any]) -> str:
-    bot, owner, inbox, reader = known["bot"], known["owner"], known["inbox"], known["reader"]
+def _text(known: dict[str, Any]) -> str:
+    bot, inbox, reader = known["bot"], known["inbox"], known["reader"]
     named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
+    counts = (f"{len(known['paired'])} paired", f"{len(known['pending'])} waiting", f"{len(known['groups'])} groups")
     lines = [
         f"{known['channel']}",
         f"  state folder  {known['state_dir']}",
         f"  bot           {named}" + (f", token from {known['token_from']}" if known["token_from"] else ""),
-        f"  policy        {known['policy']}: "
-        + ", ".join(
-            (f"{len(known['paired'])} paired", f"{len(known['pending'])} waiting", f"{len(known['groups'])} groups")
-        ),
-        f"  read by       {_owner(owner)}",
+        f"  policy        {known['policy']}: {', '.join(counts)}",
+        f"  read by       {_reader(known['owner'])}",
         f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
         f"  last poll     {known['last_poll_ok'] or 'never'}",
         f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
@@ -79,7 +87,7 @@ def _words(known: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _owner(owner: dict[str, Any] | None) -> str:
+def _reader(owner: dict[str, Any] | None) -> str:
     if owner is None:
         return "nobody"
     return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {owner['since']}"

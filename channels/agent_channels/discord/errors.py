@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-
 import discord
+
 from agent_channels.core.errors import (
     Ambiguous,
     Forbidden,

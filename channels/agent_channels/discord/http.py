@@ -14,9 +14,8 @@ import aiohttp
 with warnings.catch_warnings():
     # The library's voice support imports audioop, which Python 3.11 and 3.12 say will go.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from discord.http import HTTPClient
-
     import discord
+    from discord.http import HTTPClient
 
 from agent_channels.core.errors import Forbidden, RateLimited
 from agent_channels.discord import outbound

@@ -1,4 +1,7 @@
-"""The bell: a background hook that waits, at next to no cost, and wakes the session when a message is open."""
+"""The hook `bell` (SessionStart, Stop): waits in the background and wakes the session when a message is open.
+
+It lives as long as its host, so it must cost next to nothing while it waits.
+"""
 
 from __future__ import annotations
 
@@ -9,47 +12,51 @@ import zlib
 from pathlib import Path
 
 from agent_channels.core.settings.paths import env_value, runtime_dir
-from agent_channels.hooks.context import HookChannel, HookEvent, open_hook_channels
+from agent_channels.hooks.channel import HookChannel, open_hook_channels
+from agent_channels.hooks.event import HookEvent
 
-__all__ = ["ring"]
+__all__ = ["run"]
 
 # As seldom as a person does not notice.
-LOOK_EVERY_S = 1.0
-_HELD: list[object] = []
+POLL_S = 1.0
+_held: list[object] = []
 
 
-def ring(event: HookEvent) -> int:
-    """2, with a line on stderr, when there is something to fetch; 0 when the session is gone or has a bell already."""
+def run(event: HookEvent) -> int:
+    """Wait for a message that no better mode carries, then return 2 with a line on stderr: the host wakes the session.
+
+    Returns 0 when the host is gone, or at once if a hook waits for it already.
+    """
     if (env_value("CLAUDE_CODE_ENTRYPOINT") or "").startswith("sdk"):
-        # A session without a screen ends after its turn; it would only wait for us, and there is nobody to wake.
+        # A session without a screen ends after its turn; it would only wait for this hook, and cannot be woken.
         return 0
-    # The host, where it can be told: it goes on under other session ids, and needs no second bell for them.
-    who = min(event.host.keys, default=event.session).encode()
-    name = f"{zlib.crc32(who):08x}-{zlib.adler32(who):08x}"
+    # Preferably per host: it goes on under other session ids, and needs no second waiting process for them.
+    key = min(event.host.keys, default=event.session).encode()
+    name = f"{zlib.crc32(key):08x}-{zlib.adler32(key):08x}"
     if not _lock(runtime_dir() / f"bell-{name}.lock"):
         return 0
-    with open_hook_channels(event) as lines:
-        for line in lines:
-            line.sessions.record_hook(line.session, "bell")
-        while lines and not event.host.gone():
-            found = [line for line in lines if _rings(line)]
-            if found:
-                for line in found:
-                    line.inbox.announce(line.session)
-                channels = " and ".join(line.channel for line in found)
-                count = sum(len(line.waiting()) for line in found)
+    with open_hook_channels(event) as channels:
+        for channel in channels:
+            channel.sessions.record_hook(channel.session, "bell")
+        while channels and not event.host.is_gone():
+            waking = [channel for channel in channels if _should_wake(channel)]
+            if waking:
+                for channel in waking:
+                    channel.inbox.announce(channel.session)
+                names = " and ".join(channel.name for channel in waking)
+                count = sum(len(channel.waiting()) for channel in waking)
                 print(
-                    f"{count} message(s) from people wait in {channels}: call wait_for_messages (timeout_s 0) of that "
+                    f"{count} message(s) from people wait in {names}: call wait_for_messages (timeout_s 0) of that "
                     "server, do what they ask, and answer each with reply.",
                     file=sys.stderr,
                 )
                 return 2
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)
     return 0
 
 
 def _lock(path: Path) -> bool:
-    """Takes a lock for as long as this process lives; False when another one holds it."""
+    """Take a lock that this process holds until it ends; return False if another process holds it."""
     if sys.platform == "win32":
         from filelock import FileLock, Timeout
 
@@ -58,9 +65,9 @@ def _lock(path: Path) -> bool:
             lock.acquire()
         except Timeout:
             return False
-        _HELD.append(lock)
+        _held.append(lock)
         return True
-    # The library would be a quarter of what a bell that waits all day keeps in memory.
+    # The library would be a quarter of the memory of a process that waits all day.
     import fcntl
 
     try:
@@ -70,8 +77,8 @@ def _lock(path: Path) -> bool:
     return True
 
 
-def _rings(line: HookChannel) -> bool:
-    if not line.inbox.unannounced(line.session) or not line.ours():
+def _should_wake(channel: HookChannel) -> bool:
+    if not channel.inbox.unannounced(channel.session) or not channel.is_ours():
         return False
-    state = line.state()
-    return state is not None and state.mode in {"hook", "pull"}
+    session = channel.host_session()
+    return session is not None and session.mode in {"hook", "pull"}

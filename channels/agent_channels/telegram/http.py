@@ -19,12 +19,12 @@ from urllib.parse import urlencode
 
 import aiohttp
 import httpx
+from telegram import TelegramObject
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from yarl import URL
 
 from agent_channels.core.errors import Refused, Rejected
-from telegram import TelegramObject
 
 __all__ = ["Calls", "copy_local", "route"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from telegram import Bot, BotCommand
+
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import TooOld
 from agent_channels.telegram.errors import translated
-from telegram import Bot, BotCommand
 
 __all__ = ["answer", "register"]
 

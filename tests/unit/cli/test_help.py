@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 
 import pytest
 
-from agent_channels.cli.main import _parser
+from agent_channels.cli.main import build_parser
 from agent_channels.registry import CHANNELS
+from cli_reference import COMMAND, PATH, all_parsers, render
 
 VERBS = {
     "serve", "setup", "import", "status", "doctor", "launch", "inbox", "history", "access", "hook", "sandbox",
 }  # fmt: skip
 
 
-def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A parser with all below it."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                yield from parsers(below)
-
-
-EVERY = list(parsers(_parser()))
+EVERY = list(all_parsers(build_parser()))
 
 
 def test_every_verb_is_there() -> None:
-    """Those that the design names, each with the steps of its own."""
+    """Every verb that users know, with its own actions."""
     names = {parser.prog for parser in EVERY}
     assert {f"channels {verb}" for verb in VERBS} <= names
     assert {f"channels access CHANNEL {step}" for step in ("pair", "invite", "group add", "approver rm")} <= names
@@ -41,18 +32,18 @@ def test_everything_is_explained(parser: argparse.ArgumentParser) -> None:
     assert parser.description[0].isupper()
     assert parser.description.endswith(".")
     for action in parser._actions:
-        shown = action.option_strings or action.dest
+        name = action.option_strings or action.dest
         if isinstance(action, argparse._SubParsersAction):
-            told = {one.dest: one.help for one in action._choices_actions}
-            assert set(told) == set(action.choices), shown
-            assert all(told.values()), told
+            summaries = {choice.dest: choice.help for choice in action._choices_actions}
+            assert set(summaries) == set(action.choices), name
+            assert all(summaries.values()), summaries
             continue
-        assert action.help, shown
-        assert action.help[-1] != ".", shown
+        assert action.help, name
+        assert action.help[-1] != ".", name
         if action.dest in {"channel", "channels"}:
             assert all(name in action.help for name in CHANNELS)
         if isinstance(action.default, int) and action.nargs != 0:
-            assert f"default {action.default}" in action.help, shown
+            assert f"default {action.default}" in action.help, name
 
 
 @pytest.mark.parametrize("parser", EVERY, ids=lambda parser: parser.prog)
@@ -63,3 +54,8 @@ def test_help_fits_a_narrow_terminal(parser: argparse.ArgumentParser, monkeypatc
     # A usage that names its own words is shown as it is written.
     assert [line for line in lines if len(line) > 80 and not line.startswith("usage:")] == []
     assert len(lines) <= 50
+
+
+def test_the_reference_in_the_docs_is_up_to_date() -> None:
+    """docs/cli.md is what the parsers say."""
+    assert PATH.read_text(encoding="utf-8") == render(), f"docs/cli.md is stale; run: {COMMAND}"

@@ -1,4 +1,4 @@
-"""Settings: what wins over what, and what is refused, so that a misspelt line is never silently ignored."""
+"""Settings: precedence, refusals, so that no misspelt line is silently ignored, and old names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 from pydantic import Field
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.settings.config import Environment, Settings, load, safe_root
+from agent_channels.core.settings.config import (
+    RENAMED,
+    Environment,
+    Settings,
+    config_values,
+    load,
+    renamed_settings,
+    safe_root,
+)
 
 TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
 
@@ -40,7 +48,7 @@ def settings(folder: Path, yaml: str = "", dotenv: str = "", **names: str) -> Sa
 
 
 def test_environment_over_dotenv_over_file_over_default(folder: Path) -> None:
-    """The nearest place wins, for a channel's own names and for those of every channel."""
+    """For the names of one channel and for those of every channel."""
     assert settings(folder).poll_timeout_s == 30
     assert settings(folder, "poll_timeout_s: 1").poll_timeout_s == 1
     assert settings(folder, "poll_timeout_s: 1", "SAMPLE_POLL_TIMEOUT_S=2").poll_timeout_s == 2
@@ -54,14 +62,14 @@ def test_environment_over_dotenv_over_file_over_default(folder: Path) -> None:
 
 @pytest.mark.parametrize("unset", ["", "  ", "${SAMPLE_POLL_TIMEOUT_S}", "${X:-}"])
 def test_an_unexpanded_variable_is_unset(folder: Path, unset: str) -> None:
-    """Hosts hand an unset `${VAR}` on as that text: it never hides a value that lies below."""
+    """Hosts pass an unset `${VAR}` on as that text: it never hides a value of lower precedence."""
     assert settings(folder, dotenv="SAMPLE_POLL_TIMEOUT_S=2", SAMPLE_POLL_TIMEOUT_S=unset).poll_timeout_s == 2
     assert settings(folder, "poll_timeout_s: 1", f"SAMPLE_POLL_TIMEOUT_S={unset}").poll_timeout_s == 1
     assert environment(folder, SAMPLE_BOT_TOKEN=unset).token() is None
 
 
 def test_the_token_comes_from_the_environment_or_the_dotenv(folder: Path) -> None:
-    """Where it comes from is told in words; the .env is taken literally."""
+    """Its source is named in words; the .env is taken literally."""
     env = environment(folder)
     assert (env.token(), env.token_source()) == (None, None)
     (folder / ".env").write_text(f"# the bot\nexport SAMPLE_BOT_TOKEN='{TOKEN}'\nOTHER=$HOME\n")
@@ -72,7 +80,7 @@ def test_the_token_comes_from_the_environment_or_the_dotenv(folder: Path) -> Non
     assert (env.token(), env.token_source()) == (f"{TOKEN}x", "the environment variable SAMPLE_BOT_TOKEN")
 
 
-def test_a_token_is_no_setting_of_the_file(folder: Path) -> None:
+def test_a_token_in_the_file_is_refused(folder: Path) -> None:
     """Credentials have no place in config.yaml, and a token written there is not repeated."""
     with pytest.raises(ConfigError, match="unknown setting 'bot_token'") as refused:
         settings(folder, f"bot_token: '{TOKEN}'")
@@ -107,7 +115,7 @@ def test_a_wrong_file_is_refused_by_name(folder: Path, yaml: str, says: str) -> 
 
 
 def test_a_wrong_environment_is_refused_too(folder: Path) -> None:
-    """A value from the environment meets the same model."""
+    """The same model validates a value from the environment."""
     with pytest.raises(ConfigError, match=r"or the environment.*setting 'mode' is 'loud'"):
         settings(folder, CHANNELS_MODE="loud")
 
@@ -122,15 +130,39 @@ def test_an_empty_file_sets_nothing(folder: Path, yaml: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.yaml", ".env"])
-def test_a_file_that_is_no_text_is_refused(folder: Path, name: str) -> None:
+def test_a_file_that_is_not_text_is_refused(folder: Path, name: str) -> None:
     """The sentence names the file; the program does not guess."""
     (folder / name).write_bytes(b"\xff\xfe\x00mode")
     with pytest.raises(ConfigError, match=f"{name} cannot be read"):
         load(Sample, environment(folder))
 
 
+# ---- renamed settings
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_keeps_working(folder: Path, old: str, new: str) -> None:
+    """It sets what the new name sets, under the same bounds, and a sentence says what it is called now."""
+    assert old not in Sample.model_fields
+    assert Sample.model_fields[new].default
+    assert getattr(settings(folder, f"{old}: 0"), new) == 0
+    env = environment(folder)
+    assert renamed_settings(env) == [f"{old} is now called {new}; the old name still works"]
+    assert config_values(env) == {new: 0}
+    with pytest.raises(ConfigError, match=f"setting '{new}' is 'soon'"):
+        settings(folder, f"{old}: soon")
+    assert getattr(settings(folder, f"{new}: 0"), new) == 0
+    assert renamed_settings(env) == []
+
+
+def test_an_old_name_beside_the_new_one_is_refused(folder: Path) -> None:
+    """Which of the two holds is not guessed."""
+    with pytest.raises(ConfigError, match=r"config\.yaml sets both receipts and marks, its old name; remove marks"):
+        settings(folder, "marks: false\nreceipts: true")
+
+
 def test_settings_cannot_be_changed_once_loaded() -> None:
-    """They are read at the edge and handed down."""
+    """They are loaded once and passed on."""
     from pydantic import ValidationError
 
     with pytest.raises(ValidationError, match="frozen"):
@@ -152,7 +184,7 @@ def test_settings_cannot_be_changed_once_loaded() -> None:
     ],
 )
 def test_https_anywhere_and_http_on_this_machine(url: str, root: str) -> None:
-    """A root keeps its path and loses a closing slash."""
+    """A root keeps its path and loses a trailing slash."""
     assert safe_root(url) == root
 
 
@@ -174,6 +206,6 @@ def test_https_anywhere_and_http_on_this_machine(url: str, root: str) -> None:
     ],
 )
 def test_a_root_that_would_show_the_token_is_refused(url: str, says: str) -> None:
-    """Plain http to another machine, other schemes, and what is no address."""
+    """Plain http to another machine, other schemes, and texts that are not a URL."""
     with pytest.raises(ValueError, match=says):
         safe_root(url)

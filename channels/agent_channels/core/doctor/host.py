@@ -11,11 +11,11 @@ from typing import Any
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, wrong
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import (
+    config_dir,
     enabled_plugin,
-    find_program,
-    home,
     hook_commands,
     managed_files,
+    program_exists,
     read_json,
     serves,
     settings_files,
@@ -48,7 +48,7 @@ def entry(setup: Setup) -> Finding:
         return wrong("no agent host is configured to start this server", f"{path} has no entry for it", add_entry)
     name, config = next(iter(entries.items()))
     command = str(config.get("command") or "")
-    if not find_program(command, environ):
+    if not program_exists(command, environ):
         return wrong(
             f"the entry {name!r} of .mcp.json starts a program that does not exist",
             f"command {command!r}",
@@ -74,7 +74,7 @@ def _entries(env: Environment) -> dict[str, Any]:
 
     Raises `ConfigError` for a list that is not JSON.
     """
-    user = _servers(read_json(home(env.environ).parent / ".claude.json"))
+    user = _servers(read_json(config_dir(env.environ).parent / ".claude.json"))
     project = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
     return {name: config for name, config in {**user, **project}.items() if serves(config, env.channel)}
 
@@ -111,7 +111,7 @@ def hooks(setup: Setup) -> Finding:
         if env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the hooks come with the plugin")
         return note("the hooks are not installed, so prompts stay at the terminal", "", install)
-    broken = sorted({command for command in installed.values() if not find_program(command, environ)})
+    broken = sorted({command for command in installed.values() if not program_exists(command, environ)})
     if broken:
         return wrong("the installed hooks cannot run", ", ".join(broken), f"install this program there, or: {install}")
     missing = DELIVERY_HOOKS - set(installed)

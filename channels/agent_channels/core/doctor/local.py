@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
+from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, endpoint, shown_url
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.trust import brought, in_git
+from agent_channels.core.settings.trust import cloned_destinations, tracked_by_git
 
 __all__ = [
     "database",
@@ -55,6 +56,8 @@ def settings(setup: Setup) -> Finding:
     path = setup.env.state_dir / "config.yaml"
     if setup.settings_problem:
         return wrong("a setting is wrong, so nothing is read or sent", setup.settings_problem, f"fix it in {path}")
+    if renamed := renamed_settings(setup.env):
+        return note("all settings are valid, but some have old names", "; ".join(renamed), f"rename them in {path}")
     return fine("all settings are valid", str(path) if path.is_file() else "no config.yaml: all settings are defaults")
 
 
@@ -144,7 +147,7 @@ def _writable(folder: Path) -> Finding:
 def git(setup: Setup) -> Finding:
     """Check that git does not track the file with the token."""
     secret = setup.env.state_dir / ".env"
-    tracked = in_git(secret)
+    tracked = tracked_by_git(secret)
     if tracked is None:
         return fine("the state folder is not in a git repository")
     if tracked:
@@ -159,7 +162,7 @@ def git(setup: Setup) -> Finding:
 def server(setup: Setup, route: Route, default_route: Route) -> Finding:
     """Check where requests, and with them the token, are sent; `default_route` has the platform's own addresses."""
     prefix, path = f"{setup.env.channel.upper()}_", setup.env.state_dir / "config.yaml"
-    if setup.settings and (tracked := brought(setup.settings, setup.env)):
+    if setup.settings and (tracked := cloned_destinations(setup.settings, setup.env)):
         hosts = ", ".join(endpoint(url)[0] for url in tracked.values())
         values = "; ".join(f"{name} is {shown_url(url)}" for name, url in tracked.items())
         variables = " ".join(f"{prefix}{name.upper()}={shown_url(url)}" for name, url in tracked.items())

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import Refused
-from agent_channels.core.settings.paths import private_dir, project_dir
+from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files"]
@@ -135,7 +136,7 @@ class Files:
 
     def path_of(self, name: str) -> Path:
         """Return the path of a file called `name` in our folder, which is created if it does not exist."""
-        private_dir(self.folder)
+        ensure_private_dir(self.folder)
         return self.folder / name
 
     def write_text(self, stem: str, suffix: str, text: str) -> Path:

@@ -39,9 +39,9 @@ class ActiveReader:
         self._context, self._since = context, time.time()
         self._group = anyio.create_task_group()
         self._typing = TypingIndicator(adapter, self._group, settings.typing_cap_s)
-        self._receipts = Receipts(adapter, services.inbox, enabled=settings.marks)
+        self._receipts = Receipts(adapter, services.inbox, enabled=settings.receipts)
         self._wait_notices = WaitNotices(
-            services.inbox, services.notices, self._receipts, wakeups, settings.told_after_s
+            services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s
         )
         self.delivery = Delivery(
             services.inbox, context.link, context.modes, self._typing, wakeups, self._wait_notices.before_offer

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent_channels.core.settings.paths import project_dir, runtime_dir
+from agent_channels.core.settings.private_files import write_atomically
 from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["HandoverRequests", "LockHolder", "ReaderLock"]
@@ -82,11 +83,8 @@ class ReaderLock:
         except Timeout:
             return False
         me = LockHolder(os.getpid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
-        # Replaced in one step: a reader sees the old note or the new one, never half of one.
-        draft = self._note.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):
-            draft.write_text(json.dumps(asdict(me)), encoding="utf-8")
-            draft.replace(self._note)
+            write_atomically(self._note, json.dumps(asdict(me)))
         return True
 
     def readers(self) -> list[Path]:
@@ -99,10 +97,8 @@ class ReaderLock:
     def record_reader(self) -> None:
         """Record that this folder reads the bot now; only once it knows how far the last one had read."""
         readers = [*(folder for folder in self.readers() if folder != self._state_dir), self._state_dir][-READERS_MAX:]
-        draft = self._last.with_suffix(f".{os.getpid()}.last")
         with contextlib.suppress(OSError):
-            draft.write_text("".join(f"{folder}\n" for folder in readers), encoding="utf-8")
-            draft.replace(self._last)
+            write_atomically(self._last, "".join(f"{folder}\n" for folder in readers))
 
     def release(self) -> None:
         """Release the lock."""

@@ -27,9 +27,9 @@ from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Environment, load
+from agent_channels.core.settings.config import Environment, load, renamed_settings
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.trust import refuse_cloned
+from agent_channels.core.settings.trust import refuse_cloned_destinations
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
 
@@ -180,6 +180,8 @@ async def open_runtime(
     Raises `ConfigError` if no token is set or a setting is wrong, `StoreError` if the database cannot be used.
     """
     settings = load(channel.settings, env)
+    for sentence in renamed_settings(env):
+        logger.info("%s", sentence)
     set_language(settings.language)
     token = env.token()
     if token is None:
@@ -187,7 +189,7 @@ async def open_runtime(
             f"no token is set for {channel.title}; run `channels setup {channel.name}` in a terminal (it asks for the "
             f"token without showing it and stores it in {env.state_dir / '.env'}); this server notices it by itself"
         )
-    refuse_cloned(settings, env)
+    refuse_cloned_destinations(settings, env)
     bot_id = channel.bot_id(token)
     with Store.open(env.state_dir) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.

@@ -35,7 +35,7 @@ async def relay(runtime: ChannelRuntime, request: PermissionRequest) -> None:
     """Ask the approvers and pass their verdict on to the host; without one, say nothing."""
     context = runtime.context
     prompts, wakeups = context.services.prompts, context.wakeups
-    if not context.settings.relay or not context.services.access.approvers():
+    if not context.settings.permission_relay or not context.services.access.approvers():
         return
     prompt = prompts.create(
         "permission",

@@ -6,7 +6,6 @@ channel capabilities, and validates tool arguments.
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
+from agent_channels.core.settings.validation import explain_problem, shorten_value
 
 __all__ = ["McpSession", "Tool"]
 
@@ -140,7 +140,7 @@ class McpSession:
             arguments = tool.model.model_validate(params.arguments or {})
             return _text(await tool.handler(arguments))
         except ValidationError as error:
-            return _failed(_explain(error, tool))
+            return _failed(f"{params.name} was not run: {_explain(error, tool)}")
         except ChannelError as error:
             return _failed(str(error))
         except Exception as error:
@@ -177,35 +177,19 @@ def _explain_buttons(error: ValidationError) -> str:
     problem = next((p for p in problems if p["type"] in {"extra_forbidden", "missing"}), problems[0])
     place = [part for part in problem["loc"][1:] if isinstance(part, int)]
     where = f" at row {place[0]}, column {place[1]}" if len(place) > 1 else ""
-    reasons = {
-        "extra_forbidden": f"{problem['loc'][-1]!r} is not known",
-        "missing": f"{problem['loc'][-1]!r} is missing",
-    }
-    return f"{_BUTTONS_SHAPE}; here{where}: {reasons.get(problem['type'], _shortened_repr(problem.get('input')))}"
+    field = problem["loc"][-1]
+    reasons = {"extra_forbidden": f"{field!r} is not known", "missing": f"{field!r} is missing"}
+    return f"{_BUTTONS_SHAPE}; here{where}: {reasons.get(problem['type'], shorten_value(problem.get('input')))}"
 
 
 def _explain(error: ValidationError, tool: Tool) -> str:
-    known = list(tool.model.model_fields)
-    lines = []
+    sentences = []
     for problem in error.errors(include_url=False)[:5]:
-        where = ".".join(str(part) for part in problem["loc"]) or "arguments"
-        if problem["type"] == "extra_forbidden" and where not in known:
-            near = difflib.get_close_matches(where, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
-            lines.append(f"unknown argument {where!r}: {hint}")
-        elif problem["loc"] and problem["loc"][0] == "buttons":
-            lines.append(_explain_buttons(error))
+        if problem["loc"][:1] == ("buttons",) and "buttons" in tool.model.model_fields:
+            sentences.append(_explain_buttons(error))
             break
-        elif problem["type"] == "missing" and where in known:
-            lines.append(f"argument {where!r} is missing")
-        else:
-            lines.append(f"argument {where!r} is {_shortened_repr(problem.get('input'))}: {problem['msg']}")
-    return f"{tool.name} was not run: " + "; ".join(lines)
-
-
-def _shortened_repr(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
+        sentences.append(explain_problem(problem, "argument", tool.model.model_fields))
+    return "; ".join(sentences)
 
 
 def _drop_titles(schema: object) -> None:

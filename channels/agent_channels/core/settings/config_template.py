@@ -1,4 +1,4 @@
-"""A config.yaml to start from: every setting with what it does, as a comment, so that each default holds."""
+"""A config.yaml to start from: every setting with what it does, all commented out, so each default holds."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 from agent_channels.core.settings.config import Settings
 
-__all__ = ["sample"]
+__all__ = ["config_template"]
 
 
-def sample(model: type[Settings], title: str) -> str:
-    """The text of a config.yaml in which nothing is set."""
-    lines = [f"# Settings of the {title} channel. Nothing is set here: take the # before a name away to change it.", ""]
+def config_template(model: type[Settings], title: str) -> str:
+    """Return the text of a config.yaml that sets nothing. `title` is the platform's name for people."""
+    lines = [f"# Settings of the {title} channel. Nothing is set here: remove the # before a name to change it.", ""]
     for name, field in model.model_fields.items():
-        lines += [f"# {field.description}", f"#{name}: {_written(field.default)}", ""]
+        lines += [f"# {field.description}", f"#{name}: {_as_yaml(field.default)}", ""]
     return "\n".join(lines)
 
 
-def _written(value: Any) -> str:
+def _as_yaml(value: Any) -> str:
     import yaml
 
     plain = list(value) if isinstance(value, tuple) else value

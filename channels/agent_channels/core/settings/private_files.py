@@ -1,53 +1,118 @@
-"""STATE_DIR/.env: one line is set, the others stay, nobody else can read it."""
+"""Folders and files for their owner only, and files that are replaced in one step."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import secrets
+import shutil
+import stat
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.settings.paths import private_state
 
-__all__ = ["put", "put_new"]
+__all__ = [
+    "ensure_private_dir",
+    "ensure_private_file",
+    "ensure_state_dir",
+    "set_dotenv_value",
+    "write_atomically",
+    "write_new",
+]
+
+OWNER_ONLY = 0o600
 
 
-def put(state: Path, name: str, value: str) -> Path:
-    """Sets `name` in STATE_DIR/.env, which is left as it is when it says so already.
+def ensure_private_dir(path: Path) -> Path:
+    """Create `path` if needed, restrict it to its owner (mode 0700) and return it.
 
-    Replaced in one step, so a crash leaves the old file. Raises `ConfigError`; nothing was changed then.
+    Raises `ConfigError` if it cannot be created or is not a directory.
     """
-    path = private_state(state) / ".env"
-    line = f"{name}={value}"
-    before: list[str] = []
-    with contextlib.suppress(FileNotFoundError):
-        before = path.read_text(encoding="utf-8").splitlines()
-    kept = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
-    if line not in before or len(kept) != len(before) - 1:
-        _replace(path, "\n".join([*kept, line]) + "\n")
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o700)
+    except OSError as error:
+        msg = f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+        raise ConfigError(msg) from error
     return path
 
 
-def put_new(path: Path, text: str) -> bool:
-    """Writes a file for its owner only, if there is none; False when there is one. Raises `ConfigError`."""
-    if path.exists():
-        return False
-    private_state(path.parent)
-    _replace(path, text)
-    return True
+def ensure_state_dir(path: Path) -> Path:
+    """As `ensure_private_dir`, and keep the folder out of the project's version control: it holds a token."""
+    ignore = ensure_private_dir(path) / ".gitignore"
+    if not ignore.exists():
+        with contextlib.suppress(OSError):
+            ensure_private_file(ignore)
+            ignore.write_text("*\n", encoding="utf-8")
+    return path
 
 
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+def ensure_private_file(path: Path) -> None:
+    """Create `path` if needed and restrict it to its owner (mode 0600). Raises OSError if it cannot be used."""
+    # An existing file is never opened: closing it would drop every lock that this process holds on it.
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+        mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        path.chmod(OWNER_ONLY)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> None:
+    """Replace `path` in one step: a reader, or a crash, finds the old file or the new one, never half of one.
+
+    With `mode` None the file keeps its permissions; a new file gets the default ones of the process.
+    Raises OSError; the old file is untouched then.
+    """
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if mode is None and path.exists():
+            shutil.copymode(path, draft)
         draft.replace(path)
-    except OSError as error:
+    except OSError:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+        raise
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write a private file into a state folder unless it exists; return whether it was written.
+
+    Raises `ConfigError`.
+    """
+    if path.exists():
+        return False
+    ensure_state_dir(path.parent)
+    _write(path, text)
+    return True
+
+
+def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
+    """Set `name` in the state folder's .env; every other line stays. Raises `ConfigError`; nothing changed then."""
+    path = ensure_state_dir(state_dir) / ".env"
+    line = f"{name}={value}"
+    before: list[str] = []
+    with contextlib.suppress(FileNotFoundError):
+        before = path.read_text(encoding="utf-8").splitlines()
+    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
+    if line not in before or len(others) != len(before) - 1:
+        _write(path, "\n".join([*others, line]) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text)
+    except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror or error}); nothing was changed") from error

@@ -23,6 +23,10 @@ class Audit:
                 (time.time(), what, subject, detail),
             )
 
+    def count(self, what: str, *, since: float) -> int:
+        """Return how often an action was recorded since then (epoch seconds)."""
+        return int(self.store.value("SELECT count(*) FROM audit WHERE what = ? AND at > ?", what, since))
+
     def latest(self, limit: int) -> list[Row]:
         """Return the newest records, newest first: at (epoch seconds), what, subject, detail."""
         return self.store.rows("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit)

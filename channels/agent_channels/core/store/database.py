@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.settings.paths import private_file, private_state
+from agent_channels.core.settings.private_files import ensure_private_file, ensure_state_dir
 from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -116,8 +116,8 @@ class Store:
         """
         self.path = path
         with explained(path):
-            private_state(path.parent)
-            private_file(path)
+            ensure_state_dir(path.parent)
+            ensure_private_file(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             try:
                 self._db.row_factory = sqlite3.Row

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError, StoreError
-from agent_channels.core.settings.paths import private_file
+from agent_channels.core.settings.private_files import ensure_private_file
 
 __all__ = ["CALLERS_FAULT", "as_store_error", "explain", "explained"]
 
@@ -73,7 +73,7 @@ def _keep_copy(path: Path) -> str:
         for ending in ("", "-wal"):
             source, target = path.with_name(path.name + ending), copy.with_name(copy.name + ending)
             if source.exists() and not target.exists():
-                private_file(target)
+                ensure_private_file(target)
                 shutil.copyfile(source, target)
     except OSError:
         return ""

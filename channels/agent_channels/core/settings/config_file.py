@@ -1,0 +1,38 @@
+"""The text files of a state folder that a person may edit: config.yaml and .env."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agent_channels.core.errors import ConfigError
+
+__all__ = ["parse_config", "read_optional"]
+
+
+def read_optional(path: Path) -> str:
+    """Return a file's text, "" if there is no such file. Raises `ConfigError` if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}); fix its permissions, or those of its folder"
+        raise ConfigError(msg) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason})") from error
+
+
+def parse_config(text: str, path: Path) -> dict[str, Any]:
+    """Return the settings in the text of `path`, not validated. Raises `ConfigError` if it is not a YAML mapping."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold `name: value` lines, not a {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,44 @@
+"""Validation errors as sentences: what is wrong, with which value, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = ["explain_problem", "invalid_value", "shorten_value"]
+
+VALUE_MAX = 120
+
+
+def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) -> str:
+    """Return one of a `ValidationError`'s errors as a sentence.
+
+    `kind` is the word for the model's fields, such as "setting"; `known` are their names.
+    """
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden" and name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        return f"unknown {kind} {name!r}; {hint}"
+    if problem["type"] == "missing" and name in known:
+        return f"{kind} {name!r} is missing"
+    reason = problem["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    # Without a name it is about several fields together, and says which.
+    return invalid_value(kind, name, problem.get("input"), reason) if name else reason
+
+
+def invalid_value(kind: str, name: str, value: object, reason: str) -> str:
+    """Return the sentence that refuses a value."""
+    return f"{kind} {name!r} is {shorten_value(value)}: {reason}"
+
+
+def shorten_value(value: object) -> str:
+    """Return the value's `repr`, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX - 1]}…"

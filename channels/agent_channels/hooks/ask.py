@@ -1,0 +1,67 @@
+"""Asking approvers from a hook: the hook writes the prompt down, and the process that reads the bot shows its card."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from agent_channels.core.buttons.prompt_spec import PromptSpec
+from agent_channels.core.i18n.messages import set_language, translate
+from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.services import Services
+from agent_channels.hooks.channel import HookChannel
+
+__all__ = ["ask", "channel_with_approvers"]
+
+# A hook ends this long before the time-out that hooks.json gives it.
+MARGIN_S = 5.0
+LEASE_S = 6.0
+POLL_S = 0.3
+# A reader that does not send the card within this time is not there.
+SEND_WITHIN_S = 10.0
+
+
+def channel_with_approvers(channels: list[HookChannel]) -> HookChannel | None:
+    """Return the first channel that has approvers and a process that can show them cards; speak its language."""
+    found = next((c for c in channels if Services.of(c.store).access.approvers() and _is_read(c)), None)
+    if found is not None:
+        set_language(found.settings().language)
+    return found
+
+
+def _is_read(channel: HookChannel) -> bool:
+    bot_id = channel.health.get("bot_id")
+    holder = ReaderLock(channel.name, bot_id, channel.folder).holder() if bot_id else None
+    return holder is not None and holder.state_dir == str(channel.folder)
+
+
+def ask(
+    channel: HookChannel,
+    spec: PromptSpec,
+    kind: Literal["permission", "question"],
+    *,
+    bound_s: float,
+    request_id: str | None = None,
+) -> dict[str, Any] | None:
+    """Ask the approvers and wait for an answer; return it as `Prompts` stores it, None if there is none in time."""
+    prompts = Services.of(channel.store).prompts
+    bound_s = max(1.0, bound_s - MARGIN_S if bound_s > 2 * MARGIN_S else bound_s)
+    prompt = prompts.create(
+        kind, spec, session=channel.session, timeout_s=bound_s, lease_s=LEASE_S, request_id=request_id
+    )
+    began = time.time()
+    try:
+        while True:
+            current = prompts.get(prompt.id)
+            if current is None or current.state == "closed":
+                return None
+            if current.state == "answered":
+                prompts.take(prompt.id)
+                return current.result
+            now = time.time()
+            if now >= began + bound_s or (not current.sent and now >= began + SEND_WITHIN_S):
+                return None
+            prompts.renew(prompt.id, LEASE_S)
+            time.sleep(POLL_S)
+    finally:
+        prompts.close(prompt.id, translate("prompt_unanswered"))

@@ -1,0 +1,145 @@
+"""A channel's store as a hook sees it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent_channels.core.errors import ChannelError
+from agent_channels.core.host.frames import channel_block, channel_blocks
+from agent_channels.core.host.sessions import HostSession, Sessions
+from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.history import History
+from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.settings.hook_settings import HookSettings, load_hook_settings
+from agent_channels.core.settings.paths import state_dir
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.health import Health
+from agent_channels.hooks.event import HookEvent
+from agent_channels.registry import CHANNELS
+
+__all__ = ["HookChannel", "open_hook_channels"]
+
+ENTRIES_MAX = 20
+# A host moves more than 10,000 characters of a hook's context into a file and shows the model only the beginning.
+CONTEXT_MAX = 9_000
+WAIT_LEASE_S = 6.0
+
+
+class HookChannel:
+    """One channel's store, and whether its bot is read for the host session that runs the hook.
+
+    `session` is the id by which the servers know that session.
+    """
+
+    def __init__(self, name: str, folder: Path, store: Store, event: HookEvent) -> None:
+        self.name, self.folder, self.store = name, folder, store
+        # Not all of `Services`: most hooks need no more, and importing the rest takes time.
+        self.inbox, self.sessions, self.health = Inbox(store, History(store)), Sessions(store), Health(store)
+        self.session, self._host = event.session, event.host
+        self._lease_ends = 0.0
+        self._settings: tuple[float, HookSettings] | None = None
+        self.is_ours()
+
+    def is_ours(self) -> bool:
+        """Return whether the bot is read for the session that runs this hook."""
+        reader = self.health.get("session")
+        keys = (self.health.get("host") or "").split("\n")
+        if reader and not self._host.keys.isdisjoint(keys):
+            # A host that clears its conversation goes on under a new session id; its servers keep the old one.
+            self.session = reader
+        return bool(self.session) and reader == self.session
+
+    def host_session(self) -> HostSession | None:
+        """Return what is known of the session that runs this hook."""
+        return self.sessions.get(self.session)
+
+    # ---- messages
+
+    def waiting(self) -> list[Entry]:
+        """Return the open messages that were not handed to this session yet."""
+        return self.inbox.ready(ENTRIES_MAX)
+
+    def hand_over(self) -> str:
+        """Offer the waiting messages that fit into a hook's context; return them as text, "" if none is waiting.
+
+        One transaction, since the server may offer them at the same moment in another mode.
+        """
+        if not self.waiting():
+            return ""
+        with self.store.transaction():
+            waiting = self.waiting()
+            fitting = [entry for entry, size in zip(waiting, self._sizes(waiting), strict=True) if size <= CONTEXT_MAX]
+            offered = self.inbox.begin_offer(fitting, self.session, "hook")
+            self.inbox.finish_offer([entry.id for entry in offered])
+        left = len(waiting) - len(offered)
+        more = f"{left} more, or too long for this place: call wait_for_messages (timeout_s 0) of {self.name}."
+        return "\n".join(filter(None, (channel_blocks(self.name, offered), more if left else "")))
+
+    def _sizes(self, entries: list[Entry]) -> list[int]:
+        """How much of the context each entry fills together with all before it, in UTF-16 units."""
+        sizes = (len(channel_block(self.name, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
+        return list(itertools.accumulate(sizes))
+
+    def has_unread_post(self) -> bool:
+        """Return whether a message was just posted to the session's socket: a host does not read it during a hook."""
+        return self.inbox.posted_since(self.session, "wake", time.time() - self.settings().escalate_after_s)
+
+    # ---- waiting for messages
+
+    def announce_wait(self) -> None:
+        """Tell the server that this hook takes what comes, so that it is not offered another way too."""
+        if self._lease_ends < time.time() + WAIT_LEASE_S / 2:
+            self._lease_ends = time.time() + WAIT_LEASE_S
+            self.sessions.set_waiting(self.session, self._lease_ends)
+
+    def withdraw_wait(self) -> None:
+        """Take the announcement back."""
+        if self._lease_ends:
+            self.sessions.set_waiting(self.session, 0.0)
+
+    # ---- settings
+
+    def settings(self) -> HookSettings:
+        """Return the settings in config.yaml as it is now; a hook that waits obeys a change at once.
+
+        What the server would refuse is reported on stderr, and its default holds.
+        """
+        path = self.folder / "config.yaml"
+        try:
+            changed_at = path.stat().st_mtime
+        except OSError:
+            changed_at = 0.0
+        if self._settings is None or self._settings[0] != changed_at:
+            settings, problems = load_hook_settings(path)
+            self._settings = changed_at, settings
+            if problems:
+                from agent_channels.core.log import redact
+
+                print(redact("\n".join(f"channels: {problem}" for problem in problems)), file=sys.stderr)
+        return self._settings[1]
+
+
+@contextmanager
+def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
+    """Open every channel that has a store in the event's project; skip those whose store cannot be opened."""
+    environ = {**os.environ, "CLAUDE_PROJECT_DIR": str(event.project)}
+    channels: list[HookChannel] = []
+    try:
+        for name in CHANNELS:
+            folder = state_dir(name, environ)
+            # A hook never creates a store: a project without a channel stays as it is.
+            if (folder / "channel.db").is_file():
+                try:
+                    channels.append(HookChannel(name, folder, Store.open(folder), event))
+                except (ChannelError, OSError):
+                    continue
+        yield channels
+    finally:
+        for channel in channels:
+            channel.store.close()

@@ -1,0 +1,68 @@
+"""The hook `stop` (Stop): hands open messages over as the reason to go on; may wait for the next message first."""
+
+from __future__ import annotations
+
+import time
+
+from agent_channels.hooks.channel import HookChannel, open_hook_channels
+from agent_channels.hooks.event import HookEvent, print_answer
+
+__all__ = ["run"]
+
+POLL_S = 0.5
+
+
+def run(event: HookEvent) -> int:
+    """Print waiting messages, so that the turn goes on; nothing if there is none within `stop_wait_s`. Returns 0."""
+    with open_hook_channels(event) as every:
+        for channel in every:
+            channel.sessions.record_hook(channel.session, "stop")
+        channels = [channel for channel in every if channel.is_ours()]
+        going_on = event.values.get("stop_hook_active") is True
+        began = time.time()
+        try:
+            while channels and not event.host.is_gone():
+                for channel in channels:
+                    reason = _reason_to_go_on(channel, going_on=going_on, began=began)
+                    if reason:
+                        print_answer("Stop", additionalContext=reason)
+                        return 0
+                waiting = [channel for channel in channels if _may_wait(channel, going_on=going_on, began=began)]
+                if not waiting:
+                    return 0
+                for channel in waiting:
+                    channel.announce_wait()
+                time.sleep(POLL_S)
+        finally:
+            for channel in channels:
+                channel.withdraw_wait()
+    return 0
+
+
+def _reason_to_go_on(channel: HookChannel, *, going_on: bool, began: float) -> str:
+    """Hand messages over; "" if there are none, the waiting was ended from the chat, or `stop_cap` is reached."""
+    session = channel.host_session()
+    if session is None or not channel.waiting():
+        return ""
+    count = session.loops + 1 if going_on else 1
+    if count > channel.settings().stop_cap:
+        return ""
+    if session.ended_at is not None and session.ended_at > began:
+        return ""
+    messages = channel.hand_over()
+    if not messages:
+        return ""
+    channel.sessions.set_loops(channel.session, count)
+    return f"Messages came in by {channel.name}. Answer each with the reply tool, in its chat_id:\n{messages}"
+
+
+def _may_wait(channel: HookChannel, *, going_on: bool, began: float) -> bool:
+    settings = channel.settings()
+    if time.time() >= began + settings.stop_wait_s:
+        return False
+    session = channel.host_session()
+    if session is None or (going_on and session.loops >= settings.stop_cap) or channel.has_unread_post():
+        return False
+    # Ended from the chat: while this hook waits, or while the agent worked on what an earlier one handed over.
+    since = session.loops_at if going_on and session.loops_at is not None else began
+    return session.ended_at is None or session.ended_at < since

@@ -1,0 +1,90 @@
+"""`channels` itself: a verb is started without the others, and errors become exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent_channels.cli import main as command
+from agent_channels.core.errors import ConfigError
+
+
+def modules_of(*words: str) -> set[str]:
+    """The modules that are imported once the command line is parsed."""
+    code = (
+        "import sys; from agent_channels.cli import main\n"
+        "main.build_parser(main._needed(sys.argv[1:]))\n"
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+@pytest.mark.parametrize("verb", command.VERBS)
+def test_a_verb_is_started_without_the_others(verb: str) -> None:
+    """Hosts run `serve` and `hook` all the time; neither pays for what another verb needs."""
+    modules = modules_of(verb, "telegram")
+    others = {module for name, module in command.VERBS.items() if name != verb}
+    if verb == "launch":
+        # It starts with the doctor's report.
+        others.remove(command.VERBS["doctor"])
+    assert command.VERBS[verb] in modules
+    assert modules & others == set()
+    if verb in {"serve", "hook"}:
+        assert modules & {"pydantic", "yaml", "anyio", "mcp"} == set()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--version", "serve"]])
+def test_the_version_needs_no_verb(words: list[str]) -> None:
+    """It is asked for by scripts."""
+    assert modules_of(*words) & set(command.VERBS.values()) == set()
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    ((), 2), (("nope",), 2), (("serve",), 2), (("serve", "nope"), 2), (("inbox", "telegram", "--limit", "0"), 2),
+    (("hook",), 1), (("hook", "nope"), 1), (("hook", "stop", "extra"), 1), (("hook", "--help"), 0), (("--help",), 0),
+])  # fmt: skip
+def test_exit_codes_of_wrong_usage(words: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """2, but for hooks: a hook that exits with 2 blocks its host."""
+    with pytest.raises(SystemExit) as end:
+        command.main(words)
+    assert end.value.code == code
+    out, err = capsys.readouterr()
+    assert (bool(out), bool(err)) == (code == 0, code != 0)
+
+
+def test_errors_become_sentences_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Exit code 1 and one line on stderr; a token in it, or in what was typed, is masked."""
+    token = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
+
+    def fail(_: Path) -> None:
+        raise ConfigError(f"{token} is not a folder")
+
+    monkeypatch.setattr("agent_channels.cli.inbox.Store.open", fail)
+    with pytest.raises(SystemExit) as end:
+        command.main(["inbox", "telegram"])
+    assert (end.value.code, capsys.readouterr()) == (1, ("", "channels: [token] is not a folder\n"))
+    with pytest.raises(SystemExit) as end:
+        command.main(["setup", "telegram", token])
+    assert end.value.code == 2
+    assert token not in capsys.readouterr().err
+
+
+def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows `--` goes to the host as it is, options and a second `--` too; only for `launch`."""
+    seen = []
+
+    def launch(args: object) -> int:
+        seen.append(vars(args))
+        return 7
+
+    monkeypatch.setattr("agent_channels.cli.launch.run", launch)
+    with pytest.raises(SystemExit) as end:
+        command.main(["launch", "telegram", "--", "-p", "hi", "--", "--help"])
+    assert end.value.code == 7
+    assert (seen[0]["channels"], seen[0]["host_arguments"]) == (["telegram"], ["-p", "hi", "--", "--help"])
