@@ -8,7 +8,7 @@ import pytest
 
 from agent_channels.cli.main import build_parser
 from agent_channels.registry import CHANNELS
-from cli_reference import COMMAND, PATH, all_parsers, render
+from reference import all_parsers
 
 VERBS = {
     "serve", "setup", "import", "status", "doctor", "launch", "inbox", "history", "access", "hook", "sandbox",
@@ -54,8 +54,3 @@ def test_help_fits_a_narrow_terminal(parser: argparse.ArgumentParser, monkeypatc
     # A usage that names its own words is shown as it is written.
     assert [line for line in lines if len(line) > 80 and not line.startswith("usage:")] == []
     assert len(lines) <= 50
-
-
-def test_the_reference_in_the_docs_is_up_to_date() -> None:
-    """docs/cli.md is what the parsers say."""
-    assert PATH.read_text(encoding="utf-8") == render(), f"docs/cli.md is stale; run: {COMMAND}"

@@ -6,18 +6,19 @@ from typing import Any
 
 from agent_channels.core.settings.config import Settings
 
-__all__ = ["config_template"]
+__all__ = ["as_yaml", "config_template"]
 
 
 def config_template(model: type[Settings], title: str) -> str:
     """Return the text of a config.yaml that sets nothing. `title` is the platform's name for people."""
     lines = [f"# Settings of the {title} channel. Nothing is set here: remove the # before a name to change it.", ""]
     for name, field in model.model_fields.items():
-        lines += [f"# {field.description}", f"#{name}: {_as_yaml(field.default)}", ""]
+        lines += [f"# {field.description}", f"#{name}: {as_yaml(field.default)}", ""]
     return "\n".join(lines)
 
 
-def _as_yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
+    """Return a setting's value as it is written in config.yaml, on one line."""
     import yaml
 
     plain = list(value) if isinstance(value, tuple) else value

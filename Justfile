@@ -1,0 +1,43 @@
+python := ".venv/bin/python"
+
+# List the recipes
+default:
+    @just --list
+
+# Make the virtual environment with everything that the checks need
+install:
+    python3 -m venv .venv
+    .venv/bin/pip install -q -c constraints.txt -e '.[dev]'
+
+# Linter, types, unit and contract tests
+quick *arguments:
+    {{python}} -m tests quick {{arguments}}
+
+# Everything, with branch coverage
+test *arguments:
+    {{python}} -m tests {{arguments}}
+
+# The unit tests of one room: just area buttons
+area room *arguments:
+    {{python}} -m pytest -q tests/unit/{{room}} {{arguments}}
+
+# The speed table
+bench *arguments:
+    {{python}} -m tests.bench {{arguments}}
+
+# What one message enters and costs
+trip *arguments:
+    {{python}} -m tests.bench.trip {{arguments}}
+
+# Write the generated parts of the docs
+docs:
+    {{python}} -m tests.support.reference
+
+# Correct what the linter and the formatter can
+fix:
+    {{python}} -m ruff check --fix .
+    {{python}} -m ruff format .
+
+# Try everything in the browser, with no account and no network
+sandbox *arguments:
+    .venv/bin/channels sandbox {{arguments}}

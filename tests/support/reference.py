@@ -1,0 +1,150 @@
+"""Writes the generated parts of the docs from the program itself: python -m tests.support.reference.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is written there by hand is lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agent_channels.cli.main import build_parser
+from agent_channels.core.server.session import Tool
+from agent_channels.core.server.tools.table import tool_table
+from agent_channels.core.settings.config import Settings
+from agent_channels.core.settings.config_template import as_yaml
+from agent_channels.core.store.database import Store
+from agent_channels.registry import CHANNELS, channel
+
+__all__ = ["COMMAND", "DOCS", "PACKAGE", "PARTS", "ROOT", "all_parsers", "fill", "table_owners"]
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "channels" / "agent_channels"
+COMMAND = "python -m tests.support.reference"
+HELP_WIDTH = 100
+_WRITES = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) ([a-z_]+)\b")
+_PART = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def all_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield a parser and all below it, in the order of `--help`."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from all_parsers(below)
+
+
+def command_line() -> str:
+    """Return the `--help` of every verb and of its actions."""
+    sections = []
+    for parser in all_parsers(build_parser()):
+        # The same text in every terminal and with every Python.
+        parser.formatter_class = partial(argparse.HelpFormatter, width=HELP_WIDTH)
+        parser.color = False
+        level = "##" if len(parser.prog.split()) <= 2 else "###"
+        sections.append(f"{level} {parser.prog}\n\n```text\n{parser.format_help()}```\n")
+    return "\n".join(sections)
+
+
+def settings() -> str:
+    """Return a table of the settings of every channel, and one of each platform's own."""
+    sections = [_settings_table("Every channel", Settings, frozenset())]
+    for name in CHANNELS:
+        row = channel(name)
+        sections.append(_settings_table(row.title, row.settings, frozenset(Settings.model_fields)))
+    return "\n".join(sections)
+
+
+def _settings_table(title: str, model: type[Settings], known: frozenset[str]) -> str:
+    rows = [
+        f"| `{name}` | `{as_yaml(field.default)}` | {_cell(field.description or '')} |"
+        for name, field in model.model_fields.items()
+        if name not in known
+    ]
+    return "\n".join([f"## {title}", "", "| setting | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def tools() -> str:
+    """Return a section for each tool: its description and a table of its arguments."""
+
+    async def closed() -> Any:
+        raise NotImplementedError
+
+    return "\n".join(_tool_section(tool) for tool in tool_table(closed, dict, "markdown (default), text, …"))
+
+
+def _tool_section(tool: Tool) -> str:
+    schema = tool.declaration().input_schema
+    required = schema.get("required", [])
+    rows = [
+        f"| `{name}` | {'required' if name in required else _default(field)} | {_cell(field.get('description', ''))} |"
+        for name, field in schema.get("properties", {}).items()
+    ]
+    table = ["", "| argument | default | meaning |", "|---|---|---|", *rows] if rows else []
+    return "\n".join([f"## {tool.name}", "", tool.description, *table, ""])
+
+
+def _default(field: dict[str, Any]) -> str:
+    return "" if field.get("default") in (None, "", []) else f"`{as_yaml(field['default'])}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def tables() -> str:
+    """Return a table of the database's tables as every migration leaves them: owner and columns."""
+    lines = ["| table | written by | columns |", "|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
+        owners = table_owners()
+        names = store.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for name in sorted(row["name"] for row in names):
+            columns = ", ".join(
+                f"**{column['name']}**" if column["pk"] else column["name"]
+                for column in store.rows(f"PRAGMA table_info({name})")
+            )
+            lines.append(f"| `{name}` | `{'`, `'.join(sorted(owners[name]))}` | {columns} |")
+    return "\n".join(lines) + "\n"
+
+
+def table_owners() -> dict[str, set[str]]:
+    """Return the modules of the product that write each table, as paths below the package."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "migrations.py" and "sandbox" not in path.parts:
+            for table in _WRITES.findall(_statements(path)):
+                owners[table].add(path.relative_to(PACKAGE).as_posix())
+    return owners
+
+
+def _statements(path: Path) -> str:
+    """Return every string of a module that begins like a statement, so that prose is not taken for SQL."""
+    texts = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "_" for part in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+    return "\n".join(text for text in texts if text.lstrip()[:6] in {"INSERT", "UPDATE", "DELETE"})
+
+
+PARTS = {"command line": command_line, "settings": settings, "tools": tools, "tables": tables}
+
+
+def fill(text: str) -> str:
+    """Return a page with its generated parts as the program has them now."""
+    return _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
+
+
+if __name__ == "__main__":
+    for path in sorted(DOCS.glob("*.md")):
+        path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
