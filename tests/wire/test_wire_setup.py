@@ -183,12 +183,12 @@ async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None
 
 async def test_a_database_that_cannot_be_used_is_told(stage: Stage) -> None:
     """A damaged channel.db is named and never overwritten, by server and command line alike."""
-    (stage.state / "channel.db").write_bytes(b"this is no database, and somebody may want it back" * 100)
+    (stage.state / "channel.db").write_bytes(b"this is not a database, but somebody may want it back" * 100)
     before = (stage.state / "channel.db").read_bytes()
     host = await stage.host()
-    assert "no database" in (await host.status())["problem"]
+    assert "not a database" in (await host.status())["problem"]
     ran = await stage.access()
     assert ran.code == 1
-    assert "no database" in ran.err
+    assert "not a database" in ran.err
     assert "Traceback" not in ran.err
     assert (stage.state / "channel.db").read_bytes() == before

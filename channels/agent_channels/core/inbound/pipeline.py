@@ -53,6 +53,8 @@ class Batch:
     opened: list[Message] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     downloads: bool = False
+    is_full: bool = False
+    """As many events as one transaction takes were sorted; more may wait."""
 
 
 class InboundPipeline:
@@ -133,7 +135,7 @@ class InboundPipeline:
             events = self._services.inbox.unsorted(BATCH_MAX)
             if not events:
                 return None
-            batch = Batch()
+            batch = Batch(is_full=len(events) == BATCH_MAX)
             for entry_id, event in events:
                 self._sort_event(entry_id, event, batch)
             batch.claimed = self._delivery.claim()
@@ -148,8 +150,8 @@ class InboundPipeline:
             self.follow_ups.add_courtesy(receipt)
         if batch.downloads:
             self._wakeups.download_due.set()
-        if self._grouping.pending:
-            # The task that completes groups has a new deadline.
+        if batch.is_full or self._grouping.pending:
+            # The task that sorts the rest also completes groups, and has a new deadline.
             self._wakeups.unsorted.set()
         return handed_over
 
