@@ -13,7 +13,7 @@ from agent_channels.core.text.formatted_text import Dialect, FormattedText, Rend
 from agent_channels.core.text.markdown import parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
-from agent_channels.discord.markup import LIMITS, escaped, split
+from agent_channels.discord.markup import LIMITS, escaped, rendered
 
 __all__ = ["render"]
 
@@ -33,15 +33,28 @@ _BARE: dict[SpanKind, set[SpanKind]] = {
 
 
 def render(text: str, format_: str) -> list[RenderedPart]:
-    """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
-    if format_ != "markdown":
-        return [RenderedPart(part, format_, part) for part in split(text, format_)]
-    parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
-    return [RenderedPart(_draw(part), "markdown", part.text) for part in parts]
+    """Return the parts of a text, in order; none when nothing in it is visible.
+
+    Raises `Refused` for an unknown format.
+    """
+    if format_ == "markdown":
+        parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
+        return [RenderedPart(_draw(part), "markdown", part.text) for part in parts]
+    if length(rendered(text, format_), LIMITS.unit) <= LIMITS.text:
+        return [RenderedPart(text, format_, text)]
+    return [
+        RenderedPart(part.text, format_, part.text)
+        for part in split_formatted(FormattedText(text), _fill_text, LIMITS.text)
+    ]
 
 
 def _fill(rich: FormattedText) -> float:
     return max(length(rich.text, LIMITS.unit), length(_draw(rich), LIMITS.unit)) / LIMITS.text
+
+
+def _fill_text(rich: FormattedText) -> float:
+    # Sent with escapes, which count.
+    return length(rendered(rich.text, "text"), LIMITS.unit) / LIMITS.text
 
 
 def _draw(rich: FormattedText) -> str:

@@ -1,4 +1,4 @@
-"""Discord's ways of drawing: component rows and menus, its Markdown, and where a text may be cut."""
+"""What Discord's messages are made of: limits, formats, escapes, components, and how a sent message reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
-from agent_channels.core.text.markup_split import split_text
-from agent_channels.core.text.units import length
 
-__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escaped", "form", "literal", "rendered", "snapshot", "split"]
+__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escaped", "form", "literal", "rendered", "snapshot"]
 
 FORMATS = ("markdown", "text")
 
@@ -146,23 +144,6 @@ def _counted(text: str) -> bool:
     return True
 
 
-def split(text: str, format_: str) -> list[str]:
-    """Parts that have at most 2,000 units when they are sent; a fence that is open at a cut is closed and reopened."""
-    rendered("", format_)
-    return _cut(text, format_, LIMITS.text)
-
-
-def _cut(text: str, format_: str, limit: int) -> list[str]:
-    parts: list[str] = []
-    for part in split_text(text, limit, LIMITS.unit):
-        if length(rendered(part, format_), LIMITS.unit) <= LIMITS.text:
-            parts.append(part)
-        else:
-            # Escapes made it too long; at half the length even nothing but escapes fits.
-            parts += _cut(part, format_, limit // 2)
-    return parts
-
-
 def snapshot(message: dict[str, Any]) -> str | None:
-    """How a message reads, as JSON: its text with its Markdown; None without a text."""
+    """Return a message's text with its Markdown, as JSON; None without a text."""
     return json.dumps({"content": message["content"]}) if message.get("content") else None

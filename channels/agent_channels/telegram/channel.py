@@ -51,7 +51,7 @@ def _silence_s(settings: Settings) -> float:
 CHANNEL = Channel(
     name="telegram",
     title="Telegram",
-    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html",
+    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html (one message at most)",
     settings=TelegramSettings,
     bot_id=bot_id,
     adapter=_adapter,

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from telegram import MessageEntity
 
+from agent_channels.core.errors import Refused
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
 from agent_channels.core.text.markdown import is_plain, parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
-from agent_channels.telegram.markup import LIMITS, split
+from agent_channels.telegram.markup import LIMITS, parse_mode
 
 __all__ = ["entities", "render"]
 
@@ -34,13 +35,27 @@ _KINDS = {
 
 
 def render(text: str, format_: str) -> list[RenderedPart]:
-    """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
-    if format_ != "markdown":
-        return [RenderedPart(part, format_, part) for part in split(text, format_)]
-    if len(text) <= LIMITS.text and is_plain(text):
-        return [RenderedPart(text, "markdown", text)]
-    parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
-    return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
+    """Return the parts of a text, in order; none when nothing in it is visible.
+
+    Raises `Refused` for an unknown format, and for a text in one of Telegram's own formats above one message.
+    """
+    native = parse_mode(format_) is not None
+    if format_ == "markdown":
+        if len(text) <= LIMITS.text and is_plain(text):
+            return [RenderedPart(text, "markdown", text)]
+        parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
+        return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
+    size = length(text, LIMITS.unit)
+    if size <= LIMITS.text:
+        return [RenderedPart(text, format_, text)]
+    if native:
+        raise Refused(
+            f"the text has {size:,} characters; one message takes {LIMITS.text:,}, and a text in format {format_} "
+            "cannot be split: use format markdown, or send several replies"
+        )
+    return [
+        RenderedPart(part.text, format_, part.text) for part in split_formatted(FormattedText(text), _fill, LIMITS.text)
+    ]
 
 
 def _fill(rich: FormattedText) -> float:

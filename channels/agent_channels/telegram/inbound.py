@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from agent_channels.core.contract.messages import (
     Attachment,
@@ -22,9 +21,10 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.message_context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
 
-__all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
+__all__ = ["ALLOWED_UPDATES", "to_inbound"]
 
 # The list is sticky on Telegram's side, so every kind that is wanted is named at every poll.
 ALLOWED_UPDATES = (
@@ -178,13 +178,6 @@ def _membership(change: Json) -> Inbound:
 
 def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def snapshot(message: dict[str, Any]) -> str | None:
-    """How a message reads, as JSON: its text or caption with entities and preview options; None without a text."""
-    kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
-    note = {key: message[key] for key in kept if message.get(key)}
-    return json.dumps(note) if "text" in note or "caption" in note else None
 
 
 # ---- pieces

@@ -29,8 +29,7 @@ from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities as drawn
 from agent_channels.telegram.http import Calls
-from agent_channels.telegram.inbound import snapshot
-from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
+from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
 
 __all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send", "together"]
 

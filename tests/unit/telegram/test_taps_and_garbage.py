@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import Chat, Ignored, Inbound, Message, Person, RawEvent, Tap
-from agent_channels.telegram.inbound import ALLOWED_UPDATES, snapshot, to_inbound
+from agent_channels.telegram.inbound import ALLOWED_UPDATES, to_inbound
+from agent_channels.telegram.markup import snapshot
 from updates import ANN, BOT, GROUP, ME, entity, forum, message, reply, update
 
 QUESTION = message(
