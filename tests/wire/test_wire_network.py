@@ -46,8 +46,8 @@ async def test_a_proxy_carries_everything(stage: Stage, proxy: Proxy, named: str
         stage.env |= {**root, named: passed.url}
         host = await stage.reading()
         await everything(stage, host)
-        # One for the poll, one for calls, one for the file at least; whoever came to the platform came through it.
-        assert len(passed.tunnels) >= 3
+        # One for the poll, one for calls and files at least; whoever came to the platform came through it.
+        assert len(passed.tunnels) >= 2
         assert set(passed.tunnels) == {front.place}
         seen = len(passed.tunnels)
         ran = await stage.cli("doctor", "telegram", "--json")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import anyio
 from discord.http import HTTPClient, Route
 
@@ -17,7 +17,8 @@ from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import PlatformError, Refused
+from agent_channels.core.errors import PlatformError
+from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.discord import formatting as drawing
 from agent_channels.discord import markup, outbound
@@ -73,18 +74,14 @@ class DiscordAdapter:
     async def _http(self) -> HTTPClient:
         return (await self._line.client()).http
 
-    def web(self) -> aiohttp.ClientSession:
-        """The client of downloads."""
-        return self._line.files()
-
     async def get(self, path: str) -> Any:
         """What the REST API answers to a GET, for what asks it about the set-up."""
         return await outbound.call(await self._http(), "GET", path)
 
     async def date(self) -> str | None:
-        """The Date that Discord's server writes on an answer to anybody."""
+        """Return the Date header that Discord's server puts on an answer."""
         with translated():
-            async with self.web().get(f"{Route.BASE}/gateway", proxy=self._proxy, timeout=outbound.TIMEOUT) as answer:
+            async with self._line.files().get(f"{Route.BASE}/gateway", timeout=outbound.TIMEOUT) as answer:
                 return answer.headers.get("Date")
 
     async def identify(self) -> Identity:
@@ -182,14 +179,11 @@ class DiscordAdapter:
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
         """Asks the message for the file's address of today, then streams it."""
-        if attachment.size is not None and attachment.size > limit:
-            raise Refused(
-                f"the file has {attachment.size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file"
-            )
+        streaming.check_size(attachment.size, limit)
         url, size = await outbound.address(await self._http(), attachment)
-        if size > limit:
-            raise Refused(f"the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file")
-        return await outbound.download(self.web(), url, target, limit, self._proxy)
+        streaming.check_size(size, limit)
+        get = partial(self._line.files().get, url, allow_redirects=False, timeout=outbound.TIMEOUT)
+        return await streaming.save(streaming.response_body(get, translated, "Discord"), target, limit)
 
     # ---- taps
 

@@ -1,7 +1,7 @@
-"""Discord's, discord.py's and aiohttp's errors into ours: the one translator.
+"""Translates the errors of Discord, discord.py and aiohttp into ours.
 
-The question that matters is whether the request may have been executed: a connection that never came about and an
-answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
+What matters is whether the request may have been executed: an answer with a fault code says that it was not; what a
+failed connection says is decided in `agent_channels.core.contract.connection_errors`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from agent_channels.core.contract.connection_errors import connection_error
 from agent_channels.core.errors import (
     Ambiguous,
     Forbidden,
@@ -29,7 +30,6 @@ from agent_channels.core.log import redact
 
 __all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
 
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, aiohttp.InvalidURL)
 # "JSON Error Codes" in Discord's documentation.
 _TOO_OLD = {10015, 10062, 40060, 50027}
 _HINTS = {
@@ -89,11 +89,8 @@ def translated() -> Iterator[None]:
         raise answered(error.status, error.code, error.text) from error
     except discord.ConnectionClosed as error:
         raise closed(error.code) from error
-    except _NOT_SENT as error:
-        raise Unavailable(f"Discord cannot be reached: {redact(str(error))}") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        said = redact(str(error)) or type(error).__name__
-        raise Ambiguous(f"the connection to Discord ended before the answer: {said}") from error
+        raise connection_error(error, "Discord") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # An answer that is not what the API promises.
         raise Ambiguous(f"Discord's answer could not be read ({type(error).__name__})") from error

@@ -107,7 +107,7 @@ class Network:
     def files(self) -> aiohttp.ClientSession:
         """The client of downloads."""
         if self._files is None:
-            self._files = aiohttp.ClientSession(connector=self._connector())
+            self._files = aiohttp.ClientSession(connector=self._connector(), proxy=self._proxy)
         return self._files
 
     async def close(self) -> None:

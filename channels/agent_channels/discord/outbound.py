@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import mimetypes
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import aiohttp
@@ -20,6 +19,7 @@ from discord.http import HTTPClient, Route
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, TooOld
+from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.discord.errors import translated
 from agent_channels.discord.markup import LIMITS, components, escaped, rendered, snapshot
@@ -30,7 +30,6 @@ __all__ = [
     "answer",
     "call",
     "close_panel",
-    "download",
     "edit",
     "ident",
     "page",
@@ -46,7 +45,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=20)
-CHUNK = 64 * 1024
 # GET /channels/{id}/messages gives at most so many.
 PAGE = 100
 # After an ambiguous cut the same nonce is sent again: Discord then returns the message it has, or posts it.
@@ -116,7 +114,7 @@ async def _posted(http: HTTPClient, route: Route, body: dict[str, Any], paths: S
                 {
                     "name": f"files[{number}]",
                     "value": opened.enter_context(file.open("rb")),
-                    "filename": file.name,
+                    "filename": upload_name(file),
                     "content_type": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
                 }
             )
@@ -241,33 +239,6 @@ async def address(http: HTTPClient, attachment: Attachment) -> tuple[str, int]:
         if file["id"] == wanted:
             return str(file["url"]), int(file["size"])
     raise Rejected("Discord does not have the file any more; ask the sender to send it again")
-
-
-async def download(session: aiohttp.ClientSession, url: str, target: Path, limit: int, proxy: str | None) -> int:
-    """Streams a file to a new path, counting: a size that was announced is not believed."""
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with translated(), os.fdopen(descriptor, "wb") as file:
-            size = await _stream(session, url, file, limit, proxy)
-        if size == 0:
-            raise Rejected("Discord handed out an empty file; ask the sender to send it again")  # noqa: TRY301
-    except BaseException:
-        target.unlink(missing_ok=True)  # noqa: ASYNC240 - one call on a local file
-        raise
-    return size
-
-
-async def _stream(session: aiohttp.ClientSession, url: str, file: BinaryIO, limit: int, proxy: str | None) -> int:
-    size = 0
-    async with session.get(url, timeout=TIMEOUT, allow_redirects=False, proxy=proxy) as response:
-        if response.status != 200:
-            raise Rejected(f"Discord does not hand out the file (HTTP {response.status}); try again later")
-        async for chunk in response.content.iter_chunked(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise Refused(f"the file has more than the {limit:,} bytes that are downloaded here")
-            file.write(chunk)
-    return size
 
 
 def _message(chat_id: str, message_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,20 +14,19 @@ import anyio
 # Durations as timedelta: without it the library warns about every rate limit it reports.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
-import httpx
+import aiohttp
 from telegram import Bot
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Refused
+from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.telegram import formatting as drawing
-from agent_channels.telegram import http as network
 from agent_channels.telegram import interactions, markup, outbound
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import Calls
+from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file, tls_context
 from agent_channels.telegram.inbound import to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
@@ -35,6 +35,7 @@ __all__ = ["TelegramAdapter"]
 
 POOL = 16
 ANSWER_S = 20.0
+DATE_TIMEOUT = aiohttp.ClientTimeout(total=4)
 
 
 class TelegramAdapter:
@@ -53,12 +54,12 @@ class TelegramAdapter:
         """`proxy` carries every request; `ipv4`: direct connections are made over IPv4 only."""
         self._settings = settings
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
-        # Whom to trust is read from disk once for all.
-        context = httpx.create_ssl_context()
+        # Read from disk once, for both pools.
+        context = tls_context()
         ipv4 = ipv4 and proxy is None
         base = f"{settings.api_root}/bot{token}"
-        self._updates = Calls(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
-        self._calls = Calls(base, context, connections=POOL, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
+        self._updates = AiohttpRequest(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
+        self._calls = AiohttpRequest(base, context, connections=POOL, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
         self._bot = Bot(
             token,
             base_url=f"{settings.api_root}/bot",
@@ -66,12 +67,6 @@ class TelegramAdapter:
             request=self._calls,
             get_updates_request=self._updates,
             local_mode=settings.api_local,
-        )
-        self._files = httpx.AsyncClient(
-            proxy=proxy,
-            timeout=httpx.Timeout(10, read=30),
-            follow_redirects=False,
-            **network.route(context, ipv4=ipv4, connections=POOL),
         )
         self._me: Identity | None = None
         self._asked = False
@@ -87,7 +82,6 @@ class TelegramAdapter:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             await self._updates.shutdown()
             await self._calls.shutdown()
-            await self._files.aclose()
 
     @property
     def bot(self) -> Bot:
@@ -95,14 +89,15 @@ class TelegramAdapter:
         return self._bot
 
     @property
-    def updates(self) -> Calls:
-        """What updates are asked for by, which come as Telegram wrote them."""
+    def updates(self) -> AiohttpRequest:
+        """The connection that polls: its updates come as Telegram wrote them."""
         return self._updates
 
-    @property
-    def web(self) -> httpx.AsyncClient:
-        """The client of downloads, which goes the way that every call goes."""
-        return self._files
+    async def date(self) -> str | None:
+        """Return the Date header that Telegram's server puts on an answer."""
+        with translated():
+            async with self._calls.session.head(self._settings.api_root, timeout=DATE_TIMEOUT) as answer:
+                return answer.headers.get("Date")
 
     @property
     def display_name(self) -> str:
@@ -200,16 +195,14 @@ class TelegramAdapter:
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
         """getFile, then the file itself as a stream."""
-        if attachment.size is not None and attachment.size > limit:
-            raise Refused(
-                f"the file has {attachment.size:,} bytes; a bot may download at most {limit:,}. Ask for a smaller file"
-            )
+        streaming.check_size(attachment.size, limit)
         with translated():
             file = await self._bot.get_file(attachment.file_id)
         path = file.file_path or ""
         if self._settings.api_local and not path.startswith(("http://", "https://")):
-            return await anyio.to_thread.run_sync(network.copy_local, path, target, limit)
-        return await outbound.download(self._files, path, target, limit)
+            return await streaming.save(local_file(path, limit), target, limit)
+        get = partial(self._calls.session.get, path, allow_redirects=False, timeout=FILE_TIMEOUT)
+        return await streaming.save(streaming.response_body(get, translated, "Telegram"), target, limit)
 
 
 _: type[Adapter] = TelegramAdapter

@@ -10,7 +10,6 @@ from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Conflict
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.settings import TelegramSettings
 
 __all__ = ["checks"]
 
@@ -95,9 +94,6 @@ async def privacy(adapter: TelegramAdapter, case: Setup) -> Finding:
     )
 
 
-async def clock(adapter: TelegramAdapter, case: Setup) -> Finding:
+async def clock(adapter: TelegramAdapter, _case: Setup) -> Finding:
     """The Date of an answer, against this machine's clock."""
-    root = case.settings.api_root if isinstance(case.settings, TelegramSettings) else ""
-    with translated():
-        answer = await adapter.web.head(root, timeout=4)
-    return skew(answer.headers.get("Date"))
+    return skew(await adapter.date())

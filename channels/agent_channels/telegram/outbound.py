@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import httpx
 from telegram import (
     Bot,
     InputFile,
@@ -24,14 +22,15 @@ from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import NotModified, Refused, Rejected
+from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities as drawn
-from agent_channels.telegram.http import Calls
+from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
 
-__all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send", "together"]
+__all__ = ["chat_of", "close_panel", "edit", "redraw", "send", "together"]
 
 # sendMediaGroup: what may stand beside each other, and how many.
 _VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
@@ -40,7 +39,6 @@ _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 # Bot API, sendPhoto and sendVoice: what these methods take; everything else goes as it is, as a document.
 _BY_ENDING = {".gif": "animation", ".mp4": "video", ".ogg": "voice", ".oga": "voice", ".opus": "voice", ".mp3": "audio",
               ".m4a": "audio"}  # fmt: skip
-CHUNK = 64 * 1024
 
 
 def chat_of(chat_id: str) -> int:
@@ -64,7 +62,7 @@ def message_of(message_id: str) -> int:
         raise Refused(f"message_id {message_id!r} is not a Telegram message id; it is a number") from None
 
 
-async def send(bot: Bot, calls: Calls, outgoing: Outgoing, *, preview: bool) -> Sent:
+async def send(bot: Bot, calls: AiohttpRequest, outgoing: Outgoing, *, preview: bool) -> Sent:
     """Sends a text, one file, or an album. `preview`: links unfold."""
     common: dict[str, Any] = {
         "chat_id": chat_of(outgoing.chat_id),
@@ -131,19 +129,19 @@ async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> S
 def _streamed(path: Path, opened: ExitStack) -> InputFile:
     # Read as it is sent: ten videos need not lie in memory together.
     stream = opened.enter_context(path.open("rb"))
-    return InputFile(stream, filename=path.name, attach=True, read_file_handle=False)
+    return InputFile(stream, filename=upload_name(path), attach=True, read_file_handle=False)
 
 
 async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
-    kind = _kind(path)
+    kind, common = _kind(path), common | {"filename": upload_name(path)}
     try:
         with translated():
-            sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: path}, filename=path.name, **common)
+            sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: path}, **common)
     except Rejected:
         if kind == "document":
             raise
         # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives as it is.
-        return await bot.send_document(document=path, filename=path.name, **common)
+        return await bot.send_document(document=path, **common)
     return sent
 
 
@@ -217,33 +215,6 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, shown: str | None
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,
             )
-
-
-async def download(client: httpx.AsyncClient, url: str, target: Path, limit: int) -> int:
-    """Streams a file to a new path, counting: a size that was announced is not believed."""
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with translated(), os.fdopen(descriptor, "wb") as file:
-            size = await _stream(client, url, file, limit)
-        if size == 0:
-            raise Rejected("Telegram handed out an empty file; ask the sender to send it again")  # noqa: TRY301
-    except BaseException:
-        target.unlink(missing_ok=True)  # noqa: ASYNC240 - one call on a local file
-        raise
-    return size
-
-
-async def _stream(client: httpx.AsyncClient, url: str, file: BinaryIO, limit: int) -> int:
-    size = 0
-    async with client.stream("GET", url) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise Rejected(f"Telegram does not hand out the file (HTTP {answer.status_code}); try again later")
-        async for chunk in answer.aiter_bytes(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise Refused(f"the file has more than the {limit:,} bytes that a bot may download")
-            file.write(chunk)
-    return size
 
 
 def _sent(message: TelegramMessage) -> Sent:

@@ -12,7 +12,7 @@ from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import Calls
+from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.inbound import ALLOWED_UPDATES
 
 __all__ = ["GRACE_S", "Poller"]
@@ -26,7 +26,7 @@ FORGET_OFFSET_S = 86_400.0
 class Poller:
     """One `listen`: polls until it raises."""
 
-    def __init__(self, bot: Bot, calls: Calls, timeout_s: int, sink: EventSink) -> None:
+    def __init__(self, bot: Bot, calls: AiohttpRequest, timeout_s: int, sink: EventSink) -> None:
         """`timeout_s`: the length of a long poll."""
         self._bot, self._calls, self._timeout_s, self._sink = bot, calls, timeout_s, sink
 
