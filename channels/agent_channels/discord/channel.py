@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, env_proxy, shown_url
-from agent_channels.discord.settings import NO_SOCKS, DiscordSettings, bot_id, invite_link
+from agent_channels.core.settings.network import Route, route
+from agent_channels.discord.settings import NO_SOCKS, PROXY_SCHEMES, DiscordSettings, bot_id, invite_link
 
 if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
@@ -34,12 +34,8 @@ def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> A
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("DiscordSettings", settings)
-    asked = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
-    named = env_proxy(ours.api_root, env.environ)
-    if ours.proxy is None and named is not None and not named.startswith(("http://", "https://")):
-        why = f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}"
-        return Route(ours.api_root, None, why, asked)
-    return Route(ours.api_root, ours.proxy or named, named=asked)
+    endpoints = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
+    return route(endpoints, ours.proxy, env.environ, PROXY_SCHEMES, NO_SOCKS)
 
 
 def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:

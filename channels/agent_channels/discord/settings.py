@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings, safe_root
 
-__all__ = ["NO_SOCKS", "PERMISSIONS", "DiscordSettings", "bot_id", "invite_link"]
+__all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
 
 # Three parts in URL-safe base64: the bot's id, a time, a signature.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
@@ -23,6 +23,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{2
 PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
 
 
+PROXY_SCHEMES = ("http://", "https://")
 NO_SOCKS = (
     "Discord is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
     "(DISCORD_PROXY), such as one that hands on to your SOCKS proxy"
@@ -41,7 +42,7 @@ class DiscordSettings(Settings):
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
         # aiohttp, which discord.py speaks through, has no SOCKS.
-        if url is not None and not url.startswith(("http://", "https://")):
+        if url is not None and not url.startswith(PROXY_SCHEMES):
             raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
         return url
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, env_proxy
-from agent_channels.telegram.settings import TelegramSettings, bot_id
+from agent_channels.core.settings.network import Route, route
+from agent_channels.telegram.settings import PROXY_REFUSAL, PROXY_SCHEMES, TelegramSettings, bot_id
 
 if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
@@ -33,8 +33,7 @@ def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> A
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("TelegramSettings", settings)
-    proxy = ours.proxy or env_proxy(ours.api_root, env.environ)
-    return Route(ours.api_root, proxy, named=(("api_root", ours.api_root),))
+    return route((("api_root", ours.api_root),), ours.proxy, env.environ, PROXY_SCHEMES, PROXY_REFUSAL)
 
 
 def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:

@@ -9,12 +9,14 @@ from pydantic import Field, field_validator, model_validator
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings
 
-__all__ = ["PUBLIC", "TelegramSettings", "bot_id"]
+__all__ = ["PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
 
 _TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
 
 PUBLIC = "https://api.telegram.org"
+PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
+PROXY_REFUSAL = "it must begin with http://, https:// or socks5://"
 
 
 class TelegramSettings(Settings):
@@ -30,8 +32,8 @@ class TelegramSettings(Settings):
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://", "socks5://", "socks5h://")):
-            raise ValueError("it must begin with http://, https:// or socks5://")
+        if url is not None and not url.startswith(PROXY_SCHEMES):
+            raise ValueError(PROXY_REFUSAL)
         return url
 
     @model_validator(mode="after")

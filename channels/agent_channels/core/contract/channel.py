@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, ipv4_only
+from agent_channels.core.settings.network import Route
 
 __all__ = ["Channel"]
 
@@ -37,7 +37,9 @@ class Channel:
     """From a bot's id, the page on which the owner of a place lets the bot in, where the platform has such."""
 
     def connect(self, env: Environment, settings: Settings, token: str) -> Adapter:
-        """The adapter for a token, on the way that the settings and the network ask for. May take a second."""
-        way = self.route(env, settings)
-        ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
-        return self.adapter(settings, token, way.proxy, ipv4)
+        """Return the adapter for a token, on the route that the settings and the environment ask for.
+
+        Imports the platform's library, which takes up to a second; connects nothing yet.
+        """
+        proxy = self.route(env, settings).proxy
+        return self.adapter(settings, token, proxy, proxy is None and bool(settings.ipv4))

@@ -172,8 +172,8 @@ def server(setup: Setup, route: Route, default_route: Route) -> Finding:
             f"if you do not know that server, remove the line from {path}; if it is yours, set it in the environment: "
             f"{variables}",
         )
-    own = dict(default_route.named)
-    other = [(name, url) for name, url in route.named if url != own.get(name)]
+    own = dict(default_route.endpoints)
+    other = [(name, url) for name, url in route.endpoints if url != own.get(name)]
     if not other:
         return fine("requests go to the platform's own servers", default_route.url)
     urls = ", ".join(shown_url(url) for _, url in other)
