@@ -1,4 +1,4 @@
-"""Discord as a row of data: its settings and how to connect, without importing its library."""
+"""Discord as data: its settings and how to connect, without importing its library."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
     from agent_channels.discord.adapter import DiscordAdapter
 
-__all__ = [
-    "CHANNEL",
-]
+__all__ = ["CHANNEL"]
 
 
 STEPS = """\
@@ -38,14 +36,14 @@ def _route(env: Environment, settings: Settings) -> Route:
     return route(endpoints, ours.proxy, env.environ, PROXY_SCHEMES, NO_SOCKS)
 
 
-def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+def _checks(adapter: Adapter, setup: Setup) -> Mapping[str, Check]:
     from agent_channels.discord.checks import checks
 
-    return checks(cast("DiscordAdapter", adapter), case)
+    return checks(cast("DiscordAdapter", adapter), setup)
 
 
 def _silence_s(settings: Settings) -> float:
-    # Discord asks for a heartbeat every 41 s and answers each; two that were missed are one connection lost.
+    # Discord asks for a heartbeat every 41 s and answers each; after two without an answer the connection is lost.
     del settings
     return 100.0
 

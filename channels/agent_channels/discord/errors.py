@@ -67,7 +67,7 @@ _CLOSED: dict[int, PlatformError] = {
 
 
 def closed(code: int | None) -> PlatformError:
-    """What the gateway's close code means."""
+    """Return our error for a close code of the gateway."""
     if code in _CLOSED:
         known = _CLOSED[code]
         return type(known)(str(known))
@@ -76,7 +76,7 @@ def closed(code: int | None) -> PlatformError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises every error of the libraries as one of ours."""
+    """Raise the errors of the libraries as ours."""
     try:
         yield
     except PlatformError:
@@ -92,31 +92,31 @@ def translated() -> Iterator[None]:
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise connection_error(error, "Discord") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        # An answer that is not what the API promises.
+        # An answer that is not as the API promises.
         raise Ambiguous(f"Discord's answer could not be read ({type(error).__name__})") from error
 
 
 def answered(status: int, code: int, text: str) -> PlatformError:
-    """Our error for an answer of Discord's; `text` is its message with the nested form errors."""
-    said = " ".join(redact(text).split())[:600]
+    """Return our error for an answer of Discord's. `text` is its message with the nested form errors."""
+    reason = " ".join(redact(text).split())[:600]
     if status == 401 and code not in _TOO_OLD:
         return Unauthorized(TOKEN_WRONG)
     if status >= 500:
         return Unavailable(f"Discord has a fault (HTTP {status})")
     if code in _TOO_OLD:
-        return TooOld(f"Discord refuses it: {said}")
+        return TooOld(f"Discord refuses it: {reason}")
     if code in _FORBIDDEN:
         return Forbidden(_FORBIDDEN[code])
     if status == 403 and code not in _HINTS:
-        return Forbidden(f"Discord forbids it: {said}")
+        return Forbidden(f"Discord forbids it: {reason}")
     hint = _HINTS.get(code)
-    return Rejected(f"Discord refuses it: {said}" + (f" ({hint})" if hint else ""))
+    return Rejected(f"Discord refuses it: {reason}" + (f" ({hint})" if hint else ""))
 
 
 def tracing() -> aiohttp.TraceConfig:
-    """Raises for rate limits and faults as they are answered: waiting and trying again is the core's to decide.
+    """Return a trace that raises for rate limits and faults at once: the core decides about waiting and retries.
 
-    The library by itself would try five times over half a minute, whether the request may have been executed or not.
+    The library would try five times over half a minute, even if the request may have been executed.
     """
 
     async def ended(
@@ -142,7 +142,7 @@ def _retry_after(body: str, header: str | None) -> float:
         found: Any = json.loads(body)
         return max(0.0, float(found["retry_after"]))
     except (ValueError, KeyError, TypeError):
-        # A page in place of an answer: the network's edge holds us off.
+        # A web page instead of JSON: the edge of Discord's network limits us.
         return float(header) if header and header.replace(".", "", 1).isdigit() else 60.0
 
 
@@ -151,5 +151,5 @@ def _limited(seconds: float) -> RateLimited:
 
 
 def as_unavailable(error: PlatformError) -> PlatformError:
-    """Reading twice is harmless, so an ambiguous or odd answer is no more than one more try."""
+    """Return `Unavailable` for an ambiguous or odd answer while reading, which is harmless to repeat."""
     return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error

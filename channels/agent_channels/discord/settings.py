@@ -1,4 +1,4 @@
-"""Discord's settings, and what its token and application id tell."""
+"""Discord's settings, the format of its tokens, and the link that invites a bot."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_i
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
 
 
-# What the bot asks for when it is invited: view channels, send messages, also in threads, embed links, attach files,
-# read the message history, add reactions ("Permissions" in Discord's documentation).
+# The permissions that the bot asks for when it is invited: view channels, send messages, also in threads, embed links,
+# attach files, read the message history, add reactions ("Permissions" in Discord's documentation).
 PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
 
 
@@ -31,7 +31,7 @@ NO_SOCKS = (
 
 
 class DiscordSettings(Settings):
-    """What Discord adds: where its servers are, a proxy, whether links unfold."""
+    """The settings that Discord adds to the common ones."""
 
     api_root: Root = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
     gateway_url: str | None = Field(None, description="ws:// or wss:// address of the gateway; unset: Discord's own")
@@ -41,7 +41,7 @@ class DiscordSettings(Settings):
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
-        # aiohttp, which discord.py speaks through, has no SOCKS.
+        # aiohttp, which discord.py uses, does not speak SOCKS.
         if url is not None and not url.startswith(PROXY_SCHEMES):
             raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
         return url
@@ -59,7 +59,7 @@ class DiscordSettings(Settings):
 
 
 def bot_id(token: str) -> str:
-    """The bot's id, which is what the first part of a token says in base64; the token itself is never shown."""
+    """Return the bot's id, the first part of a token in base64. Raises `ConfigError`, which never shows the token."""
     first = token.partition(".")[0]
     try:
         found = base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
@@ -75,5 +75,5 @@ def bot_id(token: str) -> str:
 
 
 def invite_link(bot: str) -> str:
-    """The page on which a server's owner lets the bot in, with the permissions that it needs."""
+    """Return the page on which a server's owner adds the bot, with the permissions that it needs."""
     return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS}"

@@ -1,4 +1,4 @@
-"""Telegram as a row of data: its settings and how to connect, without importing its library."""
+"""Telegram as data: its settings and how to connect, without importing its library."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
     from agent_channels.telegram.adapter import TelegramAdapter
 
-__all__ = [
-    "CHANNEL",
-]
+__all__ = ["CHANNEL"]
 
 
 STEPS = """\
@@ -36,14 +34,14 @@ def _route(env: Environment, settings: Settings) -> Route:
     return route((("api_root", ours.api_root),), ours.proxy, env.environ, PROXY_SCHEMES, PROXY_REFUSAL)
 
 
-def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+def _checks(adapter: Adapter, setup: Setup) -> Mapping[str, Check]:
     from agent_channels.telegram.checks import checks
 
-    return checks(cast("TelegramAdapter", adapter), case)
+    return checks(cast("TelegramAdapter", adapter), setup)
 
 
 def _silence_s(settings: Settings) -> float:
-    # A poll may take its time-out and ten seconds more before it counts as dead by itself; then the watchdog bites.
+    # The poll itself gives up ten seconds after its time-out; the watchdog waits ten more.
     return cast("TelegramSettings", settings).poll_timeout_s + 20.0
 
 

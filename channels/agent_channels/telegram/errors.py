@@ -49,7 +49,7 @@ _HINTS = (
 
 
 def translated() -> AbstractContextManager[None]:
-    """Raises every error of the library as one of ours."""
+    """Return a context that raises the errors of the libraries as ours."""
     return _TRANSLATION
 
 
@@ -64,7 +64,7 @@ class _Translation(AbstractContextManager[None]):
             case tg.TelegramError() | aiohttp.ClientError() | TimeoutError():
                 raise translate(error) from error
             case KeyError() | TypeError() | AttributeError():
-                # The library trips over an answer that is not what the Bot API promises.
+                # The library fails so on an answer that is not what the Bot API promises.
                 raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
 
 
@@ -72,7 +72,7 @@ _TRANSLATION = _Translation()
 
 
 def translate(error: Exception) -> PlatformError:
-    """Our error for one of theirs; its text holds no token."""
+    """Return our error for one of theirs. Its message holds no token."""
     text = redact(str(error))
     match error:
         case tg.RetryAfter():
@@ -96,7 +96,7 @@ def translate(error: Exception) -> PlatformError:
         case aiohttp.ClientError() | TimeoutError():
             return connection_error(error, "Telegram")
         case _:
-            # Anything else is an answer that could not be read: it may have been executed.
+            # An answer that could not be read: the request may have been executed.
             return Ambiguous(f"Telegram's answer could not be read: {text}")
 
 
@@ -115,14 +115,14 @@ def _conflict(text: str) -> Conflict:
         return Conflict("a webhook is set for this bot, so it cannot be polled")
     return Conflict(
         "another program is polling this bot (or one that just died still holds its place, for up to 50 s); reading is "
-        "retried for ever. If it does not end, find the other program, or revoke the token with BotFather"
+        "retried until it succeeds. If this does not end, find the other program, or revoke the token with BotFather"
     )
 
 
 def _rejected(text: str) -> Rejected:
     lowered = text.lower()
-    kind = next((kind for sign, kind in _REJECTED if sign in lowered), Rejected)
-    hint = next((f" ({hint})" for sign, hint in _HINTS if sign in lowered), "")
+    kind = next((kind for phrase, kind in _REJECTED if phrase in lowered), Rejected)
+    hint = next((f" ({hint})" for phrase, hint in _HINTS if phrase in lowered), "")
     return kind(f"Telegram refuses it: {text}{hint}")
 
 

@@ -23,8 +23,8 @@ __all__ = [
     "LOCAL_LIMITS",
     "REACTIONS",
     "code_entity",
+    "escape",
     "keyboard_markup",
-    "literal",
     "parse_mode",
     "snapshot",
 ]
@@ -36,7 +36,7 @@ FORMATS: dict[str, ParseMode | None] = {
     "html": ParseMode.HTML,
 }
 
-# Bot API, ReactionTypeEmoji: the reactions a bot may set.
+# Bot API, ReactionTypeEmoji: the reactions that a bot may set.
 _REACTIONS = """
 ❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤️‍🔥
 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨
@@ -44,8 +44,8 @@ _REACTIONS = """
 """
 REACTIONS = frozenset(_REACTIONS.split())
 
-# Lengths: the server counts code points, clients UTF-16 units; the smaller of the two readings is always accepted.
-# Uploads and downloads: Bot API on Telegram's own servers.
+# Lengths: the server counts code points, clients UTF-16 units, which are never fewer: within the limit in UTF-16 units,
+# a text is always accepted. Uploads and downloads: the Bot API on Telegram's own servers.
 LIMITS = Limits(
     text=4096,
     unit="utf16",
@@ -59,32 +59,28 @@ LIMITS = Limits(
     reactions=REACTIONS,
     typing_every_s=4.0,
     caption=1024,
-    # Clients cut at white space where they find some near the end of what fits.
+    # Clients split a long text at white space, if there is any near the end of what fits.
     paste=3900,
 )
-# "Using a Local Bot API Server": uploads up to 2,000 MB, downloads without a limit; ours is the upload's.
+# "Using a Local Bot API Server": uploads up to 2,000 MB, downloads without a limit; we set the same one for them.
 LOCAL_LIMITS = replace(LIMITS, upload=2000 * 1024 * 1024, download=2000 * 1024 * 1024)
-CAPTION = LIMITS.caption
 
 
 def parse_mode(format_: str) -> ParseMode | None:
-    """Telegram's name for a format.
-
-    Raises `Refused` for one it does not know.
-    """
+    """Return Telegram's name for a format; None for one that Telegram does not parse. Raises `Refused` if unknown."""
     if format_ not in FORMATS:
         raise Refused(f"format {format_!r} is not known here; it is one of {', '.join(FORMATS)}")
     return FORMATS[format_]
 
 
 def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
-    """An inline keyboard."""
+    """Return the inline keyboard; None for no keyboard."""
     if not keyboard:
         return None
     return InlineKeyboardMarkup(
         [
             [
-                # "secondary" is the app's own style.
+                # The app draws a button without a style as "secondary".
                 InlineKeyboardButton(
                     key.label,
                     url=key.url,
@@ -98,8 +94,8 @@ def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
     )
 
 
-def literal(text: str, format_: str) -> str:
-    """`text` with whatever the format would read as markup escaped."""
+def escape(text: str, format_: str) -> str:
+    """Return `text` with everything escaped that the format would read as markup."""
     if format_ == "markdown":
         return markdown.escape(text)
     if format_ == "html":
@@ -109,7 +105,7 @@ def literal(text: str, format_: str) -> str:
 
 
 def code_entity(text: str, code: str | None) -> list[MessageEntity] | None:
-    """An entity that draws the first occurrence of `code` in `text` as something to tap and copy."""
+    """Return an entity that lets people copy the first occurrence of `code` in `text` with a tap; None without one."""
     if not code or code not in text:
         return None
     offset = length(text[: text.index(code)], "utf16")
@@ -119,5 +115,5 @@ def code_entity(text: str, code: str | None) -> list[MessageEntity] | None:
 def snapshot(message: dict[str, Any]) -> str | None:
     """Return a message's text or caption with its entities and preview options, as JSON; None without a text."""
     kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
-    note = {key: message[key] for key in kept if message.get(key)}
-    return json.dumps(note) if "text" in note or "caption" in note else None
+    found = {key: message[key] for key in kept if message.get(key)}
+    return json.dumps(found) if "text" in found or "caption" in found else None

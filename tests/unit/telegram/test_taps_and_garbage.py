@@ -102,7 +102,7 @@ def test_what_is_not_asked_for_is_ignored() -> None:
     for kind in ("channel_post", "message_reaction", "inline_query", "poll", "chat_member", "something_new"):
         body = {"inline_query": {"id": "1", "from": ANN, "query": "", "offset": ""}}.get(kind, {})
         inbound = read(json.dumps({"update_id": 1, kind: body} if body else {"update_id": 1}))
-        assert inbound == Ignored("a kind of update nobody asked for")
+        assert inbound == Ignored("a kind of update that we did not ask for")
     wanted = ("message", "edited_message", "callback_query", "my_chat_member", "message_reaction", "poll_answer")
     assert sorted(ALLOWED_UPDATES) == sorted(wanted)
 

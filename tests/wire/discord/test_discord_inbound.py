@@ -17,7 +17,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.text.units import length
 from agent_channels.discord.formatting import render
 from agent_channels.discord.inbound import created_at, to_inbound
-from agent_channels.discord.markup import LIMITS, components, literal, rendered
+from agent_channels.discord.markup import LIMITS, components, escape, to_content
 from agent_channels.discord.settings import DiscordSettings, bot_id, invite_link
 
 ME = Identity("100000000000000001", "agent", "Agent")
@@ -130,16 +130,16 @@ def test_nothing_makes_it_raise(value: Any) -> None:
 @given(st.text(max_size=300))
 def test_escaped_text_has_no_signs_left(text: str) -> None:
     """Text that is escaped keeps every character, and no emphasis, code or spoiler can begin in it."""
-    escaped = rendered(text, "text")
+    escaped = to_content(text, "text")
     bare = "".join(part for part in escaped.split("\\") if part)
     assert bare.replace("\\", "") == text.replace("\\", "") or "://" in text
-    assert literal(text, "text") == text
+    assert escape(text, "text") == text
 
 
 @given(st.text(alphabet="*_`~|\\ ab\n", max_size=6000), st.sampled_from(["text", "markdown"]))
 def test_parts_fit_when_they_are_sent(text: str, format_: str) -> None:
     """Escapes are counted: every part has at most 2,000 units as it is sent."""
-    assert all(length(rendered(part.text, format_), "utf16") <= 2000 for part in render(text, format_))
+    assert all(length(to_content(part.text, format_), "utf16") <= 2000 for part in render(text, format_))
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=200).filter(str.strip), min_size=1, max_size=9), min_size=1,

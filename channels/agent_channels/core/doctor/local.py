@@ -186,8 +186,8 @@ def server(setup: Setup, route: Route, default_route: Route) -> Finding:
 
 def database(setup: Setup) -> Finding:
     """Check that the database opens and has a schema that this version knows."""
-    if setup.problem:
-        return wrong("the database cannot be used, so nothing is read", setup.problem, "follow that message")
+    if setup.database_problem:
+        return wrong("the database cannot be used, so nothing is read", setup.database_problem, "follow that message")
     if not setup.facts:
         return note("there is no database yet", next_="the server creates it at its first start")
     return fine("the database can be used", str(setup.env.state_dir / "channel.db"))
