@@ -100,10 +100,10 @@ class GatewayReader:
                     while True:
                         # Bounded: no further events are read until those in the queue are stored.
                         if self._queue.qsize() > _QUEUE_MAX:
-                            await self._drained()
+                            await self._wait_stored()
                         await self._poll()
             except ReconnectWebSocket as asked:
-                await self._drained()
+                await self._wait_stored()
                 if not asked.resume:
                     self._session = {}
                     await self._sink.put([], {"session": None})
@@ -146,7 +146,7 @@ class GatewayReader:
         except PlatformError as error:
             raise as_unavailable(error) from error
         self._sink.mark_alive()
-        self._ws._discord_parsers = RawParsers(self._event)  # noqa: SLF001 - its one seam for raw events
+        self._ws._discord_parsers = RawParsers(self._receive)  # noqa: SLF001 - its one seam for raw events
 
     async def _leave(self) -> None:
         """Close so that the session can be resumed, by us or by the next process that reads the bot."""
@@ -157,7 +157,7 @@ class GatewayReader:
 
     # ---- events
 
-    def _event(self, name: str, data: Json) -> None:
+    def _receive(self, name: str, data: Json) -> None:
         ws = self._ws
         if ws is None or ws.sequence is None:
             return
@@ -165,7 +165,7 @@ class GatewayReader:
             return
         self._queue.put_nowait((ws.sequence, name, data))
 
-    async def _drained(self) -> None:
+    async def _wait_stored(self) -> None:
         """Wait until every event that was read is on disk."""
         await self._queue.join()
 
@@ -196,9 +196,9 @@ class GatewayReader:
                 del self._session["behind"]
             self._channels.learn(name, data)
             try:
-                event = await self._raw(name, data, seq)
+                event = await self._journal_event(name, data, seq)
                 if name == "MESSAGE_CREATE":
-                    marks |= self._seen(data)
+                    marks |= self._moved_mark(data)
             except (KeyError, TypeError, ValueError, AttributeError):
                 # Not what Discord promises: kept for inspection, without holding up the events after it.
                 event = RawEvent(f"u{self._session.get('id')}.{seq}", json.dumps({"t": name, "d": data}))
@@ -208,7 +208,7 @@ class GatewayReader:
             marks["session"] = json.dumps(self._session)
         await self._sink.put(events, marks)
 
-    def _seen(self, message: Json) -> dict[str, str]:
+    def _moved_mark(self, message: Json) -> dict[str, str]:
         """Return the mark that a message moves; empty for a channel that the agent does not read."""
         channel = str(message["channel_id"])
         if message.get("guild_id") and not self._is_wanted(channel):
@@ -219,7 +219,7 @@ class GatewayReader:
         parent = str(self._channels.cached(channel).get("parent_id") or "")
         return channel in self._wanted or parent in self._wanted
 
-    async def _raw(self, name: str, data: Json, seq: int) -> RawEvent | None:
+    async def _journal_event(self, name: str, data: Json, seq: int) -> RawEvent | None:
         """Return the event for the journal; None for one that concerns nobody."""
         if name not in {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_REACTION_ADD", "INTERACTION_CREATE"}:
             return None

@@ -48,7 +48,7 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
     if setup.holder is not None:
         reader = setup.facts["reader"]
         if reader["state"] == "conflict":
-            return _second(f"our reader (process {setup.holder['pid']}) is told so: {reader['error']}")
+            return _another_poller(f"our reader (process {setup.holder['pid']}) reports it: {reader['error']}")
         return fine("our reader meets no other", f"process {setup.holder['pid']} on {setup.holder['host']}")
     if not setup.disturb:
         return skipped("not checked here, since it interrupts the other for a moment; run `channels doctor`")
@@ -57,12 +57,14 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
             await adapter.updates_request.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=POLL_S)
     except Conflict as error:
         if "webhook" in str(error):
-            return skipped("cannot be told while a webhook is set")
-        return _second("a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock")
+            return skipped("cannot be found out while a webhook is set")
+        return _another_poller(
+            "a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock"
+        )
     return fine("nobody else polls this bot", f"a poll of {POLL_S} s met no other")
 
 
-def _second(evidence: str) -> Finding:
+def _another_poller(evidence: str) -> Finding:
     return wrong(
         "another program polls this bot, so each gets only a part of the messages",
         evidence,

@@ -30,8 +30,8 @@ CONNECT_S = 5.0
 POOL_S = 10.0
 # An upload of which no piece is taken for this long is given up.
 WRITE_S = 20.0
-# Shorter than servers keep an idle connection: a call that meets one that is just being closed may or may not have
-# been executed, and nobody could tell.
+# Shorter than servers keep an idle connection: of a call that meets a connection being closed, it cannot be known
+# whether it was executed.
 KEEP_S = 15.0
 FILE_TIMEOUT = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
 LOCAL_CHUNK = 256 * 1024
@@ -72,7 +72,7 @@ async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Parameters:
-    """Stands in for PTB's RequestData, which costs more to build than the call itself."""
+    """A stand-in for PTB's RequestData, which takes time to build."""
 
     parameters: dict[str, Any]
     contains_files: bool = False
@@ -144,7 +144,7 @@ class AiohttpRequest(BaseRequest):
     async def api(self, method: str, *, within_s: float | None = None, **parameters: Any) -> Any:
         """Call a method and return its result as Telegram sent it. Parameters that are None are left out.
 
-        For what is called with every message: making the library's objects of a result costs as much as the call.
+        For calls that come with every message: making the library's objects of a result costs as much as the call.
         `within_s`: how long its answer may take. Raises the library's errors.
         """
         given: Any = _Parameters({name: value for name, value in parameters.items() if value is not None})
@@ -201,7 +201,7 @@ class AiohttpRequest(BaseRequest):
     async def _upload(
         self, method: str, address: URL, form: aiohttp.FormData, stall_s: float, options: dict[str, Any]
     ) -> tuple[int, bytes]:
-        """Raises `TimeoutError` when no piece of the upload is taken, and no answer comes, for `stall_s` seconds."""
+        """Send a form; raise `TimeoutError` when for `stall_s` seconds no piece of it is taken and no answer comes."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(stall_s) as stalled:
 

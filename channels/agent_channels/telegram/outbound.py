@@ -186,9 +186,9 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
     `before` is the message's snapshot.
     """
     chat, message = number(chat_id, "chat_id"), number(message_id, "message_id")
-    shown: dict[str, Any] = json.loads(before) if before else {}
-    kind = "text" if shown.get("text") else "caption" if shown.get("caption") else None
-    text = f"{shown[kind]}\n\n{outcome}" if kind else ""
+    note: dict[str, Any] = json.loads(before) if before else {}
+    kind = "text" if note.get("text") else "caption" if note.get("caption") else None
+    text = f"{note[kind]}\n\n{outcome}" if kind else ""
     fits = kind and outcome and length(text, LIMITS.unit) <= (LIMITS.text if kind == "text" else LIMITS.caption)
     try:
         with translated():
@@ -199,8 +199,8 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     text=text,
                     chat_id=chat,
                     message_id=message,
-                    entities=_parsed_entities(shown.get("entities")),
-                    link_preview_options=_parsed_preview(shown.get("link_preview_options")),
+                    entities=_parsed_entities(note.get("entities")),
+                    link_preview_options=_parsed_preview(note.get("link_preview_options")),
                     reply_markup=None,
                 )
             else:
@@ -208,7 +208,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     caption=text,
                     chat_id=chat,
                     message_id=message,
-                    caption_entities=_parsed_entities(shown.get("caption_entities")),
+                    caption_entities=_parsed_entities(note.get("caption_entities")),
                     reply_markup=None,
                 )
     except NotModified:

@@ -1,7 +1,7 @@
 """What a failed connection means for the request, for every adapter that speaks through aiohttp.
 
-The question that matters is whether the request may have been executed: one whose connection never came about was not;
-one whose connection ended while the answer was awaited may have been.
+What matters is whether the request may have been executed. Without a connection it was not; when the connection ended
+while the answer was awaited, it may have been.
 """
 
 from __future__ import annotations
