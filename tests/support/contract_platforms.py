@@ -1,4 +1,4 @@
-"""What the adapter contract test needs of a platform's sandbox: a person to act as, and faults by their promise.
+"""A platform's sandbox as the contract tests need it: a person to act as, and faults by their meaning.
 
 A further platform is one more class with these members, and its line in PLATFORMS.
 """

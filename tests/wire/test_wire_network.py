@@ -1,4 +1,4 @@
-"""The way to Telegram: through a proxy or over IPv4 only, every call and every download of every command."""
+"""The route to Telegram: through a proxy or over IPv4 only, every call and every download of every command."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_proxy_carries_everything(stage: Stage, proxy: Proxy, named: str
         stage.env |= {**root, named: passed.url}
         host = await stage.reading()
         await everything(stage, host)
-        # One for the poll, one for calls and files at least; whoever came to the platform came through it.
+        # One for the poll, one for calls and files at least; every connection to the platform came through it.
         assert len(passed.tunnels) >= 2
         assert set(passed.tunnels) == {front.place}
         seen = len(passed.tunnels)
@@ -67,7 +67,7 @@ async def test_a_proxy_carries_everything(stage: Stage, proxy: Proxy, named: str
 
 
 async def test_plain_requests_go_through_an_http_proxy_too(stage: Stage) -> None:
-    """To a server on loopback there is no TLS: every request and download shows in the proxy's book."""
+    """To a server on loopback there is no TLS: every request and download shows in the proxy's record."""
     stage.person()
     async with http_proxy() as passed:
         stage.env["TELEGRAM_PROXY"] = passed.url

@@ -38,7 +38,7 @@ def test_plain_text_of_any_kind_ends_quickly(text: str) -> None:
 
 
 def test_what_fits_is_sent_as_it_was_written() -> None:
-    """Up to 4,096 UTF-16 units nothing is touched, not even broken markup: Telegram says what is wrong with it."""
+    """Up to 4,096 UTF-16 units nothing is changed, not even broken markup: Telegram reports what is wrong with it."""
     for format_ in ("text", "html", "markdownv2"):
         for text in ("<b>open", "*open", "```\nopen", "😀" * 2048, "  spaces  "):
             assert [(part.text, part.plain) for part in render(text, format_)] == [(text, text)]

@@ -162,7 +162,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 @given(st.sampled_from(SAMPLES), st.data())
 def test_no_change_to_an_update_stops_the_program(sample: str, data: st.DataObject) -> None:
-    """Whatever stands wherever in an update, it is read or ignored, and what is read has strings for ids."""
+    """Any value anywhere in an update is read or ignored; a message that is read has strings for ids."""
     value = json.loads(sample)
     for _ in range(data.draw(st.integers(1, 3))):
         value = changed(value, data.draw(st.sampled_from(places(value))), data.draw(JUNK))
@@ -179,5 +179,5 @@ def test_no_change_to_an_update_stops_the_program(sample: str, data: st.DataObje
     | st.recursive(JUNK, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(json.dumps)
 )
 def test_no_text_at_all_stops_the_program(payload: str) -> None:
-    """As above, for what is not an update in the first place."""
+    """As above, for JSON that is not an update in the first place."""
     assert isinstance(read(payload), Ignored)

@@ -1,4 +1,4 @@
-"""Every error of the library and of HTTP becomes one of ours; what was surely not done is told from what may be."""
+"""Every error of the library and of HTTP becomes one of ours, which says whether the request may have been executed."""
 
 from __future__ import annotations
 

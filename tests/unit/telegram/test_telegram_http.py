@@ -146,7 +146,7 @@ async def hanging_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     ],
 )
 async def test_a_proxy_that_does_not_pass_a_call_on_leaves_no_doubt(scheme: str, serve: Serve | None) -> None:
-    """Whatever the proxy does before there is a connection, the call was not executed: Unavailable."""
+    """However the proxy fails before there is a connection, the call was not executed: Unavailable."""
     async with listening(serve or hanging_up) as place:
         proxy = f"{scheme}://{place}" if serve else f"{scheme}://127.0.0.1:1"
         async with opened("https://api.telegram.invalid/botTOKEN", proxy=proxy) as calls:
@@ -167,7 +167,7 @@ async def test_a_certificate_that_nobody_vouches_for_ends_before_the_call(tmp_pa
 
 
 async def test_calls_before_the_connections_are_open_fail_clearly() -> None:
-    """As the library's own implementation does."""
+    """As with the library's own implementation."""
     calls = AiohttpRequest(
         "http://127.0.0.1:1", ssl.create_default_context(), connections=1, read_timeout_s=1, proxy=None, ipv4=False
     )
@@ -196,7 +196,7 @@ async def test_a_file_on_the_servers_disk_is_read_whole_or_refused(tmp_path: Pat
 
 
 def test_the_socks_library_is_imported_only_with_such_a_proxy() -> None:
-    """Start-up is a budget; nor does our own code bring the other HTTP library's client to work."""
+    """Start-up time is a budget, so the import waits for a SOCKS proxy in the settings."""
     program = """
 import asyncio, sys
 from agent_channels.telegram.adapter import TelegramAdapter

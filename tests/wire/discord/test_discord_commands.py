@@ -1,4 +1,4 @@
-"""Commands from Discord's own menu: registered once, answered within three seconds to whoever chose them, gated."""
+"""Commands from Discord's own menu: registered once, answered in time, only to the person who chose them, gated."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_chosen_command_is_answered_to_the_one_who_chose_it(stage: Disco
 
 
 async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None:
-    """A code in the direct chat; in a room that nobody enabled nothing, and nothing that stays "thinking" for ever."""
+    """A code in the direct chat; nothing in a channel that is not enabled, and no "thinking" that stays."""
     ann, eve = stage.person(), stage.dc.person("eve")
     room = stage.dc.guild("Team", members=[ann, eve]).channel("general")
     host = await stage.reading()
@@ -91,7 +91,7 @@ async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None
 
 
 async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordStage) -> None:
-    """One that an earlier program registered reaches the agent as text, and whoever chose it is told so."""
+    """One that an earlier program registered reaches the agent as text, and the person who chose it is told so."""
     ann = stage.person()
     host = await stage.reading()
     commands = await registered(stage)
@@ -135,7 +135,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: DiscordStage) -> None:
 
 
 async def test_a_command_that_is_replayed_too_late_is_given_up(stage: DiscordStage) -> None:
-    """One that Discord replays after the three seconds is answered by nobody, and holds up nothing behind it."""
+    """One that Discord replays after the three seconds is not answered, and holds up nothing behind it."""
     ann = stage.person()
     host = await stage.reading()
     await registered(stage)

@@ -61,7 +61,7 @@ def test_a_direct_message() -> None:
     ],
 )
 def test_a_channel_and_a_thread(channel: dict[str, Any], chat: Chat, thread: str | None) -> None:
-    """A text channel's category is no parent; a thread's channel is."""
+    """A text channel's category is not a parent; a thread's channel is."""
     found = message(channel=channel, guild_id=SERVER)
     assert (found.chat, found.thread_name, found.addressed) == (chat, thread, False)
     assert found.command is None
@@ -77,17 +77,17 @@ def test_names_stand_where_discord_writes_ids() -> None:
 
 @pytest.mark.parametrize("kind", [1, 6, 7, 8, 18, 21, 46])
 def test_system_messages_are_nobodys(kind: int) -> None:
-    """Joins, pins, boosts, thread starters are no messages."""
+    """Joins, pins, boosts and thread starters are not messages."""
     assert isinstance(said(type=kind), Ignored)
 
 
 def test_a_webhook_is_a_bot() -> None:
-    """A name that anybody could give a webhook is nobody's."""
+    """A webhook can have any name, so nobody counts as its sender."""
     assert message(webhook_id="1", guild_id=SERVER).sender.is_bot
 
 
 def test_a_tap_a_choice_and_a_form() -> None:
-    """The data is the button's or the option's, without the sign of a form; a form has what was typed in it."""
+    """The data is the button's or the option's, without the mark of a form; a form brings the text typed in it."""
     base = {
         "id": "700000000000000007", "token": "tok-en", "channel_id": ROOM, "user": ANN,
         "channel": {"type": 1}, "message": {"id": "8", "content": "**Ship?**"},
@@ -190,7 +190,7 @@ def test_the_invite_asks_for_no_more_than_is_used() -> None:
     [("gateway_url", "ws://203.0.113.7/"), ("gateway_url", "http://127.0.0.1"), ("api_root", "http://203.0.113.7"),
      ("proxy", "socks5://127.0.0.1:1080")],
 )  # fmt: skip
-def test_places_that_would_show_the_token_are_refused(name: str, value: str) -> None:
+def test_addresses_that_would_show_the_token_are_refused(name: str, value: str) -> None:
     """Plain connections to other machines, wrong schemes, and a proxy that could not be spoken through."""
     with pytest.raises(ValueError, match=name):
         DiscordSettings.model_validate({name: value})
