@@ -33,7 +33,7 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     ann = stage.person()
     tap = ann.command("status")
     await tap.said()
-    await host.until(lambda: "knows the menu of commands already" in host.log())
+    await host.until(lambda: "has the menu of commands already" in host.log())
     assert len(stage.dc.calls_of(PUT)) == 1
 
 
