@@ -97,7 +97,7 @@ async def test_a_silent_platform_still_makes_round_trips(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", ["error", "html", "drop_before", "drop_after", "drop_body", "flood"])
 async def test_listen_ends_with_our_errors_and_loses_nothing(bench: Bench, kind: str) -> None:
-    """Any fault while reading comes out as a PlatformError which is no refusal for good; then the events are there."""
+    """Any fault while reading is raised as a PlatformError that passes; the next read has the events."""
     bench.platform.say("still there")
     bench.platform.fail(kind, reading=True)
     async with asyncio.timeout(10):
@@ -220,7 +220,7 @@ async def test_parts_are_accepted(bench: Bench) -> None:
         ("drop_body", {}, Ambiguous),
     ],
 )
-async def test_faults_are_told_by_what_they_mean(
+async def test_faults_have_the_class_of_their_meaning(
     bench: Bench, kind: str, options: dict[str, Any], expected: type[PlatformError]
 ) -> None:
     """Unavailable was surely not executed, Ambiguous may have been, RateLimited says how long; none names the token."""
@@ -235,7 +235,7 @@ async def test_faults_are_told_by_what_they_mean(
     await bench.send(text="and then it works")
 
 
-async def test_refusals_are_told_by_who_can_mend_them(bench: Bench) -> None:
+async def test_refusals_have_the_class_of_who_can_act(bench: Bench) -> None:
     """Unknown chat, broken markup, a message that is not ours: Rejected; blocked: Forbidden; revoked: Unauthorized."""
     adapter, chat = bench.adapter, bench.platform.chat_id
     with pytest.raises(Rejected):

@@ -1,4 +1,4 @@
-"""The adapter contract on every platform: files that go together, and what is said without words."""
+"""The adapter contract on every platform: files that go together, and reactions."""
 
 from __future__ import annotations
 

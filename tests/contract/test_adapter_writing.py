@@ -34,6 +34,10 @@ async def test_a_file_is_sent(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("# notes")
     message_id = await bench.send(path=str(tmp_path / "notes.md"))
     assert bench.platform.shown(message_id)["file"] == "notes.md"
+    # No header can hold line breaks, nor can a name break out of one; such a file arrives all the same.
+    (tmp_path / "two\r\nlines: 1.md").write_text("# notes")
+    message_id = await bench.send(path=str(tmp_path / "two\r\nlines: 1.md"))
+    assert bench.platform.shown(message_id)["file"] in {"two lines: 1.md", "two_lines__1.md"}
 
 
 async def test_a_keyboard_at_its_limits_is_accepted(bench: Bench) -> None:
@@ -46,7 +50,7 @@ async def test_a_keyboard_at_its_limits_is_accepted(bench: Bench) -> None:
 
 
 async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
-    """An edit changes both; one that changes nothing is no error; None takes the keyboard away."""
+    """An edit changes both; one that changes nothing is not an error; None removes the keyboard."""
     message_id = await bench.send(text="before", keyboard=FIRST)
     for _ in range(2):
         await bench.adapter.edit(bench.platform.chat_id, message_id, AFTER, ((KeyboardButton("Ok", "d"),),))
@@ -57,7 +61,7 @@ async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
 
 
 async def test_close_panel_writes_the_outcome_and_keeps_the_formatting(bench: Bench) -> None:
-    """The keyboard goes, the outcome stands under the text, bold stays bold; again is no error."""
+    """The keyboard goes, the outcome stands under the text, bold stays bold; closing again is not an error."""
     format_, text, reads = bench.platform.formatted
     sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, text, format=format_, keyboard=FIRST))
     for _ in range(2):
@@ -113,7 +117,7 @@ async def test_reactions_and_typing(bench: Bench) -> None:
 
 
 async def test_download_streams_a_whole_file(bench: Bench, tmp_path: Path) -> None:
-    """Every byte arrives, in a file of the owner only, and the size is told."""
+    """Every byte arrives, in a file that only the owner can read, and the size is returned."""
     data = bytes(range(256)) * 2000
     file = await received(bench, data)
     target = tmp_path / "in.bin"
@@ -144,7 +148,7 @@ async def test_a_download_that_fails_leaves_nothing(bench: Bench, tmp_path: Path
     assert await bench.adapter.download(file, tmp_path / "in.bin", bench.adapter.limits.download) == 300_000
 
 
-async def test_a_file_that_is_gone_is_told(bench: Bench, tmp_path: Path) -> None:
+async def test_a_file_that_is_gone_is_an_error(bench: Bench, tmp_path: Path) -> None:
     """An id the platform does not know is a PlatformError; an existing target is never written over."""
     with pytest.raises(PlatformError):
         await bench.adapter.download(Attachment("document", "no-such-file"), tmp_path / "in.bin", 1000)

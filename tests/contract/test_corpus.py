@@ -29,7 +29,7 @@ def test_the_corpus_is_whole() -> None:
 
 @pytest.mark.parametrize("copies", [1, 12], ids=["as it is", "twelve times"])
 async def test_every_answer_arrives_whole(bench: Bench, copies: int) -> None:
-    """The server takes each part, and what is read there, in order, is what was drawn; marks are gone."""
+    """The server takes each part, and people read there, in order, the text that was rendered, without marks."""
     for path in CORPUS:
         source = "\n\n".join([path.read_text(encoding="utf-8")] * copies)
         parts = bench.adapter.render(source, "markdown")

@@ -67,7 +67,7 @@ def taken(part: RenderedPart) -> str:
 def test_telegram_takes_every_part_and_loses_nothing(source: str) -> None:
     """Text and entities are valid, at most 4,096 units and 100 entities; joined, the parts read as the text does."""
     parts = telegram.render(source, "markdown")
-    whole([taken(part) for part in parts], source, telegram.LOOK)
+    whole([taken(part) for part in parts], source, telegram.DIALECT)
 
 
 @SETTINGS
@@ -87,7 +87,7 @@ def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
         assert part.text.strip()
         assert fences(part.text) == 0
         assert solid(read(part.text)) == solid(part.plain)
-    whole([part.plain for part in parts], source, discord.LOOK)
+    whole([part.plain for part in parts], source, discord.DIALECT)
 
 
 @pytest.mark.parametrize("platform", [telegram, discord], ids=["telegram", "discord"])

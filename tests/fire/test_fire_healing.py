@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
 
 from faults_harness import Account, Gate, Note, calls_since, since, together, world
@@ -212,10 +212,11 @@ async def test_a_second_poller_on_another_machine_is_told(stage: Stage, note: No
     host = await stage.reading()
     mark, began = len(stage.tg.calls), time.perf_counter()
     url = f"{stage.tg.root}/bot{stage.tg.token}/getUpdates"
-    async with httpx.AsyncClient(timeout=30) as other:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as other:
         # The other one polls on whenever it is thrown out, for six seconds.
         while since(began) < 6:
-            await other.post(url, json={"timeout": 2})
+            async with other.post(url, json={"timeout": 2}) as answer:
+                await answer.read()
         status = await host.status_when(lambda s: s["reader"]["state"] == "conflict")
     assert "another program is polling this bot" in status["reader"]["error"]
     assert "revoke the token" in status["reader"]["error"]

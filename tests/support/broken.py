@@ -22,7 +22,7 @@ from agent_channels.core.settings.private_files import set_dotenv_value
 from agent_channels.telegram.channel import CHANNEL
 from harness import Stage
 
-__all__ = ["BROKEN", "Broken", "healthy", "one_name_two_addresses"]
+__all__ = ["BROKEN", "Broken", "black_hole", "healthy", "one_name_two_addresses"]
 
 Env = dict[str, str | None]
 Broken = Callable[[Stage], AbstractAsyncContextManager[Env]]
@@ -181,31 +181,30 @@ async def dead_proxy(stage: Stage) -> AsyncIterator[Env]:
         yield {"TELEGRAM_PROXY": f"http://user:secret@127.0.0.1:{free.getsockname()[1]}"}
 
 
-@breaks("ipv6", "IPv6 leads nowhere here")
-async def ipv6_that_swallows(stage: Stage) -> AsyncIterator[Env]:
-    with (stage.state / "config.yaml").open("a") as file:
-        file.write("\nipv4: false\n")
-    with one_name_two_addresses(stage) as env:
-        yield env
-
-
 @contextmanager
 def one_name_two_addresses(stage: Stage) -> Iterator[Env]:
-    """`localhost` has an IPv6 address that swallows connections, and the IPv4 address of the sandbox."""
+    """`localhost` has an IPv6 address that drops connections, and the IPv4 address of the sandbox."""
     names = stage.folder / "names"
     names.mkdir(exist_ok=True)
     (names / "sitecustomize.py").write_text(_NAMES)
+    with black_hole(stage.tg.port):
+        path = ":".join(filter(None, (str(names), stage.env.get("PYTHONPATH", ""))))
+        yield {"PYTHONPATH": path, "TELEGRAM_API_ROOT": f"http://localhost:{stage.tg.port}"}
+
+
+@contextmanager
+def black_hole(port: int) -> Iterator[None]:
+    """Connections to the port over IPv6 are neither made nor refused."""
     with ExitStack() as stack:
         hole = stack.enter_context(socket.socket(socket.AF_INET6))
-        hole.bind(("::1", stage.tg.port))
+        hole.bind(("::1", port))
         hole.listen(0)
         # A full queue is left unanswered by the kernel, as a network does that drops what it cannot carry.
         for _ in range(2):
             caller = stack.enter_context(socket.socket(socket.AF_INET6))
             caller.setblocking(False)
-            caller.connect_ex(("::1", stage.tg.port))
-        path = ":".join(filter(None, (str(names), stage.env.get("PYTHONPATH", ""))))
-        yield {"PYTHONPATH": path, "TELEGRAM_API_ROOT": f"http://localhost:{stage.tg.port}"}
+            caller.connect_ex(("::1", port))
+        yield
 
 
 # A name server of the test's own: what every library asks in the end.

@@ -1,4 +1,4 @@
-"""An adapter connected to a platform's sandbox, and a sink that can be told to refuse."""
+"""An adapter connected to a platform's sandbox, and a sink that refuses on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = ((KeyboardButton("Yes", "data-1"), KeyboardButton("No", "data-2")), (Key
 
 @dataclass
 class Collected:
-    """A sink that keeps what it is given, and refuses as often as told."""
+    """A sink that keeps its events, and refuses the first `refuse` times."""
 
     events: list[RawEvent] = field(default_factory=list)
     refuse: int = 0

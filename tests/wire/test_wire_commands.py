@@ -19,7 +19,7 @@ async def test_the_menu_is_told_once_and_again_when_it_changed(stage: Stage) -> 
     assert [one["command"] for one in menu] == ["status", "inbox", "cancel", "session", "help"]
     await host.close()
     host = await stage.reading()
-    await host.until(lambda: "knows the menu of commands already" in host.log())
+    await host.until(lambda: "has the menu of commands already" in host.log())
     assert len(stage.tg.calls_of(SET)) == 1
 
 

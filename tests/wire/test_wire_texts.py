@@ -58,39 +58,26 @@ async def test_a_text_of_nothing_but_emoji(stage: Stage) -> None:
     assert "".join(message["text"] for message in shown) == "🦄" * 5000
 
 
-async def test_a_long_markdownv2_text(stage: Stage) -> None:
-    """MarkdownV2 is cut so that a strict parser takes every part, and what was bold or code stays so."""
+async def test_a_long_text_in_a_format_of_the_platforms_own_is_refused(stage: Stage) -> None:
+    """Nothing is sent, and the reason names the length, the limit and what works; as markdown, the same text arrives.
+
+    With files, a text above a caption's length still goes as a message of its own.
+    """
     ann = stage.person()
     host = await stage.reading()
-    text = "*bold " + "and on " * 700 + "*\n\n" + "_it_ `code` [link](https://example.com) " * 80 + "\n```py\n"
-    text += "print\\(1\\)\n" * 300 + "```\nend\\."
-    await host.done("reply", chat_id=ann.id, text=text, format="markdownv2")
-    shown = await parts(stage, ann)
-    assert len(shown) >= 3
-    for message in shown:
-        assert units(message["text"]) <= LIMIT
-    kinds = [{entity["type"] for entity in message.get("entities", [])} for message in shown]
-    assert "bold" in kinds[0]
-    assert "bold" in kinds[1]
-    assert "pre" in kinds[-1]
-    assert sum(message["text"].count("and on") for message in shown) == 700
-    assert sum(message["text"].count("print") for message in shown) == 300
-
-
-async def test_a_long_html_text(stage: Stage) -> None:
-    """HTML is cut between tags and entities, with open tags closed and opened again."""
-    ann = stage.person()
-    host = await stage.reading()
-    text = "<b>bold " + "and on &amp; " * 600 + "</b>" + "<i>it</i> <code>c &lt; d</code> " * 50
-    text += '<pre><code class="language-py">' + "print(1)\n" * 400 + "</code></pre>"
-    await host.done("reply", chat_id=ann.id, text=text, format="html")
-    shown = await parts(stage, ann)
-    assert len(shown) >= 3
-    assert sum(message["text"].count("and on") for message in shown) == 600
-    assert sum(message["text"].count("&") for message in shown) == 600
-    assert sum(message["text"].count("print(1)") for message in shown) == 400
-    assert all("<" not in message["text"].replace("c < d", "") for message in shown)
-    assert "bold" in {entity["type"] for entity in shown[1]["entities"]}
+    for format_, text in (("markdownv2", "*bold " + "and on " * 700 + "*"), ("html", "<b>" + "and on " * 700 + "</b>")):
+        told = await host.refused("reply", chat_id=ann.id, text=text, format=format_)
+        assert f"{len(text):,} characters" in told
+        assert "4,096" in told
+        assert "use format markdown, or send several replies" in told
+    assert stage.tg.calls_of("sendMessage") == []
+    await host.done("reply", chat_id=ann.id, text="**bold** " + "and on " * 700, format="markdown")
+    assert len(await parts(stage, ann)) == 2
+    (stage.project / "notes.txt").write_text("notes")
+    text = "<b>" + "words " * 300 + "</b>"
+    await host.done("reply", chat_id=ann.id, text=text, format="html", files=["notes.txt"])
+    assert (await ann.next_message())["entities"][0]["type"] == "bold"
+    assert "caption" not in await ann.next_message()
 
 
 async def test_broken_markup_goes_as_plain_text_and_the_result_says_so(stage: Stage) -> None:

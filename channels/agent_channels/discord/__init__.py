@@ -1,1 +1,1 @@
-"""Discord: the only folder that imports discord.py."""
+"""The Discord channel: the only package that imports discord.py."""

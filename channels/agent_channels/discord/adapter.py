@@ -1,15 +1,15 @@
-"""The Discord adapter: a thin shell of verbs around `reading`, `inbound`, `outbound` and `markup`."""
+"""The Discord adapter: the contract's verbs, each handed on to the module that does the work."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import anyio
 from discord.http import HTTPClient, Route
 
@@ -17,16 +17,16 @@ from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import PlatformError, Refused
+from agent_channels.core.errors import PlatformError
+from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.discord import formatting as drawing
-from agent_channels.discord import markup, outbound
+from agent_channels.discord import formatting, markup, outbound
 from agent_channels.discord.chats import ChannelCache
 from agent_channels.discord.errors import as_unavailable, translated
 from agent_channels.discord.gateway import GatewayReader
-from agent_channels.discord.http import Network
-from agent_channels.discord.inbound import said, to_inbound
-from agent_channels.discord.interactions import Interactions, menu_body
+from agent_channels.discord.http import Connections
+from agent_channels.discord.inbound import history_message, to_inbound
+from agent_channels.discord.interactions import Interactions, command_menu
 from agent_channels.discord.settings import DiscordSettings
 
 __all__ = ["DiscordAdapter"]
@@ -42,18 +42,17 @@ class DiscordAdapter:
     capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", receipt_emoji=("👀", "😴"))
 
     def __init__(self, settings: DiscordSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
-        """`proxy` carries every connection; `ipv4`: direct ones are made over IPv4 only."""
-        self._settings, self._token = settings, token
-        self._proxy, self._ipv4 = proxy, ipv4 and proxy is None
+        """`proxy` carries every connection. `ipv4`: connect over IPv4 only, where there is no proxy."""
+        self._settings = settings
         # Where the library keeps the address of the REST API, for the whole process.
         Route.BASE = f"{settings.api_root}/api/v10"
-        self._line = Network(token, proxy, ipv4=self._ipv4)
+        self._connections = Connections(token, proxy, ipv4=ipv4 and proxy is None)
         self._me: Identity | None = None
-        self._places = ChannelCache()
-        # Our one reaction on a message, as far as it is known: a message that just came has none.
+        self._channels = ChannelCache()
+        # Our one reaction to each message, as far as it is known: a message that just came has none.
+        self._reactions: OrderedDict[str, str | None] = OrderedDict()
         self._reacting = asyncio.Lock()
-        self._mine: OrderedDict[str, str | None] = OrderedDict()
-        self._interactions = Interactions(self._http, lambda: self._line.application_id)
+        self._interactions = Interactions(self._http, lambda: self._connections.application_id)
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,33 +62,31 @@ class DiscordAdapter:
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             self._interactions.close()
-            await self._line.close()
+            await self._connections.close()
+
+    async def _http(self) -> HTTPClient:
+        return (await self._connections.client()).http
+
+    async def get(self, path: str) -> Any:
+        """Return the REST API's answer to a GET, for checks of the set-up."""
+        return await outbound.call(await self._http(), "GET", path)
+
+    async def date(self) -> str | None:
+        """Return the Date header of an answer of Discord's server, which takes no token."""
+        with translated():
+            async with self._connections.files().get(f"{Route.BASE}/gateway", timeout=outbound.TIMEOUT) as response:
+                return response.headers.get("Date")
 
     @property
     def display_name(self) -> str:
         """@username."""
         return f"@{self._me.username}" if self._me else ""
 
-    async def _http(self) -> HTTPClient:
-        return (await self._line.client()).http
-
-    def web(self) -> aiohttp.ClientSession:
-        """The client of downloads."""
-        return self._line.files()
-
-    async def get(self, path: str) -> Any:
-        """What the REST API answers to a GET, for what asks it about the set-up."""
-        return await outbound.call(await self._http(), "GET", path)
-
-    async def date(self) -> str | None:
-        """The Date that Discord's server writes on an answer to anybody."""
-        with translated():
-            async with self.web().get(f"{Route.BASE}/gateway", proxy=self._proxy, timeout=outbound.TIMEOUT) as answer:
-                return answer.headers.get("Date")
+    # ---- reading
 
     async def identify(self) -> Identity:
-        """GET /users/@me, which the login has asked already when this is the first time."""
-        client = await self._line.client()
+        """GET /users/@me, which the login has already asked when this is the first time."""
+        client = await self._connections.client()
         if self._me is None and client.user is not None:
             self._me = Identity(str(client.user.id), client.user.name, client.user.global_name or client.user.name)
         else:
@@ -100,42 +97,57 @@ class DiscordAdapter:
     async def listen(self, sink: EventSink) -> None:
         """See `agent_channels.discord.gateway`."""
         try:
-            client = await self._line.client()
+            client = await self._connections.client()
             me = self._me or await self.identify()
         except PlatformError as error:
             raise as_unavailable(error) from error
-        reading = GatewayReader(
-            client, me.id, self._settings.gateway_url, sink, self._places, self._interactions.begin, self._fresh
+        reader = GatewayReader(
+            client, me.id, self._settings.gateway_url, sink, self._channels, self._interactions.begin, self._arrived
         )
-        await reading.run()
+        await reader.run()
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `agent_channels.discord.inbound`."""
         return to_inbound(event, self._me) if self._me else Ignored("the bot is not identified yet")
 
+    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
+        """GET /channels/{id}/messages."""
+        http, me = await self._http(), self._me or await self.identify()
+        found = await outbound.newest_messages(http, chat_id, limit, before)
+        channel = await self._channels.channel(http, chat_id)
+        return [message for raw in found if (message := history_message(raw, channel, me)) is not None]
+
+    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
+        """Ask the message for the URL that the file has today, then stream it."""
+        streaming.check_size(attachment.size, limit)
+        url, size = await outbound.attachment_url(await self._http(), attachment)
+        streaming.check_size(size, limit)
+        get = partial(self._connections.files().get, url, allow_redirects=False, timeout=outbound.TIMEOUT)
+        return await streaming.save(streaming.response_body(get, translated, "Discord"), target, limit)
+
+    # ---- writing
+
     def check_format(self, text: str, format_: str) -> None:
-        """Refuses unknown formats."""
+        """Raise `Refused` for an unknown format."""
         del text
-        markup.rendered("", format_)
+        markup.to_content("", format_)
 
     def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.discord.formatting`."""
-        return drawing.render(text, format_)
+        return formatting.render(text, format_)
 
     def escape(self, text: str, format_: str) -> str:
         """See `agent_channels.discord.markup`."""
-        return markup.literal(text, format_)
+        return markup.escape(text, format_)
 
     def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
-        """As many in one message as it takes."""
-        return [tuple(paths[at : at + markup.FILES]) for at in range(0, len(paths), markup.FILES)]
+        """See `agent_channels.discord.outbound`."""
+        return outbound.group_files(paths)
 
     async def open_direct_chat(self, user_id: str) -> str:
-        """POST /users/@me/channels: opens the direct chat, or finds the one there is."""
-        body = {"recipient_id": outbound.ident(user_id, "user_id")}
+        """POST /users/@me/channels, which opens the direct chat or finds the one there is."""
+        body = {"recipient_id": outbound.checked_id(user_id, "user_id")}
         return str((await outbound.call(await self._http(), "POST", "/users/@me/channels", body))["id"])
-
-    # ---- writing
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """POST /channels/{id}/messages."""
@@ -147,7 +159,7 @@ class DiscordAdapter:
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """PATCH of a message's components."""
-        await outbound.redraw(await self._http(), chat_id, message_id, keyboard)
+        await outbound.edit_keyboard(await self._http(), chat_id, message_id, keyboard)
 
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """PATCH of a message: its text stays, the outcome stands under it."""
@@ -156,60 +168,41 @@ class DiscordAdapter:
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """PUT and DELETE of the bot's reactions."""
         http = await self._http()
-        # One after the other: a mark of ours may still be under way when the agent reacts.
+        # One after the other: a receipt of ours may still be on its way when the agent reacts.
         async with self._reacting:
-            if message_id not in self._mine:
-                self._remember(message_id, await outbound.reaction(http, chat_id, message_id))
-            await outbound.react(http, chat_id, message_id, emoji, before=self._mine[message_id])
+            if message_id not in self._reactions:
+                self._remember(message_id, await outbound.own_reaction(http, chat_id, message_id))
+            await outbound.react(http, chat_id, message_id, emoji, before=self._reactions[message_id])
             self._remember(message_id, emoji or None)
+
+    def _arrived(self, message_id: str) -> None:
+        # A message that is read a second time may have our reaction already.
+        if message_id not in self._reactions:
+            self._remember(message_id, None)
+
+    def _remember(self, message_id: str, emoji: str | None) -> None:
+        self._reactions[message_id] = emoji
+        self._reactions.move_to_end(message_id)
+        while len(self._reactions) > _KEPT:
+            self._reactions.popitem(last=False)
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """POST /channels/{id}/typing."""
         del thread_id
-        await outbound.call(await self._http(), "POST", f"/channels/{outbound.ident(chat_id, 'chat_id')}/typing")
+        await outbound.call(await self._http(), "POST", f"/channels/{outbound.checked_id(chat_id, 'chat_id')}/typing")
 
-    async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
-        """PUT /applications/{id}/commands: replaces the bot's global commands."""
-        http = await self._http()
-        await outbound.call(http, "PUT", f"/applications/{self._line.application_id}/commands", menu_body(entries))
-
-    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
-        """GET /channels/{id}/messages."""
-        http, me = await self._http(), self._me or await self.identify()
-        found = await outbound.page(http, chat_id, limit, before)
-        place = await self._places.channel(http, chat_id)
-        return [message for raw in found if (message := said(raw, place, me)) is not None]
-
-    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
-        """Asks the message for the file's address of today, then streams it."""
-        if attachment.size is not None and attachment.size > limit:
-            raise Refused(
-                f"the file has {attachment.size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file"
-            )
-        url, size = await outbound.address(await self._http(), attachment)
-        if size > limit:
-            raise Refused(f"the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file")
-        return await outbound.download(self.web(), url, target, limit, self._proxy)
-
-    # ---- taps
+    # ---- interactions
 
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
         """See `agent_channels.discord.interactions`."""
         del alert
         await self._interactions.answer(tap_id, text, counted=counted)
 
-    # ---- what is remembered
-
-    def _fresh(self, message_id: str) -> None:
-        # Heard a second time it may have our mark already.
-        if message_id not in self._mine:
-            self._remember(message_id, None)
-
-    def _remember(self, message_id: str, emoji: str | None) -> None:
-        self._mine[message_id] = emoji
-        self._mine.move_to_end(message_id)
-        while len(self._mine) > _KEPT:
-            self._mine.popitem(last=False)
+    async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
+        """PUT /applications/{id}/commands: replaces the bot's global commands."""
+        http = await self._http()
+        path = f"/applications/{self._connections.application_id}/commands"
+        await outbound.call(http, "PUT", path, command_menu(entries))
 
 
 _: type[Adapter] = DiscordAdapter

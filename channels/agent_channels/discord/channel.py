@@ -1,4 +1,4 @@
-"""Discord as a row of data: its settings and how to connect, without importing its library."""
+"""Discord as data: its settings and how to connect, without importing its library."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, cast
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, env_proxy, shown_url
-from agent_channels.discord.settings import NO_SOCKS, DiscordSettings, bot_id, invite_link
+from agent_channels.core.settings.network import Route, route
+from agent_channels.discord.settings import NO_SOCKS, PROXY_SCHEMES, DiscordSettings, bot_id, invite_link
 
 if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
     from agent_channels.discord.adapter import DiscordAdapter
 
-__all__ = [
-    "CHANNEL",
-]
+__all__ = ["CHANNEL"]
 
 
 STEPS = """\
@@ -34,22 +32,18 @@ def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> A
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("DiscordSettings", settings)
-    asked = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
-    named = env_proxy(ours.api_root, env.environ)
-    if ours.proxy is None and named is not None and not named.startswith(("http://", "https://")):
-        why = f"the environment names {shown_url(named)}, which is not used: {NO_SOCKS}"
-        return Route(ours.api_root, None, why, asked)
-    return Route(ours.api_root, ours.proxy or named, named=asked)
+    endpoints = (("api_root", ours.api_root), ("gateway_url", ours.gateway_url or ""))
+    return route(endpoints, ours.proxy, env.environ, PROXY_SCHEMES, NO_SOCKS)
 
 
-def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+def _checks(adapter: Adapter, setup: Setup) -> Mapping[str, Check]:
     from agent_channels.discord.checks import checks
 
-    return checks(cast("DiscordAdapter", adapter), case)
+    return checks(cast("DiscordAdapter", adapter), setup)
 
 
 def _silence_s(settings: Settings) -> float:
-    # Discord asks for a heartbeat every 41 s and answers each; two that were missed are one connection lost.
+    # Discord asks for a heartbeat every 41 s and answers each; after two without an answer the connection is lost.
     del settings
     return 100.0
 

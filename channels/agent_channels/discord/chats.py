@@ -1,4 +1,4 @@
-"""Who and where: channels, threads and people of raw events, and what has to be asked for since an event lacks it."""
+"""Channels, threads and people of raw events; a cache fetches those that an event only names."""
 
 from __future__ import annotations
 
@@ -12,113 +12,118 @@ from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Forbidden, Rejected
 from agent_channels.discord import outbound
 
-__all__ = ["EPOCH_MS", "ChannelCache", "chat_of", "ident", "person_of"]
+__all__ = ["DIRECT", "EPOCH_MS", "ChannelCache", "Json", "chat_of", "person_of", "snowflake"]
 
-# "Channel Types": direct, and the threads of announcements, of text channels and forums, and private ones.
+# "Channel Types": a direct chat; threads of announcements, of text channels and forums, and private ones.
 DIRECT = 1
 THREADS = frozenset({10, 11, 12})
 _KEPT = 5000
 # "Snowflakes": ids count from the first second of 2015.
 EPOCH_MS = 1_420_070_400_000
 
-Raw = dict[str, Any]
+Json = dict[str, Any]
 
 
-def ident(value: Any) -> str:
+def snowflake(value: Any) -> str:
+    """Return an id of Discord's as a string. Raises ValueError for anything else."""
     text = str(value)
     if not text.isascii() or not text.isdigit():
-        raise ValueError(f"{text[:40]!r} is no id")
+        raise ValueError(f"{text[:40]!r} is not an id")
     return text
 
 
-def chat_of(raw: Raw, channel: Raw) -> Chat:
-    chat_id = ident(raw["channel_id"])
+def chat_of(raw: Json, channel: Json) -> Chat:
+    chat_id = snowflake(raw["channel_id"])
     if not raw.get("guild_id") and channel.get("type", DIRECT) == DIRECT:
         return Chat(chat_id, "direct")
     parent = channel.get("parent_id") if channel.get("type") in THREADS else None
     name = channel.get("name")
-    return Chat(chat_id, "group", str(name) if name else None, ident(parent) if parent else None)
+    return Chat(chat_id, "group", str(name) if name else None, snowflake(parent) if parent else None)
 
 
-def person_of(user: Raw, member: Raw | None = None, *, webhook: bool = False) -> Person:
+def person_of(user: Json, member: Json | None = None, *, webhook: bool = False) -> Person:
     name = (member or {}).get("nick") or user.get("global_name") or user.get("username") or ""
     username = user.get("username")
-    # Whoever speaks through a webhook chose the name freely; no account stands behind it.
-    return Person(ident(user["id"]), str(name), str(username) if username else None, bool(user.get("bot")) or webhook)
+    # A webhook chooses its name freely; no account stands behind it.
+    is_bot = bool(user.get("bot")) or webhook
+    return Person(snowflake(user["id"]), str(name), str(username) if username else None, is_bot)
 
 
 class ChannelCache:
-    """Channels and people as the gateway told of them, and by REST those it did not."""
+    """Channels and people: those that gateway events described, and over REST those that they only named."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Raw] = OrderedDict()
+        self._cached: OrderedDict[str, Json] = OrderedDict()
 
-    def learn(self, name: str, data: Raw) -> None:
-        """Takes what an event says of channels and people."""
+    def learn(self, name: str, data: Json) -> None:
+        """Cache the channels and people that a gateway event describes."""
         if name == "GUILD_CREATE":
-            for place in (*(data.get("channels") or ()), *(data.get("threads") or ())):
-                self.keep(place)
+            for channel in (*(data.get("channels") or ()), *(data.get("threads") or ())):
+                self.keep(channel)
         elif name in {"CHANNEL_CREATE", "CHANNEL_UPDATE", "THREAD_CREATE", "THREAD_UPDATE"}:
             self.keep(data)
         elif name == "MESSAGE_CREATE" and data.get("author"):
             self._put(f"user:{data['author']['id']}", data["author"])
 
-    def keep(self, place: Raw) -> Raw:
-        """What is kept of a channel."""
-        return self._put(str(place["id"]), {key: place.get(key) for key in ("type", "name", "parent_id")})
+    def keep(self, channel: Json) -> Json:
+        """Cache a channel; return the part of it that is kept: type, name, parent_id."""
+        return self._put(str(channel["id"]), {key: channel.get(key) for key in ("type", "name", "parent_id")})
 
-    def known(self, channel: str) -> Raw:
-        """What is known of a channel; empty when nothing is."""
-        return self._known.get(channel, {})
+    def cached(self, channel_id: str) -> Json:
+        """Return a channel from the cache; empty when it is not there."""
+        return self._cached.get(channel_id, {})
 
-    async def channel(self, http: HTTPClient, channel: str) -> Raw:
-        """A channel, asked for if need be; empty where the bot may not look."""
-        if channel not in self._known:
+    async def channel(self, http: HTTPClient, channel_id: str) -> Json:
+        """Return a channel, fetched if need be; empty when the bot has no access to it."""
+        if channel_id not in self._cached:
             try:
-                return self.keep(await outbound.call(http, "GET", f"/channels/{channel}"))
+                return self.keep(await outbound.call(http, "GET", f"/channels/{channel_id}"))
             except (Forbidden, Rejected):
                 return {}
-        return self._known[channel]
+        return self._cached[channel_id]
 
-    async def person(self, http: HTTPClient, user_id: str) -> Raw:
-        """A person, asked for if need be."""
+    async def person(self, http: HTTPClient, user_id: str) -> Json:
+        """Return a person, fetched if need be; only the id when that fails."""
         key = f"user:{user_id}"
-        if key not in self._known:
+        if key not in self._cached:
             try:
                 return self._put(key, await outbound.call(http, "GET", f"/users/{user_id}"))
             except (Forbidden, Rejected):
                 return {"id": user_id}
-        return self._known[key]
+        return self._cached[key]
 
-    async def missed(
+    async def to_fetch(
         self, http: HTTPClient, wanted: Mapping[str, float], marks: Mapping[str, str]
-    ) -> AsyncIterator[tuple[str, str, Raw]]:
-        """Every chat to look into: (channel id, after which message, what is known of the channel)."""
+    ) -> AsyncIterator[tuple[str, str, Json]]:
+        """Yield every chat to fetch messages from: its channel id, the message after which, and the channel.
+
+        `wanted`: the chats that the agent reads, each with the time since when. `marks`: the reader's cursors.
+        """
         guilds: dict[str, None] = {}
         for chat, since in wanted.items():
-            place = await outbound.reached(http, chat)
-            if place is None:
+            channel = await outbound.find_chat(http, chat)
+            if channel is None:
                 continue
-            self.keep(place)
-            channel = str(place["id"])
-            yield channel, marks.get(f"last:{channel}") or _snowflake(since), place
-            if place.get("guild_id"):
-                guilds[str(place["guild_id"])] = None
+            self.keep(channel)
+            channel_id = str(channel["id"])
+            yield channel_id, marks.get(f"last:{channel_id}") or _snowflake_at(since), channel
+            if channel.get("guild_id"):
+                guilds[str(channel["guild_id"])] = None
         for guild in guilds:
-            for thread in await outbound.threads(http, guild):
+            for thread in await outbound.active_threads(http, guild):
                 self.keep(thread)
-                channel, parent = str(thread["id"]), str(thread.get("parent_id"))
-                if parent in wanted and channel not in wanted:
-                    begun = marks.get(f"last:{channel}") or _snowflake(wanted[parent])
-                    yield channel, begun, thread
+                thread_id, parent = str(thread["id"]), str(thread.get("parent_id"))
+                if parent in wanted and thread_id not in wanted:
+                    after = marks.get(f"last:{thread_id}") or _snowflake_at(wanted[parent])
+                    yield thread_id, after, thread
 
-    def _put(self, key: str, value: Raw) -> Raw:
-        self._known[key] = value
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+    def _put(self, key: str, value: Json) -> Json:
+        self._cached[key] = value
+        while len(self._cached) > _KEPT:
+            self._cached.popitem(last=False)
         return value
 
 
-def _snowflake(since: float) -> str:
-    """The smallest id that was given out at a time (seconds since the epoch)."""
+def _snowflake_at(since: float) -> str:
+    """Return the smallest id that was given out at a time (epoch seconds)."""
     return str(max(0, int(since * 1000) - EPOCH_MS) << 22)

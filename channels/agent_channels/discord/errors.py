@@ -1,7 +1,7 @@
-"""Discord's, discord.py's and aiohttp's errors into ours: the one translator.
+"""Translates the errors of Discord, discord.py and aiohttp into ours.
 
-The question that matters is whether the request may have been executed: a connection that never came about and an
-answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
+What matters is whether the request may have been executed: an answer with a fault code says that it was not; what a
+failed connection says is decided in `agent_channels.core.contract.connection_errors`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from agent_channels.core.contract.connection_errors import connection_error
 from agent_channels.core.errors import (
     Ambiguous,
     Forbidden,
@@ -29,7 +30,6 @@ from agent_channels.core.log import redact
 
 __all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
 
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, aiohttp.InvalidURL)
 # "JSON Error Codes" in Discord's documentation.
 _TOO_OLD = {10015, 10062, 40060, 50027}
 _HINTS = {
@@ -67,7 +67,7 @@ _CLOSED: dict[int, PlatformError] = {
 
 
 def closed(code: int | None) -> PlatformError:
-    """What the gateway's close code means."""
+    """Return our error for a close code of the gateway."""
     if code in _CLOSED:
         known = _CLOSED[code]
         return type(known)(str(known))
@@ -76,7 +76,7 @@ def closed(code: int | None) -> PlatformError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises every error of the libraries as one of ours."""
+    """Raise the errors of the libraries as ours."""
     try:
         yield
     except PlatformError:
@@ -89,37 +89,34 @@ def translated() -> Iterator[None]:
         raise answered(error.status, error.code, error.text) from error
     except discord.ConnectionClosed as error:
         raise closed(error.code) from error
-    except _NOT_SENT as error:
-        raise Unavailable(f"Discord cannot be reached: {redact(str(error))}") from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        said = redact(str(error)) or type(error).__name__
-        raise Ambiguous(f"the connection to Discord ended before the answer: {said}") from error
+        raise connection_error(error, "Discord") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        # An answer that is not what the API promises.
+        # An answer that is not as the API promises.
         raise Ambiguous(f"Discord's answer could not be read ({type(error).__name__})") from error
 
 
 def answered(status: int, code: int, text: str) -> PlatformError:
-    """Our error for an answer of Discord's; `text` is its message with the nested form errors."""
-    said = " ".join(redact(text).split())[:600]
+    """Return our error for an answer of Discord's. `text` is its message with the nested form errors."""
+    reason = " ".join(redact(text).split())[:600]
     if status == 401 and code not in _TOO_OLD:
         return Unauthorized(TOKEN_WRONG)
     if status >= 500:
         return Unavailable(f"Discord has a fault (HTTP {status})")
     if code in _TOO_OLD:
-        return TooOld(f"Discord refuses it: {said}")
+        return TooOld(f"Discord refuses it: {reason}")
     if code in _FORBIDDEN:
         return Forbidden(_FORBIDDEN[code])
     if status == 403 and code not in _HINTS:
-        return Forbidden(f"Discord forbids it: {said}")
+        return Forbidden(f"Discord forbids it: {reason}")
     hint = _HINTS.get(code)
-    return Rejected(f"Discord refuses it: {said}" + (f" ({hint})" if hint else ""))
+    return Rejected(f"Discord refuses it: {reason}" + (f" ({hint})" if hint else ""))
 
 
 def tracing() -> aiohttp.TraceConfig:
-    """Raises for rate limits and faults as they are answered: waiting and trying again is the core's to decide.
+    """Return a trace that raises for rate limits and faults at once: the core decides about waiting and retries.
 
-    The library by itself would try five times over half a minute, whether the request may have been executed or not.
+    The library would try five times over half a minute, even if the request may have been executed.
     """
 
     async def ended(
@@ -145,7 +142,7 @@ def _retry_after(body: str, header: str | None) -> float:
         found: Any = json.loads(body)
         return max(0.0, float(found["retry_after"]))
     except (ValueError, KeyError, TypeError):
-        # A page in place of an answer: the network's edge holds us off.
+        # A web page instead of JSON: the edge of Discord's network limits us.
         return float(header) if header and header.replace(".", "", 1).isdigit() else 60.0
 
 
@@ -154,5 +151,5 @@ def _limited(seconds: float) -> RateLimited:
 
 
 def as_unavailable(error: PlatformError) -> PlatformError:
-    """Reading twice is harmless, so an ambiguous or odd answer is no more than one more try."""
+    """Return `Unavailable` for an ambiguous or odd answer while reading, which is harmless to repeat."""
     return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error

@@ -1,8 +1,8 @@
-"""Reading Discord: one gateway connection, resumed wherever it can be, and what it missed fetched by REST.
+"""Reads Discord: one gateway connection, resumed wherever possible, and missed messages fetched over REST.
 
-Discord keeps no queue for a bot that is away. How far was read is kept in the store as marks, moved in the transaction
-that journals the events: `session` (to RESUME after a restart, which replays everything) and `last:<channel>` (from
-where to fetch when the session is over).
+Discord keeps no queue for a bot that is away. How far we have read is kept as marks, which move in the transaction that
+journals the events: `session` (to RESUME after a restart, which replays everything) and `last:<channel>` (the message
+after which to fetch once the session is over).
 """
 
 from __future__ import annotations
@@ -26,30 +26,28 @@ from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, Unavailable
 from agent_channels.core.scheduling import Backoff
 from agent_channels.discord import outbound
-from agent_channels.discord.chats import ChannelCache
+from agent_channels.discord.chats import DIRECT, ChannelCache, Json
 from agent_channels.discord.errors import as_unavailable, translated
-from agent_channels.discord.http import Everything, may_identify
-from agent_channels.discord.message_context import addressed
+from agent_channels.discord.http import RawParsers, check_identify
+from agent_channels.discord.message_context import is_addressed
 
 __all__ = ["GatewayReader"]
 
 logger = logging.getLogger(__name__)
 
 _TRIES = 6
-_QUEUE = 1000
-_BATCH = 500
-# Closing with it leaves the session to be resumed; 1000 would end it.
+_QUEUE_MAX = 1000
+_BATCH_MAX = 500
+# A close code that leaves the session to be resumed; 1000 would end it.
 _CLOSE = 4000
 _LEAVE_S = 0.3
 _CONNECT_S = 30.0
-# A connection that ended sooner than this is not made again at once.
+# After a connection shorter than this, we wait before the next one.
 _SHORT_S = 5.0
-
-Raw = dict[str, Any]
 
 
 class GatewayReader:
-    """One `listen`: connects, back-fills, reads until it raises."""
+    """One run of `listen`: connect, fetch missed messages, read until something fails."""
 
     def __init__(
         self,
@@ -57,21 +55,24 @@ class GatewayReader:
         me: str,
         gateway: str | None,
         sink: EventSink,
-        places: ChannelCache,
-        tapped: Callable[[Raw], bool],
-        fresh: Callable[[str], None],
+        channels: ChannelCache,
+        acknowledge: Callable[[Json], bool],
+        arrived: Callable[[str], None],
     ) -> None:
-        """`tapped` acknowledges an interaction, and says whether it is to be journalled; `fresh` hears of messages."""
+        """`gateway`: its URL; None: the one that Discord names.
+
+        `acknowledge` gets every interaction and returns whether to journal it; `arrived` gets every new message's id.
+        """
         self._client, self._http, self._me, self._sink = client, client.http, me, sink
         self._gateway = yarl.URL(gateway) if gateway else None
-        self._places, self._tapped, self._fresh = places, tapped, fresh
-        self._queue: asyncio.Queue[tuple[int, str, Raw]] = asyncio.Queue()
+        self._channels, self._acknowledge, self._arrived = channels, acknowledge, arrived
+        self._queue: asyncio.Queue[tuple[int, str, Json]] = asyncio.Queue()
         self._ws: DiscordWebSocket | None = None
         self._session: dict[str, Any] = {}
         self._wanted: Mapping[str, float] = {}
 
     async def run(self) -> None:
-        """Reads for ever; raises `PlatformError` or `StoreError`."""
+        """Read until something fails. Raises `PlatformError` or `StoreError`."""
         self._session = _load(self._sink.cursors().get("session"))
         writing = asyncio.create_task(self._write())
         reading = asyncio.create_task(self._read())
@@ -80,7 +81,7 @@ class GatewayReader:
             for task in done:
                 await task
         finally:
-            # Also when all of us is being cancelled: how a session is left decides whether it can be resumed.
+            # Also when we are cancelled: how a session is left decides whether it can be resumed.
             with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
                 for task in (writing, reading):
                     task.cancel()
@@ -97,12 +98,12 @@ class GatewayReader:
             try:
                 with translated():
                     while True:
-                        # Bounded: what is not written down yet is not read on.
-                        if self._queue.qsize() > _QUEUE:
-                            await self._drained()
+                        # Bounded: no further events are read until those in the queue are stored.
+                        if self._queue.qsize() > _QUEUE_MAX:
+                            await self._wait_stored()
                         await self._poll()
             except ReconnectWebSocket as asked:
-                await self._drained()
+                await self._wait_stored()
                 if not asked.resume:
                     self._session = {}
                     await self._sink.put([], {"session": None})
@@ -121,11 +122,11 @@ class GatewayReader:
         self._sink.mark_alive()
 
     async def _connect(self) -> None:
-        """Opens the gateway: RESUME when there is a session, else IDENTIFY within the day's ration."""
+        """Open the gateway: RESUME when there is a session, else IDENTIFY within the day's ration."""
         resume = bool(self._session)
         if not resume:
             try:
-                await may_identify(self._http)
+                await check_identify(self._http)
             except PlatformError as error:
                 raise as_unavailable(error) from error
         resume_url = self._session.get("url") if resume and self._gateway is None else None
@@ -145,10 +146,10 @@ class GatewayReader:
         except PlatformError as error:
             raise as_unavailable(error) from error
         self._sink.mark_alive()
-        self._ws._discord_parsers = Everything(self._event)  # noqa: SLF001 - its one seam for raw events
+        self._ws._discord_parsers = RawParsers(self._receive)  # noqa: SLF001 - its one seam for raw events
 
     async def _leave(self) -> None:
-        """Closes so that the session can be resumed, by us or by whoever reads the bot next."""
+        """Close so that the session can be resumed, by us or by the next process that reads the bot."""
         ws, self._ws = self._ws, None
         if ws is not None:
             with suppress(aiohttp.ClientError, OSError, RuntimeError):
@@ -156,50 +157,50 @@ class GatewayReader:
 
     # ---- events
 
-    def _event(self, name: str, data: Raw) -> None:
+    def _receive(self, name: str, data: Json) -> None:
         ws = self._ws
         if ws is None or ws.sequence is None:
             return
-        if name == "INTERACTION_CREATE" and not self._tapped(data):
+        if name == "INTERACTION_CREATE" and not self._acknowledge(data):
             return
         self._queue.put_nowait((ws.sequence, name, data))
 
-    async def _drained(self) -> None:
-        """Everything that was read is on disk."""
+    async def _wait_stored(self) -> None:
+        """Wait until every event that was read is on disk."""
         await self._queue.join()
 
     async def _write(self) -> None:
         while True:
             batch = [await self._queue.get()]
-            while len(batch) < _BATCH and not self._queue.empty():
+            while len(batch) < _BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             await self._store(batch)
             for _ in batch:
                 self._queue.task_done()
 
-    async def _store(self, batch: list[tuple[int, str, Raw]]) -> None:
-        """Journals a batch, with how far it was read, in one transaction."""
+    async def _store(self, batch: list[tuple[int, str, Json]]) -> None:
+        """Journal a batch, and how far it was read, in one transaction."""
         self._wanted = self._sink.enabled_since()
         events: list[RawEvent] = []
         marks: dict[str, str | None] = {}
         for seq, name, data in batch:
             if name == "READY":
-                # Behind until the history is fetched: whoever resumes this session has to fetch it then.
+                # Behind until the history is fetched: a process that resumes this session has to fetch it.
                 self._session = {"id": data["session_id"], "seq": seq, "url": data.get("resume_gateway_url")}
                 self._session["behind"] = True
                 await self._sink.put([], {"session": json.dumps(self._session)})
             elif self._session:
                 self._session["seq"] = seq
             if name in {"READY", "RESUMED"} and self._session.get("behind"):
-                await self._caught_up()
+                await self._catch_up()
                 del self._session["behind"]
-            self._places.learn(name, data)
+            self._channels.learn(name, data)
             try:
-                event = await self._raw(name, data, seq)
+                event = await self._journal_event(name, data, seq)
                 if name == "MESSAGE_CREATE":
-                    marks |= self._seen(data)
+                    marks |= self._moved_mark(data)
             except (KeyError, TypeError, ValueError, AttributeError):
-                # Not what Discord promises: kept for inspection, and nothing after it is held up.
+                # Not what Discord promises: kept for inspection, without holding up the events after it.
                 event = RawEvent(f"u{self._session.get('id')}.{seq}", json.dumps({"t": name, "d": data}))
             if event is not None:
                 events.append(event)
@@ -207,74 +208,75 @@ class GatewayReader:
             marks["session"] = json.dumps(self._session)
         await self._sink.put(events, marks)
 
-    def _seen(self, message: Raw) -> dict[str, str]:
-        """The mark of a channel whose messages are wanted."""
+    def _moved_mark(self, message: Json) -> dict[str, str]:
+        """Return the mark that a message moves; empty for a channel that the agent does not read."""
         channel = str(message["channel_id"])
         if message.get("guild_id") and not self._is_wanted(channel):
             return {}
         return {f"last:{channel}": str(message["id"])}
 
     def _is_wanted(self, channel: str) -> bool:
-        parent = str(self._places.known(channel).get("parent_id") or "")
+        parent = str(self._channels.cached(channel).get("parent_id") or "")
         return channel in self._wanted or parent in self._wanted
 
-    async def _raw(self, name: str, data: Raw, seq: int) -> RawEvent | None:
-        """The event for the journal; None for what can concern nobody."""
+    async def _journal_event(self, name: str, data: Json, seq: int) -> RawEvent | None:
+        """Return the event for the journal; None for one that concerns nobody."""
         if name not in {"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_REACTION_ADD", "INTERACTION_CREATE"}:
             return None
-        told: Raw = {"t": name, "d": data}
+        payload: Json = {"t": name, "d": data}
         channel = str(data["channel_id"])
         if name == "INTERACTION_CREATE":
-            return RawEvent(f"i{data['id']}", json.dumps(told))
+            return RawEvent(f"i{data['id']}", json.dumps(payload))
         author = str((data.get("author") or {}).get("id") or data.get("user_id") or "")
         if author in {self._me, ""}:
             return None
         if data.get("guild_id"):
-            told["channel"] = await self._places.channel(self._http, channel)
-            if not (self._is_wanted(channel) or addressed(data, self._me)):
-                # A busy server's talk in rooms that nobody enabled is not even written down.
+            payload["channel"] = await self._channels.channel(self._http, channel)
+            if not (self._is_wanted(channel) or is_addressed(data, self._me)):
+                # Messages in a busy server's channels that nobody enabled are not even journalled.
                 return None
         if name == "MESSAGE_CREATE":
-            self._fresh(str(data["id"]))
-            return RawEvent(f"m{data['id']}", json.dumps(told))
+            self._arrived(str(data["id"]))
+            return RawEvent(f"m{data['id']}", json.dumps(payload))
         if name == "MESSAGE_UPDATE":
-            # Links that unfold and pins are updates too; only an edit has a time.
+            # Previews that unfold and pins are updates too; only an edit has a time.
             edited = data.get("edited_timestamp")
-            return RawEvent(f"e{data['id']}.{edited}", json.dumps(told)) if edited else None
+            return RawEvent(f"e{data['id']}.{edited}", json.dumps(payload)) if edited else None
         data |= {"at": time.time()}
         if not data.get("guild_id"):
-            data["user"] = await self._places.person(self._http, author)
+            data["user"] = await self._channels.person(self._http, author)
         # A reaction has no id of its own; its place in the session has, and is the same when it is replayed.
-        return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(told))
+        return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(payload))
 
-    # ---- back-fill
+    # ---- missed messages
 
-    async def _caught_up(self) -> None:
-        """Back-fills; a fault on the way is tried again here, since connecting anew would cost an IDENTIFY."""
+    async def _catch_up(self) -> None:
+        """Fetch missed messages; faults are retried here, since a new connection would cost an IDENTIFY."""
         pauses = Backoff(first_s=0.25, cap_s=10.0)
         for left in reversed(range(_TRIES)):
             try:
-                await self._back_fill()
+                await self._fetch_missed()
                 break
             except (Unavailable, Ambiguous, RateLimited) as error:
                 if not left:
                     raise as_unavailable(error) from error
                 await asyncio.sleep(max(pauses.next(), error.retry_after if isinstance(error, RateLimited) else 0))
 
-    async def _back_fill(self) -> None:
-        """Fetches what was said since the last message seen of each chat the agent hears, oldest first of all."""
+    async def _fetch_missed(self) -> None:
+        """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
         marks = self._sink.cursors()
         events: list[tuple[int, RawEvent]] = []
         moved: dict[str, str | None] = {}
-        for channel, after, kind in [place async for place in self._places.missed(self._http, self._wanted, marks)]:
-            async for message in outbound.since(self._http, channel, after):
+        chats = [chat async for chat in self._channels.to_fetch(self._http, self._wanted, marks)]
+        for channel_id, after, channel in chats:
+            async for message in outbound.messages_after(self._http, channel_id, after):
                 if str(message["author"]["id"]) != self._me:
-                    told = {"t": "MESSAGE_CREATE", "d": message, "channel": self._places.keep(kind)}
-                    if kind.get("type") != 1:
-                        message.setdefault("guild_id", kind.get("guild_id") or "0")
-                    self._fresh(str(message["id"]))
-                    events.append((int(message["id"]), RawEvent(f"m{message['id']}", json.dumps(told))))
-                moved[f"last:{channel}"] = str(message["id"])
+                    payload = {"t": "MESSAGE_CREATE", "d": message, "channel": self._channels.keep(channel)}
+                    if channel.get("type") != DIRECT:
+                        message.setdefault("guild_id", channel.get("guild_id") or "0")
+                    self._arrived(str(message["id"]))
+                    events.append((int(message["id"]), RawEvent(f"m{message['id']}", json.dumps(payload))))
+                moved[f"last:{channel_id}"] = str(message["id"])
         events.sort(key=lambda pair: pair[0])
         if moved:
             await self._sink.put([event for _, event in events], moved)

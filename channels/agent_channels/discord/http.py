@@ -1,4 +1,4 @@
-"""The way to Discord's servers: one client of the library, logged in at its first use, and one for downloads."""
+"""Connections to Discord: the library's client, logged in at its first use, and a session for downloads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import socket
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import aiohttp
 
@@ -19,42 +18,41 @@ with warnings.catch_warnings():
 
 from agent_channels.core.errors import Forbidden, RateLimited
 from agent_channels.discord import outbound
+from agent_channels.discord.chats import Json
 from agent_channels.discord.errors import INTENT_OFF, tracing, translated
 
-__all__ = ["Everything", "Network", "may_identify"]
+__all__ = ["CONTENT_FLAGS", "Connections", "RawParsers", "check_identify"]
 
-# It warns of voice libraries that nobody misses, and reports as warnings what is told here in our own words.
+# It warns of voice libraries that nobody misses, and logs as warnings the errors that we report ourselves.
 logging.getLogger("discord").setLevel(logging.ERROR)
 
 INTENTS = discord.Intents(
     guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True, dm_reactions=True, message_content=True
 )
-# Application flags: what is there when the portal's switch for Message Content is on (verified bots, others).
-_CONTENT_FLAGS = 1 << 18 | 1 << 19
-# Logins are rationed by the day; below this many, we wait for the next ration.
+# "Application Flags": set while the portal's switch for Message Content is on, for bots in many servers and in few.
+CONTENT_FLAGS = 1 << 18 | 1 << 19
+# Logins are rationed by the day; with fewer than this left, we wait for the next ration.
 _SPARE = 5
 
-Raw = dict[str, Any]
 
+class RawParsers(dict[str, Callable[[Json], None]]):
+    """Replaces the library's table of parsers: every event goes to `put` as it came, and no cache is filled."""
 
-class Everything(dict[str, Callable[[Raw], None]]):
-    """Stands where the library keeps its parsers: every event goes to one place, and no cache is kept."""
-
-    def __init__(self, put: Callable[[str, Raw], None]) -> None:
+    def __init__(self, put: Callable[[str, Json], None]) -> None:
         super().__init__()
         self._put = put
 
-    def __missing__(self, name: str) -> Callable[[Raw], None]:
+    def __missing__(self, name: str) -> Callable[[Json], None]:
         return lambda data: self._put(name, data)
 
 
-async def may_identify(http: HTTPClient) -> None:
-    """Raises `RateLimited` when the day's logins are used up, `Forbidden` when an intent is switched off."""
-    found = await outbound.call(http, "GET", "/gateway/bot")
+async def check_identify(http: HTTPClient) -> None:
+    """Raise `RateLimited` when the day's logins are used up, `Forbidden` when an intent is switched off."""
+    gateway = await outbound.call(http, "GET", "/gateway/bot")
     application = await outbound.call(http, "GET", "/oauth2/applications/@me")
-    if not int(application.get("flags", 0)) & _CONTENT_FLAGS:
+    if not int(application.get("flags", 0)) & CONTENT_FLAGS:
         raise Forbidden(INTENT_OFF)
-    limit = found.get("session_start_limit") or {}
+    limit = gateway.get("session_start_limit") or {}
     if int(limit.get("remaining", _SPARE)) < _SPARE:
         seconds = float(limit.get("reset_after", 0)) / 1000
         raise RateLimited(
@@ -66,14 +64,14 @@ async def may_identify(http: HTTPClient) -> None:
 
 class _Client(discord.Client):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identifies at once: how often is bounded where it is decided, and the library's pause is for many shards."""
+        """Identify at once: our own reader bounds how often, and the library's pause is for many shards."""
 
 
-class Network:
+class Connections:
     """The connections of one bot."""
 
     def __init__(self, token: str, proxy: str | None, *, ipv4: bool) -> None:
-        """`proxy` carries every connection; `ipv4`: direct ones are made over IPv4 only."""
+        """`proxy` carries every connection. `ipv4`: connect over IPv4 only."""
         self._token, self._proxy, self._ipv4 = token, proxy, ipv4
         self._client: discord.Client | None = None
         self._files: aiohttp.ClientSession | None = None
@@ -81,11 +79,11 @@ class Network:
 
     @property
     def application_id(self) -> str:
-        """The id under which interactions are followed up; empty before the login."""
+        """The id under which interactions are answered later; empty before the login."""
         return str(self._client.application_id) if self._client else ""
 
     async def client(self) -> discord.Client:
-        """The library's client, logged in. Raises `PlatformError`."""
+        """Return the library's client, logged in. Raises `PlatformError` when the login fails."""
         async with self._login:
             if self._client is None:
                 client = _Client(
@@ -105,13 +103,13 @@ class Network:
             return self._client
 
     def files(self) -> aiohttp.ClientSession:
-        """The client of downloads."""
+        """Return the session for downloads, which sends no token."""
         if self._files is None:
-            self._files = aiohttp.ClientSession(connector=self._connector())
+            self._files = aiohttp.ClientSession(connector=self._connector(), proxy=self._proxy)
         return self._files
 
     async def close(self) -> None:
-        """Closes what is open."""
+        """Close every connection."""
         if self._client is not None:
             await self._client.http.close()
         if self._files is not None:

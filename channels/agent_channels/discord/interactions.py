@@ -1,6 +1,6 @@
-"""Interactions: acknowledged at once, since Discord gives three seconds; what comes of them is said afterwards.
+"""Interactions: taps and commands are acknowledged at once, since Discord gives three seconds, and answered later.
 
-An id that the core hands back is `ID:TOKEN` for a tap and `/ID:TOKEN` for a command from the menu.
+The id that the core hands back is `ID:TOKEN` for a tap and `/ID:TOKEN` for a command from the menu.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -19,31 +20,31 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.discord import markup, outbound
 from agent_channels.discord.inbound import COMMAND, COMMAND_MARK
 
-__all__ = ["Interactions", "menu_body"]
+__all__ = ["Interactions", "command_menu"]
 
-# An interaction has to be acknowledged within three seconds; what takes longer is of no use any more.
+# Discord refuses an acknowledgement that comes later.
 ACK_S = 3.0
 _KEPT = 2000
 # "Interaction Callback Type"
 _REPLY, _DEFER, _DEFER_UPDATE, _MODAL = 4, 5, 6, 9
-_EPHEMERAL = outbound.EPHEMERAL
+_EPHEMERAL = 1 << 6
 
 
 class Interactions:
     """The interactions of one bot, from the gateway's event to the answer."""
 
     def __init__(self, http: Callable[[], Awaitable[HTTPClient]], application: Callable[[], str]) -> None:
-        """`application`: the id under which follow-ups are sent."""
+        """`application` returns the id under which later answers are sent."""
         self._http, self._application = http, application
         self._acks: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
 
     def close(self) -> None:
-        """Gives up what is on its way."""
+        """Cancel the acknowledgements that are on their way."""
         for task in self._acks.values():
             task.cancel()
 
     def begin(self, raw: dict[str, Any]) -> bool:
-        """Acknowledges an interaction before anything else; False for one that only opens a form."""
+        """Start to acknowledge an interaction; return False for one that only opens a form."""
         data = raw.get("data") or {}
         custom_id = str((data.get("values") or [""])[0] or data.get("custom_id") or "")
         opens = raw.get("type") == 3 and custom_id.endswith(markup.FORM)
@@ -51,7 +52,7 @@ class Interactions:
         if opens:
             body = {"type": _MODAL, "data": markup.form(custom_id, translate("form_title"))}
         elif raw.get("type") == COMMAND:
-            # Only whoever typed it sees the answer: what a bot says of itself is no matter for a whole room.
+            # Only the person who typed it sees the answer: the bot's status does not concern a whole room.
             body = {"type": _DEFER, "data": {"flags": _EPHEMERAL}}
         self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(raw, body))
         while len(self._acks) > _KEPT:
@@ -61,53 +62,71 @@ class Interactions:
     async def _acknowledge(self, raw: dict[str, Any], body: dict[str, Any]) -> bool:
         try:
             async with asyncio.timeout(ACK_S):
-                http = await self._http()
-                await outbound.call(http, "POST", f"/interactions/{raw['id']}/{raw['token']}/callback", body)
+                await self._call("POST", f"/interactions/{raw['id']}/{raw['token']}/callback", body)
         except (PlatformError, TimeoutError):
             return False
         return True
 
-    async def answer(self, tap_id: str, text: str, *, counted: bool) -> None:
-        """A message that only whoever tapped sees; what counted shows in the message itself."""
-        command = tap_id.startswith(COMMAND_MARK)
-        plain = tap_id.removeprefix(COMMAND_MARK)
-        ack = self._acks.pop(plain.partition(":")[0], None)
+    async def answer(self, answer_id: str, text: str, *, counted: bool) -> None:
+        """Answer a tap or command with a message that only that person sees.
+
+        `counted`: a tap whose outcome the message itself will show gets no answer. One that is too old for any answer
+        is not an error: nobody waits for it any more.
+        """
+        command = answer_id.startswith(COMMAND_MARK)
+        interaction, _, token = answer_id.removeprefix(COMMAND_MARK).partition(":")
+        ack = self._acks.pop(interaction, None)
         acknowledged = await ack if ack is not None else False
-        if acknowledged and not command and (counted or not text):
-            return
-        try:
+        callback = f"/interactions/{outbound.checked_id(interaction, 'tap')}/{quote(token, safe='')}/callback"
+        with suppress(TooOld):
             if command:
-                await self._answer_command(plain, text, acknowledged=acknowledged)
+                await self._answer_command(callback, token, text, acknowledged=acknowledged)
             else:
-                said = "" if counted else text
-                await outbound.answer(await self._http(), self._application(), plain, said, acknowledged=acknowledged)
-        except TooOld:
-            return
+                await self._answer_tap(callback, token, "" if counted else text, acknowledged=acknowledged)
 
-    async def _answer_command(self, tap_id: str, text: str, *, acknowledged: bool) -> None:
-        """Takes the place of "is thinking"; without a text that goes away."""
-        http = await self._http()
-        interaction, _, token = tap_id.partition(":")
-        token = quote(token, safe="")
-        original = f"/webhooks/{self._application()}/{token}/messages/@original"
-        if not text:
-            await outbound.call(http, "DELETE", original)
-            return
-        content = {"content": text[: markup.LIMITS.text], "allowed_mentions": outbound.NO_PINGS}
+    async def _answer_tap(self, callback: str, token: str, text: str, *, acknowledged: bool) -> None:
+        data = _data(text) | {"flags": _EPHEMERAL}
         if not acknowledged:
-            path = f"/interactions/{outbound.ident(interaction, 'command')}/{token}/callback"
-            try:
-                await outbound.call(http, "POST", path, {"type": _REPLY, "data": {**content, "flags": _EPHEMERAL}})
-            except TooOld:
-                # Acknowledged by a process that is gone; if it is too late for that too, nobody looks any more.
-                pass
-            else:
+            body = {"type": _REPLY, "data": data} if text else {"type": _DEFER_UPDATE}
+            if await self._called_back(callback, body):
                 return
-        await outbound.call(http, "PATCH", original, content)
+        if text:
+            await self._call("POST", self._webhook(token), data)
+
+    async def _answer_command(self, callback: str, token: str, text: str, *, acknowledged: bool) -> None:
+        """Replace "is thinking" by the text; without a text, remove it."""
+        original = f"{self._webhook(token)}/messages/@original"
+        if not text:
+            await self._call("DELETE", original)
+            return
+        data = _data(text[: markup.LIMITS.text])
+        if not acknowledged:
+            body = {"type": _REPLY, "data": data | {"flags": _EPHEMERAL}}
+            if await self._called_back(callback, body):
+                return
+        await self._call("PATCH", original, data)
+
+    async def _called_back(self, callback: str, body: dict[str, Any]) -> bool:
+        """Return False when a process that is gone has acknowledged it already, or nobody did in time."""
+        try:
+            await self._call("POST", callback, body)
+        except TooOld:
+            return False
+        return True
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        await outbound.call(await self._http(), method, path, body)
+
+    def _webhook(self, token: str) -> str:
+        return f"/webhooks/{self._application()}/{quote(token, safe='')}"
 
 
-def menu_body(entries: Sequence[MenuEntry]) -> list[dict[str, Any]]:
-    """Application commands of the kind CHAT_INPUT, for servers and for direct chats with the bot."""
+def _data(text: str) -> dict[str, Any]:
+    return {"content": text, "allowed_mentions": outbound.NO_PINGS}
+
+
+def command_menu(entries: Sequence[MenuEntry]) -> list[dict[str, Any]]:
+    """Return application commands of the kind CHAT_INPUT, for servers and for direct chats with the bot."""
     return [
         {
             "type": 1,

@@ -1,4 +1,4 @@
-"""Discord's ways of drawing: component rows and menus, its Markdown, and where a text may be cut."""
+"""What Discord's messages are made of: limits, formats, escapes, components, and how a sent message reads."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
-from agent_channels.core.text.markup_split import split_text
-from agent_channels.core.text.units import length
 
-__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escaped", "form", "literal", "rendered", "snapshot", "split"]
+__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escape", "escape_markup", "form", "snapshot", "to_content"]
 
 FORMATS = ("markdown", "text")
 
-# "Message" and "Component Reference" in Discord's documentation; lengths are counted in code points there, and UTF-16
-# units are never fewer. Uploads: what every server and direct chat takes; downloads are ours to bound.
+# "Message" and "Component Reference" in Discord's documentation. It counts code points; UTF-16 units are never fewer.
+# Uploads: the limit of every server and direct chat. For downloads Discord has none; this one is ours.
 LIMITS = Limits(
     text=2000,
     unit="utf16",
@@ -36,19 +34,17 @@ LIMITS = Limits(
     caption=2000,
     album_keyboard=True,
     paste=1900,
-    # Discord shows it for ten seconds.
+    # Discord shows typing for ten seconds.
     typing_every_s=8.0,
 )
-# "Create Message": files in one message.
-FILES = 10
-# What begins a heading, a list or a quotation at the start of a line; `-# small` is left to be one.
+# The marks of headings, lists and quotations at the start of a line; `-# small` stays one.
 _LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
 _NUMBER = re.compile(r"\s*(\d{1,18})\.\s")
 _LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _INLINE = re.compile(
     r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
 )
-# At the end of a button's data: it opens a form, which has to be the very first answer to the tap.
+# At the end of the data of a button that opens a form: the form has to be the very first answer to the tap.
 FORM = "!"
 
 _ROW, _BUTTON, _MENU, _INPUT = 1, 2, 3, 4
@@ -58,7 +54,7 @@ _PER_MENU = 25
 
 
 def components(keyboard: Keyboard | None) -> list[dict[str, Any]]:
-    """Rows of buttons; above 25, menus of 25 options each."""
+    """Return rows of buttons; above 25 buttons, menus of 25 options each."""
     if not keyboard:
         return []
     keys = [key for row in keyboard for key in row]
@@ -90,53 +86,55 @@ def _data(key: KeyboardButton) -> str:
 
 
 def form(data: str, title: str) -> dict[str, Any]:
-    """A modal with one field, whose custom_id is that of the button which opens it."""
+    """Return a modal with one field. `data` is the custom_id of the button that opens it."""
     # "Component Reference": a text input holds at most 4,000 characters, 2 is the style of several lines.
     field = {"type": _INPUT, "custom_id": "text", "style": 2, "label": title[:45], "max_length": 4000, "required": True}
     return {"custom_id": data, "title": title[:45], "components": [{"type": _ROW, "components": [field]}]}
 
 
-def rendered(text: str, format_: str, code: str | None = None) -> str:
-    """`text` as it is sent; `code` is a part of it to be drawn as something to copy.
+def to_content(text: str, format_: str, code: str | None = None) -> str:
+    """Return the content of a message that says `text`. `code`: a part of it to draw so that it can be copied.
 
-    Raises `Refused` for a format that is not known here.
+    Raises `Refused` for an unknown format.
     """
     if format_ not in FORMATS:
         raise Refused(f"format {format_!r} is not known here; it is one of {', '.join(FORMATS)}")
     if code and code in text:
         before, _, after = text.partition(code)
-        return f"{rendered(before, format_)}`{code}`{rendered(after, format_)}"
+        return f"{to_content(before, format_)}`{code}`{to_content(after, format_)}"
     return escape_markdown(text, ignore_links=True) if format_ == "text" else text
 
 
-def literal(text: str, format_: str) -> str:
-    """`text` with whatever the format would read as markup escaped."""
+def escape(text: str, format_: str) -> str:
+    """Return `text` with everything escaped that the format would read as markup."""
     return markdown.escape(text) if format_ == "markdown" else text
 
 
-def escaped(text: str, whole: str | None = None) -> str:
-    """`text`, which is a part of the message `whole`, written so that Discord shows it as it stands."""
-    # Underscores within words are no marks, unless there is one in the message that could be the end of theirs.
-    whole = text if whole is None else whole
-    bare, counted = _seen(whole)
-    marked = _INLINE.sub(lambda match: match[0] if bare and match[0] == "_" else "\\" + match[0], text)
-    return _LINE.sub(lambda match: _line_escaped(match, counted=counted), marked)
+def escape_markup(text: str, whole: str | None = None) -> str:
+    """Return `text` escaped so that Discord shows it as it stands. `whole`: the message that it is a part of."""
+    keep_underscores, counts_up = _traits(text if whole is None else whole)
+    escaped = _INLINE.sub(lambda match: match[0] if keep_underscores and match[0] == "_" else "\\" + match[0], text)
+    return _LINE.sub(lambda match: _escaped_line_mark(match, counts_up=counts_up), escaped)
 
 
-def _line_escaped(match: re.Match[str], *, counted: bool) -> str:
+def _escaped_line_mark(match: re.Match[str], *, counts_up: bool) -> str:
     if match[2].isdigit():
-        return match[0] if counted else match[0] + "\\"
+        return match[0] if counts_up else match[0] + "\\"
     return f"{match[1]}\\{match[2]}"
 
 
 @lru_cache(maxsize=4)
-def _seen(whole: str) -> tuple[bool, bool]:
-    """What every stretch of a message depends on; looked for once, since a message has thousands of stretches."""
-    return _LOOSE.search(whole) is None, _counted(whole)
+def _traits(whole: str) -> tuple[bool, bool]:
+    """Return whether underscores can stay and whether numbered lines count up, which decides how to escape any part.
+
+    Underscores within words mark nothing, unless another one in the message could end them. Cached, since a message
+    may have thousands of parts.
+    """
+    return _LOOSE.search(whole) is None, _counts_up(whole)
 
 
-def _counted(text: str) -> bool:
-    """Whether numbers at the beginnings of lines count up, as Discord does by itself in what it takes for a list."""
+def _counts_up(text: str) -> bool:
+    """Return whether the numbers at line starts count up, as Discord renumbers them in a list anyway."""
     last = None
     for line in text.split("\n"):
         match = _NUMBER.match(line)
@@ -146,23 +144,6 @@ def _counted(text: str) -> bool:
     return True
 
 
-def split(text: str, format_: str) -> list[str]:
-    """Parts that have at most 2,000 units when they are sent; a fence that is open at a cut is closed and reopened."""
-    rendered("", format_)
-    return _cut(text, format_, LIMITS.text)
-
-
-def _cut(text: str, format_: str, limit: int) -> list[str]:
-    parts: list[str] = []
-    for part in split_text(text, limit, LIMITS.unit):
-        if length(rendered(part, format_), LIMITS.unit) <= LIMITS.text:
-            parts.append(part)
-        else:
-            # Escapes made it too long; at half the length even nothing but escapes fits.
-            parts += _cut(part, format_, limit // 2)
-    return parts
-
-
 def snapshot(message: dict[str, Any]) -> str | None:
-    """How a message reads, as JSON: its text with its Markdown; None without a text."""
+    """Return a message's text with its Markdown, as JSON; None without a text."""
     return json.dumps({"content": message["content"]}) if message.get("content") else None

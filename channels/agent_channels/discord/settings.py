@@ -1,4 +1,4 @@
-"""Discord's settings, and what its token and application id tell."""
+"""Discord's settings, the format of its tokens, and the link that invites a bot."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pydantic import Field, field_validator
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings, safe_root
 
-__all__ = ["NO_SOCKS", "PERMISSIONS", "DiscordSettings", "bot_id", "invite_link"]
+__all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
 
 # Three parts in URL-safe base64: the bot's id, a time, a signature.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
 
 
-# What the bot asks for when it is invited: view channels, send messages, also in threads, embed links, attach files,
-# read the message history, add reactions ("Permissions" in Discord's documentation).
+# The permissions that the bot asks for when it is invited: view channels, send messages, also in threads, embed links,
+# attach files, read the message history, add reactions ("Permissions" in Discord's documentation).
 PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
 
 
+PROXY_SCHEMES = ("http://", "https://")
 NO_SOCKS = (
     "Discord is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
     "(DISCORD_PROXY), such as one that hands on to your SOCKS proxy"
@@ -30,7 +31,7 @@ NO_SOCKS = (
 
 
 class DiscordSettings(Settings):
-    """What Discord adds: where its servers are, a proxy, whether links unfold."""
+    """The settings that Discord adds to the common ones."""
 
     api_root: Root = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
     gateway_url: str | None = Field(None, description="ws:// or wss:// address of the gateway; unset: Discord's own")
@@ -40,8 +41,8 @@ class DiscordSettings(Settings):
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
-        # aiohttp, which discord.py speaks through, has no SOCKS.
-        if url is not None and not url.startswith(("http://", "https://")):
+        # aiohttp, which discord.py uses, does not speak SOCKS.
+        if url is not None and not url.startswith(PROXY_SCHEMES):
             raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
         return url
 
@@ -58,7 +59,7 @@ class DiscordSettings(Settings):
 
 
 def bot_id(token: str) -> str:
-    """The bot's id, which is what the first part of a token says in base64; the token itself is never shown."""
+    """Return the bot's id, the first part of a token in base64. Raises `ConfigError`, which never shows the token."""
     first = token.partition(".")[0]
     try:
         found = base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
@@ -74,5 +75,5 @@ def bot_id(token: str) -> str:
 
 
 def invite_link(bot: str) -> str:
-    """The page on which a server's owner lets the bot in, with the permissions that it needs."""
+    """Return the page on which a server's owner adds the bot, with the permissions that it needs."""
     return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS}"

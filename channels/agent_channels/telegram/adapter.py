@@ -1,9 +1,10 @@
-"""The Telegram adapter: a thin shell of verbs around `inbound`, `outbound` and `markup`."""
+"""The Telegram adapter: the contract's verbs, each handed on to the module that does the work."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,28 +14,27 @@ import anyio
 # Durations as timedelta: without it the library warns about every rate limit it reports.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
-import httpx
+import aiohttp
 from telegram import Bot
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Refused
+from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.telegram import formatting as drawing
-from agent_channels.telegram import http as network
-from agent_channels.telegram import interactions, markup, outbound
+from agent_channels.telegram import formatting, interactions, markup, outbound
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import Calls
+from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file, tls_context
 from agent_channels.telegram.inbound import to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
 
 __all__ = ["TelegramAdapter"]
 
-POOL = 16
+CONNECTIONS = 16
 ANSWER_S = 20.0
+_DATE_TIMEOUT = aiohttp.ClientTimeout(total=4)
 
 
 class TelegramAdapter:
@@ -50,64 +50,65 @@ class TelegramAdapter:
     )
 
     def __init__(self, settings: TelegramSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
-        """`proxy` carries every request; `ipv4`: direct connections are made over IPv4 only."""
+        """`proxy` carries every request. `ipv4`: connect over IPv4 only, where there is no proxy."""
         self._settings = settings
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
-        # Whom to trust is read from disk once for all.
-        context = httpx.create_ssl_context()
+        # Read from disk once, for both pools.
+        context = tls_context()
         ipv4 = ipv4 and proxy is None
         base = f"{settings.api_root}/bot{token}"
-        self._updates = Calls(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
-        self._calls = Calls(base, context, connections=POOL, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
+        self._request = AiohttpRequest(
+            base, context, connections=CONNECTIONS, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4
+        )
+        # A long poll occupies its connection, so it has one of its own.
+        self._updates_request = AiohttpRequest(
+            base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4
+        )
         self._bot = Bot(
             token,
             base_url=f"{settings.api_root}/bot",
             base_file_url=f"{settings.api_root}/file/bot",
-            request=self._calls,
-            get_updates_request=self._updates,
+            request=self._request,
+            get_updates_request=self._updates_request,
             local_mode=settings.api_local,
         )
-        self._files = httpx.AsyncClient(
-            proxy=proxy,
-            timeout=httpx.Timeout(10, read=30),
-            follow_redirects=False,
-            **network.route(context, ipv4=ipv4, connections=POOL),
-        )
         self._me: Identity | None = None
-        self._asked = False
+        self._polled = False
 
     async def __aenter__(self) -> Self:
-        await self._updates.initialize()
-        await self._calls.initialize()
+        await self._updates_request.initialize()
+        await self._request.initialize()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-            await self._updates.shutdown()
-            await self._calls.shutdown()
-            await self._files.aclose()
+            await self._updates_request.shutdown()
+            await self._request.shutdown()
 
     @property
     def bot(self) -> Bot:
-        """The library's bot, for what asks the platform about the set-up."""
+        """The library's bot, for checks of the set-up."""
         return self._bot
 
     @property
-    def updates(self) -> Calls:
-        """What updates are asked for by, which come as Telegram wrote them."""
-        return self._updates
+    def updates_request(self) -> AiohttpRequest:
+        """The connection that polls, for checks of the set-up."""
+        return self._updates_request
 
-    @property
-    def web(self) -> httpx.AsyncClient:
-        """The client of downloads, which goes the way that every call goes."""
-        return self._files
+    async def date(self) -> str | None:
+        """Return the Date header of an answer of Telegram's server."""
+        with translated():
+            async with self._request.session.head(self._settings.api_root, timeout=_DATE_TIMEOUT) as response:
+                return response.headers.get("Date")
 
     @property
     def display_name(self) -> str:
         """@username."""
         return f"@{self._me.username}" if self._me else ""
+
+    # ---- reading
 
     async def identify(self) -> Identity:
         """GetMe."""
@@ -118,38 +119,56 @@ class TelegramAdapter:
 
     async def listen(self, sink: EventSink) -> None:
         """See `agent_channels.telegram.polling`."""
-        # The very first one asks without waiting: it shows at once whether the bot can be read.
-        first_s, self._asked = (self._settings.poll_timeout_s if self._asked else 0), True
-        await Poller(self._bot, self._updates, self._settings.poll_timeout_s, sink).run(first_s)
+        # The very first poll does not wait: it shows at once whether the bot can be read.
+        first_s, self._polled = (self._settings.poll_timeout_s if self._polled else 0), True
+        await Poller(self._bot, self._updates_request, self._settings.poll_timeout_s, sink).run(first_s)
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `agent_channels.telegram.inbound`."""
         return to_inbound(event, self._me) if self._me else Ignored("the bot is not identified yet")
 
+    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
+        """Return None: the Bot API has no method for it."""
+        del chat_id, limit, before
+        return None
+
+    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
+        """getFile, then the file itself as a stream; a server in local mode names a file on this machine."""
+        streaming.check_size(attachment.size, limit)
+        with translated():
+            file = await self._bot.get_file(attachment.file_id)
+        path = file.file_path or ""
+        if self._settings.api_local and not path.startswith(("http://", "https://")):
+            return await streaming.save(local_file(path, limit), target, limit)
+        get = partial(self._request.session.get, path, allow_redirects=False, timeout=FILE_TIMEOUT)
+        return await streaming.save(streaming.response_body(get, translated, "Telegram"), target, limit)
+
+    # ---- writing
+
     def check_format(self, text: str, format_: str) -> None:
-        """Refuses unknown formats."""
+        """Raise `Refused` for an unknown format."""
         del text
         markup.parse_mode(format_)
 
     def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.telegram.formatting`."""
-        return drawing.render(text, format_)
+        return formatting.render(text, format_)
 
     def escape(self, text: str, format_: str) -> str:
         """See `agent_channels.telegram.markup`."""
-        return markup.literal(text, format_)
+        return markup.escape(text, format_)
 
     def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
         """See `agent_channels.telegram.outbound`."""
-        return outbound.together(paths)
+        return outbound.group_files(paths)
 
     async def open_direct_chat(self, user_id: str) -> str:
-        """A private chat has its person's id."""
+        """Return the same id: a private chat has its person's."""
         return user_id
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """sendMessage, or the method that suits the file."""
-        return await outbound.send(self._bot, self._calls, outgoing, preview=self._settings.link_preview)
+        """sendMessage, sendMediaGroup, or the method that suits the file."""
+        return await outbound.send(self._bot, self._request, outgoing, preview=self._settings.link_preview)
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
@@ -158,58 +177,42 @@ class TelegramAdapter:
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
-        await outbound.redraw(self._bot, chat_id, message_id, keyboard)
+        await outbound.edit_keyboard(self._bot, chat_id, message_id, keyboard)
 
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
-        """See `agent_channels.telegram.interactions`."""
-        del counted
-        await interactions.answer(self._bot, tap_id, text, alert=alert)
-
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction."""
         with translated():
-            await self._calls.api(
+            await self._request.api(
                 "setMessageReaction",
-                chat_id=outbound.chat_of(chat_id),
-                message_id=outbound.message_of(message_id),
+                chat_id=outbound.number(chat_id, "chat_id"),
+                message_id=outbound.number(message_id, "message_id"),
                 reaction=[{"type": "emoji", "emoji": emoji}] if emoji else [],
             )
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """sendChatAction; the General topic's id belongs here, unlike in sending."""
         with translated():
-            await self._calls.api(
+            await self._request.api(
                 "sendChatAction",
-                chat_id=outbound.chat_of(chat_id),
+                chat_id=outbound.number(chat_id, "chat_id"),
                 action="typing",
-                message_thread_id=outbound.message_of(thread_id) if thread_id else None,
+                message_thread_id=outbound.number(thread_id, "thread_id") if thread_id else None,
             )
+
+    # ---- interactions
+
+    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+        """See `agent_channels.telegram.interactions`."""
+        del counted
+        await interactions.answer_tap(self._bot, tap_id, text, alert=alert)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """See `agent_channels.telegram.interactions`."""
-        await interactions.register(self._bot, entries)
-
-    async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
-        """The Bot API has no method for it."""
-        del chat_id, limit, before
-        return None
-
-    async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
-        """getFile, then the file itself as a stream."""
-        if attachment.size is not None and attachment.size > limit:
-            raise Refused(
-                f"the file has {attachment.size:,} bytes; a bot may download at most {limit:,}. Ask for a smaller file"
-            )
-        with translated():
-            file = await self._bot.get_file(attachment.file_id)
-        path = file.file_path or ""
-        if self._settings.api_local and not path.startswith(("http://", "https://")):
-            return await anyio.to_thread.run_sync(network.copy_local, path, target, limit)
-        return await outbound.download(self._files, path, target, limit)
+        await interactions.set_commands(self._bot, entries)
 
 
 _: type[Adapter] = TelegramAdapter

@@ -1,4 +1,4 @@
-"""Telegram as a row of data: its settings and how to connect, without importing its library."""
+"""Telegram as data: its settings and how to connect, without importing its library."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, cast
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, env_proxy
-from agent_channels.telegram.settings import TelegramSettings, bot_id
+from agent_channels.core.settings.network import Route, route
+from agent_channels.telegram.settings import PROXY_REFUSAL, PROXY_SCHEMES, TelegramSettings, bot_id
 
 if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
     from agent_channels.telegram.adapter import TelegramAdapter
 
-__all__ = [
-    "CHANNEL",
-]
+__all__ = ["CHANNEL"]
 
 
 STEPS = """\
@@ -33,25 +31,24 @@ def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> A
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("TelegramSettings", settings)
-    proxy = ours.proxy or env_proxy(ours.api_root, env.environ)
-    return Route(ours.api_root, proxy, named=(("api_root", ours.api_root),))
+    return route((("api_root", ours.api_root),), ours.proxy, env.environ, PROXY_SCHEMES, PROXY_REFUSAL)
 
 
-def _checks(adapter: Adapter, case: Setup) -> Mapping[str, Check]:
+def _checks(adapter: Adapter, setup: Setup) -> Mapping[str, Check]:
     from agent_channels.telegram.checks import checks
 
-    return checks(cast("TelegramAdapter", adapter), case)
+    return checks(cast("TelegramAdapter", adapter), setup)
 
 
 def _silence_s(settings: Settings) -> float:
-    # A poll may take its time-out and ten seconds more before it counts as dead by itself; then the watchdog bites.
+    # The poll itself gives up ten seconds after its time-out; the watchdog waits ten more.
     return cast("TelegramSettings", settings).poll_timeout_s + 20.0
 
 
 CHANNEL = Channel(
     name="telegram",
     title="Telegram",
-    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html",
+    formats="markdown (default), text as it stands, or Telegram's own markdownv2 and html (one message at most)",
     settings=TelegramSettings,
     bot_id=bot_id,
     adapter=_adapter,

@@ -1,4 +1,4 @@
-"""Who and where: chats, topics and people of a message, as the Bot API writes them."""
+"""Chats, threads and people of a message, from the objects of the Bot API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def person_of(user: Json) -> Person:
 
 
 def sender_of(message: Json) -> Person:
-    # An anonymous admin or a channel speaks as a chat; the user in `from` is then only Telegram's stand-in.
+    # An anonymous admin or a channel writes as a chat; the user in `from` is then only Telegram's stand-in.
     if chat := message.get("sender_chat"):
         return Person(str(chat["id"]), chat.get("title") or "", chat.get("username"))
     return person_of(message["from"])

@@ -1,4 +1,4 @@
-"""What only Telegram can be asked about a set-up: webhook, another poller, privacy mode, its clock."""
+"""Checks of a set-up that only Telegram has: webhook, another poller, privacy mode, its clock."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Conflict
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.settings import TelegramSettings
 
 __all__ = ["checks"]
 
-# Another poller that we displaced asks again within seconds, and then displaces us.
+# Seconds: another poller that our poll displaced polls again sooner than that, and displaces ours.
 POLL_S = 3
 BOTFATHER = (
     "in Telegram, write /setprivacy to @BotFather, choose the bot, Disable; then remove it from the group and add it "
@@ -22,48 +21,50 @@ BOTFATHER = (
 )
 
 
-def checks(adapter: TelegramAdapter, case: Setup) -> Mapping[str, Check]:
-    """Each check by its name."""
-    found = {"webhook": webhook, "second poller": second_poller, "privacy mode": privacy, "clock": clock}
-    return {name: partial(check, adapter, case) for name, check in found.items()}
+def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
+    """Return the checks by name."""
+    named = {"webhook": webhook, "second poller": second_poller, "privacy mode": privacy, "clock": clock}
+    return {name: partial(check, adapter, setup) for name, check in named.items()}
 
 
-async def webhook(adapter: TelegramAdapter, _case: Setup) -> Finding:
-    """GetWebhookInfo: while one is set, nothing can be polled."""
+async def webhook(adapter: TelegramAdapter, _setup: Setup) -> Finding:
+    """GetWebhookInfo: while a webhook is set, nothing can be polled."""
     with translated():
         info = await adapter.bot.get_webhook_info()
-    waiting = f"{info.pending_update_count} updates wait at Telegram"
+    pending = f"{info.pending_update_count} updates wait at Telegram"
     if not info.url:
-        return fine("no webhook is set", waiting)
+        return fine("no webhook is set", pending)
     host = info.url.partition("://")[2].partition("/")[0]
     return wrong(
         "a webhook is set for this bot, so it cannot be polled",
-        f"it leads to {host}; {waiting}",
-        "a server that reads this bot removes it by itself; if it comes back, another program sets it: find that "
+        f"it leads to {host}; {pending}",
+        "a server that reads this bot removes it on its own; if it comes back, another program sets it: find that "
         "program, or give this one a bot of its own",
     )
 
 
-async def second_poller(adapter: TelegramAdapter, case: Setup) -> Finding:
+async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
     """A short poll, which confirms nothing: another program's polls and ours end each other with a conflict."""
-    if case.holder is not None:
-        reader = case.facts["reader"]
+    if setup.holder is not None:
+        reader = setup.facts["reader"]
         if reader["state"] == "conflict":
-            return _second(f"our reader (process {case.holder['pid']}) is told so: {reader['error']}")
-        return fine("our reader meets no other", f"process {case.holder['pid']} on {case.holder['host']}")
-    if not case.disturb:
-        return skipped("not looked for here: it disturbs the other for a moment; run `channels doctor`")
+            return _another_poller(f"our reader (process {setup.holder['pid']}) reports it: {reader['error']}")
+        return fine("our reader meets no other", f"process {setup.holder['pid']} on {setup.holder['host']}")
+    if not setup.disturb:
+        return skipped("not checked here, since it interrupts the other for a moment; run `channels doctor`")
     try:
         with translated():
-            await adapter.updates.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=POLL_S)
+            await adapter.updates_request.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=POLL_S)
     except Conflict as error:
         if "webhook" in str(error):
-            return skipped("cannot be told while a webhook is set")
-        return _second("a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock")
+            return skipped("cannot be found out while a webhook is set")
+        return _another_poller(
+            "a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock"
+        )
     return fine("nobody else polls this bot", f"a poll of {POLL_S} s met no other")
 
 
-def _second(evidence: str) -> Finding:
+def _another_poller(evidence: str) -> Finding:
     return wrong(
         "another program polls this bot, so each gets only a part of the messages",
         evidence,
@@ -72,17 +73,17 @@ def _second(evidence: str) -> Finding:
     )
 
 
-async def privacy(adapter: TelegramAdapter, case: Setup) -> Finding:
-    """What getMe says of can_read_all_group_messages, against the groups whose every message shall count."""
+async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
+    """GetMe's can_read_all_group_messages, against the groups in which other messages count too."""
     with translated():
         me = await adapter.bot.get_me()
     if me.can_read_all_group_messages:
         return fine("privacy mode is off: the bot sees every message of its groups")
     evidence = "getMe: can_read_all_group_messages is false"
-    deaf = [place.shown for place in case.places if place.overhears]
-    if deaf:
+    affected = [group.label for group in setup.groups if group.reads_unaddressed]
+    if affected:
         return wrong(
-            f"privacy mode is on, and messages that do not name the bot shall count in {', '.join(deaf)}: Telegram "
+            f"privacy mode is on, and messages that do not name the bot shall count in {', '.join(affected)}: Telegram "
             "passes on only mentions, replies and commands",
             evidence,
             BOTFATHER,
@@ -95,9 +96,6 @@ async def privacy(adapter: TelegramAdapter, case: Setup) -> Finding:
     )
 
 
-async def clock(adapter: TelegramAdapter, case: Setup) -> Finding:
-    """The Date of an answer, against this machine's clock."""
-    root = case.settings.api_root if isinstance(case.settings, TelegramSettings) else ""
-    with translated():
-        answer = await adapter.web.head(root, timeout=4)
-    return skew(answer.headers.get("Date"))
+async def clock(adapter: TelegramAdapter, _setup: Setup) -> Finding:
+    """The date on an answer, against this machine's clock."""
+    return skew(await adapter.date())

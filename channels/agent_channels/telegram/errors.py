@@ -1,7 +1,7 @@
-"""Telegram's errors, httpx's and aiohttp's into ours: the one translator.
+"""Translates the errors of python-telegram-bot and aiohttp into ours.
 
-The question that matters is whether the request may have been executed: a connection that never came about and an
-answer with a fault code surely were not; a connection that ended while we waited for the answer may have been.
+What matters is whether the request may have been executed: an answer with a fault code says that it was not; what a
+failed connection says is decided in `agent_channels.core.contract.connection_errors`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from datetime import timedelta
 from types import TracebackType
 
 import aiohttp
-import httpx
 import telegram.error as tg
 
+from agent_channels.core.contract.connection_errors import connection_error
 from agent_channels.core.errors import (
     Ambiguous,
     Conflict,
@@ -32,18 +32,6 @@ from agent_channels.core.log import redact
 
 __all__ = ["translate", "translated"]
 
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-)
-# What aiohttp says of a connection that ended before a byte of the request was written.
-_UNWRITTEN = "Cannot write to closing transport"
 _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("message is not modified", NotModified),
     ("query is too old", TooOld),
@@ -61,7 +49,7 @@ _HINTS = (
 
 
 def translated() -> AbstractContextManager[None]:
-    """Raises every error of the library as one of ours."""
+    """Return a context that raises the errors of the libraries as ours."""
     return _TRANSLATION
 
 
@@ -73,10 +61,10 @@ class _Translation(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         match error:
-            case tg.TelegramError() | httpx.HTTPError():
+            case tg.TelegramError() | aiohttp.ClientError() | TimeoutError():
                 raise translate(error) from error
-            case KeyError() | TypeError() | AttributeError() | httpx.InvalidURL():
-                # The library trips over an answer that is not what the Bot API promises.
+            case KeyError() | TypeError() | AttributeError():
+                # The library fails so on an answer that is not what the Bot API promises.
                 raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
 
 
@@ -84,7 +72,7 @@ _TRANSLATION = _Translation()
 
 
 def translate(error: Exception) -> PlatformError:
-    """Our error for one of theirs; its text holds no token."""
+    """Return our error for one of theirs. Its message holds no token."""
     text = redact(str(error))
     match error:
         case tg.RetryAfter():
@@ -105,10 +93,10 @@ def translate(error: Exception) -> PlatformError:
             return _rejected(text)
         case tg.TimedOut() | tg.NetworkError():
             return _network(error, text)
-        case httpx.HTTPError():
-            return _by_cause(error, text)
+        case aiohttp.ClientError() | TimeoutError():
+            return connection_error(error, "Telegram")
         case _:
-            # Anything else is an answer that could not be read: it may have been executed.
+            # An answer that could not be read: the request may have been executed.
             return Ambiguous(f"Telegram's answer could not be read: {text}")
 
 
@@ -127,34 +115,24 @@ def _conflict(text: str) -> Conflict:
         return Conflict("a webhook is set for this bot, so it cannot be polled")
     return Conflict(
         "another program is polling this bot (or one that just died still holds its place, for up to 50 s); reading is "
-        "retried for ever. If it does not end, find the other program, or revoke the token with BotFather"
+        "retried until it succeeds. If this does not end, find the other program, or revoke the token with BotFather"
     )
 
 
 def _rejected(text: str) -> Rejected:
     lowered = text.lower()
-    kind = next((kind for sign, kind in _REJECTED if sign in lowered), Rejected)
-    hint = next((f" ({hint})" for sign, hint in _HINTS if sign in lowered), "")
+    kind = next((kind for phrase, kind in _REJECTED if phrase in lowered), Rejected)
+    hint = next((f" ({hint})" for phrase, hint in _HINTS if phrase in lowered), "")
     return kind(f"Telegram refuses it: {text}{hint}")
 
 
 def _network(error: Exception, text: str) -> PlatformError:
     cause = error.__cause__
-    if isinstance(cause, httpx.HTTPError | aiohttp.ClientError):
-        return _by_cause(cause, text)
+    if isinstance(cause, aiohttp.ClientError):
+        return connection_error(cause, "Telegram")
     if isinstance(error, tg.TimedOut):
         return Ambiguous(f"Telegram did not answer in time: {text}")
     if cause is not None and not isinstance(cause, tg.TelegramError):
         return Ambiguous(f"the connection to Telegram failed: {text}")
     # No cause, or an unreadable error page: the server answered with a fault code.
     return Unavailable(f"Telegram has a fault: {text.partition('. Parsing the server response')[0]}")
-
-
-def _by_cause(cause: httpx.HTTPError | aiohttp.ClientError, text: str) -> PlatformError:
-    if isinstance(cause, _NOT_SENT) or _unwritten(cause.__cause__ or cause):
-        return Unavailable(f"Telegram cannot be reached: {text}")
-    return Ambiguous(f"the connection to Telegram ended before the answer: {text}")
-
-
-def _unwritten(cause: BaseException) -> bool:
-    return isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN

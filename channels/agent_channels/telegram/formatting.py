@@ -1,4 +1,4 @@
-"""Formatted texts as Telegram takes them: the text itself, and entities over it."""
+"""Formatted texts as Telegram takes them: the plain text, and entities over it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from telegram import MessageEntity
 
+from agent_channels.core.errors import Refused
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
 from agent_channels.core.text.markdown import is_plain, parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
-from agent_channels.telegram.markup import LIMITS, split
+from agent_channels.telegram.markup import LIMITS, parse_mode
 
 __all__ = ["entities", "render"]
 
-# Bot API, "Formatting options", names what an inline link may hold. Of the characters, the server takes these out
-# (clean_input_string in td/telegram/misc.cpp).
-LOOK = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u033f\u030a")
-# Limits of messages: of more entities, the rest is not drawn.
+# Bot API, "Formatting options": the schemes that an inline link may have. The server removes these characters from a
+# text (clean_input_string in td/telegram/misc.cpp).
+DIALECT = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u033f\u030a")
+# "Limits of messages": entities beyond this many are not drawn.
 ENTITIES_MAX = 100
 
 _KINDS = {
@@ -34,37 +35,51 @@ _KINDS = {
 
 
 def render(text: str, format_: str) -> list[RenderedPart]:
-    """The parts of a text; none when there is nothing in it to see. Raises `Refused` for an unknown format."""
-    if format_ != "markdown":
-        return [RenderedPart(part, format_, part) for part in split(text, format_)]
-    if len(text) <= LIMITS.text and is_plain(text):
-        return [RenderedPart(text, "markdown", text)]
-    parts = split_formatted(parse(text, LOOK), _fill, LIMITS.text)
-    return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
+    """Return the parts of a text, in order; none when nothing in it is visible.
 
-
-def _fill(rich: FormattedText) -> float:
-    return max(length(rich.text, LIMITS.unit) / LIMITS.text, len(_shown(rich.spans)) / ENTITIES_MAX)
-
-
-def entities(text: str, spans: Sequence[Span]) -> list[MessageEntity]:
-    """What draws `spans`; offsets and lengths are in UTF-16 units."""
-    places = _units(text)
-    return [
-        MessageEntity(
-            _KINDS[span.kind],
-            places[span.start],
-            places[span.end] - places[span.start],
-            url=span.value if span.kind == "link" else None,
-            language=(span.value or None) if span.kind == "pre" else None,
+    Raises `Refused` for an unknown format, and for a text in one of Telegram's own formats above one message.
+    """
+    native = parse_mode(format_) is not None
+    if format_ == "markdown":
+        if len(text) <= LIMITS.text and is_plain(text):
+            return [RenderedPart(text, "markdown", text)]
+        parts = split_formatted(parse(text, DIALECT), _fill, LIMITS.text)
+        return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
+    size = length(text, LIMITS.unit)
+    if size <= LIMITS.text:
+        return [RenderedPart(text, format_, text)]
+    if native:
+        raise Refused(
+            f"the text has {size:,} characters; one message takes {LIMITS.text:,}, and a text in format {format_} "
+            "cannot be split: use format markdown, or send several replies"
         )
-        for span in _shown(spans)
+    return [
+        RenderedPart(part.text, format_, part.text) for part in split_formatted(FormattedText(text), _fill, LIMITS.text)
     ]
 
 
-def _shown(spans: Sequence[Span]) -> list[Span]:
-    """Those that Telegram draws: no bold within bold, and of code within a link only the link."""
-    shown: list[Span] = []
+def _fill(rich: FormattedText) -> float:
+    return max(length(rich.text, LIMITS.unit) / LIMITS.text, len(_drawable(rich.spans)) / ENTITIES_MAX)
+
+
+def entities(text: str, spans: Sequence[Span]) -> list[MessageEntity]:
+    """Return the entities that draw `spans`; their offsets and lengths are in UTF-16 units."""
+    offsets = _utf16_offsets(text)
+    return [
+        MessageEntity(
+            _KINDS[span.kind],
+            offsets[span.start],
+            offsets[span.end] - offsets[span.start],
+            url=span.value if span.kind == "link" else None,
+            language=(span.value or None) if span.kind == "pre" else None,
+        )
+        for span in _drawable(spans)
+    ]
+
+
+def _drawable(spans: Sequence[Span]) -> list[Span]:
+    """Return the spans that Telegram draws: no bold within bold, and of code within a link only the link."""
+    drawable: list[Span] = []
     ends = {"bold": 0, "link": 0}
     for span in spans:
         kind = "bold" if span.kind == "heading" else span.kind
@@ -73,14 +88,15 @@ def _shown(spans: Sequence[Span]) -> list[Span]:
             continue
         if kind in ends:
             ends[kind] = span.end
-        shown.append(span)
-    return shown
+        drawable.append(span)
+    return drawable
 
 
-def _units(text: str) -> Sequence[int]:
+def _utf16_offsets(text: str) -> Sequence[int]:
+    """Return, for each index into `text` and its end, the offset in UTF-16 units."""
     if text.isascii():
         return range(len(text) + 1)
-    places = [0]
+    offsets = [0]
     for char in text:
-        places.append(places[-1] + 1 + (char > "\uffff"))
-    return places
+        offsets.append(offsets[-1] + 1 + (char > "\uffff"))
+    return offsets

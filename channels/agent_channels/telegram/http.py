@@ -1,68 +1,68 @@
-"""The way to Telegram's servers: how a call travels, which addresses it takes, and files that lie on this machine.
-
-Calls go by aiohttp, whose parser is compiled; with a file or through a proxy, as PTB has it. With httpx, which PTB
-brings, a small call costs half a millisecond more each way: a good part of what a message's whole way takes.
-"""
+"""HTTP to Telegram's servers over aiohttp, behind python-telegram-bot's own seam for it; and files on this machine."""
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import os
-import shutil
 import socket
 import ssl
 import stat
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlencode
+from typing import Any
 
 import aiohttp
-import httpx
+import anyio
+import certifi
 from telegram import TelegramObject
 from telegram.error import NetworkError, TelegramError, TimedOut
-from telegram.request import BaseRequest, HTTPXRequest, RequestData
+from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
-from agent_channels.core.errors import Refused, Rejected
+from agent_channels.core.errors import Rejected
+from agent_channels.core.files.streaming import check_size
 
-__all__ = ["Calls", "copy_local", "route"]
+__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "local_file", "tls_context"]
 
 CONNECT_S = 5.0
 POOL_S = 10.0
+# An upload of which no piece is taken for this long is given up.
 WRITE_S = 20.0
-# Shorter than servers keep an idle connection: a call that meets one that is just being closed may or may not have
-# been executed, and nobody could tell.
+# Shorter than servers keep an idle connection: of a call that meets a connection being closed, it cannot be known
+# whether it was executed.
 KEEP_S = 15.0
-_HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/json"}
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+FILE_TIMEOUT = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
+LOCAL_CHUNK = 256 * 1024
+_JSON = {"Content-Type": "application/json"}
 
 
-def route(context: ssl.SSLContext, *, ipv4: bool, connections: int) -> dict[str, Any]:
-    """What an httpx client is made with: whom it trusts, and direct connections over IPv4 only where that is wanted."""
-    if not ipv4:
-        return {"verify": context}
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    # A local IPv4 address leaves only IPv4 addresses to connect to.
-    return {
-        "transport": httpx.AsyncHTTPTransport(verify=context, local_address="0.0.0.0", limits=limits)  # noqa: S104
-    }
+def tls_context() -> ssl.SSLContext:
+    """Return a context that trusts SSL_CERT_FILE or SSL_CERT_DIR, else the certificates that certifi brings.
+
+    Not the system's: builds of Python and slim containers exist that find none.
+    """
+    if file := os.environ.get("SSL_CERT_FILE"):
+        return ssl.create_default_context(cafile=file)
+    if folder := os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(capath=folder)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
-def copy_local(path: str, target: Path, limit: int) -> int:
-    """Copies a file that a Bot API server in local mode keeps on this machine; returns its size in bytes.
+async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
+    """Yield the pieces of a file that a Bot API server in local mode keeps on this machine.
 
-    Raises `Rejected` when it is not there to be read, `Refused` above `limit`.
+    Raises `Rejected` when it cannot be read here, `Refused` above `limit` bytes.
     """
     try:
-        with Path(path).open("rb") as source:
-            about = os.fstat(source.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size == 0:
-                raise Rejected("the Bot API server handed out an empty file; ask the sender to send it again")
-            if about.st_size > limit:
-                raise Refused(f"the file has {about.st_size:,} bytes; at most {limit:,} are downloaded")
-            _copy(source.fileno(), target)
-            return about.st_size
+        async with await anyio.open_file(path, "rb") as file:
+            info = os.fstat(file.wrapped.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise Rejected(f"the Bot API server in local mode names {path!r}, which is not a file")
+            check_size(info.st_size, limit)
+            while chunk := await file.read(LOCAL_CHUNK):
+                yield chunk
     except OSError as error:
         raise Rejected(
             f"the Bot API server in local mode names the file {path!r}, which cannot be read here "
@@ -70,35 +70,16 @@ def copy_local(path: str, target: Path, limit: int) -> int:
         ) from error
 
 
-def _copy(source: int, target: Path) -> None:
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file, os.fdopen(os.dup(source), "rb") as data:
-            shutil.copyfileobj(data, file)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-
-
 @dataclass(frozen=True, slots=True)
-class _Values:
-    """Parameters where the library has its RequestData."""
+class _Parameters:
+    """A stand-in for PTB's RequestData, which takes time to build."""
 
     parameters: dict[str, Any]
     contains_files: bool = False
-    multipart_data: None = None
-
-    @property
-    def json_parameters(self) -> dict[str, str]:
-        """As a form has them."""
-        return {
-            name: value if isinstance(value, str) else json.dumps(value, default=TelegramObject.to_dict)
-            for name, value in self.parameters.items()
-        }
 
 
-class Calls(HTTPXRequest):
-    """Calls over one pool of connections."""
+class AiohttpRequest(BaseRequest):
+    """One pool of connections, for calls, uploads and downloads."""
 
     def __init__(
         self,
@@ -110,97 +91,106 @@ class Calls(HTTPXRequest):
         proxy: str | None,
         ipv4: bool,
     ) -> None:
-        """`base` holds the token; `proxy` carries every request; `ipv4`: direct connections are over IPv4 only."""
-        super().__init__(
-            connection_pool_size=connections,
-            read_timeout=read_timeout_s,
-            write_timeout=WRITE_S,
-            connect_timeout=CONNECT_S,
-            pool_timeout=POOL_S,
-            proxy=proxy,
-            httpx_kwargs=route(context, ipv4=ipv4, connections=connections),
-        )
-        self._base, self._read_timeout_s = base, read_timeout_s
-        self._context, self._connections, self._proxied, self._ipv4 = context, connections, proxy is not None, ipv4
+        """Connect nothing yet.
+
+        `base`: the address of the Bot API with the token. `read_timeout_s`: how long an answer may take. `proxy`
+        (http, https or socks5) carries every request. `ipv4`: connect over IPv4 only.
+        """
+        self._base, self._context, self._connections = base, context, connections
+        self._read_timeout_s, self._ipv4 = read_timeout_s, ipv4
+        # aiohttp itself speaks to HTTP proxies only.
+        self._socks = proxy if proxy and proxy.startswith("socks") else None
+        self._proxy = None if self._socks else proxy
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def read_timeout(self) -> float:
+        """How long an answer may take, in seconds."""
+        return self._read_timeout_s
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session, for requests outside the Bot API's methods. Raises `RuntimeError` while it is not open."""
+        if self._session is None:
+            raise RuntimeError("the connections are not open")
+        return self._session
+
     async def initialize(self) -> None:
-        """Opens the pool."""
-        await super().initialize()
-        if self._session is None and not self._proxied:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    ssl=self._context,
-                    limit=self._connections,
-                    family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC,
-                    keepalive_timeout=KEEP_S,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=_HEADERS,
-            )
+        """Open the pool."""
+        if self._session is None:
+            self._session = self._over(self._connector())
 
     async def shutdown(self) -> None:
-        """Closes the pool."""
+        """Close the pool."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
-        await super().shutdown()
+
+    def _over(self, connector: aiohttp.BaseConnector | None, **options: Any) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            proxy=self._proxy,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": self.USER_AGENT},
+            **options,
+        )
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        options: dict[str, Any] = {"ssl": self._context, "limit": self._connections, "keepalive_timeout": KEEP_S}
+        if self._socks is not None:
+            return _socks_connector(self._socks, options)
+        return aiohttp.TCPConnector(family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC, **options)
 
     async def api(self, method: str, *, within_s: float | None = None, **parameters: Any) -> Any:
-        """Calls a method, parameters that are None left out; its result as Telegram sent it.
+        """Call a method and return its result as Telegram sent it. Parameters that are None are left out.
 
-        For what is called with every message: making the library's objects of a result costs as much as the call.
+        For calls that come with every message: making the library's objects of a result costs as much as the call.
         `within_s`: how long its answer may take. Raises the library's errors.
         """
-        given = {name: value for name, value in parameters.items() if value is not None}
-        values: Any = _Values(given)
+        given: Any = _Parameters({name: value for name, value in parameters.items() if value is not None})
         return await self.post(
             f"{self._base}/{method}",
-            values,
+            given,
             read_timeout=BaseRequest.DEFAULT_NONE if within_s is None else within_s,
         )
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """An answer. Raises `TelegramError` for what is none, which the library would write into the log besides."""
+        """Return an answer. Raises `TelegramError` for other than JSON, which the library would log as well."""
         try:
             found: dict[str, Any] = json.loads(payload.decode("utf-8", "replace"))
         except ValueError as error:
-            raise TelegramError("the answer is no JSON") from error
+            raise TelegramError("the answer is not JSON") from error
         return found
 
     async def do_request(
         self,
         url: str,
         method: str,
-        request_data: RequestData | _Values | None = None,
+        request_data: RequestData | _Parameters | None = None,
         read_timeout: Any = BaseRequest.DEFAULT_NONE,
         write_timeout: Any = BaseRequest.DEFAULT_NONE,
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """The status and body of the answer. Raises `NetworkError`, with the cause, when there is none."""
-        if self._session is None or (request_data is not None and request_data.contains_files):
-            return await super().do_request(
-                url,
-                method,
-                cast("RequestData | None", request_data),
-                read_timeout,
-                write_timeout,
-                connect_timeout,
-                pool_timeout,
-            )
+        """Return the status and body of the answer; the other time-outs are the same for every request.
+
+        Raises `TimedOut` or `NetworkError`, with the cause, when there is no answer.
+        """
+        del write_timeout, connect_timeout, pool_timeout
         read_s = self._read_timeout_s if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
+        options: dict[str, Any] = {
+            "timeout": aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s),
+            "allow_redirects": False,
+        }
+        # As the library wrote it: nothing in it is to be quoted again.
+        address = URL(url, encoded=True)
         try:
-            answer = await self._session.request(
-                method,
-                # As the library wrote it: nothing in it is to be quoted again.
-                URL(url, encoded=True),
-                data=_body(request_data) if request_data else None,
-                headers=None if isinstance(request_data, _Values) else _FORM,
-                timeout=aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s),
-                allow_redirects=False,
-            )
+            if isinstance(request_data, RequestData) and request_data.contains_files:
+                return await self._upload(method, address, _form(request_data), WRITE_S + read_s, options)
+            if request_data is not None:
+                options |= {"data": _json(request_data), "headers": _JSON}
+            answer = await self.session.request(method, address, **options)
             # Read to its end, or in vain: either way its connection is given back, or closed.
             return answer.status, await answer.read()
         except TimeoutError as error:
@@ -208,8 +198,49 @@ class Calls(HTTPXRequest):
         except aiohttp.ClientError as error:
             raise NetworkError(f"{type(error).__name__}: {error}") from error
 
+    async def _upload(
+        self, method: str, address: URL, form: aiohttp.FormData, stall_s: float, options: dict[str, Any]
+    ) -> tuple[int, bytes]:
+        """Send a form; raise `TimeoutError` when for `stall_s` seconds no piece of it is taken and no answer comes."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(stall_s) as stalled:
 
-def _body(data: RequestData | _Values) -> bytes:
-    if isinstance(data, _Values):
-        return json.dumps(data.parameters, default=TelegramObject.to_dict).encode()
-    return urlencode(data.json_parameters).encode()
+            async def progressed(*_: object) -> None:
+                stalled.reschedule(loop.time() + stall_s)
+
+            trace = aiohttp.TraceConfig()
+            trace.on_request_chunk_sent.append(progressed)
+            # A session of its own over the same connections: tracing would make every small call slower.
+            async with self._over(self.session.connector, connector_owner=False, trace_configs=[trace]) as session:
+                answer = await session.request(method, address, data=form, **options)
+                return answer.status, await answer.read()
+
+
+def _json(data: RequestData | _Parameters) -> bytes:
+    return json.dumps(data.parameters, default=TelegramObject.to_dict).encode()
+
+
+def _form(data: RequestData) -> aiohttp.FormData:
+    form = aiohttp.FormData(quote_fields=False)
+    for name, value in data.json_parameters.items():
+        form.add_field(name, value)
+    for name, (filename, content, kind) in data.multipart_data.items():
+        # A stream goes out in pieces, so that progress shows.
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+        form.add_field(name, stream, filename=filename, content_type=kind)
+    return form
+
+
+def _socks_connector(url: str, options: dict[str, Any]) -> aiohttp.BaseConnector:
+    from aiohttp_socks import ProxyConnector
+
+    class SocksConnector(ProxyConnector):
+        async def _wrap_create_connection(self, *args: Any, req: aiohttp.ClientRequest, **more: Any) -> Any:
+            try:
+                return await super()._wrap_create_connection(*args, req=req, **more)
+            except Exception as error:
+                # As aiohttp reports every connection that does not come about: nothing was sent.
+                raise aiohttp.ClientProxyConnectionError(req.connection_key, OSError(0, str(error))) from error
+
+    # The proxy resolves the name (socks5h is another way to ask for that).
+    return SocksConnector.from_url(url.replace("socks5h://", "socks5://", 1), rdns=True, **options)

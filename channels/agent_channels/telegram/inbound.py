@@ -1,10 +1,9 @@
-"""From an update, as Telegram sent it, to the neutral values of the core. Pure: no network, no clock."""
+"""Translates updates, as Telegram sends them, into the neutral values of the core. Pure: no network, no clock."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from agent_channels.core.contract.messages import (
     Attachment,
@@ -22,11 +21,20 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
-from agent_channels.telegram.message_context import CONTENT, FILES, in_words, linked, origin_of, quote_of, reactions_of
+from agent_channels.telegram.markup import snapshot
+from agent_channels.telegram.message_context import (
+    CONTENT,
+    FILES,
+    added_reactions,
+    describe,
+    forward_origin,
+    reply_context,
+    with_links,
+)
 
-__all__ = ["ALLOWED_UPDATES", "snapshot", "to_inbound"]
+__all__ = ["ALLOWED_UPDATES", "to_inbound"]
 
-# The list is sticky on Telegram's side, so every kind that is wanted is named at every poll.
+# Telegram remembers this list, so every poll names every kind that we read.
 ALLOWED_UPDATES = (
     "message",
     "edited_message",
@@ -43,15 +51,15 @@ _ESSENTIAL = (
 
 
 def to_inbound(event: RawEvent, me: Identity) -> Inbound:
-    """What an update means to the bot `me`."""
+    """Translate an update for the bot `me`. Never raises."""
     try:
         return _update(event, me)
-    except Exception as error:  # noqa: BLE001 - whatever cannot be read must not stop what follows
+    except Exception as error:  # noqa: BLE001 - an update that cannot be read must not stop those after it
         return Ignored(f"an update that cannot be read ({type(error).__name__})", unreadable=True)
 
 
 def _update(event: RawEvent, me: Identity) -> Inbound:
-    # A lone half of a surrogate pair, which no database takes, is one escape in the payload.
+    # A lone half of a surrogate pair, which no database takes, is an escape in the payload.
     update = json.loads(decode_json_line(event.payload.encode()))
     for kind in ("message", "edited_message"):
         if body := update.get(kind):
@@ -64,24 +72,24 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
         return _reaction(change)
     if answer := update.get("poll_answer"):
         return _vote(answer, event.received_at)
-    return Ignored("a kind of update nobody asked for")
+    return Ignored("a kind of update that we did not ask for")
 
 
 def _readable(message: Json, me: Identity, *, edited: bool) -> Inbound:
     try:
         return _message(message, me, edited=edited)
-    except Exception:  # noqa: BLE001 - a detail that is not as it should be must not cost the message
-        return _message(_bare(message), me, edited=edited)
+    except Exception:  # noqa: BLE001 - an unexpected detail must not cost the message
+        return _message(_essential(message), me, edited=edited)
 
 
-def _bare(body: Json) -> Json:
-    """A message with nothing in it but who said what where, and in words what else there was.
+def _essential(body: Json) -> Json:
+    """Return a message with its sender, place and text only; other content is named in the text.
 
-    An older or newer Bot API server's details, in the message or in what it replies to, may be none that is known.
+    An older or newer Bot API server may send details, in the message or in the one it replies to, that we cannot read.
     """
     lost = [kind.replace("_", " ") for kind in CONTENT if kind in body]
-    told = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
-    return {**{key: body[key] for key in _ESSENTIAL if key in body}, **told}
+    named = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
+    return {**{key: body[key] for key in _ESSENTIAL if key in body}, **named}
 
 
 def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
@@ -101,7 +109,7 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
     attachments = _attachments(message)
     image = _photo(message)
     text = message.get("text") or message.get("caption") or ""
-    extra = "" if attachments or image or text else in_words(message)
+    extra = "" if attachments or image or text else describe(message)
     if not (text or extra or attachments or image):
         return Ignored("a service message")
     entities = message.get("entities") or message.get("caption_entities") or []
@@ -111,14 +119,14 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         message_id=str(message["message_id"]),
         sender=sender_of(message),
         ts=_at(message["date"]),
-        text=linked(text, entities) or extra,
+        text=with_links(text, entities) or extra,
         addressed=chat.kind == "direct" or command is not None or _addressed(message, text, entities, me),
         thread_id=thread_of(message),
         thread_name=thread_name_of(message),
         attachments=attachments,
         image=image,
-        reply=quote_of(message, me),
-        forward_from=origin_of(message),
+        reply=reply_context(message, me),
+        forward_from=forward_origin(message),
         edited=edited,
         command=command,
         album_id=message.get("media_group_id"),
@@ -126,11 +134,11 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
 
 
 def _reaction(change: Json) -> Inbound:
-    emoji = reactions_of(change["old_reaction"], change["new_reaction"])
+    emoji = added_reactions(change["old_reaction"], change["new_reaction"])
     if not emoji:
-        return Ignored("a reaction that was taken back")
+        return Ignored("a reaction that was removed")
     if not change.get("user"):
-        return Ignored("a reaction of nobody in particular")
+        return Ignored("an anonymous reaction")
     chat = chat_of(change["chat"])
     return Message(
         chat=chat,
@@ -144,9 +152,9 @@ def _reaction(change: Json) -> Inbound:
 
 
 def _vote(answer: Json, received_at: float) -> Inbound:
-    """A vote names no chat: it is taken for something that the person said directly."""
+    """Read a vote, which names no chat: it counts as sent in the person's direct chat."""
     if not answer.get("user"):
-        return Ignored("a vote of nobody in particular")
+        return Ignored("an anonymous vote")
     person = person_of(answer["user"])
     chosen = ", ".join(str(number + 1) for number in answer["option_ids"])
     text = f"(poll answer: option {chosen})" if chosen else "(poll answer: taken back)"
@@ -180,14 +188,7 @@ def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def snapshot(message: dict[str, Any]) -> str | None:
-    """How a message reads, as JSON: its text or caption with entities and preview options; None without a text."""
-    kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
-    note = {key: message[key] for key in kept if message.get(key)}
-    return json.dumps(note) if "text" in note or "caption" in note else None
-
-
-# ---- pieces
+# ---- parts of a message
 
 
 def _photo(message: Json) -> Attachment | None:
@@ -207,7 +208,7 @@ def _attachments(message: Json) -> tuple[Attachment, ...]:
 
 
 def _command(text: str, entities: list[Json], me: Identity) -> Command | None:
-    """The bot command a text begins with, unless it is for another bot."""
+    """Return the command that a text begins with, unless it is for another bot."""
     first = entities[0] if entities else None
     if first is None or first["type"] != "bot_command" or first["offset"] != 0:
         return None
@@ -228,9 +229,7 @@ def _addressed(message: Json, text: str, entities: list[Json], me: Identity) -> 
         if entity["type"] == "text_mention" and str((entity.get("user") or {}).get("id")) == me.id:
             return True
         if entity["type"] == "mention":
-            said = units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode(
-                "utf-16-le", "replace"
-            )
-            if said.casefold() == f"@{me.username}".casefold():
+            mention = units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])]
+            if mention.decode("utf-16-le", "replace").casefold() == f"@{me.username}".casefold():
                 return True
     return False

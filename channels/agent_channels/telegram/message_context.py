@@ -1,4 +1,4 @@
-"""What is said around a message and beside its text: links, what it answers, whose words they were, things in words."""
+"""What belongs to a message besides its text: hidden links, the message it replies to, its origin, a description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agent_channels.core.contract.messages import Identity, ReplyContext
 from agent_channels.telegram.chats import Json, sender_of
 
-__all__ = ["CONTENT", "FILES", "in_words", "linked", "origin_of", "quote_of", "reactions_of"]
+__all__ = ["CONTENT", "FILES", "added_reactions", "describe", "forward_origin", "reply_context", "with_links"]
 
 FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sticker")
 CONTENT = (
@@ -25,13 +25,13 @@ CONTENT = (
 )
 
 
-def linked(text: str, entities: Sequence[Json]) -> str:
-    """The text with the addresses that are hidden behind its words written after them."""
+def with_links(text: str, entities: Sequence[Json]) -> str:
+    """Return the text with each address that is hidden behind words written out after them."""
     links = [entity for entity in entities if entity["type"] == "text_link" and entity.get("url")]
     if not links:
         return text
     units = text.encode("utf-16-le", "surrogatepass")
-    for entity in sorted(links, key=lambda one: one["offset"] + one["length"], reverse=True):
+    for entity in sorted(links, key=lambda link: link["offset"] + link["length"], reverse=True):
         url, end = entity["url"], 2 * (entity["offset"] + entity["length"])
         words = units[2 * entity["offset"] : end].decode("utf-16-le", "replace")
         if words.strip().rstrip("/") != url.rstrip("/"):
@@ -39,39 +39,39 @@ def linked(text: str, entities: Sequence[Json]) -> str:
     return units.decode("utf-16-le", "surrogatepass")
 
 
-def in_words(message: Json) -> str:
-    """What has no text and no file, in words, so that nothing is dropped without a sign."""
+def describe(message: Json) -> str:
+    """Describe the content of a message without text and files, so that nothing is dropped silently."""
     if venue := message.get("venue"):
-        return f"(venue: {venue['title']}, {venue['address']}, {_place(venue['location'])})"
+        return f"(venue: {venue['title']}, {venue['address']}, {_coordinates(venue['location'])})"
     if location := message.get("location"):
-        return f"(location: {_place(location)})"
+        return f"(location: {_coordinates(location)})"
     if contact := message.get("contact"):
         name = " ".join(filter(None, (contact["first_name"], contact.get("last_name"))))
         return f"(contact: {name}, {contact['phone_number']})"
     if dice := message.get("dice"):
         return f"(dice: {dice['emoji']} {dice['value']})"
     if poll := message.get("poll"):
-        return f"(poll: {poll['question']} – {_listed(poll['options'])})"
+        return f"(poll: {poll['question']} – {_joined(poll['options'])})"
     if checklist := message.get("checklist"):
-        return f"(checklist: {checklist['title']} – {_listed(checklist['tasks'])})"
+        return f"(checklist: {checklist['title']} – {_joined(checklist['tasks'])})"
     kinds = [kind for kind in (*CONTENT, "invoice", "giveaway") if message.get(kind)]
     return f"({', '.join(kinds).replace('_', ' ')})" if kinds else ""
 
 
-def _place(location: Json) -> str:
+def _coordinates(location: Json) -> str:
     return f"{location['latitude']}, {location['longitude']}"
 
 
-def _listed(choices: Sequence[Json]) -> str:
+def _joined(choices: Sequence[Json]) -> str:
     return " | ".join(choice["text"] for choice in choices)
 
 
-def quote_of(message: Json, me: Identity) -> ReplyContext | None:
-    """What a message answers; a part of it, where that was chosen."""
+def reply_context(message: Json, me: Identity) -> ReplyContext | None:
+    """Return the message that this one replies to, with the quoted part where one was chosen."""
     part = message["quote"]["text"] if message.get("quote") else None
     replied = message.get("reply_to_message")
     if not replied:
-        # What was said in another chat: its id means nothing here.
+        # A message in another chat: its id means nothing here.
         elsewhere = message.get("external_reply")
         return ReplyContext("", _name(elsewhere.get("origin")), part) if elsewhere else None
     if replied.get("forum_topic_created"):
@@ -80,12 +80,12 @@ def quote_of(message: Json, me: Identity) -> ReplyContext | None:
     if replied.get("from") or replied.get("sender_chat"):
         person = sender_of(replied)
         author = me.username if person.id == me.id else person.display_name
-    text = part or replied.get("text") or replied.get("caption") or in_words(replied) or None
+    text = part or replied.get("text") or replied.get("caption") or describe(replied) or None
     return ReplyContext(str(replied["message_id"]), author, text)
 
 
-def origin_of(message: Json) -> str | None:
-    """Whose words a forwarded message is."""
+def forward_origin(message: Json) -> str | None:
+    """Return the name of the author of a forwarded message."""
     return _name(message.get("forward_origin"))
 
 
@@ -101,10 +101,10 @@ def _name(origin: Json | None) -> str | None:
             return None
 
 
-def reactions_of(before: Sequence[Json], after: Sequence[Json]) -> str:
-    """The reactions that were added; empty when some were only taken back."""
+def added_reactions(before: Sequence[Json], after: Sequence[Json]) -> str:
+    """Return the reactions that were added; empty when some were only removed."""
     return " ".join(
-        one["emoji"] if one["type"] == "emoji" else f"({one['type'].replace('_', ' ')})"
-        for one in after
-        if one not in before
+        reaction["emoji"] if reaction["type"] == "emoji" else f"({reaction['type'].replace('_', ' ')})"
+        for reaction in after
+        if reaction not in before
     )

@@ -1,16 +1,14 @@
-"""What the bot does in Telegram: one function a verb, each one request (a file: one upload)."""
+"""The bot's actions in Telegram: one function for each, each one request (a file: one upload)."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import httpx
 from telegram import (
     Bot,
     InputFile,
@@ -24,86 +22,80 @@ from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
 from agent_channels.core.errors import NotModified, Refused, Rejected
+from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.formatting import entities as drawn
-from agent_channels.telegram.http import Calls
-from agent_channels.telegram.inbound import snapshot
-from agent_channels.telegram.markup import CAPTION, LIMITS, code_entity, keyboard_markup, parse_mode
+from agent_channels.telegram.formatting import entities
+from agent_channels.telegram.http import AiohttpRequest
+from agent_channels.telegram.markup import LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
 
-__all__ = ["chat_of", "close_panel", "download", "edit", "redraw", "send", "together"]
+__all__ = ["close_panel", "edit", "edit_keyboard", "group_files", "number", "send"]
 
-# sendMediaGroup: what may stand beside each other, and how many.
+# sendMediaGroup: the kinds that may be together in an album, and how many files.
 _VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
-ALBUM = 10
+ALBUM_MAX = 10
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
-# Bot API, sendPhoto and sendVoice: what these methods take; everything else goes as it is, as a document.
+# Bot API, sendPhoto and sendVoice: the files that these methods take; every other file goes unchanged, as a document.
 _BY_ENDING = {".gif": "animation", ".mp4": "video", ".ogg": "voice", ".oga": "voice", ".opus": "voice", ".mp3": "audio",
               ".m4a": "audio"}  # fmt: skip
-CHUNK = 64 * 1024
 
 
-def chat_of(chat_id: str) -> int:
-    """Telegram's chat id.
+def number(value: str, name: str) -> int:
+    """Return an id as Telegram wants it. `name` is the argument's name in the error.
 
-    Raises `Refused` for what is no number: names are never used to address a chat.
+    Raises `Refused` for anything but a number: names are never used to address a chat.
     """
     try:
-        return int(chat_id)
+        return int(value)
     except ValueError:
-        raise Refused(
-            f"chat_id {chat_id!r} is not a Telegram chat id; it is a number, as in the event's meta"
-        ) from None
+        raise Refused(f"{name} {value[:80]!r} is not a Telegram id; it is a number, as in the event's meta") from None
 
 
-def message_of(message_id: str) -> int:
-    """Telegram's message id. Raises `Refused` for what is no number."""
-    try:
-        return int(message_id)
-    except ValueError:
-        raise Refused(f"message_id {message_id!r} is not a Telegram message id; it is a number") from None
-
-
-async def send(bot: Bot, calls: Calls, outgoing: Outgoing, *, preview: bool) -> Sent:
-    """Sends a text, one file, or an album. `preview`: links unfold."""
+async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview: bool) -> Sent:
+    """Send a text, one file, or an album. `preview`: links unfold into previews."""
     common: dict[str, Any] = {
-        "chat_id": chat_of(outgoing.chat_id),
+        "chat_id": number(outgoing.chat_id, "chat_id"),
         "disable_notification": outgoing.silent or None,
     }
-    thread = message_of(outgoing.thread_id) if outgoing.thread_id else None
+    thread = number(outgoing.thread_id, "thread_id") if outgoing.thread_id else None
     # The General topic's id is 1; sending into it takes no id at all.
     if thread and thread != 1:
         common["message_thread_id"] = thread
     if outgoing.reply_to:
-        common["reply_parameters"] = ReplyParameters(message_of(outgoing.reply_to), allow_sending_without_reply=True)
+        replied = number(outgoing.reply_to, "reply_to")
+        common["reply_parameters"] = ReplyParameters(replied, allow_sending_without_reply=True)
     if outgoing.album:
         return await _send_album(bot, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     with translated():
         if outgoing.path is not None:
             return _sent(await _send_file(bot, Path(outgoing.path), common | _caption(outgoing)))
-        mode = parse_mode(outgoing.format)
-        entities = code_entity(outgoing.text, outgoing.code) or drawn(outgoing.text, outgoing.spans)
-        common["link_preview_options"] = _unfolding(preview)
-        sent = await calls.api("sendMessage", text=outgoing.text, parse_mode=mode, entities=entities or None, **common)
+        sent = await request.api(
+            "sendMessage",
+            text=outgoing.text,
+            parse_mode=parse_mode(outgoing.format),
+            entities=code_entity(outgoing.text, outgoing.code) or entities(outgoing.text, outgoing.spans) or None,
+            link_preview_options=_link_preview(preview),
+            **common,
+        )
         return Sent(str(sent["message_id"]), snapshot(sent))
 
 
-def together(paths: Sequence[str]) -> list[tuple[str, ...]]:
-    """Pictures and videos as albums, where the first of them stands; every other file by itself."""
-    shown = [path for path in paths if _kind(Path(path)) in _VISUAL]
+def group_files(paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """Group pictures and videos into albums, at the place of the first of them; every other file stays alone."""
+    visual = [path for path in paths if _kind(Path(path)) in _VISUAL]
     groups: list[tuple[str, ...]] = []
     for path in paths:
-        if path not in shown:
+        if path not in visual:
             groups.append((path,))
         elif not any(path in group for group in groups):
-            groups += [tuple(shown[at : at + ALBUM]) for at in range(0, len(shown), ALBUM)]
+            groups += [tuple(visual[at : at + ALBUM_MAX]) for at in range(0, len(visual), ALBUM_MAX)]
     return groups
 
 
 def _kind(path: Path) -> str:
-    """By which of the Bot API's methods a file is sent."""
+    """Return the kind of file that Telegram sends this one as, which names the method."""
     ending = path.suffix.lower()
     if ending in _IMAGES:
         return "photo" if path.stat().st_size <= LIMITS.photo else "document"
@@ -113,8 +105,8 @@ def _kind(path: Path) -> str:
 def _caption(outgoing: Outgoing) -> dict[str, Any]:
     if not outgoing.text:
         return {}
-    entities = drawn(outgoing.text, outgoing.spans)
-    return {"caption": outgoing.text, "parse_mode": parse_mode(outgoing.format), "caption_entities": entities}
+    spans = entities(outgoing.text, outgoing.spans)
+    return {"caption": outgoing.text, "parse_mode": parse_mode(outgoing.format), "caption_entities": spans}
 
 
 async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> Sent:
@@ -122,95 +114,106 @@ async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> S
     captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
     with translated(), ExitStack() as opened:
         media = [
-            _VISUAL[_kind(path)](_streamed(path, opened), **caption)
+            _VISUAL[_kind(path)](_stream(path, opened, attach=True), **caption)
             for path, caption in zip(map(Path, outgoing.album), captions, strict=True)
         ]
         first, *others = await bot.send_media_group(media=media, **common)
     return replace(_sent(first), others=tuple(str(message.message_id) for message in others))
 
 
-def _streamed(path: Path, opened: ExitStack) -> InputFile:
-    # Read as it is sent: ten videos need not lie in memory together.
-    stream = opened.enter_context(path.open("rb"))
-    return InputFile(stream, filename=path.name, attach=True, read_file_handle=False)
-
-
 async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
     kind = _kind(path)
     try:
         with translated():
-            sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: path}, filename=path.name, **common)
+            return await _send_as(kind, bot, path, common)
     except Rejected:
         if kind == "document":
             raise
-        # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives as it is.
-        return await bot.send_document(document=path, filename=path.name, **common)
+        # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives unchanged.
+        return await _send_as("document", bot, path, common)
+
+
+async def _send_as(kind: str, bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
+    with ExitStack() as opened:
+        # A server in local mode reads the file itself.
+        file = path if bot.local_mode else _stream(path, opened, attach=False)
+        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: file}, **common)
     return sent
+
+
+def _stream(path: Path, opened: ExitStack, *, attach: bool) -> InputFile:
+    # Read while it is sent: ten videos need not be in memory together.
+    stream = opened.enter_context(path.open("rb"))
+    return InputFile(stream, filename=upload_name(path), attach=attach, read_file_handle=False)
 
 
 async def edit(
     bot: Bot, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None, *, preview: bool
 ) -> Sent:
-    """Replaces a message's text and keyboard; that it reads like that already is no error."""
+    """Replace a message's text and keyboard. A message that already reads like that is not an error."""
     try:
         with translated():
             edited = await bot.edit_message_text(
                 text=part.text,
-                chat_id=chat_of(chat_id),
-                message_id=message_of(message_id),
+                chat_id=number(chat_id, "chat_id"),
+                message_id=number(message_id, "message_id"),
                 parse_mode=parse_mode(part.format),
-                entities=drawn(part.text, part.spans),
+                entities=entities(part.text, part.spans),
                 reply_markup=keyboard_markup(keyboard),
-                link_preview_options=_unfolding(preview),
+                link_preview_options=_link_preview(preview),
             )
     except NotModified:
         return Sent(message_id, None)
     return _sent(edited) if isinstance(edited, TelegramMessage) else Sent(message_id, None)
 
 
-async def redraw(bot: Bot, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
-    """Replaces a message's keyboard; that it looks like that already is no error."""
+async def edit_keyboard(bot: Bot, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+    """Replace a message's keyboard. One that already looks like that is not an error."""
     try:
         with translated():
             await bot.edit_message_reply_markup(
-                chat_id=chat_of(chat_id), message_id=message_of(message_id), reply_markup=keyboard_markup(keyboard)
+                chat_id=number(chat_id, "chat_id"),
+                message_id=number(message_id, "message_id"),
+                reply_markup=keyboard_markup(keyboard),
             )
     except NotModified:
         return
 
 
-async def close_panel(bot: Bot, chat_id: str, message_id: str, shown: str | None, outcome: str) -> None:
-    """Takes the keyboard away; the outcome goes under the text, whose entities stay where they are."""
-    chat, message = chat_of(chat_id), message_of(message_id)
-    note: dict[str, Any] = json.loads(shown) if shown else {}
+async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | None, outcome: str) -> None:
+    """Remove the keyboard and write the outcome under the text, whose entities stay; without room, reply with it.
+
+    `before` is the message's snapshot.
+    """
+    chat, message = number(chat_id, "chat_id"), number(message_id, "message_id")
+    note: dict[str, Any] = json.loads(before) if before else {}
     kind = "text" if note.get("text") else "caption" if note.get("caption") else None
-    written = f"{note[kind]}\n\n{outcome}" if kind else ""
-    fits = kind and outcome and length(written, "utf16") <= (LIMITS.text if kind == "text" else CAPTION)
+    text = f"{note[kind]}\n\n{outcome}" if kind else ""
+    fits = kind and outcome and length(text, LIMITS.unit) <= (LIMITS.text if kind == "text" else LIMITS.caption)
     try:
         with translated():
             if not fits:
                 await bot.edit_message_reply_markup(chat_id=chat, message_id=message, reply_markup=None)
             elif kind == "text":
                 await bot.edit_message_text(
-                    text=written,
+                    text=text,
                     chat_id=chat,
                     message_id=message,
-                    entities=_entities(note.get("entities")),
-                    link_preview_options=_preview(note.get("link_preview_options")),
+                    entities=_parsed_entities(note.get("entities")),
+                    link_preview_options=_parsed_preview(note.get("link_preview_options")),
                     reply_markup=None,
                 )
             else:
                 await bot.edit_message_caption(
-                    caption=written,
+                    caption=text,
                     chat_id=chat,
                     message_id=message,
-                    caption_entities=_entities(note.get("caption_entities")),
+                    caption_entities=_parsed_entities(note.get("caption_entities")),
                     reply_markup=None,
                 )
     except NotModified:
         return
     if outcome and not fits:
-        # No room under the text: said as an answer to it.
         with translated():
             await bot.send_message(
                 chat_id=chat,
@@ -220,44 +223,17 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, shown: str | None
             )
 
 
-async def download(client: httpx.AsyncClient, url: str, target: Path, limit: int) -> int:
-    """Streams a file to a new path, counting: a size that was announced is not believed."""
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with translated(), os.fdopen(descriptor, "wb") as file:
-            size = await _stream(client, url, file, limit)
-        if size == 0:
-            raise Rejected("Telegram handed out an empty file; ask the sender to send it again")  # noqa: TRY301
-    except BaseException:
-        target.unlink(missing_ok=True)  # noqa: ASYNC240 - one call on a local file
-        raise
-    return size
-
-
-async def _stream(client: httpx.AsyncClient, url: str, file: BinaryIO, limit: int) -> int:
-    size = 0
-    async with client.stream("GET", url) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise Rejected(f"Telegram does not hand out the file (HTTP {answer.status_code}); try again later")
-        async for chunk in answer.aiter_bytes(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise Refused(f"the file has more than the {limit:,} bytes that a bot may download")
-            file.write(chunk)
-    return size
-
-
 def _sent(message: TelegramMessage) -> Sent:
     return Sent(str(message.message_id), snapshot(message.to_dict()))
 
 
-def _preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
-    return LinkPreviewOptions.de_json(raw, None) if raw else None
-
-
-def _unfolding(preview: bool) -> LinkPreviewOptions | None:  # noqa: FBT001
+def _link_preview(preview: bool) -> LinkPreviewOptions | None:  # noqa: FBT001
     return None if preview else LinkPreviewOptions(is_disabled=True)
 
 
-def _entities(raw: list[dict[str, Any]] | None) -> list[MessageEntity] | None:
+def _parsed_preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
+    return LinkPreviewOptions.de_json(raw, None) if raw else None
+
+
+def _parsed_entities(raw: list[dict[str, Any]] | None) -> list[MessageEntity] | None:
     return list(MessageEntity.de_list(raw, None)) if raw else None

@@ -1,4 +1,4 @@
-"""Reading Telegram: our own loop over getUpdates, whose offset confirms only what the sink has stored."""
+"""Reads Telegram with getUpdates in a loop of our own, whose offset confirms only what the sink has stored."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import Calls
+from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.inbound import ALLOWED_UPDATES
 
 __all__ = ["GRACE_S", "Poller"]
 
-# A long poll is answered by its time-out; whatever takes this much longer has lost its connection.
+# A long poll is answered when its time-out ends; one that takes this much longer has lost its connection.
 GRACE_S = 10.0
-# After a day without an update Telegram may begin anew with random ids; an offset from before would skip them.
+# After a day without an update Telegram may start again with random ids, which an older offset would skip.
 FORGET_OFFSET_S = 86_400.0
 
 
 class Poller:
-    """One `listen`: polls until it raises."""
+    """One run of `listen`."""
 
-    def __init__(self, bot: Bot, calls: Calls, timeout_s: int, sink: EventSink) -> None:
+    def __init__(self, bot: Bot, request: AiohttpRequest, timeout_s: int, sink: EventSink) -> None:
         """`timeout_s`: the length of a long poll."""
-        self._bot, self._calls, self._timeout_s, self._sink = bot, calls, timeout_s, sink
+        self._bot, self._request, self._timeout_s, self._sink = bot, request, timeout_s, sink
 
     async def run(self, first_s: int) -> None:
-        """Reads for ever; the first poll waits at most `first_s`. Raises `PlatformError` or `StoreError`."""
+        """Poll until something fails; the first poll waits at most `first_s` seconds.
+
+        Raises `PlatformError` or `StoreError`.
+        """
         offset: int | None = None
         timeout_s = first_s
         quiet_since = time.monotonic()
         while True:
-            batch = await self._poll(offset, timeout_s)
+            updates = await self._poll(offset, timeout_s)
             timeout_s = self._timeout_s
             now = time.monotonic()
-            if batch:
-                await self._sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in batch])
-                offset, quiet_since = max(int(update["update_id"]) for update in batch) + 1, now
+            if updates:
+                await self._sink.put([RawEvent(str(update["update_id"]), json.dumps(update)) for update in updates])
+                offset, quiet_since = max(int(update["update_id"]) for update in updates) + 1, now
                 continue
             self._sink.mark_alive()
             if now - quiet_since > FORGET_OFFSET_S:
@@ -50,7 +53,7 @@ class Poller:
     async def _poll(self, offset: int | None, timeout_s: int) -> list[dict[str, Any]]:
         try:
             with translated():
-                found = await self._calls.api(
+                updates = await self._request.api(
                     "getUpdates",
                     within_s=timeout_s + GRACE_S,
                     offset=offset,
@@ -65,11 +68,11 @@ class Poller:
                 self._sink.add_note("a webhook was set for this bot and was removed, since it is read by polling")
             raise
         except Ambiguous as error:
-            # Reading twice is harmless: whatever was handed out and not stored is handed out again.
+            # Reading twice is harmless: updates that were handed out and not confirmed are handed out again.
             raise Unavailable(str(error)) from error
         try:
-            for update in found:
+            for update in updates:
                 int(update["update_id"])
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"Telegram's answer was no list of updates ({type(error).__name__})") from error
-        return cast("list[dict[str, Any]]", found)
+            raise Unavailable(f"Telegram's answer was not a list of updates ({type(error).__name__})") from error
+        return cast("list[dict[str, Any]]", updates)

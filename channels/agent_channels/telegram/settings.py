@@ -1,4 +1,4 @@
-"""Telegram's settings, and what its token tells."""
+"""Telegram's settings and the format of its tokens."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from pydantic import Field, field_validator, model_validator
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings
 
-__all__ = ["PUBLIC", "TelegramSettings", "bot_id"]
+__all__ = ["PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
 
 _TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
 
 PUBLIC = "https://api.telegram.org"
+PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
+PROXY_REFUSAL = "it must begin with http://, https:// or socks5://"
 
 
 class TelegramSettings(Settings):
-    """What Telegram adds: a Bot API server's root, a proxy, the length of a long poll."""
+    """The settings that Telegram adds to the common ones."""
 
     api_root: Root = Field(PUBLIC, description="root of the Bot API server")
     proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
     api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
     link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
-    # Bot API: at most 50 s; a longer poll is answered after 50 s all the same.
+    # Bot API: 50 s at most; a longer poll is answered after 50 s anyway.
     poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
 
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://", "socks5://", "socks5h://")):
-            raise ValueError("it must begin with http://, https:// or socks5://")
+        if url is not None and not url.startswith(PROXY_SCHEMES):
+            raise ValueError(PROXY_REFUSAL)
         return url
 
     @model_validator(mode="after")
-    def _own_server(self) -> TelegramSettings:
+    def _needs_own_server(self) -> TelegramSettings:
         if self.api_local and self.api_root == PUBLIC:
             raise ValueError("api_local: true needs api_root, the address of your own Bot API server in local mode")
         return self
 
 
 def bot_id(token: str) -> str:
-    """The bot's id, which is the part of a token before the colon; the token itself is never shown."""
+    """Return the bot's id, the part of a token before the colon. Raises `ConfigError`, which never shows the token."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise ConfigError(

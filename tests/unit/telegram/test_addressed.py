@@ -50,7 +50,7 @@ def said(**body: Any) -> Message:
 def test_who_is_meant_in_a_group(
     text: str, entities: list[dict[str, Any]], more: dict[str, Any], addressed: bool
 ) -> None:
-    """A mention by name or by link, a reply to the bot, a command for it; a topic the bot opened is no reply."""
+    """A mention by name or link, a reply, a command count; being in a topic that the bot opened does not."""
     assert said(text=text, entities=entities, chat=GROUP, **more).addressed is addressed
 
 
@@ -79,6 +79,6 @@ def test_a_command_and_its_argument(text: str, width: int, command: Command | No
 
 
 def test_a_slash_is_no_command_by_itself() -> None:
-    """Telegram says what is one, and only at the beginning."""
+    """Telegram marks commands; one counts only at the beginning of a text."""
     assert said(text="/start").command is None
     assert said(text="x /start", entities=[entity("bot_command", 2, 6)]).command is None

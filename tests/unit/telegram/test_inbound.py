@@ -155,7 +155,7 @@ OLD_POLL = {
 
 
 def test_a_detail_that_is_not_as_it_should_be_costs_no_message() -> None:
-    """Another server's version of a detail is left out: what was said, by whom and where, is there all the same."""
+    """A detail in another server's version is left out; the text, its sender and its chat are still there."""
     strange = {"text": "no id, no chat"}
     got = said(text="yes, then", reply_to_message=strange, entities=[entity("bold", 0, 3)])
     assert (got.text, got.reply, got.sender.id) == ("yes, then", None, "7")

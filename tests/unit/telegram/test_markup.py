@@ -1,159 +1,28 @@
-"""Telegram's two markup languages are cut so that a strict parser takes every part; keyboards are drawn as asked."""
+"""Formats are taken by name, Telegram's own only up to one message; keyboards are drawn as asked."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
-
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from telegram.constants import ParseMode, ReactionEmoji
 
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import Refused
-from agent_channels.sandbox.telegram.html import parse_html
 from agent_channels.sandbox.telegram.keyboard import read_markup
-from agent_channels.sandbox.telegram.markdown import parse_markdown_v2
-from agent_channels.telegram.markup import LIMITS, REACTIONS, code_entity, keyboard_markup, parse_mode, split
-
-PARSERS = {"html": parse_html, "markdownv2": parse_markdown_v2}
-WORDS = st.lists(st.sampled_from(["word", "😀", "日本語", "x" * 300, "e\u0301", "a.b"]), min_size=1, max_size=25)
+from agent_channels.telegram.formatting import render
+from agent_channels.telegram.markup import LIMITS, REACTIONS, code_entity, keyboard_markup, parse_mode
 
 
-TAGS = [
-    "b",
-    "i",
-    "u",
-    "s",
-    "code",
-    "pre",
-    "tg-spoiler",
-    "blockquote",
-    "blockquote expandable",
-    "a href='https://e.org/x>'",
-]
+@pytest.mark.parametrize("format_", ["markdownv2", "html"])
+def test_a_text_in_a_format_of_telegrams_own_is_never_split(format_: str) -> None:
+    """Above one message it is refused with its length, the limit and the ways out, whatever is in it."""
+    for text in ("<b>" + "word " * 2000 + "</b>", "*bold* " * 600, "😀" * 2049, "x" * 50_000):
+        size = len(text.encode("utf-16-le")) // 2
+        with pytest.raises(Refused) as refused:
+            render(text, format_)
+        for words in (f"{size:,} characters", "4,096", f"format {format_} cannot be split", "markdown", "replies"):
+            assert words in str(refused.value)
 
 
-def long(texts: st.SearchStrategy[str], between: str) -> st.SearchStrategy[str]:
-    """Texts of well over two parts."""
-    joined = st.lists(texts, min_size=1, max_size=5).map(between.join)
-    return joined.map(lambda text: (text + " ") * (9000 // len(text) + 1))
-
-
-def escaped(text: str) -> str:
-    """Text as it must be written in MarkdownV2."""
-    return "".join("\\" + ch if ch in "_*[]()~`>#+-=|{}.!\\" else ch for ch in text)
-
-
-def html(depth: int) -> st.SearchStrategy[str]:
-    words = WORDS.map(lambda found: " ".join(found).replace(".", " &amp; &lt;b&gt; "))
-    if not depth:
-        return words
-    tags = st.sampled_from(TAGS)
-    wrapped = st.tuples(tags, html(depth - 1)).map(lambda pair: f"<{pair[0]}>{pair[1]}</{pair[0].split()[0]}>")
-    return st.lists(st.one_of(words, wrapped), min_size=1, max_size=4).map(" ".join)
-
-
-def markdown(depth: int, used: frozenset[str] = frozenset()) -> st.SearchStrategy[str]:
-    words = WORDS.map(lambda found: escaped(" ".join(found)))
-    code = WORDS.map(lambda found: "`" + " ".join(found).replace(".", "\\`") + "`")
-    fence = WORDS.map(lambda found: "```py\n" + "\n".join(found) + "\n```")
-    link = WORDS.map(lambda found: f"[{escaped(' '.join(found[:4]))}](https://e.org/a\\)b)")
-    choices = [words, words, code, fence, link]
-    for mark in ("*", "_", "__", "~", "||"):
-        if depth and mark not in used:
-            inner = markdown(depth - 1, used | {mark})
-            choices.append(inner.map(lambda text, mark=mark: f"{mark} {text} {mark}"))  # type: ignore[misc]
-    return st.lists(st.one_of(choices), min_size=1, max_size=4).map(" ".join)
-
-
-def kinds(entities: list[dict[str, Any]]) -> set[str]:
-    return {entity["type"] for entity in entities}
-
-
-def accepted(text: str, format_: str) -> None:
-    """Every part parses by itself, is not too long, and together they say and emphasise what the text does."""
-    parse = PARSERS[format_]
-    whole, entities = parse(text)
-    parts = split(text, format_)
-    parsed = [parse(part) for part in parts]
-    assert all(len(part.encode("utf-16-le")) // 2 <= 4096 for part in parts)
-    assert all(said.strip() for said, _ in parsed)
-    assert "".join("".join(said for said, _ in parsed).split()) == "".join(whole.split())
-    drawn = [kind for _, found in parsed for kind in kinds(found)]
-    assert set(drawn) == kinds(entities)
-
-
-@settings(max_examples=60)
-@given(long(html(2), "\n\n"))
-def test_every_part_of_a_cut_html_text_is_accepted(text: str) -> None:
-    """Tags that are open at a cut are closed there and opened again; references and tags are never cut."""
-    accepted(text, "html")
-
-
-@settings(max_examples=60)
-@given(long(markdown(2), " "))
-@example("_" + "italic __both__ " * 600 + "_")
-@example("__" + "underlined _both_ " * 600 + "__")
-@example("_" + "word " * 2000 + "_")
-@example("*bold _" + "x" * 9000 + "_*")
-def test_every_part_of_a_cut_markdownv2_text_is_accepted(text: str) -> None:
-    """Marks that are open at a cut are closed there and opened again, underline beside italic included."""
-    accepted(text, "markdownv2")
-
-
-@pytest.mark.parametrize(
-    ("text", "format_", "kind"),
-    [
-        ("<b>" + "word " * 2000 + "</b>", "html", "bold"),
-        ("<pre><code class='language-py'>" + "x = 1\n" * 2000 + "</code></pre>", "html", "pre"),
-        ('<a href="https://e.org/?a=1&amp;b=2">' + "word " * 2000 + "</a>", "html", "text_link"),
-        ("<blockquote expandable>" + "word " * 2000 + "</blockquote>", "html", "expandable_blockquote"),
-        ("```python\n" + "x = f(1)  # _*[ \\`\n" * 500 + "```", "markdownv2", "pre"),
-        ("||" + "word " * 2000 + "||", "markdownv2", "spoiler"),
-    ],
-)
-def test_emphasis_goes_on_in_every_part(text: str, format_: str, kind: str) -> None:
-    """What was bold, code, linked, quoted or hidden is so from the first part to the last."""
-    parts = [PARSERS[format_](part) for part in split(text, format_)]
-    assert len(parts) > 2
-    assert all(kinds(entities) == {kind} for _, entities in parts)
-
-
-def test_a_code_block_keeps_its_language_in_every_part() -> None:
-    """The language is repeated with the fence."""
-    for text, format_ in (
-        ("```python\n" + "x = 1\n" * 2000 + "```", "markdownv2"),
-        ("<pre><code class='language-python'>" + "x = 1\n" * 2000 + "</code></pre>", "html"),
-    ):
-        parts = split(text, format_)
-        assert len(parts) > 2
-        assert all(PARSERS[format_](part)[1][0]["language"] == "python" for part in parts)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "intro\\.\n" * 500 + "**>quoted line\n>second line\n>last||\n" + "after\\.\n" * 400,
-        ">quoted *bold* line\n" * 400,
-        "`a` ``` b ``` \\`" * 500,
-        "[a](https://e.org) ![👍](tg://emoji?id=5368324170671202286) " * 200,
-        "\\*\\_\\`\\~\\| " * 1500,
-        "*a* _b_ __c__ ~d~ ||e|| " * 400,
-    ],
-    ids=["expandable quote", "quotes", "code", "links", "escapes", "marks"],
-)
-def test_peculiar_markdown_is_cut_whole(text: str) -> None:
-    """Quotes, custom emoji, escapes and code survive a cut."""
-    parse_markdown_v2(text)
-    said = [parse_markdown_v2(part)[0] for part in split(text, "markdownv2")]
-    assert len(said) > 1
-    assert Counter("".join(said).split()) >= Counter()
-    assert "".join("".join(said).split()) == "".join(parse_markdown_v2(text)[0].split())
-
-
-@pytest.mark.parametrize("format_", ["text", "html", "markdownv2"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -163,27 +32,17 @@ def test_peculiar_markdown_is_cut_whole(text: str) -> None:
     ],
     ids=lambda text: repr(text[:6]),
 )  # fmt: skip
-def test_markup_that_means_nothing_ends_quickly_too(text: str, format_: str) -> None:
+def test_plain_text_of_any_kind_ends_quickly(text: str) -> None:
     """Whatever an agent writes, cutting it is quick and no part is too long."""
-    parts = split(text, format_)
-    assert all(len(part.encode("utf-16-le", "surrogatepass")) // 2 <= 4096 for part in parts)
-
-
-def test_a_mark_too_long_to_repeat_makes_no_part_too_long() -> None:
-    """A link that would fill every part is not opened again; its text goes on."""
-    text = f"<a href='https://e.org/{'x' * 3000}'>" + "word " * 2000 + "</a>"
-    parts = split(text, "html")
-    assert all(len(part) <= 4096 for part in parts)
-    assert "".join(parts).count("word") == 2000
-    assert len(parts) < 6
+    assert all(len(part.text.encode("utf-16-le")) // 2 <= 4096 for part in render(text, "text"))
 
 
 def test_what_fits_is_sent_as_it_was_written() -> None:
-    """Up to 4,096 UTF-16 units nothing is touched, not even broken markup: Telegram says what is wrong with it."""
+    """Up to 4,096 UTF-16 units nothing is changed, not even broken markup: Telegram reports what is wrong with it."""
     for format_ in ("text", "html", "markdownv2"):
         for text in ("<b>open", "*open", "```\nopen", "😀" * 2048, "  spaces  "):
-            assert split(text, format_) == [text]
-        assert len(split("😀" * 2049, format_)) == 2
+            assert [(part.text, part.plain) for part in render(text, format_)] == [(text, text)]
+    assert len(render("😀" * 2049, "text")) == 2
 
 
 def test_formats_are_known_by_name_and_others_refused() -> None:
@@ -196,6 +55,8 @@ def test_formats_are_known_by_name_and_others_refused() -> None:
     ]
     with pytest.raises(Refused, match="'rich' is not known here; it is one of markdown, text, markdownv2, html"):
         parse_mode("rich")
+    with pytest.raises(Refused, match="'rich' is not known here"):
+        render("x" * 5000, "rich")
 
 
 def test_a_keyboard_carries_label_data_url_and_style() -> None:

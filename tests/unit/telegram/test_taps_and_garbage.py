@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import Chat, Ignored, Inbound, Message, Person, RawEvent, Tap
-from agent_channels.telegram.inbound import ALLOWED_UPDATES, snapshot, to_inbound
+from agent_channels.telegram.inbound import ALLOWED_UPDATES, to_inbound
+from agent_channels.telegram.markup import snapshot
 from updates import ANN, BOT, GROUP, ME, entity, forum, message, reply, update
 
 QUESTION = message(
@@ -101,7 +102,7 @@ def test_what_is_not_asked_for_is_ignored() -> None:
     for kind in ("channel_post", "message_reaction", "inline_query", "poll", "chat_member", "something_new"):
         body = {"inline_query": {"id": "1", "from": ANN, "query": "", "offset": ""}}.get(kind, {})
         inbound = read(json.dumps({"update_id": 1, kind: body} if body else {"update_id": 1}))
-        assert inbound == Ignored("a kind of update nobody asked for")
+        assert inbound == Ignored("a kind of update that we did not ask for")
     wanted = ("message", "edited_message", "callback_query", "my_chat_member", "message_reaction", "poll_answer")
     assert sorted(ALLOWED_UPDATES) == sorted(wanted)
 
@@ -161,7 +162,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 @given(st.sampled_from(SAMPLES), st.data())
 def test_no_change_to_an_update_stops_the_program(sample: str, data: st.DataObject) -> None:
-    """Whatever stands wherever in an update, it is read or ignored, and what is read has strings for ids."""
+    """Any value anywhere in an update is read or ignored; a message that is read has strings for ids."""
     value = json.loads(sample)
     for _ in range(data.draw(st.integers(1, 3))):
         value = changed(value, data.draw(st.sampled_from(places(value))), data.draw(JUNK))
@@ -178,5 +179,5 @@ def test_no_change_to_an_update_stops_the_program(sample: str, data: st.DataObje
     | st.recursive(JUNK, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(json.dumps)
 )
 def test_no_text_at_all_stops_the_program(payload: str) -> None:
-    """As above, for what is not an update in the first place."""
+    """As above, for JSON that is not an update in the first place."""
     assert isinstance(read(payload), Ignored)

@@ -1,4 +1,4 @@
-"""Commands from Discord's own menu: registered once, answered within three seconds to whoever chose them, gated."""
+"""Commands from Discord's own menu: registered once, answered in time, only to the person who chose them, gated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from agent_channels.sandbox.discord.people import DiscordPerson
-from agent_channels.sandbox.discord.sandbox import Tap
+from agent_channels.sandbox.discord.taps import ComponentTap
 from harness import DiscordStage, Host
 
 PUT = "PUT /applications/*/commands"
@@ -33,7 +33,7 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     ann = stage.person()
     tap = ann.command("status")
     await tap.said()
-    await host.until(lambda: "knows the menu of commands already" in host.log())
+    await host.until(lambda: "has the menu of commands already" in host.log())
     assert len(stage.dc.calls_of(PUT)) == 1
 
 
@@ -75,7 +75,7 @@ async def test_a_chosen_command_is_answered_to_the_one_who_chose_it(stage: Disco
 
 
 async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None:
-    """A code in the direct chat; in a room that nobody enabled nothing, and nothing that stays "thinking" for ever."""
+    """A code in the direct chat; nothing in a channel that is not enabled, and no "thinking" that stays."""
     ann, eve = stage.person(), stage.dc.person("eve")
     room = stage.dc.guild("Team", members=[ann, eve]).channel("general")
     host = await stage.reading()
@@ -91,7 +91,7 @@ async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None
 
 
 async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordStage) -> None:
-    """One that an earlier program registered reaches the agent as text, and whoever chose it is told so."""
+    """One that an earlier program registered reaches the agent as text, and the person who chose it is told so."""
     ann = stage.person()
     host = await stage.reading()
     commands = await registered(stage)
@@ -107,7 +107,7 @@ async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordSt
     assert stage.dc.calls_of("PUT /channels/*/messages/*/reactions/*") == []
 
 
-def gone(tap: Tap) -> bool:
+def gone(tap: ComponentTap) -> bool:
     """The answer was there and is not any more."""
     return tap.answer is not None and tap.answer.message is None
 
@@ -135,7 +135,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: DiscordStage) -> None:
 
 
 async def test_a_command_that_is_replayed_too_late_is_given_up(stage: DiscordStage) -> None:
-    """One that Discord replays after the three seconds is answered by nobody, and holds up nothing behind it."""
+    """One that Discord replays after the three seconds is not answered, and holds up nothing behind it."""
     ann = stage.person()
     host = await stage.reading()
     await registered(stage)

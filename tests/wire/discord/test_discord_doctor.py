@@ -84,7 +84,7 @@ async def test_a_clock_that_is_behind(stage: DiscordStage) -> None:
 
 
 async def test_a_gateway_that_came_with_the_clone(stage: DiscordStage) -> None:
-    """The gateway is told the token too: one that a tracked config.yaml names is a finding, and is not asked."""
+    """The gateway gets the token too: one that a tracked config.yaml names is a finding, and is not connected to."""
     (stage.state / "config.yaml").write_text("gateway_url: wss://192.0.2.1/gateway\n")
     for words in (["init", "-q"], ["add", "-f", "config.yaml"]):
         assert (await stage.run("git", "-C", str(stage.state), *words)).code == 0

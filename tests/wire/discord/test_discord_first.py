@@ -25,7 +25,7 @@ async def test_an_invitation_is_sent_as_a_direct_message(stage: DiscordStage) ->
 
 
 async def test_setup_names_the_intent_and_the_permissions(stage: DiscordStage) -> None:
-    """A switch that is off in the portal is told, with where it is; the invite link asks for what is needed."""
+    """A switch that is off in the portal is named, with its place; the invite link asks for the permissions needed."""
     stage.dc.set_portal(message_content=False)
     off = {"DISCORD_BOT_TOKEN": None}
     ran = await stage.cli("setup", "discord", "--token-stdin", stdin=stage.dc.token, **off)

@@ -20,7 +20,7 @@ async def test_what_was_said_before_our_time_comes_from_the_platform(stage: Disc
 
 
 async def test_a_room_is_read_once_it_is_enabled_and_only_those_who_may_speak(stage: DiscordStage) -> None:
-    """A room nobody enabled is refused; in one with a list of speakers, others and other bots are not shown."""
+    """A channel that is not enabled is refused; in one with a list of people, others and other bots are not shown."""
     ann, bob = stage.person(), stage.dc.person("bob")
     room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
     host = await stage.reading()
@@ -35,7 +35,7 @@ async def test_a_room_is_read_once_it_is_enabled_and_only_those_who_may_speak(st
     page = await fetched(host, room.id)
     assert texts(page) == ["from ann", "ann again", "mine"]
     assert [one.get("yours", False) for one in page["messages"]] == [False, False, True]
-    # A page of what is not for the agent alone still leads on to the page before.
+    # A page that holds nothing for the agent still leads to the page before it.
     hidden = await fetched(host, room.id, limit=1, before=page["messages"][1]["message_id"])
     assert texts(hidden) == []
     assert texts(await fetched(host, room.id, limit=1, before=hidden["older"])) == ["from ann"]

@@ -15,8 +15,9 @@ from agent_channels.core.contract.messages import Chat, Identity, Ignored, Inbou
 from agent_channels.core.contract.outgoing import Button, KeyboardButton
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.text.units import length
+from agent_channels.discord.formatting import render
 from agent_channels.discord.inbound import created_at, to_inbound
-from agent_channels.discord.markup import LIMITS, components, literal, rendered, split
+from agent_channels.discord.markup import LIMITS, components, escape, to_content
 from agent_channels.discord.settings import DiscordSettings, bot_id, invite_link
 
 ME = Identity("100000000000000001", "agent", "Agent")
@@ -60,7 +61,7 @@ def test_a_direct_message() -> None:
     ],
 )
 def test_a_channel_and_a_thread(channel: dict[str, Any], chat: Chat, thread: str | None) -> None:
-    """A text channel's category is no parent; a thread's channel is."""
+    """A text channel's category is not a parent; a thread's channel is."""
     found = message(channel=channel, guild_id=SERVER)
     assert (found.chat, found.thread_name, found.addressed) == (chat, thread, False)
     assert found.command is None
@@ -76,17 +77,17 @@ def test_names_stand_where_discord_writes_ids() -> None:
 
 @pytest.mark.parametrize("kind", [1, 6, 7, 8, 18, 21, 46])
 def test_system_messages_are_nobodys(kind: int) -> None:
-    """Joins, pins, boosts, thread starters are no messages."""
+    """Joins, pins, boosts and thread starters are not messages."""
     assert isinstance(said(type=kind), Ignored)
 
 
 def test_a_webhook_is_a_bot() -> None:
-    """A name that anybody could give a webhook is nobody's."""
+    """A webhook can have any name, so nobody counts as its sender."""
     assert message(webhook_id="1", guild_id=SERVER).sender.is_bot
 
 
 def test_a_tap_a_choice_and_a_form() -> None:
-    """The data is the button's or the option's, without the sign of a form; a form has what was typed in it."""
+    """The data is the button's or the option's, without the mark of a form; a form brings the text typed in it."""
     base = {
         "id": "700000000000000007", "token": "tok-en", "channel_id": ROOM, "user": ANN,
         "channel": {"type": 1}, "message": {"id": "8", "content": "**Ship?**"},
@@ -129,16 +130,16 @@ def test_nothing_makes_it_raise(value: Any) -> None:
 @given(st.text(max_size=300))
 def test_escaped_text_has_no_signs_left(text: str) -> None:
     """Text that is escaped keeps every character, and no emphasis, code or spoiler can begin in it."""
-    escaped = rendered(text, "text")
+    escaped = to_content(text, "text")
     bare = "".join(part for part in escaped.split("\\") if part)
     assert bare.replace("\\", "") == text.replace("\\", "") or "://" in text
-    assert literal(text, "text") == text
+    assert escape(text, "text") == text
 
 
 @given(st.text(alphabet="*_`~|\\ ab\n", max_size=6000), st.sampled_from(["text", "markdown"]))
 def test_parts_fit_when_they_are_sent(text: str, format_: str) -> None:
     """Escapes are counted: every part has at most 2,000 units as it is sent."""
-    assert all(length(rendered(part, format_), "utf16") <= 2000 for part in split(text, format_))
+    assert all(length(to_content(part.text, format_), "utf16") <= 2000 for part in render(text, format_))
 
 
 @given(st.lists(st.lists(st.text(min_size=1, max_size=200).filter(str.strip), min_size=1, max_size=9), min_size=1,
@@ -189,7 +190,7 @@ def test_the_invite_asks_for_no_more_than_is_used() -> None:
     [("gateway_url", "ws://203.0.113.7/"), ("gateway_url", "http://127.0.0.1"), ("api_root", "http://203.0.113.7"),
      ("proxy", "socks5://127.0.0.1:1080")],
 )  # fmt: skip
-def test_places_that_would_show_the_token_are_refused(name: str, value: str) -> None:
+def test_addresses_that_would_show_the_token_are_refused(name: str, value: str) -> None:
     """Plain connections to other machines, wrong schemes, and a proxy that could not be spoken through."""
     with pytest.raises(ValueError, match=name):
         DiscordSettings.model_validate({name: value})

@@ -1,4 +1,4 @@
-"""What belongs together in Discord arrives as one event; pictures that cannot be had are told."""
+"""Messages that belong together arrive as one event; pictures that cannot be downloaded are named."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_files_of_a_message_come_in_order_and_pictures_as_paths(stage: Dis
 
 
 async def test_a_long_text_in_parts_is_one_event(stage: DiscordStage) -> None:
-    """Parts as long as Discord takes them, and the short end; what is shorter stands by itself, at once."""
+    """Parts of the length that Discord takes, and the short end; a shorter message comes alone, at once."""
     ann = stage.person()
     host = await stage.reading()
     text = "".join(f"{n:04d}/" for n in range(1000))
@@ -87,7 +87,7 @@ async def test_a_picture_that_cannot_be_had_is_told(stage: DiscordStage) -> None
     ann.send("look", attachments=[("big.png", bytes(100 * MB + 1))])
     assert "104,857,600" in (await host.event(30)).content
     assert list(folder.iterdir()) == [path]
-    # Slow, and passed by what is written meanwhile.
+    # Slow, and overtaken by messages written meanwhile.
     stage.dc.faults.add("slow", method="download", seconds=600)
     ann.send("slow", attachments=[("slow.png", sample_png() + bytes(20 * MB))])
     ann.send("quick")

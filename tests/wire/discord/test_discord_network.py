@@ -1,4 +1,4 @@
-"""The way to Discord: an HTTP proxy carries REST, the gateway and downloads; SOCKS is refused in clear words."""
+"""The route to Discord: an HTTP proxy carries REST, the gateway and downloads; SOCKS is refused in clear words."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_a_download_goes_through_the_proxy_too(stage: DiscordStage) -> Non
 
 
 async def test_socks_is_refused_in_clear_words(stage: DiscordStage) -> None:
-    """As a setting it is an error that says what works; in the environment it is left aside, and doctor says so."""
+    """As a setting it is an error that says what works; in the environment it is not used, and doctor says so."""
     ran = await stage.cli("status", "discord", DISCORD_PROXY="socks5://127.0.0.1:1080")
     assert ran.code == 1
     assert "http proxies only" in ran.out.lower()

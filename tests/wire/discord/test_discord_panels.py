@@ -1,4 +1,4 @@
-"""Grids on Discord: rows, menus, forms; every tap is acknowledged first, and nobody is left without an answer."""
+"""Grids on Discord: rows, menus, forms; every tap is acknowledged first, and everybody gets an answer."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_labels_beyond_eighty_characters_are_written_out(stage: DiscordSta
 
 @pytest.mark.parametrize(("count", "menus"), [(26, [25, 1]), (125, [25] * 5)])
 async def test_more_than_twenty_five_become_menus(stage: DiscordStage, count: int, menus: list[int]) -> None:
-    """26 and 125 buttons: menus of up to 25 options each; what is chosen is the button, and the menus go."""
+    """26 and 125 buttons: menus of up to 25 options each; the chosen option counts as the button, and the menus go."""
     ann = stage.person()
     host = await stage.reading()
     grid = await sent(host, ann, wide(count))
@@ -118,7 +118,7 @@ async def test_every_tap_is_acknowledged_before_anything_else(stage: DiscordStag
     ann = stage.person()
     host = await stage.reading()
     grid = await sent(host, ann, [["Yes", "No"]])
-    # What the reader fetches from before its connection is no answer to the tap.
+    # Messages that the reader fetches from before its connection are not an answer to the tap.
     await stage.dc.wait_for(lambda: stage.dc.calls_of("GET /channels/*/messages") or None)
     mark = len(stage.dc.calls)
     tap = ann.tap(grid, label="Yes")
@@ -129,7 +129,7 @@ async def test_every_tap_is_acknowledged_before_anything_else(stage: DiscordStag
 
 
 async def test_made_up_foreign_and_late_taps_are_told(stage: DiscordStage) -> None:
-    """Unknown data, somebody who may not, an expired grid, a second tap: each is told so, and told alone."""
+    """Unknown data, a person without permission, an expired grid, a second tap: each is told why, in private."""
     ann, bob = stage.person("ann"), stage.person("bob")
     team = stage.dc.guild("Team", members=[ann, bob])
     room = team.channel("general")
@@ -166,7 +166,7 @@ async def test_a_grid_survives_restarts(stage: DiscordStage) -> None:
 
 
 async def test_words_of_ones_own_are_typed_into_a_form(stage: DiscordStage) -> None:
-    """`other: true`: its button opens a form at once; what is typed there is the answer; nothing comes besides."""
+    """`other: true`: its button opens a form at once; the text typed there is the answer, and the only event."""
     ann = stage.person()
     host = await stage.reading()
     ask = {"text": "Which colour?", "buttons": [["Red", "Blue"]], "other": True, "timeout_s": 60}

@@ -1,4 +1,4 @@
-"""Discord keeps no queue: what was missed is resumed or fetched, in order, once, and logins are not wasted."""
+"""Discord keeps no queue: missed messages are replayed or fetched, in order, once, and logins are not wasted."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_twenty_rounds_of_kills_lose_nothing(stage: DiscordStage) -> None:
 
 
 async def test_the_gap_after_an_invalid_session_is_fetched(stage: DiscordStage) -> None:
-    """INVALID_SESSION: what was said between the cut and READY comes from the channels' history, oldest first, once."""
+    """INVALID_SESSION: messages between the cut and READY come from the channels' history, oldest first, once."""
     ann = stage.person("ann")
     team = stage.dc.guild("Team", members=[ann])
     room, forum = team.channel("general"), team.forum("help")
@@ -149,7 +149,7 @@ async def test_a_handover_on_the_same_state_needs_no_login(stage: DiscordStage) 
 
 
 async def test_a_clean_exit_leaves_the_session_to_be_resumed(stage: DiscordStage) -> None:
-    """Closed by the host, started again: what was said meanwhile is replayed, with no further login."""
+    """Closed by the host, started again: messages sent meanwhile are replayed, with no further login."""
     ann = stage.person("ann")
     for away in ("while away", "and once more"):
         # The first one is closed while it still fetches what it missed.
@@ -197,7 +197,7 @@ async def test_the_ration_of_logins_is_kept(stage: DiscordStage) -> None:
 
 
 async def test_what_a_waiting_stranger_said_while_down_is_kept(stage: DiscordStage) -> None:
-    """Somebody with a pending code who writes while nobody is connected is heard after the approval."""
+    """Messages that a person with a pending code writes while nobody is connected arrive after the approval."""
     ann = stage.dc.person("ann")
     host = await stage.reading()
     ann.send("hello")
@@ -213,7 +213,7 @@ async def test_what_a_waiting_stranger_said_while_down_is_kept(stage: DiscordSta
 
 
 async def test_somebody_allowed_by_id_is_heard_from_then_on(stage: DiscordStage) -> None:
-    """Who was let in by id and wrote for the first time while nobody was connected is found by their person's id."""
+    """A person who was let in by id and first wrote while nobody was connected is found by the user id."""
     ann = stage.person("ann", met=False)
     ann.send("my first words")
     host = await stage.reading()

@@ -1,4 +1,4 @@
-"""What the bot says in Discord: long, quoted, pinging nobody, posted once, with files."""
+"""The bot's messages in Discord: long, quoted, pinging nobody, posted once, with files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The contract of a platform: two pure translations and a handful of verbs.
+"""The contract of a platform: two pure translations, `to_inbound` and `render`, and a handful of verbs.
 
 An adapter is an async context manager: entering it opens its connections, leaving it closes them. Every verb raises
-only `agent_channels.core.errors.PlatformError` and its children.
+`agent_channels.core.errors.PlatformError` (most often one of its subclasses) when the platform refuses, fails or does
+not answer, and `Refused` for an argument that the platform could not take. Nothing else may escape, except `StoreError`
+from the sink and `OSError` from a file that is read or written.
 """
 
 from __future__ import annotations
@@ -20,33 +22,34 @@ __all__ = ["Adapter", "EventSink"]
 
 
 class EventSink(Protocol):
-    """Where an adapter puts what it reads."""
+    """Where an adapter puts the events it reads."""
 
     async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
-        """Stores the events and returns once they are on disk: only then may the platform be told they arrived.
+        """Store the events; return once they are on disk. Only then acknowledge them to the platform.
 
-        `marks` are the adapter's own notes of how far it has read, stored in the same transaction (None removes one).
-        Raises `StoreError`: nothing was stored, the platform must not be acknowledged.
+        `marks` are the adapter's own cursors by name, stored in the same transaction; None deletes one. An event whose
+        id was stored before is ignored. Raises `StoreError` when nothing was stored: do not acknowledge.
         """
         ...
 
     def cursors(self) -> Mapping[str, str]:
-        """The notes that earlier calls of `put` stored for this bot, whichever process made them."""
+        """Return the marks stored for this bot by earlier calls of `put`, from whichever process."""
         ...
 
     def enabled_since(self) -> Mapping[str, float]:
-        """The chats the agent hears, each with since when (epoch seconds): what was said there since is wanted.
+        """Return the chats that the agent reads, by id, each with the time (epoch seconds) since when.
 
-        A person who was let in but never wrote is there under their own id.
+        An adapter that fetches missed messages fetches these. A person who was let in but never wrote is listed by
+        user id.
         """
         ...
 
     def mark_alive(self) -> None:
-        """Says that the platform answered just now, without events: those of a `put` say it themselves."""
+        """Report that the platform answered just now without events. `put` reports it on its own."""
         ...
 
     def add_note(self, text: str) -> None:
-        """Says something the operator should see in the status, such as a webhook that was removed."""
+        """Show the operator a sentence in the status, such as that a webhook was removed."""
         ...
 
 
@@ -54,12 +57,13 @@ class Adapter(Protocol):
     """One platform's bot."""
 
     channel: str
+    """The platform's name, as in `Channel.name`."""
     limits: Limits
     capabilities: Capabilities
 
     @property
     def display_name(self) -> str:
-        """The bot's name for people, such as @name; empty until it was identified."""
+        """The bot's name for people, such as @name; empty until `identify` has returned."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -69,85 +73,100 @@ class Adapter(Protocol):
     ) -> None: ...
 
     async def identify(self) -> Identity:
-        """Asks the platform who the token's bot is."""
+        """Ask the platform which bot the token belongs to. Raises `Unauthorized` for a token that is not valid."""
         ...
 
     async def listen(self, sink: EventSink) -> None:
-        """Reads for ever, handing raw events to `sink`; returns only by raising."""
+        """Read until something fails, handing raw events to `sink`. Never returns normally.
+
+        Raises `StoreError` when the sink cannot store; `Conflict` when somebody else reads the bot; `Unavailable` or
+        `RateLimited` for what passes, never `Ambiguous`: reading twice is harmless.
+        """
         ...
 
     def to_inbound(self, event: RawEvent) -> Inbound:
-        """Translates a raw event; pure, never raises: what cannot be read becomes `Ignored`."""
+        """Translate a raw event. Pure, and never raises: an event that cannot be read becomes `Ignored`."""
         ...
 
     def check_format(self, text: str, format_: str) -> None:
-        """Raises `Refused` when `format_` is not one this platform knows."""
+        """Raise `Refused` when `format_` is not one of `capabilities.formats`."""
         ...
 
     def render(self, text: str, format_: str) -> list[RenderedPart]:
-        """`text` as parts which the platform accepts, in order; only white space at a cut is lost.
+        """Return `text` as parts that the platform accepts, in order; only white space at a cut is lost.
 
-        Empty when there is nothing in it to see. Raises `Refused` when `format_` is not one this platform knows.
+        Returns an empty list when nothing in the text is visible. Raises `Refused` when `format_` is not one of
+        `capabilities.formats`, or when the text is too long for a format that cannot be split.
         """
         ...
 
     def escape(self, text: str, format_: str) -> str:
-        """`text` written so that it reads as it stands, in a message of this format."""
+        """Return `text` escaped so that it reads as it stands inside a message of this format."""
         ...
 
     def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
-        """Files as they are sent: each tuple is one message, or one album of several, in order."""
+        """Return the paths as they are sent, in order: each tuple is one message, or one album of several files."""
         ...
 
     async def open_direct_chat(self, user_id: str) -> str:
-        """The id of a person's direct chat."""
+        """Return the id of the direct chat with a person, which is opened if need be."""
         ...
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Sends one message."""
+        """Send one message.
+
+        Raises `Ambiguous` when it may have been sent, `Unavailable` when it was not, `ParseFailed` when the platform
+        cannot read its formatting.
+        """
         ...
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
-        """Replaces a message's text and keyboard (None removes it)."""
+        """Replace a message's text and keyboard; None removes the keyboard. A change to the same is not an error."""
         ...
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
-        """Replaces a message's keyboard and nothing else."""
+        """Replace a message's keyboard and nothing else."""
         ...
 
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
-        """Takes a panel's keyboard away and writes `outcome` under its text, leaving the text's formatting whole."""
+        """Remove a panel's keyboard and write `outcome` under its text, whose formatting is kept.
+
+        `snapshot` is the one in the message's `Sent` or in the `Tap`; None when none is known. An outcome for which the
+        message has no room is sent as a reply to it; an empty one only removes the keyboard.
+        """
         ...
 
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
-        """Acknowledges a tap, or the command with this `answer_id`; `text` (maybe empty) is shown to that person.
+        """Acknowledge a tap, or the command with this `answer_id`, and show `text` to that person alone.
 
-        `counted`: the message will show what came of it, so a platform that cannot say it in passing says nothing.
+        `text` may be empty. `alert`: show it so that it has to be dismissed, where the platform can. `counted`: the
+        message itself will show the outcome, so a platform without passing notices shows nothing. An acknowledgement
+        that comes too late is not an error.
         """
         ...
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
-        """Sets the bot's one reaction; an empty string removes it."""
+        """Set the bot's one reaction to a message, in place of an earlier one; an empty string removes it."""
         ...
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
-        """Shows that an answer is being written, for a few seconds."""
+        """Show for a few seconds (see `limits.typing_every_s`) that an answer is being written."""
         ...
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
-        """Makes these the commands that people are offered in chats with the bot, in place of all others."""
+        """Offer people these commands in chats with the bot, in place of all earlier ones."""
         ...
 
     async def history(self, chat_id: str, limit: int, before: str | None) -> list[Message] | None:
-        """The newest messages of a chat, oldest of them first, the bot's own among them; before a message, if given.
+        """Return the newest messages of a chat, the bot's own included, oldest first; at most `limit`.
 
-        None when the platform keeps nothing that a bot may read.
+        `before`: only messages older than this message id. Returns None on a platform that lets bots read no history.
         """
         ...
 
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
-        """Streams a file to `target` (which must not exist) and returns its size in bytes.
+        """Stream a file to the new path `target` and return its size in bytes.
 
-        Raises `Refused` above `limit`; leaves no partial file behind.
+        Raises `Refused` above `limit` bytes and `FileExistsError` when `target` exists; leaves no partial file.
         """
         ...

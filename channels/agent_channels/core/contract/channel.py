@@ -1,4 +1,4 @@
-"""What the composition has to know of a platform before its library is imported."""
+"""A platform as data: everything that can be known of it before its library is imported."""
 
 from __future__ import annotations
 
@@ -8,36 +8,41 @@ from dataclasses import dataclass
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
-from agent_channels.core.settings.network import Route, ipv4_only
+from agent_channels.core.settings.network import Route
 
 __all__ = ["Channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One platform, as a row of data. Only `adapter` may import the platform's library."""
+    """One platform. Only `adapter` and `checks` may import the platform's library, and only when they are called."""
 
     name: str
+    """The name in commands, settings and folders, such as `mychat`."""
     title: str
+    """The name that people read."""
     formats: str
+    """The formats of a text in words, for the description of the tools."""
     settings: type[Settings]
     bot_id: Callable[[str], str]
-    """The bot's id in a token; raises `ConfigError` for what cannot be a token, never showing it."""
+    """Return the bot's id in a token. Raises `ConfigError`, which never shows the token, for a malformed one."""
     adapter: Callable[[Settings, str, str | None, bool], Adapter]
-    """The adapter for its settings, a token, a proxy on the way, and whether direct ways are over IPv4 only."""
+    """Return the adapter for (settings, token, proxy or None, whether to connect over IPv4 only)."""
     silence_s: Callable[[Settings], float]
-    """How long the platform may be silent before its connection is taken for dead."""
+    """Return after how many seconds of silence a connection counts as dead."""
     route: Callable[[Environment, Settings], Route]
-    """The way to its servers."""
+    """Return how the platform's servers are reached."""
     checks: Callable[[Adapter, Setup], Mapping[str, Check]]
-    """What only this platform can be asked about a set-up, by name; the adapter is entered and its token works."""
+    """Return the platform's own checks of a set-up by name. The adapter is entered and its token works."""
     steps: str
-    """How somebody gets a bot and its token there, as numbered lines."""
+    """How to get a bot and its token there, as numbered lines."""
     join_link: Callable[[str], str] | None = None
-    """From a bot's id, the page on which the owner of a place lets the bot in, where the platform has such."""
+    """Return, for a bot's id, the page on which somebody adds the bot to a group; None when there is no such page."""
 
     def connect(self, env: Environment, settings: Settings, token: str) -> Adapter:
-        """The adapter for a token, on the way that the settings and the network ask for. May take a second."""
-        way = self.route(env, settings)
-        ipv4 = way.proxy is None and ipv4_only(way.url, env.state_dir, settings.ipv4)
-        return self.adapter(settings, token, way.proxy, ipv4)
+        """Return the adapter for a token, on the route that the settings and the environment ask for.
+
+        Imports the platform's library, which takes up to a second; connects nothing yet.
+        """
+        proxy = self.route(env, settings).proxy
+        return self.adapter(settings, token, proxy, proxy is None and bool(settings.ipv4))

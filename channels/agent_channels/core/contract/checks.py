@@ -1,4 +1,4 @@
-"""What a check of a set-up finds, and what it is given to look at."""
+"""A check of a set-up: its input and its finding."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from typing import Any, Literal
 
 from agent_channels.core.settings.config import Environment, Settings
 
-__all__ = ["Check", "Finding", "Place", "Setup", "State", "fine", "note", "skipped", "wrong"]
+__all__ = ["Check", "EnabledGroup", "Finding", "Setup", "State", "fine", "note", "skipped", "wrong"]
 
 State = Literal["ok", "note", "skipped", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's answer: what was found, by what it is known, and what to do next.
-
-    `state`: `wrong` keeps messages from coming or going, `note` is worth knowing and right as it is, `skipped` could
-    not be looked at.
-    """
+    """What one check found. The functions `fine`, `note`, `skipped` and `wrong` make one."""
 
     state: State
     found: str
     evidence: str = ""
+    """What the finding rests on, such as a value or an error."""
     next: str = ""
+    """What the operator can do about it; empty when there is nothing to do."""
 
     def shape(self, check: str) -> dict[str, str]:
-        """As JSON: check, state, found, evidence, next."""
+        """Return it as JSON, with the check's name: check, state, found, evidence, next."""
         return {
             "check": check,
             "state": self.state,
@@ -38,69 +36,69 @@ class Finding:
 
 
 def fine(found: str, evidence: str = "") -> Finding:
-    """Nothing to do."""
+    """Return the finding that all is well."""
     return Finding("ok", found, evidence)
 
 
 def note(found: str, evidence: str = "", next_: str = "") -> Finding:
-    """Worth knowing."""
+    """Return a finding that is worth knowing and keeps no message from coming or going."""
     return Finding("note", found, evidence, next_)
 
 
-def skipped(why: str) -> Finding:
-    """Could not be looked at."""
-    return Finding("skipped", why)
+def skipped(reason: str) -> Finding:
+    """Return the finding that the check could not be made."""
+    return Finding("skipped", reason)
 
 
 def wrong(found: str, evidence: str, next_: str) -> Finding:
-    """A cause of silence, with the way out."""
+    """Return a cause of silence, with what to do about it."""
     return Finding("wrong", found, evidence, next_)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An enabled group."""
+class EnabledGroup:
+    """A group that the agent reads, with the part of its access rule that checks need."""
 
     id: str
     title: str
     require_mention: bool
     patterns: bool = False
-    """Whether messages count that do not name the bot, by patterns."""
+    """Whether some patterns make a message count that does not name the bot."""
 
     @property
-    def overhears(self) -> bool:
+    def reads_unaddressed(self) -> bool:
         """Whether messages count that do not name the bot."""
         return not self.require_mention or self.patterns
 
     @property
-    def shown(self) -> str:
-        """Its title and id."""
+    def label(self) -> str:
+        """The title and id, for people."""
         return f"{self.title} ({self.id})" if self.title else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One channel's set-up as it lies there, gathered before anything is asked of the network.
-
-    `facts` is what `runtime.status.facts` knows, {} without a database; `problem` why there is none;
-    `settings_problem` and `token_problem` say why there are no settings, or no token.
-    """
+    """One channel's set-up, gathered from this machine before anything is asked of the network."""
 
     env: Environment
     settings: Settings | None = None
     settings_problem: str = ""
+    """Why there are no settings; empty when there are."""
     token: str | None = None
     bot_id: str | None = None
     token_problem: str = ""
+    """Why the token cannot be read; empty also when none is set."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    problem: str = ""
-    places: tuple[Place, ...] = ()
+    """The result of `runtime.status.facts`; empty without a database."""
+    database_problem: str = ""
+    """Why the database cannot be used; empty also when there is none."""
+    groups: tuple[EnabledGroup, ...] = ()
     disturb: bool = True
-    """Whether a check may disturb another reader of the bot for a moment, to see that there is one."""
+    """Whether a check may interrupt another reader of the bot for a moment, to find out that there is one."""
 
     @property
     def holder(self) -> Mapping[str, Any] | None:
-        """The process that reads the bot, as in the facts."""
+        """The process that reads the bot, as in `facts`; None when none does."""
         found: Mapping[str, Any] | None = self.facts.get("owner")
         return found
 

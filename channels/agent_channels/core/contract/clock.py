@@ -1,4 +1,4 @@
-"""The clock of this machine, against the date that a platform's server writes on its answers."""
+"""Compares this machine's clock with the date on a server's answer."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from agent_channels.core.contract.checks import Finding, fine, skipped, wrong
 
 __all__ = ["skew"]
 
-# Beyond this, certificates, signatures, pairing codes and the order of events go wrong.
+# Beyond this many seconds, certificates, signatures, pairing codes and the order of events go wrong.
 ALLOWED_S = 60.0
 
 
 def skew(date: str | None) -> Finding:
-    """What an HTTP `Date` header says of our clock."""
+    """Return what an HTTP `Date` header says about our clock."""
     try:
         theirs = parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return skipped("the platform's answers carry no date")
-    off = time.time() - theirs
+    ahead_s = time.time() - theirs
     evidence = f"the platform's Date is {date}"
-    if abs(off) <= ALLOWED_S:
+    if abs(ahead_s) <= ALLOWED_S:
         return fine("this machine's clock agrees with the platform's", evidence)
-    way = "ahead of" if off > 0 else "behind"
+    direction = "ahead of" if ahead_s > 0 else "behind"
     return wrong(
-        f"this machine's clock is {abs(off):.0f} s {way} the platform's",
+        f"this machine's clock is {abs(ahead_s):.0f} s {direction} the platform's",
         evidence,
         "set the clock (turn network time on); until then codes expire too early or late and connections may fail",
     )

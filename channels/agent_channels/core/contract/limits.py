@@ -1,4 +1,4 @@
-"""What a platform refuses, and what it can do: data, which the core reads instead of asking which platform it is."""
+"""A platform's limits and abilities as data, which the core reads instead of asking which platform it is."""
 
 from __future__ import annotations
 
@@ -10,37 +10,50 @@ __all__ = ["Capabilities", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the platform refuses. Lengths are in `unit`s, sizes in bytes, durations in seconds."""
+    """What the platform takes at most. Lengths are counted in `unit`; files in bytes."""
 
     text: int
+    """Length of a message."""
     unit: Literal["utf16", "codepoint"]
+    """What a length counts: UTF-16 code units or Unicode code points."""
     buttons: int
+    """Buttons under one message."""
     row: int
+    """Buttons in one row."""
     rows: int
+    """Rows under one message."""
     label: int | None
+    """Length of a button's label; None: the platform sets no limit."""
     upload: int
+    """Size of a file that is sent."""
     photo: int
+    """Size of a picture that is sent as a picture."""
     download: int
+    """Size of a file that is received."""
     reactions: frozenset[str] | None = None
+    """The only emoji that a bot may react with; None: any."""
     links: int | None = None
-    """Grids of more buttons than this are drawn as menus, which hold no links; None: never."""
+    """Above this many buttons they are drawn as menus, which cannot hold links; None: never."""
     typing_every_s: float = 4.0
+    """Seconds after which the typing indicator has to be sent again."""
     edit_every_s: float = 1.0
-    """How often one message can be edited without the platform asking for patience."""
+    """Seconds between two edits of one message that cause no rate limit."""
     caption: int = 0
-    """How long a text may be that stands with files."""
+    """Length of a text under a file."""
     album_keyboard: bool = False
-    """Whether buttons can stand under several files that are shown together."""
+    """Whether several files in one message can have buttons under them."""
     paste: int | None = None
-    """A text of this length may be a part of a longer one that the client split; None: clients do not split."""
+    """The length from which a received text may be a part of one that the client split; None: clients do not split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the platform can do; the core reads these instead of asking which platform it is."""
+    """What the platform can do."""
 
     formats: tuple[str, ...]
+    """The formats that `render` and `send` take."""
     default_format: str = "text"
     invite_link: str | None = None
+    """The link that opens a chat with the bot and hands it a code, with {bot} and {code} in it; None: there is none."""
     receipt_emoji: tuple[str, str] | None = None
-    """The reactions for "received and kept" and "nobody picks it up yet", where the platform has such."""
+    """The reactions for "received and kept" and for "nobody has picked it up yet"; None: no reactions are set."""

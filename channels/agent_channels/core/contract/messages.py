@@ -1,7 +1,6 @@
-"""The neutral values which cross the seam between the core and a platform.
+"""The neutral values that an adapter builds and the core reads.
 
-Ids are strings everywhere; only an adapter turns them into what its platform wants. Every value is frozen: an adapter
-builds it, the core reads it.
+Ids are strings everywhere; only an adapter turns them into what its platform wants. Every value is frozen.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ ChatKind = Literal["direct", "group"]
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """One event exactly as the platform sent it: `event_id` is unique per bot, `payload` is its JSON text.
-
-    `received_at` (epoch seconds) is set when it is read from the journal.
-    """
+    """One event exactly as the platform sent it."""
 
     event_id: str
+    """Unique for this bot, and the same when the platform sends the event again."""
     payload: str
+    """JSON text."""
     received_at: float = 0.0
+    """Epoch seconds; set when the event is read from the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,57 +48,68 @@ class Identity:
 
     id: str
     username: str
+    """Without @."""
     name: str
+    """The display name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on the platform. `id` decides; `username` (without @) and `name` are only for reading."""
+    """Somebody on the platform. Access depends on `id` alone: the names can be changed by anybody at any time."""
 
     id: str
     name: str
+    """The display name; may be empty."""
     username: str | None = None
+    """Without @."""
     is_bot: bool = False
 
     @property
     def display_name(self) -> str:
-        """The username, else the display name, else the id."""
+        """The username, else the name, else the id."""
         return self.username or self.name or self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Where something was said. `parent_id` is the chat whose access rule a thread-like chat inherits."""
+    """Where a message was written."""
 
     id: str
     kind: ChatKind
     title: str | None = None
     parent_id: str | None = None
+    """For a thread that is a chat of its own: the chat whose access rule applies to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file of a message. `kind` is the platform's field name (`photo`, `video_note` ...), `size` in bytes."""
+    """One file of a message."""
 
     kind: str
+    """`photo`, `document`, `audio`, `voice`, `video`, or another word of the platform's such as `video_note`."""
     file_id: str
+    """What `Adapter.download` needs to find the file."""
     name: str | None = None
     mime: str | None = None
     size: int | None = None
+    """Bytes, as the platform announces them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyContext:
-    """The message somebody replied to; `text` is the quoted part when one was chosen."""
+    """The message that a message replies to."""
 
     message_id: str
+    """Empty when the message is in another chat."""
     user: str | None
+    """The name of its author."""
     text: str | None
+    """Its text, or the part of it that was quoted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A bot command: `/start abc` is name `start`, argument `abc`."""
+    """A bot command: `/Start abc` has the name `start` and the argument `abc`."""
 
     name: str
     argument: str
@@ -107,43 +117,51 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """A command that people are offered by the platform. `choices`: the words that it takes, one of them."""
+    """A command in the platform's menu of commands."""
 
     name: str
     description: str
     choices: tuple[str, ...] = ()
+    """The words of which it takes one as its argument; empty: it takes none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something a person said. `addressed`: said to the bot (direct, mention, reply to it, command for it)."""
+    """Something that a person wrote, sent or reacted with."""
 
     chat: Chat
     message_id: str
     sender: Person
     ts: datetime
+    """When it was sent, with a time zone."""
     text: str
+    """The text; for a message without one, a description in parentheses, or empty when there are files."""
     addressed: bool
+    """Whether it is meant for the bot: in a direct chat, a mention of it, a reply to it, or a command for it."""
     thread_id: str | None = None
+    """The thread within the chat, on platforms where a thread is not a chat of its own."""
     thread_name: str | None = None
     attachments: tuple[Attachment, ...] = ()
     image: Attachment | None = None
+    """The first picture, which is shown to the agent; `attachments` may hold it too."""
     reply: ReplyContext | None = None
     forward_from: str | None = None
+    """The name of the author of a forwarded message."""
     edited: bool = False
+    """Whether it is a new version of a message that was sent before."""
     command: Command | None = None
     reaction: str | None = None
-    """An emoji put on the message `message_id`; `text` is then the same emoji."""
+    """The emoji of a reaction to the message `message_id`; `text` is then the same emoji."""
     passive: bool = False
-    """Nothing was written: a stranger is not answered."""
+    """Whether nothing was written, as with a vote: a stranger who did it gets no answer."""
     album_id: str | None = None
-    """Messages with the same one are one album, sent as one."""
+    """The same for all messages of an album that was sent as one."""
     answer_id: str | None = None
-    """Where the platform has the command itself answered: what `answer_tap` takes."""
+    """For a command that the platform wants acknowledged: the id for `Adapter.answer_tap`."""
 
     @property
     def files(self) -> tuple[Attachment, ...]:
-        """Every file in order; the first picture, `image`, may be among `attachments`."""
+        """Every file once, in order."""
         if self.image is None or self.image in self.attachments:
             return self.attachments
         return (self.image, *self.attachments)
@@ -156,34 +174,38 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A press on a button. `tap_id` is what the platform wants acknowledged, `data` what the button carried.
-
-    `text` is what was typed in the form that the button opened, where the platform has such.
-    """
+    """A press on a button."""
 
     tap_id: str
+    """The id for `Adapter.answer_tap`."""
     data: str
+    """The `KeyboardButton.data` of the button."""
     chat: Chat
     message_id: str
     sender: Person
     ts: datetime
+    """When it was pressed or, where the platform does not say, received; with a time zone."""
     thread_id: str | None = None
     snapshot: str | None = None
+    """The message under which the button is, for `Adapter.close_panel`; None when the platform does not show it."""
     text: str | None = None
+    """What was typed in the form that the button opened, on platforms with forms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The bot's own standing in a chat changed; `present` is false when it was removed or blocked."""
+    """The bot was added to a chat or removed from it."""
 
     chat: Chat
     by: Person
+    """Who did it."""
     present: bool
+    """False when the bot was removed or blocked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMigrated:
-    """A chat lives on under a new id."""
+    """A chat has a new id from now on."""
 
     old_id: str
     new_id: str
@@ -191,7 +213,7 @@ class ChatMigrated:
 
 @dataclass(frozen=True, slots=True)
 class ThreadRenamed:
-    """A thread of a chat has this name from now on."""
+    """A thread of a chat has this name from now on; also when it was just created."""
 
     chat_id: str
     thread_id: str
@@ -200,10 +222,12 @@ class ThreadRenamed:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event that is nobody's message; `reason` goes to the log. `unreadable`: it may be one, so it is kept."""
+    """An event that reaches nobody."""
 
     reason: str
+    """Why, for the log."""
     unreadable: bool = False
+    """Whether it could not be read: it may have been a message, so it is kept for inspection."""
 
 
 Inbound = Message | Tap | Membership | ChatMigrated | ThreadRenamed | Ignored

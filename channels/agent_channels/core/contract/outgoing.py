@@ -1,4 +1,4 @@
-"""The neutral values that the core hands to a platform: buttons, keyboards, messages to send."""
+"""The neutral values that the core hands to an adapter: buttons, keyboards, messages; and what it gets back."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Style = Literal["primary", "secondary", "success", "danger"]
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One cell of a grid as the agent wrote it. A `url` opens a page and never comes back as a tap.
-
-    `form`: it is there to type an answer of one's own.
-    """
+    """One cell of a grid, as the agent asked for it."""
 
     label: str
     value: str | None = None
+    """What a tap reports to the agent; None: the label."""
     style: Style | None = None
     url: str | None = None
+    """A page that the button opens; such a button never comes back as a tap."""
     form: bool = False
+    """Whether the button asks for an answer in the person's own words."""
 
 
 Grid = tuple[tuple[Button, ...], ...]
@@ -31,16 +31,16 @@ Grid = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class KeyboardButton:
-    """One button as the platform is asked to draw it: opaque `data` or a `url`.
-
-    `form`: it asks for words, which a platform with forms lets people type there and then.
-    """
+    """One button as the platform draws it. Either `data` or `url` is set."""
 
     label: str
     data: str | None = None
+    """An opaque value that a tap carries back."""
     url: str | None = None
+    """A page that the button opens."""
     style: Style | None = None
     form: bool = False
+    """Whether the button asks for words: a platform with forms opens one, others treat it as any button."""
 
 
 Keyboard = tuple[tuple[KeyboardButton, ...], ...]
@@ -48,32 +48,35 @@ Keyboard = tuple[tuple[KeyboardButton, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send: text, or one file (`path`), or several together (`album`), with `text` as their caption.
-
-    `text`, `format`, `plain` and `spans` are those of a `Part`; without `plain`, the text reads as it stands. `code` is
-    a part of `text` to be drawn as something to copy.
-    """
+    """One message to send: a text, one file (`path`) or several (`album`). With files, `text` is their caption."""
 
     chat_id: str
     text: str = ""
+    """As in a `RenderedPart`, like `format`, `spans` and `plain`."""
     format: str = "text"
     reply_to: str | None = None
+    """The id of the message that it replies to. A message that is gone does not keep it from being sent."""
     thread_id: str | None = None
     silent: bool = False
+    """Whether it is delivered without a sound."""
     keyboard: Keyboard | None = None
     path: str | None = None
+    """The file to send."""
     album: tuple[str, ...] = ()
+    """The files to send as one message or album: one of the tuples that `Adapter.group_files` returned."""
     code: str | None = None
+    """A part of `text` to draw so that it can be copied with a tap."""
     spans: tuple[Span, ...] = ()
     plain: str | None = None
+    """The text without formatting; None: the same as `text`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the platform made of an `Outgoing`. `snapshot` is the adapter's own note of how the message reads, so that
-    an outcome can be written into it later without losing its formatting. `others`: the further messages of an album.
-    """
+    """The message that was sent."""
 
     message_id: str
     snapshot: str | None = None
+    """The adapter's own note of the message's text and formatting, for `Adapter.close_panel`."""
     others: tuple[str, ...] = ()
+    """The ids of the further messages of an album."""

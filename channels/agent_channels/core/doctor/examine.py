@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
-from agent_channels.core.contract.checks import Finding, Place, Setup, fine, skipped, wrong
+from agent_channels.core.contract.checks import EnabledGroup, Finding, Setup, fine, skipped, wrong
 from agent_channels.core.doctor import host, local, network
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from agent_channels.core.log import redact
@@ -138,12 +138,12 @@ def _read_database(setup: Setup) -> Setup:
         with Store.open(folder) as store:
             known = facts(setup.env.channel, folder, Services.of(store), setup.bot_id)
     except (ChannelError, OSError) as error:
-        return replace(setup, problem=redact(str(error)))
-    places = tuple(
-        Place(group["id"], group["title"], bool(group["require_mention"]), bool(group["patterns"]))
+        return replace(setup, database_problem=redact(str(error)))
+    groups = tuple(
+        EnabledGroup(group["id"], group["title"], bool(group["require_mention"]), bool(group["patterns"]))
         for group in known["groups"]
     )
-    return replace(setup, facts=known, places=places)
+    return replace(setup, facts=known, groups=groups)
 
 
 # ---- running checks

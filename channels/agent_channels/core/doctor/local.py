@@ -172,8 +172,8 @@ def server(setup: Setup, route: Route, default_route: Route) -> Finding:
             f"if you do not know that server, remove the line from {path}; if it is yours, set it in the environment: "
             f"{variables}",
         )
-    own = dict(default_route.named)
-    other = [(name, url) for name, url in route.named if url != own.get(name)]
+    own = dict(default_route.endpoints)
+    other = [(name, url) for name, url in route.endpoints if url != own.get(name)]
     if not other:
         return fine("requests go to the platform's own servers", default_route.url)
     urls = ", ".join(shown_url(url) for _, url in other)
@@ -186,8 +186,8 @@ def server(setup: Setup, route: Route, default_route: Route) -> Finding:
 
 def database(setup: Setup) -> Finding:
     """Check that the database opens and has a schema that this version knows."""
-    if setup.problem:
-        return wrong("the database cannot be used, so nothing is read", setup.problem, "follow that message")
+    if setup.database_problem:
+        return wrong("the database cannot be used, so nothing is read", setup.database_problem, "follow that message")
     if not setup.facts:
         return note("there is no database yet", next_="the server creates it at its first start")
     return fine("the database can be used", str(setup.env.state_dir / "channel.db"))

@@ -1,31 +1,29 @@
-"""Checks of the way to the platform: names, IPv6, the proxy. All of them block, each at most a few seconds."""
+"""Checks of the route to the platform: names, IPv6, the proxy. All of them block, each for a few seconds at most."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
-from agent_channels.core.settings.network import (
-    Route,
-    addresses,
-    endpoint,
-    is_address,
-    remembered,
-    shown_url,
-    unreachable,
-)
+from agent_channels.core.settings.network import Route, endpoint, shown_url
 
 __all__ = ["dns", "ipv6", "proxy"]
 
+CONNECT_S = 3.0
+_FIX_PROXY = "start it, or correct or remove it: setting `proxy` in config.yaml, <CHANNEL>_PROXY or HTTPS_PROXY"
 
-def dns(_case: Setup, way: Route) -> Finding:
-    """Whether the first host's name resolves."""
-    host, port = _first(way)
-    if is_address(host):
+Address = tuple[socket.AddressFamily, tuple[str, int]]
+
+
+def dns(_setup: Setup, route: Route) -> Finding:
+    """Whether the name of the first host resolves."""
+    host, port = _first_hop(route)
+    if _is_address(host):
         return fine("the address needs no name server", host)
     try:
-        found = addresses(host, port)
+        found = _addresses(host, port)
     except OSError as error:
         return wrong(
             f"the name {host} does not resolve",
@@ -33,63 +31,83 @@ def dns(_case: Setup, way: Route) -> Finding:
             "see whether this machine is online and its name server answers; in a container or behind a company's "
             "network, name its proxy (setting `proxy`)",
         )
-    kinds = {family: [where[0] for kind, where in found if kind is family][:3] for family, _ in found}
-    shown = "; ".join(f"{family.name}: {', '.join(dict.fromkeys(hosts))}" for family, hosts in kinds.items())
-    return fine(f"{host} resolves", shown)
+    hosts = {family: [where[0] for kind, where in found if kind is family][:3] for family, _ in found}
+    evidence = "; ".join(f"{family.name}: {', '.join(dict.fromkeys(names))}" for family, names in hosts.items())
+    return fine(f"{host} resolves", evidence)
 
 
-def ipv6(case: Setup, way: Route) -> Finding:
-    """Whether the platform has IPv6 addresses that lead nowhere."""
-    host, port = _first(way)
-    if way.proxy:
+def ipv6(setup: Setup, route: Route) -> Finding:
+    """Whether the platform has IPv6 addresses that lead nowhere, which delays each connection by a moment."""
+    host, port = _first_hop(route)
+    if route.proxy:
         return skipped("a proxy makes the connections")
-    set_ = case.settings.ipv4 if case.settings else None
-    if set_:
+    if setup.settings and setup.settings.ipv4:
         return fine("only IPv4 is used", "ipv4: true")
     try:
-        found = [] if is_address(host) else addresses(host, port)
+        found = [] if _is_address(host) else _addresses(host, port)
     except OSError:
         return skipped("the name does not resolve")
-    six = [one for one in found if one[0] is socket.AF_INET6]
-    four = [one for one in found if one[0] is socket.AF_INET]
+    six = [address for address in found if address[0] is socket.AF_INET6]
+    four = [address for address in found if address[0] is socket.AF_INET]
     if not six or not four:
         return fine("there is nothing to choose", f"{len(six)} IPv6 and {len(four)} IPv4 addresses")
     with ThreadPoolExecutor(2) as pool:
-        bad6, bad4 = pool.map(unreachable, (six[0], four[0]))
-    evidence = f"IPv6 {six[0][1][0]}: {bad6 or 'connects'}; IPv4 {four[0][1][0]}: {bad4 or 'connects'}"
-    if not bad6 or bad4:
+        problem6, problem4 = pool.map(_connection_problem, (six[0], four[0]))
+    evidence = f"IPv6 {six[0][1][0]}: {problem6 or 'connects'}; IPv4 {four[0][1][0]}: {problem4 or 'connects'}"
+    if not problem6 or problem4:
         return fine("IPv6 is no worse than IPv4", evidence)
-    if set_ is None and remembered(case.env.state_dir, host):
-        return note("IPv6 leads nowhere here; that was found out, and IPv4 is used", evidence)
-    return wrong(
-        f"IPv6 leads nowhere here, though {host} has IPv6 addresses",
+    return note(
+        f"IPv6 leads nowhere here, though {host} has IPv6 addresses: a new connection takes a quarter of a second "
+        "longer, until IPv4 is tried",
         evidence,
-        "mend the network's IPv6, or set `ipv4: true` in config.yaml"
-        + ("" if set_ is None else " (it is false now, which switches the fallback off)"),
+        "fix the network's IPv6, or set `ipv4: true` in config.yaml",
     )
 
 
-def proxy(_case: Setup, way: Route) -> Finding:
-    """Whether the proxy on the way takes connections."""
-    if way.unused:
-        return note("a proxy of the environment is not used", way.unused)
-    if not way.proxy:
+def proxy(_setup: Setup, route: Route) -> Finding:
+    """Whether the proxy on the route takes connections."""
+    if route.unused:
+        return note("a proxy of the environment is not used", route.unused)
+    if not route.proxy:
         return fine("no proxy is used")
-    shown = shown_url(way.proxy)
+    shown = shown_url(route.proxy)
     try:
-        found = addresses(*endpoint(way.proxy))
+        found = _addresses(*endpoint(route.proxy))
     except OSError as error:
-        return wrong(f"the proxy {shown} is not found", error.strerror or str(error), NEXT)
-    why = unreachable(found[0])
-    if why:
-        return wrong(f"the proxy {shown} takes no connection", why, NEXT)
+        return wrong(f"the proxy {shown} is not found", error.strerror or str(error), _FIX_PROXY)
+    problem = _connection_problem(found[0])
+    if problem:
+        return wrong(f"the proxy {shown} takes no connection", problem, _FIX_PROXY)
     return fine("the proxy takes connections", shown)
 
 
-NEXT = (
-    "start it, or mend or remove it: setting `proxy` in config.yaml, <CHANNEL>_PROXY or HTTPS_PROXY in the environment"
-)
+def _first_hop(route: Route) -> tuple[str, int]:
+    return endpoint(route.proxy or route.url)
 
 
-def _first(way: Route) -> tuple[str, int]:
-    return endpoint(way.proxy or way.url)
+def _addresses(host: str, port: int) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, (str(address[0]), int(address[1]))) for family, _, _, _, address in found]
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is written as a number, which no name server is asked for."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _connection_problem(address: Address) -> str:
+    """Return why no TCP connection comes about within three seconds; empty when one does."""
+    family, where = address
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(CONNECT_S)
+            connection.connect(where)
+    except TimeoutError:
+        return f"no answer in {CONNECT_S:.0f} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -110,7 +110,7 @@ class Settings(BaseModel):
     keep_rows: int = Field(20_000, ge=100, description="most answered messages that are kept")
     history_days: float = Field(90, gt=0, description="days that the history is kept for fetch_messages and exports")
     send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
-    ipv4: bool | None = Field(None, description="true: IPv4 only, false: IPv6 too; unset: detected and remembered")
+    ipv4: bool | None = Field(None, description="true: connect over IPv4 only; otherwise IPv6 and IPv4 are raced")
     group_context: int = Field(0, ge=0, le=50, description="last messages to others that come with one to the bot")
     transcribe: str | None = Field(None, description="command that transcribes a voice note, with {path}; or local")
     transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for transcribing one voice note")
