@@ -99,7 +99,7 @@ async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
         assert status == 200
         assert not FORBIDDEN.search(text), path
     assert (await asked(page, "GET", "/", headers={"Sec-Fetch-Site": "cross-site"}))[0] == 200
-    assert (await asked(page, "GET", "/../page_run.py"))[0] == 404
+    assert (await asked(page, "GET", "/../run.py"))[0] == 404
     assert (await asked(page, "GET", "/file/telegram/none"))[0] == 404
 
 
@@ -193,5 +193,5 @@ async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> No
     """Whoever installs the package has every file of the page; the pictures for reading about it stay behind."""
     built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
     names = set(built.namelist())
-    assert {f"channels/sandbox/page/{name}" for name, _ in FILES.values()} <= names
+    assert {f"agent_channels/sandbox/page/static/{name}" for name, _ in FILES.values()} <= names
     assert not [name for name in names if "pictures" in name]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from agent_channels.sandbox.discord.people import DiscordPerson
-from agent_channels.sandbox.discord.sandbox import Tap
+from agent_channels.sandbox.discord.taps import ComponentTap
 from harness import DiscordStage, Host
 
 PUT = "PUT /applications/*/commands"
@@ -107,7 +107,7 @@ async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordSt
     assert stage.dc.calls_of("PUT /channels/*/messages/*/reactions/*") == []
 
 
-def gone(tap: Tap) -> bool:
+def gone(tap: ComponentTap) -> bool:
     """The answer was there and is not any more."""
     return tap.answer is not None and tap.answer.message is None
 
