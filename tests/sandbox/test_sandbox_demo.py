@@ -26,12 +26,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from agent_channels.cli.main import main
-from agent_channels.sandbox.agent.host import Missed, ScriptedHost
-from agent_channels.sandbox.agent.script import HANDLE, NAME, Act, ScriptEvent
-from agent_channels.sandbox.agent.stage import Stage, made_up_token, program
+from agent_channels.sandbox.agent.host import ScriptedHost, StepFailed
 from agent_channels.sandbox.demo.phone import DemoPhone
 from agent_channels.sandbox.demo.run import perform, play
-from agent_channels.sandbox.demo.view import View, told
+from agent_channels.sandbox.demo.script import HANDLE, NAME, ChannelEvent, ToolCall
+from agent_channels.sandbox.demo.stage import Stage, made_up_token, program
+from agent_channels.sandbox.demo.transcript import Transcript, told
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 pytestmark = pytest.mark.cold
@@ -153,9 +153,9 @@ async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Si
         assert_nothing_left(one, started)
 
 
-def grid(event: ScriptEvent) -> Act:
+def grid(event: ChannelEvent) -> ToolCall:
     """An attached agent which answers everything with a grid."""
-    return Act("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
+    return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
 
 
 async def curl(line: str) -> dict[str, Any]:
@@ -220,8 +220,8 @@ async def test_a_step_that_does_not_happen_ends_the_play_with_a_sentence(tg: Tel
     """When the bot cannot write to the stranger, the play says what is missing and shows nothing that comes after."""
     tg.faults.add("error", method="sendMessage", status=403, times=100)
     printed = StringIO()
-    view = View(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
-    with pytest.raises(Missed, match=r"^Ann's phone showing the pairing code did not happen within 10 s"):
+    view = Transcript(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
+    with pytest.raises(StepFailed, match=r"^Ann's phone showing the pairing code did not happen within 10 s"):
         async with Stage(tg, step_s=10) as stage:
             await play(stage, view)
     assert "Hello, is anybody there?" in printed.getvalue()
@@ -236,9 +236,9 @@ async def test_a_server_that_dies_by_itself_is_told_at_once(tg: TelegramSandbox)
         await stage.attach()
         stage.host.process.terminate()
         async with asyncio.timeout(stage.step_s / 2):
-            with pytest.raises(Missed, match="the answer did not happen: the server ended by itself"):
+            with pytest.raises(StepFailed, match="the answer did not happen: the server ended by itself"):
                 await stage.take("the answer", stage.host.done)
-            with pytest.raises(Missed, match="the server ended"):
+            with pytest.raises(StepFailed, match="the server ended"):
                 await stage.take("the event", stage.host.events)
 
 
@@ -247,16 +247,20 @@ async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
 ) -> None:
     """A server that ends before the handshake: the sentence names the handshake and holds what the server said."""
     broken = [sys.executable, "-c", "import sys; sys.exit('a library is missing')"]
-    monkeypatch.setattr("agent_channels.sandbox.agent.stage.program", lambda: broken)
+    monkeypatch.setattr("agent_channels.sandbox.demo.stage.program", lambda: broken)
     async with Stage(tg) as stage:
-        with pytest.raises(Missed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"):
+        with pytest.raises(
+            StepFailed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"
+        ):
             await stage.attach()
 
 
 async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: TelegramSandbox) -> None:
     """A wrong code in the play is an error with the command, its exit code and what it said."""
     async with Stage(tg) as stage:
-        with pytest.raises(Missed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"):
+        with pytest.raises(
+            StepFailed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"
+        ):
             await stage.run("access", "telegram", "pair", "WRONGXYZ")
 
 
@@ -336,5 +340,5 @@ def test_a_plain_terminal_gets_plain_characters() -> None:
 def test_an_event_is_abbreviated_without_hiding_that_it_is() -> None:
     """Long values of an event's meta are cut with a sign, and left-out keys leave one too."""
     meta = {"chat_id": "1", "panel_id": "abcdefghijklmnop", "image_path": "/a/state/files/x.jpg", "ts": "now"}
-    ((tag, body),) = told(ScriptEvent("hi", meta))
+    ((tag, body),) = told(ChannelEvent("hi", meta))
     assert (tag, str(body)) == ("event", '"hi" chat_id=1 panel_id=abcdef… image_path=…/files/x.jpg …')

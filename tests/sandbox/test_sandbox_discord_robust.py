@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from agent_channels.sandbox.discord import messages as discord_messages
-from agent_channels.sandbox.discord import places as discord_places
+from agent_channels.sandbox.discord import channel_routes as discord_places
+from agent_channels.sandbox.discord import message_routes as discord_messages
 from discord_wire import button, rows
 
 pytestmark = pytest.mark.cold

@@ -19,8 +19,8 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from agent_channels.sandbox.agent.host import ScriptedHost
-from agent_channels.sandbox.agent.script import Act, ScriptEvent
-from agent_channels.sandbox.agent.stage import program
+from agent_channels.sandbox.demo.script import ChannelEvent, ToolCall
+from agent_channels.sandbox.demo.stage import program
 from agent_channels.sandbox.page.run import Page, opened
 from agent_channels.sandbox.page.server import FILES, HEADERS
 
@@ -133,9 +133,9 @@ async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
         assert answer.headers["Content-Disposition"] == "attachment"
 
 
-def echo(event: ScriptEvent) -> Act:
+def echo(event: ChannelEvent) -> ToolCall:
     """An attached agent which answers everything."""
-    return Act("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
+    return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
 
 
 async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> None:

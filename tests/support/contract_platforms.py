@@ -159,7 +159,7 @@ class TelegramPlatform:
         return len(self.tg.typing(self.ann))
 
     def menu(self) -> list[str]:
-        return [one["command"] for one in self.tg.world.commands["default", ""]]
+        return [one["command"] for one in self.tg.state.commands["default", ""]]
 
     def block(self) -> None:
         self.ann.block()
@@ -183,7 +183,7 @@ class TelegramPlatform:
         self.tg.faults.clear()
 
     def poke(self) -> None:
-        self.tg.world.changed()
+        self.tg.state.changed()
 
 
 @asynccontextmanager
@@ -303,7 +303,7 @@ class DiscordPlatform:
         self.dc.faults.clear()
 
     def poke(self) -> None:
-        self.dc.world.changed()
+        self.dc.state.changed()
 
 
 @asynccontextmanager

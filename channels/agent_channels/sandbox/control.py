@@ -13,10 +13,19 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-__all__ = ["Act", "Body", "ControlError", "Paths", "answering", "asked", "needed", "posted"]
+__all__ = [
+    "Action",
+    "Body",
+    "ControlError",
+    "ControlInterface",
+    "json_body",
+    "json_handler",
+    "query_parameters",
+    "required",
+]
 
 Body: TypeAlias = dict[str, Any]
-Act: TypeAlias = Callable[[Body], Awaitable[Body]]
+Action: TypeAlias = Callable[[Body], Awaitable[Body]]
 Read: TypeAlias = Callable[[web.Request], Awaitable[Body]]
 
 EXAMPLES = "GET /control/ shows examples"
@@ -30,14 +39,14 @@ class ControlError(Exception):
         self.next_step = next_step
 
 
-def needed(body: Body, name: str) -> Any:
+def required(body: Body, name: str) -> Any:
     """A value that must be there. Raises ControlError."""
     if body.get(name) in (None, ""):
         raise ControlError(f"{name} is missing", f'add "{name}"; {EXAMPLES}')
     return body[name]
 
 
-async def posted(request: web.Request) -> Body:
+async def json_body(request: web.Request) -> Body:
     """The JSON object of a POST; nothing at all is an empty one. Raises ControlError."""
     try:
         body = json.loads(await request.read() or b"{}")
@@ -48,12 +57,12 @@ async def posted(request: web.Request) -> Body:
     return body
 
 
-async def asked(request: web.Request) -> Body:
+async def query_parameters(request: web.Request) -> Body:
     """The query of a GET."""
     return dict(request.query)
 
 
-def answering(act: Act, read: Read) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def json_handler(act: Action, read: Read) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """A handler that reads the request, acts, and tells what is wrong in words: 400 for the caller's mistakes.
 
     403 for what a web page from elsewhere asks, in the browser of whoever runs the sandbox.
@@ -89,19 +98,19 @@ def _json(body: Body, status: int) -> web.Response:
     return web.Response(status=status, text=text + "\n", content_type="application/json")
 
 
-class Paths:
+class ControlInterface:
     """The paths of a control interface: name -> (what it does, an example), to POST and to GET."""
 
-    acts: dict[str, tuple[Act, str]]
-    reads: dict[str, tuple[Act, str]]
+    acts: dict[str, tuple[Action, str]]
+    reads: dict[str, tuple[Action, str]]
 
     def add_routes(self, app: web.Application) -> None:
         """Enters the paths into the application."""
         for name, (act, _) in self.acts.items():
-            app.router.add_post(f"/control/{name}", answering(act, posted))
+            app.router.add_post(f"/control/{name}", json_handler(act, json_body))
         for name, (read, _) in self.reads.items():
-            app.router.add_get(f"/control/{name}", answering(read, asked))
-        app.router.add_route("*", "/control/{rest:.*}", answering(self.help, asked))
+            app.router.add_get(f"/control/{name}", json_handler(read, query_parameters))
+        app.router.add_route("*", "/control/{rest:.*}", json_handler(self.help, query_parameters))
 
     async def help(self, _body: Body) -> Body:
         """Every path with an example."""

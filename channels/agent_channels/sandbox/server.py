@@ -16,10 +16,10 @@ from aiohttp import web
 
 from agent_channels.sandbox.faults import Faults
 
-__all__ = ["PATIENCE_S", "Call", "Serving", "Watched"]
+__all__ = ["DEFAULT_TIMEOUT_S", "Call", "Sandbox", "SandboxState"]
 
 # How long somebody waits for the bot unless they say otherwise: its start on a busy machine fits in.
-PATIENCE_S = 30.0
+DEFAULT_TIMEOUT_S = 30.0
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Call:
     response_code: int
 
 
-class Watched:
+class SandboxState:
     """State in memory, every change of which wakes who waits in `wait_for`; `calls`: what the bot did."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Watched:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = DEFAULT_TIMEOUT_S) -> T:
         """The first result of `predicate` that is neither None nor False; asked again at every change.
 
         Raises TimeoutError naming the bot's last calls.
@@ -81,7 +81,7 @@ def _date_of(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
-class Serving(ABC):
+class Sandbox(ABC):
     """A server on loopback that can be stopped and started on the same port, with all its state."""
 
     faults: Faults

@@ -95,7 +95,7 @@ async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordSt
     ann = stage.person()
     host = await stage.reading()
     commands = await registered(stage)
-    commands.append({**commands[0], "name": "deploy", "id": str(stage.dc.world.ids())})
+    commands.append({**commands[0], "name": "deploy", "id": str(stage.dc.state.ids())})
     stage.dc.interactions.commands.all = commands
     tap = ann.command("deploy")
     event = await host.event()
@@ -128,7 +128,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: DiscordStage) -> None:
     assert (await tap.said())["content"] == "Sent."
     (file,) = ann.messages()[-1]["attachments"]
     assert file["filename"].startswith("history-")
-    stored = next(one for one in stage.dc.world.files.by_id.values() if one.name == file["filename"])
+    stored = next(one for one in stage.dc.state.files.by_id.values() if one.name == file["filename"])
     lines = stored.data.decode().splitlines()
     assert [line.split("] ", 1)[1] for line in lines] == ["ann: remember this", "sandbox-bot: I do"]
     assert list((stage.state / "files").iterdir()) == []

@@ -17,24 +17,24 @@ from typing import Any, TypeAlias
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PUSH
-from agent_channels.sandbox.agent.script import Act, ScriptEvent
+from agent_channels.sandbox.demo.script import ChannelEvent, ToolCall
 
-__all__ = ["Done", "Missed", "ScriptedHost", "Welcome"]
+__all__ = ["HandshakeResult", "ScriptedHost", "StepFailed", "ToolResult"]
 
 Message: TypeAlias = dict[str, Any]
-Decide: TypeAlias = Callable[[ScriptEvent], Act | None]
+Decide: TypeAlias = Callable[[ChannelEvent], ToolCall | None]
 
 LINE_MAX = 1 << 24
 LEAVE_S = 2.0
 METHOD_NOT_FOUND = -32601
 
 
-class Missed(ChannelError):
+class StepFailed(ChannelError):
     """Something the demo needs did not happen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
+class HandshakeResult:
     """How the handshake went: the answer to the probe, who the server is, and its tools by name."""
 
     probe_code: int | None
@@ -45,10 +45,10 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ToolResult:
     """A tool call of the agent with its result."""
 
-    act: Act
+    act: ToolCall
     result: str
     failed: bool
 
@@ -61,11 +61,11 @@ class ScriptedHost:
 
     def __init__(self, process: Process, decide: Decide) -> None:
         self.process = process
-        self.events: asyncio.Queue[ScriptEvent | None] = asyncio.Queue()
-        self.done: asyncio.Queue[Done | None] = asyncio.Queue()
+        self.events: asyncio.Queue[ChannelEvent | None] = asyncio.Queue()
+        self.done: asyncio.Queue[ToolResult | None] = asyncio.Queue()
         self.notices: asyncio.Queue[tuple[str, Message] | None] = asyncio.Queue()
         self._decide = decide
-        self._todo: asyncio.Queue[ScriptEvent] = asyncio.Queue()
+        self._todo: asyncio.Queue[ChannelEvent] = asyncio.Queue()
         self._answers: dict[int | str, asyncio.Future[Message]] = {}
         self._last_id = 0
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._act())]
@@ -86,7 +86,7 @@ class ScriptedHost:
         """The server's process id."""
         return self.process.pid
 
-    async def shake_hands(self) -> Welcome:
+    async def shake_hands(self) -> HandshakeResult:
         """Probe, initialize, initialized, tools/list: what an agent host says first, in its order."""
         meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
         probe = await self._ask("server/discover", meta, id_="server-discover-probe-1")
@@ -98,7 +98,7 @@ class ScriptedHost:
         hello = _result(await self._ask("initialize", params))
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         listed = _result(await self._ask("tools/list", {}))
-        return Welcome(
+        return HandshakeResult(
             probe.get("error", {}).get("code"),
             hello["protocolVersion"],
             f"{hello['serverInfo']['name']} {hello['serverInfo']['version']}",
@@ -106,11 +106,11 @@ class ScriptedHost:
             tuple(tool["name"] for tool in listed["tools"]),
         )
 
-    async def call(self, act: Act) -> Done:
-        """Calls a tool. Raises `Missed` when the server ends before it answers."""
+    async def call(self, act: ToolCall) -> ToolResult:
+        """Calls a tool. Raises `StepFailed` when the server ends before it answers."""
         answer = _result(await self._ask("tools/call", {"name": act.tool, "arguments": act.arguments}))
         text = " ".join(part.get("text", "") for part in answer["content"])
-        return Done(act, text, bool(answer.get("isError")))
+        return ToolResult(act, text, bool(answer.get("isError")))
 
     def notify(self, method: str, params: Message) -> None:
         """Tells the server something."""
@@ -169,7 +169,7 @@ class ScriptedHost:
         finally:
             for waiting in self._answers.values():
                 if not waiting.done():
-                    waiting.set_exception(Missed("the server ended before it answered"))
+                    waiting.set_exception(StepFailed("the server ended before it answered"))
             self.events.put_nowait(None)
             self.done.put_nowait(None)
             self.notices.put_nowait(None)
@@ -180,7 +180,7 @@ class ScriptedHost:
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
         elif message["method"] == PUSH:
-            event = ScriptEvent(message["params"]["content"], message["params"]["meta"])
+            event = ChannelEvent(message["params"]["content"], message["params"]["meta"])
             self.events.put_nowait(event)
             self._todo.put_nowait(event)
         elif "id" in message:
@@ -191,7 +191,7 @@ class ScriptedHost:
 
     async def _act(self) -> None:
         """The agent: one event after the other."""
-        with contextlib.suppress(Missed):
+        with contextlib.suppress(StepFailed):
             while True:
                 act = self._decide(await self._todo.get())
                 if act is not None:
@@ -200,6 +200,6 @@ class ScriptedHost:
 
 def _result(answer: Message) -> Message:
     if "error" in answer:
-        raise Missed(f"the server refused: {answer['error'].get('message', answer['error'])}")
+        raise StepFailed(f"the server refused: {answer['error'].get('message', answer['error'])}")
     result: Message = answer["result"]
     return result

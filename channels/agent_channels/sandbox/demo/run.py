@@ -17,11 +17,11 @@ from rich.console import Console
 
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
-from agent_channels.sandbox.agent.script import HANDLE, NAME
 from agent_channels.sandbox.agent.signals import end_on_signals
-from agent_channels.sandbox.agent.stage import Stage, made_up_token, program
-from agent_channels.sandbox.demo.play import Play, Score
-from agent_channels.sandbox.demo.view import View
+from agent_channels.sandbox.demo.journey import Journey, JourneyResult
+from agent_channels.sandbox.demo.script import HANDLE, NAME
+from agent_channels.sandbox.demo.stage import Stage, made_up_token, program
+from agent_channels.sandbox.demo.transcript import Transcript
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 __all__ = ["perform", "play"]
@@ -51,14 +51,14 @@ def perform(*, keep: bool = False, port: int = 0) -> int:
 async def _perform(console: Console, over: asyncio.Event, *, keep: bool, port: int) -> None:
     end_on_signals()
     tg = TelegramSandbox(made_up_token(), port=port)
-    tg.world.bot.first_name = "Your agent"
+    tg.state.bot.first_name = "Your agent"
     try:
         await tg.start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         msg = f"the sandbox cannot listen on port {port} ({reason}); name another with --port, or none for a free one"
         raise ChannelError(msg) from error
-    view = View(console, tg.person(HANDLE, NAME).id)
+    view = Transcript(console, tg.person(HANDLE, NAME).id)
     try:
         async with Stage(tg) as stage:
             await play(stage, view)
@@ -74,7 +74,7 @@ async def _perform(console: Console, over: asyncio.Event, *, keep: bool, port: i
     view.say("Or stay here: `channels sandbox` shows all of this on a chat page, with Discord too.")
 
 
-async def play(stage: Stage, view: View) -> Score:
+async def play(stage: Stage, view: Transcript) -> JourneyResult:
     """Plays the journey on a stage. Raises `ChannelError` for the first thing that does not happen."""
     began = time.monotonic()
     view.title(
@@ -87,7 +87,7 @@ async def play(stage: Stage, view: View) -> Score:
         f"what {NAME} sees on her phone",
         "what crosses the wire",
     )
-    score = await Play(stage, view).perform()
+    score = await Journey(stage, view).perform()
     if not score.good:
         raise ChannelError(f"the counts are not what they should be: {score.sent} sent, {score.shown()}")
     view.say()
@@ -97,7 +97,7 @@ async def play(stage: Stage, view: View) -> Score:
     return score
 
 
-def _tell_how(view: View, stage: Stage) -> None:
+def _tell_how(view: Transcript, stage: Stage) -> None:
     command, *first = program()
     entry = {"command": command, "args": [*first, "serve", "telegram"], "env": stage.settings}
     control = f"{stage.tg.root}/control"

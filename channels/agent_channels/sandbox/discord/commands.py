@@ -9,10 +9,10 @@ import re
 import unicodedata
 from typing import Any
 
-from agent_channels.sandbox.discord.errors import DiscordError, Problems
+from agent_channels.sandbox.discord.errors import DiscordError, FormErrors
 from agent_channels.sandbox.discord.records import GuildChannel
 from agent_channels.sandbox.discord.request import Request, Routes
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 
 __all__ = ["CommandRegistry"]
 
@@ -29,8 +29,8 @@ _SIGNS = set("-_'")
 class CommandRegistry:
     """The global commands of one bot, and the routes that change them."""
 
-    def __init__(self, world: DiscordWorld) -> None:
-        self.world = world
+    def __init__(self, state: DiscordState) -> None:
+        self.state = state
         self.all: list[dict[str, Any]] = []
         self.route = Routes()
         self.route("PUT /applications/{application_id}/commands")(self.replace)
@@ -46,7 +46,7 @@ class CommandRegistry:
     def replace(self, request: Request) -> list[dict[str, Any]]:
         """All of them anew; one that keeps its name keeps its id."""
         self._own(request)
-        problems = Problems()
+        problems = FormErrors()
         if request.items is None:
             problems.add("_misc", "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
             problems.check()
@@ -61,26 +61,26 @@ class CommandRegistry:
                 problems.add(path, "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique")
         problems.check()
         known = {one["name"]: one["id"] for one in self.all}
-        bot = str(self.world.bot.id)
+        bot = str(self.state.bot.id)
         self.all = [
             {
-                "id": known.get(one["name"]) or str(self.world.ids()),
+                "id": known.get(one["name"]) or str(self.state.ids()),
                 "application_id": bot,
-                "version": str(self.world.ids()),
+                "version": str(self.state.ids()),
                 "default_member_permissions": None,
                 "nsfw": False,
                 **one,
             }
             for one in made
         ]
-        self.world.changed()
+        self.state.changed()
         return self.all
 
     def _own(self, request: Request) -> None:
-        if request.ident("application_id") != self.world.bot.id:
+        if request.ident("application_id") != self.state.bot.id:
             raise FOREIGN
 
-    def _checked(self, given: Any, path: str, problems: Problems) -> dict[str, Any]:
+    def _checked(self, given: Any, path: str, problems: FormErrors) -> dict[str, Any]:
         values = problems.model(given, path)
         kind = problems.number(values.get("type"), f"{path}.type", 1, 4, CHAT_INPUT)
         options = problems.items(values.get("options"), f"{path}.options", 0, OPTIONS_MAX)
@@ -99,7 +99,7 @@ class CommandRegistry:
             problems.add(f"{path}.options", "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", words)
         return made
 
-    def _option(self, given: Any, path: str, problems: Problems) -> dict[str, Any]:
+    def _option(self, given: Any, path: str, problems: FormErrors) -> dict[str, Any]:
         values = problems.model(given, path)
         if values.get("type") is None:
             problems.required(f"{path}.type")
@@ -145,7 +145,7 @@ class CommandRegistry:
         return data
 
 
-def _name(values: dict[str, Any], path: str, problems: Problems) -> str:
+def _name(values: dict[str, Any], path: str, problems: FormErrors) -> str:
     name = problems.text(values.get("name"), f"{path}.name", 1, 32)
     wrong = any(not (sign in _SIGNS or unicodedata.category(sign)[0] in "LN") for sign in name)
     if name and (wrong or name != name.lower() or re.search(r"\s", name)):
@@ -153,7 +153,7 @@ def _name(values: dict[str, Any], path: str, problems: Problems) -> str:
     return name
 
 
-def _among(value: Any, path: str, known: tuple[int, ...], problems: Problems) -> list[int] | None:
+def _among(value: Any, path: str, known: tuple[int, ...], problems: FormErrors) -> list[int] | None:
     if value is None:
         return None
     found = problems.items(value, path, 1, len(known))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent_channels.sandbox.discord.errors import Problems
+from agent_channels.sandbox.discord.errors import FormErrors
 from agent_channels.sandbox.discord.records import Message
 
 __all__ = ["BUTTON", "ROW", "SELECT", "buttons", "checked_modal", "checked_rows", "fields_of", "menus"]
@@ -21,7 +21,7 @@ SCHEMES = ("http", "https", "discord")
 class _Checker:
     """Checks one tree of components; every custom_id may be there once."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: FormErrors) -> None:
         self.problems = problems
         self.seen: set[str] = set()
         self.count = itertools.count(1)
@@ -112,7 +112,7 @@ class _Checker:
         problems.number(field.get("max_length"), f"{path}.max_length", 1, 4000, 4000)
 
 
-def checked_rows(value: Any, problems: Problems, path: str = "components") -> list[dict[str, Any]]:
+def checked_rows(value: Any, problems: FormErrors, path: str = "components") -> list[dict[str, Any]]:
     """The rows of a message, numbered: at most 5, of 1-5 buttons or one menu each."""
     check = _Checker(problems)
     rows = []
@@ -146,7 +146,7 @@ def _checked_child(check: _Checker, each: Any, path: str) -> dict[str, Any]:
     return {**defaults, **check.identified(component)}
 
 
-def checked_modal(value: Any, problems: Problems, path: str = "data") -> dict[str, Any]:
+def checked_modal(value: Any, problems: FormErrors, path: str = "data") -> dict[str, Any]:
     """A modal: custom_id, title of 1-45 characters, 1-5 rows with one text input, labels or text."""
     modal = problems.model(value, path)
     check = _Checker(problems)

@@ -10,8 +10,8 @@ import binascii
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent_channels.sandbox.control import Body, ControlError, Paths, needed
-from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.control import Body, ControlError, ControlInterface, required
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.taps import ComponentTap
 from agent_channels.sandbox.faults import KINDS
@@ -24,7 +24,7 @@ __all__ = ["DiscordControl"]
 MAX_WAIT_S = 60.0
 
 
-class DiscordControl(Paths):
+class DiscordControl(ControlInterface):
     """The control interface of one sandbox."""
 
     def __init__(self, sandbox: DiscordSandbox) -> None:
@@ -60,39 +60,41 @@ class DiscordControl(Paths):
 
     async def person(self, body: Body) -> Body:
         """Makes somebody, or finds them."""
-        person = self.dc.person(needed(body, "as"), body.get("name"))
+        person = self.dc.person(required(body, "as"), body.get("name"))
         return {"person": {"handle": person.handle, "dm": str(person.dm.id), **person.user.as_dict()}}
 
     async def send(self, body: Body) -> Body:
         """Text, or a file: `file_name` with `base64` or `content` text; in the direct chat unless `chat` says where."""
-        person = self.dc.person(needed(body, "as"))
+        person = self.dc.person(required(body, "as"))
         files = [(body["file_name"], _data(body))] if "file_name" in body else []
-        text = str(body.get("text") or "") if files else str(needed(body, "text"))
+        text = str(body.get("text") or "") if files else str(required(body, "text"))
         room = self._room(body)
         return {"message": person.send(text, channel=room, reply_to=body.get("reply_to"), attachments=files)}
 
     async def tap(self, body: Body) -> Body:
         """Taps a button of a message, the last one with components if none is named; waits `wait` seconds."""
-        person = self.dc.person(needed(body, "as"))
+        person = self.dc.person(required(body, "as"))
         where = {name: body[name] for name in ("row", "col", "label", "custom_id") if name in body}
         return await self._outcome(person.tap(self._panel(body, person), **where), body)
 
     async def select(self, body: Body) -> Body:
         """Chooses in a menu."""
-        person = self.dc.person(needed(body, "as"))
-        return await self._outcome(person.select(self._panel(body, person), needed(body, "values")), body)
+        person = self.dc.person(required(body, "as"))
+        return await self._outcome(person.select(self._panel(body, person), required(body, "values")), body)
 
     async def command(self, body: Body) -> Body:
         """Chooses one of the bot's commands, in the direct chat unless `chat` says where."""
-        person, options = self.dc.person(needed(body, "as")), dict(body.get("options") or {})
-        return await self._outcome(person.command(str(needed(body, "name")), channel=self._room(body), **options), body)
+        person, options = self.dc.person(required(body, "as")), dict(body.get("options") or {})
+        return await self._outcome(
+            person.command(str(required(body, "name")), channel=self._room(body), **options), body
+        )
 
     async def submit(self, body: Body) -> Body:
         """Fills in the modal that the interaction opened."""
-        tap = self._taps.get(int(needed(body, "interaction")))
+        tap = self._taps.get(int(required(body, "interaction")))
         if tap is None:
             raise ControlError("no such interaction", "POST /control/tap first; its answer names the interaction")
-        return await self._outcome(tap.submit(**needed(body, "values")), body)
+        return await self._outcome(tap.submit(**required(body, "values")), body)
 
     async def _outcome(self, tap: ComponentTap, body: Body) -> Body:
         self._taps[tap.id] = tap
@@ -107,24 +109,24 @@ class DiscordControl(Paths):
 
     async def edit(self, body: Body) -> Body:
         """New text for a message of one's own."""
-        person = self.dc.person(needed(body, "as"))
-        return {"message": person.edit(needed(body, "message_id"), str(needed(body, "text")))}
+        person = self.dc.person(required(body, "as"))
+        return {"message": person.edit(required(body, "message_id"), str(required(body, "text")))}
 
     async def delete(self, body: Body) -> Body:
         """Deletes a message."""
-        self.dc.person(needed(body, "as")).delete(needed(body, "message_id"))
+        self.dc.person(required(body, "as")).delete(required(body, "message_id"))
         return {}
 
     async def react(self, body: Body) -> Body:
         """Adds a reaction; `remove` takes it back."""
-        person = self.dc.person(needed(body, "as"))
+        person = self.dc.person(required(body, "as"))
         verb = person.unreact if body.get("remove") else person.react
-        verb(needed(body, "message_id"), str(needed(body, "emoji")))
+        verb(required(body, "message_id"), str(required(body, "emoji")))
         return {}
 
     async def block(self, body: Body) -> Body:
         """Blocks the bot, or unblocks it."""
-        person = self.dc.person(needed(body, "as"))
+        person = self.dc.person(required(body, "as"))
         (person.block if body.get("blocked", True) else person.unblock)()
         return {}
 
@@ -133,7 +135,7 @@ class DiscordControl(Paths):
         people = [self.dc.person(handle) for handle in body.get("members", [])]
         bot = body.get("bot", True)
         guild = self.dc.guild(
-            str(needed(body, "name")), members=people, bot=bool(bot), administrator=bot == "administrator"
+            str(required(body, "name")), members=people, bot=bool(bot), administrator=bot == "administrator"
         )
         for person in people:
             guild.add(person)
@@ -143,15 +145,15 @@ class DiscordControl(Paths):
 
     async def thread(self, body: Body) -> Body:
         """Starts a thread under a channel."""
-        by = self.dc.person(needed(body, "as"))
+        by = self.dc.person(required(body, "as"))
         room = self._needed_room(body)
-        made = room.thread(str(needed(body, "name")), by=by, message=body.get("message_id"))
+        made = room.thread(str(required(body, "name")), by=by, message=body.get("message_id"))
         return {"thread": str(made.id)}
 
     async def post(self, body: Body) -> Body:
         """Posts in a forum."""
-        by = self.dc.person(needed(body, "as"))
-        made = self._needed_room(body).post(str(needed(body, "title")), str(needed(body, "text")), by=by)
+        by = self.dc.person(required(body, "as"))
+        made = self._needed_room(body).post(str(required(body, "title")), str(required(body, "text")), by=by)
         return {"thread": str(made.id)}
 
     async def faults(self, body: Body) -> Body:
@@ -181,7 +183,7 @@ class DiscordControl(Paths):
             "hold": self.dc.hold_events,
             "release": self.dc.release,
         }
-        name = str(needed(body, "do"))
+        name = str(required(body, "do"))
         if name not in verbs:
             raise ControlError(f"no gateway fault {name!r}", f"use one of {', '.join(verbs)}")
         verbs[name]()
@@ -189,8 +191,8 @@ class DiscordControl(Paths):
 
     async def clock(self, body: Body) -> Body:
         """Moves the clock."""
-        self.dc.advance(float(needed(body, "advance")))
-        return {"now": self.dc.world.now()}
+        self.dc.advance(float(required(body, "advance")))
+        return {"now": self.dc.state.now()}
 
     async def flood(self, body: Body) -> Body:
         """Sets the flood rule."""
@@ -201,11 +203,11 @@ class DiscordControl(Paths):
 
     async def messages(self, query: Body) -> Body:
         """A channel as people see it; `chat` is a handle, a channel's name or an id."""
-        name = str(needed(query, "chat"))
+        name = str(required(query, "chat"))
         person = self._person(name)
-        place: DiscordPerson | Room = person if person is not None else self._needed_room(query)
+        place: DiscordPerson | DiscordChannel = person if person is not None else self._needed_room(query)
         shown: Body = {"messages": self.dc.messages(place), "typing": self.dc.typing(place)}
-        return {**shown, "ephemerals": person.ephemerals if person else [], "changes": self.dc.world.changes}
+        return {**shown, "ephemerals": person.ephemerals if person else [], "changes": self.dc.state.changes}
 
     async def calls(self, query: Body) -> Body:
         """The bot's calls, of one route or all."""
@@ -226,24 +228,24 @@ class DiscordControl(Paths):
         ]
         sessions = [{"id": one.id, "seq": one.seq, "connected": one.connected} for one in self.dc.sessions]
         counts = {"identifies": len(self.dc.identifies), "resumes": len(self.dc.resumes)}
-        bot = self.dc.world.bot.as_dict()
+        bot = self.dc.state.bot.as_dict()
         return {
             "bot": bot,
             "people": people,
             "guilds": guilds,
             "sessions": sessions,
             **counts,
-            "changes": self.dc.world.changes,
+            "changes": self.dc.state.changes,
         }
 
     async def wait(self, query: Body) -> Body:
         """Waits until the change counter is above `since`, `timeout` seconds at most; the counter either way."""
-        since, timeout = int(query.get("since", self.dc.world.changes)), float(query.get("timeout", 30))
+        since, timeout = int(query.get("since", self.dc.state.changes)), float(query.get("timeout", 30))
         try:
-            await self.dc.wait_for(lambda: self.dc.world.changes > since or None, min(timeout, MAX_WAIT_S))
+            await self.dc.wait_for(lambda: self.dc.state.changes > since or None, min(timeout, MAX_WAIT_S))
         except TimeoutError:
-            return {"changes": self.dc.world.changes, "changed": False}
-        return {"changes": self.dc.world.changes, "changed": True}
+            return {"changes": self.dc.state.changes, "changed": False}
+        return {"changes": self.dc.state.changes, "changed": True}
 
     # --- finding
 
@@ -251,12 +253,12 @@ class DiscordControl(Paths):
         people = self.dc.people.values()
         return next((one for one in people if name in {one.handle, str(one.id), str(one.dm.id)}), None)
 
-    def _rooms(self, guild_id: int | None = None) -> list[Room]:
-        channels = [one for one in self.dc.world.channels.values() if one.guild is not None]
-        rooms = [Room(self.dc.guilds[one.guild.id], one) for one in channels if one.guild is not None]
+    def _rooms(self, guild_id: int | None = None) -> list[DiscordChannel]:
+        channels = [one for one in self.dc.state.channels.values() if one.guild is not None]
+        rooms = [DiscordChannel(self.dc.guilds[one.guild.id], one) for one in channels if one.guild is not None]
         return [room for room in rooms if guild_id in {None, room.server.id}]
 
-    def _room(self, body: Body) -> Room | None:
+    def _room(self, body: Body) -> DiscordChannel | None:
         name = body.get("chat")
         if name is None or str(name) == body.get("as"):
             return None
@@ -266,8 +268,8 @@ class DiscordControl(Paths):
             raise ControlError(f"no channel {name!r}", f"POST /control/guild first; channels: {names}")
         return found
 
-    def _needed_room(self, body: Body) -> Room:
-        needed(body, "chat")
+    def _needed_room(self, body: Body) -> DiscordChannel:
+        required(body, "chat")
         room = self._room(body)
         if room is None:
             raise ControlError("chat is a person", "name a guild's channel")

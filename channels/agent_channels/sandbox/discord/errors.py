@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["UNAUTHORIZED", "DiscordError", "Problems", "forbidden", "refused", "too_large", "too_many", "unknown"]
+__all__ = ["UNAUTHORIZED", "DiscordError", "FormErrors", "forbidden", "refused", "too_large", "too_many", "unknown"]
 
 UNKNOWN = {
     10003: "Unknown Channel",
@@ -100,7 +100,7 @@ def too_many(retry_after: float, *, everywhere: bool = False, write: bool = Fals
     return DiscordError(429, code, message, None, {"retry_after": round(retry_after, 3), "global": everywhere})
 
 
-class Problems:
+class FormErrors:
     """The errors of one form, kept in the tree Discord answers with: `add`, then `check`."""
 
     def __init__(self) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from agent_channels.sandbox.discord.api_objects import member_dict
 from agent_channels.sandbox.discord.closing import ENDING, REASONS, Closed
 from agent_channels.sandbox.discord.intents import KNOWN, MEMBERS
 from agent_channels.sandbox.discord.sessions import GatewaySession, GatewaySessions, Identify, Resume
-from agent_channels.sandbox.discord.shapes import member_dict
 
-__all__ = ["Connection", "Gateway"]
+__all__ = ["Gateway", "GatewayConnection"]
 
 # "Rate Limiting" in the gateway's documentation: 120 events a minute, 4096 bytes each.
 EVENTS_PER_MINUTE = 120
@@ -39,17 +39,17 @@ class Gateway:
         self.silent = False
         self.acks = True
         self.resumable = True
-        self.connections: set[Connection] = set()
+        self.connections: set[GatewayConnection] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One WebSocket, until it ends."""
-        connection = Connection(self, request)
+        connection = GatewayConnection(self, request)
         self.connections.add(connection)
         try:
             return await connection.run()
         finally:
             self.connections.discard(connection)
-            self.sessions.world.changed()
+            self.sessions.state.changed()
 
     def reset_token(self, token: str) -> None:
         """Another token is good from now on: all sessions are over."""
@@ -60,7 +60,7 @@ class Gateway:
             connection.close(4004)
 
 
-class Connection:
+class GatewayConnection:
     """One WebSocket. `push` and `close` put frames in order; the writer sends them."""
 
     def __init__(self, gateway: Gateway, request: web.Request) -> None:
@@ -158,7 +158,7 @@ class Connection:
             message = await self._ws.receive()
             if message.type is WSMsgType.TEXT:
                 self._on_text(message.data)
-                self.sessions.world.changed()
+                self.sessions.state.changed()
             elif message.type is WSMsgType.BINARY:
                 raise Closed(4002)
             else:
@@ -268,15 +268,15 @@ class Connection:
         """Answers a request for guild members: by name, or by id."""
         if not isinstance(data, dict):
             raise Closed(4002)
-        world = self.sessions.world
-        guild = next((one for one in world.guilds.values() if str(one.id) == str(data.get("guild_id"))), None)
+        state = self.sessions.state
+        guild = next((one for one in state.guilds.values() if str(one.id) == str(data.get("guild_id"))), None)
         if guild is None:
             return
         wanted = data.get("user_ids")
         if wanted is None and not data.get("query") and not session.intents & MEMBERS:
             raise Closed(4014)
         ids = [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
-        users = [world.users[one] for one in guild.members if wanted is None or str(one) in ids]
+        users = [state.users[one] for one in guild.members if wanted is None or str(one) in ids]
         found = [user for user in users if user.username.startswith(str(data.get("query") or ""))]
         chunk: dict[str, Any] = {"guild_id": str(guild.id), "chunk_index": 0, "chunk_count": 1, "presences": []}
         chunk["members"] = [member_dict(guild, user) for user in found]

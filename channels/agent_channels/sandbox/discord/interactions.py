@@ -6,15 +6,15 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent_channels.sandbox.discord.api_objects import channel_dict, member_dict
 from agent_channels.sandbox.discord.commands import CommandRegistry
 from agent_channels.sandbox.discord.components import checked_modal
-from agent_channels.sandbox.discord.errors import DiscordError, Problems, refused, unknown
-from agent_channels.sandbox.discord.form import EPHEMERAL, LOADING, message_form
+from agent_channels.sandbox.discord.errors import DiscordError, FormErrors, refused, unknown
+from agent_channels.sandbox.discord.message_form import EPHEMERAL, LOADING, message_form
 from agent_channels.sandbox.discord.records import DiscordUser, GuildChannel, Message
 from agent_channels.sandbox.discord.render import render
 from agent_channels.sandbox.discord.request import Request, Routes
-from agent_channels.sandbox.discord.shapes import channel_dict, member_dict
-from agent_channels.sandbox.discord.world import DiscordWorld, Ephemeral
+from agent_channels.sandbox.discord.state import DiscordState, Ephemeral
 
 __all__ = ["ACK_S", "COMMAND", "COMPONENT", "SUBMIT", "Interaction", "InteractionApi"]
 
@@ -53,10 +53,10 @@ class Interaction:
 class InteractionApi:
     """All interactions of one bot, and the routes that answer them."""
 
-    def __init__(self, world: DiscordWorld) -> None:
-        self.world = world
+    def __init__(self, state: DiscordState) -> None:
+        self.state = state
         self.by_token: dict[str, Interaction] = {}
-        self.commands = CommandRegistry(world)
+        self.commands = CommandRegistry(state)
         self.route = Routes()
         self.route("POST /interactions/{interaction_id}/{token}/callback", token=False)(self.callback)
         self.route("POST /webhooks/{application_id}/{token}", token=False)(self.follow_up)
@@ -76,15 +76,15 @@ class InteractionApi:
         self, kind: int, user: DiscordUser, channel: GuildChannel, message: Message | None, data: dict[str, Any]
     ) -> Interaction:
         """Tells the bot of a new interaction."""
-        world = self.world
-        made = Interaction(world.ids(), secrets.token_urlsafe(60), kind, user, channel, message, data, world.now())
+        state = self.state
+        made = Interaction(state.ids(), secrets.token_urlsafe(60), kind, user, channel, message, data, state.now())
         self.by_token[made.token] = made
         payload = self._payload(made)
-        world.tell("INTERACTION_CREATE", "", None, lambda _: payload)
+        state.tell("INTERACTION_CREATE", "", None, lambda _: payload)
         return made
 
     def _payload(self, one: Interaction) -> dict[str, Any]:
-        world, channel, bot = self.world, one.channel, self.world.bot.id
+        state, channel, bot = self.state, one.channel, self.state.bot.id
         made: dict[str, Any] = {"id": str(one.id), "application_id": str(bot), "type": one.kind, "token": one.token}
         made |= {"version": 1, "data": one.data, "channel_id": str(channel.id), "locale": "en-US"}
         made |= {
@@ -94,7 +94,7 @@ class InteractionApi:
         }
         place = channel_dict(channel, bot)
         if one.message is not None:
-            made["message"] = render(world, channel, one.message)
+            made["message"] = render(state, channel, one.message)
         if channel.guild is None:
             # FIELD: the recipient of a direct chat is there only sometimes; here it is not
             place.pop("recipients", None)
@@ -115,7 +115,7 @@ class InteractionApi:
 
     def failed(self, one: Interaction) -> bool:
         """Whether the person reads "This interaction failed": nobody answered in time."""
-        return one.answer_type == 0 and self.world.now() - one.at > ACK_S
+        return one.answer_type == 0 and self.state.now() - one.at > ACK_S
 
     # --- answered by the bot
 
@@ -129,7 +129,7 @@ class InteractionApi:
         kind = self._kind(one, request.values.get("type"))
         data = request.values.get("data") or {}
         if kind == MODAL:
-            problems = Problems()
+            problems = FormErrors()
             modal = checked_modal(data, problems)
             problems.check()
             one.modal = modal
@@ -140,7 +140,7 @@ class InteractionApi:
                 self._change(one.channel, one.message, request, data, prefix="data.")
             one.original = int(one.message["id"])
         one.answer_type = kind
-        self.world.changed()
+        self.state.changed()
         return self._told(one) if request.query.get("with_response") in {"1", "true"} else None
 
     def _kind(self, one: Interaction, value: Any) -> int:
@@ -149,7 +149,7 @@ class InteractionApi:
             known += [DEFER_UPDATE, UPDATE]
         if one.kind in {COMMAND, COMPONENT}:
             known.append(MODAL)
-        problems = Problems()
+        problems = FormErrors()
         if value not in known:
             problems.choices("type", tuple(known))
         problems.check()
@@ -164,13 +164,13 @@ class InteractionApi:
             about |= {"response_message_id": str(one.original), "response_message_loading": bool(flags & LOADING)}
             about["response_message_ephemeral"] = bool(flags & EPHEMERAL)
             if one.answer_type != DEFER_UPDATE:
-                resource["message"] = render(self.world, one.channel, message)
+                resource["message"] = render(self.state, one.channel, message)
         return {"interaction": about, "resource": resource}
 
     def _send(self, one: Interaction, request: Request, data: Any, *, loading: bool = False) -> Message:
         """A message of the bot's in answer: for everybody, or for the one person if the flag says so."""
-        world = self.world
-        problems = Problems()
+        state = self.state
+        problems = FormErrors()
         values = problems.model(data, "data")
         flags = problems.number(values.get("flags"), "flags", 0, 1 << 31, 0)
         problems.check()
@@ -178,8 +178,8 @@ class InteractionApi:
             fields: Message = {"flags": LOADING}
         else:
             prefix = "data." if one.answer_type == 0 else ""
-            fields, pings = message_form(world, one.channel, values, request.files, prefix=prefix)
-            fields |= pings.fields(world, one.channel, world.bot.id, fields["content"])
+            fields, pings = message_form(state, one.channel, values, request.files, prefix=prefix)
+            fields |= pings.fields(state, one.channel, state.bot.id, fields["content"])
         hidden = bool(flags & EPHEMERAL)
         fields["flags"] = fields.get("flags", 0) | (EPHEMERAL if hidden else 0)
         fields |= self._origin(one)
@@ -187,18 +187,18 @@ class InteractionApi:
             name = {"name": one.data["name"], "user": one.user.as_dict()}
             fields |= {"type": CHAT_INPUT_COMMAND, "interaction": {"id": str(one.id), "type": COMMAND, **name}}
         if hidden:
-            message = world.draft(one.channel, world.bot, fields)
-            world.ephemerals[int(message["id"])] = Ephemeral(message, one.channel, one.user.id)
-            world.changed()
+            message = state.draft(one.channel, state.bot, fields)
+            state.ephemerals[int(message["id"])] = Ephemeral(message, one.channel, one.user.id)
+            state.changed()
         else:
-            message = world.post(one.channel, world.bot, fields)
+            message = state.post(one.channel, state.bot, fields)
         if one.original is None and one.answer_type == 0:
             one.original, one.ephemeral = int(message["id"]), hidden
         one.shown.append(int(message["id"]))
         return message
 
     def _origin(self, one: Interaction) -> Message:
-        bot = str(self.world.bot.id)
+        bot = str(self.state.bot.id)
         about: dict[str, Any] = {"id": str(one.id), "type": one.kind, "user": one.user.as_dict()}
         about["authorizing_integration_owners"] = {"0": str(one.channel.guild.id if one.channel.guild else 0)}
         if one.kind == COMPONENT and one.message is not None:
@@ -209,23 +209,23 @@ class InteractionApi:
         return {"webhook_id": bot, "application_id": bot, "interaction_metadata": about}
 
     def _change(self, channel: GuildChannel, message: Message, request: Request, data: Any, prefix: str = "") -> None:
-        problems = Problems()
+        problems = FormErrors()
         values = problems.model(data, "data")
         problems.check()
-        fields, pings = message_form(self.world, channel, values, request.files, old=message, prefix=prefix)
+        fields, pings = message_form(self.state, channel, values, request.files, old=message, prefix=prefix)
         if "content" in fields:
-            fields |= pings.fields(self.world, channel, self.world.bot.id, fields["content"])
+            fields |= pings.fields(self.state, channel, self.state.bot.id, fields["content"])
         fields["flags"] = {**message, **fields}["flags"] & ~LOADING
-        self.world.edit(channel, message, fields)
+        self.state.edit(channel, message, fields)
 
     # --- followed up by the bot
 
     def _answered(self, request: Request) -> Interaction:
         """The interaction of a token that may still be used. Raises DiscordError 10015 or 50027."""
         one = self.by_token.get(request.path["token"])
-        if one is None or one.answer_type == 0 or request.path["application_id"] != str(self.world.bot.id):
+        if one is None or one.answer_type == 0 or request.path["application_id"] != str(self.state.bot.id):
             raise unknown(10015)
-        if self.world.now() - one.at > TOKEN_S:
+        if self.state.now() - one.at > TOKEN_S:
             raise DiscordError(401, 50027, "Invalid Webhook Token")
         return one
 
@@ -238,8 +238,8 @@ class InteractionApi:
         return one, self._message(one, number)
 
     def _message(self, one: Interaction, number: int) -> Message:
-        if number in self.world.ephemerals:
-            return self.world.ephemerals[number].message
+        if number in self.state.ephemerals:
+            return self.state.ephemerals[number].message
         if number not in one.channel.messages:
             raise unknown(10008)
         return one.channel.messages[number]
@@ -251,24 +251,24 @@ class InteractionApi:
             waiting = self._message(one, one.original)
             if waiting["flags"] & LOADING:
                 self._change(one.channel, waiting, request, request.values)
-                return render(self.world, one.channel, waiting)
-        return render(self.world, one.channel, self._send(one, request, request.values))
+                return render(self.state, one.channel, waiting)
+        return render(self.state, one.channel, self._send(one, request, request.values))
 
     def get(self, request: Request) -> Message:
         """The answer, or a follow-up."""
         one, message = self._named(request)
-        return render(self.world, one.channel, message)
+        return render(self.state, one.channel, message)
 
     def edit(self, request: Request) -> Message:
         """Edits the answer, or a follow-up."""
         one, message = self._named(request)
         self._change(one.channel, message, request, request.values)
-        return render(self.world, one.channel, message)
+        return render(self.state, one.channel, message)
 
     def delete(self, request: Request) -> None:
         """Deletes the answer, or a follow-up."""
         one, message = self._named(request)
         number = int(message["id"])
-        if self.world.ephemerals.pop(number, None) is None:
-            self.world.delete(one.channel, number)
-        self.world.changed()
+        if self.state.ephemerals.pop(number, None) is None:
+            self.state.delete(one.channel, number)
+        self.state.changed()

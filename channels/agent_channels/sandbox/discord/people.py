@@ -6,16 +6,16 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agent_channels.sandbox.discord.form import Pings
 from agent_channels.sandbox.discord.interactions import COMMAND, COMPONENT, InteractionApi
-from agent_channels.sandbox.discord.messages import reference
+from agent_channels.sandbox.discord.message_form import AllowedMentions
+from agent_channels.sandbox.discord.message_routes import reference
 from agent_channels.sandbox.discord.records import FORUM, DiscordUser, GuildChannel, Message
 from agent_channels.sandbox.discord.render import render
 from agent_channels.sandbox.discord.taps import ComponentTap, button_at, menu_at
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from agent_channels.sandbox.discord.guilds import Room
+    from agent_channels.sandbox.discord.guilds import DiscordChannel
 
 __all__ = ["Attached", "DiscordPerson", "Ident", "next_bot_message"]
 
@@ -42,7 +42,7 @@ class DiscordPerson:
 
     def __init__(self, interactions: InteractionApi, user: DiscordUser, handle: str) -> None:
         self.interactions = interactions
-        self.world = interactions.world
+        self.state = interactions.state
         self.user = user
         self.handle = handle
 
@@ -54,7 +54,7 @@ class DiscordPerson:
     @property
     def dm(self) -> GuildChannel:
         """The direct chat with the bot; its id is not the user's."""
-        return self.world.direct(self.user)
+        return self.state.direct(self.user)
 
     # --- sending
 
@@ -62,7 +62,7 @@ class DiscordPerson:
         self,
         text: str = "",
         *,
-        channel: Room | None = None,
+        channel: DiscordChannel | None = None,
         reply_to: Ident | None = None,
         ping: bool = True,
         attachments: Sequence[Attached] = (),
@@ -82,29 +82,29 @@ class DiscordPerson:
             fields |= {"type": 19, "message_reference": reference(place, replied)}
             author = int(replied["author"]["id"]) if ping else 0
         fields["attachments"] = [self._stored(place, one) for one in attachments]
-        fields |= Pings(None).fields(self.world, place, self.id, text, author)
-        return self._shown(place, self.world.post(place, self.user, fields))
+        fields |= AllowedMentions(None).fields(self.state, place, self.id, text, author)
+        return self._shown(place, self.state.post(place, self.user, fields))
 
-    def forward(self, message: Ident, *, channel: Room | None = None) -> Message:
+    def forward(self, message: Ident, *, channel: DiscordChannel | None = None) -> Message:
         """Forwards a message: a new one without text, with a snapshot of the other."""
         source, original = self._seen(number_of(message))
         place = self._place(channel)
-        shown = render(self.world, source, original)
+        shown = render(self.state, source, original)
         kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions")
         snapshot = {name: shown[name] for name in (*kept, "mention_roles", "components")}
         fields: Message = {"flags": HAS_SNAPSHOT, "message_reference": {**reference(source, original), "type": 1}}
         fields["message_snapshots"] = [{"message": snapshot}]
-        return self._shown(place, self.world.post(place, self.user, fields))
+        return self._shown(place, self.state.post(place, self.user, fields))
 
-    def send_sticker(self, name: str = "Wave", *, channel: Room | None = None) -> Message:
+    def send_sticker(self, name: str = "Wave", *, channel: DiscordChannel | None = None) -> Message:
         """A sticker, which has no text."""
         place = self._place(channel)
-        sticker = {"id": str(self.world.ids()), "name": name, "format_type": 1}
-        return self._shown(place, self.world.post(place, self.user, {"sticker_items": [sticker]}))
+        sticker = {"id": str(self.state.ids()), "name": name, "format_type": 1}
+        return self._shown(place, self.state.post(place, self.user, {"sticker_items": [sticker]}))
 
-    def typing(self, channel: Room | None = None) -> None:
+    def typing(self, channel: DiscordChannel | None = None) -> None:
         """Is writing."""
-        self.world.typed(self._place(channel), self.user)
+        self.state.typed(self._place(channel), self.user)
 
     # --- what happens to messages
 
@@ -113,28 +113,30 @@ class DiscordPerson:
         place, found = self._seen(number_of(message))
         if found["author"]["id"] != str(self.id):
             raise ValueError(f"message {found['id']} is not {self.handle}'s to edit")
-        self.world.edit(place, found, {"content": text} | Pings(None).fields(self.world, place, self.id, text))
+        self.state.edit(
+            place, found, {"content": text} | AllowedMentions(None).fields(self.state, place, self.id, text)
+        )
         return self._shown(place, found)
 
     def delete(self, message: Ident) -> None:
         """Deletes a message of one's own, or dismisses an ephemeral one."""
         place, found = self._seen(number_of(message))
-        if self.world.ephemerals.pop(int(found["id"]), None) is not None:
-            self.world.changed()
+        if self.state.ephemerals.pop(int(found["id"]), None) is not None:
+            self.state.changed()
             return
         if found["author"]["id"] != str(self.id) and (place.guild is None or not place.can(self.id, "manage_messages")):
             raise ValueError(f"message {found['id']} is not {self.handle}'s to delete")
-        self.world.delete(place, int(found["id"]))
+        self.state.delete(place, int(found["id"]))
 
     def react(self, message: Ident, emoji: str) -> None:
         """Adds a reaction: an emoji, or "name:id" of a guild's own."""
         place, found = self._seen(number_of(message))
-        self.world.react(place, int(found["id"]), self.user, emoji)
+        self.state.react(place, int(found["id"]), self.user, emoji)
 
     def unreact(self, message: Ident, emoji: str) -> None:
         """Takes it back."""
         place, found = self._seen(number_of(message))
-        self.world.unreact(place, int(found["id"]), self.user, emoji)
+        self.state.unreact(place, int(found["id"]), self.user, emoji)
 
     # --- components
 
@@ -160,7 +162,7 @@ class DiscordPerson:
         data = {"component_type": 3, "custom_id": menu["custom_id"], "id": menu["id"], "values": chosen}
         return ComponentTap(self.interactions, self.interactions.start(COMPONENT, self.user, place, found, data))
 
-    def command(self, name: str, *, channel: Room | None = None, **options: str) -> ComponentTap:
+    def command(self, name: str, *, channel: DiscordChannel | None = None, **options: str) -> ComponentTap:
         """Chooses one of the bot's registered commands, with its options by name."""
         place = self._place(channel)
         data = self.interactions.commands.chosen(name, options, place)
@@ -175,44 +177,44 @@ class DiscordPerson:
     def block(self) -> None:
         """Blocks the bot, or closes direct messages: the bot cannot write any more."""
         self.dm.blocked = True
-        self.world.changed()
+        self.state.changed()
 
     def unblock(self) -> None:
         """Lets the bot write again."""
         self.dm.blocked = False
-        self.world.changed()
+        self.state.changed()
 
     # --- seeing
 
     def messages(self) -> list[Message]:
         """The direct chat as it looks now, oldest first, without what is for one's own eyes only."""
-        return [render(self.world, self.dm, one) for _, one in sorted(self.dm.messages.items())]
+        return [render(self.state, self.dm, one) for _, one in sorted(self.dm.messages.items())]
 
     @property
     def inbox(self) -> list[Message]:
         """The bot's messages in the direct chat as they look now."""
-        return [one for one in self.messages() if one["author"]["id"] == str(self.world.bot.id)]
+        return [one for one in self.messages() if one["author"]["id"] == str(self.state.bot.id)]
 
     @property
     def ephemerals(self) -> list[Message]:
         """What the bot told only this person, anywhere."""
-        mine = [one for one in self.world.ephemerals.values() if one.user_id == self.id]
-        return [render(self.world, one.channel, one.message) for one in mine]
+        mine = [one for one in self.state.ephemerals.values() if one.user_id == self.id]
+        return [render(self.state, one.channel, one.message) for one in mine]
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """The bot's next message in the direct chat that nobody waited for yet. Raises TimeoutError."""
         return await next_bot_message(self, self.dm, timeout)
 
     # --- inside
 
-    def _place(self, room: Room | None) -> GuildChannel:
+    def _place(self, room: DiscordChannel | None) -> GuildChannel:
         if room is None:
             if self.dm.blocked:
                 raise ValueError(f"{self.handle} has blocked the bot: unblock() first")
             self.dm.started = True
             return self.dm
         place = room.record
-        if place.id not in self.world.channels:
+        if place.id not in self.state.channels:
             raise LookupError(f"{place.name!r} is deleted")
         if place.guild is not None and self.id not in place.guild.members:
             raise LookupError(f"{self.handle} is not in {place.guild.name!r}: add them with guild.add(person)")
@@ -221,8 +223,8 @@ class DiscordPerson:
         return place
 
     def _seen(self, message_id: int) -> tuple[GuildChannel, Message]:
-        place, message = self.world.find(message_id)
-        hidden = self.world.ephemerals.get(message_id)
+        place, message = self.state.find(message_id)
+        hidden = self.state.ephemerals.get(message_id)
         if place.guild is not None and self.id not in place.guild.members:
             raise LookupError(f"{self.handle} is not in {place.guild.name!r}: add them with guild.add(person)")
         if (place.recipient is not None and place.recipient is not self.user) or (hidden and hidden.user_id != self.id):
@@ -231,10 +233,10 @@ class DiscordPerson:
 
     def _stored(self, place: GuildChannel, given: Attached) -> str:
         name, data = given if isinstance(given, tuple) else ("notes.txt", given)
-        return str(self.world.files.store(place.id, name, data).id)
+        return str(self.state.files.store(place.id, name, data).id)
 
     def _shown(self, place: GuildChannel, message: Message) -> Message:
-        return render(self.world, place, message, gateway=True)
+        return render(self.state, place, message, gateway=True)
 
 
 async def next_bot_message(who: Any, channel: GuildChannel, timeout: float) -> Message:
@@ -245,8 +247,8 @@ async def next_bot_message(who: Any, channel: GuildChannel, timeout: float) -> M
             message = channel.messages.get(channel.bot_log[channel.read])
             channel.read += 1
             if message is not None:
-                return copy.deepcopy(render(who.world, channel, message))
+                return copy.deepcopy(render(who.state, channel, message))
         return None
 
-    found: Message = await who.world.wait_for(unread, timeout)
+    found: Message = await who.state.wait_for(unread, timeout)
     return found

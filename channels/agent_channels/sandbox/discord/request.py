@@ -10,10 +10,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from aiohttp import BodyPartReader, web
 
-from agent_channels.sandbox.discord.errors import DiscordError, Problems, refused, too_large, unknown
-from agent_channels.sandbox.discord.files import UploadedFile
+from agent_channels.sandbox.discord.attachments import UploadedFile
+from agent_channels.sandbox.discord.errors import DiscordError, FormErrors, refused, too_large, unknown
 from agent_channels.sandbox.discord.records import DiscordUser, GuildChannel, Message
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 
 __all__ = ["Handler", "Request", "Routes", "read_request"]
 
@@ -26,7 +26,7 @@ MAX_BODY = 110 << 20
 class Request:
     """The call: path parameters, query, JSON body and files."""
 
-    world: DiscordWorld
+    state: DiscordState
     method: str = "GET"
     path: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
@@ -37,14 +37,14 @@ class Request:
 
     def ident(self, name: str) -> int:
         """An id of the path. Raises DiscordError 50035 when it is none."""
-        problems = Problems()
+        problems = FormErrors()
         found = problems.snowflake(self.path[name], name)
         problems.check()
         return found
 
     def channel(self) -> GuildChannel:
         """The channel of the path. Raises DiscordError 10003 or 50001."""
-        return self.world.channel(self.ident("channel_id"))
+        return self.state.channel(self.ident("channel_id"))
 
     def message(self, channel: GuildChannel) -> Message:
         """The message of the path. Raises DiscordError 10008."""
@@ -55,7 +55,7 @@ class Request:
 
     def user(self) -> DiscordUser:
         """The user of the path, `@me` included. Raises DiscordError 10013."""
-        user = self.world.bot if self.path["user_id"] == "@me" else self.world.users.get(self.ident("user_id"))
+        user = self.state.bot if self.path["user_id"] == "@me" else self.state.users.get(self.ident("user_id"))
         if user is None:
             raise unknown(10013)
         return user
@@ -84,9 +84,9 @@ class Routes:
         return enter
 
 
-async def read_request(world: DiscordWorld, request: web.Request) -> Request:
+async def read_request(state: DiscordState, request: web.Request) -> Request:
     """Reads the call. Raises DiscordError 40005 for too large a body, 50109 or 50035 for a broken one."""
-    read = Request(world, request.method, dict(request.match_info), dict(request.query))
+    read = Request(state, request.method, dict(request.match_info), dict(request.query))
     if request.method in {"GET", "DELETE"} or not request.can_read_body:
         return read
     if request.content_type == "multipart/form-data":
@@ -115,7 +115,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
         return {}
     decoded = _json(body)
     if not isinstance(decoded, dict):
-        problems = Problems()
+        problems = FormErrors()
         problems.model(decoded, "_misc")
         problems.check()
     return dict(decoded)

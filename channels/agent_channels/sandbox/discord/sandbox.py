@@ -20,16 +20,16 @@ from aiohttp import web
 from agent_channels.sandbox.discord.control import DiscordControl
 from agent_channels.sandbox.discord.faults import DiscordFaults
 from agent_channels.sandbox.discord.gateway import Gateway
-from agent_channels.sandbox.discord.guilds import Room, Server
+from agent_channels.sandbox.discord.guilds import DiscordChannel, DiscordGuild
 from agent_channels.sandbox.discord.interactions import InteractionApi
-from agent_channels.sandbox.discord.limits import RateLimits
 from agent_channels.sandbox.discord.people import DiscordPerson, Ident, number_of
+from agent_channels.sandbox.discord.rate_limits import RateLimits
 from agent_channels.sandbox.discord.records import DiscordUser, GuildChannel, Message
 from agent_channels.sandbox.discord.render import render
+from agent_channels.sandbox.discord.rest_api import TOKEN, DiscordApi
 from agent_channels.sandbox.discord.sessions import GatewaySession, GatewaySessions, Identify, Resume
-from agent_channels.sandbox.discord.wire import TOKEN, DiscordApi
-from agent_channels.sandbox.discord.world import DiscordWorld
-from agent_channels.sandbox.server import PATIENCE_S, Call, Serving
+from agent_channels.sandbox.discord.state import DiscordState
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S, Call, Sandbox
 
 __all__ = ["DEFAULT_TOKEN", "DiscordSandbox"]
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 DEFAULT_TOKEN = "MTE0NDAwMDAwMDAwMDAwMDAwMQ." + "GsandB." + "SandboxSandboxSandboxSandboxSandbox123"
 
 
-class DiscordSandbox(Serving):
+class DiscordSandbox(Sandbox):
     """One bot's Discord. All state is in memory and outlives restarts of the bot's process, not of this object.
 
     Raises ValueError for a host that is not loopback and for a token that does not look like one.
@@ -55,17 +55,17 @@ class DiscordSandbox(Serving):
         self.username = username
         self.host = host
         self.port = port
-        self.world = DiscordWorld(DiscordUser(self.bot_id, username, is_bot=True))
-        self._sessions = GatewaySessions(self.world)
+        self.state = DiscordState(DiscordUser(self.bot_id, username, is_bot=True))
+        self._sessions = GatewaySessions(self.state)
         self.gateway = Gateway(self._sessions)
         self.gateway.token = token
         self.faults = DiscordFaults(self.gateway)
-        self.interactions = InteractionApi(self.world)
-        self.limits = RateLimits(self.world.now)
-        self._wire = DiscordApi(self.world, self.faults, self.gateway, self.interactions, self.limits)
+        self.interactions = InteractionApi(self.state)
+        self.limits = RateLimits(self.state.now)
+        self._wire = DiscordApi(self.state, self.faults, self.gateway, self.interactions, self.limits)
         self.people: dict[str, DiscordPerson] = {}
-        self.guilds: dict[int, Server] = {}
-        self.clock = self.world.now
+        self.guilds: dict[int, DiscordGuild] = {}
+        self.clock = self.state.now
 
     # --- life
 
@@ -77,7 +77,7 @@ class DiscordSandbox(Serving):
     async def start(self) -> None:
         """Listens, and knows its own addresses. Raises OSError when the port is taken."""
         await super().start()
-        self.world.files.root = self.root
+        self.state.files.root = self.root
         self.gateway.resume_url = f"ws://{self.host}:{self.port}/resume"
         self._wire.gateway_url = self.gateway_url
 
@@ -101,7 +101,7 @@ class DiscordSandbox(Serving):
     def person(self, handle: str, global_name: str | None = None) -> DiscordPerson:
         """The person of this username, made at first mention."""
         if handle not in self.people:
-            user = self.world.add_user(handle, global_name or handle.title())
+            user = self.state.add_user(handle, global_name or handle.title())
             self.people[handle] = DiscordPerson(self.interactions, user, handle)
         return self.people[handle]
 
@@ -113,12 +113,12 @@ class DiscordSandbox(Serving):
         bot: bool = True,
         administrator: bool = False,
         premium_tier: int = 0,
-    ) -> Server:
+    ) -> DiscordGuild:
         """The guild of this name, made at first mention; its owner is the first member, or somebody called "owner"."""
         for known in self.guilds.values():
             if known.name == name:
                 return known
-        server = Server(self.world, name, members[0] if members else self.person("owner"), premium_tier)
+        server = DiscordGuild(self.state, name, members[0] if members else self.person("owner"), premium_tier)
         self.guilds[server.id] = server
         for person in members[1:]:
             server.add(person)
@@ -126,39 +126,39 @@ class DiscordSandbox(Serving):
             server.add_bot(administrator=administrator)
         return server
 
-    def messages(self, place: DiscordPerson | Room | int) -> list[Message]:
+    def messages(self, place: DiscordPerson | DiscordChannel | int) -> list[Message]:
         """A channel as people see it now, oldest first. Raises LookupError for an unknown id."""
         channel = self._channel(place)
-        return [render(self.world, channel, one) for _, one in sorted(channel.messages.items())]
+        return [render(self.state, channel, one) for _, one in sorted(channel.messages.items())]
 
     def reactions(self, message: Ident) -> list[str]:
         """The bot's reactions to a message."""
-        channel, found = self.world.find(number_of(message))
+        channel, found = self.state.find(number_of(message))
         by_emoji = channel.reactions.get(int(found["id"]), {})
         return [emoji for emoji, users in by_emoji.items() if self.bot_id in users]
 
-    def typing(self, place: DiscordPerson | Room | int) -> list[float]:
+    def typing(self, place: DiscordPerson | DiscordChannel | int) -> list[float]:
         """When the bot showed there that it writes, on the sandbox's clock."""
         return [at for at, user_id in self._channel(place).typing if user_id == self.bot_id]
 
-    def _channel(self, place: DiscordPerson | Room | int) -> GuildChannel:
+    def _channel(self, place: DiscordPerson | DiscordChannel | int) -> GuildChannel:
         if isinstance(place, DiscordPerson):
             return place.dm
         channel_id = place if isinstance(place, int) else place.id
-        if channel_id not in self.world.channels:
-            raise LookupError(f"no channel {channel_id}; there are {sorted(self.world.channels)}")
-        return self.world.channels[channel_id]
+        if channel_id not in self.state.channels:
+            raise LookupError(f"no channel {channel_id}; there are {sorted(self.state.channels)}")
+        return self.state.channels[channel_id]
 
     # --- what the bot did
 
     @property
     def calls(self) -> list[Call]:
         """Every REST call of the bot that ended, in that order."""
-        return self.world.calls
+        return self.state.calls
 
     def calls_of(self, route: str) -> list[Call]:
         """The calls matching a glob such as "POST /channels/*/messages"."""
-        return [call for call in self.world.calls if fnmatch.fnmatchcase(call.method, route)]
+        return [call for call in self.state.calls if fnmatch.fnmatchcase(call.method, route)]
 
     @property
     def sessions(self) -> list[GatewaySession]:
@@ -180,9 +180,9 @@ class DiscordSandbox(Serving):
         """Every RESUME, refused ones included."""
         return self._sessions.resumes
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = DEFAULT_TIMEOUT_S) -> T:
         """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
-        return await self.world.wait_for(predicate, timeout)
+        return await self.state.wait_for(predicate, timeout)
 
     # --- how Discord behaves
 
@@ -198,7 +198,7 @@ class DiscordSandbox(Serving):
         self, *, message_content: bool | None = None, members: bool | None = None, presences: bool | None = None
     ) -> None:
         """The privileged intents in the developer portal; at first only Message Content is on."""
-        portal = self.world.portal
+        portal = self.state.portal
         portal.content = portal.content if message_content is None else message_content
         portal.members = portal.members if members is None else members
         portal.presences = portal.presences if presences is None else presences
@@ -229,14 +229,14 @@ class DiscordSandbox(Serving):
 
     def advance(self, seconds: float) -> None:
         """Moves the clock: interactions grow old, sessions and signed addresses expire, rate limits are over."""
-        self.world.advance(seconds)
+        self.state.advance(seconds)
 
     def reset_token(self) -> str:
         """Gives the bot another token, which is returned; the old one is refused and its sessions are over."""
         first = base64.b64encode(str(self.bot_id).encode()).decode().rstrip("=")
         token = f"{first}.{secrets.token_hex(3)}.{secrets.token_hex(19)}"
         self.gateway.reset_token(token)
-        self.world.changed()
+        self.state.changed()
         return token
 
 

@@ -6,13 +6,13 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from agent_channels.sandbox.discord.api_objects import channel_dict, guild_dict, member_dict
 from agent_channels.sandbox.discord.intents import CONTENT, GUILDS, MEMBERS, PRESENCES, GatewayEvent
 from agent_channels.sandbox.discord.records import Guild, iso
-from agent_channels.sandbox.discord.shapes import channel_dict, guild_dict, member_dict
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 
 if TYPE_CHECKING:
-    from agent_channels.sandbox.discord.gateway import Connection
+    from agent_channels.sandbox.discord.gateway import GatewayConnection
 
 __all__ = ["GatewaySession", "GatewaySessions", "Identify", "Resume"]
 
@@ -48,7 +48,7 @@ class GatewaySession:
     intents: int
     log: list[tuple[int, str, Any]] = field(default_factory=list)
     held: list[tuple[str, Any]] = field(default_factory=list)
-    connection: Connection | None = None
+    connection: GatewayConnection | None = None
     left_at: float | None = None
 
     @property
@@ -81,8 +81,8 @@ class GatewaySessions:
     reset); `every_s` is the least time between two, None for no such rule.
     """
 
-    def __init__(self, world: DiscordWorld) -> None:
-        self.world = world
+    def __init__(self, state: DiscordState) -> None:
+        self.state = state
         self.alive: dict[str, GatewaySession] = {}
         self.identifies: list[Identify] = []
         self.resumes: list[Resume] = []
@@ -91,7 +91,7 @@ class GatewaySessions:
         self.every_s: float | None = None
         self.held = False
         self._used: list[float] = []
-        world.listeners.append(self._on_event)
+        state.listeners.append(self._on_event)
 
     # --- events
 
@@ -112,7 +112,7 @@ class GatewaySessions:
             kept, session.held = session.held, []
             for name, payload in kept:
                 session.dispatch(name, payload)
-        self.world.changed()
+        self.state.changed()
 
     # --- life
 
@@ -120,9 +120,9 @@ class GatewaySessions:
         """A new session: READY and the guilds are in its log; its connection is not set yet."""
         session = GatewaySession(secrets.token_hex(16), intents)
         self.alive[session.id] = session
-        self._used.append(self.world.now())
-        bot = self.world.bot
-        guilds = [guild for guild in self.world.guilds.values() if bot.id in guild.members]
+        self._used.append(self.state.now())
+        bot = self.state.bot
+        guilds = [guild for guild in self.state.guilds.values() if bot.id in guild.members]
         ready: dict[str, Any] = {"v": 10, "user": {**bot.as_dict(), "verified": True, "mfa_enabled": True, "flags": 0}}
         ready |= {"guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds]}
         ready |= {"session_id": session.id, "resume_gateway_url": resume_url, "session_type": "normal"}
@@ -133,7 +133,7 @@ class GatewaySessions:
         session.dispatch("READY", ready)
         if intents & GUILDS:
             for guild in guilds:
-                lazy = {**guild_create(self.world, guild, intents), "unavailable": False}
+                lazy = {**guild_create(self.state, guild, intents), "unavailable": False}
                 session.dispatch("GUILD_CREATE", lazy)
         return session
 
@@ -144,14 +144,14 @@ class GatewaySessions:
     def leave(self, session: GatewaySession) -> None:
         """Its connection has gone; it can be resumed for a while."""
         session.connection = None
-        session.left_at = self.world.now()
+        session.left_at = self.state.now()
 
     def end(self, session: GatewaySession) -> None:
         """It cannot be resumed any more."""
         self.alive.pop(session.id, None)
 
     def _live(self) -> list[GatewaySession]:
-        over = self.world.now() - self.resume_window_s
+        over = self.state.now() - self.resume_window_s
         for session in list(self.alive.values()):
             if session.connection is None and session.left_at is not None and session.left_at < over:
                 self.end(session)
@@ -161,7 +161,7 @@ class GatewaySessions:
 
     def start_limit(self) -> dict[str, int]:
         """The session_start_limit of GET /gateway/bot."""
-        now = self.world.now()
+        now = self.state.now()
         self._used = [at for at in self._used if at > now - DAY_S]
         reset = int((self._used[0] + DAY_S - now) * 1000) if self._used else 0
         left = max(self.total - len(self._used), 0)
@@ -170,27 +170,27 @@ class GatewaySessions:
     @property
     def too_soon(self) -> bool:
         """Whether the last IDENTIFY was less than `every_s` ago."""
-        return self.every_s is not None and bool(self._used) and self.world.now() - self._used[-1] < self.every_s
+        return self.every_s is not None and bool(self._used) and self.state.now() - self._used[-1] < self.every_s
 
     def allowed(self, intents: int) -> bool:
         """Whether the privileged intents among these are switched on in the portal."""
-        portal = self.world.portal
+        portal = self.state.portal
         switches = ((MEMBERS, portal.members), (PRESENCES, portal.presences), (CONTENT, portal.content))
         return all(on or not intents & bit for bit, on in switches)
 
 
-def guild_create(world: DiscordWorld, guild: Guild, intents: int) -> dict[str, Any]:
+def guild_create(state: DiscordState, guild: Guild, intents: int) -> dict[str, Any]:
     """The GUILD_CREATE event of a guild the bot joins: its channels and, by intent, its members.
 
     `unavailable` is there, and false, only for the guilds that follow READY.
     """
-    bot = world.bot.id
+    bot = state.bot.id
     seen = [channel for channel in guild.channels.values() if channel.sees(bot)]
-    threads = [one for one in world.channels.values() if one.guild is guild and one.is_thread and not one.archived]
+    threads = [one for one in state.channels.values() if one.guild is guild and one.is_thread and not one.archived]
     shown = [user_id for user_id in guild.members if intents & MEMBERS or user_id == bot]
     made = {**guild_dict(guild), "joined_at": iso(guild.members.get(bot, 0.0)), "large": False}
     made |= {"member_count": len(guild.members), "channels": [channel_dict(channel, bot) for channel in seen]}
     made |= {"threads": [channel_dict(thread, bot) for thread in threads if thread.sees(bot)]}
-    made |= {"members": [member_dict(guild, world.users[user_id]) for user_id in shown]}
+    made |= {"members": [member_dict(guild, state.users[user_id]) for user_id in shown]}
     empty = "presences voice_states stage_instances guild_scheduled_events soundboard_sounds".split()  # noqa: SIM905
     return {**made, **{name: [] for name in empty}}

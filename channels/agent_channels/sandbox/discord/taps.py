@@ -11,15 +11,15 @@ from agent_channels.sandbox.discord.components import ROW, buttons, fields_of, m
 from agent_channels.sandbox.discord.interactions import SUBMIT, Interaction, InteractionApi
 from agent_channels.sandbox.discord.records import Message
 from agent_channels.sandbox.discord.render import render
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 
-__all__ = ["Answer", "ComponentTap", "button_at", "menu_at"]
+__all__ = ["ComponentTap", "InteractionAnswer", "button_at", "menu_at"]
 
 LOADING = 128
 
 
 @dataclass(frozen=True)
-class Answer:
+class InteractionAnswer:
     """What the bot said to an interaction: its callback type (4, 5, 6, 7 or 9), and what the person sees of it.
 
     `text` is "" unless a message was sent (4) or edited (7); `modal` is there after 9.
@@ -51,14 +51,14 @@ class ComponentTap:
         return self.interaction.token
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> InteractionAnswer | None:
         """The bot's first answer, None as long as there is none."""
         one = self.interaction
         if not one.answer_type:
             return None
         message = self._shown(one.original) if one.original is not None else None
         text = str(message["content"]) if message and one.answer_type in {4, 7} else ""
-        return Answer(one.answer_type, text, one.ephemeral, message, copy.deepcopy(one.modal))
+        return InteractionAnswer(one.answer_type, text, one.ephemeral, message, copy.deepcopy(one.modal))
 
     @property
     def failed(self) -> bool:
@@ -71,11 +71,11 @@ class ComponentTap:
         found = [self._shown(number) for number in self.interaction.shown]
         return [one for one in found if one is not None and not one["flags"] & LOADING]
 
-    async def answered(self, timeout: float = PATIENCE_S) -> Answer:
+    async def answered(self, timeout: float = DEFAULT_TIMEOUT_S) -> InteractionAnswer:
         """Waits for the bot's first answer. Raises TimeoutError."""
-        return await self.interactions.world.wait_for(lambda: self.answer, timeout)
+        return await self.interactions.state.wait_for(lambda: self.answer, timeout)
 
-    async def said(self, timeout: float = PATIENCE_S) -> Message:
+    async def said(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """Waits for the next message in answer, by callback or follow-up, that nobody waited for yet."""
 
         def unread() -> Message | None:
@@ -85,7 +85,7 @@ class ComponentTap:
                     return message
             return None
 
-        return await self.interactions.world.wait_for(unread, timeout)
+        return await self.interactions.state.wait_for(unread, timeout)
 
     def submit(self, **values: str | list[str]) -> ComponentTap:
         """Fills in the modal the bot opened, by custom_id, and sends it. Raises LookupError or ValueError."""
@@ -109,10 +109,10 @@ class ComponentTap:
         )
 
     def _shown(self, number: int) -> Message | None:
-        world, one = self.interactions.world, self.interaction
-        kept = world.ephemerals.get(number)
+        state, one = self.interactions.state, self.interaction
+        kept = state.ephemerals.get(number)
         message = kept.message if kept else one.channel.messages.get(number)
-        return render(world, one.channel, message) if message is not None else None
+        return render(state, one.channel, message) if message is not None else None
 
 
 def _filled(inner: dict[str, Any], value: str | list[str] | None) -> dict[str, Any]:

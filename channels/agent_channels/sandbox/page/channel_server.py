@@ -12,8 +12,8 @@ from typing import Any
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.agent.host import ScriptedHost
-from agent_channels.sandbox.agent.scripted import Agent
-from agent_channels.sandbox.agent.stage import clean_environ, program
+from agent_channels.sandbox.agent.scripted_agent import Agent
+from agent_channels.sandbox.demo.stage import clean_environ, program
 
 __all__ = ["ChannelServer"]
 

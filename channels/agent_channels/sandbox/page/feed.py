@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from agent_channels.core.errors import StoreError
-from agent_channels.sandbox.page import discord as page_discord
-from agent_channels.sandbox.page import telegram as page_telegram
+from agent_channels.sandbox.page import discord_view as page_discord
+from agent_channels.sandbox.page import telegram_view as page_telegram
 from agent_channels.sandbox.page.channel_server import ChannelServer
-from agent_channels.sandbox.page.message_life import Life
+from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import Scene, SceneChat
 
 __all__ = ["Feed"]
@@ -27,7 +27,7 @@ AT_LEAST_EVERY_S = 1.0
 class Feed:
     """The parts: `setting`, `servers`, `life`, and `chat:KEY` for every chat."""
 
-    def __init__(self, scene: Scene, life: Life, lines: Mapping[str, ChannelServer]) -> None:
+    def __init__(self, scene: Scene, life: MessageLifecycles, lines: Mapping[str, ChannelServer]) -> None:
         """`lines` is empty when the channel servers are somebody else's."""
         self._scene, self._life, self._lines = scene, life, lines
         self._listeners: set[asyncio.Queue[dict[str, str]]] = set()
@@ -61,7 +61,7 @@ class Feed:
 
     def _look(self) -> dict[str, str]:
         servers = {channel: line.shown() for channel, line in self._lines.items()}
-        worlds = (self._scene.tg.world.changes, self._scene.dc.world.changes)
+        worlds = (self._scene.tg.state.changes, self._scene.dc.state.changes)
         seen = (worlds, servers, self._life.version(), self._life.noted)
         if seen == self._seen and time.monotonic() - self._seen_at < AT_LEAST_EVERY_S:
             return {}

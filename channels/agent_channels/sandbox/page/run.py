@@ -14,11 +14,11 @@ from pathlib import Path
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.agent.signals import end_on_signals
-from agent_channels.sandbox.agent.stage import program
-from agent_channels.sandbox.page.actions import Acts
+from agent_channels.sandbox.demo.stage import program
+from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.feed import Feed
-from agent_channels.sandbox.page.message_life import Life
+from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import Scene
 from agent_channels.sandbox.page.server import PageServer
 
@@ -51,10 +51,10 @@ async def opened(port: int, *, scripted: bool) -> AsyncIterator[Page]:
         lines: dict[str, ChannelServer] = {}
         if scripted:
             lines = {name: ChannelServer(name, scene.folder, scene.settings(name)) for name in scene.channels}
-        life = Life(scene, lambda channel, at: lines[channel].pid_at(at) if channel in lines else None)
+        life = MessageLifecycles(scene, lambda channel, at: lines[channel].pid_at(at) if channel in lines else None)
         stack.callback(life.close)
         feed = Feed(scene, life, lines)
-        server = PageServer(scene, Acts(scene, life), feed, lines, port)
+        server = PageServer(scene, PageActions(scene, life), feed, lines, port)
         stack.push_async_callback(server.aclose)
         try:
             await server.start()

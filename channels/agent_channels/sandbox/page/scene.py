@@ -11,7 +11,7 @@ from pathlib import Path
 from agent_channels.core.contract import messages as types
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
-from agent_channels.sandbox.agent.stage import made_up_token
+from agent_channels.sandbox.demo.stage import made_up_token
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -50,7 +50,7 @@ class Scene:
         self.folder = folder
         self.tg = TelegramSandbox(made_up_token(), username="sandbox_bot")
         self.dc = DiscordSandbox(_discord_token(), username="sandbox-bot")
-        self.tg.world.bot.first_name = "Your agent"
+        self.tg.state.bot.first_name = "Your agent"
         self.places: list[SceneChat] = []
 
     @property

@@ -11,10 +11,10 @@ from importlib import resources
 from aiohttp import web
 
 from agent_channels.core.errors import ChannelError
-from agent_channels.sandbox.control import Act, Body, ControlError, answering, needed, posted
-from agent_channels.sandbox.page import discord as page_discord
-from agent_channels.sandbox.page import telegram as page_telegram
-from agent_channels.sandbox.page.actions import Acts
+from agent_channels.sandbox.control import Action, Body, ControlError, json_body, json_handler, required
+from agent_channels.sandbox.page import discord_view as page_discord
+from agent_channels.sandbox.page import telegram_view as page_telegram
+from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.feed import Feed
 from agent_channels.sandbox.page.scene import Scene
@@ -50,7 +50,9 @@ _PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "i
 class PageServer:
     """Serves one scene. `start` listens; `port` is then the real one."""
 
-    def __init__(self, scene: Scene, acts: Acts, feed: Feed, lines: Mapping[str, ChannelServer], port: int) -> None:
+    def __init__(
+        self, scene: Scene, acts: PageActions, feed: Feed, lines: Mapping[str, ChannelServer], port: int
+    ) -> None:
         """`lines` is empty when the channel servers are somebody else's."""
         self._scene, self._acts, self._feed, self._lines = scene, acts, feed, lines
         self.port = port
@@ -69,9 +71,9 @@ class PageServer:
         app.router.add_get("/events", self._events)
         app.router.add_get("/file/{platform}/{id}", self._file)
         for name in self._acts.names():
-            app.router.add_post(f"/act/{name}", answering(self._doing(name), posted))
-        app.router.add_post("/approve", answering(self._acts.approve, posted))
-        app.router.add_post("/server", answering(self._server, posted))
+            app.router.add_post(f"/act/{name}", json_handler(self._doing(name), json_body))
+        app.router.add_post("/approve", json_handler(self._acts.approve, json_body))
+        app.router.add_post("/server", json_handler(self._server, json_body))
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self.port).start()
@@ -114,7 +116,7 @@ class PageServer:
 
     # --- answers
 
-    def _doing(self, name: str) -> Act:
+    def _doing(self, name: str) -> Action:
         async def act(body: Body) -> Body:
             return await self._acts.do(name, body)
 
@@ -122,11 +124,11 @@ class PageServer:
 
     async def _server(self, body: Body) -> Body:
         """Kills or starts a channel server."""
-        line = self._lines.get(str(needed(body, "channel")))
+        line = self._lines.get(str(required(body, "channel")))
         if line is None:
             raise ControlError("no such channel server is ours", "start it where it was started")
         try:
-            await (line.kill() if needed(body, "do") == "kill" else line.start())
+            await (line.kill() if required(body, "do") == "kill" else line.start())
         except ChannelError as error:
             raise ControlError(str(error), f"its log is {line.log}") from None
         return {"server": line.shown()}

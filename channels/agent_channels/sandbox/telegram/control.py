@@ -9,7 +9,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from agent_channels.sandbox.control import Body, ControlError, Paths, needed
+from agent_channels.sandbox.control import Body, ControlError, ControlInterface, required
 from agent_channels.sandbox.faults import KINDS
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.media import MEDIA
@@ -23,7 +23,7 @@ __all__ = ["TelegramControl"]
 MAX_WAIT_S = 60.0
 
 
-class TelegramControl(Paths):
+class TelegramControl(ControlInterface):
     """The control interface of one sandbox."""
 
     def __init__(self, sandbox: TelegramSandbox) -> None:
@@ -53,17 +53,17 @@ class TelegramControl(Paths):
     async def person(self, body: Body) -> Body:
         """Makes somebody, or finds them."""
         known = {name: body[name] for name in ("first_name", "last_name", "language_code", "username") if name in body}
-        person = self.tg.person(needed(body, "as"), **known)
+        person = self.tg.person(required(body, "as"), **known)
         return {"person": {"handle": person.handle, **person.user.as_dict()}}
 
     async def send(self, body: Body) -> Body:
         """Text, or a file: `kind`, with `base64` or `content` text, or neither for a sample."""
-        person = self.tg.person(needed(body, "as"))
+        person = self.tg.person(required(body, "as"))
         place: Body = {"chat": self._group(body)}
         place |= {name: body[name] for name in ("thread_id", "reply_to") if body.get(name) is not None}
         if "kind" not in body:
             quote = {"quote": body["quote"]} if "quote" in body else {}
-            return {"message": person.send(str(needed(body, "text")), **place, **quote)}
+            return {"message": person.send(str(required(body, "text")), **place, **quote)}
         if body["kind"] not in MEDIA:
             raise ControlError(f"no kind of file {body['kind']!r}", f"use one of {', '.join(MEDIA)}")
         options = {name: body[name] for name in ("caption", "file_name", "mime") if name in body}
@@ -72,7 +72,7 @@ class TelegramControl(Paths):
 
     async def tap(self, body: Body) -> Body:
         """Taps a button of a message, the last one with a keyboard if none is named; waits `wait` seconds."""
-        person = self.tg.person(needed(body, "as"))
+        person = self.tg.person(required(body, "as"))
         group = self._group(body)
         message_id = int(body.get("message_id") or self._last_keyboard(group or person))
         where = {"label": body["label"]} if "label" in body else {}
@@ -89,19 +89,19 @@ class TelegramControl(Paths):
 
     async def edit(self, body: Body) -> Body:
         """New text for one's own message."""
-        person = self.tg.person(needed(body, "as"))
-        text, message_id = str(needed(body, "text")), int(needed(body, "message_id"))
+        person = self.tg.person(required(body, "as"))
+        text, message_id = str(required(body, "text")), int(required(body, "message_id"))
         return {"message": person.edit(message_id, text, chat=self._group(body))}
 
     async def react(self, body: Body) -> Body:
         """One emoji, or null to take it back."""
-        person = self.tg.person(needed(body, "as"))
-        person.react(int(needed(body, "message_id")), body.get("emoji"), chat=self._group(body))
+        person = self.tg.person(required(body, "as"))
+        person.react(int(required(body, "message_id")), body.get("emoji"), chat=self._group(body))
         return {}
 
     async def block(self, body: Body) -> Body:
         """Blocks or unblocks the bot."""
-        person = self.tg.person(needed(body, "as"))
+        person = self.tg.person(required(body, "as"))
         if body.get("blocked", True):
             person.block()
         else:
@@ -110,7 +110,7 @@ class TelegramControl(Paths):
 
     async def group(self, body: Body) -> Body:
         """Makes a group, or changes one: `add` somebody, `bot` true, false or "administrator", `migrate`."""
-        title = str(needed(body, "title"))
+        title = str(required(body, "title"))
         group = self._find_group(title)
         if group is None:
             members = [self.tg.person(str(handle)) for handle in body.get("members", ())]
@@ -134,7 +134,7 @@ class TelegramControl(Paths):
         group = self._group(body)
         if group is None:
             raise ControlError("chat is missing", 'name a group: {"chat": "Team", "name": "Deploys"}')
-        return {"thread_id": group.topic(str(needed(body, "name"))).thread_id}
+        return {"thread_id": group.topic(str(required(body, "name"))).thread_id}
 
     async def faults(self, body: Body) -> Body:
         """Adds a rule, goes down, or clears everything."""
@@ -151,8 +151,8 @@ class TelegramControl(Paths):
 
     async def clock(self, body: Body) -> Body:
         """Moves the clock."""
-        self.tg.advance(float(needed(body, "advance")))
-        return {"now": self.tg.world.now()}
+        self.tg.advance(float(required(body, "advance")))
+        return {"now": self.tg.state.now()}
 
     async def flood(self, body: Body) -> Body:
         """Switches the flood rule."""
@@ -163,14 +163,14 @@ class TelegramControl(Paths):
 
     async def messages(self, query: Body) -> Body:
         """A chat as people see it, with reactions and the bot's actions; `chat` is a handle, a title or an id."""
-        place = self._place(str(needed(query, "chat")))
-        chat = self.tg.world.chats[place.id]
+        place = self._place(str(required(query, "chat")))
+        chat = self.tg.state.chats[place.id]
         reactions = {
             message: [one["emoji"] for own in by.values() for one in own] for message, by in chat.reactions.items()
         }
         typing = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
         messages = self.tg.messages(place)
-        return {"messages": messages, "reactions": reactions, "actions": typing, "changes": self.tg.world.changes}
+        return {"messages": messages, "reactions": reactions, "actions": typing, "changes": self.tg.state.changes}
 
     async def calls(self, query: Body) -> Body:
         """The bot's calls, of one method or all."""
@@ -184,23 +184,23 @@ class TelegramControl(Paths):
         """People, groups, the queue."""
         people = [{"handle": person.handle, **person.user.as_dict()} for person in self.tg.people.values()]
         return {
-            "bot": self.tg.world.bot.as_dict(),
+            "bot": self.tg.state.bot.as_dict(),
             "people": people,
             "groups": [{**group.chat.as_dict(), "topics": group.chat.topics} for group in self.tg.groups.values()],
             "pending_updates": self.tg.pending_updates,
             "confirmed": self.tg.confirmed,
             "polling": self.tg.polling,
-            "changes": self.tg.world.changes,
+            "changes": self.tg.state.changes,
         }
 
     async def wait(self, query: Body) -> Body:
         """Waits until the change counter is above `since`, `timeout` seconds at most; the counter either way."""
-        since, timeout = int(query.get("since", self.tg.world.changes)), float(query.get("timeout", 30))
+        since, timeout = int(query.get("since", self.tg.state.changes)), float(query.get("timeout", 30))
         try:
-            await self.tg.wait_for(lambda: self.tg.world.changes > since or None, min(timeout, MAX_WAIT_S))
+            await self.tg.wait_for(lambda: self.tg.state.changes > since or None, min(timeout, MAX_WAIT_S))
         except TimeoutError:
-            return {"changes": self.tg.world.changes, "changed": False}
-        return {"changes": self.tg.world.changes, "changed": True}
+            return {"changes": self.tg.state.changes, "changed": False}
+        return {"changes": self.tg.state.changes, "changed": True}
 
     # --- finding
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from agent_channels.sandbox.telegram.errors import bad
-from agent_channels.sandbox.telegram.html import ParseError, parse_html
-from agent_channels.sandbox.telegram.markdown import parse_markdown, parse_markdown_v2
 from agent_channels.sandbox.telegram.params import field_number, field_text
-from agent_channels.sandbox.telegram.text import Entity, check_link, is_utf8, link_user_id, utf16
+from agent_channels.sandbox.telegram.parse_html import ParseError, parse_html
+from agent_channels.sandbox.telegram.parse_markdown import parse_markdown, parse_markdown_v2
+from agent_channels.sandbox.telegram.utf16 import Entity, check_link, is_utf8, link_user_id, utf16
 
 __all__ = ["CAPTION_LIMIT", "TEXT_LIMIT", "detect", "format_text"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.telegram.people import TelegramPerson, next_bot_message
 from agent_channels.sandbox.telegram.records import Message, TelegramChat, member_dict
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["TelegramGroup", "Topic"]
 
@@ -24,19 +24,19 @@ class Topic:
     def close(self) -> None:
         """Closes it: the bot can no longer write there."""
         self.group.chat.closed_topics.add(self.thread_id)
-        self.group.world.changed()
+        self.group.state.changed()
 
     def reopen(self) -> None:
         """Opens it again."""
         self.group.chat.closed_topics.discard(self.thread_id)
-        self.group.world.changed()
+        self.group.state.changed()
 
 
 class TelegramGroup:
     """A group or supergroup. `owner` is who created it and acts for it."""
 
-    def __init__(self, world: TelegramWorld, chat: TelegramChat, owner: TelegramPerson) -> None:
-        self.world = world
+    def __init__(self, state: TelegramState, chat: TelegramChat, owner: TelegramPerson) -> None:
+        self.state = state
         self.chat = chat
         self.owner = owner
         chat.members[owner.id] = "creator"
@@ -60,10 +60,10 @@ class TelegramGroup:
 
     def add_bot(self, *, administrator: bool = False) -> None:
         """Adds the bot, or changes whether it is administrator."""
-        known = self.chat.members.get(self.world.bot.id)
+        known = self.chat.members.get(self.state.bot.id)
         self._bot_status("administrator" if administrator else "member")
         if known not in {"member", "administrator"}:
-            self._service({"new_chat_members": [self.world.bot.as_dict()]})
+            self._service({"new_chat_members": [self.state.bot.as_dict()]})
 
     def kick_bot(self) -> None:
         """Bans the bot."""
@@ -83,34 +83,34 @@ class TelegramGroup:
         """Upgrades a basic group: the returned supergroup has the members, the old id is refused from now on."""
         if self.chat.kind != "group":
             raise ValueError(f"{self.chat.title!r} is a supergroup already")
-        chat = self.world.add_group(self.chat.title, "supergroup")
-        new = TelegramGroup(self.world, chat, self.owner)
+        chat = self.state.add_group(self.chat.title, "supergroup")
+        new = TelegramGroup(self.state, chat, self.owner)
         chat.members.update(self.chat.members)
         self._service({"migrate_to_chat_id": chat.id})
         self.chat.migrated_to = chat.id
-        self.world.post(chat, self.owner.user, {"migrate_from_chat_id": self.chat.id})
+        self.state.post(chat, self.owner.user, {"migrate_from_chat_id": self.chat.id})
         return new
 
     def messages(self) -> list[Message]:
         """The chat as it looks now, oldest first."""
         return self.chat.shown()
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """The bot's next message here that nobody waited for yet. Raises TimeoutError."""
-        return await next_bot_message(self.world, self.chat, timeout)
+        return await next_bot_message(self.state, self.chat, timeout)
 
     def _service(self, fields: dict[str, Any]) -> Message:
-        return self.world.post(self.chat, self.owner.user, fields)
+        return self.state.post(self.chat, self.owner.user, fields)
 
     def _bot_status(self, status: str) -> None:
-        old = self.chat.members.get(self.world.bot.id, "left")
+        old = self.chat.members.get(self.state.bot.id, "left")
         if old == status:
             return
-        self.chat.members[self.world.bot.id] = status
-        change = {"chat": self.chat.as_dict(), "from": self.owner.user.as_dict(), "date": int(self.world.now())}
+        self.chat.members[self.state.bot.id] = status
+        change = {"chat": self.chat.as_dict(), "from": self.owner.user.as_dict(), "date": int(self.state.now())}
         change |= {"old_chat_member": self._member(old), "new_chat_member": self._member(status)}
-        self.world.updates.add("my_chat_member", change)
-        self.world.changed()
+        self.state.updates.add("my_chat_member", change)
+        self.state.changed()
 
     def _member(self, status: str) -> dict[str, Any]:
-        return member_dict(self.world.bot, status)
+        return member_dict(self.state.bot, status)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from aiohttp import BodyPartReader, web
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad
-from agent_channels.sandbox.telegram.text import is_utf8
+from agent_channels.sandbox.telegram.utf16 import is_utf8
 
 __all__ = ["MAX_UPLOAD", "Params", "Upload", "field_number", "field_text", "read_params"]
 

@@ -7,11 +7,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.telegram.entities import detect
 from agent_channels.sandbox.telegram.phone import TelegramPhone
-from agent_channels.sandbox.telegram.records import Message, Query, TelegramChat, member_dict
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.records import CallbackQuery, Message, TelegramChat, member_dict
+from agent_channels.sandbox.telegram.state import TelegramState
 
 if TYPE_CHECKING:
     from agent_channels.sandbox.telegram.groups import TelegramGroup
@@ -31,8 +31,8 @@ class CallbackAnswer:
 class ButtonTap:
     """A tap on a button, under way to the bot."""
 
-    world: TelegramWorld
-    query: Query
+    state: TelegramState
+    query: CallbackQuery
 
     @property
     def id(self) -> str:
@@ -46,12 +46,12 @@ class ButtonTap:
             return None
         return CallbackAnswer(self.query.answer["text"], self.query.answer["show_alert"])
 
-    async def answered(self, timeout: float = PATIENCE_S) -> CallbackAnswer:
+    async def answered(self, timeout: float = DEFAULT_TIMEOUT_S) -> CallbackAnswer:
         """Waits for the bot's answerCallbackQuery. Raises TimeoutError."""
-        return await self.world.wait_for(lambda: self.answer, timeout)
+        return await self.state.wait_for(lambda: self.answer, timeout)
 
 
-async def next_bot_message(world: TelegramWorld, chat: TelegramChat, timeout: float) -> Message:
+async def next_bot_message(state: TelegramState, chat: TelegramChat, timeout: float) -> Message:
     """The next message of the bot in a chat that nobody waited for yet, as it looks now. Raises TimeoutError."""
 
     def unread() -> Message | None:
@@ -62,7 +62,7 @@ async def next_bot_message(world: TelegramWorld, chat: TelegramChat, timeout: fl
                 return copy.deepcopy(message)
         return None
 
-    return await world.wait_for(unread, timeout)
+    return await state.wait_for(unread, timeout)
 
 
 class TelegramPerson(TelegramPhone):
@@ -79,7 +79,7 @@ class TelegramPerson(TelegramPhone):
         message.pop(entities, None)
         if found := detect(text):
             message[entities] = found
-        self.world.edited(place, message)
+        self.state.edited(place, message)
         return copy.deepcopy(message)
 
     def delete(self, message_id: int, *, chat: TelegramGroup | None = None) -> None:
@@ -87,7 +87,7 @@ class TelegramPerson(TelegramPhone):
         place = self._chat(chat)
         self._seen(place, message_id)
         del place.messages[message_id]
-        self.world.changed()
+        self.state.changed()
 
     def react(self, message_id: int, emoji: str | None, *, chat: TelegramGroup | None = None) -> None:
         """Sets one's reaction, None takes it back. In groups the bot hears of it only as administrator."""
@@ -98,11 +98,11 @@ class TelegramPerson(TelegramPhone):
         new = [{"type": "emoji", "emoji": emoji}] if emoji else []
         if new:
             by_user[self.id] = new
-        if place.members.get(self.world.bot.id) == "administrator" if place.is_group else not place.blocked:
+        if place.members.get(self.state.bot.id) == "administrator" if place.is_group else not place.blocked:
             update = {"chat": place.as_dict(), "message_id": message_id, "user": self.user.as_dict()}
-            update |= {"date": int(self.world.now()), "old_reaction": old, "new_reaction": new}
-            self.world.updates.add("message_reaction", update)
-        self.world.changed()
+            update |= {"date": int(self.state.now()), "old_reaction": old, "new_reaction": new}
+            self.state.updates.add("message_reaction", update)
+        self.state.changed()
 
     def tap(
         self,
@@ -119,13 +119,13 @@ class TelegramPerson(TelegramPhone):
         message = self._seen(place, message_id)
         if data is None:
             data = _button_data(message, row, col, label)
-        query = Query(str(secrets.randbits(62)), self.world.now(), place.id, message_id, data)
-        self.world.queries[query.id] = query
+        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), place.id, message_id, data)
+        self.state.queries[query.id] = query
         instance = str(abs(place.id) * 7919)
         update = {"id": query.id, "from": self.user.as_dict(), "message": copy.deepcopy(message)}
-        self.world.updates.add("callback_query", {**update, "chat_instance": instance, "data": data})
-        self.world.changed()
-        return ButtonTap(self.world, query)
+        self.state.updates.add("callback_query", {**update, "chat_instance": instance, "data": data})
+        self.state.changed()
+        return ButtonTap(self.state, query)
 
     def vote(self, message_id: int, *choices: int, chat: TelegramGroup | None = None) -> None:
         """Votes in a poll; no choice takes the vote back."""
@@ -139,10 +139,10 @@ class TelegramPerson(TelegramPhone):
         if not poll["is_anonymous"]:
             answer = {"poll_id": poll["id"], "user": self.user.as_dict(), "option_ids": list(choices)}
             persistent = [poll["options"][choice]["persistent_id"] for choice in choices]
-            self.world.updates.add("poll_answer", {**answer, "option_persistent_ids": persistent})
+            self.state.updates.add("poll_answer", {**answer, "option_persistent_ids": persistent})
         if self._seen(place, message_id)["from"]["is_bot"]:
-            self.world.updates.add("poll", copy.deepcopy(poll))
-        self.world.changed()
+            self.state.updates.add("poll", copy.deepcopy(poll))
+        self.state.changed()
 
     def block(self) -> None:
         """Blocks the bot."""
@@ -155,7 +155,7 @@ class TelegramPerson(TelegramPhone):
     def deactivate(self) -> None:
         """Deletes the account."""
         self.user.is_deactivated = True
-        self.world.changed()
+        self.state.changed()
 
     # --- seeing
 
@@ -166,11 +166,11 @@ class TelegramPerson(TelegramPhone):
     @property
     def inbox(self) -> list[Message]:
         """The bot's messages in the private chat as they look now."""
-        return [message for message in self.dm.shown() if message["from"]["id"] == self.world.bot.id]
+        return [message for message in self.dm.shown() if message["from"]["id"] == self.state.bot.id]
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """The bot's next message in the private chat that nobody waited for yet. Raises TimeoutError."""
-        return await next_bot_message(self.world, self.dm, timeout)
+        return await next_bot_message(self.state, self.dm, timeout)
 
     def _own(self, place: TelegramChat, message_id: int) -> Message:
         message = self._seen(place, message_id)
@@ -181,14 +181,14 @@ class TelegramPerson(TelegramPhone):
     def _set_blocked(self, *, blocked: bool) -> None:
         if self.dm.blocked == blocked:
             return
-        bot = self.world.bot
+        bot = self.state.bot
         statuses = [member_dict(bot, "member"), member_dict(bot, "kicked")]
         old, new = statuses if blocked else statuses[::-1]
         self.dm.blocked = blocked
-        change = {"chat": self.dm.as_dict(), "from": self.user.as_dict(), "date": int(self.world.now())}
+        change = {"chat": self.dm.as_dict(), "from": self.user.as_dict(), "date": int(self.state.now())}
         members = {"old_chat_member": old, "new_chat_member": new}
-        self.world.updates.add("my_chat_member", {**change, **members})
-        self.world.changed()
+        self.state.updates.add("my_chat_member", {**change, **members})
+        self.state.changed()
 
 
 def _button_data(message: Message, row: int, col: int, label: str | None) -> str:

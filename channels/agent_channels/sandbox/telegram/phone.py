@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent_channels.sandbox.telegram.access import topic_root
 from agent_channels.sandbox.telegram.entities import detect
 from agent_channels.sandbox.telegram.images import sample_png
 from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, TelegramUser, quoted
-from agent_channels.sandbox.telegram.send import poll_dict
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.send_methods import poll_dict
+from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.targets import topic_root
 
 if TYPE_CHECKING:
     from agent_channels.sandbox.telegram.groups import TelegramGroup
@@ -28,11 +28,11 @@ class TelegramPhone:
     one. All verbs raise LookupError or ValueError with the reason when a real phone would not allow them.
     """
 
-    def __init__(self, world: TelegramWorld, user: TelegramUser, handle: str) -> None:
-        self.world = world
+    def __init__(self, state: TelegramState, user: TelegramUser, handle: str) -> None:
+        self.state = state
         self.user = user
         self.handle = handle
-        self.dm = world.chats[user.id]
+        self.dm = state.chats[user.id]
 
     @property
     def id(self) -> int:
@@ -77,7 +77,7 @@ class TelegramPhone:
         """A file as photo, document, audio, voice, video, video_note, animation or sticker; no data: a small sample."""
         if kind not in MEDIA:
             raise ValueError(f"no kind of file {kind!r}: use one of {', '.join(MEDIA)}")
-        fields = self.world.files.content(kind, _sample(kind) if data is None else data, file_name, mime, **facts)
+        fields = self.state.files.content(kind, _sample(kind) if data is None else data, file_name, mime, **facts)
         if caption:
             fields["caption"] = caption
             if found := detect(caption):
@@ -193,8 +193,8 @@ class TelegramPhone:
         if reply_to is not None:
             extra |= _reply(self._seen(place, reply_to), quote)
         if forward_from is not None:
-            extra["forward_origin"] = _origin(forward_from, int(self.world.now()))
-        return copy.deepcopy(self.world.post(place, self.user, fields, **extra))
+            extra["forward_origin"] = _origin(forward_from, int(self.state.now()))
+        return copy.deepcopy(self.state.post(place, self.user, fields, **extra))
 
 
 def _reply(replied: Message, quote: str | None) -> Message:

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 __all__ = [
     "GENERAL_TOPIC",
     "SERVICE_FIELDS",
+    "CallbackQuery",
     "ChatKind",
     "Message",
-    "Query",
     "TelegramChat",
     "TelegramUser",
     "member_dict",
@@ -60,7 +60,7 @@ class TelegramUser:
 
 
 @dataclass
-class Query:
+class CallbackQuery:
     """A tap that waits for answerCallbackQuery; `at` on the sandbox's clock, `answer` {"text", "show_alert", "url"}."""
 
     id: str

@@ -15,14 +15,14 @@ from typing import TypeVar
 from aiohttp import web
 
 from agent_channels.sandbox.faults import Faults
-from agent_channels.sandbox.server import PATIENCE_S, Call, Serving
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S, Call, Sandbox
+from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.errors import BotApiError
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.records import ChatKind, Message, TelegramChat, TelegramUser
-from agent_channels.sandbox.telegram.wire import TOKEN, BotApi
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["DEFAULT_TOKEN", "TelegramSandbox"]
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 DEFAULT_TOKEN = "7000000001:" + "AAHsandboxSandboxSandboxSandboxSand"
 
 
-class TelegramSandbox(Serving):
+class TelegramSandbox(Sandbox):
     """One bot's Telegram. All state is in memory and outlives restarts of the bot's process, not of this object.
 
     Raises ValueError for a host that is not loopback and for a token that does not look like one.
@@ -50,11 +50,11 @@ class TelegramSandbox(Serving):
         self.host = host
         self.port = port
         self.faults = Faults()
-        self.world = TelegramWorld(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
-        self._wire = BotApi(self.world, self.faults, token)
+        self.state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
+        self._wire = BotApi(self.state, self.faults, token)
         self.people: dict[str, TelegramPerson] = {}
         self.groups: dict[int, TelegramGroup] = {}
-        self.clock = self.world.now
+        self.clock = self.state.now
 
     # --- life
 
@@ -82,8 +82,8 @@ class TelegramSandbox(Serving):
         """The person of this handle, made at first mention; `username` "" for somebody without one."""
         if handle not in self.people:
             name = handle if username is None else username
-            user = self.world.add_user(first_name or handle.title(), name, last_name or "", language_code or "")
-            self.people[handle] = TelegramPerson(self.world, user, handle)
+            user = self.state.add_user(first_name or handle.title(), name, last_name or "", language_code or "")
+            self.people[handle] = TelegramPerson(self.state, user, handle)
         return self.people[handle]
 
     def group(
@@ -100,7 +100,7 @@ class TelegramSandbox(Serving):
         if kind not in {"group", "supergroup"} or (forum and kind != "supergroup"):
             raise ValueError("a group is kind 'group' or 'supergroup'; only a supergroup can be a forum")
         owner = members[0] if members else self.person("owner")
-        group = TelegramGroup(self.world, self.world.add_group(title, kind, forum=forum), owner)
+        group = TelegramGroup(self.state, self.state.add_group(title, kind, forum=forum), owner)
         self.groups[group.id] = group
         for person in members[1:]:
             group.add(person)
@@ -123,73 +123,73 @@ class TelegramSandbox(Serving):
 
     def _chat(self, chat: TelegramPerson | TelegramGroup | int) -> TelegramChat:
         chat_id = chat if isinstance(chat, int) else chat.id
-        if chat_id not in self.world.chats:
-            raise LookupError(f"no chat {chat_id}; there are {sorted(self.world.chats)}")
-        return self.world.chats[chat_id]
+        if chat_id not in self.state.chats:
+            raise LookupError(f"no chat {chat_id}; there are {sorted(self.state.chats)}")
+        return self.state.chats[chat_id]
 
     # --- what the bot did
 
     @property
     def calls(self) -> list[Call]:
         """Every API call of the bot that ended, in that order; JSON parameters decoded, files as Upload."""
-        return self.world.calls
+        return self.state.calls
 
     def calls_of(self, method: str) -> list[Call]:
         """The calls of one method, whatever its case."""
-        return [call for call in self.world.calls if call.method.lower() == method.lower()]
+        return [call for call in self.state.calls if call.method.lower() == method.lower()]
 
     @property
     def pending_updates(self) -> int:
         """Updates not confirmed yet, held ones included."""
-        return self.world.updates.pending
+        return self.state.updates.pending
 
     @property
     def confirmed(self) -> int:
         """The highest confirmed update id, 0 at first."""
-        return self.world.updates.confirmed
+        return self.state.updates.confirmed
 
     @property
     def polling(self) -> bool:
         """Whether a long poll is waiting now."""
-        return self.world.updates.polling
+        return self.state.updates.polling
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = DEFAULT_TIMEOUT_S) -> T:
         """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
-        return await self.world.wait_for(predicate, timeout)
+        return await self.state.wait_for(predicate, timeout)
 
     # --- how Telegram behaves
 
     def hold_updates(self) -> None:
         """Keeps new updates from the bot until `release`."""
-        self.world.updates.hold()
+        self.state.updates.hold()
 
     def release(self) -> None:
         """Lets the bot see what was held."""
-        self.world.updates.release()
+        self.state.updates.release()
 
     def set_flood(self, per_chat_per_s: float | None = 1.0, burst: int = 3) -> None:
         """429 for a bot that writes faster into one chat; None switches the rule off."""
-        self.world.set_flood(per_chat_per_s, burst)
+        self.state.set_flood(per_chat_per_s, burst)
 
     def set_privacy(self, *, on: bool) -> None:
         """Privacy mode in groups; on at first."""
-        self.world.privacy = on
+        self.state.privacy = on
 
     def set_local(self, folder: Path | None) -> None:
         """Local mode, with this working folder; None for a server such as Telegram's own."""
-        self.world.files.local = folder
+        self.state.files.local = folder
 
     def set_poller_slot(self, seconds: float) -> None:
         """How long the slot of a poller whose connection died stays taken; 0 at first."""
-        self.world.updates.poller_slot_s = seconds
+        self.state.updates.poller_slot_s = seconds
 
     def advance(self, seconds: float) -> None:
         """Moves the clock: taps grow old, updates expire, the flood rule forgets."""
-        self.world.advance(seconds)
+        self.state.advance(seconds)
 
     def revoke_token(self) -> str:
         """Gives the bot another token, which is returned; the old one is refused from now on."""
         self._wire.token = f"{self.bot_id}:AAH{secrets.token_hex(16)}"
-        self.world.updates.stop(BotApiError(401, "Unauthorized"))
-        self.world.changed()
+        self.state.updates.stop(BotApiError(401, "Unauthorized"))
+        self.state.changed()
         return self.token

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_channels.sandbox.telegram.access import known_chat, message_of, writable_chat
 from agent_channels.sandbox.telegram.errors import NOT_MODIFIED, TOO_OLD, bad
-from agent_channels.sandbox.telegram.keyboard import read_markup
 from agent_channels.sandbox.telegram.media import MEDIA
+from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.records import SERVICE_FIELDS, Message, TelegramChat
-from agent_channels.sandbox.telegram.registry import Method
-from agent_channels.sandbox.telegram.send import caption_fields, text_fields
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fields
+from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
 
 __all__ = ["CALLBACK_TTL_S", "REACTIONS", "method"]
 
-method = Method()
+method = MethodTable()
 
 CALLBACK_TTL_S = 60.0
 DELETE_TTL_S = 48 * 3600
@@ -30,92 +30,92 @@ EMOJI = """
 REACTIONS = frozenset(EMOJI.split())
 
 
-def _own_message(world: TelegramWorld, params: Params) -> tuple[TelegramChat, Message]:
+def _own_message(state: TelegramState, params: Params) -> tuple[TelegramChat, Message]:
     if params.text("inline_message_id"):
         raise bad("MESSAGE_ID_INVALID")
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     message = message_of(chat, params, "message to edit not found")
-    if message["from"]["id"] != world.bot.id or "forward_origin" in message:
+    if message["from"]["id"] != state.bot.id or "forward_origin" in message:
         raise bad("message can't be edited")
     return chat, message
 
 
 def _change(
-    world: TelegramWorld, chat: TelegramChat, message: Message, fields: Message, replaced: tuple[str, ...]
+    state: TelegramState, chat: TelegramChat, message: Message, fields: Message, replaced: tuple[str, ...]
 ) -> Message:
     old = {name: message[name] for name in replaced if name in message}
     if old == fields:
         raise bad(NOT_MODIFIED)
-    world.spend(chat.id)
+    state.spend(chat.id)
     for name in replaced:
         message.pop(name, None)
     message.update(fields)
-    world.edited(chat, message)
+    state.edited(chat, message)
     return message
 
 
 def _markup(params: Params) -> Message:
-    markup = read_markup(params.decoded("reply_markup", "reply keyboard markup"), inline_only=True)
+    markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"), inline_only=True)
     return {"reply_markup": markup} if markup else {}
 
 
 @method("editMessageText")
-def edit_message_text(world: TelegramWorld, params: Params) -> Message:
+def edit_message_text(state: TelegramState, params: Params) -> Message:
     """New text; the keyboard goes unless it is given again."""
-    fields = text_fields(world, params) | _markup(params)
-    chat, message = _own_message(world, params)
+    fields = text_fields(state, params) | _markup(params)
+    chat, message = _own_message(state, params)
     if "text" not in message:
         raise bad("there is no text in the message to edit")
-    return _change(world, chat, message, fields, ("text", "entities", "reply_markup"))
+    return _change(state, chat, message, fields, ("text", "entities", "reply_markup"))
 
 
 @method("editMessageCaption")
-def edit_message_caption(world: TelegramWorld, params: Params) -> Message:
+def edit_message_caption(state: TelegramState, params: Params) -> Message:
     """New caption; the keyboard goes unless it is given again."""
     given = params.decoded("caption_entities", "caption entities")
-    caption = caption_fields(world, params.text("caption"), params.text("parse_mode"), given)
+    caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
     fields = caption | _markup(params)
-    chat, message = _own_message(world, params)
+    chat, message = _own_message(state, params)
     if not any(kind in message for kind in MEDIA if kind not in {"video_note", "sticker"}):
         raise bad("there is no caption in the message to edit")
-    return _change(world, chat, message, fields, ("caption", "caption_entities", "reply_markup"))
+    return _change(state, chat, message, fields, ("caption", "caption_entities", "reply_markup"))
 
 
 @method("editMessageReplyMarkup")
-def edit_message_reply_markup(world: TelegramWorld, params: Params) -> Message:
+def edit_message_reply_markup(state: TelegramState, params: Params) -> Message:
     """New keyboard, or none."""
     fields = _markup(params)
-    chat, message = _own_message(world, params)
-    return _change(world, chat, message, fields, ("reply_markup",))
+    chat, message = _own_message(state, params)
+    return _change(state, chat, message, fields, ("reply_markup",))
 
 
 @method("deleteMessage")
-def delete_message(world: TelegramWorld, params: Params) -> bool:
+def delete_message(state: TelegramState, params: Params) -> bool:
     """Deletes a message: the bot's own, any in a private chat, any where the bot is administrator; within 48 hours."""
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     message = message_of(chat, params, "message to delete not found")
-    if not _may_delete(world, chat, message):
+    if not _may_delete(state, chat, message):
         raise bad("message can't be deleted")
-    if world.now() - message["date"] > DELETE_TTL_S:
+    if state.now() - message["date"] > DELETE_TTL_S:
         raise bad("message can't be deleted for everyone")
     del chat.messages[message["message_id"]]
-    world.changed()
+    state.changed()
     return True
 
 
-def _may_delete(world: TelegramWorld, chat: TelegramChat, message: Message) -> bool:
-    if chat.is_group and chat.members[world.bot.id] == "administrator":
+def _may_delete(state: TelegramState, chat: TelegramChat, message: Message) -> bool:
+    if chat.is_group and chat.members[state.bot.id] == "administrator":
         return True
-    own = message["from"]["id"] == world.bot.id
+    own = message["from"]["id"] == state.bot.id
     if any(name in message for name in SERVICE_FIELDS):
         return False
     return own or not chat.is_group
 
 
 @method("deleteMessages")
-def delete_messages(world: TelegramWorld, params: Params) -> bool:
+def delete_messages(state: TelegramState, params: Params) -> bool:
     """Deletes 1-100 messages; the ones not found or not the bot's to delete are skipped."""
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     ids = params.decoded("message_ids", "message identifiers")
     if not isinstance(ids, list) or not ids:
         raise bad("message identifiers are not specified")
@@ -125,16 +125,16 @@ def delete_messages(world: TelegramWorld, params: Params) -> bool:
         raise bad("message identifiers are not specified")
     for message_id in ids:
         message = chat.messages.get(message_id)
-        if message is not None and _may_delete(world, chat, message):
+        if message is not None and _may_delete(state, chat, message):
             del chat.messages[message_id]
-    world.changed()
+    state.changed()
     return True
 
 
 @method("setMessageReaction")
-def set_message_reaction(world: TelegramWorld, params: Params) -> bool:
+def set_message_reaction(state: TelegramState, params: Params) -> bool:
     """The bot's one reaction to a message; none takes it back."""
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     given = params.decoded("reaction", "reaction types") or []
     if not isinstance(given, list):
         raise bad("expected an Array of ReactionType")
@@ -146,10 +146,10 @@ def set_message_reaction(world: TelegramWorld, params: Params) -> bool:
     if any(one["emoji"] not in REACTIONS for one in wanted):
         raise bad("REACTION_INVALID")
     by_user = chat.reactions.setdefault(message["message_id"], {})
-    by_user.pop(world.bot.id, None)
+    by_user.pop(state.bot.id, None)
     if wanted:
-        by_user[world.bot.id] = wanted
-    world.changed()
+        by_user[state.bot.id] = wanted
+    state.changed()
     return True
 
 
@@ -165,27 +165,27 @@ def _reaction(one: Any) -> dict[str, Any]:
 
 
 @method("answerCallbackQuery")
-def answer_callback_query(world: TelegramWorld, params: Params) -> bool:
+def answer_callback_query(state: TelegramState, params: Params) -> bool:
     """Ends the spinner on a button; once, within about a minute."""
     text = params.text("text")
-    query = world.queries.get(params.text("callback_query_id"))
-    if query is None or query.answer is not None or world.now() - query.at > CALLBACK_TTL_S:
+    query = state.queries.get(params.text("callback_query_id"))
+    if query is None or query.answer is not None or state.now() - query.at > CALLBACK_TTL_S:
         raise bad(TOO_OLD)
     if len(text) > MAX_CALLBACK_TEXT:
         raise bad("MESSAGE_TOO_LONG")
     query.answer = {"text": text, "show_alert": params.flag("show_alert"), "url": params.text("url")}
-    world.changed()
+    state.changed()
     return True
 
 
 @method("stopPoll")
-def stop_poll(world: TelegramWorld, params: Params) -> dict[str, Any]:
+def stop_poll(state: TelegramState, params: Params) -> dict[str, Any]:
     """Closes the bot's poll."""
-    message = message_of(known_chat(world, params), params, "message with poll to stop not found")
-    if "poll" not in message or message["from"]["id"] != world.bot.id:
+    message = message_of(known_chat(state, params), params, "message with poll to stop not found")
+    if "poll" not in message or message["from"]["id"] != state.bot.id:
         raise bad("message with poll to stop not found")
     if message["poll"]["is_closed"]:
         raise bad("poll has already been closed")
     message["poll"]["is_closed"] = True
-    world.changed()
+    state.changed()
     return dict(message["poll"])

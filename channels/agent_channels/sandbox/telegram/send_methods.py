@@ -6,18 +6,18 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from agent_channels.sandbox.telegram.access import deliver, known_chat, message_of, placement, writable_chat
 from agent_channels.sandbox.telegram.entities import CAPTION_LIMIT, TEXT_LIMIT, format_text
 from agent_channels.sandbox.telegram.errors import bad
 from agent_channels.sandbox.telegram.media import MEDIA
+from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params, field_number, field_text
 from agent_channels.sandbox.telegram.records import Message
-from agent_channels.sandbox.telegram.registry import Method
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.targets import deliver, known_chat, message_of, placement, writable_chat
 
 __all__ = ["caption_fields", "method", "text_fields"]
 
-method = Method()
+method = MethodTable()
 
 WRONG = "can't parse InputMedia: "
 ALBUM_KINDS = {"photo", "video", "document", "audio"}
@@ -26,13 +26,13 @@ ALONE = {"document": "Document", "audio": "Audio"}
 FACTS = ("duration", "width", "height", "length", "title", "performer")
 
 
-def text_fields(world: TelegramWorld, params: Params) -> Message:
+def text_fields(state: TelegramState, params: Params) -> Message:
     """`text` and `entities` of a call. Raises BotApiError."""
     raw = params.text("text")
     if not raw:
         raise bad("message text is empty")
     given = params.decoded("entities", "entities")
-    text, entities = format_text(raw, params.text("parse_mode"), given, world.find_user)
+    text, entities = format_text(raw, params.text("parse_mode"), given, state.find_user)
     if not text:
         raise bad("text must be non-empty")
     if len(text) > TEXT_LIMIT:
@@ -40,9 +40,9 @@ def text_fields(world: TelegramWorld, params: Params) -> Message:
     return {"text": text, **({"entities": entities} if entities else {})}
 
 
-def caption_fields(world: TelegramWorld, caption: str, parse_mode: str, given: Any) -> Message:
+def caption_fields(state: TelegramState, caption: str, parse_mode: str, given: Any) -> Message:
     """`caption` and `caption_entities`; empty when there is no caption. Raises BotApiError."""
-    text, entities = format_text(caption, parse_mode, given, world.find_user)
+    text, entities = format_text(caption, parse_mode, given, state.find_user)
     if len(text) > CAPTION_LIMIT:
         raise bad("message caption is too long")
     if not text:
@@ -51,21 +51,21 @@ def caption_fields(world: TelegramWorld, caption: str, parse_mode: str, given: A
 
 
 @method("sendMessage")
-def send_message(world: TelegramWorld, params: Params) -> Message:
+def send_message(state: TelegramState, params: Params) -> Message:
     """Text."""
-    return deliver(world, params, text_fields(world, params))
+    return deliver(state, params, text_fields(state, params))
 
 
-def _sender(kind: str) -> Callable[[TelegramWorld, Params], Message]:
-    def send(world: TelegramWorld, params: Params) -> Message:
+def _sender(kind: str) -> Callable[[TelegramState, Params], Message]:
+    def send(state: TelegramState, params: Params) -> Message:
         source = params.files.get(kind) or params.values.get(kind)
-        fields = world.files.received(params, kind, source, _facts(params.values))
+        fields = state.files.received(params, kind, source, _facts(params.values))
         if kind not in {"video_note", "sticker"}:
             given = params.decoded("caption_entities", "caption entities")
-            fields |= caption_fields(world, params.text("caption"), params.text("parse_mode"), given)
+            fields |= caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
         if params.flag("has_spoiler"):
             fields["has_media_spoiler"] = True
-        return deliver(world, params, fields)
+        return deliver(state, params, fields)
 
     return send
 
@@ -85,7 +85,7 @@ for _kind in MEDIA:
 
 
 @method("sendMediaGroup")
-def send_media_group(world: TelegramWorld, params: Params) -> list[Message]:
+def send_media_group(state: TelegramState, params: Params) -> list[Message]:
     """An album of 2-10 items; the messages share `media_group_id`."""
     items = params.decoded("media", "media")
     if not isinstance(items, list):
@@ -97,19 +97,19 @@ def send_media_group(world: TelegramWorld, params: Params) -> list[Message]:
     if len(items) < 2:
         # The documentation of sendMediaGroup asks for 2-10 items.
         raise bad("there are not enough messages to send as an album: media must include 2-10 items")
-    contents = [_album_item(world, params, item) for item in items]
+    contents = [_album_item(state, params, item) for item in items]
     kinds = {item["type"] for item in items}
     for kind, name in ALONE.items():
         if kind in kinds and len(kinds) > 1:
             raise bad(f"{name} can't be mixed with other media types")
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     extra = placement(chat, params)
-    world.spend(chat.id)
+    state.spend(chat.id)
     group = str(secrets.randbits(53))
-    return [world.post(chat, world.bot, fields, media_group_id=group, **extra) for fields in contents]
+    return [state.post(chat, state.bot, fields, media_group_id=group, **extra) for fields in contents]
 
 
-def _album_item(world: TelegramWorld, params: Params, item: Any) -> Message:
+def _album_item(state: TelegramState, params: Params, item: Any) -> Message:
     if not isinstance(item, dict):
         raise bad(f"{WRONG}expected an Object")
     if "type" not in item:
@@ -119,15 +119,15 @@ def _album_item(world: TelegramWorld, params: Params, item: Any) -> Message:
         raise bad(f'{WRONG}type "{kind}" can\'t be used in sendMediaGroup')
     if not source:
         raise bad(f"{WRONG}media not found")
-    fields = world.files.received(params, kind, source, _facts(item))
+    fields = state.files.received(params, kind, source, _facts(item))
     caption, mode = field_text(item, "caption", WRONG), field_text(item, "parse_mode", WRONG)
-    return fields | caption_fields(world, caption, mode, item.get("caption_entities"))
+    return fields | caption_fields(state, caption, mode, item.get("caption_entities"))
 
 
 @method("sendLocation")
-def send_location(world: TelegramWorld, params: Params) -> Message:
+def send_location(state: TelegramState, params: Params) -> Message:
     """A point on the map."""
-    return deliver(world, params, {"location": _location(params)})
+    return deliver(state, params, {"location": _location(params)})
 
 
 def _location(params: Params) -> dict[str, float]:
@@ -138,32 +138,32 @@ def _location(params: Params) -> dict[str, float]:
 
 
 @method("sendVenue")
-def send_venue(world: TelegramWorld, params: Params) -> Message:
+def send_venue(state: TelegramState, params: Params) -> Message:
     """A place with a name."""
     location = _location(params)
     venue = {"location": location, "title": params.text("title"), "address": params.text("address")}
-    return deliver(world, params, {"location": location, "venue": venue})
+    return deliver(state, params, {"location": location, "venue": venue})
 
 
 @method("sendContact")
-def send_contact(world: TelegramWorld, params: Params) -> Message:
+def send_contact(state: TelegramState, params: Params) -> Message:
     """A phone number with a name."""
     contact = {name: params.text(name) for name in ("phone_number", "first_name", "last_name", "vcard")}
     if not contact["phone_number"]:
         raise bad("phone number is empty")
     if not contact["first_name"]:
         raise bad("contact must have a first name")
-    return deliver(world, params, {"contact": {name: value for name, value in contact.items() if value}})
+    return deliver(state, params, {"contact": {name: value for name, value in contact.items() if value}})
 
 
 @method("sendDice")
-def send_dice(world: TelegramWorld, params: Params) -> Message:
+def send_dice(state: TelegramState, params: Params) -> Message:
     """A die with a value of 1-6."""
-    return deliver(world, params, {"dice": {"emoji": params.text("emoji") or "🎲", "value": secrets.randbelow(6) + 1}})
+    return deliver(state, params, {"dice": {"emoji": params.text("emoji") or "🎲", "value": secrets.randbelow(6) + 1}})
 
 
 @method("sendPoll")
-def send_poll(world: TelegramWorld, params: Params) -> Message:
+def send_poll(state: TelegramState, params: Params) -> Message:
     """A poll of 2-12 options; votes come back as `poll_answer` when it is not anonymous."""
     question = params.text("question").strip()
     if not question:
@@ -182,7 +182,7 @@ def send_poll(world: TelegramWorld, params: Params) -> Message:
         raise bad("poll options length must not exceed 100")
     anonymous = params.values.get("is_anonymous") is None or params.flag("is_anonymous")
     poll = poll_dict(question, texts, anonymous=anonymous, many=params.flag("allows_multiple_answers"))
-    return deliver(world, params, {"poll": poll})
+    return deliver(state, params, {"poll": poll})
 
 
 def poll_dict(question: str, options: list[str], *, anonymous: bool, many: bool) -> dict[str, Any]:
@@ -206,14 +206,14 @@ def poll_dict(question: str, options: list[str], *, anonymous: bool, many: bool)
 KEPT_IN_COPY = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "venue", "poll")
 
 
-def _source(world: TelegramWorld, params: Params, missing: str) -> Message:
-    return message_of(known_chat(world, params, "from_chat_id"), params, missing)
+def _source(state: TelegramState, params: Params, missing: str) -> Message:
+    return message_of(known_chat(state, params, "from_chat_id"), params, missing)
 
 
 @method("forwardMessage")
-def forward_message(world: TelegramWorld, params: Params) -> Message:
+def forward_message(state: TelegramState, params: Params) -> Message:
     """The message with its origin."""
-    source = _source(world, params, "message to forward not found")
+    source = _source(state, params, "message to forward not found")
     fields = {name: source[name] for name in KEPT_IN_COPY if name in source}
     if not fields:
         raise bad("message can't be forwarded")
@@ -222,21 +222,21 @@ def forward_message(world: TelegramWorld, params: Params) -> Message:
         "date": source["date"],
         "sender_user": source["from"],
     }
-    return deliver(world, params, {**fields, "forward_origin": origin})
+    return deliver(state, params, {**fields, "forward_origin": origin})
 
 
 @method("copyMessage")
-def copy_message(world: TelegramWorld, params: Params) -> dict[str, int]:
+def copy_message(state: TelegramState, params: Params) -> dict[str, int]:
     """The message without its origin; a new caption if one is given."""
-    source = _source(world, params, "message to copy not found")
+    source = _source(state, params, "message to copy not found")
     fields = {name: source[name] for name in KEPT_IN_COPY if name in source}
     if not fields:
         raise bad("message can't be copied")
     if "caption" in params.values:
         given = params.decoded("caption_entities", "caption entities")
-        caption = caption_fields(world, params.text("caption"), params.text("parse_mode"), given)
+        caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
         fields = {name: value for name, value in fields.items() if not name.startswith("caption")} | caption
-    return {"message_id": deliver(world, params, fields)["message_id"]}
+    return {"message_id": deliver(state, params, fields)["message_id"]}
 
 
 CHAT_ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
@@ -244,15 +244,15 @@ choose_sticker find_location record_video_note upload_video_note"""
 
 
 @method("sendChatAction")
-def send_chat_action(world: TelegramWorld, params: Params) -> bool:
+def send_chat_action(state: TelegramState, params: Params) -> bool:
     """Shows "typing" and the like; General's id is accepted here."""
     action = params.text("action").lower()
     if action not in CHAT_ACTIONS.split():
         raise bad("wrong parameter action in request")
-    chat = writable_chat(world, params)
+    chat = writable_chat(state, params)
     thread = params.integer("message_thread_id") or None
     if thread and thread not in (chat.topics if chat.is_forum else chat.messages):
         raise bad("message thread not found")
-    chat.actions.append((world.now(), action, thread))
-    world.changed()
+    chat.actions.append((state.now(), action, thread))
+    state.changed()
     return True

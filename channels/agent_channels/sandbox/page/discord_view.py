@@ -23,21 +23,21 @@ def chat_view(dc: DiscordSandbox, place: SceneChat) -> dict[str, Any]:
 
     A message for one person's eyes only has their handle in `only`.
     """
-    channel = dc.world.channels[int(place.chat_id)]
+    channel = dc.state.channels[int(place.chat_id)]
     shown = [_message(dc, one) for one in dc.messages(int(place.chat_id))[-SHOWN:]]
-    for hidden in dc.world.ephemerals.values():
+    for hidden in dc.state.ephemerals.values():
         if hidden.channel is channel:
-            message = render(dc.world, channel, hidden.message)
-            shown.append({**_message(dc, message), "only": dc.world.users[hidden.user_id].username})
+            message = render(dc.state, channel, hidden.message)
+            shown.append({**_message(dc, message), "only": dc.state.users[hidden.user_id].username})
     shown.sort(key=lambda one: int(one["id"]))
     last = max(dc.typing(int(place.chat_id)), default=0.0)
     said = max((one["at"] for one in shown if one["bot"]), default=0.0)
-    return {"messages": shown, "typing": dc.world.now() - last < TYPING_S and last > said}
+    return {"messages": shown, "typing": dc.state.now() - last < TYPING_S and last > said}
 
 
 def picture(dc: DiscordSandbox, file_id: str) -> bytes | None:
     """The bytes of an attachment; None when there is none."""
-    stored = dc.world.files.by_id.get(int(file_id)) if file_id.isdecimal() else None
+    stored = dc.state.files.by_id.get(int(file_id)) if file_id.isdecimal() else None
     return stored.data if stored else None
 
 
@@ -50,7 +50,7 @@ def _message(dc: DiscordSandbox, message: Message) -> dict[str, Any]:
         "bot": bool(author.get("bot")),
         "at": datetime.fromisoformat(message["timestamp"]).timestamp(),
         "text": message["content"],
-        "names": {str(user.id): user.global_name or user.username for user in dc.world.users.values()},
+        "names": {str(user.id): user.global_name or user.username for user in dc.state.users.values()},
         "edited": bool(message["edited_timestamp"]),
         "files": [_file(one) for one in message["attachments"]],
         # A row with a menu stays, empty: buttons are tapped by row and column.

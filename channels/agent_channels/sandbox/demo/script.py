@@ -9,7 +9,7 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.images import image_size
 
-__all__ = ["HANDLE", "NAME", "SAYS", "Act", "ScriptEvent", "decide"]
+__all__ = ["HANDLE", "NAME", "SAYS", "ChannelEvent", "ToolCall", "decide"]
 
 HANDLE, NAME = "ann", "Ann"
 
@@ -24,7 +24,7 @@ SAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptEvent:
+class ChannelEvent:
     """A channel notification as the host received it: `content`, and `meta` of strings."""
 
     content: str
@@ -32,24 +32,24 @@ class ScriptEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ToolCall:
     """A tool the agent wants called."""
 
     tool: str
     arguments: dict[str, Any]
 
 
-def decide(event: ScriptEvent) -> Act | None:
+def decide(event: ChannelEvent) -> ToolCall | None:
     """What the agent does about an event; None while it is still working on it."""
     chat = {"chat_id": event.meta["chat_id"]}
     if event.meta.get("button") == "true":
-        return Act("reply", {**chat, "text": _CHOICES.get(event.meta["button_value"], "Noted.")})
+        return ToolCall("reply", {**chat, "text": _CHOICES.get(event.meta["button_value"], "Noted.")})
     if "image_path" in event.meta:
-        return Act("reply", {**chat, "text": _looked_at(Path(event.meta["image_path"]))})
+        return ToolCall("reply", {**chat, "text": _looked_at(Path(event.meta["image_path"]))})
     if event.content == SAYS["progress"] and "redelivered" not in event.meta:
         # The work takes long; the server will be dead before it is done.
         return None
-    return Act("reply", {**chat, **_ANSWERS.get(event.content, {"text": "I did not understand that."})})
+    return ToolCall("reply", {**chat, **_ANSWERS.get(event.content, {"text": "I did not understand that."})})
 
 
 _ANSWERS: dict[str, dict[str, Any]] = {

@@ -9,15 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
-from agent_channels.sandbox.discord import messages as discord_messages
-from agent_channels.sandbox.discord import places as discord_places
+from agent_channels.sandbox.discord import channel_routes as discord_places
+from agent_channels.sandbox.discord import message_routes as discord_messages
 from agent_channels.sandbox.discord.errors import UNAUTHORIZED, DiscordError, refused, too_many
 from agent_channels.sandbox.discord.faults import DiscordFaults
 from agent_channels.sandbox.discord.gateway import Gateway
 from agent_channels.sandbox.discord.interactions import InteractionApi
-from agent_channels.sandbox.discord.limits import RateLimits
+from agent_channels.sandbox.discord.rate_limits import RateLimits
 from agent_channels.sandbox.discord.request import Handler, Request, read_request
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 from agent_channels.sandbox.server import Call
 
 __all__ = ["TOKEN", "DiscordApi"]
@@ -37,13 +37,13 @@ class DiscordApi:
 
     def __init__(
         self,
-        world: DiscordWorld,
+        state: DiscordState,
         faults: DiscordFaults,
         gateway: Gateway,
         interactions: InteractionApi,
         limits: RateLimits,
     ) -> None:
-        self.world = world
+        self.state = state
         self.faults = faults
         self.gateway = gateway
         self.interactions = interactions
@@ -82,11 +82,11 @@ class DiscordApi:
     async def _answer(
         self, request: web.Request, template: str, handler: Handler, *, token: bool
     ) -> web.StreamResponse:
-        at, code, read = time.monotonic(), 0, Request(self.world)
+        at, code, read = time.monotonic(), 0, Request(self.state)
         name = f"{request.method} {re.sub(r'^/api/[^/]*', '', request.path)}"
         try:
             self._admit(request, token=token)
-            read = await read_request(self.world, request)
+            read = await read_request(self.state, request)
             channel = read.path.get("channel_id", "")
             fault = self.faults.take(name, int(channel) if channel.isdecimal() else None)
 
@@ -104,8 +104,8 @@ class DiscordApi:
         finally:
             files = {"files": read.files} if read.files else {}
             listed = {} if read.items is None else {"items": read.items}
-            self.world.calls.append(Call(name, {**read.query, **read.values, **listed, **files}, at, code))
-            self.world.changed()
+            self.state.calls.append(Call(name, {**read.query, **read.values, **listed, **files}, at, code))
+            self.state.changed()
         return response
 
     def _admit(self, request: web.Request, *, token: bool) -> None:
@@ -144,7 +144,7 @@ class DiscordApi:
         fault = self.faults.take("download", None)
 
         async def download() -> web.StreamResponse:
-            file = self.world.files.found(request.path, dict(request.query))
+            file = self.state.files.found(request.path, dict(request.query))
             if file is None:
                 return web.Response(status=404, text="This content is no longer available.")
             return web.Response(body=file.data, headers={"Content-Type": file.mime})

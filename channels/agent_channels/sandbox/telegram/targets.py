@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from agent_channels.sandbox.telegram.errors import bad, forbidden
-from agent_channels.sandbox.telegram.keyboard import read_markup
 from agent_channels.sandbox.telegram.params import Params, field_number
 from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, quoted
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["deliver", "known_chat", "message_of", "placement", "topic_root", "writable_chat"]
 
 
-def known_chat(world: TelegramWorld, params: Params, name: str = "chat_id") -> TelegramChat:
+def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
     """The chat of a call, if the bot has ever met it. Raises BotApiError."""
     raw = params.text(name).strip()
     if not raw:
         raise bad(f"{name} is empty")
     try:
-        chat = world.chats.get(int(raw))
+        chat = state.chats.get(int(raw))
     except ValueError:
         chat = None
-    if chat is None or (chat.is_group and world.bot.id not in chat.members):
+    if chat is None or (chat.is_group and state.bot.id not in chat.members):
         raise bad("chat not found")
     if chat.migrated_to is not None:
         raise bad("group chat was upgraded to a supergroup chat", migrate_to_chat_id=chat.migrated_to)
     return chat
 
 
-def writable_chat(world: TelegramWorld, params: Params, name: str = "chat_id") -> TelegramChat:
+def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
     """The chat of a call that wants to write there. Raises BotApiError 403 where the bot may not."""
-    chat = known_chat(world, params, name)
+    chat = known_chat(state, params, name)
     if chat.user is not None:
         if chat.user.is_deactivated:
             raise forbidden("user is deactivated")
@@ -39,7 +39,7 @@ def writable_chat(world: TelegramWorld, params: Params, name: str = "chat_id") -
             raise forbidden("bot was blocked by the user")
         if not chat.started:
             raise forbidden("bot can't initiate conversation with a user")
-    elif (status := chat.members[world.bot.id]) == "kicked":
+    elif (status := chat.members[state.bot.id]) == "kicked":
         raise forbidden(f"bot was kicked from the {chat.kind} chat")
     elif status == "left":
         raise forbidden(f"bot is not a member of the {chat.kind} chat")
@@ -117,12 +117,12 @@ def _thread(chat: TelegramChat, params: Params, replied: Message | None) -> dict
     return fields
 
 
-def deliver(world: TelegramWorld, params: Params, fields: Message) -> Message:
+def deliver(state: TelegramState, params: Params, fields: Message) -> Message:
     """Posts the bot's message into the chat of the call: markup, access, topic, reply and flood rule checked."""
-    markup = read_markup(params.decoded("reply_markup", "reply keyboard markup"))
-    chat = writable_chat(world, params)
+    markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"))
+    chat = writable_chat(state, params)
     extra = placement(chat, params)
     if params.flag("protect_content"):
         extra["has_protected_content"] = True
-    world.spend(chat.id)
-    return world.post(chat, world.bot, fields, reply_markup=markup, **extra)
+    state.spend(chat.id)
+    return state.post(chat, state.bot, fields, reply_markup=markup, **extra)

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad, conflict
 
-__all__ = ["DEFAULT_KINDS", "KEPT_S", "KINDS", "Updates"]
+__all__ = ["DEFAULT_KINDS", "KEPT_S", "KINDS", "UpdateQueue"]
 
 KEPT_S = 24 * 3600
 MAX_TIMEOUT_S = 50
@@ -34,7 +34,7 @@ class _Kept:
     expires: float
 
 
-class Updates:
+class UpdateQueue:
     """Updates not yet confirmed, oldest first.
 
     `now` is the sandbox's clock (seconds); `changed` is called whenever the state visible to tests changes.

@@ -12,11 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from agent_channels.sandbox.agent.host import Done
-from agent_channels.sandbox.agent.script import ScriptEvent
+from agent_channels.sandbox.agent.host import ToolResult
 from agent_channels.sandbox.demo.phone import DemoPhone
+from agent_channels.sandbox.demo.script import ChannelEvent
 
-__all__ = ["Line", "View", "called", "told"]
+__all__ = ["Transcript", "WireLine", "called", "told"]
 
 WIDE, WIDEST = 100, 120
 TAG = 8
@@ -28,10 +28,10 @@ SHOWN = (
 )  # fmt: skip
 LOUD = {"button", "image_path", "redelivered"}
 
-Line = tuple[str, Text | str]
+WireLine = tuple[str, Text | str]
 
 
-class View:
+class Transcript:
     """Prints the play as it happens. Everything printed is given to it by whoever saw it happen."""
 
     def __init__(self, console: Console, me: int) -> None:
@@ -63,7 +63,7 @@ class View:
         self._print()
         self._print(Text(head, "bold").append(rule * max(0, self.width - cell_len(head)), "dim"))
 
-    def row(self, phone: Sequence[Text] = (), wire: Sequence[Line] = ()) -> None:
+    def row(self, phone: Sequence[Text] = (), wire: Sequence[WireLine] = ()) -> None:
         """One moment: what the phone shows, and what crossed the wire."""
         crossed = [line for tag, body in wire for line in self._tagged(tag, body)]
         if self.wide:
@@ -102,7 +102,7 @@ class View:
         self.console.print(shown, soft_wrap=True)
 
 
-def told(event: ScriptEvent) -> list[Line]:
+def told(event: ChannelEvent) -> list[WireLine]:
     """A channel event with its meta abbreviated."""
     body = Text(json.dumps(event.content, ensure_ascii=False))
     for name in SHOWN:
@@ -111,7 +111,7 @@ def told(event: ScriptEvent) -> list[Line]:
     return [("event", body.append(" …", "dim") if set(event.meta) - set(SHOWN) else body)]
 
 
-def called(done: Done) -> list[Line]:
+def called(done: ToolResult) -> list[WireLine]:
     """A tool call and its result."""
     return [("call", f"{done.act.tool} {_arguments(done.act.arguments)}"), ("result", done.result)]
 

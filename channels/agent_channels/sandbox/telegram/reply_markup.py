@@ -6,9 +6,9 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad
 from agent_channels.sandbox.telegram.params import field_text
-from agent_channels.sandbox.telegram.text import check_link, link_user_id
+from agent_channels.sandbox.telegram.utf16 import check_link, link_user_id
 
-__all__ = ["MAX_BUTTONS", "read_markup"]
+__all__ = ["MAX_BUTTONS", "parse_reply_markup"]
 
 WRONG = "can't parse inline keyboard button: "
 MAX_BUTTONS = 100
@@ -30,7 +30,7 @@ ACTIONS = (
 BOOLEANS = ("force_reply", "remove_keyboard", "resize_keyboard", "one_time_keyboard", "is_persistent", "selective")
 
 
-def read_markup(value: Any, *, inline_only: bool = False) -> dict[str, Any] | None:
+def parse_reply_markup(value: Any, *, inline_only: bool = False) -> dict[str, Any] | None:
     """The inline keyboard to keep on the message, None when there is none or the markup is of another kind.
 
     Raises BotApiError for everything Telegram refuses.

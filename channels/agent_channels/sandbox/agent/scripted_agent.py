@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.protocol import REQUEST, VERDICT
-from agent_channels.sandbox.agent.host import Missed, ScriptedHost
+from agent_channels.sandbox.agent.host import ScriptedHost, StepFailed
 from agent_channels.sandbox.agent.phrases import HELLO, LONG, MANY, TOPICS
-from agent_channels.sandbox.agent.script import Act, ScriptEvent
+from agent_channels.sandbox.demo.script import ChannelEvent, ToolCall
 from agent_channels.sandbox.telegram.images import image_size
 
 __all__ = ["Agent"]
@@ -23,7 +23,7 @@ SLOW_S = 6.0
 LETTERS = "abcdefghijkmnopqrstuvwxyz"
 _GREETINGS = {"", "hi", "hello", "help", "start", "hey"}
 
-_Answer = Callable[[ScriptEvent], Awaitable[None]]
+_Answer = Callable[[ChannelEvent], Awaitable[None]]
 
 
 class Agent:
@@ -51,14 +51,14 @@ class Agent:
             while event := await self._host.events.get():
                 group.create_task(self._act(event))
 
-    async def _act(self, event: ScriptEvent) -> None:
+    async def _act(self, event: ChannelEvent) -> None:
         try:
             await self._topic(event)(event)
-        except Missed:
+        except StepFailed:
             # The server is gone; what was not answered is offered again by the next one.
             return
 
-    def _topic(self, event: ScriptEvent) -> _Answer:
+    def _topic(self, event: ChannelEvent) -> _Answer:
         if event.meta.get("button") == "true":
             return self._topics.get(event.meta["button_value"], self._chosen)
         if "image_path" in event.meta:
@@ -72,49 +72,49 @@ class Agent:
 
     # --- answers
 
-    async def _hello(self, event: ScriptEvent) -> None:
+    async def _hello(self, event: ChannelEvent) -> None:
         await self._reply(event, HELLO, buttons=TOPICS)
 
-    async def _echo(self, event: ScriptEvent) -> None:
+    async def _echo(self, event: ChannelEvent) -> None:
         await self._reply(event, f"You said: {event.content}", format="text")
 
-    async def _chosen(self, event: ScriptEvent) -> None:
+    async def _chosen(self, event: ChannelEvent) -> None:
         label = event.meta["button_label"]
         answer = {"Approve": "Deploying 4.2 now.", "Reject": "Then 4.1 stays."}.get(label, f"Noted: {label}.")
         await self._reply(event, answer, format="text")
 
-    async def _deploy(self, event: ScriptEvent) -> None:
+    async def _deploy(self, event: ChannelEvent) -> None:
         buttons = [
             [{"label": "Approve", "style": "success"}, {"label": "Reject", "style": "danger"}],
             ["Ask me in an hour"],
         ]
         await self._reply(event, "**Every test passes.** Deploy `4.2` to production?", buttons=buttons)
 
-    async def _rate(self, event: ScriptEvent) -> None:
+    async def _rate(self, event: ChannelEvent) -> None:
         found = await self._ask(event, "How was this release, from 1 to 5?", [["1", "2", "3", "4", "5"]])
         if found:
             await self._reply(event, f"{'★' * int(found['label'])} Thank you.", format="text")
 
-    async def _plan(self, event: ScriptEvent) -> None:
+    async def _plan(self, event: ChannelEvent) -> None:
         plans: list[list[Any]] = [["Nightly", "Weekly"], ["Only when I ask"], [{"label": "Skip", "style": "secondary"}]]
         found = await self._ask(event, "When shall I run the long tests?", plans)
         if found:
             text = "Skipped: nothing changes." if found["label"] == "Skip" else f"Long tests: {found['label'].lower()}."
             await self._reply(event, text, format="text")
 
-    async def _name(self, event: ScriptEvent) -> None:
+    async def _name(self, event: ChannelEvent) -> None:
         found = await self._ask(event, "What is the release called?", [["Aurora", "Borealis"]], other=True)
         if found:
             await self._reply(event, f"It is called {found.get('text') or found['label']}.", format="text")
 
-    async def _long(self, event: ScriptEvent) -> None:
+    async def _long(self, event: ChannelEvent) -> None:
         await self._reply(event, LONG)
 
-    async def _many(self, event: ScriptEvent) -> None:
+    async def _many(self, event: ChannelEvent) -> None:
         rows = [[f"{number} · {name}" for number, name in MANY[at : at + 3]] for at in range(0, len(MANY), 3)]
         await self._reply(event, "Which of the thirty services shall I restart?", buttons=rows)
 
-    async def _slow(self, event: ScriptEvent) -> None:
+    async def _slow(self, event: ChannelEvent) -> None:
         if "redelivered" in event.meta:
             await self._reply(event, "I was cut off in the middle, and here I am again: done.", format="text")
             return
@@ -122,7 +122,7 @@ class Agent:
         await asyncio.sleep(self._slow_s)
         await self._reply(event, f"Done, after {self._slow_s:.0f} seconds of work.", format="text")
 
-    async def _picture(self, event: ScriptEvent) -> None:
+    async def _picture(self, event: ChannelEvent) -> None:
         path = Path(event.meta["image_path"])
         data = await asyncio.to_thread(path.read_bytes)
         size = image_size(data)
@@ -130,13 +130,13 @@ class Agent:
         text = f"I see it ({shown}{len(data):,} bytes), and send it back."
         await self._reply(event, text, format="text", files=[str(path)])
 
-    async def _file(self, event: ScriptEvent) -> None:
+    async def _file(self, event: ChannelEvent) -> None:
         await self._reply(event, f"Got {event.meta.get('attachment_name') or 'a file'}.", format="text")
 
-    async def _reaction(self, event: ScriptEvent) -> None:
+    async def _reaction(self, event: ChannelEvent) -> None:
         await self._reply(event, f"I saw your {event.meta['reaction']}.", format="text")
 
-    async def _permission(self, event: ScriptEvent) -> None:
+    async def _permission(self, event: ChannelEvent) -> None:
         request = "".join(secrets.choice(LETTERS) for _ in range(5))
         self._asked[request] = event.meta["chat_id"]
         text = "That needs a permission. The card goes to the approver, who is Ann."
@@ -152,19 +152,21 @@ class Agent:
             if method == VERDICT and chat_id:
                 text = "Allowed: the tag is pushed." if params["behavior"] == "allow" else "Denied: nothing was pushed."
                 try:
-                    await self._host.call(Act("reply", {"chat_id": chat_id, "text": text, "format": "text"}))
-                except Missed:
+                    await self._host.call(ToolCall("reply", {"chat_id": chat_id, "text": text, "format": "text"}))
+                except StepFailed:
                     return
 
     # --- tools
 
-    async def _reply(self, event: ScriptEvent, text: str, **more: Any) -> None:
-        await self._host.call(Act("reply", {**_place(event), "text": text, **more}))
+    async def _reply(self, event: ChannelEvent, text: str, **more: Any) -> None:
+        await self._host.call(ToolCall("reply", {**_place(event), "text": text, **more}))
 
-    async def _ask(self, event: ScriptEvent, text: str, buttons: list[list[Any]], **more: Any) -> dict[str, Any] | None:
+    async def _ask(
+        self, event: ChannelEvent, text: str, buttons: list[list[Any]], **more: Any
+    ) -> dict[str, Any] | None:
         """What was chosen; None when nobody chose in time, or the question could not be asked."""
         arguments = {**_place(event), "text": text, "buttons": buttons, "timeout_s": 600, **more}
-        done = await self._host.call(Act("ask", arguments))
+        done = await self._host.call(ToolCall("ask", arguments))
         try:
             found = None if done.failed else json.loads(done.result)
         except ValueError:
@@ -172,7 +174,7 @@ class Agent:
         return found if isinstance(found, dict) and ("label" in found or "text" in found) else None
 
 
-def _place(event: ScriptEvent) -> dict[str, str]:
+def _place(event: ChannelEvent) -> dict[str, str]:
     thread = {"thread_id": event.meta["thread_id"]} if "thread_id" in event.meta else {}
     return {"chat_id": event.meta["chat_id"], **thread}
 

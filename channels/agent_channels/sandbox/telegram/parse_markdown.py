@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent_channels.sandbox.telegram.html import ParseError
-from agent_channels.sandbox.telegram.text import Entity, byte_offset, checked_link, link_user_id, utf16
+from agent_channels.sandbox.telegram.parse_html import ParseError
+from agent_channels.sandbox.telegram.utf16 import Entity, byte_offset, checked_link, link_user_id, utf16
 
 __all__ = ["parse_markdown", "parse_markdown_v2"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_channels.sandbox.telegram.text import Entity, byte_offset, checked_link, is_utf8, link_user_id, utf16
+from agent_channels.sandbox.telegram.utf16 import Entity, byte_offset, checked_link, is_utf8, link_user_id, utf16
 
 __all__ = ["ParseError", "parse_html"]
 

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from agent_channels.sandbox.telegram.params import Params
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.state import TelegramState
 
-__all__ = ["Handler", "Method"]
+__all__ = ["Handler", "MethodTable"]
 
 # Takes the world and the parameters; gives the JSON result or an awaitable of it; raises BotApiError.
-Handler: TypeAlias = Callable[[TelegramWorld, Params], Any]
+Handler: TypeAlias = Callable[[TelegramState, Params], Any]
 H = TypeVar("H", bound=Handler)
 
 
-class Method:
+class MethodTable:
     """A decorator with the table it fills; names are kept in lower case, because Telegram ignores case."""
 
     def __init__(self) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from agent_channels.sandbox.discord.api_objects import channel_dict, member_dict
+from agent_channels.sandbox.discord.attachments import AttachmentStore
 from agent_channels.sandbox.discord.errors import forbidden, unknown
-from agent_channels.sandbox.discord.files import AttachmentStore
 from agent_channels.sandbox.discord.intents import CONTENT, GatewayEvent, intent
 from agent_channels.sandbox.discord.records import DM, DiscordUser, Guild, GuildChannel, Message, Snowflakes, iso
 from agent_channels.sandbox.discord.render import emoji_of, render
-from agent_channels.sandbox.discord.shapes import channel_dict, member_dict
-from agent_channels.sandbox.server import Watched
+from agent_channels.sandbox.server import SandboxState
 
-__all__ = ["DiscordWorld", "Ephemeral"]
+__all__ = ["DiscordState", "Ephemeral"]
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Portal:
 
 
 @dataclass
-class DiscordWorld(Watched):
+class DiscordState(SandboxState):
     """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
 
     bot: DiscordUser

@@ -14,7 +14,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
 from agent_channels.sandbox.page.scene import Scene, SceneChat
 
-__all__ = ["Life", "ShownMessage"]
+__all__ = ["MessageLifecycles", "ShownMessage"]
 
 ROWS = 150
 KEPT = 300
@@ -32,7 +32,7 @@ class ShownMessage:
     at: float
 
 
-class Life:
+class MessageLifecycles:
     """The journals of all channels, beside what was done on the page; `noted` counts that."""
 
     def __init__(self, scene: Scene, pid_at: Callable[[str, float | None], int | None]) -> None:

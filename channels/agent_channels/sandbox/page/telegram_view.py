@@ -17,18 +17,18 @@ _FILES = ("photo", "document", "audio", "voice", "video", "video_note", "animati
 
 def chat_view(tg: TelegramSandbox, place: SceneChat) -> dict[str, Any]:
     """{messages, typing}: the newest messages, oldest first; whether the bot shows that it writes."""
-    chat = tg.world.chats[int(place.chat_id)]
+    chat = tg.state.chats[int(place.chat_id)]
     shown = [_message(chat.reactions, one) for one in chat.shown()[-SHOWN:]]
     last = max((at for at, _, _ in chat.actions), default=0.0)
     said = max((one["at"] for one in shown if one["bot"]), default=0.0)
     # The message's time has whole seconds: a bot that has just written is not writing.
-    typing = tg.world.now() - last < TYPING_S and int(last) > said
+    typing = tg.state.now() - last < TYPING_S and int(last) > said
     return {"messages": shown, "typing": typing}
 
 
 def picture(tg: TelegramSandbox, file_id: str) -> bytes | None:
     """The bytes of a file; None when there is none."""
-    stored = tg.world.files.by_id.get(file_id)
+    stored = tg.state.files.by_id.get(file_id)
     return stored.data if stored else None
 
 

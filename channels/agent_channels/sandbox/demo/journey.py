@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 from rich.text import Text
 
-from agent_channels.sandbox.agent.host import Missed, Welcome
-from agent_channels.sandbox.agent.script import HANDLE, NAME, SAYS, ScriptEvent
-from agent_channels.sandbox.agent.stage import Stage
-from agent_channels.sandbox.demo.view import Line, View, called, told
+from agent_channels.sandbox.agent.host import HandshakeResult, StepFailed
+from agent_channels.sandbox.demo.script import HANDLE, NAME, SAYS, ChannelEvent
+from agent_channels.sandbox.demo.stage import Stage
+from agent_channels.sandbox.demo.transcript import Transcript, WireLine, called, told
 from agent_channels.sandbox.server import Call
 
-__all__ = ["Play", "Score"]
+__all__ = ["Journey", "JourneyResult"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class JourneyResult:
     """How it ended: what the person said to the agent, what the server counts, what the agent heard."""
 
     sent: int
@@ -46,19 +46,19 @@ class Score:
         return self.sent == self.received == self.answered and not self.open and not self.lost
 
 
-class Play:
+class Journey:
     """One performance."""
 
-    def __init__(self, stage: Stage, view: View) -> None:
+    def __init__(self, stage: Stage, view: Transcript) -> None:
         self.stage, self.view, self.tg = stage, view, stage.tg
         self.ann = self.tg.person(HANDLE, NAME)
         self._sent = 0
         self._mark = 0
-        self._welcome: Welcome | None = None
+        self._welcome: HandshakeResult | None = None
         self._heard: list[str] = []
 
-    async def perform(self) -> Score:
-        """Plays it. Raises `Missed` for the first thing that does not happen."""
+    async def perform(self) -> JourneyResult:
+        """Plays it. Raises `StepFailed` for the first thing that does not happen."""
         await self._curtain()
         code = await self._stranger()
         await self._pairing(code)
@@ -84,7 +84,7 @@ class Play:
         message = await self._hears("the pairing code")
         code = next((_part(message, e) for e in message.get("entities", ()) if e["type"] == "code"), None)
         if code is None:
-            raise Missed("the bot answered the stranger without a code")
+            raise StepFailed("the bot answered the stranger without a code")
         self.view.row(self.view.phone.message(message), await self._api("sendMessage"))
         return code
 
@@ -120,12 +120,12 @@ class Play:
         tap = self.ann.tap(grid["message_id"], data=grid["reply_markup"]["inline_keyboard"][0][1]["callback_data"])
         toast = await self.stage.within("the answer to the second tap", tap.answered(self.stage.step_s))
         if "Approve" not in toast.text:
-            raise Missed(f"the second tap was answered {toast.text!r}, not with the choice made before")
+            raise StepFailed(f"the second tap was answered {toast.text!r}, not with the choice made before")
         await self._settled("the second tap's journal entry", lambda counts: counts == before)
         shown = [*self.view.phone.tap("Reject"), *self.view.phone.toast(toast.text)]
         self.view.row(shown, [*await self._api("answerCallbackQuery"), ("", "no event: the first choice stands")])
 
-    async def _crash(self) -> ScriptEvent:
+    async def _crash(self) -> ChannelEvent:
         self._step("The server is killed while the agent works; she writes on")
         said, update = await self._say("progress", lambda counts: counts["open"] == 1)
         event = await self._event("the message", lambda e: e.content == SAYS["progress"])
@@ -138,13 +138,13 @@ class Play:
         self.view.row(said, [("", f"nobody reads the bot; Telegram holds {self.tg.pending_updates} update")])
         return event
 
-    async def _return(self, unanswered: ScriptEvent) -> None:
+    async def _return(self, unanswered: ChannelEvent) -> None:
         self._step("It is started again: nothing is lost, and what comes twice says so")
         before = self.tg.confirmed
         self.view.row(wire=await self._attach())
         again = await self._event("the unanswered message, again", lambda e: e.meta.get("redelivered") == "true")
         if again.meta["delivery_id"] != unanswered.meta["delivery_id"]:
-            raise Missed("the message came again under another delivery_id")
+            raise StepFailed("the message came again under another delivery_id")
         self.view.row(wire=told(again))
         await self._reply("to the message that came twice")
         update = await self._confirmed(before)
@@ -170,14 +170,14 @@ class Play:
         self.view.row(self.view.phone.message(photo), [*update, *told(event)])
         await self._reply("to the picture")
 
-    async def _count(self) -> Score:
+    async def _count(self) -> JourneyResult:
         self._step("What the server says about all this")
         out = json.loads(await self.stage.run("status", "telegram", "--json"))
         inbox = out["inbox"]
-        shown: Line = ("", f'{{… "inbox": {json.dumps(inbox)} …}}')
+        shown: WireLine = ("", f'{{… "inbox": {json.dumps(inbox)} …}}')
         self.view.row(wire=[("shell", "$ channels status telegram --json"), shown])
         ids = set(self._heard)
-        return Score(
+        return JourneyResult(
             self._sent, inbox["received"], inbox["answered"], inbox["open"], self._sent - len(ids),
             len(self._heard) - len(ids),
         )  # fmt: skip
@@ -188,11 +188,11 @@ class Play:
         self._mark = len(self.tg.calls)
         self.view.step(words)
 
-    async def _attach(self) -> list[Line]:
+    async def _attach(self) -> list[WireLine]:
         welcome = await self.stage.attach()
         if not welcome.is_channel:
-            raise Missed("the server did not declare that it is a channel")
-        shell: Line = ("shell", f"$ channels serve telegram   (process {self.stage.host.pid})")
+            raise StepFailed("the server did not declare that it is a channel")
+        shell: WireLine = ("shell", f"$ channels serve telegram   (process {self.stage.host.pid})")
         if welcome == self._welcome:
             return [shell, ("host", "server/discover, initialize, tools/list as before")]
         self._welcome = welcome
@@ -203,7 +203,7 @@ class Play:
             ("host", f"tools/list -> {', '.join(welcome.tools)}"),
         ]
 
-    async def _say(self, line: str, journalled: Callable[[dict[str, int]], bool]) -> tuple[list[Text], list[Line]]:
+    async def _say(self, line: str, journalled: Callable[[dict[str, int]], bool]) -> tuple[list[Text], list[WireLine]]:
         """She writes; the message as drawn, and its update, once it is on disk and confirmed."""
         before, self._sent = self.tg.confirmed, self._sent + 1
         message = self.ann.send(SAYS[line])
@@ -211,7 +211,7 @@ class Play:
         await self._settled(f"the journal entry of {SAYS[line]!r}", journalled)
         return self.view.phone.message(message), update
 
-    async def _confirmed(self, before: int) -> list[Line]:
+    async def _confirmed(self, before: int) -> list[WireLine]:
         """The next update, once Telegram may forget it, which the server allows only for what is on disk."""
 
         def gone() -> bool:
@@ -228,17 +228,17 @@ class Play:
 
         await self.stage.within(what, look())
 
-    async def _event(self, what: str, right: Callable[[ScriptEvent], bool]) -> ScriptEvent:
+    async def _event(self, what: str, right: Callable[[ChannelEvent], bool]) -> ChannelEvent:
         event = await self.stage.take(f"the agent's hearing of {what}", self.stage.host.events)
         if not right(event):
-            raise Missed(f"instead of {what} the agent was told {event.content!r} ({dict(event.meta)})")
+            raise StepFailed(f"instead of {what} the agent was told {event.content!r} ({dict(event.meta)})")
         self._heard.append(event.meta["delivery_id"])
         return event
 
     async def _reply(self, what: str) -> None:
         done = await self.stage.take(f"the agent's answer {what}", self.stage.host.done)
         if done.failed:
-            raise Missed(f"the agent's answer {what} failed: {done.result}")
+            raise StepFailed(f"the agent's answer {what} failed: {done.result}")
         self.view.row(self.view.phone.message(await self._hears(f"the agent's answer {what}")), called(done))
 
     async def _hears(self, what: str) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class Play:
         message = await self.stage.within("the outcome in the message", self._seen(closed))
         self.view.row(self.view.phone.message(message), await self._api("editMessageText"))
 
-    async def _api(self, method: str) -> list[Line]:
+    async def _api(self, method: str) -> list[WireLine]:
         def ended() -> Call | None:
             return next((call for call in self.tg.calls[self._mark :] if call.method == method), None)
 

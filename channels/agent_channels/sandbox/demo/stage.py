@@ -17,8 +17,8 @@ from typing import Self, TypeVar
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
-from agent_channels.sandbox.agent.host import Missed, ScriptedHost, Welcome
-from agent_channels.sandbox.agent.script import decide
+from agent_channels.sandbox.agent.host import HandshakeResult, ScriptedHost, StepFailed
+from agent_channels.sandbox.demo.script import decide
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 __all__ = ["STEP_S", "Stage", "clean_environ", "made_up_token", "program", "run_program"]
@@ -60,7 +60,7 @@ def clean_environ(folder: Path) -> dict[str, str]:
 async def run_program(words: Sequence[str], environ: Mapping[str, str], folder: Path, within_s: float = STEP_S) -> str:
     """Runs `channels` with these words to its end; what it printed.
 
-    Raises `Missed` when it fails, or does not end in time.
+    Raises `StepFailed` when it fails, or does not end in time.
     """
     shown = f"`channels {' '.join(words)}`"
     process = await asyncio.create_subprocess_exec(
@@ -70,13 +70,13 @@ async def run_program(words: Sequence[str], environ: Mapping[str, str], folder: 
         async with asyncio.timeout(within_s):
             out, errors = await process.communicate()
     except TimeoutError:
-        raise Missed(f"{shown} did not end within {within_s:.0f} s") from None
+        raise StepFailed(f"{shown} did not end within {within_s:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise Missed(f"{shown} failed with exit code {process.returncode}: {errors.decode().strip()}")
+        raise StepFailed(f"{shown} failed with exit code {process.returncode}: {errors.decode().strip()}")
     return out.decode().strip()
 
 
@@ -125,12 +125,12 @@ class Stage:
 
     @property
     def host(self) -> ScriptedHost:
-        """The host that is attached now. Raises `Missed` when there is none."""
+        """The host that is attached now. Raises `StepFailed` when there is none."""
         if self._host is None:
-            raise Missed("no server is running")
+            raise StepFailed("no server is running")
         return self._host
 
-    async def attach(self) -> Welcome:
+    async def attach(self) -> HandshakeResult:
         """Starts the real server with the scripted agent in front of it."""
         command = [*program(), "serve", "telegram"]
         self._host = await ScriptedHost.start(command, self.environ, self.folder, self.log, decide)
@@ -150,7 +150,7 @@ class Stage:
     # --- the operator's shell
 
     async def run(self, *words: str) -> str:
-        """Runs `channels` with these words to its end; what it printed. Raises `Missed` when it fails."""
+        """Runs `channels` with these words to its end; what it printed. Raises `StepFailed` when it fails."""
         return await run_program(words, self.environ, self.folder, self.step_s)
 
     def journal(self) -> dict[str, int]:
@@ -161,20 +161,20 @@ class Stage:
     # --- waiting
 
     async def within(self, what: str, work: Awaitable[T]) -> T:
-        """The result of `work`. Raises `Missed` naming `what`, with the end of the server's log."""
+        """The result of `work`. Raises `StepFailed` naming `what`, with the end of the server's log."""
         try:
             async with asyncio.timeout(self.step_s):
                 return await work
         except TimeoutError:
-            raise Missed(f"{what} did not happen within {self.step_s:.0f} s{self._log_tail()}") from None
-        except Missed as error:
-            raise Missed(f"{what} did not happen: {error}{self._log_tail()}") from None
+            raise StepFailed(f"{what} did not happen within {self.step_s:.0f} s{self._log_tail()}") from None
+        except StepFailed as error:
+            raise StepFailed(f"{what} did not happen: {error}{self._log_tail()}") from None
 
     async def take(self, what: str, queue: asyncio.Queue[T | None]) -> T:
-        """The next of what the host collects. Raises `Missed` when the server is gone, too."""
+        """The next of what the host collects. Raises `StepFailed` when the server is gone, too."""
         found = await self.within(what, queue.get())
         if found is None:
-            raise Missed(f"{what} did not happen: the server ended by itself{self._log_tail()}")
+            raise StepFailed(f"{what} did not happen: the server ended by itself{self._log_tail()}")
         return found
 
     def _log_tail(self) -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from agent_channels.sandbox.discord.attachments import UploadedFile
 from agent_channels.sandbox.discord.components import checked_rows
-from agent_channels.sandbox.discord.errors import DiscordError, Problems, refused, too_large
-from agent_channels.sandbox.discord.files import UploadedFile
+from agent_channels.sandbox.discord.errors import DiscordError, FormErrors, refused, too_large
 from agent_channels.sandbox.discord.records import GuildChannel, Message
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 
-__all__ = ["EPHEMERAL", "HAS_THREAD", "LOADING", "SUPPRESS_EMBEDS", "Pings", "message_form", "read_pings"]
+__all__ = [
+    "EPHEMERAL",
+    "HAS_THREAD",
+    "LOADING",
+    "SUPPRESS_EMBEDS",
+    "AllowedMentions",
+    "message_form",
+    "parse_allowed_mentions",
+]
 
 # "Message Flags"
 SUPPRESS_EMBEDS, HAS_THREAD, EPHEMERAL, LOADING, SILENT, COMPONENTS_V2 = 4, 32, 64, 128, 4096, 1 << 15
@@ -22,7 +30,7 @@ MENTION = re.compile(r"<@(&?)!?(\d+)>")
 EMBED_TOTAL = 6000
 
 
-class Pings:
+class AllowedMentions:
     """Who a text reaches: `allowed` is the allowed_mentions of the call, None for everybody."""
 
     def __init__(self, allowed: dict[str, Any] | None) -> None:
@@ -32,7 +40,7 @@ class Pings:
         self.replied_user = allowed is None or bool(allowed.get("replied_user"))
 
     def fields(
-        self, world: DiscordWorld, channel: GuildChannel, author_id: int, content: str, replied_to: int = 0
+        self, state: DiscordState, channel: GuildChannel, author_id: int, content: str, replied_to: int = 0
     ) -> Message:
         """`mentions`, `mention_roles` and `mention_everyone` of a text in a channel."""
         found = [(kind == "&", int(number)) for kind, number in MENTION.findall(content)]
@@ -44,16 +52,16 @@ class Pings:
         loud = "@everyone" in content or "@here" in content
         may = channel.guild is not None and channel.can(author_id, "mention_everyone")
         return {
-            "mentions": [world.users[one].as_dict() for one in dict.fromkeys(users) if one in world.users],
+            "mentions": [state.users[one].as_dict() for one in dict.fromkeys(users) if one in state.users],
             "mention_roles": [str(one) for one in dict.fromkeys(roles) if one in known],
             "mention_everyone": loud and may and "everyone" in self.parse,
         }
 
 
-def read_pings(value: Any, problems: Problems) -> Pings:
+def parse_allowed_mentions(value: Any, problems: FormErrors) -> AllowedMentions:
     """`allowed_mentions` of a call."""
     if value is None:
-        return Pings(None)
+        return AllowedMentions(None)
     path = "allowed_mentions"
     allowed = problems.model(value, path)
     parse = problems.items(allowed.get("parse"), f"{path}.parse", 0, 3)
@@ -68,23 +76,23 @@ def read_pings(value: Any, problems: Problems) -> Pings:
             text = f'parse:["{name}"] and {name}: [ids...] are mutually exclusive.'
             problems.add(path, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", text)
     problems.check()
-    return Pings(allowed)
+    return AllowedMentions(allowed)
 
 
 def message_form(
-    world: DiscordWorld,
+    state: DiscordState,
     channel: GuildChannel,
     values: dict[str, Any],
     files: list[UploadedFile],
     *,
     old: Message | None = None,
     prefix: str = "",
-) -> tuple[Message, Pings]:
+) -> tuple[Message, AllowedMentions]:
     """The fields of a new message, or of an edit of `old`, and whom it may ping. Raises DiscordError.
 
     `prefix` comes before every path of a form error, as in `data.` for an interaction's answer.
     """
-    problems = Problems()
+    problems = FormErrors()
     fields: Message = {}
     if old is None or "content" in values:
         fields["content"] = _content(values.get("content"), problems, f"{prefix}content")
@@ -98,17 +106,17 @@ def message_form(
     fields |= _flags(flags, values, old)
     if old is None and values.get("tts") is True:
         fields["tts"] = True
-    pings = read_pings(values.get("allowed_mentions"), problems)
+    pings = parse_allowed_mentions(values.get("allowed_mentions"), problems)
     listed = _listed(values, files, old, problems, f"{prefix}attachments")
     problems.check()
     _check_files(channel, files, listed)
     _check_something({**(old or {}), **fields}, files, listed)
     if files or listed is not None:
-        fields["attachments"] = _stored(world, channel, files, values, listed)
+        fields["attachments"] = _stored(state, channel, files, values, listed)
     return fields, pings
 
 
-def _content(value: Any, problems: Problems, path: str) -> str:
+def _content(value: Any, problems: FormErrors, path: str) -> str:
     text = value.strip() if isinstance(value, str) else value
     return problems.text(str(text) if isinstance(text, int) else text, path, 0, CONTENT_LIMIT)
 
@@ -122,7 +130,7 @@ def _flags(flags: int, values: dict[str, Any], old: Message | None) -> Message:
     return {"flags": old["flags"] & ~SUPPRESS_EMBEDS | flags & SUPPRESS_EMBEDS}
 
 
-def _embeds(value: Any, problems: Problems, path: str) -> list[dict[str, Any]]:
+def _embeds(value: Any, problems: FormErrors, path: str) -> list[dict[str, Any]]:
     kept, total = [], 0
     for index, each in enumerate(problems.items(value, path, 0, 10)):
         embed = problems.model(each, f"{path}.{index}")
@@ -138,7 +146,7 @@ def _embeds(value: Any, problems: Problems, path: str) -> list[dict[str, Any]]:
 
 
 def _listed(
-    values: dict[str, Any], files: list[UploadedFile], old: Message | None, problems: Problems, path: str
+    values: dict[str, Any], files: list[UploadedFile], old: Message | None, problems: FormErrors, path: str
 ) -> list[str] | None:
     """Ids of the attachments an edit keeps, None when it does not say; what is neither kept nor sent is an error."""
     if values.get("attachments") is None:
@@ -170,7 +178,7 @@ def _check_something(fields: Message, files: list[UploadedFile], listed: list[st
 
 
 def _stored(
-    world: DiscordWorld,
+    state: DiscordState,
     channel: GuildChannel,
     files: list[UploadedFile],
     values: dict[str, Any],
@@ -182,13 +190,13 @@ def _stored(
         about = told.get(str(index), {})
         name = str(about.get("filename") or upload.file_name)
         mime = "" if upload.mime == "application/octet-stream" else upload.mime
-        file = world.files.store(channel.id, name, upload.data, mime, str(about.get("description") or ""))
+        file = state.files.store(channel.id, name, upload.data, mime, str(about.get("description") or ""))
         kept.append(str(file.id))
     return kept
 
 
 def reply_error(code: str, text: str) -> DiscordError:
     """The refusal of a message_reference."""
-    problems = Problems()
+    problems = FormErrors()
     problems.add("message_reference", code, text)
     return DiscordError(400, 50035, "Invalid Form Body", problems.tree)

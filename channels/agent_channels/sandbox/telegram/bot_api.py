@@ -16,7 +16,7 @@ from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.errors import BotApiError, too_many
 from agent_channels.sandbox.telegram.methods import METHODS
 from agent_channels.sandbox.telegram.params import Params, read_params
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["TOKEN", "BotApi"]
 
@@ -31,8 +31,8 @@ UNHEARD = {"drop_before", "drop_after", "drop_body", "silence"}
 class BotApi:
     """Reads calls, lets faults have their way, executes methods, records the calls. `token` is the one accepted."""
 
-    def __init__(self, world: TelegramWorld, faults: Faults, token: str) -> None:
-        self.world = world
+    def __init__(self, state: TelegramState, faults: Faults, token: str) -> None:
+        self.state = state
         self.faults = faults
         self.token = token
 
@@ -61,8 +61,8 @@ class BotApi:
             response = _refused(refusal)
         finally:
             # a poll whose client has gone is recorded too, as unanswered
-            self.world.calls.append(Call(name, _readable(params), at, code))
-            self.world.changed()
+            self.state.calls.append(Call(name, _readable(params), at, code))
+            self.state.changed()
         return response
 
     async def _admit(self, request: web.Request) -> Params:
@@ -83,7 +83,7 @@ class BotApi:
         if handler is None:
             return _refused(BotApiError(404, "Not Found"))
         try:
-            result = handler(self.world, params)
+            result = handler(self.state, params)
             if inspect.isawaitable(result):
                 result = await result
         except BotApiError as refusal:
@@ -103,7 +103,7 @@ class BotApi:
         return await self.faults.run(fault, request, lambda: self._stream(request, fault), lambda: _answered(slow_down))
 
     async def _stream(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
-        stored = self.world.files.by_path.get(request.match_info["path"])
+        stored = self.state.files.by_path.get(request.match_info["path"])
         if stored is None:
             return _refused(BotApiError(404, "Not Found"))
         if fault is not None and fault.kind == "slow":

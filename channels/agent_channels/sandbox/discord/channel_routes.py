@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_channels.sandbox.discord.errors import Problems, forbidden, refused, unknown
-from agent_channels.sandbox.discord.form import HAS_THREAD
-from agent_channels.sandbox.discord.messages import reference, send
+from agent_channels.sandbox.discord.api_objects import application_dict, channel_dict, guild_dict, member_dict
+from agent_channels.sandbox.discord.errors import FormErrors, forbidden, refused, unknown
+from agent_channels.sandbox.discord.message_form import HAS_THREAD
+from agent_channels.sandbox.discord.message_routes import reference, send
 from agent_channels.sandbox.discord.records import (
     FORUM,
     NEWS,
@@ -19,8 +20,7 @@ from agent_channels.sandbox.discord.records import (
     Message,
 )
 from agent_channels.sandbox.discord.request import Request, Routes
-from agent_channels.sandbox.discord.shapes import application_dict, channel_dict, guild_dict, member_dict
-from agent_channels.sandbox.discord.world import DiscordWorld
+from agent_channels.sandbox.discord.state import DiscordState
 
 __all__ = ["open_thread", "route"]
 
@@ -35,22 +35,22 @@ THREAD_CREATED, THREAD_STARTER = 18, 21
 def me(request: Request) -> dict[str, Any]:
     """The bot."""
     extra = {"verified": True, "mfa_enabled": True, "locale": "en-US", "email": None, "flags": 0, "bio": ""}
-    return {**request.world.bot.as_dict(), **extra}
+    return {**request.state.bot.as_dict(), **extra}
 
 
 @route("GET /oauth2/applications/@me", "GET /applications/@me")
 def application(request: Request) -> dict[str, Any]:
     """The application, with the flags of the privileged intents that are switched on."""
-    portal = request.world.portal
+    portal = request.state.portal
     owner = DiscordUser(1, "owner", "Owner")
-    return application_dict(request.world.bot, owner, members=portal.members, content=portal.content)
+    return application_dict(request.state.bot, owner, members=portal.members, content=portal.content)
 
 
 @route("GET /users/@me/guilds")
 def my_guilds(request: Request) -> list[dict[str, Any]]:
     """The guilds the bot is in."""
-    bot = request.world.bot.id
-    guilds = [guild for guild in request.world.guilds.values() if bot in guild.members]
+    bot = request.state.bot.id
+    guilds = [guild for guild in request.state.guilds.values() if bot in guild.members]
     return [
         {"id": str(one.id), "name": one.name, "owner": False, "permissions": str(one.permissions(bot))}
         for one in guilds
@@ -60,15 +60,15 @@ def my_guilds(request: Request) -> list[dict[str, Any]]:
 @route("POST /users/@me/channels")
 def create_direct(request: Request) -> dict[str, Any]:
     """Opens the direct chat with somebody; writing there may still be refused."""
-    problems = Problems()
+    problems = FormErrors()
     user_id = problems.snowflake(request.values.get("recipient_id"), "recipient_id")
     problems.check()
-    user = request.world.users.get(user_id)
+    user = request.state.users.get(user_id)
     if user is None:
         raise refused(50033)
     if user.is_bot:
         raise forbidden(50007)
-    return channel_dict(request.world.direct(user), request.world.bot.id)
+    return channel_dict(request.state.direct(user), request.state.bot.id)
 
 
 @route("GET /users/{user_id}")
@@ -83,24 +83,24 @@ def get_user(request: Request) -> dict[str, Any]:
 @route("GET /channels/{channel_id}")
 def get_channel(request: Request) -> dict[str, Any]:
     """A channel the bot sees."""
-    return channel_dict(request.channel(), request.world.bot.id)
+    return channel_dict(request.channel(), request.state.bot.id)
 
 
 @route("PATCH /channels/{channel_id}")
 def edit_channel(request: Request) -> dict[str, Any]:
     """Renames, archives or locks a thread; other channels are people's to change here."""
-    channel, bot = request.channel(), request.world.bot.id
+    channel, bot = request.channel(), request.state.bot.id
     if not channel.is_thread:
         raise forbidden(50013)
     if channel.owner_id != bot and not channel.can(bot, "manage_threads"):
         raise forbidden(50013)
-    problems = Problems()
+    problems = FormErrors()
     if "name" in request.values:
         channel.name = problems.text(request.values["name"], "name", 1, 100) or channel.name
     problems.check()
     channel.archived = bool(request.values.get("archived", channel.archived))
     channel.locked = bool(request.values.get("locked", channel.locked))
-    request.world.thread_changed(channel)
+    request.state.thread_changed(channel)
     return channel_dict(channel, bot)
 
 
@@ -110,41 +110,41 @@ def thread_from_message(request: Request) -> dict[str, Any]:
     channel = request.channel()
     message = request.message(channel)
     _may_thread(request, channel, "create_public_threads")
-    if int(message["id"]) in request.world.channels:
+    if int(message["id"]) in request.state.channels:
         raise refused(160004)
     name, minutes = _named(request)
-    thread = open_thread(request.world, channel, name, request.world.bot, message=message)
+    thread = open_thread(request.state, channel, name, request.state.bot, message=message)
     thread.archive_minutes = minutes
-    return channel_dict(thread, request.world.bot.id)
+    return channel_dict(thread, request.state.bot.id)
 
 
 @route("POST /channels/{channel_id}/threads")
 def start_thread(request: Request) -> dict[str, Any]:
     """Starts a thread without a message, or a forum's post with its first message."""
-    channel, world = request.channel(), request.world
+    channel, state = request.channel(), request.state
     if channel.kind == FORUM:
         return _forum_post(request, channel)
     kind = request.values.get("type", PRIVATE_THREAD)
     if kind not in (PUBLIC_THREAD, PRIVATE_THREAD):
-        problems = Problems()
+        problems = FormErrors()
         problems.choices("type", (10, 11, 12))
         problems.check()
     _may_thread(request, channel, "create_private_threads" if kind == PRIVATE_THREAD else "create_public_threads")
     name, minutes = _named(request)
-    thread = open_thread(world, channel, name, world.bot, kind=kind)
+    thread = open_thread(state, channel, name, state.bot, kind=kind)
     thread.archive_minutes = minutes
-    return channel_dict(thread, world.bot.id)
+    return channel_dict(thread, state.bot.id)
 
 
 def _may_thread(request: Request, channel: GuildChannel, permission: str) -> None:
     if channel.kind not in {TEXT, NEWS}:
         raise refused(50024)
-    if not channel.can(request.world.bot.id, permission):
+    if not channel.can(request.state.bot.id, permission):
         raise forbidden(50013)
 
 
 def _named(request: Request) -> tuple[str, int]:
-    problems = Problems()
+    problems = FormErrors()
     name = problems.text(request.values.get("name"), "name", 1, 100)
     minutes = request.values.get("auto_archive_duration") or 1440
     if minutes not in ARCHIVE_MINUTES:
@@ -154,21 +154,21 @@ def _named(request: Request) -> tuple[str, int]:
 
 
 def _forum_post(request: Request, forum: GuildChannel) -> dict[str, Any]:
-    world = request.world
-    if not forum.can(world.bot.id, "send_messages"):
+    state = request.state
+    if not forum.can(state.bot.id, "send_messages"):
         raise forbidden(50013)
     name, minutes = _named(request)
-    problems = Problems()
+    problems = FormErrors()
     values = problems.model(request.values.get("message"), "message")
     problems.check()
-    thread = GuildChannel(world.ids(), PUBLIC_THREAD, name, world.now(), forum.guild, forum, owner_id=world.bot.id)
+    thread = GuildChannel(state.ids(), PUBLIC_THREAD, name, state.now(), forum.guild, forum, owner_id=state.bot.id)
     thread.archive_minutes = minutes
     first = send(request, thread, values)
-    return {**channel_dict(thread, world.bot.id), "message": first}
+    return {**channel_dict(thread, state.bot.id), "message": first}
 
 
 def open_thread(
-    world: DiscordWorld,
+    state: DiscordState,
     channel: GuildChannel,
     name: str,
     owner: DiscordUser,
@@ -177,28 +177,28 @@ def open_thread(
     message: Message | None = None,
 ) -> GuildChannel:
     """A thread under a channel, with the notices Discord leaves in both."""
-    made = GuildChannel(world.ids(), kind, name, world.now(), channel.guild, channel, owner_id=owner.id)
+    made = GuildChannel(state.ids(), kind, name, state.now(), channel.guild, channel, owner_id=owner.id)
     if message is not None:
         made.id = int(message["id"])
     made.members.add(owner.id)
-    world.add_channel(made)
-    world.thread_created(made)
+    state.add_channel(made)
+    state.thread_created(made)
     if message is not None:
-        world.edit(channel, message, {"flags": message["flags"] | HAS_THREAD}, stamp=False)
+        state.edit(channel, message, {"flags": message["flags"] | HAS_THREAD}, stamp=False)
         fields: Message = {"type": THREAD_STARTER, "message_reference": reference(channel, message)}
-        world.post(made, owner, fields)
+        state.post(made, owner, fields)
     elif kind == PUBLIC_THREAD:
         place = {"type": 0, "channel_id": str(made.id)}
         if channel.guild is not None:
             place["guild_id"] = str(channel.guild.id)
-        world.post(channel, owner, {"type": THREAD_CREATED, "content": name, "message_reference": place})
+        state.post(channel, owner, {"type": THREAD_CREATED, "content": name, "message_reference": place})
     return made
 
 
 @route("PUT /channels/{channel_id}/thread-members/@me", "DELETE /channels/{channel_id}/thread-members/@me")
 def join_thread(request: Request) -> None:
     """Joins a thread, or leaves it."""
-    thread, bot = request.channel(), request.world.bot.id
+    thread, bot = request.channel(), request.state.bot.id
     if not thread.is_thread:
         raise refused(50024)
     if thread.archived:
@@ -207,17 +207,17 @@ def join_thread(request: Request) -> None:
         thread.members.add(bot)
     else:
         thread.members.discard(bot)
-    request.world.changed()
+    request.state.changed()
 
 
 # --- guilds
 
 
 def _guild(request: Request) -> Guild:
-    guild = request.world.guilds.get(request.ident("guild_id"))
+    guild = request.state.guilds.get(request.ident("guild_id"))
     if guild is None:
         raise unknown(10004)
-    if request.world.bot.id not in guild.members:
+    if request.state.bot.id not in guild.members:
         raise forbidden(50001)
     return guild
 
@@ -231,7 +231,7 @@ def get_guild(request: Request) -> dict[str, Any]:
 @route("GET /guilds/{guild_id}/channels")
 def guild_channels(request: Request) -> list[dict[str, Any]]:
     """Its channels, without threads; those the bot does not see are listed too, as Discord does."""
-    return [channel_dict(one, request.world.bot.id) for one in _guild(request).channels.values()]
+    return [channel_dict(one, request.state.bot.id) for one in _guild(request).channels.values()]
 
 
 @route("GET /guilds/{guild_id}/roles")
@@ -243,8 +243,8 @@ def guild_roles(request: Request) -> Any:
 @route("GET /guilds/{guild_id}/threads/active")
 def active_threads(request: Request) -> dict[str, Any]:
     """Threads that are not archived."""
-    guild, bot = _guild(request), request.world.bot.id
-    mine = [one for one in request.world.channels.values() if one.guild is guild and one.is_thread]
+    guild, bot = _guild(request), request.state.bot.id
+    mine = [one for one in request.state.channels.values() if one.guild is guild and one.is_thread]
     shown = [channel_dict(one, bot) for one in reversed(mine) if not one.archived and one.sees(bot)]
     return {"threads": shown, "members": [one["member"] for one in shown if "member" in one], "has_more": False}
 
@@ -252,8 +252,8 @@ def active_threads(request: Request) -> dict[str, Any]:
 @route("GET /channels/{channel_id}/threads/archived/public")
 def archived_threads(request: Request) -> dict[str, Any]:
     """Archived threads of a channel."""
-    channel, bot = request.channel(), request.world.bot.id
-    mine = [one for one in request.world.channels.values() if one.parent is channel and one.archived]
+    channel, bot = request.channel(), request.state.bot.id
+    mine = [one for one in request.state.channels.values() if one.parent is channel and one.archived]
     shown = [channel_dict(one, bot) for one in reversed(mine) if one.kind != PRIVATE_THREAD]
     return {"threads": shown, "members": [], "has_more": False}
 

@@ -6,22 +6,22 @@ import itertools
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from agent_channels.sandbox.server import Watched
+from agent_channels.sandbox.server import SandboxState
 from agent_channels.sandbox.telegram.errors import too_many
 from agent_channels.sandbox.telegram.media import MediaStore
 from agent_channels.sandbox.telegram.records import (
     GENERAL_TOPIC,
     SERVICE_FIELDS,
+    CallbackQuery,
     ChatKind,
     Message,
-    Query,
     TelegramChat,
     TelegramUser,
     quoted,
 )
-from agent_channels.sandbox.telegram.updates import Updates
+from agent_channels.sandbox.telegram.update_queue import UpdateQueue
 
-__all__ = ["TelegramWorld"]
+__all__ = ["TelegramState"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class _Flood:
     burst: int
 
 
-class TelegramWorld(Watched):
+class TelegramState(SandboxState):
     """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
 
     def __init__(self, bot: TelegramUser) -> None:
@@ -46,9 +46,9 @@ class TelegramWorld(Watched):
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
         self.files = MediaStore()
-        self.queries: dict[str, Query] = {}
+        self.queries: dict[str, CallbackQuery] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
-        self.updates = Updates(self.now, self.changed)
+        self.updates = UpdateQueue(self.now, self.changed)
         self._message_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)

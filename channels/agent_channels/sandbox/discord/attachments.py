@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from agent_channels.sandbox.discord.records import Snowflakes
 
-__all__ = ["AttachmentStore", "File", "UploadedFile"]
+__all__ = ["AttachmentStore", "StoredAttachment", "UploadedFile"]
 
 # Signed attachment addresses: "ex" is when they end, a day after they were given.
 SIGNED_S = 24 * 3600
@@ -29,7 +29,7 @@ class UploadedFile:
 
 
 @dataclass(frozen=True)
-class File:
+class StoredAttachment:
     """One attachment and its bytes."""
 
     id: int
@@ -51,14 +51,14 @@ class AttachmentStore:
     def __init__(self, now: Callable[[], float], ids: Snowflakes) -> None:
         self._now = now
         self._ids = ids
-        self.by_id: dict[int, File] = {}
+        self.by_id: dict[int, StoredAttachment] = {}
         self.root = ""
 
-    def store(self, channel_id: int, name: str, data: bytes, mime: str = "", description: str = "") -> File:
+    def store(self, channel_id: int, name: str, data: bytes, mime: str = "", description: str = "") -> StoredAttachment:
         """Keeps the bytes. The name is cleaned as Discord does: nothing but letters, digits, `.`, `-` and `_`."""
         clean = "".join(char if char.isalnum() or char in ".-_" else "_" for char in name) or "unknown"
         guessed = mime or mimetypes.guess_type(clean)[0] or "application/octet-stream"
-        file = File(self._ids(), channel_id, clean, guessed, data, description)
+        file = StoredAttachment(self._ids(), channel_id, clean, guessed, data, description)
         self.by_id[file.id] = file
         return file
 
@@ -75,7 +75,7 @@ class AttachmentStore:
             made["height"] = int.from_bytes(file.data[20:24], "big")
         return made
 
-    def found(self, path: str, query: dict[str, str]) -> File | None:
+    def found(self, path: str, query: dict[str, str]) -> StoredAttachment | None:
         """The file at a signed address; None when it is unknown, wrongly signed or over."""
         parts = path.split("/")
         file = self.by_id.get(int(parts[3])) if len(parts) == 5 and parts[3].isdecimal() else None
@@ -87,9 +87,9 @@ class AttachmentStore:
             return None
         return file
 
-    def _signature(self, file: File, ends: int) -> str:
+    def _signature(self, file: StoredAttachment, ends: int) -> str:
         return f"?ex={ends:x}&is={ends - SIGNED_S:x}&hm={_seal(file, ends)}&"
 
 
-def _seal(file: File, ends: int) -> str:
+def _seal(file: StoredAttachment, ends: int) -> str:
     return hashlib.sha256(f"{file.channel_id}/{file.id}/{ends}".encode()).hexdigest()
