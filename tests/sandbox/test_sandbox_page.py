@@ -18,10 +18,9 @@ import psutil
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from agent_channels.sandbox.agent.host import ScriptedHost
-from agent_channels.sandbox.demo.script import ChannelEvent, ToolCall
-from agent_channels.sandbox.demo.stage import program
-from agent_channels.sandbox.page.run import Page, opened
+from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, ToolCall
+from agent_channels.sandbox.agent.processes import program
+from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.page.server import FILES, HEADERS
 
 pytestmark = pytest.mark.cold
@@ -32,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    async with opened(0, scripted=False) as up:
+    async with open_page(0, scripted=False) as up:
         yield up
 
 
@@ -110,9 +109,9 @@ async def test_what_cannot_be_done_is_said(page: Page) -> None:
         ("/act/discord/send", {"place": "telegram/ann", "as": "ann", "text": "x"}, "is not on discord"),
         ("/act/telegram/send", {"place": "telegram/zoe", "as": "zoe", "text": "x"}, "no chat 'telegram/zoe'"),
         ("/act/telegram/tap", {"place": "telegram/ann", "as": "ann"}, "no message there has buttons"),
-        ("/approve", {"channel": "telegram", "code": "nope"}, "is no pairing code"),
+        ("/approve", {"channel": "telegram", "code": "nope"}, "is not a pairing code"),
         ("/approve", {"channel": "telegram", "code": "ABCDEFGH"}, "failed with exit code 1"),
-        ("/server", {"channel": "telegram", "do": "kill"}, "no such channel server is ours"),
+        ("/server", {"channel": "telegram", "do": "kill"}, "did not start such a channel server"),
     ]
     for path, body, words in tries:
         status, text = await asked(page, "POST", path, json=body)
@@ -180,7 +179,7 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
         body = {"place": f"{channel}/ben", "as": "ben", "text": "from the page"}
         async with aiohttp.ClientSession() as session, session.post(f"{url}/act/{channel}/send", json=body) as answer:
             assert (await answer.json())["ok"]
-        heard, done = await host.events.get(), await host.done.get()
+        heard, done = await host.events.get(), await host.results.get()
         assert heard is not None
         assert heard.content == "from the page"
         assert done is not None

@@ -275,7 +275,7 @@ class DiscordPlatform:
         return len(self.dc.typing(self.ann))
 
     def menu(self) -> list[str]:
-        return [one["name"] for one in self.dc.interactions.commands.all]
+        return [one["name"] for one in self.dc.interactions.commands.commands]
 
     def block(self) -> None:
         self.ann.block()

@@ -117,7 +117,7 @@ class DiscordPhone:
     @staticmethod
     def _told(tap: ComponentTap) -> Callable[[], Awaitable[str]]:
         async def told() -> str:
-            return str((await tap.said())["content"])
+            return str((await tap.next_message())["content"])
 
         return told
 

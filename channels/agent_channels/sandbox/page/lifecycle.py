@@ -1,6 +1,6 @@
-"""The life of each message: received by the platform, journalled, offered, answered; when, and by which process.
+"""The lifecycle of each message: received by the platform, journalled, offered, answered; when, and by which process.
 
-What the channel servers did is read from their stores, through a connection that cannot write.
+The channel servers' part is read from their stores, over a read-only connection.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
-from agent_channels.sandbox.page.scene import Scene, SceneChat
+from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 
-__all__ = ["MessageLifecycles", "ShownMessage"]
+__all__ = ["MessageLifecycles", "PageAction"]
 
 ROWS = 150
 KEPT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class ShownMessage:
-    """Something a person did on the page. `event_id` None: the platform does not tell the bot of it."""
+class PageAction:
+    """An action of a person on the page. `event_id` is None when the platform does not tell the bot about it."""
 
     event_id: str | None
-    place: SceneChat
+    chat: SceneChat
     who: str
     what: str
     message_id: str
@@ -33,90 +33,90 @@ class ShownMessage:
 
 
 class MessageLifecycles:
-    """The journals of all channels, beside what was done on the page; `noted` counts that."""
+    """The journals of all channels beside the actions on the page; `recorded` counts the actions."""
 
     def __init__(self, scene: Scene, pid_at: Callable[[str, float | None], int | None]) -> None:
-        """`pid_at`: the process of a channel that lived at a time."""
+        """`pid_at` returns the process of a channel that ran at a time."""
         self._scene, self._pid_at = scene, pid_at
-        self._stores = {channel: Store.open_read_only(scene.state_dir(channel)) for channel in scene.channels}
-        self._said: dict[str, list[ShownMessage]] = {channel: [] for channel in scene.channels}
-        self.noted = 0
+        self._stores = {channel: Store.open_read_only(scene.state_dir(channel)) for channel in CHANNELS}
+        self._actions: dict[str, list[PageAction]] = {channel: [] for channel in CHANNELS}
+        self.recorded = 0
 
     def close(self) -> None:
-        """Closes the stores."""
+        """Close the stores."""
         for store in self._stores.values():
             store.close()
 
-    def note(self, said: ShownMessage) -> None:
-        """Somebody did something on the page just now."""
-        self.noted += 1
-        said_there = self._said[said.place.platform]
-        said_there.append(said)
-        del said_there[:-KEPT]
+    def record(self, action: PageAction) -> None:
+        """Add an action that has just happened."""
+        self.recorded += 1
+        actions = self._actions[action.chat.platform]
+        actions.append(action)
+        del actions[:-KEPT]
 
     def version(self) -> tuple[int, ...]:
-        """Another value whenever a channel server, or the command line, has written."""
+        """Return a value that changes whenever a channel server or the command line writes."""
         return tuple(store.revision() for store in self._stores.values())
 
     def paired(self, channel: str) -> set[str]:
-        """The ids of the people who are let in."""
+        """Return the ids of the paired people."""
         return {member.user_id for member in Services.of(self._stores[channel]).access.members()}
 
-    def shown(self) -> list[dict[str, Any]]:
-        """Every life, oldest first."""
-        found = [life for channel in self._scene.channels for life in self._of(channel)]
-        return sorted(found, key=lambda life: life["at"])
+    def as_list(self) -> list[dict[str, Any]]:
+        """Return every lifecycle as the page shows it, oldest first."""
+        found = [lifecycle for channel in CHANNELS for lifecycle in self._of(channel)]
+        return sorted(found, key=lambda lifecycle: lifecycle["at"])
 
     # --- inside
 
     def _of(self, channel: str) -> Iterator[dict[str, Any]]:
         inbox = Services.of(self._stores[channel]).inbox
         rows = {row["event_id"]: row for row in inbox.newest(only_open=False, limit=ROWS)}
-        dropped = inbox.dropped([one.event_id for one in self._said[channel] if one.event_id not in rows])
-        for one in self._said[channel]:
-            row = rows.pop(one.event_id or "", None)
+        actions = self._actions[channel]
+        dropped = inbox.dropped([action.event_id for action in actions if action.event_id not in rows])
+        for action in actions:
+            row = rows.pop(action.event_id or "", None)
             if row is not None:
-                yield self._journalled(channel, row, one)
+                yield self._journalled(channel, row, action)
             else:
-                yield self._alone(channel, one, dropped=one.event_id in dropped)
+                yield self._unjournalled(channel, action, dropped=action.event_id in dropped)
         for row in rows.values():
-            # Said by other means than the page, such as curl.
+            # From outside the page, such as curl.
             yield self._journalled(channel, row, None)
 
-    def _alone(self, channel: str, one: ShownMessage, *, dropped: bool) -> dict[str, Any]:
-        state = "unheard" if one.event_id is None else "dropped" if dropped else "waiting"
-        received = {"name": "received", "at": one.at, "by": channel}
-        about = {"id": f"{channel}/{one.event_id or one.message_id}", "chat": one.place.key, "who": one.who}
-        return {**about, "what": one.what, "message": one.message_id, "at": one.at, "state": state, "offers": 0,
-                "stages": [received]}  # fmt: skip
+    def _unjournalled(self, channel: str, action: PageAction, *, dropped: bool) -> dict[str, Any]:
+        return {
+            "id": f"{channel}/{action.event_id or action.message_id}",
+            "chat": action.chat.key,
+            "who": action.who,
+            "what": action.what,
+            "message": action.message_id,
+            "at": action.at,
+            "state": "unheard" if action.event_id is None else "dropped" if dropped else "waiting",
+            "offers": 0,
+            "stages": [{"name": "received", "at": action.at, "by": channel}],
+        }
 
-    def _journalled(self, channel: str, row: Row, one: ShownMessage | None) -> dict[str, Any]:
+    def _journalled(self, channel: str, row: Row, action: PageAction | None) -> dict[str, Any]:
         meta = json.loads(row["meta"] or "{}")
-        at = one.at if one else row["received_at"]
-        stages: list[dict[str, Any]] = [
-            {"name": "received", "at": at, "by": channel},
-            {"name": "journalled", "at": row["received_at"], "by": self._pid_at(channel, row["received_at"])},
-        ]
-        if row["offered_at"]:
-            by = self._pid_at(channel, row["offered_at"])
-            stages.append({"name": "offered", "at": row["offered_at"], "by": by, "mode": row["mode"]})
-        if row["answered_at"]:
-            by = self._pid_at(channel, row["answered_at"])
-            stages.append({"name": "answered", "at": row["answered_at"], "by": by})
+        at = action.at if action else row["received_at"]
+        stages: list[dict[str, Any]] = [{"name": "received", "at": at, "by": channel}]
+        for name, column in (("journalled", "received_at"), ("offered", "offered_at"), ("answered", "answered_at")):
+            if row[column]:
+                stages.append({"name": name, "at": row[column], "by": self._pid_at(channel, row[column])})
         button = f"tap: {meta['button_label']}" if meta.get("button") == "true" else ""
         return {
             "id": f"{channel}/{row['event_id']}",
-            "chat": one.place.key if one else self._chat(channel, row["chat_id"]),
-            "who": one.who if one else meta.get("user", ""),
-            "what": one.what if one else button or row["content"] or "",
-            "message": one.message_id if one else row["message_id"],
+            "chat": action.chat.key if action else self._chat_key(channel, row["chat_id"]),
+            "who": action.who if action else meta.get("user", ""),
+            "what": action.what if action else button or row["content"] or "",
+            "message": action.message_id if action else row["message_id"],
             "at": at,
             "state": row["state"],
             "offers": row["offers"],
-            "delivery": row["delivery_id"],
             "stages": stages,
         }
 
-    def _chat(self, channel: str, chat_id: str | None) -> str:
-        places = (place for place in self._scene.places if place.platform == channel)
-        return next((place.key for place in places if place.chat_id == chat_id), "")
+    def _chat_key(self, channel: str, chat_id: str | None) -> str:
+        chats = (chat for chat in self._scene.chats if chat.platform == channel)
+        return next((chat.key for chat in chats if chat.chat_id == chat_id), "")

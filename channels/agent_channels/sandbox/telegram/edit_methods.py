@@ -1,4 +1,4 @@
-"""Bot API methods about messages that are there already: edit, delete, react, answer a tap."""
+"""Bot API methods about messages that exist already: edit, delete, react, answer a tap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fi
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
 
-__all__ = ["CALLBACK_TTL_S", "REACTIONS", "method"]
+__all__ = ["REACTIONS", "method"]
 
 method = MethodTable()
 
@@ -30,7 +30,7 @@ EMOJI = """
 REACTIONS = frozenset(EMOJI.split())
 
 
-def _own_message(state: TelegramState, params: Params) -> tuple[TelegramChat, Message]:
+def _editable_message(state: TelegramState, params: Params) -> tuple[TelegramChat, Message]:
     if params.text("inline_message_id"):
         raise bad("MESSAGE_ID_INVALID")
     chat = writable_chat(state, params)
@@ -40,9 +40,10 @@ def _own_message(state: TelegramState, params: Params) -> tuple[TelegramChat, Me
     return chat, message
 
 
-def _change(
+def _replace_fields(
     state: TelegramState, chat: TelegramChat, message: Message, fields: Message, replaced: tuple[str, ...]
 ) -> Message:
+    """Replace those fields of a message. Raises BotApiError when nothing changes."""
     old = {name: message[name] for name in replaced if name in message}
     if old == fields:
         raise bad(NOT_MODIFIED)
@@ -54,44 +55,44 @@ def _change(
     return message
 
 
-def _markup(params: Params) -> Message:
+def _markup_fields(params: Params) -> Message:
     markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"), inline_only=True)
     return {"reply_markup": markup} if markup else {}
 
 
 @method("editMessageText")
 def edit_message_text(state: TelegramState, params: Params) -> Message:
-    """New text; the keyboard goes unless it is given again."""
-    fields = text_fields(state, params) | _markup(params)
-    chat, message = _own_message(state, params)
+    """Replace the text; the keyboard is removed unless it is given again."""
+    fields = text_fields(state, params) | _markup_fields(params)
+    chat, message = _editable_message(state, params)
     if "text" not in message:
         raise bad("there is no text in the message to edit")
-    return _change(state, chat, message, fields, ("text", "entities", "reply_markup"))
+    return _replace_fields(state, chat, message, fields, ("text", "entities", "reply_markup"))
 
 
 @method("editMessageCaption")
 def edit_message_caption(state: TelegramState, params: Params) -> Message:
-    """New caption; the keyboard goes unless it is given again."""
-    given = params.decoded("caption_entities", "caption entities")
-    caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
-    fields = caption | _markup(params)
-    chat, message = _own_message(state, params)
+    """Replace the caption; the keyboard is removed unless it is given again."""
+    entities = params.decoded("caption_entities", "caption entities")
+    caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), entities)
+    fields = caption | _markup_fields(params)
+    chat, message = _editable_message(state, params)
     if not any(kind in message for kind in MEDIA if kind not in {"video_note", "sticker"}):
         raise bad("there is no caption in the message to edit")
-    return _change(state, chat, message, fields, ("caption", "caption_entities", "reply_markup"))
+    return _replace_fields(state, chat, message, fields, ("caption", "caption_entities", "reply_markup"))
 
 
 @method("editMessageReplyMarkup")
 def edit_message_reply_markup(state: TelegramState, params: Params) -> Message:
-    """New keyboard, or none."""
-    fields = _markup(params)
-    chat, message = _own_message(state, params)
-    return _change(state, chat, message, fields, ("reply_markup",))
+    """Replace or remove the keyboard."""
+    fields = _markup_fields(params)
+    chat, message = _editable_message(state, params)
+    return _replace_fields(state, chat, message, fields, ("reply_markup",))
 
 
 @method("deleteMessage")
 def delete_message(state: TelegramState, params: Params) -> bool:
-    """Deletes a message: the bot's own, any in a private chat, any where the bot is administrator; within 48 hours."""
+    """Delete a message within 48 hours: the bot's own, any in a private chat, any where the bot is administrator."""
     chat = writable_chat(state, params)
     message = message_of(chat, params, "message to delete not found")
     if not _may_delete(state, chat, message):
@@ -114,14 +115,14 @@ def _may_delete(state: TelegramState, chat: TelegramChat, message: Message) -> b
 
 @method("deleteMessages")
 def delete_messages(state: TelegramState, params: Params) -> bool:
-    """Deletes 1-100 messages; the ones not found or not the bot's to delete are skipped."""
+    """Delete 1-100 messages, skipping those that do not exist or that the bot may not delete."""
     chat = writable_chat(state, params)
     ids = params.decoded("message_ids", "message identifiers")
     if not isinstance(ids, list) or not ids:
         raise bad("message identifiers are not specified")
     if len(ids) > 100:
         raise bad("too many message identifiers specified")
-    if not all(isinstance(one, int) for one in ids):
+    if not all(isinstance(message_id, int) for message_id in ids):
         raise bad("message identifiers are not specified")
     for message_id in ids:
         message = chat.messages.get(message_id)
@@ -133,40 +134,40 @@ def delete_messages(state: TelegramState, params: Params) -> bool:
 
 @method("setMessageReaction")
 def set_message_reaction(state: TelegramState, params: Params) -> bool:
-    """The bot's one reaction to a message; none takes it back."""
+    """Set the bot's one reaction to a message; an empty list removes it."""
     chat = writable_chat(state, params)
-    given = params.decoded("reaction", "reaction types") or []
-    if not isinstance(given, list):
+    value = params.decoded("reaction", "reaction types") or []
+    if not isinstance(value, list):
         raise bad("expected an Array of ReactionType")
-    wanted = [_reaction(one) for one in given]
+    reactions = [_parse_reaction(item) for item in value]
     message = message_of(chat, params, "message to react not found")
-    if len(wanted) > 1:
+    if len(reactions) > 1:
         # "Bots can set up to one reaction per message", says the documentation of setMessageReaction.
         raise bad("REACTIONS_TOO_MANY")
-    if any(one["emoji"] not in REACTIONS for one in wanted):
+    if any(reaction["emoji"] not in REACTIONS for reaction in reactions):
         raise bad("REACTION_INVALID")
     by_user = chat.reactions.setdefault(message["message_id"], {})
     by_user.pop(state.bot.id, None)
-    if wanted:
-        by_user[state.bot.id] = wanted
+    if reactions:
+        by_user[state.bot.id] = reactions
     state.changed()
     return True
 
 
-def _reaction(one: Any) -> dict[str, Any]:
-    if not isinstance(one, dict) or "type" not in one:
+def _parse_reaction(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict) or "type" not in item:
         raise bad("can't parse reaction type: Can't find field \"type\"")
-    if one["type"] != "emoji":
+    if item["type"] != "emoji":
         # custom emoji only "if it is already present on the message or explicitly allowed by chat administrators"
         raise bad("REACTION_INVALID")
-    if not isinstance(one.get("emoji"), str):
+    if not isinstance(item.get("emoji"), str):
         raise bad("can't parse reaction type: Can't find field \"emoji\"")
-    return {"type": "emoji", "emoji": one["emoji"]}
+    return {"type": "emoji", "emoji": item["emoji"]}
 
 
 @method("answerCallbackQuery")
 def answer_callback_query(state: TelegramState, params: Params) -> bool:
-    """Ends the spinner on a button; once, within about a minute."""
+    """End the spinner on a button; once, within about a minute."""
     text = params.text("text")
     query = state.queries.get(params.text("callback_query_id"))
     if query is None or query.answer is not None or state.now() - query.at > CALLBACK_TTL_S:
@@ -180,7 +181,7 @@ def answer_callback_query(state: TelegramState, params: Params) -> bool:
 
 @method("stopPoll")
 def stop_poll(state: TelegramState, params: Params) -> dict[str, Any]:
-    """Closes the bot's poll."""
+    """Close the bot's poll."""
     message = message_of(known_chat(state, params), params, "message with poll to stop not found")
     if "poll" not in message or message["from"]["id"] != state.bot.id:
         raise bad("message with poll to stop not found")

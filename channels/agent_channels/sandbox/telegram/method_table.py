@@ -1,4 +1,4 @@
-"""How a Bot API method is entered into the table of methods."""
+"""The decorator that enters a function into the table of Bot API methods."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["Handler", "MethodTable"]
 
-# Takes the world and the parameters; gives the JSON result or an awaitable of it; raises BotApiError.
+# Takes the state and the parameters; returns the JSON result or an awaitable of it; raises BotApiError.
 Handler: TypeAlias = Callable[[TelegramState, Params], Any]
 H = TypeVar("H", bound=Handler)
 
 
 class MethodTable:
-    """A decorator with the table it fills; names are kept in lower case, because Telegram ignores case."""
+    """A decorator with the table it fills; names are in lower case, because Telegram ignores case."""
 
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
     def __call__(self, *names: str) -> Callable[[H], H]:
-        """Enters the function under each name."""
+        """Enter the function under each name."""
 
         def enter(handler: H) -> H:
             for name in names:

@@ -1,19 +1,18 @@
-"""The table of Bot API methods, and the ones about the bot itself, chats and updates."""
+"""The table of Bot API methods, and the methods about the bot itself, chats and updates."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from agent_channels.sandbox.telegram import edit_methods as telegram_edit
-from agent_channels.sandbox.telegram import send_methods as telegram_send
-from agent_channels.sandbox.telegram.errors import bad
+from agent_channels.sandbox.telegram import edit_methods, send_methods
+from agent_channels.sandbox.telegram.errors import bad, conflict
 from agent_channels.sandbox.telegram.method_table import Handler, MethodTable
 from agent_channels.sandbox.telegram.params import Params
-from agent_channels.sandbox.telegram.records import TelegramChat, member_dict
+from agent_channels.sandbox.telegram.records import TelegramChat, member_object
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
-from agent_channels.sandbox.telegram.update_queue import allowed_list
+from agent_channels.sandbox.telegram.update_queue import parse_allowed_updates
 
 __all__ = ["METHODS"]
 
@@ -25,7 +24,7 @@ method = MethodTable()
 
 @method("getMe")
 def get_me(state: TelegramState, _params: Params) -> dict[str, Any]:
-    """User with what the bot may do."""
+    """Return the bot's User with what it may do."""
     return {
         **state.bot.as_dict(),
         "can_join_groups": True,
@@ -40,8 +39,8 @@ def get_me(state: TelegramState, _params: Params) -> dict[str, Any]:
 
 @method("getUpdates")
 async def get_updates(state: TelegramState, params: Params) -> list[dict[str, Any]]:
-    """Updates from `offset` on; waits up to `timeout` seconds for the first."""
-    allowed = allowed_list(params.decoded("allowed_updates", "allowed updates"))
+    """Return updates from `offset` on, waiting up to `timeout` seconds for the first."""
+    allowed = parse_allowed_updates(params.decoded("allowed_updates", "allowed updates"))
     return await state.updates.get(
         params.integer("offset"), params.integer("limit", 100), params.integer("timeout"), allowed
     )
@@ -49,24 +48,24 @@ async def get_updates(state: TelegramState, params: Params) -> list[dict[str, An
 
 @method("setWebhook")
 def set_webhook(state: TelegramState, params: Params) -> bool:
-    """Remembers the webhook, so that getUpdates is refused; nothing is posted to it."""
+    """Store the webhook, which makes getUpdates fail; nothing is posted to it."""
     url = params.text("url")
     if url and not url.startswith("https://"):
         raise bad("bad webhook: An HTTPS URL must be provided for webhook")
-    allowed = allowed_list(params.decoded("allowed_updates", "allowed updates"))
+    allowed = parse_allowed_updates(params.decoded("allowed_updates", "allowed updates"))
     state.updates.webhook = {"url": url} if url else {}
     if allowed is not None and url:
         state.updates.webhook["allowed_updates"] = allowed
     if params.flag("drop_pending_updates"):
         state.updates.drop_pending()
     if url:
-        state.updates.interrupt("terminated by setWebhook request")
+        state.updates.end_poll(conflict("terminated by setWebhook request"))
     return True
 
 
 @method("deleteWebhook")
 def delete_webhook(state: TelegramState, params: Params) -> bool:
-    """Forgets the webhook."""
+    """Remove the webhook."""
     state.updates.webhook = {}
     if params.flag("drop_pending_updates"):
         state.updates.drop_pending()
@@ -75,27 +74,27 @@ def delete_webhook(state: TelegramState, params: Params) -> bool:
 
 @method("getWebhookInfo")
 def get_webhook_info(state: TelegramState, _params: Params) -> dict[str, Any]:
-    """WebhookInfo."""
+    """Return the WebhookInfo."""
     info = {"url": "", "has_custom_certificate": False, "pending_update_count": state.updates.pending}
     return {**info, **state.updates.webhook}
 
 
 @method("logOut", "close")
-def goodbye(_world: TelegramState, _params: Params) -> bool:
+def goodbye(_state: TelegramState, _params: Params) -> bool:
     """Accepted; the sandbox has no second server to move to."""
     return True
 
 
 @method("getFile")
 def get_file(state: TelegramState, params: Params) -> dict[str, Any]:
-    """File with the path to download."""
+    """Return the File with its download path."""
     return state.files.info(params.text("file_id"))
 
 
 @method("getChat")
 def get_chat(state: TelegramState, params: Params) -> dict[str, Any]:
-    """ChatFullInfo."""
-    chat = _met(state, params)
+    """Return the ChatFullInfo."""
+    chat = _readable_chat(state, params)
     gifts = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
     info: dict[str, Any] = {
         **chat.as_dict(),
@@ -113,7 +112,7 @@ def get_chat(state: TelegramState, params: Params) -> dict[str, Any]:
     return info
 
 
-def _met(state: TelegramState, params: Params) -> TelegramChat:
+def _readable_chat(state: TelegramState, params: Params) -> TelegramChat:
     chat = known_chat(state, params)
     if chat.user is not None and not chat.started:
         raise bad("chat not found")
@@ -124,36 +123,36 @@ def _met(state: TelegramState, params: Params) -> TelegramChat:
 
 @method("getChatMember")
 def get_chat_member(state: TelegramState, params: Params) -> dict[str, Any]:
-    """ChatMember; "left" for a person who is not in the chat."""
-    chat = _met(state, params)
+    """Return the ChatMember; its status is "left" for a person who is not in the chat."""
+    chat = _readable_chat(state, params)
     user_id = params.integer("user_id")
     if user_id not in state.users:
         raise bad("invalid user_id specified" if user_id <= 0 else "user not found")
     if chat.user is not None:
-        return member_dict(state.users[user_id], "member")
-    return member_dict(state.users[user_id], chat.members.get(user_id, "left"))
+        return member_object(state.users[user_id], "member")
+    return member_object(state.users[user_id], chat.members.get(user_id, "left"))
 
 
 @method("getChatAdministrators")
 def get_chat_administrators(state: TelegramState, params: Params) -> list[dict[str, Any]]:
-    """ChatMembers that are creator or administrator."""
-    chat = _met(state, params)
+    """Return the creator and the administrators, without the bot."""
+    chat = _readable_chat(state, params)
     if not chat.is_group:
         raise bad("there are no administrators in the private chat")
     admins = {user: status for user, status in chat.members.items() if status in {"creator", "administrator"}}
-    return [member_dict(state.users[user], status) for user, status in admins.items() if user != state.bot.id]
+    return [member_object(state.users[user], status) for user, status in admins.items() if user != state.bot.id]
 
 
 @method("getChatMemberCount")
 def get_chat_member_count(state: TelegramState, params: Params) -> int:
-    """How many are in the chat."""
-    chat = _met(state, params)
+    """Return the number of members."""
+    chat = _readable_chat(state, params)
     return sum(status not in {"left", "kicked"} for status in chat.members.values()) if chat.is_group else 2
 
 
 @method("leaveChat")
 def leave_chat(state: TelegramState, params: Params) -> bool:
-    """The bot leaves a group."""
+    """Take the bot out of a group."""
     chat = writable_chat(state, params)
     if not chat.is_group:
         raise bad("chat not found")
@@ -172,7 +171,7 @@ def _scope(params: Params) -> tuple[str, str]:
 
 @method("setMyCommands")
 def set_my_commands(state: TelegramState, params: Params) -> bool:
-    """Replaces the commands of a scope and language."""
+    """Replace the commands of a scope and language."""
     commands = params.decoded("commands", "commands")
     if not isinstance(commands, list):
         raise bad("expected an Array of BotCommand")
@@ -194,13 +193,13 @@ def set_my_commands(state: TelegramState, params: Params) -> bool:
 
 @method("getMyCommands")
 def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, str]]:
-    """The commands of a scope and language."""
+    """Return the commands of a scope and language."""
     return state.commands.get(_scope(params), [])
 
 
 @method("deleteMyCommands")
 def delete_my_commands(state: TelegramState, params: Params) -> bool:
-    """Forgets the commands of a scope and language."""
+    """Remove the commands of a scope and language."""
     state.commands.pop(_scope(params), None)
     state.changed()
     return True
@@ -208,7 +207,7 @@ def delete_my_commands(state: TelegramState, params: Params) -> bool:
 
 @method("pinChatMessage")
 def pin_chat_message(state: TelegramState, params: Params) -> bool:
-    """Pins a message; in groups only an administrator may."""
+    """Pin a message; in groups only an administrator may."""
     chat = writable_chat(state, params)
     message = message_of(chat, params, "message to pin not found")
     if chat.is_group and chat.members[state.bot.id] != "administrator":
@@ -220,13 +219,13 @@ def pin_chat_message(state: TelegramState, params: Params) -> bool:
 
 @method("unpinChatMessage", "unpinAllChatMessages")
 def unpin_chat_message(state: TelegramState, params: Params) -> bool:
-    """Unpins one message, or the last."""
+    """Unpin the message, or the last pinned one."""
     chat = writable_chat(state, params)
     if chat.pinned:
-        one = params.integer("message_id", chat.pinned[-1])
-        chat.pinned = [pinned for pinned in chat.pinned if pinned != one]
+        unpinned = params.integer("message_id", chat.pinned[-1])
+        chat.pinned = [pinned for pinned in chat.pinned if pinned != unpinned]
     state.changed()
     return True
 
 
-METHODS: dict[str, Handler] = {**method.table, **telegram_send.method.table, **telegram_edit.method.table}
+METHODS: dict[str, Handler] = {**method.table, **send_methods.method.table, **edit_methods.method.table}

@@ -1,16 +1,16 @@
-"""`reply_markup`: read, checked and normalised as Client.cpp and td's ReplyMarkup.cpp do."""
+"""`reply_markup`: parsed, checked and normalised as Client.cpp and td's ReplyMarkup.cpp do."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad
+from agent_channels.sandbox.telegram.links import check_link, link_user_id
 from agent_channels.sandbox.telegram.params import field_text
-from agent_channels.sandbox.telegram.utf16 import check_link, link_user_id
 
-__all__ = ["MAX_BUTTONS", "parse_reply_markup"]
+__all__ = ["parse_reply_markup"]
 
-WRONG = "can't parse inline keyboard button: "
+BUTTON_ERROR = "can't parse inline keyboard button: "
 MAX_BUTTONS = 100
 MAX_DATA_BYTES = 64
 MAX_COPY_TEXT = 256
@@ -31,7 +31,7 @@ BOOLEANS = ("force_reply", "remove_keyboard", "resize_keyboard", "one_time_keybo
 
 
 def parse_reply_markup(value: Any, *, inline_only: bool = False) -> dict[str, Any] | None:
-    """The inline keyboard to keep on the message, None when there is none or the markup is of another kind.
+    """Return the inline keyboard for the message; None when there is none, or for any other kind of markup.
 
     Raises BotApiError for everything Telegram refuses.
     """
@@ -43,11 +43,11 @@ def parse_reply_markup(value: Any, *, inline_only: bool = False) -> dict[str, An
         if field in value and not isinstance(value[field], bool):
             raise bad(f'field "{field}" must be of type Boolean')
     if "inline_keyboard" in value:
-        return _inline(value["inline_keyboard"])
+        return _inline_keyboard(value["inline_keyboard"])
     if inline_only and value:
         raise bad("inline keyboard expected")
     if "keyboard" in value:
-        _reply_keyboard(value["keyboard"])
+        _check_keyboard(value["keyboard"])
     return None
 
 
@@ -60,7 +60,7 @@ def _rows(value: Any, field: str, what: str) -> list[list[Any]]:
     return value
 
 
-def _reply_keyboard(value: Any) -> None:
+def _check_keyboard(value: Any) -> None:
     for row in _rows(value, "keyboard", "KeyboardButton"):
         for button in row:
             text = button.get("text") if isinstance(button, dict) else button
@@ -68,7 +68,7 @@ def _reply_keyboard(value: Any) -> None:
                 raise bad("can't parse keyboard button: Can't find field \"text\"")
 
 
-def _inline(value: Any) -> dict[str, Any] | None:
+def _inline_keyboard(value: Any) -> dict[str, Any] | None:
     rows = _rows(value, "inline_keyboard", "InlineKeyboardButton")
     kept = [[_button(button) for button in row] for row in rows if row]
     if sum(len(row) for row in kept) > MAX_BUTTONS:
@@ -76,28 +76,28 @@ def _inline(value: Any) -> dict[str, Any] | None:
     return {"inline_keyboard": kept} if kept else None
 
 
-def _wrong(reason: str) -> BotApiError:
-    return bad(WRONG + reason)
+def _button_error(reason: str) -> BotApiError:
+    return bad(BUTTON_ERROR + reason)
 
 
 def _button(button: Any) -> dict[str, Any]:
     if not isinstance(button, dict):
-        raise _wrong("InlineKeyboardButton must be an Object")
+        raise _button_error("InlineKeyboardButton must be an Object")
     if "text" not in button:
-        raise _wrong('Can\'t find field "text"')
+        raise _button_error('Can\'t find field "text"')
     if not isinstance(button["text"], str):
-        raise _wrong('Field "text" must be of type String')
+        raise _button_error('Field "text" must be of type String')
     if not button["text"].strip():
-        # The server drops such a button without a word; here it is refused, because a lost button is a lost answer.
+        # The server silently drops such a button; the sandbox refuses it, because a lost button is a lost answer.
         raise bad("inline keyboard button text must be non-empty")
     if "style" in button and str(button["style"]) not in STYLES:
-        raise _wrong("Invalid button style specified")
+        raise _button_error("Invalid button style specified")
     actions = [name for name in ACTIONS if button.get(name) is not None and button.get(name) is not False]
     if len(actions) > 1:
-        # The documentation asks for exactly one field that says what kind of button it is.
-        raise _wrong(f"exactly one type of button must be specified, found {', '.join(actions)}")
+        # The documentation asks for exactly one of the fields that say what the button does.
+        raise _button_error(f"exactly one type of button must be specified, found {', '.join(actions)}")
     if not actions or (button[actions[0]] == "" and actions[0] in {"url", "callback_data"}):
-        raise _wrong("Text buttons are unallowed in the inline keyboard")
+        raise _button_error("Text buttons are unallowed in the inline keyboard")
     kept = {name: button[name] for name in ("text", "style", "icon_custom_emoji_id") if button.get(name)}
     kept[actions[0]] = _action(actions[0], button[actions[0]])
     return kept
@@ -105,15 +105,15 @@ def _button(button: Any) -> dict[str, Any]:
 
 def _action(name: str, value: Any) -> Any:
     if name in {"callback_data", "url"} and not isinstance(value, str):
-        raise _wrong(f'Field "{name}" must be of type String')
+        raise _button_error(f'Field "{name}" must be of type String')
     if name == "callback_data" and len(value.encode()) > MAX_DATA_BYTES:
         raise bad("BUTTON_DATA_INVALID")
     if name == "url":
-        return _link(value)
+        return _checked_url(value)
     if name == "web_app":
-        _web_app(field_text(value, "url", WRONG) if isinstance(value, dict) else "")
+        _check_web_app(field_text(value, "url", BUTTON_ERROR) if isinstance(value, dict) else "")
     if name == "copy_text":
-        text = field_text(value, "text", WRONG) if isinstance(value, dict) else ""
+        text = field_text(value, "text", BUTTON_ERROR) if isinstance(value, dict) else ""
         if not 1 <= len(text) <= MAX_COPY_TEXT:
             raise bad("BUTTON_COPY_TEXT_INVALID")
     if name in {"pay", "callback_game"}:
@@ -121,15 +121,15 @@ def _action(name: str, value: Any) -> Any:
     return value
 
 
-def _web_app(url: str) -> None:
+def _check_web_app(url: str) -> None:
     if not url.startswith("https://") or check_link(url)[1]:
         raise bad(f"inline keyboard button Web App URL '{url}' is invalid: Only HTTPS links are allowed")
 
 
-def _link(url: str) -> str:
+def _checked_url(url: str) -> str:
     if link_user_id(url) is not None:
         return url
-    checked, complaint = check_link(url)
+    link, complaint = check_link(url)
     if complaint:
         raise bad(f"inline keyboard button {complaint}")
-    return checked
+    return link

@@ -11,7 +11,7 @@ from agent_channels.sandbox.telegram.errors import bad
 from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params, field_number, field_text
-from agent_channels.sandbox.telegram.records import Message
+from agent_channels.sandbox.telegram.records import Message, new_poll
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import deliver, known_chat, message_of, placement, writable_chat
 
@@ -19,15 +19,18 @@ __all__ = ["caption_fields", "method", "text_fields"]
 
 method = MethodTable()
 
-WRONG = "can't parse InputMedia: "
+MEDIA_ERROR = "can't parse InputMedia: "
 ALBUM_KINDS = {"photo", "video", "document", "audio"}
 # sendMediaGroup: documents and audio files "can be only grouped in an album with messages of the same type"
-ALONE = {"document": "Document", "audio": "Audio"}
+UNMIXED_KINDS = {"document": "Document", "audio": "Audio"}
 FACTS = ("duration", "width", "height", "length", "title", "performer")
+CHAT_ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
+choose_sticker find_location record_video_note upload_video_note"""
+COPIED_FIELDS = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "venue", "poll")
 
 
 def text_fields(state: TelegramState, params: Params) -> Message:
-    """`text` and `entities` of a call. Raises BotApiError."""
+    """Return `text` and `entities` of a call. Raises BotApiError."""
     raw = params.text("text")
     if not raw:
         raise bad("message text is empty")
@@ -41,7 +44,7 @@ def text_fields(state: TelegramState, params: Params) -> Message:
 
 
 def caption_fields(state: TelegramState, caption: str, parse_mode: str, given: Any) -> Message:
-    """`caption` and `caption_entities`; empty when there is no caption. Raises BotApiError."""
+    """Return `caption` and `caption_entities`, or {} when there is no caption. Raises BotApiError."""
     text, entities = format_text(caption, parse_mode, given, state.find_user)
     if len(text) > CAPTION_LIMIT:
         raise bad("message caption is too long")
@@ -50,19 +53,23 @@ def caption_fields(state: TelegramState, caption: str, parse_mode: str, given: A
     return {"caption": text, **({"caption_entities": entities} if entities else {})}
 
 
+def _caption_of(state: TelegramState, params: Params) -> Message:
+    entities = params.decoded("caption_entities", "caption entities")
+    return caption_fields(state, params.text("caption"), params.text("parse_mode"), entities)
+
+
 @method("sendMessage")
 def send_message(state: TelegramState, params: Params) -> Message:
-    """Text."""
+    """Send a text."""
     return deliver(state, params, text_fields(state, params))
 
 
-def _sender(kind: str) -> Callable[[TelegramState, Params], Message]:
+def _media_method(kind: str) -> Callable[[TelegramState, Params], Message]:
     def send(state: TelegramState, params: Params) -> Message:
         source = params.files.get(kind) or params.values.get(kind)
-        fields = state.files.received(params, kind, source, _facts(params.values))
+        fields = state.files.from_bot(params, kind, source, _facts(params.values))
         if kind not in {"video_note", "sticker"}:
-            given = params.decoded("caption_entities", "caption entities")
-            fields |= caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
+            fields |= _caption_of(state, params)
         if params.flag("has_spoiler"):
             fields["has_media_spoiler"] = True
         return deliver(state, params, fields)
@@ -81,12 +88,12 @@ def _facts(values: dict[str, Any]) -> dict[str, Any]:
 
 
 for _kind in MEDIA:
-    method("send" + _kind.replace("_", ""))(_sender(_kind))
+    method("send" + _kind.replace("_", ""))(_media_method(_kind))
 
 
 @method("sendMediaGroup")
 def send_media_group(state: TelegramState, params: Params) -> list[Message]:
-    """An album of 2-10 items; the messages share `media_group_id`."""
+    """Send an album of 2-10 items; the messages share `media_group_id`."""
     items = params.decoded("media", "media")
     if not isinstance(items, list):
         raise bad("expected an Array of InputMedia")
@@ -99,7 +106,7 @@ def send_media_group(state: TelegramState, params: Params) -> list[Message]:
         raise bad("there are not enough messages to send as an album: media must include 2-10 items")
     contents = [_album_item(state, params, item) for item in items]
     kinds = {item["type"] for item in items}
-    for kind, name in ALONE.items():
+    for kind, name in UNMIXED_KINDS.items():
         if kind in kinds and len(kinds) > 1:
             raise bad(f"{name} can't be mixed with other media types")
     chat = writable_chat(state, params)
@@ -111,22 +118,22 @@ def send_media_group(state: TelegramState, params: Params) -> list[Message]:
 
 def _album_item(state: TelegramState, params: Params, item: Any) -> Message:
     if not isinstance(item, dict):
-        raise bad(f"{WRONG}expected an Object")
+        raise bad(f"{MEDIA_ERROR}expected an Object")
     if "type" not in item:
-        raise bad(f'{WRONG}Can\'t find field "type"')
-    kind, source = field_text(item, "type", WRONG), field_text(item, "media", WRONG)
+        raise bad(f'{MEDIA_ERROR}Can\'t find field "type"')
+    kind, source = field_text(item, "type", MEDIA_ERROR), field_text(item, "media", MEDIA_ERROR)
     if kind not in ALBUM_KINDS:
-        raise bad(f'{WRONG}type "{kind}" can\'t be used in sendMediaGroup')
+        raise bad(f'{MEDIA_ERROR}type "{kind}" can\'t be used in sendMediaGroup')
     if not source:
-        raise bad(f"{WRONG}media not found")
-    fields = state.files.received(params, kind, source, _facts(item))
-    caption, mode = field_text(item, "caption", WRONG), field_text(item, "parse_mode", WRONG)
+        raise bad(f"{MEDIA_ERROR}media not found")
+    fields = state.files.from_bot(params, kind, source, _facts(item))
+    caption, mode = field_text(item, "caption", MEDIA_ERROR), field_text(item, "parse_mode", MEDIA_ERROR)
     return fields | caption_fields(state, caption, mode, item.get("caption_entities"))
 
 
 @method("sendLocation")
 def send_location(state: TelegramState, params: Params) -> Message:
-    """A point on the map."""
+    """Send a point on the map."""
     return deliver(state, params, {"location": _location(params)})
 
 
@@ -147,7 +154,7 @@ def send_venue(state: TelegramState, params: Params) -> Message:
 
 @method("sendContact")
 def send_contact(state: TelegramState, params: Params) -> Message:
-    """A phone number with a name."""
+    """Send a phone number with a name."""
     contact = {name: params.text(name) for name in ("phone_number", "first_name", "last_name", "vcard")}
     if not contact["phone_number"]:
         raise bad("phone number is empty")
@@ -158,13 +165,13 @@ def send_contact(state: TelegramState, params: Params) -> Message:
 
 @method("sendDice")
 def send_dice(state: TelegramState, params: Params) -> Message:
-    """A die with a value of 1-6."""
+    """Send a die with a value of 1-6."""
     return deliver(state, params, {"dice": {"emoji": params.text("emoji") or "🎲", "value": secrets.randbelow(6) + 1}})
 
 
 @method("sendPoll")
 def send_poll(state: TelegramState, params: Params) -> Message:
-    """A poll of 2-12 options; votes come back as `poll_answer` when it is not anonymous."""
+    """Send a poll of 2-12 options; votes come back as `poll_answer` when it is not anonymous."""
     question = params.text("question").strip()
     if not question:
         raise bad("poll question must be non-empty")
@@ -181,71 +188,41 @@ def send_poll(state: TelegramState, params: Params) -> Message:
     if any(not 1 <= len(text.strip()) <= 100 for text in texts):
         raise bad("poll options length must not exceed 100")
     anonymous = params.values.get("is_anonymous") is None or params.flag("is_anonymous")
-    poll = poll_dict(question, texts, anonymous=anonymous, many=params.flag("allows_multiple_answers"))
+    poll = new_poll(question, texts, anonymous=anonymous, multiple=params.flag("allows_multiple_answers"))
     return deliver(state, params, {"poll": poll})
 
 
-def poll_dict(question: str, options: list[str], *, anonymous: bool, many: bool) -> dict[str, Any]:
-    """A Poll nobody has voted in."""
-    return {
-        "id": str(secrets.randbits(62)),
-        "question": question,
-        "options": [
-            {"persistent_id": str(place), "text": text, "voter_count": 0} for place, text in enumerate(options)
-        ],
-        "total_voter_count": 0,
-        "is_closed": False,
-        "is_anonymous": anonymous,
-        "type": "regular",
-        "allows_multiple_answers": many,
-        "allows_revoting": True,
-        "members_only": False,
-    }
-
-
-KEPT_IN_COPY = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "venue", "poll")
-
-
-def _source(state: TelegramState, params: Params, missing: str) -> Message:
-    return message_of(known_chat(state, params, "from_chat_id"), params, missing)
+def _copied_fields(state: TelegramState, params: Params, action: str) -> tuple[Message, Message]:
+    """Return (source message, its content fields). `action` is "forward" or "copy", for the refusal."""
+    chat = known_chat(state, params, "from_chat_id")
+    source = message_of(chat, params, f"message to {action} not found")
+    fields = {name: source[name] for name in COPIED_FIELDS if name in source}
+    if not fields:
+        raise bad(f"message can't be {'forwarded' if action == 'forward' else 'copied'}")
+    return source, fields
 
 
 @method("forwardMessage")
 def forward_message(state: TelegramState, params: Params) -> Message:
-    """The message with its origin."""
-    source = _source(state, params, "message to forward not found")
-    fields = {name: source[name] for name in KEPT_IN_COPY if name in source}
-    if not fields:
-        raise bad("message can't be forwarded")
-    origin = source.get("forward_origin") or {
-        "type": "user",
-        "date": source["date"],
-        "sender_user": source["from"],
-    }
+    """Send a message again with its origin."""
+    source, fields = _copied_fields(state, params, "forward")
+    origin = source.get("forward_origin") or {"type": "user", "date": source["date"], "sender_user": source["from"]}
     return deliver(state, params, {**fields, "forward_origin": origin})
 
 
 @method("copyMessage")
 def copy_message(state: TelegramState, params: Params) -> dict[str, int]:
-    """The message without its origin; a new caption if one is given."""
-    source = _source(state, params, "message to copy not found")
-    fields = {name: source[name] for name in KEPT_IN_COPY if name in source}
-    if not fields:
-        raise bad("message can't be copied")
+    """Send a message again without its origin, with a new caption if one is given."""
+    _, fields = _copied_fields(state, params, "copy")
     if "caption" in params.values:
-        given = params.decoded("caption_entities", "caption entities")
-        caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), given)
-        fields = {name: value for name, value in fields.items() if not name.startswith("caption")} | caption
+        fields = {name: value for name, value in fields.items() if not name.startswith("caption")}
+        fields |= _caption_of(state, params)
     return {"message_id": deliver(state, params, fields)["message_id"]}
-
-
-CHAT_ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
-choose_sticker find_location record_video_note upload_video_note"""
 
 
 @method("sendChatAction")
 def send_chat_action(state: TelegramState, params: Params) -> bool:
-    """Shows "typing" and the like; General's id is accepted here."""
+    """Show "typing" and the like; unlike messages, it accepts General's thread id."""
     action = params.text("action").lower()
     if action not in CHAT_ACTIONS.split():
         raise bad("wrong parameter action in request")

@@ -1,10 +1,10 @@
-"""What exists on the sandbox's Telegram: the bot, people, chats, messages, files, and the updates about them."""
+"""The state of the fake Telegram: the bot, people, chats, messages, files, and the updates about them."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import math
+from typing import Any
 
 from agent_channels.sandbox.server import SandboxState
 from agent_channels.sandbox.telegram.errors import too_many
@@ -17,27 +17,24 @@ from agent_channels.sandbox.telegram.records import (
     Message,
     TelegramChat,
     TelegramUser,
-    quoted,
+    as_replied,
 )
 from agent_channels.sandbox.telegram.update_queue import UpdateQueue
+from agent_channels.sandbox.telegram.utf16 import entity_text
+from agent_channels.sandbox.token_buckets import TokenBuckets
 
 __all__ = ["TelegramState"]
-
-T = TypeVar("T")
 
 FIRST_USER = 5_000_001
 FIRST_GROUP = 4_000_001
 SUPERGROUP_BASE = -1_000_000_000_000
 
 
-@dataclass
-class _Flood:
-    per_s: float
-    burst: int
-
-
 class TelegramState(SandboxState):
-    """The state behind one bot. Everything is in memory, and every change wakes who waits in `wait_for`."""
+    """Everything Telegram knows about one bot.
+
+    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    """
 
     def __init__(self, bot: TelegramUser) -> None:
         super().__init__()
@@ -49,23 +46,22 @@ class TelegramState(SandboxState):
         self.queries: dict[str, CallbackQuery] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.updates = UpdateQueue(self.now, self.changed)
+        self.flood = TokenBuckets(self.now)
         self._message_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
-        self._flood: _Flood | None = None
-        self._buckets: dict[int, tuple[float, float]] = {}
 
     # --- people and chats
 
     def add_user(self, first_name: str, username: str, last_name: str, language_code: str) -> TelegramUser:
-        """A new person, known to Telegram but not to the bot."""
+        """Add a person, known to Telegram but not to the bot, with their private chat."""
         user = TelegramUser(next(self._user_ids), first_name, username, last_name, language_code)
         self.users[user.id] = user
         self.chats[user.id] = TelegramChat(user.id, "private", "", lambda: next(self._message_ids), user=user)
         return user
 
     def add_group(self, title: str, kind: ChatKind, *, forum: bool = False) -> TelegramChat:
-        """A new group without members."""
+        """Add a group without members. Supergroups count their own message ids, other chats share a counter."""
         number = next(self._group_ids)
         own_ids = itertools.count(1)
         if kind == "group":
@@ -79,14 +75,14 @@ class TelegramState(SandboxState):
         return chat
 
     def find_user(self, user_id: int) -> dict[str, Any] | None:
-        """The User object of an id, None for a stranger."""
+        """Return the User object of an id, None for an unknown one."""
         user = self.users.get(user_id)
         return user.as_dict() if user else None
 
     # --- messages
 
     def post(self, chat: TelegramChat, sender: TelegramUser, fields: Message, **extra: Any) -> Message:
-        """Puts a message into a chat and tells the bot when it may see it. `extra` without its None."""
+        """Put a message into a chat, and queue an update if the bot may see it. None values of `extra` are left out."""
         message: Message = {
             "message_id": fields.get("message_id") or chat.next_message_id(),
             "from": sender.as_dict(),
@@ -98,68 +94,53 @@ class TelegramState(SandboxState):
         chat.messages[message["message_id"]] = message
         if sender.is_bot:
             if not any(name in message for name in SERVICE_FIELDS):
-                chat.bot_log.append(message["message_id"])
+                chat.bot_message_ids.append(message["message_id"])
         elif self.visible(chat, message):
-            self.updates.add("message", quoted(message) | _reply_part(message))
+            self.updates.add("message", _for_update(message))
         self.changed()
         return message
 
     def edited(self, chat: TelegramChat, message: Message) -> None:
-        """Records an edit: the bot hears of people's edits, people see the bot's."""
+        """Record that a message was edited, and queue an update for a person's edit."""
         message["edit_date"] = int(self.now())
         if not message["from"]["is_bot"] and self.visible(chat, message):
-            self.updates.add("edited_message", quoted(message) | _reply_part(message))
+            self.updates.add("edited_message", _for_update(message))
         self.changed()
 
     def visible(self, chat: TelegramChat, message: Message) -> bool:
-        """Whether the bot receives this message: membership, blocking and privacy mode ("Privacy mode", Bot FAQ)."""
+        """Return True if the bot receives this message, by membership, blocking and privacy mode."""
         if chat.kind == "private":
             return not chat.blocked
         status = chat.members.get(self.bot.id)
         if status not in {"member", "administrator"}:
             return False
-        return not self.privacy or status == "administrator" or self._addressed(message)
+        return not self.privacy or status == "administrator" or self._addresses_bot(message)
 
-    def _addressed(self, message: Message) -> bool:
+    def _addresses_bot(self, message: Message) -> bool:
         if any(name in message for name in SERVICE_FIELDS):
             return True
         replied = message.get("reply_to_message") or {}
         if replied.get("from", {}).get("id") == self.bot.id and "forum_topic_created" not in replied:
             return True
         text = message.get("text") or message.get("caption") or ""
-        units = text.encode("utf-16-le")
+        username = f"@{self.bot.username}".lower()
         for entity in [*message.get("entities", ()), *message.get("caption_entities", ())]:
-            begin = 2 * entity["offset"]
-            piece = units[begin : begin + 2 * entity["length"]].decode("utf-16-le").lower()
-            name = f"@{self.bot.username}".lower()
-            if entity["type"] == "bot_command" and ("@" not in piece or piece.endswith(name)):
+            covered = entity_text(text, entity).lower()
+            if entity["type"] == "bot_command" and ("@" not in covered or covered.endswith(username)):
                 return True
-            if entity["type"] == "mention" and piece == name:
+            if entity["type"] == "mention" and covered == username:
                 return True
             if entity["type"] == "text_mention" and entity["user"]["id"] == self.bot.id:
                 return True
         return False
 
-    # --- flood control
-
-    def set_flood(self, per_chat_per_s: float | None, burst: int = 1) -> None:
-        """At most `per_chat_per_s` messages a second into one chat, `burst` at once; None switches the rule off."""
-        self._flood = _Flood(per_chat_per_s, burst) if per_chat_per_s else None
-        self._buckets.clear()
-
     def spend(self, chat_id: int) -> None:
-        """Counts one sent message. Raises BotApiError 429 when the chat has had too many."""
-        if self._flood is None:
-            return
-        now = self.now()
-        tokens, at = self._buckets.get(chat_id, (float(self._flood.burst), now))
-        tokens = min(tokens + (now - at) * self._flood.per_s, float(self._flood.burst))
-        if tokens < 1:
-            self._buckets[chat_id] = (tokens, now)
-            raise too_many(max(1, -int(-(1 - tokens) / self._flood.per_s // 1)))
-        self._buckets[chat_id] = (tokens - 1, now)
+        """Count one sent message. Raises BotApiError 429 when the flood rule allows no more in this chat."""
+        if wait_s := self.flood.take(chat_id):
+            raise too_many(max(1, math.ceil(wait_s)))
 
 
-def _reply_part(message: Message) -> Message:
+def _for_update(message: Message) -> Message:
+    """Return a copy of a message whose replied message has no reply of its own."""
     replied = message.get("reply_to_message")
-    return {"reply_to_message": quoted(replied)} if replied else {}
+    return as_replied(message) | ({"reply_to_message": as_replied(replied)} if replied else {})

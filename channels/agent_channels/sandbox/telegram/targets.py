@@ -1,4 +1,4 @@
-"""Where a call may act: the chat, the topic and the message it names, or the refusal Telegram gives."""
+"""Where a call acts: the chat, the topic and the message it names, or the refusal Telegram gives."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.errors import bad, forbidden
 from agent_channels.sandbox.telegram.params import Params, field_number
-from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, quoted
+from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, as_replied, quote_of
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
 from agent_channels.sandbox.telegram.state import TelegramState
 
-__all__ = ["deliver", "known_chat", "message_of", "placement", "topic_root", "writable_chat"]
+__all__ = ["deliver", "known_chat", "message_of", "placement", "writable_chat"]
 
 
 def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
-    """The chat of a call, if the bot has ever met it. Raises BotApiError."""
+    """Return the chat of a call if the bot has ever met it. Raises BotApiError."""
     raw = params.text(name).strip()
     if not raw:
         raise bad(f"{name} is empty")
@@ -30,7 +30,7 @@ def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> T
 
 
 def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
-    """The chat of a call that wants to write there. Raises BotApiError 403 where the bot may not."""
+    """Return the chat of a call that writes there. Raises BotApiError, 403 where the bot may not write."""
     chat = known_chat(state, params, name)
     if chat.user is not None:
         if chat.user.is_deactivated:
@@ -47,7 +47,7 @@ def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -
 
 
 def message_of(chat: TelegramChat, params: Params, missing: str) -> Message:
-    """The message a call names. Raises BotApiError `missing`, such as "message to edit not found"."""
+    """Return the message a call names. Raises BotApiError `missing`, such as "message to edit not found"."""
     if not params.text("message_id"):
         raise bad("message identifier is not specified")
     message = chat.messages.get(params.integer("message_id"))
@@ -56,49 +56,37 @@ def message_of(chat: TelegramChat, params: Params, missing: str) -> Message:
     return message
 
 
-def topic_root(chat: TelegramChat, thread_id: int) -> Message | None:
-    """The service message that opened a topic; General has none."""
-    root = chat.messages.get(thread_id)
-    return quoted(root) if root and "forum_topic_created" in root else None
-
-
 def placement(chat: TelegramChat, params: Params) -> dict[str, Any]:
-    """The fields for topic and reply. Raises BotApiError for a topic or a replied message that is not there."""
-    given = params.decoded("reply_parameters", "reply parameters")
-    if given is not None and not isinstance(given, dict):
+    """Return the message fields for topic and reply. Raises BotApiError for an unknown topic or replied message."""
+    reply = params.decoded("reply_parameters", "reply parameters")
+    if reply is not None and not isinstance(reply, dict):
         raise bad("object expected as reply parameters")
-    if given is not None and "message_id" not in given:
+    if reply is not None and "message_id" not in reply:
         raise bad('can\'t find field "message_id"')
-    if given is None and params.text("reply_to_message_id"):
+    if reply is None and params.text("reply_to_message_id"):
         flag = params.flag("allow_sending_without_reply")
-        given = {"message_id": params.integer("reply_to_message_id"), "allow_sending_without_reply": flag}
-    replied = _replied(chat, given) if given else None
-    fields = _thread(chat, params, replied)
+        reply = {"message_id": params.integer("reply_to_message_id"), "allow_sending_without_reply": flag}
+    replied = _replied_message(chat, reply) if reply else None
+    fields = _thread_fields(chat, params, replied)
     if replied is not None:
-        fields["reply_to_message"] = quoted(replied)
-        if given and given.get("quote"):
-            fields["quote"] = _quote(replied, str(given["quote"]))
+        fields["reply_to_message"] = as_replied(replied)
+        if reply and reply.get("quote"):
+            fields["quote"] = quote_of(replied, str(reply["quote"]))
+            if fields["quote"] is None:
+                raise bad("QUOTE_TEXT_INVALID")
     return fields
 
 
-def _replied(chat: TelegramChat, given: dict[str, Any]) -> Message | None:
-    if given.get("chat_id") not in (None, chat.id, str(chat.id)):
+def _replied_message(chat: TelegramChat, reply: dict[str, Any]) -> Message | None:
+    if reply.get("chat_id") not in (None, chat.id, str(chat.id)):
         raise bad("message to be replied not found")
-    message = chat.messages.get(field_number(given, "message_id"))
-    if message is None and not given.get("allow_sending_without_reply"):
+    message = chat.messages.get(field_number(reply, "message_id"))
+    if message is None and not reply.get("allow_sending_without_reply"):
         raise bad("message to be replied not found")
     return message
 
 
-def _quote(replied: Message, quote: str) -> dict[str, Any]:
-    text = replied.get("text") or replied.get("caption") or ""
-    at = text.find(quote)
-    if at < 0:
-        raise bad("QUOTE_TEXT_INVALID")
-    return {"text": quote, "position": len(text[:at].encode("utf-16-le")) // 2, "is_manual": True}
-
-
-def _thread(chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
+def _thread_fields(chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
     thread = params.integer("message_thread_id")
     if not chat.is_forum:
         if thread and thread not in chat.messages:
@@ -112,13 +100,16 @@ def _thread(chat: TelegramChat, params: Params, replied: Message | None) -> dict
     if thread in chat.closed_topics:
         raise bad("TOPIC_CLOSED")
     fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
-    if root := topic_root(chat, thread):
+    if root := chat.topic_root(thread):
         fields["reply_to_message"] = root
     return fields
 
 
 def deliver(state: TelegramState, params: Params, fields: Message) -> Message:
-    """Posts the bot's message into the chat of the call: markup, access, topic, reply and flood rule checked."""
+    """Post the bot's message into the chat of the call.
+
+    Raises BotApiError for wrong markup, chat, topic or reply, and 429 by the flood rule.
+    """
     markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"))
     chat = writable_chat(state, params)
     extra = placement(chat, params)

@@ -1,4 +1,4 @@
-"""The queue of updates: kept until a higher offset is asked for, read by one poller at a time."""
+"""The queue of updates: kept until the bot confirms them with a higher offset, read by one poller at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad, conflict
 
-__all__ = ["DEFAULT_KINDS", "KEPT_S", "KINDS", "UpdateQueue"]
+__all__ = ["UpdateQueue", "parse_allowed_updates"]
 
 KEPT_S = 24 * 3600
 MAX_TIMEOUT_S = 50
@@ -29,25 +29,25 @@ WEBHOOK_ACTIVE = "can't use getUpdates method while webhook is active; use delet
 
 
 @dataclass
-class _Kept:
+class _QueuedUpdate:
     update: dict[str, Any]
     expires: float
 
 
 class UpdateQueue:
-    """Updates not yet confirmed, oldest first.
+    """Updates that are not confirmed yet, oldest first.
 
-    `now` is the sandbox's clock (seconds); `changed` is called whenever the state visible to tests changes.
-    `poller_slot_s`: how long the slot of a poller whose connection died stays taken (0: not at all).
+    `now` is the sandbox's clock in seconds; `changed` is called after every change. `poller_slot_s`: how long the slot
+    of a poller stays taken after its connection died (0: not at all).
     """
 
     def __init__(self, now: Callable[[], float], changed: Callable[[], None]) -> None:
         self._now = now
         self._changed = changed
-        self._kept: list[_Kept] = []
+        self._kept: list[_QueuedUpdate] = []
         self._held: list[dict[str, Any]] | None = None
         self._next_id = FIRST_ID
-        # The waiting poll: ended by a refusal, or by None when there is something to read.
+        # The waiting poll: resolved to a refusal, or to None when there is something to read.
         self._poll: asyncio.Future[BotApiError | None] | None = None
         self._slot_until = 0.0
         self.allowed: frozenset[str] = DEFAULT_KINDS
@@ -57,13 +57,13 @@ class UpdateQueue:
 
     @property
     def pending(self) -> int:
-        """How many updates are not confirmed yet, held ones included."""
+        """The number of updates that are not confirmed yet, held ones included."""
         self._expire()
         return len(self._kept) + len(self._held or ())
 
     @property
     def latest(self) -> int:
-        """The id of the newest update, one less than the first one's when there was none."""
+        """The id of the newest update; one less than the first id while there was none."""
         return self._next_id - 1
 
     @property
@@ -71,47 +71,42 @@ class UpdateQueue:
         """Whether a long poll is waiting right now."""
         return self._poll is not None
 
-    def add(self, kind: str, payload: dict[str, Any]) -> int | None:
-        """Queues an update if its kind is asked for; its id, None when the bot does not want it."""
+    def add(self, kind: str, payload: dict[str, Any]) -> None:
+        """Queue an update, unless the bot did not ask for its kind."""
         if kind not in self.allowed:
-            return None
-        update_id = self._next_id
+            return
+        update = {"update_id": self._next_id, kind: payload}
         self._next_id += 1
-        update = {"update_id": update_id, kind: payload}
         if self._held is not None:
             self._held.append(update)
         else:
             self._keep(update)
         self._changed()
-        return update_id
 
     def hold(self) -> None:
-        """Keeps new updates from the bot until `release`."""
+        """Hide new updates from the bot until `release`."""
         if self._held is None:
             self._held = []
 
     def release(self) -> None:
-        """Lets the bot see everything held, in order."""
+        """Let the bot see the held updates, in order."""
         held, self._held = self._held or [], None
         for update in held:
             self._keep(update)
         self._changed()
 
     def drop_pending(self) -> None:
-        """Forgets all updates (`drop_pending_updates`)."""
+        """Forget all updates (`drop_pending_updates`)."""
         self._kept.clear()
         self._changed()
 
-    def interrupt(self, reason: str) -> None:
-        """Ends a waiting poll with 409 and this reason."""
-        self.stop(conflict(reason))
-
-    def stop(self, refusal: BotApiError) -> None:
-        """Ends a waiting poll with a refusal."""
-        self._end_poll(refusal)
+    def end_poll(self, refusal: BotApiError | None) -> None:
+        """End a waiting poll: with a refusal, or with None to let it read the queue."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(refusal)
 
     async def get(self, offset: int, limit: int, timeout: int, allowed: list[str] | None) -> list[dict[str, Any]]:
-        """For getUpdates. Raises BotApiError 409 with a webhook set, or when a newer poll takes this one's place."""
+        """Answer getUpdates. Raises BotApiError 409 with a webhook set, or when a newer poll takes this one's place."""
         if self.webhook.get("url"):
             raise conflict(WEBHOOK_ACTIVE)
         if self._now() < self._slot_until:
@@ -124,7 +119,7 @@ class UpdateQueue:
         if found or timeout <= 0:
             return found
         # Only a call that has to wait ends the waiting one: do_get_updates in the server's source.
-        self.interrupt(OTHER_POLLER)
+        self.end_poll(conflict(OTHER_POLLER))
         return await self._long_poll(limit, min(timeout, MAX_TIMEOUT_S))
 
     async def _long_poll(self, limit: int, timeout: int) -> list[dict[str, Any]]:
@@ -148,19 +143,14 @@ class UpdateQueue:
         return self._read(limit)
 
     def _keep(self, update: dict[str, Any]) -> None:
-        self._kept.append(_Kept(update, self._now() + KEPT_S))
-        self._end_poll(None)
-
-    def _end_poll(self, refusal: BotApiError | None) -> None:
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(refusal)
+        self._kept.append(_QueuedUpdate(update, self._now() + KEPT_S))
+        self.end_poll(None)
 
     def _confirm(self, offset: int) -> None:
         self._expire()
         if offset < 0:
             # "retrieve updates starting from -offset update from the end; all previous updates will be forgotten"
-            first = self._kept[offset:][0].update["update_id"] if self._kept else self._next_id
-            offset = first
+            offset = self._kept[offset:][0].update["update_id"] if self._kept else self._next_id
         before = len(self._kept)
         self._kept = [kept for kept in self._kept if kept.update["update_id"] >= offset]
         if len(self._kept) != before or offset - 1 > self.confirmed:
@@ -175,8 +165,8 @@ class UpdateQueue:
         self._kept = [kept for kept in self._kept if kept.expires > now]
 
 
-def allowed_list(value: Any) -> list[str] | None:
-    """Reads `allowed_updates`. Raises BotApiError when it is not a list of strings."""
+def parse_allowed_updates(value: Any) -> list[str] | None:
+    """Return `allowed_updates`, None when absent. Raises BotApiError when it is not a list of strings."""
     if value is None or value == "":
         return None
     if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
