@@ -21,12 +21,11 @@ class MethodTable:
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
-    def __call__(self, *names: str) -> Callable[[H], H]:
-        """Enter the function under each name."""
+    def __call__(self, name: str) -> Callable[[H], H]:
+        """Enter the function under this name."""
 
         def enter(handler: H) -> H:
-            for name in names:
-                self.table[name.lower()] = handler
+            self.table[name.lower()] = handler
             return handler
 
         return enter

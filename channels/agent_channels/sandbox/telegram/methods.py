@@ -79,12 +79,6 @@ def get_webhook_info(state: TelegramState, _params: Params) -> dict[str, Any]:
     return {**info, **state.updates.webhook}
 
 
-@method("logOut", "close")
-def goodbye(_state: TelegramState, _params: Params) -> bool:
-    """Accepted; the sandbox has no second server to move to."""
-    return True
-
-
 @method("getFile")
 def get_file(state: TelegramState, params: Params) -> dict[str, Any]:
     """Return the File with its download path."""
@@ -217,7 +211,7 @@ def pin_chat_message(state: TelegramState, params: Params) -> bool:
     return True
 
 
-@method("unpinChatMessage", "unpinAllChatMessages")
+@method("unpinChatMessage")
 def unpin_chat_message(state: TelegramState, params: Params) -> bool:
     """Unpin the message, or the last pinned one."""
     chat = writable_chat(state, params)

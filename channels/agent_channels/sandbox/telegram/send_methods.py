@@ -26,7 +26,7 @@ UNMIXED_KINDS = {"document": "Document", "audio": "Audio"}
 FACTS = ("duration", "width", "height", "length", "title", "performer")
 CHAT_ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
 choose_sticker find_location record_video_note upload_video_note"""
-COPIED_FIELDS = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "venue", "poll")
+COPIED_FIELDS = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "poll")
 
 
 def text_fields(state: TelegramState, params: Params) -> Message:
@@ -134,22 +134,10 @@ def _album_item(state: TelegramState, params: Params, item: Any) -> Message:
 @method("sendLocation")
 def send_location(state: TelegramState, params: Params) -> Message:
     """Send a point on the map."""
-    return deliver(state, params, {"location": _location(params)})
-
-
-def _location(params: Params) -> dict[str, float]:
     latitude, longitude = params.number("latitude"), params.number("longitude")
     if abs(latitude) > 90 or abs(longitude) > 180:
         raise bad("wrong location specified")
-    return {"latitude": latitude, "longitude": longitude}
-
-
-@method("sendVenue")
-def send_venue(state: TelegramState, params: Params) -> Message:
-    """A place with a name."""
-    location = _location(params)
-    venue = {"location": location, "title": params.text("title"), "address": params.text("address")}
-    return deliver(state, params, {"location": location, "venue": venue})
+    return deliver(state, params, {"location": {"latitude": latitude, "longitude": longitude}})
 
 
 @method("sendContact")
