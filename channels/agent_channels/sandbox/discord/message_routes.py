@@ -254,14 +254,3 @@ def get_reactions(request: Request) -> list[dict[str, Any]]:
     channel, message, emoji = _reaction_target(request)
     users = channel.reactions.get(int(message["id"]), {}).get(emoji, [])
     return [request.state.users[user_id].as_dict() for user_id in sorted(users)][:PAGE]
-
-
-@route("DELETE /channels/{channel_id}/messages/{message_id}/reactions")
-def clear_reactions(request: Request) -> None:
-    """Remove all reactions."""
-    channel = request.channel()
-    message = request.message(channel)
-    if channel.guild is None or not channel.can(request.state.bot.id, "manage_messages"):
-        raise forbidden(50013)
-    channel.reactions.pop(int(message["id"]), None)
-    request.state.dispatch_in("MESSAGE_REACTION_REMOVE_ALL", "reactions", channel, {"message_id": message["id"]})
