@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from agent_channels.sandbox.page.run import Page, opened
+from agent_channels.sandbox.page.run import Page, open_page
 from browser_page import Screen
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
@@ -34,7 +34,7 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
     """The sandbox with its channel servers, none of whose processes is slowed down by measuring."""
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
         monkeypatch.delenv(name)
-    async with opened(0, scripted=True) as up:
+    async with open_page(0, scripted=True) as up:
         yield up
 
 

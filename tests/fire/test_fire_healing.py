@@ -175,7 +175,7 @@ async def test_a_person_who_blocked_the_bot_is_told_to_the_agent(stage: Stage) -
 async def test_a_webhook_set_elsewhere_is_removed_and_said(stage: Stage) -> None:
     """A webhook that blocks reading is taken away, the status says so, and nothing that waited is lost."""
     ann = stage.person()
-    stage.tg.world.updates.webhook = {"url": "https://elsewhere.example/hook"}
+    stage.tg.state.updates.webhook = {"url": "https://elsewhere.example/hook"}
     ann.send("before")
     host = await stage.host()
     assert (await host.event()).content == "before"
@@ -183,7 +183,7 @@ async def test_a_webhook_set_elsewhere_is_removed_and_said(stage: Stage) -> None
     assert status["reader"]["state"] == "reading"
     assert "webhook" in status["reader"]["note"]
     assert "removed" in status["reader"]["note"]
-    assert not stage.tg.world.updates.webhook
+    assert not stage.tg.state.updates.webhook
 
 
 async def test_a_webhook_set_again_and_again_is_no_hot_loop(stage: Stage) -> None:

@@ -120,9 +120,9 @@ async def test_faults_clock_flood_and_blocking(tg, raw, ann):
     assert (await raw.control("faults", kind="error", method="getMe", status=502, times=1))[1]["rules"] == 1
     assert (await raw("getMe"))[0] == 502
     assert (await raw.control("faults", clear=True))[1]["rules"] == 0
-    before = tg.world.now()
+    before = tg.state.now()
     await raw.control("clock", advance=61)
-    assert tg.world.now() - before > 60
+    assert tg.state.now() - before > 60
     await raw.control("flood", per_s=1, burst=1)
     await raw.ok("sendMessage", chat_id=ann.id, text="x")
     assert (await raw("sendMessage", chat_id=ann.id, text="x"))[0] == 429

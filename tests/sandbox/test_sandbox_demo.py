@@ -26,13 +26,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from agent_channels.cli.main import main
-from agent_channels.sandbox.agent.host import Missed, ScriptedHost
-from agent_channels.sandbox.agent.script import HANDLE, NAME, Act, ScriptEvent
-from agent_channels.sandbox.agent.stage import Stage, made_up_token, program
+from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, StepFailed, ToolCall
+from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.demo.phone import DemoPhone
-from agent_channels.sandbox.demo.run import perform, play
-from agent_channels.sandbox.demo.view import View, told
-from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.sandbox.demo.run import play, run
+from agent_channels.sandbox.demo.script import HANDLE, NAME
+from agent_channels.sandbox.demo.stage import Stage
+from agent_channels.sandbox.demo.transcript import Transcript, event_lines
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox, random_token
 
 pytestmark = pytest.mark.cold
 
@@ -153,9 +154,9 @@ async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Si
         assert_nothing_left(one, started)
 
 
-def grid(event: ScriptEvent) -> Act:
+def grid(event: ChannelEvent) -> ToolCall:
     """An attached agent which answers everything with a grid."""
-    return Act("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
+    return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
 
 
 async def curl(line: str) -> dict[str, Any]:
@@ -192,7 +193,7 @@ async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Pa
             async with asyncio.timeout(PATIENCE_S):
                 assert (await host.shake_hands()).is_channel
                 assert (await curl(say))["ok"]
-                heard, done = await host.events.get(), await host.done.get()
+                heard, done = await host.events.get(), await host.results.get()
                 assert heard is not None
                 assert heard.content == "Hello from the shell"
                 assert "redelivered" not in heard.meta
@@ -220,10 +221,10 @@ async def test_a_step_that_does_not_happen_ends_the_play_with_a_sentence(tg: Tel
     """When the bot cannot write to the stranger, the play says what is missing and shows nothing that comes after."""
     tg.faults.add("error", method="sendMessage", status=403, times=100)
     printed = StringIO()
-    view = View(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
-    with pytest.raises(Missed, match=r"^Ann's phone showing the pairing code did not happen within 10 s"):
-        async with Stage(tg, step_s=10) as stage:
-            await play(stage, view)
+    transcript = Transcript(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
+    with pytest.raises(StepFailed, match=r"^Ann's phone showing the pairing code did not happen within 10 s"):
+        async with Stage(tg, step_timeout_s=10) as stage:
+            await play(stage, transcript)
     assert "Hello, is anybody there?" in printed.getvalue()
     assert "sendMessage" not in printed.getvalue()
     assert "$ channels access" not in printed.getvalue()
@@ -235,10 +236,10 @@ async def test_a_server_that_dies_by_itself_is_told_at_once(tg: TelegramSandbox)
     async with Stage(tg) as stage:
         await stage.attach()
         stage.host.process.terminate()
-        async with asyncio.timeout(stage.step_s / 2):
-            with pytest.raises(Missed, match="the answer did not happen: the server ended by itself"):
-                await stage.take("the answer", stage.host.done)
-            with pytest.raises(Missed, match="the server ended"):
+        async with asyncio.timeout(stage.step_timeout_s / 2):
+            with pytest.raises(StepFailed, match="the answer did not happen: the server ended by itself"):
+                await stage.take("the answer", stage.host.results)
+            with pytest.raises(StepFailed, match="the server ended"):
                 await stage.take("the event", stage.host.events)
 
 
@@ -247,16 +248,20 @@ async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
 ) -> None:
     """A server that ends before the handshake: the sentence names the handshake and holds what the server said."""
     broken = [sys.executable, "-c", "import sys; sys.exit('a library is missing')"]
-    monkeypatch.setattr("agent_channels.sandbox.agent.stage.program", lambda: broken)
+    monkeypatch.setattr("agent_channels.sandbox.demo.stage.program", lambda: broken)
     async with Stage(tg) as stage:
-        with pytest.raises(Missed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"):
+        with pytest.raises(
+            StepFailed, match=r"(?s)^the server's handshake did not happen: .*ended.*a library is missing"
+        ):
             await stage.attach()
 
 
 async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: TelegramSandbox) -> None:
     """A wrong code in the play is an error with the command, its exit code and what it said."""
     async with Stage(tg) as stage:
-        with pytest.raises(Missed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"):
+        with pytest.raises(
+            StepFailed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"
+        ):
             await stage.run("access", "telegram", "pair", "WRONGXYZ")
 
 
@@ -285,13 +290,13 @@ def test_the_named_port_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     """`--port N` puts the platform's server on that port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert perform(port=port) == 0
+    assert run(port=port) == 0
     assert f"http://127.0.0.1:{port}" in capsys.readouterr().out
 
 
 def test_two_sandboxes_never_share_a_bot() -> None:
     """Each run has a bot of its own, with a token that looks real, so no lock of another run is in the way."""
-    tokens = [made_up_token() for _ in range(20)]
+    tokens = [random_token() for _ in range(20)]
     assert all(re.fullmatch(r"\d{10}:[A-Za-z0-9_-]{35}", token) for token in tokens)
     assert len({token.partition(":")[0] for token in tokens}) == 20
 
@@ -304,7 +309,7 @@ WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs
 def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
     """Whatever script a text is in, every line of a bubble and of its buttons has the same width."""
     keyboard = {"inline_keyboard": [[{"text": label} for label in labels], [{"text": "Later"}]]}
-    drawn = DemoPhone(Console(file=StringIO(), width=100), 48, me=1).message(
+    drawn = DemoPhone(Console(file=StringIO(), width=100), 48, owner_id=1).message(
         {"from": BOT, "text": text, "reply_markup": keyboard}
     )
     assert len({line.cell_len for line in drawn}) == 1
@@ -313,7 +318,7 @@ def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
 
 def test_a_message_looks_as_on_a_phone() -> None:
     """One's own messages stand on the right, formatting follows UTF-16 offsets, and an edit is marked."""
-    phone = DemoPhone(Console(file=StringIO(), width=100), 40, me=1)
+    phone = DemoPhone(Console(file=StringIO(), width=100), 40, owner_id=1)
     mine = phone.message({"from": ANN, "text": "hi"})
     assert all(line.cell_len == 40 for line in mine)
     bold = {"type": "bold", "offset": 3, "length": 4}
@@ -327,7 +332,7 @@ def test_a_plain_terminal_gets_plain_characters() -> None:
     """Where the terminal has no box characters, the drawing uses ASCII."""
     plain = Console(file=open(os.devnull, "w", encoding="ascii"), width=100)  # noqa: SIM115, PTH123 - lives in the console
     with plain.file:
-        drawn = DemoPhone(plain, 48, me=1).message(
+        drawn = DemoPhone(plain, 48, owner_id=1).message(
             {"from": BOT, "text": "Deploy?", "photo": [{"width": 1, "height": 2}]}
         )
     assert all(line.plain.isascii() for line in drawn)
@@ -336,5 +341,5 @@ def test_a_plain_terminal_gets_plain_characters() -> None:
 def test_an_event_is_abbreviated_without_hiding_that_it_is() -> None:
     """Long values of an event's meta are cut with a sign, and left-out keys leave one too."""
     meta = {"chat_id": "1", "panel_id": "abcdefghijklmnop", "image_path": "/a/state/files/x.jpg", "ts": "now"}
-    ((tag, body),) = told(ScriptEvent("hi", meta))
+    ((tag, body),) = event_lines(ChannelEvent("hi", meta))
     assert (tag, str(body)) == ("event", '"hi" chat_id=1 panel_id=abcdef… image_path=…/files/x.jpg …')

@@ -147,7 +147,7 @@ async def test_interactions(dc, run):
         await heard.response.defer(ephemeral=True, thinking=True)
         assert ((await tap.answered()).type, tap.messages) == (5, [])
         await heard.followup.send("at last", ephemeral=True)
-        assert (await tap.said())["content"] == "at last"
+        assert (await tap.next_message())["content"] == "at last"
 
         tap, heard = await tapped(ann.select(panel.id, ["b"]))
         assert heard.data["values"] == ["b"]

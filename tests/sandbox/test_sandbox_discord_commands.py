@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from discord_wire import Rest
@@ -85,7 +85,9 @@ async def test_another_application_and_too_many(dc: DiscordSandbox, rest: Rest) 
     assert (await rest("PUT", path(dc), [], auth="Bot wrong"))[0] == 401
 
 
-async def test_people_choose_what_is_offered(dc: DiscordSandbox, rest: Rest, eve: DiscordPerson, room: Room) -> None:
+async def test_people_choose_what_is_offered(
+    dc: DiscordSandbox, rest: Rest, eve: DiscordPerson, room: DiscordChannel
+) -> None:
     """A command has its contexts, its options and their choices; the app sends nothing else."""
     choices = [{"name": "all", "value": "all"}]
     wanted = command(options=[option(required=True, choices=choices)], contexts=[1])

@@ -109,10 +109,10 @@ async def test_looking(rest, connect):
         assert [one["handle"] for one in body["people"]] == ["ann"]
         assert (body["guilds"][0]["name"], body["identifies"]) == ("Team", 1)
         assert [one["connected"] for one in body["sessions"]] == [True]
-        waiting = asyncio.create_task(rest.look(f"wait?since={dc.world.changes}&timeout=10"))
+        waiting = asyncio.create_task(rest.look(f"wait?since={dc.state.changes}&timeout=10"))
         await rest.send(ann, "x")
         assert (await waiting)[1]["changed"] is True
-    _, body = await rest.look(f"wait?since={dc.world.changes + 100}&timeout=0.01")
+    _, body = await rest.look(f"wait?since={dc.state.changes + 100}&timeout=0.01")
     assert body["changed"] is False
     _, body = await rest.look("")
     assert any(line.startswith("POST /control/send") for line in body["paths"])
@@ -132,9 +132,9 @@ async def test_faults_gateway_clock_and_flood(rest, connect):
         await gate.op(7)
         await rest.control("gateway", do="close", code=4000)
         assert await gate.closed() == 4000
-    before = dc.world.now()
+    before = dc.state.now()
     await rest.control("clock", advance=61)
-    assert dc.world.now() - before > 60
+    assert dc.state.now() - before > 60
     ann = dc.person("ann")
     ann.send("hi")
     await rest.control("flood", per_s=1, burst=1)

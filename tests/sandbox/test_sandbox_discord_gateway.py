@@ -28,12 +28,12 @@ async def test_handshake(dc, rest, connect, eve, room):
             str(dc.bot_id),
             dc.gateway_url.replace("gateway", "resume"),
         )
-        assert ready["guilds"] == [{"id": str(room.server.id), "unavailable": True}]
+        assert ready["guilds"] == [{"id": str(room.guild.id), "unavailable": True}]
         guild = await gate.event("GUILD_CREATE")
         assert ([one["name"] for one in guild["channels"]], guild["unavailable"]) == (["general"], False)
         eve.send("hi", channel=room)
         message = await gate.event("MESSAGE_CREATE")
-        assert (message["content"], message["guild_id"], gate.seq) == ("hi", str(room.server.id), 3)
+        assert (message["content"], message["guild_id"], gate.seq) == ("hi", str(room.guild.id), 3)
     assert (await rest.ok("GET", "/gateway/bot"))["session_start_limit"]["remaining"] == 999
 
 

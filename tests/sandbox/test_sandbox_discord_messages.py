@@ -70,7 +70,7 @@ async def test_a_cut_after_sending_posts_once(dc, rest, eve):
 
 async def test_mentions(dc, rest, eve, room):
     """Mentions ping whom allowed_mentions lets, everybody if it says nothing."""
-    role = room.server.role("ops", eve)
+    role = room.guild.role("ops", eve)
     text = f"@everyone <@{eve.id}> <@&{role}>"
 
     def pinged(message):
@@ -158,7 +158,7 @@ async def test_reactions(rest, eve, room):
     """Emojis are set once, counted, taken back; what is no emoji is refused; twenty kinds at most."""
     said = eve.send("hi", channel=room)
     base = f"{path(room, said['id'])}/reactions"
-    party = room.server.emoji("party")
+    party = room.guild.emoji("party")
     for emoji in ("%F0%9F%91%80", "%E2%9D%A4%EF%B8%8F", "1%EF%B8%8F%E2%83%A3", party):
         await rest.ok("PUT", f"{base}/{emoji}/@me")
         await rest.ok("PUT", f"{base}/{emoji}/@me")

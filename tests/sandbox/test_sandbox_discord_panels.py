@@ -132,7 +132,7 @@ async def test_a_tap_arrives(dc, rest, bot, eve, room):
     panel = await rest.send(room, "?", components=rows([button()]))
     eve.tap(panel["id"])
     heard = await bot.heard()
-    assert (heard["member"]["user"]["id"], heard["guild_id"], heard["context"]) == (str(eve.id), str(room.server.id), 0)
+    assert (heard["member"]["user"]["id"], heard["guild_id"], heard["context"]) == (str(eve.id), str(room.guild.id), 0)
 
 
 async def test_callbacks(rest, bot, eve, room):
@@ -156,7 +156,7 @@ async def test_callbacks(rest, bot, eve, room):
     assert (answer.type, room.messages()[-1]["flags"]) == (5, 128)
     followed = await rest.ok("POST", bot.hook(), {"content": "at last"}, auth="")
     assert [one["content"] for one in room.messages()] == ["done", "at last"]
-    assert (followed["flags"], (await tap.said())["content"]) == (0, "at last")
+    assert (followed["flags"], (await tap.next_message())["content"]) == (0, "at last")
     eve.tap(panel, custom_id="y")
     await bot.heard()
     told = await rest.ok("POST", f"{bot.callback}?with_response=true", {"type": 4, "data": {"content": "x"}}, auth="")
@@ -202,7 +202,7 @@ async def test_follow_ups(dc, rest, bot, eve, room):
     assert await rest.refused("GET", f"/channels/{room.id}/messages/{hidden['id']}") == (404, 10008)
     one = bot.hook(f"/messages/{hidden['id']}")
     await rest.ok("PATCH", one, {"content": "psst!"}, auth="")
-    assert (await tap.said())["content"] == "psst!"
+    assert (await tap.next_message())["content"] == "psst!"
     assert (await rest.ok("GET", one, auth=""))["content"] == "psst!"
     original = bot.hook("/messages/@original")
     assert (await rest.ok("GET", original, auth=""))["id"] == panel["id"]

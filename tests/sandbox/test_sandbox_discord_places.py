@@ -53,11 +53,11 @@ async def test_permissions(dc, rest, eve, room):
     await rest.ok("POST", f"{path}/typing")
     assert len(dc.typing(room)) == 1
     room.deny("send_messages")
-    room.server.add_bot(administrator=True)
+    room.guild.add_bot(administrator=True)
     await rest.send(room)
-    room.server.kick_bot()
+    room.guild.kick_bot()
     assert await rest.refused("GET", path) == (403, 50001)
-    assert await rest.refused("GET", f"/guilds/{room.server.id}") == (403, 50001)
+    assert await rest.refused("GET", f"/guilds/{room.guild.id}") == (403, 50001)
     assert await rest.refused("GET", "/guilds/5") == (404, 10004)
     assert await rest.refused("GET", "/channels/5") == (404, 10003)
     with pytest.raises(ValueError, match="no permission 'fly'"):
@@ -70,7 +70,7 @@ async def test_permissions(dc, rest, eve, room):
 
 async def test_guild(dc, rest, eve, room):
     """A guild, its channels, roles and members are there to read."""
-    guild = f"/guilds/{room.server.id}"
+    guild = f"/guilds/{room.guild.id}"
     assert (await rest.ok("GET", guild))["name"] == "Team"
     assert [one["name"] for one in await rest.ok("GET", f"{guild}/channels")] == ["general"]
     assert [one["name"] for one in await rest.ok("GET", f"{guild}/roles")] == ["@everyone", "sandbox-bot"]
@@ -78,12 +78,12 @@ async def test_guild(dc, rest, eve, room):
     assert [one["name"] for one in await rest.ok("GET", "/users/@me/guilds")] == ["Team"]
     bob = dc.person("bob")
     assert await rest.refused("GET", f"{guild}/members/{bob.id}") == (404, 10007)
-    room.server.add(bob, nick="Bobby")
+    room.guild.add(bob, nick="Bobby")
     assert (await rest.ok("GET", f"{guild}/members/{bob.id}"))["nick"] == "Bobby"
-    room.server.remove(bob)
+    room.guild.remove(bob)
     with pytest.raises(LookupError, match="not in 'Team'"):
         bob.send("x", channel=room)
-    assert dc.guild("Team").id == room.server.id
+    assert dc.guild("Team").id == room.guild.id
     assert dc.guild("Team").channel("general").id == room.id
 
 
@@ -93,10 +93,10 @@ async def test_guild_events(dc, connect, eve, room):
     async with connect() as gate:
         await gate.ready(0b11)
         await gate.event("GUILD_CREATE")
-        made = room.server.channel("second")
-        room.server.add(dc.person("bob"))
-        room.server.remove(dc.person("bob"))
-        room.server.role("ops", eve)
+        made = room.guild.channel("second")
+        room.guild.add(dc.person("bob"))
+        room.guild.remove(dc.person("bob"))
+        room.guild.role("ops", eve)
         made.deny("view_channel")
         made.allow("view_channel")
         made.allow("manage_messages")
@@ -121,8 +121,8 @@ async def test_guild_events(dc, connect, eve, room):
 async def test_members_on_request(dc, connect, eve, room):
     """Members come in a chunk: by id, by name, all only with the intent."""
     bob = dc.person("bob")
-    room.server.add(bob)
-    guild_id = str(room.server.id)
+    room.guild.add(bob)
+    guild_id = str(room.guild.id)
     async with connect() as gate:
         await gate.ready()
         for wanted, names in (({"user_ids": str(bob.id)}, ["bob"]), ({"query": "ev", "limit": 1}, ["eve"])):
@@ -153,7 +153,7 @@ async def test_threads(dc, rest, connect, eve, room):
     await rest.send(thread, "answer")
     assert [one["content"] for one in thread.messages()] == ["inside", "answer"]
     assert (await rest.ok("GET", f"/channels/{thread.id}"))["message_count"] == 2
-    active = await rest.ok("GET", f"/guilds/{room.server.id}/threads/active")
+    active = await rest.ok("GET", f"/guilds/{room.guild.id}/threads/active")
     assert {one["name"] for one in active["threads"]} == {"Side", "Deploys"}
     thread.archive()
     archived = await rest.ok("GET", f"/channels/{room.id}/threads/archived/public")
@@ -189,12 +189,12 @@ async def test_private_threads(dc, rest, eve, room):
 
 async def test_forums(rest, connect, eve, room):
     """A forum has posts, whose first message has the post's id; nothing is written into the forum itself."""
-    forum = room.server.forum("help")
+    forum = room.guild.forum("help")
     assert await rest.refused("POST", messages(forum), {"content": "x"}) == (400, 50008)
     assert await rest.refused("GET", messages(forum)) == (400, 50024)
     with pytest.raises(ValueError, match="is a forum"):
         eve.send("x", channel=forum)
-    with pytest.raises(ValueError, match="is no forum"):
+    with pytest.raises(ValueError, match="is not a forum"):
         room.post("t", "x")
     async with connect() as gate:
         await gate.ready()

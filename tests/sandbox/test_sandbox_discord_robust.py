@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from agent_channels.sandbox.discord import messages as discord_messages
-from agent_channels.sandbox.discord import places as discord_places
+from agent_channels.sandbox.discord import channel_routes, message_routes
 from discord_wire import button, rows
 
 pytestmark = pytest.mark.cold
@@ -43,9 +42,9 @@ async def test_nonsense_is_refused_not_crashed_on(rest, eve, room):
     """Whatever the body, every route answers as Discord does: never 500."""
     choose = random.Random(20)  # noqa: S311
     said = eve.send("hi", channel=room)["id"]
-    tables = {**discord_messages.route.table, **discord_places.route.table}
+    tables = {**message_routes.route.table, **channel_routes.route.table}
     routes = sorted(one for one in tables if one[0] in {"POST", "PATCH"})
-    forum = room.server.forum("help")
+    forum = room.guild.forum("help")
     for _ in range(1500):
         method, template = choose.choice(routes)
         ids = {"channel_id": choose.choice([room.id, eve.dm.id, forum.id, said, 5]), "message_id": said}

@@ -9,8 +9,6 @@ import aiohttp
 import pytest
 import telegram
 
-from agent_channels.sandbox.faults import Faults
-
 pytestmark = pytest.mark.cold
 
 
@@ -170,10 +168,10 @@ async def test_refused_connections(tg, raw, ann):
     assert update["message"]["text"] == "while closed"
 
 
-async def test_unknown_kind():
+async def test_unknown_kind(tg):
     """A kind that does not exist is refused with the ones that do."""
     with pytest.raises(ValueError, match="drop_before"):
-        Faults().add("explode")
+        tg.faults.add("explode")
 
 
 async def test_closing_leaves_nobody_waiting(tg, raw):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import telegram.constants
 
-from agent_channels.sandbox.telegram.edit import REACTIONS
+from agent_channels.sandbox.telegram.edit_methods import REACTIONS
 
 pytestmark = pytest.mark.cold
 

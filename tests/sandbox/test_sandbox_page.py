@@ -18,10 +18,9 @@ import psutil
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from agent_channels.sandbox.agent.host import ScriptedHost
-from agent_channels.sandbox.agent.script import Act, ScriptEvent
-from agent_channels.sandbox.agent.stage import program
-from agent_channels.sandbox.page.run import Page, opened
+from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, ToolCall
+from agent_channels.sandbox.agent.processes import program
+from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.page.server import FILES, HEADERS
 
 pytestmark = pytest.mark.cold
@@ -32,7 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    async with opened(0, scripted=False) as up:
+    async with open_page(0, scripted=False) as up:
         yield up
 
 
@@ -99,7 +98,7 @@ async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
         assert status == 200
         assert not FORBIDDEN.search(text), path
     assert (await asked(page, "GET", "/", headers={"Sec-Fetch-Site": "cross-site"}))[0] == 200
-    assert (await asked(page, "GET", "/../page_run.py"))[0] == 404
+    assert (await asked(page, "GET", "/../run.py"))[0] == 404
     assert (await asked(page, "GET", "/file/telegram/none"))[0] == 404
 
 
@@ -110,9 +109,9 @@ async def test_what_cannot_be_done_is_said(page: Page) -> None:
         ("/act/discord/send", {"place": "telegram/ann", "as": "ann", "text": "x"}, "is not on discord"),
         ("/act/telegram/send", {"place": "telegram/zoe", "as": "zoe", "text": "x"}, "no chat 'telegram/zoe'"),
         ("/act/telegram/tap", {"place": "telegram/ann", "as": "ann"}, "no message there has buttons"),
-        ("/approve", {"channel": "telegram", "code": "nope"}, "is no pairing code"),
+        ("/approve", {"channel": "telegram", "code": "nope"}, "is not a pairing code"),
         ("/approve", {"channel": "telegram", "code": "ABCDEFGH"}, "failed with exit code 1"),
-        ("/server", {"channel": "telegram", "do": "kill"}, "no such channel server is ours"),
+        ("/server", {"channel": "telegram", "do": "kill"}, "did not start such a channel server"),
     ]
     for path, body, words in tries:
         status, text = await asked(page, "POST", path, json=body)
@@ -133,9 +132,9 @@ async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
         assert answer.headers["Content-Disposition"] == "attachment"
 
 
-def echo(event: ScriptEvent) -> Act:
+def echo(event: ChannelEvent) -> ToolCall:
     """An attached agent which answers everything."""
-    return Act("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
+    return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
 
 
 async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> None:
@@ -180,7 +179,7 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
         body = {"place": f"{channel}/ben", "as": "ben", "text": "from the page"}
         async with aiohttp.ClientSession() as session, session.post(f"{url}/act/{channel}/send", json=body) as answer:
             assert (await answer.json())["ok"]
-        heard, done = await host.events.get(), await host.done.get()
+        heard, done = await host.events.get(), await host.results.get()
         assert heard is not None
         assert heard.content == "from the page"
         assert done is not None
@@ -193,5 +192,5 @@ async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> No
     """Whoever installs the package has every file of the page; the pictures for reading about it stay behind."""
     built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
     names = set(built.namelist())
-    assert {f"channels/sandbox/page/{name}" for name, _ in FILES.values()} <= names
+    assert {f"agent_channels/sandbox/page/static/{name}" for name, _ in FILES.values()} <= names
     assert not [name for name in names if "pictures" in name]

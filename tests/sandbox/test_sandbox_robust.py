@@ -10,7 +10,7 @@ import pytest
 from agent_channels.sandbox.telegram.entities import format_text
 from agent_channels.sandbox.telegram.errors import BotApiError
 from agent_channels.sandbox.telegram.methods import METHODS
-from agent_channels.sandbox.telegram.text import utf16
+from agent_channels.sandbox.telegram.utf16 import utf16
 
 pytestmark = pytest.mark.cold
 

@@ -159,7 +159,7 @@ class TelegramPlatform:
         return len(self.tg.typing(self.ann))
 
     def menu(self) -> list[str]:
-        return [one["command"] for one in self.tg.world.commands["default", ""]]
+        return [one["command"] for one in self.tg.state.commands["default", ""]]
 
     def block(self) -> None:
         self.ann.block()
@@ -184,7 +184,7 @@ class TelegramPlatform:
         self.tg.faults.clear()
 
     def poke(self) -> None:
-        self.tg.world.changed()
+        self.tg.state.changed()
 
 
 @asynccontextmanager
@@ -276,7 +276,7 @@ class DiscordPlatform:
         return len(self.dc.typing(self.ann))
 
     def menu(self) -> list[str]:
-        return [one["name"] for one in self.dc.interactions.commands.all]
+        return [one["name"] for one in self.dc.interactions.commands.commands]
 
     def block(self) -> None:
         self.ann.block()
@@ -304,7 +304,7 @@ class DiscordPlatform:
         self.dc.faults.clear()
 
     def poke(self) -> None:
-        self.dc.world.changed()
+        self.dc.state.changed()
 
 
 @asynccontextmanager

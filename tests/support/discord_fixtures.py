@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import yarl
 
-from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from discord_wire import Client, Connect, DiscordWebSocket, Gate, Rest, Route, Run, discord
@@ -38,7 +38,7 @@ def eve(dc: DiscordSandbox) -> DiscordPerson:
 
 
 @pytest.fixture
-def room(dc: DiscordSandbox, eve: DiscordPerson) -> Room:
+def room(dc: DiscordSandbox, eve: DiscordPerson) -> DiscordChannel:
     """A channel that Eve and the bot are in."""
     return dc.guild("Team", members=[eve]).channel("general")
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import yarl
 
-from agent_channels.sandbox.discord.guilds import Room
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 
@@ -78,7 +78,7 @@ class Rest:
         assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body"), answer
         return dict(flat(answer["errors"]))
 
-    async def send(self, place: DiscordPerson | Room, content: str = "x", **fields: Any) -> Any:
+    async def send(self, place: DiscordPerson | DiscordChannel, content: str = "x", **fields: Any) -> Any:
         channel = place.dm if isinstance(place, DiscordPerson) else place
         return await self.ok("POST", f"/channels/{channel.id}/messages", {"content": content, **fields})
 

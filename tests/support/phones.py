@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent_channels.sandbox.discord import sandbox as discord
-from agent_channels.sandbox.telegram import sandbox as telegram
+from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.discord.taps import ComponentTap
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN, DiscordStage, Host, Stage, World
 
 __all__ = ["STAGES", "Phone", "Play", "Said"]
@@ -54,7 +57,7 @@ class Phone(Protocol):
 class TelegramPhone:
     """A person in Telegram."""
 
-    def __init__(self, person: telegram.Person) -> None:
+    def __init__(self, person: TelegramPerson) -> None:
         self.person = person
         self.user_id = self.chat_id = str(person.id)
         self.name = person.handle
@@ -93,7 +96,7 @@ class TelegramPhone:
 class DiscordPhone:
     """A person in Discord."""
 
-    def __init__(self, person: discord.Person) -> None:
+    def __init__(self, person: DiscordPerson) -> None:
         self.person = person
         self.user_id, self.chat_id = str(person.id), str(person.dm.id)
         self.name = person.handle
@@ -112,9 +115,9 @@ class DiscordPhone:
         return self._told(self.person.tap(message_id, custom_id=self._first[message_id]))
 
     @staticmethod
-    def _told(tap: discord.Tap) -> Callable[[], Awaitable[str]]:
+    def _told(tap: ComponentTap) -> Callable[[], Awaitable[str]]:
         async def told() -> str:
-            return str((await tap.said())["content"])
+            return str((await tap.next_message())["content"])
 
         return told
 
@@ -182,7 +185,7 @@ class DiscordPlay:
 
 @asynccontextmanager
 async def _telegram(folder: Path) -> AsyncIterator[Play]:
-    async with telegram.TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
+    async with TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
         yield TelegramPlay(stage)
         assert stage.impure() == []
         assert tg.token not in stage.everything_said()
@@ -190,7 +193,7 @@ async def _telegram(folder: Path) -> AsyncIterator[Play]:
 
 @asynccontextmanager
 async def _discord(folder: Path) -> AsyncIterator[Play]:
-    async with discord.DiscordSandbox() as dc, DiscordStage(dc, folder) as stage:
+    async with DiscordSandbox() as dc, DiscordStage(dc, folder) as stage:
         yield DiscordPlay(stage)
         assert stage.impure() == []
         assert dc.token not in stage.everything_said()

@@ -15,7 +15,7 @@ async def test_the_menu_is_told_once_and_again_when_it_changed(stage: Stage) -> 
     """The first reader tells Telegram; the next sessions do not, until what was told is another menu."""
     host = await stage.reading()
     await stage.tg.wait_for(lambda: stage.tg.calls_of(SET) or None, 20)
-    menu = stage.tg.world.commands["default", ""]
+    menu = stage.tg.state.commands["default", ""]
     assert [one["command"] for one in menu] == ["status", "inbox", "cancel", "session", "help"]
     await host.close()
     host = await stage.reading()
@@ -31,7 +31,7 @@ async def test_a_refused_menu_stops_nothing(stage: Stage) -> None:
     await stage.tg.wait_for(lambda: stage.tg.calls_of(SET) or None, 20)
     ann.send("hello")
     assert (await host.event()).content == "hello"
-    await stage.tg.wait_for(lambda: stage.tg.world.commands or None, 20)
+    await stage.tg.wait_for(lambda: stage.tg.state.commands or None, 20)
 
 
 async def test_the_export_is_a_file_in_the_chat(stage: Stage) -> None:
@@ -47,7 +47,7 @@ async def test_the_export_is_a_file_in_the_chat(stage: Stage) -> None:
     ann.send("/session export")
     document = (await ann.next_message())["document"]
     assert document["file_name"].startswith("history-")
-    text = stage.tg.world.files.by_id[document["file_id"]].data.decode()
+    text = stage.tg.state.files.by_id[document["file_id"]].data.decode()
     assert "] ann: two\nlines 会議\n" in text
     assert text.endswith("] sandbox_bot: seen\n")
     assert "bob" not in text

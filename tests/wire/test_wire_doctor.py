@@ -122,7 +122,7 @@ async def test_an_update_that_the_library_cannot_parse_is_not_a_finding(stage: S
     stage.person()
     old = {"id": "1", "question": "When?", "options": [{"text": "now", "voter_count": 0}]}
     stage.tg.person("ann").send("waiting")
-    stage.tg.world.updates._kept[0].update["message"]["poll"] = old
+    stage.tg.state.updates._kept[0].update["message"]["poll"] = old
     ran = await stage.cli("doctor", "telegram", "--json")
     checks = {finding["check"]: finding for finding in ran.json["channels"][0]["checks"]}
     assert checks["second poller"]["state"] == "ok"

@@ -164,7 +164,7 @@ async def test_an_event_nobody_foresaw_stops_nothing(stage: Stage) -> None:
     """Updates of unknown kinds and broken shapes are passed over, the next message arrives, all are confirmed."""
     ann = stage.person()
     host = await stage.reading()
-    updates = stage.tg.world.updates
+    updates = stage.tg.state.updates
     updates.allowed |= {"no_such_kind"}
     updates.add("no_such_kind", {"a": 1})
     updates.add("message", {"message_id": "x", "date": None, "chat": 5})

@@ -147,7 +147,7 @@ async def test_lone_surrogates_end_nothing(stage: Stage) -> None:
     assert sent["text"] == "a\ufffdb"
     assert (await host.refused("reply", chat_id="\ud83d", text="x")).isprintable()
     await host.refused("no\udc00tool")
-    stage.tg.world.updates.add("message", _update(ann.id, "broken \ud83d here", name="Ann\udc80"))
+    stage.tg.state.updates.add("message", _update(ann.id, "broken \ud83d here", name="Ann\udc80"))
     event = await host.event()
     assert event.content == "broken \ufffd here"
     assert "\udc80" not in event.meta["user"]
@@ -172,7 +172,7 @@ async def test_a_text_cannot_leave_its_frame(stage: Stage) -> None:
     for text, kept in FRAMES:
         message = _update(ann.id, text, name=f"Ann{text}")
         message["reply_to_message"] = _update(ann.id, f"quoted {text}", name=text)
-        stage.tg.world.updates.add("message", message)
+        stage.tg.state.updates.add("message", message)
         event = await host.event()
         assert kept in event.content
         assert "</" not in event.content

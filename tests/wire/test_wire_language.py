@@ -17,8 +17,8 @@ async def test_a_chinese_bot_pairs_and_answers_in_chinese(stage: Stage) -> None:
     """The pairing code, the welcome sent by the command line, the menu, commands and taps are all in Chinese."""
     configure_chinese(stage)
     host = await stage.reading()
-    await stage.tg.wait_for(lambda: stage.tg.world.commands or None, 20)
-    menu = stage.tg.world.commands["default", ""]
+    await stage.tg.wait_for(lambda: stage.tg.state.commands or None, 20)
+    menu = stage.tg.state.commands["default", ""]
     assert all(CHINESE.search(entry["description"]) for entry in menu)
 
     ann = stage.tg.person("ann", first_name="Ann")
@@ -54,7 +54,7 @@ async def test_the_language_changes_while_the_bot_runs(stage: Stage) -> None:
     assert (await ann.next_message())["text"].startswith("Connected as")
     configure_chinese(stage)
     await stage.tg.wait_for(
-        lambda: CHINESE.search(stage.tg.world.commands.get(("default", ""), [{"description": ""}])[0]["description"]),
+        lambda: CHINESE.search(stage.tg.state.commands.get(("default", ""), [{"description": ""}])[0]["description"]),
         20,
     )
     ann.send("/status")

@@ -131,7 +131,7 @@ async def test_a_long_text_goes_as_a_file_where_that_is_asked_for(stage: Stage) 
     assert message["caption"].startswith("Report\n\nIn short: fine.")
     assert len(message["caption"]) < 700
     assert message["document"]["file_name"].endswith(".md")
-    assert stage.tg.world.files.by_id[message["document"]["file_id"]].data.decode() == long
+    assert stage.tg.state.files.by_id[message["document"]["file_id"]].data.decode() == long
     assert "reply_markup" in message
     assert "already sent" in await host.done("reply", **arguments)
     await host.done("reply", chat_id=ann.id, text="short", as_file="auto")

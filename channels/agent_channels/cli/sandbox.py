@@ -1,4 +1,4 @@
-"""`channels sandbox`: everything without an account or a network, on a chat page or in the terminal."""
+"""`channels sandbox`: chat with an agent without an account or network, on a chat page or in the terminal."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def run(args: argparse.Namespace) -> int:
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
 
-        return demo.perform(keep=args.keep, port=args.port or 0)
-    from agent_channels.sandbox.page import run as page_run
+        return demo.run(keep=args.keep, port=args.port or 0)
+    from agent_channels.sandbox.page import run as page
 
     port = PORT if args.port is None else args.port
-    return page_run.perform(port=port, browser=not args.no_open, scripted=args.agent == "scripted")
+    return page.run(port=port, browser=not args.no_open, scripted=args.agent == "scripted")
 
 
 def _port(text: str) -> int:

@@ -1,1 +1,1 @@
-"""Platforms to run against on loopback: servers that speak the wire protocol and refuse what the platform refuses."""
+"""Fake platforms on loopback that refuse what the real ones refuse, and what people can do with them."""

@@ -1,25 +1,43 @@
-"""A small HTTP interface for acting in a sandbox, for any platform.
+"""The control interface: act in a sandbox over HTTP, from a script or with curl, under `/control/`.
 
 Bodies are JSON whatever the content type says. Answers are `{"ok": true, ...}` or `{"ok": false, "error", "next"}`.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-__all__ = ["Act", "Body", "ControlError", "Paths", "answering", "asked", "needed", "posted"]
+from agent_channels.sandbox.faults import KINDS, Faults
+from agent_channels.sandbox.server import SandboxState
+
+__all__ = [
+    "Action",
+    "Body",
+    "ControlError",
+    "ControlInterface",
+    "file_content",
+    "json_body",
+    "json_handler",
+    "required",
+    "wait_for_answer",
+]
 
 Body: TypeAlias = dict[str, Any]
-Act: TypeAlias = Callable[[Body], Awaitable[Body]]
-Read: TypeAlias = Callable[[web.Request], Awaitable[Body]]
+Action: TypeAlias = Callable[[Body], Awaitable[Body]]
+ReadRequest: TypeAlias = Callable[[web.Request], Awaitable[Body]]
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 EXAMPLES = "GET /control/ shows examples"
+MAX_WAIT_S = 60.0
 
 
 class ControlError(Exception):
@@ -30,15 +48,30 @@ class ControlError(Exception):
         self.next_step = next_step
 
 
-def needed(body: Body, name: str) -> Any:
-    """A value that must be there. Raises ControlError."""
+# --- requests and responses
+
+
+def required(body: Body, name: str) -> Any:
+    """Return a value of the body. Raises ControlError when it is missing, null or empty."""
     if body.get(name) in (None, ""):
         raise ControlError(f"{name} is missing", f'add "{name}"; {EXAMPLES}')
     return body[name]
 
 
-async def posted(request: web.Request) -> Body:
-    """The JSON object of a POST; nothing at all is an empty one. Raises ControlError."""
+def file_content(body: Body) -> bytes | None:
+    """Return the bytes in `content` (text) or `base64`, None when there is neither. Raises ControlError."""
+    if "content" in body:
+        return str(body["content"]).encode()
+    if "base64" not in body:
+        return None
+    try:
+        return base64.b64decode(body["base64"], validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise ControlError("base64 does not decode", 'use "content" for plain text') from None
+
+
+async def json_body(request: web.Request) -> Body:
+    """Return the JSON object of a POST, {} for an empty body. Raises ControlError."""
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:
@@ -48,40 +81,41 @@ async def posted(request: web.Request) -> Body:
     return body
 
 
-async def asked(request: web.Request) -> Body:
-    """The query of a GET."""
+async def query_parameters(request: web.Request) -> Body:
+    """Return the query of a GET."""
     return dict(request.query)
 
 
-def answering(act: Act, read: Read) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A handler that reads the request, acts, and tells what is wrong in words: 400 for the caller's mistakes.
+def json_handler(action: Action, read: ReadRequest) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return an aiohttp handler that reads the request, acts, and answers in JSON.
 
-    403 for what a web page from elsewhere asks, in the browser of whoever runs the sandbox.
+    It answers 400 for a wrong request, and 403 for requests that a web page of another site makes in the browser of
+    the person who runs the sandbox.
     """
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         if _is_foreign(request):
             return _json({"ok": False, "error": "asked by another site's page", "next": "use curl, or a script"}, 403)
         try:
-            result = await act(await read(request))
+            result = await action(await read(request))
         except ControlError as error:
             return _json({"ok": False, "error": str(error), "next": error.next_step}, 400)
         except (LookupError, ValueError, TypeError) as error:
             return _json({"ok": False, "error": str(error), "next": EXAMPLES}, 400)
         return _json({"ok": True, **result}, 200)
 
-    return answer
+    return handle
 
 
 def _is_foreign(request: web.Request) -> bool:
-    """Whether a browser asks for another site, by that site's own name or by one that it made point to loopback."""
+    """Return True if the host or the origin is another site, including a domain name that resolves to loopback."""
     try:
         name = urlsplit(f"//{request.host}").hostname or ""
-        here = name == "localhost" or ipaddress.ip_address(name).is_loopback
+        local = name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
-        here = False
+        local = False
     origin = request.headers.get("Origin")
-    return not here or (origin is not None and origin != f"http://{request.host}")
+    return not local or (origin is not None and origin != f"http://{request.host}")
 
 
 def _json(body: Body, status: int) -> web.Response:
@@ -89,21 +123,106 @@ def _json(body: Body, status: int) -> web.Response:
     return web.Response(status=status, text=text + "\n", content_type="application/json")
 
 
-class Paths:
-    """The paths of a control interface: name -> (what it does, an example), to POST and to GET."""
+class Answerable(Protocol[T_co]):
+    """A tap or command that the bot answers."""
 
-    acts: dict[str, tuple[Act, str]]
-    reads: dict[str, tuple[Act, str]]
+    @property
+    def answer(self) -> T_co | None:
+        """The bot's answer so far."""
+
+    async def answered(self, timeout: float) -> T_co:
+        """Wait for the bot's answer. Raises TimeoutError."""
+
+
+async def wait_for_answer(tap: Answerable[T], body: Body) -> T | None:
+    """Return the bot's answer to a tap, waiting for `wait` seconds of the body; None when there is none by then."""
+    if not (wait_s := min(float(body.get("wait") or 0), MAX_WAIT_S)):
+        return tap.answer
+    try:
+        return await tap.answered(wait_s)
+    except TimeoutError:
+        return None
+
+
+# --- the interface
+
+
+class ControlInterface:
+    """The paths of a control interface, by name: `actions` are POST, `queries` GET, each with an example.
+
+    Holds what is the same on every platform: `faults`, `clock`, `flood`, `calls` and `wait`. A platform adds its own.
+    """
+
+    # What the platform calls an API method: "method" or "route".
+    method_name = "method"
+    calls_example = "?method=sendMessage"
+
+    def __init__(self, state: SandboxState, faults: Faults, set_flood: Callable[[float | None, int], None]) -> None:
+        self.state = state
+        self._faults = faults
+        self._set_flood = set_flood
+        self.actions: dict[str, tuple[Action, str]] = {
+            "faults": (self.faults, '{"kind": "error", "status": 500, "times": 1} or {"down": 5} or {"clear": true}'),
+            "clock": (self.clock, '{"advance": 61}'),
+            "flood": (self.flood, '{"per_s": 1, "burst": 3} or {"off": true}'),
+        }
+        self.queries: dict[str, tuple[Action, str]] = {
+            "calls": (self.calls, self.calls_example),
+            "wait": (self.wait, "?since=0&timeout=30"),
+        }
 
     def add_routes(self, app: web.Application) -> None:
-        """Enters the paths into the application."""
-        for name, (act, _) in self.acts.items():
-            app.router.add_post(f"/control/{name}", answering(act, posted))
-        for name, (read, _) in self.reads.items():
-            app.router.add_get(f"/control/{name}", answering(read, asked))
-        app.router.add_route("*", "/control/{rest:.*}", answering(self.help, asked))
+        """Add the paths to the application."""
+        for name, (action, _) in self.actions.items():
+            app.router.add_post(f"/control/{name}", json_handler(action, json_body))
+        for name, (query, _) in self.queries.items():
+            app.router.add_get(f"/control/{name}", json_handler(query, query_parameters))
+        app.router.add_route("*", "/control/{rest:.*}", json_handler(self.help, query_parameters))
 
     async def help(self, _body: Body) -> Body:
-        """Every path with an example."""
-        posts = [f"POST /control/{name} {example}" for name, (_, example) in self.acts.items()]
-        return {"paths": [*posts, *(f"GET /control/{name}{example}" for name, (_, example) in self.reads.items())]}
+        """List every path with an example."""
+        posts = [f"POST /control/{name} {example}" for name, (_, example) in self.actions.items()]
+        return {"paths": [*posts, *(f"GET /control/{name}{example}" for name, (_, example) in self.queries.items())]}
+
+    async def faults(self, body: Body) -> Body:
+        """Clear all faults (`clear`), take the server down (`down` seconds), or add a rule (`kind`)."""
+        if body.get("clear"):
+            self._faults.clear()
+        if "down" in body:
+            self._faults.down(float(body["down"]))
+        if "kind" in body or not body.keys() & {"clear", "down"}:
+            kind = body.get("kind")
+            if kind not in KINDS:
+                raise ControlError(f"no fault kind {kind!r}", f"use one of {', '.join(KINDS)}")
+            names = ("method", "chat", "times", "status", "body", "retry_after", "seconds")
+            self._faults.add(kind, **{name: body[name] for name in names if name in body})
+        return {"rules": len(self._faults.rules), "down": self._faults.is_down}
+
+    async def clock(self, body: Body) -> Body:
+        """Move the clock forward by `advance` seconds."""
+        self.state.advance(float(required(body, "advance")))
+        return {"now": self.state.now()}
+
+    async def flood(self, body: Body) -> Body:
+        """Set the flood rule: `per_s` messages a second into one chat, `burst` at once; `off` switches it off."""
+        self._set_flood(None if body.get("off") else float(body.get("per_s", 1)), int(body.get("burst", 3)))
+        return {}
+
+    async def calls(self, query: Body) -> Body:
+        """Return the bot's calls, all or those of one method."""
+        name = self.method_name
+        calls = self.state.calls_of(query[name]) if query.get(name) else self.state.calls
+        return {
+            "calls": [
+                {name: call.method, "params": call.params, "at": call.at, "code": call.response_code} for call in calls
+            ]
+        }
+
+    async def wait(self, query: Body) -> Body:
+        """Wait up to `timeout` seconds until the change counter is above `since`; return the counter either way."""
+        since, timeout = int(query.get("since", self.state.changes)), float(query.get("timeout", 30))
+        try:
+            await self.state.wait_for(lambda: self.state.changes > since or None, min(timeout, MAX_WAIT_S))
+        except TimeoutError:
+            return {"changes": self.state.changes, "changed": False}
+        return {"changes": self.state.changes, "changed": True}

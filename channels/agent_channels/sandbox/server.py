@@ -1,8 +1,10 @@
-"""What every sandbox is made of: a clock that can be moved, a world whose changes wake who waits, a server to stop."""
+"""What every fake platform is made of: its state with a clock and a record of the bot's calls, and its HTTP server."""
 
 from __future__ import annotations
 
 import asyncio
+import fnmatch
+import ipaddress
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,25 +12,26 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from aiohttp import web
 
 from agent_channels.sandbox.faults import Faults
 
-__all__ = ["PATIENCE_S", "Call", "Serving", "Watched"]
+__all__ = ["DEFAULT_TIMEOUT_S", "BotLog", "Call", "Sandbox", "SandboxState"]
 
-# How long somebody waits for the bot unless they say otherwise: its start on a busy machine fits in.
-PATIENCE_S = 30.0
+# Long enough for the bot's program to start on a busy machine.
+DEFAULT_TIMEOUT_S = 30.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One API call of the bot: its name and parameters as written, monotonic time, HTTP status (0: no answer was sent).
+    """One API call of the bot.
 
-    Uploaded files are in `params`.
+    `method` and `params` are as the bot sent them, uploaded files included in `params`. `at` is monotonic time.
+    `response_code` is the HTTP status, or 0 when the bot got no complete answer.
     """
 
     method: str
@@ -37,32 +40,40 @@ class Call:
     response_code: int
 
 
-class Watched:
-    """State in memory, every change of which wakes who waits in `wait_for`; `calls`: what the bot did."""
+class BotLog(Protocol):
+    """A chat record that lists the bot's messages: `bot_message_ids` in order, `next_unread` an index into them."""
+
+    messages: dict[int, dict[str, Any]]
+    bot_message_ids: list[int]
+    next_unread: int
+
+
+class SandboxState:
+    """Everything a fake platform knows, in memory. Every change wakes the callers of `wait_for`."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.changes = 0
-        self._ahead = 0.0
+        self._advanced_s = 0.0
         self._changed = asyncio.Event()
 
     def now(self) -> float:
-        """The sandbox's clock: Unix seconds plus what `advance` added."""
-        return time.time() + self._ahead
+        """Return the sandbox's time: Unix seconds plus everything `advance` added."""
+        return time.time() + self._advanced_s
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock: whatever has an age grows old."""
-        self._ahead += seconds
+        """Move the clock forward, which makes everything with an age older."""
+        self._advanced_s += seconds
         self.changed()
 
     def changed(self) -> None:
-        """Tells everybody who waits that something is different."""
+        """Count a change and wake the callers of `wait_for`."""
         self.changes += 1
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
-        """The first result of `predicate` that is neither None nor False; asked again at every change.
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = DEFAULT_TIMEOUT_S) -> T:
+        """Return the first result of `predicate` that is neither None nor False; it is tried again at every change.
 
         Raises TimeoutError naming the bot's last calls.
         """
@@ -75,25 +86,57 @@ class Watched:
             last = ", ".join(f"{call.method} {call.response_code}" for call in self.calls[-8:]) or "none"
             raise TimeoutError(f"not seen within {timeout} s; the bot's last calls: {last}") from None
 
+    async def next_bot_message(self, chat: BotLog, timeout: float) -> dict[str, Any]:
+        """Return the bot's next message in a chat, each message once, skipping deleted ones.
+
+        Raises TimeoutError. The result is the record itself, not a copy.
+        """
+
+        def unread() -> dict[str, Any] | None:
+            while chat.next_unread < len(chat.bot_message_ids):
+                message = chat.messages.get(chat.bot_message_ids[chat.next_unread])
+                chat.next_unread += 1
+                if message is not None:
+                    return message
+            return None
+
+        return await self.wait_for(unread, timeout)
+
+    def record(self, call: Call) -> None:
+        """Add a call of the bot that has ended."""
+        self.calls.append(call)
+        self.changed()
+
+    def calls_of(self, method: str) -> list[Call]:
+        """Return the calls whose method matches the glob `method`, ignoring case."""
+        return [call for call in self.calls if fnmatch.fnmatchcase(call.method.lower(), method.lower())]
+
 
 @lru_cache(maxsize=1)
-def _date_of(second: int) -> str:
+def _http_date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
-class Serving(ABC):
-    """A server on loopback that can be stopped and started on the same port, with all its state."""
+class Sandbox(ABC):
+    """A fake platform served over HTTP on loopback; it can be stopped and started on the same port with all its state.
 
-    faults: Faults
-    host: str
-    port: int
-    clock: Callable[[], float]
+    Raises ValueError for a host that is not loopback.
+    """
 
-    _runner: web.AppRunner | None = None
+    def __init__(self, state: SandboxState, faults: Faults, host: str, port: int) -> None:
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the sandbox is for loopback only, not {host!r}: use 127.0.0.1")
+        self.state = state
+        self.faults = faults
+        self.host = host
+        self.port = port
+        self._runner: web.AppRunner | None = None
 
     @abstractmethod
     def add_routes(self, app: web.Application) -> None:
-        """Enters everything that is served into the application."""
+        """Add every route of the platform and of its control interface to the application."""
+
+    # --- the server
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -105,11 +148,11 @@ class Serving(ABC):
         await self.aclose()
 
     async def start(self) -> None:
-        """Listens. Raises OSError when the port is taken."""
+        """Start listening. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=1 << 27)
         self.add_routes(app)
-        app.on_response_prepare.append(self._date)
-        # handler_cancellation: what waits for a client that is gone must not stay
+        app.on_response_prepare.append(self._set_date)
+        # handler_cancellation: a handler must end when its client disconnects, or a dead long poll would stay open.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -117,7 +160,7 @@ class Serving(ABC):
         self.port = int(self._runner.addresses[0][1])
 
     async def aclose(self) -> None:
-        """Cuts every connection and stops listening; `start` listens on the same port again, with all state."""
+        """Cut every connection and stop listening; `start` listens on the same port again."""
         self.faults.clear()
         self.faults.down()
         if self._runner is not None:
@@ -125,10 +168,30 @@ class Serving(ABC):
             self._runner = None
         self.faults.clear()
 
-    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = _date_of(int(self.clock()))
+    async def _set_date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        # Clients measure their clock's difference by this header, so it follows the sandbox's clock.
+        response.headers["Date"] = _http_date(int(self.state.now()))
 
     @property
     def root(self) -> str:
         """`http://HOST:PORT`."""
         return f"http://{self.host}:{self.port}"
+
+    # --- what the bot did
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every API call of the bot that has ended, oldest first."""
+        return self.state.calls
+
+    def calls_of(self, method: str) -> list[Call]:
+        """Return the calls whose method matches a glob such as "sendMessage" or "POST /channels/*/messages"."""
+        return self.state.calls_of(method)
+
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = DEFAULT_TIMEOUT_S) -> T:
+        """Return the first result of `predicate` that is neither None nor False. Raises TimeoutError with the calls."""
+        return await self.state.wait_for(predicate, timeout)
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock forward: whatever expires by age expires."""
+        self.state.advance(seconds)

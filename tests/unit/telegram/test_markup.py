@@ -7,7 +7,7 @@ from telegram.constants import ParseMode, ReactionEmoji
 
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import Refused
-from agent_channels.sandbox.telegram.keyboard import read_markup
+from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
 from agent_channels.telegram.formatting import render
 from agent_channels.telegram.markup import LIMITS, REACTIONS, code_entity, keyboard_markup, parse_mode
 
@@ -78,7 +78,7 @@ def test_a_keyboard_carries_label_data_url_and_style() -> None:
             [{"text": "More", "callback_data": "id.2"}, {"text": "Docs", "url": "https://e.org/x"}],
         ]
     }
-    assert read_markup(sent) is not None
+    assert parse_reply_markup(sent) is not None
 
 
 def test_no_keyboard_is_none() -> None:

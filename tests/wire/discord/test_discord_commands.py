@@ -14,7 +14,7 @@ PUT = "PUT /applications/*/commands"
 
 async def registered(stage: DiscordStage) -> list[dict[str, Any]]:
     await stage.dc.wait_for(lambda: stage.dc.calls_of(PUT) or None)
-    return list(stage.dc.interactions.commands.all)
+    return list(stage.dc.interactions.commands.commands)
 
 
 def names(commands: list[dict[str, Any]]) -> list[str]:
@@ -32,7 +32,7 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     host = await stage.reading()
     ann = stage.person()
     tap = ann.command("status")
-    await tap.said()
+    await tap.next_message()
     await host.until(lambda: "has the menu of commands already" in host.log())
     assert len(stage.dc.calls_of(PUT)) == 1
 
@@ -49,7 +49,7 @@ async def test_a_refused_menu_stops_nothing(stage: DiscordStage) -> None:
     stage.dc.faults.clear()
     stage.dc.faults.add("error", method=PUT, status=503, times=1)
     await stage.reading()
-    await stage.dc.wait_for(lambda: names(stage.dc.interactions.commands.all) or None, 20)
+    await stage.dc.wait_for(lambda: names(stage.dc.interactions.commands.commands) or None, 20)
     assert [call.response_code for call in stage.dc.calls_of(PUT)][-2:] == [503, 200]
 
 
@@ -64,13 +64,13 @@ async def test_a_chosen_command_is_answered_to_the_one_who_chose_it(stage: Disco
         tap = ann.command("help", channel=where)
         answer = await tap.answered()
         assert (answer.type, answer.ephemeral) == (5, True)
-        assert "/session export" in (await tap.said())["content"]
+        assert "/session export" in (await tap.next_message())["content"]
         assert not tap.failed
     assert len(ann.ephemerals) == 2
     assert bob.ephemerals == []
     assert stage.dc.messages(room) == []
     tap = ann.command("session", what="status")
-    assert "No messages from this chat are saved" in (await tap.said())["content"]
+    assert "No messages from this chat are saved" in (await tap.next_message())["content"]
     assert host.events == []
 
 
@@ -81,7 +81,7 @@ async def test_a_stranger_gets_what_a_stranger_gets(stage: DiscordStage) -> None
     host = await stage.reading()
     await registered(stage)
     tap = eve.command("inbox")
-    assert "pairing code" in (await tap.said())["content"]
+    assert "pairing code" in (await tap.next_message())["content"]
     for person in (eve, ann):
         hidden = person.command("session", channel=room, what="clear")
         await hidden.answered()
@@ -95,13 +95,13 @@ async def test_a_command_of_somebody_elses_making_is_the_agents(stage: DiscordSt
     ann = stage.person()
     host = await stage.reading()
     commands = await registered(stage)
-    commands.append({**commands[0], "name": "deploy", "id": str(stage.dc.world.ids())})
-    stage.dc.interactions.commands.all = commands
+    commands.append({**commands[0], "name": "deploy", "id": str(stage.dc.state.ids())})
+    stage.dc.interactions.commands.commands = commands
     tap = ann.command("deploy")
     event = await host.event()
     assert event.content == "/deploy"
     assert event.meta["user_id"] == str(ann.id)
-    assert (await tap.said())["content"] == "Sent to the agent."
+    assert (await tap.next_message())["content"] == "Sent to the agent."
     await host.done("reply", chat_id=ann.dm.id, text="deployed")
     # No mark is put on a message that is none.
     assert stage.dc.calls_of("PUT /channels/*/messages/*/reactions/*") == []
@@ -125,10 +125,10 @@ async def test_the_export_is_a_file_in_the_chat(stage: DiscordStage) -> None:
     await registered(stage)
     await talked(stage, host, ann)
     tap = ann.command("session", what="export")
-    assert (await tap.said())["content"] == "Sent."
+    assert (await tap.next_message())["content"] == "Sent."
     (file,) = ann.messages()[-1]["attachments"]
     assert file["filename"].startswith("history-")
-    stored = next(one for one in stage.dc.world.files.by_id.values() if one.name == file["filename"])
+    stored = next(one for one in stage.dc.state.files.by_id.values() if one.name == file["filename"])
     lines = stored.data.decode().splitlines()
     assert [line.split("] ", 1)[1] for line in lines] == ["ann: remember this", "sandbox-bot: I do"]
     assert list((stage.state / "files").iterdir()) == []
@@ -159,7 +159,7 @@ async def test_clear_is_an_approvers_in_a_room(stage: DiscordStage) -> None:
     await registered(stage)
     bob.send("ours", channel=room)
     await host.event()
-    assert "only an approver" in (await bob.command("session", channel=room, what="clear").said())["content"]
-    assert "deleted: 1." in (await ann.command("session", channel=room, what="clear").said())["content"]
+    assert "only an approver" in (await bob.command("session", channel=room, what="clear").next_message())["content"]
+    assert "deleted: 1." in (await ann.command("session", channel=room, what="clear").next_message())["content"]
     event = await host.event()
     assert (event.meta["session"], event.meta["chat_id"]) == ("clear", str(room.id))

@@ -137,15 +137,15 @@ async def test_made_up_foreign_and_late_taps_are_told(stage: DiscordStage) -> No
     host = await stage.reading()
     await host.done("reply", chat_id=str(room.id), text="Ann?", buttons=[["Yes", "No"]], tappers=[str(ann.id)])
     grid = await room.next_message()
-    assert "somebody else" in (await bob.tap(grid, label="Yes").said())["content"]
-    made_up = await ann.tap(grid, custom_id="x" * 22 + ".0").said()
+    assert "somebody else" in (await bob.tap(grid, label="Yes").next_message())["content"]
+    made_up = await ann.tap(grid, custom_id="x" * 22 + ".0").next_message()
     assert made_up["content"]
     assert [one["id"] for one in ann.ephemerals] == [made_up["id"]]
     stranger = stage.dc.person("eve")
     team.add(stranger)
     ann.tap(grid, label="Yes")
     assert (await host.event()).meta["user"] == "ann"
-    again = await ann.tap(grid, custom_id=rows_of(grid)[0][1]["custom_id"]).said()
+    again = await ann.tap(grid, custom_id=rows_of(grid)[0][1]["custom_id"]).next_message()
     assert "lready answered: Yes" in again["content"]
     assert len(host.events) == 1
     shown = next(m for m in room.messages() if m["id"] == grid["id"])
@@ -180,7 +180,7 @@ async def test_words_of_ones_own_are_typed_into_a_form(stage: DiscordStage) -> N
     assert (answered["text"], answered["other"], answered["user"]) == ("Teal, rather", True, "ann")
     await stage.dc.wait_for(lambda: now(ann, question)["components"] == [])
     assert "Teal, rather" in now(ann, question)["content"]
-    late = await tap.submit(text="too late").said()
+    late = await tap.submit(text="too late").next_message()
     assert "Teal, rather" in late["content"]
     assert host.events == []
 

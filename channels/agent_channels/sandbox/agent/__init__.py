@@ -1,1 +1,1 @@
-"""A scripted agent and its host."""
+"""A scripted agent and its MCP host, in front of the real channel server."""

@@ -1,4 +1,4 @@
-"""A small scripted agent as MCP host: it starts the channel server, shakes hands, and acts on what it is told.
+"""A small MCP host: it starts the channel server, shakes hands, and lets a scripted agent act on the events.
 
 It speaks JSON-RPC lines over the server's real standard input and output, as any agent host does.
 """
@@ -17,25 +17,48 @@ from typing import Any, TypeAlias
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PUSH
-from agent_channels.sandbox.agent.script import Act, ScriptEvent
 
-__all__ = ["Done", "Missed", "ScriptedHost", "Welcome"]
+__all__ = ["ChannelEvent", "HandshakeResult", "ScriptedHost", "StepFailed", "ToolCall", "ToolResult"]
 
-Message: TypeAlias = dict[str, Any]
-Decide: TypeAlias = Callable[[ScriptEvent], Act | None]
+JsonRpc: TypeAlias = dict[str, Any]
 
 LINE_MAX = 1 << 24
-LEAVE_S = 2.0
+EXIT_TIMEOUT_S = 2.0
 METHOD_NOT_FOUND = -32601
 
 
-class Missed(ChannelError):
-    """Something the demo needs did not happen."""
+class StepFailed(ChannelError):
+    """A step that the demo or the page needs did not happen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
-    """How the handshake went: the answer to the probe, who the server is, and its tools by name."""
+class ChannelEvent:
+    """A channel notification as the host received it: `content`, and `meta` of strings."""
+
+    content: str
+    meta: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the agent calls."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A tool call of the agent with its result."""
+
+    call: ToolCall
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeResult:
+    """The answers of a handshake: the probe's error code, the protocol, the server's name, and its tools' names."""
 
     probe_code: int | None
     protocol: str
@@ -44,29 +67,24 @@ class Welcome:
     tools: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A tool call of the agent with its result."""
-
-    act: Act
-    result: str
-    failed: bool
+Decide: TypeAlias = Callable[[ChannelEvent], ToolCall | None]
 
 
 class ScriptedHost:
-    """One server process and the agent in front of it; `events`, `done` and `notices` fill as things happen.
+    """One server process with a scripted agent; `decide` chooses the tool that the agent calls for an event.
 
-    `notices` holds every other notification of the server as (method, params). None: the server is gone.
+    `events`, `results` and `notifications` fill as things happen. `notifications` holds every other notification of
+    the server as (method, params). In all three, None means that the server has ended.
     """
 
     def __init__(self, process: Process, decide: Decide) -> None:
         self.process = process
-        self.events: asyncio.Queue[ScriptEvent | None] = asyncio.Queue()
-        self.done: asyncio.Queue[Done | None] = asyncio.Queue()
-        self.notices: asyncio.Queue[tuple[str, Message] | None] = asyncio.Queue()
+        self.events: asyncio.Queue[ChannelEvent | None] = asyncio.Queue()
+        self.results: asyncio.Queue[ToolResult | None] = asyncio.Queue()
+        self.notifications: asyncio.Queue[tuple[str, JsonRpc] | None] = asyncio.Queue()
         self._decide = decide
-        self._todo: asyncio.Queue[ScriptEvent] = asyncio.Queue()
-        self._answers: dict[int | str, asyncio.Future[Message]] = {}
+        self._undecided: asyncio.Queue[ChannelEvent] = asyncio.Queue()
+        self._pending: dict[int | str, asyncio.Future[JsonRpc]] = {}
         self._last_id = 0
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._act())]
 
@@ -74,7 +92,7 @@ class ScriptedHost:
     async def start(
         cls, command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path, decide: Decide
     ) -> ScriptedHost:
-        """Starts the server in `folder`, its standard error appended to `log`."""
+        """Start the server in `folder`, with its standard error appended to `log`."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, stderr=errors, env=env, cwd=folder, limit=LINE_MAX
@@ -86,38 +104,42 @@ class ScriptedHost:
         """The server's process id."""
         return self.process.pid
 
-    async def shake_hands(self) -> Welcome:
-        """Probe, initialize, initialized, tools/list: what an agent host says first, in its order."""
+    async def shake_hands(self) -> HandshakeResult:
+        """Send the probe, initialize, initialized and tools/list, in the order of a real agent host.
+
+        Raises `StepFailed` when the server refuses or ends.
+        """
         meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
-        probe = await self._ask("server/discover", meta, id_="server-discover-probe-1")
+        probe = await self._request("server/discover", meta, id_="server-discover-probe-1")
         params = {
             "protocolVersion": "2025-11-25",
             "capabilities": {},
             "clientInfo": {"name": "channels-sandbox", "version": __version__},
         }
-        hello = _result(await self._ask("initialize", params))
+        initialized = _result(await self._request("initialize", params))
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        listed = _result(await self._ask("tools/list", {}))
-        return Welcome(
+        listed = _result(await self._request("tools/list", {}))
+        server = initialized["serverInfo"]
+        return HandshakeResult(
             probe.get("error", {}).get("code"),
-            hello["protocolVersion"],
-            f"{hello['serverInfo']['name']} {hello['serverInfo']['version']}",
-            CHANNEL in hello["capabilities"].get("experimental", {}),
+            initialized["protocolVersion"],
+            f"{server['name']} {server['version']}",
+            CHANNEL in initialized["capabilities"].get("experimental", {}),
             tuple(tool["name"] for tool in listed["tools"]),
         )
 
-    async def call(self, act: Act) -> Done:
-        """Calls a tool. Raises `Missed` when the server ends before it answers."""
-        answer = _result(await self._ask("tools/call", {"name": act.tool, "arguments": act.arguments}))
+    async def call(self, call: ToolCall) -> ToolResult:
+        """Call a tool. Raises `StepFailed` when the server ends before it answers."""
+        answer = _result(await self._request("tools/call", {"name": call.tool, "arguments": call.arguments}))
         text = " ".join(part.get("text", "") for part in answer["content"])
-        return Done(act, text, bool(answer.get("isError")))
+        return ToolResult(call, text, bool(answer.get("isError")))
 
-    def notify(self, method: str, params: Message) -> None:
-        """Tells the server something."""
+    def notify(self, method: str, params: JsonRpc) -> None:
+        """Send the server a notification."""
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     async def kill(self) -> int:
-        """Ends the server as a crash would; its exit code."""
+        """End the server as a crash would; return its exit code."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         code = await self.process.wait()
@@ -125,11 +147,11 @@ class ScriptedHost:
         return code
 
     async def close(self) -> None:
-        """Ends the server as a host does that goes away; one that stays longer than it may is killed."""
+        """End the server by closing its input, as a host does that exits; kill it if it does not end in time."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
-            async with asyncio.timeout(LEAVE_S):
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self.process.wait()
         except TimeoutError:
             self.process.kill()
@@ -144,62 +166,62 @@ class ScriptedHost:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: JsonRpc) -> None:
         if self.process.stdin is not None and not self.process.stdin.is_closing():
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
 
-    async def _ask(self, method: str, params: Message, *, id_: str | None = None) -> Message:
+    async def _request(self, method: str, params: JsonRpc, *, id_: str | None = None) -> JsonRpc:
         self._last_id += 1
         key = id_ or self._last_id
-        waiting = self._answers[key] = asyncio.get_running_loop().create_future()
+        pending = self._pending[key] = asyncio.get_running_loop().create_future()
         self._send({"jsonrpc": "2.0", "id": key, "method": method, "params": params})
         try:
-            answer: Message = await waiting
+            answer: JsonRpc = await pending
         finally:
-            self._answers.pop(key, None)
+            self._pending.pop(key, None)
         return answer
 
     async def _read(self) -> None:
-        """Sorts what the server writes until it closes its end; then nobody is left waiting."""
+        """Handle the server's messages until it closes its output, then end everything that still waits for it."""
         if self.process.stdout is None:
             raise ValueError("the server's output is read through a pipe")
         try:
             while line := await self.process.stdout.readline():
-                self._sort(json.loads(line))
+                self._handle(json.loads(line))
         finally:
-            for waiting in self._answers.values():
-                if not waiting.done():
-                    waiting.set_exception(Missed("the server ended before it answered"))
+            for pending in self._pending.values():
+                if not pending.done():
+                    pending.set_exception(StepFailed("the server ended before it answered"))
             self.events.put_nowait(None)
-            self.done.put_nowait(None)
-            self.notices.put_nowait(None)
+            self.results.put_nowait(None)
+            self.notifications.put_nowait(None)
 
-    def _sort(self, message: Message) -> None:
+    def _handle(self, message: JsonRpc) -> None:
         if "method" not in message:
-            waiting = self._answers.get(message["id"])
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
+            pending = self._pending.get(message["id"])
+            if pending is not None and not pending.done():
+                pending.set_result(message)
         elif message["method"] == PUSH:
-            event = ScriptEvent(message["params"]["content"], message["params"]["meta"])
+            event = ChannelEvent(message["params"]["content"], message["params"]["meta"])
             self.events.put_nowait(event)
-            self._todo.put_nowait(event)
+            self._undecided.put_nowait(event)
         elif "id" in message:
             error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
             self._send({"jsonrpc": "2.0", "id": message["id"], "error": error})
         else:
-            self.notices.put_nowait((message["method"], message.get("params") or {}))
+            self.notifications.put_nowait((message["method"], message.get("params") or {}))
 
     async def _act(self) -> None:
-        """The agent: one event after the other."""
-        with contextlib.suppress(Missed):
+        """Decide on the events one after the other, and call the chosen tools."""
+        with contextlib.suppress(StepFailed):
             while True:
-                act = self._decide(await self._todo.get())
-                if act is not None:
-                    self.done.put_nowait(await self.call(act))
+                call = self._decide(await self._undecided.get())
+                if call is not None:
+                    self.results.put_nowait(await self.call(call))
 
 
-def _result(answer: Message) -> Message:
+def _result(answer: JsonRpc) -> JsonRpc:
     if "error" in answer:
-        raise Missed(f"the server refused: {answer['error'].get('message', answer['error'])}")
-    result: Message = answer["result"]
+        raise StepFailed(f"the server refused: {answer['error'].get('message', answer['error'])}")
+    result: JsonRpc = answer["result"]
     return result

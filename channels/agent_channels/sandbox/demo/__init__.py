@@ -1,1 +1,1 @@
-"""The journey that plays in the terminal."""
+"""The journey that is played and printed in the terminal."""

@@ -1,4 +1,4 @@
-"""A chat as it looks on a phone, drawn with characters: bubbles, grids of buttons, toasts."""
+"""A chat as it looks on a phone, drawn with characters: bubbles, rows of buttons, toasts."""
 
 from __future__ import annotations
 
@@ -10,59 +10,54 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from agent_channels.sandbox.telegram.utf16 import entity_text
+
 __all__ = ["DemoPhone"]
 
-_STYLES = {"bold": "bold", "italic": "italic", "underline": "underline", "code": "bold cyan", "pre": "cyan"}
+STYLES = {"bold": "bold", "italic": "italic", "underline": "underline", "code": "bold cyan", "pre": "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Ink:
-    """The characters of a drawing: corners of a bubble and of a button, lines, and the stuff of pictures."""
+class _CharacterSet:
+    """The characters of a drawing: corners of bubbles and buttons, lines, and the filling of pictures."""
 
     round: str
     square: str
-    across: str
-    down: str
+    horizontal: str
+    vertical: str
     picture: str
 
 
-_FINE = _Ink("╭╮╰╯", "┌┐└┘", "─", "│", "▒")
-_PLAIN = _Ink("++++", "++++", "-", "|", "#")
+BOX_CHARACTERS = _CharacterSet("╭╮╰╯", "┌┐└┘", "─", "│", "▒")
+ASCII_CHARACTERS = _CharacterSet("++++", "++++", "-", "|", "#")
 
 
 class DemoPhone:
-    """One person's screen, `width` cells wide: theirs on the right, the bot's on the left."""
+    """The screen of the person with id `owner_id`, `width` cells wide: their messages right, the bot's left."""
 
-    def __init__(self, console: Console, width: int, me: int) -> None:
-        self._console, self._width, self._me = console, width, me
-        self._ink = _PLAIN if console.options.ascii_only else _FINE
+    def __init__(self, console: Console, width: int, owner_id: int) -> None:
+        self._console, self._width, self._owner_id = console, width, owner_id
+        self._characters = ASCII_CHARACTERS if console.options.ascii_only else BOX_CHARACTERS
 
     def message(self, message: dict[str, Any]) -> list[Text]:
-        """A message as it looks now: bubble, "edited", and its grid of buttons."""
-        mine = message["from"]["id"] == self._me
-        grid = [[key["text"] for key in row] for row in message.get("reply_markup", {}).get("inline_keyboard", [])]
-        room = self._width - 6
-        body = [line for part in self._parts(message) for line in self._wrapped(part, room)]
+        """Draw a message as it looks now: its bubble, "edited", and its buttons."""
+        own = message["from"]["id"] == self._owner_id
+        rows = [[key["text"] for key in row] for row in message.get("reply_markup", {}).get("inline_keyboard", [])]
+        body = [line for part in self._parts(message) for line in self._wrapped(part, self._width - 6)]
         name = message["from"]["first_name"]
-        inner = max([cell_len(name) + 2, *(line.cell_len for line in body), *(_needed(row) for row in grid)])
-        colour = "green" if mine else "blue"
-        lines = self._bubble(body, inner, name, "edited" if "edit_date" in message else "", colour)
-        for row in grid:
+        inner = max([cell_len(name) + 2, *(line.cell_len for line in body), *(_width_for_buttons(row) for row in rows)])
+        lines = self._bubble(body, inner, name, "edited" if "edit_date" in message else "", "green" if own else "blue")
+        for row in rows:
             lines += self._buttons(row, inner + 4)
-        return [self._right(line) for line in lines] if mine else lines
+        return [self._right(line) for line in lines] if own else lines
 
     def tap(self, label: str) -> list[Text]:
-        """The person's finger on a button."""
+        """Draw the person's tap on a button."""
         return [self._right(Text.assemble(("taps ", "dim"), (f"[{label}]", "bold")))]
 
     def toast(self, text: str) -> list[Text]:
-        """The short notice a tap is answered with."""
+        """Draw the short notice that answers a tap."""
         line = Text.assemble(("toast ", "dim"), (f'"{text}"', "italic"))
-        return [Text(" " * max(0, (self._width - line.cell_len) // 2)).append_text(line)]
-
-    def remark(self, text: str) -> list[Text]:
-        """What the person can tell about the phone itself, in the middle."""
-        line = Text(text, "dim")
         return [Text(" " * max(0, (self._width - line.cell_len) // 2)).append_text(line)]
 
     # --- drawing
@@ -71,9 +66,10 @@ class DemoPhone:
         parts = []
         if photo := message.get("photo"):
             label = f" photo {photo[-1]['width']} x {photo[-1]['height']} "
-            ink = self._ink.picture
-            edge = ink * (len(label) + 4)
-            parts = [Text(edge, "magenta"), Text(f"{ink}{ink}{label}{ink}{ink}", "magenta"), Text(edge, "magenta")]
+            filling = self._characters.picture
+            edge = filling * (len(label) + 4)
+            middle = f"{filling}{filling}{label}{filling}{filling}"
+            parts = [Text(edge, "magenta"), Text(middle, "magenta"), Text(edge, "magenta")]
         if "text" in message:
             parts.append(_styled(message["text"], message.get("entities", ())))
         elif message.get("caption"):
@@ -84,43 +80,42 @@ class DemoPhone:
         return list(text.wrap(self._console, width)) or [Text()]
 
     def _bubble(self, body: Sequence[Text], inner: int, name: str, note: str, colour: str) -> list[Text]:
-        ink = self._ink
-        head = f"{ink.across} {name} ".ljust(inner + 2, ink.across)
-        foot = (f" {note} {ink.across}" if note else "").rjust(inner + 2, ink.across)
-        side = (ink.down, colour)
+        characters = self._characters
+        head = f"{characters.horizontal} {name} ".ljust(inner + 2, characters.horizontal)
+        foot = (f" {note} {characters.horizontal}" if note else "").rjust(inner + 2, characters.horizontal)
+        side = (characters.vertical, colour)
         return [
-            Text(f"{ink.round[0]}{head}{ink.round[1]}", colour),
+            Text(f"{characters.round[0]}{head}{characters.round[1]}", colour),
             *(Text.assemble(side, " ", line, " " * (inner - line.cell_len), " ", side) for line in body),
-            Text(f"{ink.round[2]}{foot}{ink.round[3]}", colour),
+            Text(f"{characters.round[2]}{foot}{characters.round[3]}", colour),
         ]
 
     def _buttons(self, labels: Sequence[str], width: int) -> list[Text]:
-        ink, each, rest = self._ink, width // len(labels), width % len(labels)
+        characters, each, rest = self._characters, width // len(labels), width % len(labels)
         top, middle, bottom = Text(style="yellow"), Text(), Text(style="yellow")
-        for number, label in enumerate(labels):
-            inner = each - 2 + (1 if number < rest else 0)
-            top.append(f"{ink.square[0]}{ink.across * inner}{ink.square[1]}")
-            bottom.append(f"{ink.square[2]}{ink.across * inner}{ink.square[3]}")
+        for index, label in enumerate(labels):
+            inner = each - 2 + (1 if index < rest else 0)
+            line = characters.horizontal * inner
+            top.append(f"{characters.square[0]}{line}{characters.square[1]}")
+            bottom.append(f"{characters.square[2]}{line}{characters.square[3]}")
             spare = inner - cell_len(label)
-            middle.append(ink.down + " " * (spare // 2), "yellow").append(label, "bold")
-            middle.append(" " * (spare - spare // 2) + ink.down, "yellow")
+            middle.append(characters.vertical + " " * (spare // 2), "yellow").append(label, "bold")
+            middle.append(" " * (spare - spare // 2) + characters.vertical, "yellow")
         return [top, middle, bottom]
 
     def _right(self, line: Text) -> Text:
         return Text(" " * max(0, self._width - line.cell_len)).append_text(line)
 
 
-def _needed(labels: Sequence[str]) -> int:
-    """How wide a bubble must be inside for these buttons to be equally wide under it."""
+def _width_for_buttons(labels: Sequence[str]) -> int:
+    """Return the inner width of a bubble under which these buttons have equal widths."""
     return len(labels) * (max(cell_len(label) for label in labels) + 4) - 4
 
 
 def _styled(text: str, entities: Sequence[dict[str, Any]]) -> Text:
-    """Text with its entities, whose offsets count UTF-16 units."""
-    shown, units = Text(text), text.encode("utf-16-le")
+    styled = Text(text)
     for entity in entities:
-        begin = len(units[: 2 * entity["offset"]].decode("utf-16-le"))
-        end = len(units[: 2 * (entity["offset"] + entity["length"])].decode("utf-16-le"))
-        if style := _STYLES.get(entity["type"]):
-            shown.stylize(style, begin, end)
-    return shown
+        begin = len(entity_text(text, {"offset": 0, "length": entity["offset"]}))
+        if style := STYLES.get(entity["type"]):
+            styled.stylize(style, begin, begin + len(entity_text(text, entity)))
+    return styled

@@ -1,35 +1,57 @@
-"""Acting as people over HTTP, for a script or a person with curl: everything under `/control/`.
-
-Bodies and answers are those of control.py; ids may be numbers or text.
-"""
+"""The control interface of the fake Discord: act as people over HTTP. Ids may be numbers or strings."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
-from agent_channels.sandbox.control import Body, ControlError, Paths, needed
-from agent_channels.sandbox.discord.guilds import Room
-from agent_channels.sandbox.discord.people import DiscordPerson
+from agent_channels.sandbox.control import (
+    Body,
+    ControlError,
+    ControlInterface,
+    file_content,
+    required,
+    wait_for_answer,
+)
+from agent_channels.sandbox.discord.directory import DiscordDirectory
+from agent_channels.sandbox.discord.faults import DiscordFaults
+from agent_channels.sandbox.discord.guilds import DiscordChannel
+from agent_channels.sandbox.discord.people import DiscordPerson, MessageOrId
+from agent_channels.sandbox.discord.rate_limits import RateLimits
+from agent_channels.sandbox.discord.sessions import GatewaySessions
+from agent_channels.sandbox.discord.state import DiscordState
 from agent_channels.sandbox.discord.taps import ComponentTap
-from agent_channels.sandbox.faults import KINDS
-
-if TYPE_CHECKING:
-    from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 
 __all__ = ["DiscordControl"]
 
-MAX_WAIT_S = 60.0
 
+class DiscordControl(ControlInterface):
+    """The paths of one sandbox."""
 
-class DiscordControl(Paths):
-    """The control interface of one sandbox."""
+    method_name = "route"
+    calls_example = "?route=POST /channels/*/messages"
+    state: DiscordState
 
-    def __init__(self, sandbox: DiscordSandbox) -> None:
-        self.dc = sandbox
-        self.acts = {
+    def __init__(
+        self, directory: DiscordDirectory, faults: DiscordFaults, limits: RateLimits, sessions: GatewaySessions
+    ) -> None:
+        super().__init__(directory.state, faults, limits.flood.set_rate)
+        self.directory = directory
+        self.sessions = sessions
+        self._gateway_faults: dict[str, Callable[[Body], None]] = {
+            "drop": lambda _: faults.drop_gateway(),
+            "close": lambda body: faults.close_gateway(int(body.get("code", 4000))),
+            "silence": lambda _: faults.silence_gateway(),
+            "miss_acks": lambda _: faults.miss_acks(),
+            "reconnect": lambda _: faults.reconnect_gateway(),
+            "invalidate": lambda body: faults.invalidate_session(resumable=bool(body.get("resumable"))),
+            "refuse_resume": lambda _: faults.refuse_resume(),
+            "hold": lambda _: sessions.hold(),
+            "release": lambda _: sessions.release(),
+        }
+        # Interactions by id, for `submit`.
+        self._taps: dict[int, ComponentTap] = {}
+        self.actions = {
             "person": (self.person, '{"as": "ann", "name": "Ann"}'),
             "send": (self.send, '{"as": "ann", "text": "hi", "chat": "general", "file_name": "a.txt", "content": "a"}'),
             "tap": (self.tap, '{"as": "ann", "label": "Yes", "message_id": "7", "wait": 5}'),
@@ -43,247 +65,192 @@ class DiscordControl(Paths):
             "guild": (self.guild, '{"name": "Team", "members": ["ann"], "channels": ["general"], "forums": ["help"]}'),
             "thread": (self.thread, '{"as": "ann", "chat": "general", "name": "Deploys", "message_id": "3"}'),
             "post": (self.post, '{"as": "ann", "chat": "help", "title": "Broken", "text": "It is"}'),
-            "faults": (self.faults, '{"kind": "error", "status": 500, "times": 1} or {"down": 5} or {"clear": true}'),
             "gateway": (self.gateway, '{"do": "drop"} or {"do": "close", "code": 4000} or {"do": "reconnect"}'),
-            "clock": (self.clock, '{"advance": 61}'),
-            "flood": (self.flood, '{"per_s": 1, "burst": 3} or {"off": true}'),
+            **self.actions,
         }
-        self.reads = {
-            "messages": (self.messages, "?chat=ann"),
-            "calls": (self.calls, "?route=POST /channels/*/messages"),
-            "state": (self.state, ""),
-            "wait": (self.wait, "?since=0&timeout=30"),
-        }
-        self._taps: dict[int, ComponentTap] = {}
+        self.queries = {"messages": (self.messages, "?chat=ann"), "state": (self.overview, ""), **self.queries}
 
     # --- acting
 
     async def person(self, body: Body) -> Body:
-        """Makes somebody, or finds them."""
-        person = self.dc.person(needed(body, "as"), body.get("name"))
+        """Return the person `as`, creating them at first."""
+        person = self.directory.person(required(body, "as"), body.get("name"))
         return {"person": {"handle": person.handle, "dm": str(person.dm.id), **person.user.as_dict()}}
 
     async def send(self, body: Body) -> Body:
-        """Text, or a file: `file_name` with `base64` or `content` text; in the direct chat unless `chat` says where."""
-        person = self.dc.person(needed(body, "as"))
-        files = [(body["file_name"], _data(body))] if "file_name" in body else []
-        text = str(body.get("text") or "") if files else str(needed(body, "text"))
-        room = self._room(body)
-        return {"message": person.send(text, channel=room, reply_to=body.get("reply_to"), attachments=files)}
+        """Send `text`, or a file: `file_name` with `base64` or `content`; to the bot unless `chat` names a channel."""
+        person = self._sender(body)
+        files: list[tuple[str, bytes]] = []
+        if "file_name" in body:
+            data = file_content(body)
+            files = [(body["file_name"], required(body, "content") if data is None else data)]
+        text = str(body.get("text") or "") if files else str(required(body, "text"))
+        sent = person.send(text, channel=self._channel(body), reply_to=body.get("reply_to"), attachments=files)
+        return {"message": sent}
 
     async def tap(self, body: Body) -> Body:
-        """Taps a button of a message, the last one with components if none is named; waits `wait` seconds."""
-        person = self.dc.person(needed(body, "as"))
-        where = {name: body[name] for name in ("row", "col", "label", "custom_id") if name in body}
-        return await self._outcome(person.tap(self._panel(body, person), **where), body)
+        """Tap a button of `message_id`, or of the last message with components; wait `wait` seconds for the answer."""
+        person = self._sender(body)
+        button = {name: body[name] for name in ("row", "col", "label", "custom_id") if name in body}
+        return await self._outcome(person.tap(self._components_message(body, person), **button), body)
 
     async def select(self, body: Body) -> Body:
-        """Chooses in a menu."""
-        person = self.dc.person(needed(body, "as"))
-        return await self._outcome(person.select(self._panel(body, person), needed(body, "values")), body)
+        """Choose in a menu."""
+        person = self._sender(body)
+        return await self._outcome(
+            person.select(self._components_message(body, person), required(body, "values")), body
+        )
 
     async def command(self, body: Body) -> Body:
-        """Chooses one of the bot's commands, in the direct chat unless `chat` says where."""
-        person, options = self.dc.person(needed(body, "as")), dict(body.get("options") or {})
-        return await self._outcome(person.command(str(needed(body, "name")), channel=self._room(body), **options), body)
+        """Choose one of the bot's commands, in the direct chat unless `chat` names a channel."""
+        person, options = self._sender(body), dict(body.get("options") or {})
+        tap = person.command(str(required(body, "name")), channel=self._channel(body), **options)
+        return await self._outcome(tap, body)
 
     async def submit(self, body: Body) -> Body:
-        """Fills in the modal that the interaction opened."""
-        tap = self._taps.get(int(needed(body, "interaction")))
+        """Fill in the modal that the interaction opened."""
+        tap = self._taps.get(int(required(body, "interaction")))
         if tap is None:
             raise ControlError("no such interaction", "POST /control/tap first; its answer names the interaction")
-        return await self._outcome(tap.submit(**needed(body, "values")), body)
+        return await self._outcome(tap.submit(**required(body, "values")), body)
 
     async def _outcome(self, tap: ComponentTap, body: Body) -> Body:
         self._taps[tap.id] = tap
-        answer: Any = tap.answer
-        if body.get("wait"):
-            try:
-                answer = await tap.answered(min(float(body["wait"]), MAX_WAIT_S))
-            except TimeoutError:
-                answer = None
-        told = [message["content"] for message in tap.messages]
-        return {"interaction": str(tap.id), "answer": asdict(answer) if answer else None, "told": told}
+        answer = await wait_for_answer(tap, body)
+        return {
+            "interaction": str(tap.id),
+            "answer": asdict(answer) if answer else None,
+            "told": [message["content"] for message in tap.messages],
+        }
 
     async def edit(self, body: Body) -> Body:
-        """New text for a message of one's own."""
-        person = self.dc.person(needed(body, "as"))
-        return {"message": person.edit(needed(body, "message_id"), str(needed(body, "text")))}
+        """Replace the text of the person's own message."""
+        return {"message": self._sender(body).edit(required(body, "message_id"), str(required(body, "text")))}
 
     async def delete(self, body: Body) -> Body:
-        """Deletes a message."""
-        self.dc.person(needed(body, "as")).delete(needed(body, "message_id"))
+        """Delete a message."""
+        self._sender(body).delete(required(body, "message_id"))
         return {}
 
     async def react(self, body: Body) -> Body:
-        """Adds a reaction; `remove` takes it back."""
-        person = self.dc.person(needed(body, "as"))
-        verb = person.unreact if body.get("remove") else person.react
-        verb(needed(body, "message_id"), str(needed(body, "emoji")))
+        """Add a reaction; `remove` removes it."""
+        person = self._sender(body)
+        act = person.unreact if body.get("remove") else person.react
+        act(required(body, "message_id"), str(required(body, "emoji")))
         return {}
 
     async def block(self, body: Body) -> Body:
-        """Blocks the bot, or unblocks it."""
-        person = self.dc.person(needed(body, "as"))
-        (person.block if body.get("blocked", True) else person.unblock)()
-        return {}
+        """Block the bot, or unblock it."""
+        person = self._sender(body)
+        if body.get("blocked", True):
+            person.block()
+        else:
+            person.unblock()
+        return {"blocked": person.dm.blocked}
 
     async def guild(self, body: Body) -> Body:
-        """Makes a guild or finds it by name; adds members, channels and forums."""
-        people = [self.dc.person(handle) for handle in body.get("members", [])]
+        """Return the guild of this name, creating it at first; add members, channels and forums."""
+        people = [self.directory.person(handle) for handle in body.get("members", [])]
         bot = body.get("bot", True)
-        guild = self.dc.guild(
-            str(needed(body, "name")), members=people, bot=bool(bot), administrator=bot == "administrator"
+        guild = self.directory.guild(
+            str(required(body, "name")), members=people, bot=bool(bot), administrator=bot == "administrator"
         )
         for person in people:
             guild.add(person)
-        rooms = [guild.channel(name) for name in body.get("channels", ["general"])]
-        rooms += [guild.forum(name) for name in body.get("forums", [])]
-        return {"guild": str(guild.id), "channels": {room.name: str(room.id) for room in rooms}}
+        channels = [guild.channel(name) for name in body.get("channels", ["general"])]
+        channels += [guild.forum(name) for name in body.get("forums", [])]
+        return {"guild": str(guild.id), "channels": {channel.name: str(channel.id) for channel in channels}}
 
     async def thread(self, body: Body) -> Body:
-        """Starts a thread under a channel."""
-        by = self.dc.person(needed(body, "as"))
-        room = self._needed_room(body)
-        made = room.thread(str(needed(body, "name")), by=by, message=body.get("message_id"))
-        return {"thread": str(made.id)}
+        """Start a thread under a channel."""
+        by = self._sender(body)
+        channel = self._required_channel(body)
+        thread = channel.thread(str(required(body, "name")), by=by, message=body.get("message_id"))
+        return {"thread": str(thread.id)}
 
     async def post(self, body: Body) -> Body:
-        """Posts in a forum."""
-        by = self.dc.person(needed(body, "as"))
-        made = self._needed_room(body).post(str(needed(body, "title")), str(needed(body, "text")), by=by)
-        return {"thread": str(made.id)}
-
-    async def faults(self, body: Body) -> Body:
-        """Adds a rule, goes down for a while, or forgets everything."""
-        if body.get("clear"):
-            self.dc.faults.clear()
-        if "down" in body:
-            self.dc.faults.down(float(body["down"]))
-        if "kind" in body:
-            if body["kind"] not in KINDS:
-                raise ControlError(f"no fault kind {body['kind']!r}", f"use one of {', '.join(KINDS)}")
-            names = ("method", "chat", "times", "status", "body", "retry_after", "seconds")
-            self.dc.faults.add(body["kind"], **{name: body[name] for name in names if name in body})
-        return {"rules": len(self.dc.faults.rules), "down": self.dc.faults.is_down}
+        """Post in a forum."""
+        by = self._sender(body)
+        thread = self._required_channel(body).post(str(required(body, "title")), str(required(body, "text")), by=by)
+        return {"thread": str(thread.id)}
 
     async def gateway(self, body: Body) -> Body:
-        """Does something to every gateway connection."""
-        faults = self.dc.faults
-        verbs = {
-            "drop": faults.drop_gateway,
-            "close": lambda: faults.close_gateway(int(body.get("code", 4000))),
-            "silence": faults.silence_gateway,
-            "miss_acks": faults.miss_acks,
-            "reconnect": faults.reconnect_gateway,
-            "invalidate": lambda: faults.invalidate_session(resumable=bool(body.get("resumable"))),
-            "refuse_resume": faults.refuse_resume,
-            "hold": self.dc.hold_events,
-            "release": self.dc.release,
-        }
-        name = str(needed(body, "do"))
-        if name not in verbs:
-            raise ControlError(f"no gateway fault {name!r}", f"use one of {', '.join(verbs)}")
-        verbs[name]()
-        return {"connected": self.dc.connected}
+        """Make all gateway connections fail in the way `do` names."""
+        name = str(required(body, "do"))
+        if name not in self._gateway_faults:
+            raise ControlError(f"no gateway fault {name!r}", f"use one of {', '.join(self._gateway_faults)}")
+        self._gateway_faults[name](body)
+        return {"connected": self.sessions.connected}
 
-    async def clock(self, body: Body) -> Body:
-        """Moves the clock."""
-        self.dc.advance(float(needed(body, "advance")))
-        return {"now": self.dc.world.now()}
-
-    async def flood(self, body: Body) -> Body:
-        """Sets the flood rule."""
-        self.dc.set_flood(None if body.get("off") else float(body.get("per_s", 1)), int(body.get("burst", 3)))
-        return {}
-
-    # --- looking
+    # --- reading
 
     async def messages(self, query: Body) -> Body:
-        """A channel as people see it; `chat` is a handle, a channel's name or an id."""
-        name = str(needed(query, "chat"))
-        person = self._person(name)
-        place: DiscordPerson | Room = person if person is not None else self._needed_room(query)
-        shown: Body = {"messages": self.dc.messages(place), "typing": self.dc.typing(place)}
-        return {**shown, "ephemerals": person.ephemerals if person else [], "changes": self.dc.world.changes}
-
-    async def calls(self, query: Body) -> Body:
-        """The bot's calls, of one route or all."""
-        calls = self.dc.calls_of(query["route"]) if query.get("route") else self.dc.calls
+        """Return a channel as people see it; `chat` is a handle, a channel's name or an id."""
+        person = self.directory.find_person(str(required(query, "chat")))
+        record = person.dm if person is not None else self._required_channel(query).record
         return {
-            "calls": [
-                {"route": call.method, "params": call.params, "at": call.at, "code": call.response_code}
-                for call in calls
-            ]
+            "messages": self.state.current_messages(record),
+            "typing": [at for at, user_id in record.typing if user_id == self.state.bot.id],
+            "ephemerals": person.ephemerals if person else [],
+            "changes": self.state.changes,
         }
 
-    async def state(self, _query: Body) -> Body:
-        """People, guilds, gateway sessions."""
-        people = [{"handle": one.handle, "dm": str(one.dm.id), **one.user.as_dict()} for one in self.dc.people.values()]
-        guilds = [
-            {"id": str(one.id), "name": one.name, "channels": {room.name: str(room.id) for room in self._rooms(one.id)}}
-            for one in self.dc.guilds.values()
+    async def overview(self, _query: Body) -> Body:
+        """Return the bot, people, guilds and gateway sessions."""
+        people = [
+            {"handle": person.handle, "dm": str(person.dm.id), **person.user.as_dict()}
+            for person in self.directory.people.values()
         ]
-        sessions = [{"id": one.id, "seq": one.seq, "connected": one.connected} for one in self.dc.sessions]
-        counts = {"identifies": len(self.dc.identifies), "resumes": len(self.dc.resumes)}
-        bot = self.dc.world.bot.as_dict()
+        guilds = [
+            {
+                "id": str(guild.id),
+                "name": guild.name,
+                "channels": {channel.name: str(channel.id) for channel in self.directory.channels(guild)},
+            }
+            for guild in self.directory.guilds.values()
+        ]
+        sessions = [
+            {"id": session.id, "seq": session.seq, "connected": session.connected}
+            for session in self.sessions.alive.values()
+        ]
         return {
-            "bot": bot,
+            "bot": self.state.bot.as_dict(),
             "people": people,
             "guilds": guilds,
             "sessions": sessions,
-            **counts,
-            "changes": self.dc.world.changes,
+            "identifies": len(self.sessions.identifies),
+            "resumes": len(self.sessions.resumes),
+            "changes": self.state.changes,
         }
 
-    async def wait(self, query: Body) -> Body:
-        """Waits until the change counter is above `since`, `timeout` seconds at most; the counter either way."""
-        since, timeout = int(query.get("since", self.dc.world.changes)), float(query.get("timeout", 30))
-        try:
-            await self.dc.wait_for(lambda: self.dc.world.changes > since or None, min(timeout, MAX_WAIT_S))
-        except TimeoutError:
-            return {"changes": self.dc.world.changes, "changed": False}
-        return {"changes": self.dc.world.changes, "changed": True}
+    # --- looking up
 
-    # --- finding
+    def _sender(self, body: Body) -> DiscordPerson:
+        return self.directory.person(required(body, "as"))
 
-    def _person(self, name: str) -> DiscordPerson | None:
-        people = self.dc.people.values()
-        return next((one for one in people if name in {one.handle, str(one.id), str(one.dm.id)}), None)
-
-    def _rooms(self, guild_id: int | None = None) -> list[Room]:
-        channels = [one for one in self.dc.world.channels.values() if one.guild is not None]
-        rooms = [Room(self.dc.guilds[one.guild.id], one) for one in channels if one.guild is not None]
-        return [room for room in rooms if guild_id in {None, room.server.id}]
-
-    def _room(self, body: Body) -> Room | None:
+    def _channel(self, body: Body) -> DiscordChannel | None:
+        """Return the channel `chat`; None for the person's direct chat."""
         name = body.get("chat")
         if name is None or str(name) == body.get("as"):
             return None
-        found = next((room for room in self._rooms() if str(name) in {room.name, str(room.id)}), None)
+        found = self.directory.find_channel(str(name))
         if found is None:
-            names = ", ".join(room.name for room in self._rooms()) or "none yet"
+            names = ", ".join(channel.name for channel in self.directory.channels()) or "none yet"
             raise ControlError(f"no channel {name!r}", f"POST /control/guild first; channels: {names}")
         return found
 
-    def _needed_room(self, body: Body) -> Room:
-        needed(body, "chat")
-        room = self._room(body)
-        if room is None:
+    def _required_channel(self, body: Body) -> DiscordChannel:
+        required(body, "chat")
+        channel = self._channel(body)
+        if channel is None:
             raise ControlError("chat is a person", "name a guild's channel")
-        return room
+        return channel
 
-    def _panel(self, body: Body, person: DiscordPerson) -> Any:
+    def _components_message(self, body: Body, person: DiscordPerson) -> MessageOrId:
+        """Return the message `message_id`, or the last one with components."""
         if body.get("message_id"):
-            return body["message_id"]
-        for message in reversed(self.dc.messages(self._room(body) or person)):
+            return str(body["message_id"])
+        for message in reversed((self._channel(body) or person).messages()):
             if message["components"]:
                 return message
         raise ControlError("no message there has components", "GET /control/messages?chat=... shows what there is")
-
-
-def _data(body: Body) -> bytes:
-    try:
-        return base64.b64decode(body["base64"], validate=True) if "base64" in body else str(body["content"]).encode()
-    except (binascii.Error, TypeError, ValueError):
-        raise ControlError("base64 does not decode", 'use "content" for plain text') from None

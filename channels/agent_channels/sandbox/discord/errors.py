@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["UNAUTHORIZED", "DiscordError", "Problems", "forbidden", "refused", "too_large", "too_many", "unknown"]
+__all__ = [
+    "DiscordError",
+    "FormErrors",
+    "forbidden",
+    "not_found",
+    "refused",
+    "too_large",
+    "too_many",
+    "unauthorized",
+    "unknown",
+]
 
 UNKNOWN = {
     10003: "Unknown Channel",
@@ -44,7 +54,10 @@ REFUSED = {
 
 
 class DiscordError(Exception):
-    """A call is refused: HTTP `status`, JSON `code`; `errors` is the tree of a wrong form, `extra` goes beside it."""
+    """A call is refused with an HTTP `status` and a JSON `code`.
+
+    `errors` is the tree of form errors, `extra` is added to the body.
+    """
 
     def __init__(
         self,
@@ -62,76 +75,94 @@ class DiscordError(Exception):
         self.extra = extra or {}
 
     def payload(self) -> dict[str, Any]:
-        """The JSON body of the refusal."""
+        """Return the JSON body of the refusal."""
         body: dict[str, Any] = {"message": self.message, "code": self.code, **self.extra}
         if self.errors:
             body["errors"] = self.errors
         return body
 
 
-UNAUTHORIZED = DiscordError(401, 0, "401: Unauthorized")
+def unauthorized() -> DiscordError:
+    """Return a 401: the token is wrong."""
+    return DiscordError(401, 0, "401: Unauthorized")
+
+
+def not_found() -> DiscordError:
+    """Return a 404: there is no such route."""
+    return DiscordError(404, 0, "404: Not Found")
 
 
 def unknown(code: int) -> DiscordError:
-    """404: there is no such thing."""
+    """Return a 404: the thing does not exist."""
     return DiscordError(404, code, UNKNOWN[code])
 
 
 def forbidden(code: int) -> DiscordError:
-    """403: it is there, and not for this bot."""
+    """Return a 403: the thing exists, but the bot may not do that."""
     return DiscordError(403, code, FORBIDDEN[code])
 
 
 def refused(code: int) -> DiscordError:
-    """400 with one reason."""
+    """Return a 400 with one reason."""
     return DiscordError(400, code, REFUSED[code])
 
 
 def too_large() -> DiscordError:
-    """413: a file is above the limit."""
+    """Return a 413: a file is above the limit."""
     return DiscordError(413, 40005, "Request entity too large")
 
 
 def too_many(retry_after: float, *, everywhere: bool = False, write: bool = False) -> DiscordError:
-    """429; `retry_after` in seconds. `everywhere`: the global limit; `write`: the channel's own write limit."""
+    """Return a 429 with `retry_after` in seconds.
+
+    `everywhere`: by the global limit; `write`: by the channel's own write limit.
+    """
     message, code = "You are being rate limited.", 0
     if write:
         message, code = "The write action you are performing on the channel has hit the write rate limit.", 20028
     return DiscordError(429, code, message, None, {"retry_after": round(retry_after, 3), "global": everywhere})
 
 
-class Problems:
-    """The errors of one form, kept in the tree Discord answers with: `add`, then `check`."""
+class FormErrors:
+    """The errors of one form, collected in the tree that Discord answers with; `check` raises them.
+
+    The methods named after types check a value, and return a default of that type for a wrong one.
+    """
 
     def __init__(self) -> None:
         self.tree: dict[str, Any] = {}
 
     def add(self, path: str, code: str, message: str) -> None:
-        """Enters one error under a dotted path such as `components.0.components.1.label`."""
+        """Add an error under a dotted path such as `components.0.components.1.label`."""
         node = self.tree
         for name in path.split("."):
             node = node.setdefault(name, {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
+    def check(self) -> None:
+        """Raise DiscordError 50035 if there are errors."""
+        if self.tree:
+            raise DiscordError(400, 50035, "Invalid Form Body", self.tree)
+
     def required(self, path: str) -> None:
-        """A field is missing."""
+        """Add the error of a missing field."""
         self.add(path, "BASE_TYPE_REQUIRED", "This field is required")
 
     def length(self, path: str, low: int, high: int) -> None:
-        """A list or text has a wrong length."""
+        """Add the error of a list or text of wrong length."""
         if low:
             self.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {low} and {high} in length.")
         else:
             self.add(path, "BASE_TYPE_MAX_LENGTH", f"Must be {high} or fewer in length.")
 
     def choices(self, path: str, known: tuple[Any, ...]) -> None:
-        """A value is none of the known ones."""
+        """Add the error of a value that is none of the known ones."""
         self.add(path, "BASE_TYPE_CHOICES", f"Value must be one of {known}.")
 
-    # --- reading with a check
+    # --- checking values
 
     def text(self, value: Any, path: str, low: int, high: int) -> str:
-        """A text of `low` to `high` characters; "" stands for a missing one, which is an error if `low`."""
+        """Return a text of `low` to `high` characters; a missing one is "", an error if `low` is not 0."""
         if value is None or value == "":
             if low:
                 self.required(path)
@@ -144,7 +175,7 @@ class Problems:
         return value
 
     def number(self, value: Any, path: str, low: int, high: int, default: int) -> int:
-        """A whole number of `low` to `high`; `default` when it is missing."""
+        """Return a whole number of `low` to `high`, `default` when it is missing."""
         if value is None:
             return default
         try:
@@ -159,7 +190,7 @@ class Problems:
         return number
 
     def items(self, value: Any, path: str, low: int, high: int) -> list[Any]:
-        """A list of `low` to `high` things; [] for anything else, with the error."""
+        """Return a list of `low` to `high` items, [] for anything else."""
         if value is None:
             value = []
         if not isinstance(value, list):
@@ -170,22 +201,17 @@ class Problems:
         return value
 
     def model(self, value: Any, path: str) -> dict[str, Any]:
-        """A JSON object; {} for anything else, with the error."""
+        """Return a JSON object, {} for anything else."""
         if isinstance(value, dict):
             return value
         self.add(path, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
         return {}
 
     def snowflake(self, value: Any, path: str) -> int:
-        """An id, 0 for anything else, with the error."""
+        """Return an id, 0 for anything else."""
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, str) and value.isdecimal() and len(value) <= 20:
             return int(value)
         self.add(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
         return 0
-
-    def check(self) -> None:
-        """Raises DiscordError 50035 when anything was entered."""
-        if self.tree:
-            raise DiscordError(400, 50035, "Invalid Form Body", self.tree)

@@ -10,7 +10,7 @@ __all__ = ["CONTENT", "GUILDS", "KNOWN", "MEMBERS", "PRESENCES", "GatewayEvent",
 
 GUILDS, MEMBERS, PRESENCES, CONTENT = 1 << 0, 1 << 1, 1 << 8, 1 << 15
 
-# topic: (intent in guilds, intent in direct chats); 0 is what everybody gets ("Gateway Intents")
+# topic: (intent in guilds, intent in direct chats); 0 means that every session gets it ("Gateway Intents")
 TOPICS = {
     "": (0, 0),
     "guilds": (GUILDS, GUILDS),
@@ -24,13 +24,13 @@ KNOWN = sum(1 << bit for bit in (*range(17), 20, 21, 24, 25))
 
 @dataclass(frozen=True)
 class GatewayEvent:
-    """Something to dispatch: `make` gets the intents of the session it is for."""
+    """An event to dispatch; `make_payload` gets the intents of the session that receives it."""
 
     name: str
     intent: int
-    make: Callable[[int], dict[str, Any]]
+    make_payload: Callable[[int], dict[str, Any]]
 
 
 def intent(topic: str, *, direct: bool) -> int:
-    """The intent an event of this topic needs."""
+    """Return the intent that a session needs for events of this topic."""
     return TOPICS[topic][direct]

@@ -1,48 +1,52 @@
-"""People in front of their screens: what they send, tap, edit and react with, and what they see."""
+"""People: what they send, tap, edit and react with, and what they see."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from agent_channels.sandbox.discord.form import Pings
+from agent_channels.sandbox.discord.components import BUTTON, SELECT, tappable_button, usable_menu
 from agent_channels.sandbox.discord.interactions import COMMAND, COMPONENT, InteractionApi
-from agent_channels.sandbox.discord.messages import reference
+from agent_channels.sandbox.discord.message_form import CONTENT_LIMIT, AllowedMentions
+from agent_channels.sandbox.discord.message_routes import message_reference
 from agent_channels.sandbox.discord.records import FORUM, DiscordUser, GuildChannel, Message
-from agent_channels.sandbox.discord.render import render
-from agent_channels.sandbox.discord.taps import ComponentTap, button_at, menu_at
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.discord.state import REPLY
+from agent_channels.sandbox.discord.taps import ComponentTap
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 
-if TYPE_CHECKING:
-    from agent_channels.sandbox.discord.guilds import Room
+__all__ = ["DiscordPerson", "HasRecord", "MessageOrId", "message_id_of"]
 
-__all__ = ["Attached", "DiscordPerson", "Ident", "next_bot_message"]
-
-# A message, or its id.
-Ident: TypeAlias = Message | int | str
+MessageOrId: TypeAlias = Message | int | str
 # A file to send: (name, bytes), or bytes alone.
-Attached: TypeAlias = tuple[str, bytes] | bytes
+FileToSend: TypeAlias = tuple[str, bytes] | bytes
 
-TEXT_LIMIT = 2000
+# "Message Flags"
 HAS_SNAPSHOT = 1 << 14
 
 
-def number_of(message: Ident) -> int:
-    """The id of a message."""
+class HasRecord(Protocol):
+    """Anything with a channel record: a DiscordChannel."""
+
+    @property
+    def record(self) -> GuildChannel:
+        """The record."""
+
+
+def message_id_of(message: MessageOrId) -> int:
+    """Return the id of a message."""
     return int(message["id"] if isinstance(message, dict) else message)
 
 
 class DiscordPerson:
-    """Somebody. Every verb acts at once and returns the message as the bot receives it.
+    """A person. Every method acts at once; the ones that send return the message as the bot receives it.
 
-    `channel` is a room of a guild, None means the direct chat with the bot. Messages are found by their id wherever
-    they are. All verbs raise LookupError or ValueError with the reason when Discord would not allow them.
+    `channel` is a channel of a guild, None the direct chat with the bot. A message is found by its id in any channel.
+    All methods raise LookupError or ValueError with the reason when Discord would not allow the action.
     """
 
     def __init__(self, interactions: InteractionApi, user: DiscordUser, handle: str) -> None:
         self.interactions = interactions
-        self.world = interactions.world
+        self.state = interactions.state
         self.user = user
         self.handle = handle
 
@@ -54,7 +58,7 @@ class DiscordPerson:
     @property
     def dm(self) -> GuildChannel:
         """The direct chat with the bot; its id is not the user's."""
-        return self.world.direct(self.user)
+        return self.state.direct(self.user)
 
     # --- sending
 
@@ -62,191 +66,184 @@ class DiscordPerson:
         self,
         text: str = "",
         *,
-        channel: Room | None = None,
-        reply_to: Ident | None = None,
+        channel: HasRecord | None = None,
+        reply_to: MessageOrId | None = None,
         ping: bool = True,
-        attachments: Sequence[Attached] = (),
+        attachments: Sequence[FileToSend] = (),
     ) -> Message:
-        """Text, files, or both. `ping`: a reply mentions whom it answers."""
-        place = self._place(channel)
-        if len(text) > TEXT_LIMIT:
-            raise ValueError(f"a message has at most {TEXT_LIMIT} characters, not {len(text)}")
-        if place.kind == FORUM:
-            raise ValueError(f"{place.name!r} is a forum: use its post(title, text)")
+        """Send text, files, or both. `ping`: a reply mentions the author it answers."""
+        record = self._channel(channel)
+        if len(text) > CONTENT_LIMIT:
+            raise ValueError(f"a message has at most {CONTENT_LIMIT} characters, not {len(text)}")
+        if record.kind == FORUM:
+            raise ValueError(f"{record.name!r} is a forum: use its post(title, text)")
         if not text.strip() and not attachments:
             raise ValueError("a message needs text or a file")
         fields: Message = {"content": text.strip()}
         author = 0
         if reply_to is not None:
-            replied = self._seen(number_of(reply_to))[1]
-            fields |= {"type": 19, "message_reference": reference(place, replied)}
+            replied = self._find(reply_to)[1]
+            fields |= {"type": REPLY, "message_reference": message_reference(record, replied)}
             author = int(replied["author"]["id"]) if ping else 0
-        fields["attachments"] = [self._stored(place, one) for one in attachments]
-        fields |= Pings(None).fields(self.world, place, self.id, text, author)
-        return self._shown(place, self.world.post(place, self.user, fields))
+        fields["attachments"] = [self._store(record, file) for file in attachments]
+        fields |= AllowedMentions(None).fields(self.state, record, self.id, text, author)
+        return self._post(record, fields)
 
-    def forward(self, message: Ident, *, channel: Room | None = None) -> Message:
-        """Forwards a message: a new one without text, with a snapshot of the other."""
-        source, original = self._seen(number_of(message))
-        place = self._place(channel)
-        shown = render(self.world, source, original)
+    def forward(self, message: MessageOrId, *, channel: HasRecord | None = None) -> Message:
+        """Forward a message: send one without text, with a snapshot of the other."""
+        source, original = self._find(message)
+        record = self._channel(channel)
+        rendered = self.state.render(source, original)
         kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions")
-        snapshot = {name: shown[name] for name in (*kept, "mention_roles", "components")}
-        fields: Message = {"flags": HAS_SNAPSHOT, "message_reference": {**reference(source, original), "type": 1}}
+        snapshot = {name: rendered[name] for name in (*kept, "mention_roles", "components")}
+        reference = {**message_reference(source, original), "type": 1}
+        fields: Message = {"flags": HAS_SNAPSHOT, "message_reference": reference}
         fields["message_snapshots"] = [{"message": snapshot}]
-        return self._shown(place, self.world.post(place, self.user, fields))
+        return self._post(record, fields)
 
-    def send_sticker(self, name: str = "Wave", *, channel: Room | None = None) -> Message:
-        """A sticker, which has no text."""
-        place = self._place(channel)
-        sticker = {"id": str(self.world.ids()), "name": name, "format_type": 1}
-        return self._shown(place, self.world.post(place, self.user, {"sticker_items": [sticker]}))
+    def send_sticker(self, name: str = "Wave", *, channel: HasRecord | None = None) -> Message:
+        """Send a sticker, which has no text."""
+        record = self._channel(channel)
+        return self._post(record, {"sticker_items": [{"id": str(self.state.ids()), "name": name, "format_type": 1}]})
 
-    def typing(self, channel: Room | None = None) -> None:
-        """Is writing."""
-        self.world.typed(self._place(channel), self.user)
+    def typing(self, channel: HasRecord | None = None) -> None:
+        """Start typing."""
+        self.state.start_typing(self._channel(channel), self.user)
 
-    # --- what happens to messages
+    # --- acting on messages
 
-    def edit(self, message: Ident, text: str) -> Message:
-        """New text for a message of one's own."""
-        place, found = self._seen(number_of(message))
+    def edit(self, message: MessageOrId, text: str) -> Message:
+        """Replace the text of the person's own message."""
+        record, found = self._find(message)
         if found["author"]["id"] != str(self.id):
             raise ValueError(f"message {found['id']} is not {self.handle}'s to edit")
-        self.world.edit(place, found, {"content": text} | Pings(None).fields(self.world, place, self.id, text))
-        return self._shown(place, found)
+        mentions = AllowedMentions(None).fields(self.state, record, self.id, text)
+        self.state.edit(record, found, {"content": text, **mentions})
+        return self.state.render(record, found, gateway=True)
 
-    def delete(self, message: Ident) -> None:
-        """Deletes a message of one's own, or dismisses an ephemeral one."""
-        place, found = self._seen(number_of(message))
-        if self.world.ephemerals.pop(int(found["id"]), None) is not None:
-            self.world.changed()
+    def delete(self, message: MessageOrId) -> None:
+        """Delete the person's own message, with the permission any message, or dismiss an ephemeral one."""
+        record, found = self._find(message)
+        if self.state.ephemerals.pop(int(found["id"]), None) is not None:
+            self.state.changed()
             return
-        if found["author"]["id"] != str(self.id) and (place.guild is None or not place.can(self.id, "manage_messages")):
+        may_manage = record.guild is not None and record.can(self.id, "manage_messages")
+        if found["author"]["id"] != str(self.id) and not may_manage:
             raise ValueError(f"message {found['id']} is not {self.handle}'s to delete")
-        self.world.delete(place, int(found["id"]))
+        self.state.delete(record, int(found["id"]))
 
-    def react(self, message: Ident, emoji: str) -> None:
-        """Adds a reaction: an emoji, or "name:id" of a guild's own."""
-        place, found = self._seen(number_of(message))
-        self.world.react(place, int(found["id"]), self.user, emoji)
+    def react(self, message: MessageOrId, emoji: str) -> None:
+        """Add a reaction: an emoji, or "name:id" of a guild's own."""
+        record, found = self._find(message)
+        self.state.react(record, int(found["id"]), self.user, emoji)
 
-    def unreact(self, message: Ident, emoji: str) -> None:
-        """Takes it back."""
-        place, found = self._seen(number_of(message))
-        self.world.unreact(place, int(found["id"]), self.user, emoji)
+    def unreact(self, message: MessageOrId, emoji: str) -> None:
+        """Remove a reaction."""
+        record, found = self._find(message)
+        self.state.unreact(record, int(found["id"]), self.user, emoji)
 
-    # --- components
+    # --- components and commands
 
     def tap(
         self,
-        message: Ident,
+        message: MessageOrId,
         row: int = 0,
         col: int = 0,
         *,
         label: str | None = None,
         custom_id: str | None = None,
     ) -> ComponentTap:
-        """Taps a button by place, label or custom_id; a custom_id that is not there is sent all the same."""
-        place, found = self._seen(number_of(message))
-        button = button_at(found, row, col, label, custom_id)
-        data = {"component_type": 2, "custom_id": button["custom_id"], "id": button["id"]}
-        return ComponentTap(self.interactions, self.interactions.start(COMPONENT, self.user, place, found, data))
+        """Tap a button by row and column, label or custom_id; a custom_id that no button has is sent all the same."""
+        record, found = self._find(message)
+        button = tappable_button(found, row, col, label, custom_id)
+        data = {"component_type": BUTTON, "custom_id": button["custom_id"], "id": button["id"]}
+        return self._interact(COMPONENT, record, found, data)
 
-    def select(self, message: Ident, values: Sequence[str], *, custom_id: str | None = None) -> ComponentTap:
-        """Chooses in a menu, by values or labels; the first menu that has them, if none is named."""
-        place, found = self._seen(number_of(message))
-        menu, chosen = menu_at(found, values, custom_id)
-        data = {"component_type": 3, "custom_id": menu["custom_id"], "id": menu["id"], "values": chosen}
-        return ComponentTap(self.interactions, self.interactions.start(COMPONENT, self.user, place, found, data))
+    def select(self, message: MessageOrId, values: Sequence[str], *, custom_id: str | None = None) -> ComponentTap:
+        """Choose values or labels in a menu: the one with this custom_id, or the first that has them all."""
+        record, found = self._find(message)
+        menu, chosen = usable_menu(found, values, custom_id)
+        data = {"component_type": SELECT, "custom_id": menu["custom_id"], "id": menu["id"], "values": chosen}
+        return self._interact(COMPONENT, record, found, data)
 
-    def command(self, name: str, *, channel: Room | None = None, **options: str) -> ComponentTap:
-        """Chooses one of the bot's registered commands, with its options by name."""
-        place = self._place(channel)
-        data = self.interactions.commands.chosen(name, options, place)
-        return ComponentTap(self.interactions, self.interactions.start(COMMAND, self.user, place, None, data))
+    def command(self, name: str, *, channel: HasRecord | None = None, **options: str) -> ComponentTap:
+        """Choose one of the bot's registered commands, with its options by name."""
+        record = self._channel(channel)
+        return self._interact(COMMAND, record, None, self.interactions.commands.choose(name, options, record))
 
     def submit(self, tap: ComponentTap, **values: str | list[str]) -> ComponentTap:
-        """Fills in the modal a tap opened, by custom_id, and sends it."""
+        """Fill in the modal that a tap opened, by custom_id, and submit it."""
         return tap.submit(**values)
 
-    # --- the person
+    # --- the account
 
     def block(self) -> None:
-        """Blocks the bot, or closes direct messages: the bot cannot write any more."""
+        """Block the bot, or close direct messages: the bot can no longer write."""
         self.dm.blocked = True
-        self.world.changed()
+        self.state.changed()
 
     def unblock(self) -> None:
-        """Lets the bot write again."""
+        """Let the bot write again."""
         self.dm.blocked = False
-        self.world.changed()
+        self.state.changed()
 
     # --- seeing
 
     def messages(self) -> list[Message]:
-        """The direct chat as it looks now, oldest first, without what is for one's own eyes only."""
-        return [render(self.world, self.dm, one) for _, one in sorted(self.dm.messages.items())]
+        """Return the direct chat as it looks now, oldest first, without ephemeral messages."""
+        return self.state.current_messages(self.dm)
 
     @property
     def inbox(self) -> list[Message]:
         """The bot's messages in the direct chat as they look now."""
-        return [one for one in self.messages() if one["author"]["id"] == str(self.world.bot.id)]
+        return [message for message in self.messages() if message["author"]["id"] == str(self.state.bot.id)]
 
     @property
     def ephemerals(self) -> list[Message]:
-        """What the bot told only this person, anywhere."""
-        mine = [one for one in self.world.ephemerals.values() if one.user_id == self.id]
-        return [render(self.world, one.channel, one.message) for one in mine]
+        """The ephemeral messages for this person in any channel."""
+        own = [ephemeral for ephemeral in self.state.ephemerals.values() if ephemeral.user_id == self.id]
+        return [self.state.render(ephemeral.channel, ephemeral.message) for ephemeral in own]
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
-        """The bot's next message in the direct chat that nobody waited for yet. Raises TimeoutError."""
-        return await next_bot_message(self, self.dm, timeout)
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
+        """Return the bot's next message in the direct chat, each message once. Raises TimeoutError."""
+        return self.state.render(self.dm, await self.state.next_bot_message(self.dm, timeout))
 
     # --- inside
 
-    def _place(self, room: Room | None) -> GuildChannel:
-        if room is None:
+    def _channel(self, channel: HasRecord | None) -> GuildChannel:
+        if channel is None:
             if self.dm.blocked:
                 raise ValueError(f"{self.handle} has blocked the bot: unblock() first")
             self.dm.started = True
             return self.dm
-        place = room.record
-        if place.id not in self.world.channels:
-            raise LookupError(f"{place.name!r} is deleted")
-        if place.guild is not None and self.id not in place.guild.members:
-            raise LookupError(f"{self.handle} is not in {place.guild.name!r}: add them with guild.add(person)")
-        if place.locked:
-            raise ValueError(f"{place.name!r} is locked")
-        return place
+        record = channel.record
+        if record.id not in self.state.channels:
+            raise LookupError(f"{record.name!r} is deleted")
+        self._check_member(record)
+        if record.locked:
+            raise ValueError(f"{record.name!r} is locked")
+        return record
 
-    def _seen(self, message_id: int) -> tuple[GuildChannel, Message]:
-        place, message = self.world.find(message_id)
-        hidden = self.world.ephemerals.get(message_id)
-        if place.guild is not None and self.id not in place.guild.members:
-            raise LookupError(f"{self.handle} is not in {place.guild.name!r}: add them with guild.add(person)")
-        if (place.recipient is not None and place.recipient is not self.user) or (hidden and hidden.user_id != self.id):
+    def _check_member(self, record: GuildChannel) -> None:
+        if record.guild is not None and self.id not in record.guild.members:
+            raise LookupError(f"{self.handle} is not in {record.guild.name!r}: add them with guild.add(person)")
+
+    def _find(self, message: MessageOrId) -> tuple[GuildChannel, Message]:
+        message_id = message_id_of(message)
+        record, found = self.state.find(message_id)
+        self._check_member(record)
+        ephemeral = self.state.ephemerals.get(message_id)
+        other_direct = record.recipient is not None and record.recipient is not self.user
+        if other_direct or (ephemeral and ephemeral.user_id != self.id):
             raise LookupError(f"message {message_id} is not for {self.handle} to see")
-        return place, message
+        return record, found
 
-    def _stored(self, place: GuildChannel, given: Attached) -> str:
-        name, data = given if isinstance(given, tuple) else ("notes.txt", given)
-        return str(self.world.files.store(place.id, name, data).id)
+    def _store(self, record: GuildChannel, file: FileToSend) -> str:
+        name, data = file if isinstance(file, tuple) else ("notes.txt", file)
+        return str(self.state.files.add(record.id, name, data).id)
 
-    def _shown(self, place: GuildChannel, message: Message) -> Message:
-        return render(self.world, place, message, gateway=True)
+    def _post(self, record: GuildChannel, fields: Message) -> Message:
+        return self.state.render(record, self.state.post(record, self.user, fields), gateway=True)
 
-
-async def next_bot_message(who: Any, channel: GuildChannel, timeout: float) -> Message:
-    """The next message of the bot in a channel that nobody waited for yet, as it looks now. Raises TimeoutError."""
-
-    def unread() -> Message | None:
-        while channel.read < len(channel.bot_log):
-            message = channel.messages.get(channel.bot_log[channel.read])
-            channel.read += 1
-            if message is not None:
-                return copy.deepcopy(render(who.world, channel, message))
-        return None
-
-    found: Message = await who.world.wait_for(unread, timeout)
-    return found
+    def _interact(self, kind: int, record: GuildChannel, message: Message | None, data: dict[str, Any]) -> ComponentTap:
+        return ComponentTap(self.interactions, self.interactions.start(kind, self.user, record, message, data))

@@ -1,4 +1,4 @@
-"""People, guilds, channels and their messages, as plain records; ids are snowflakes, kept as int."""
+"""Users, guilds and channels as plain records; ids are snowflakes, kept as int."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = [
     "GuildChannel",
     "Message",
     "Role",
-    "Snowflakes",
-    "bits",
+    "SnowflakeGenerator",
     "iso",
+    "permission_bits",
 ]
 
 Message: TypeAlias = dict[str, Any]
@@ -52,23 +52,23 @@ PERMISSIONS = {
     "create_private_threads": 1 << 36,
     "send_messages_in_threads": 1 << 38,
 }
-EVERYTHING = (1 << 53) - 1
+ALL_PERMISSIONS = (1 << 53) - 1
 
 
-def bits(*names: str) -> int:
-    """The permission bits of these names. Raises ValueError for an unknown one."""
+def permission_bits(*names: str) -> int:
+    """Return the bits of these permissions. Raises ValueError for an unknown one."""
     for name in names:
         if name not in PERMISSIONS:
             raise ValueError(f"no permission {name!r}: use one of {', '.join(PERMISSIONS)}")
     return sum(PERMISSIONS[name] for name in set(names))
 
 
-# What @everyone may do in a guild just made.
-DEFAULT_PERMISSIONS = bits(*(set(PERMISSIONS) - {"administrator", "manage_messages", "manage_threads"}))
+# What @everyone may do in a new guild.
+DEFAULT_PERMISSIONS = permission_bits(*(set(PERMISSIONS) - {"administrator", "manage_messages", "manage_threads"}))
 
 
-class Snowflakes:
-    """Makes ids that grow, with the sandbox's time in them ("Snowflakes" in the API reference)."""
+class SnowflakeGenerator:
+    """Makes increasing ids with the sandbox's time in them ("Snowflakes" in the API reference)."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -76,14 +76,14 @@ class Snowflakes:
         self._last = 0
 
     def __call__(self) -> int:
-        """The next id."""
+        """Return the next id."""
         made = (int(self._now() * 1000) - EPOCH_MS) << 22 | next(self._count) & 0xFFF
         self._last = max(made, self._last + 1)
         return self._last
 
 
 def iso(at: float) -> str:
-    """A time as Discord writes it: 2026-01-02T03:04:05.678000+00:00."""
+    """Return a time as Discord writes it: 2026-01-02T03:04:05.678000+00:00."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
@@ -97,7 +97,7 @@ class DiscordUser:
     is_bot: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The User object."""
+        """Return the User object."""
         user: dict[str, Any] = {"id": str(self.id), "username": self.username, "discriminator": "0"}
         user |= {"global_name": self.global_name, "avatar": None, "public_flags": 0, "avatar_decoration_data": None}
         if self.is_bot:
@@ -118,7 +118,7 @@ class Role:
 
 @dataclass(eq=False)
 class Guild:
-    """A server. `members`: when each joined, by user id."""
+    """A guild. `members` maps user ids to the time they joined, `emojis` ids to names."""
 
     id: int
     name: str
@@ -131,26 +131,28 @@ class Guild:
     channels: dict[int, GuildChannel] = field(default_factory=dict)
 
     def permissions(self, user_id: int) -> int:
-        """What a member may do before a channel's overwrites."""
+        """Return a member's permission bits before a channel's overwrites."""
         granted = self.roles[self.id].permissions
         for role in self.roles.values():
             if user_id in role.members:
                 granted |= role.permissions
         if user_id == self.owner_id or granted & PERMISSIONS["administrator"]:
-            return EVERYTHING
+            return ALL_PERMISSIONS
         return granted
 
     @property
     def upload_limit(self) -> int:
-        """The largest file, in bytes, by boost tier."""
+        """The largest file in bytes, by boost tier."""
         return {2: 50, 3: 100}.get(self.premium_tier, 10) << 20
 
 
 @dataclass(eq=False)
 class GuildChannel:
-    """A text channel, forum, thread or direct chat. `overwrites`: (type, allow, deny) by role or user id.
+    """A text channel, forum, thread or direct chat.
 
-    `deleted`, `archived` and `locked` say how it ended; `started`: the person of a direct chat has written first.
+    `overwrites` maps role or user ids to (type, allow, deny), `reactions` message ids to user ids by emoji. `typing`
+    lists (time, user id). `bot_message_ids` lists the bot's messages, `next_unread` counts those already returned by
+    `next_message`. `started`: the person of a direct chat has written first.
     """
 
     id: int
@@ -168,8 +170,8 @@ class GuildChannel:
     reactions: dict[int, dict[str, list[int]]] = field(default_factory=dict)
     typing: list[tuple[float, int]] = field(default_factory=list)
     members: set[int] = field(default_factory=set)
-    bot_log: list[int] = field(default_factory=list)
-    read: int = 0
+    bot_message_ids: list[int] = field(default_factory=list)
+    next_unread: int = 0
     last_message_id: int | None = None
     total_sent: int = 0
     started: bool = False
@@ -180,29 +182,29 @@ class GuildChannel:
 
     @property
     def is_thread(self) -> bool:
-        """Whether it hangs under another channel."""
+        """Whether this is a thread, forum posts included."""
         return self.kind in THREADS
 
     @property
     def is_new_post(self) -> bool:
-        """Whether this is a forum's post that still lacks its first message, which gets the thread's id."""
+        """Whether this is a forum post without its first message, which will get the thread's id."""
         return self.parent is not None and self.parent.kind == FORUM and not self.total_sent
 
     def permissions(self, user_id: int) -> int:
-        """What a user may do here; in a direct chat everything. Threads go by their parent."""
+        """Return a user's permission bits here: all in a direct chat; a thread has its parent's overwrites."""
         if self.guild is None:
-            return EVERYTHING
+            return ALL_PERMISSIONS
         granted = self.guild.permissions(user_id)
-        if granted == EVERYTHING:
+        if granted == ALL_PERMISSIONS:
             return granted
-        place = self.parent if self.is_thread and self.parent else self
+        channel = self.parent if self.is_thread and self.parent else self
         for target in (self.guild.id, user_id):
-            _, allow, deny = place.overwrites.get(target, (0, 0, 0))
+            _, allow, deny = channel.overwrites.get(target, (0, 0, 0))
             granted = granted & ~deny | allow
         return granted
 
     def sees(self, user_id: int) -> bool:
-        """Whether a user has this channel in their list."""
+        """Return True if a user has this channel in their list."""
         if self.guild is None:
             return self.recipient is not None
         if user_id not in self.guild.members or not self.permissions(user_id) & PERMISSIONS["view_channel"]:
@@ -211,6 +213,6 @@ class GuildChannel:
             return True
         return user_id in self.members or bool(self.permissions(user_id) & PERMISSIONS["manage_threads"])
 
-    def can(self, user_id: int, name: str) -> bool:
-        """Whether a user has one permission here."""
-        return bool(self.permissions(user_id) & PERMISSIONS[name])
+    def can(self, user_id: int, permission: str) -> bool:
+        """Return True if a user has this permission here."""
+        return bool(self.permissions(user_id) & PERMISSIONS[permission])

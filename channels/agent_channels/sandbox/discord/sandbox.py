@@ -1,174 +1,128 @@
-"""A Discord to run against on loopback: its REST API and gateway, and people to act as.
+"""A fake Discord on loopback: its REST API and gateway, and people to act as.
 
-`async with DiscordSandbox() as dc:` starts it; `dc.api` and `dc.gateway_url` are what the bot takes for Discord's own.
-People act through `dc.person(...)` and `dc.guild(...)` in the same loop, or over HTTP under `/control/`
-(discord_control.py).
+`async with DiscordSandbox() as dc:` starts it; give the bot `dc.api` and `dc.gateway_url` in place of Discord's own.
+Act as people through `dc.person(...)` and `dc.guild(...)` in the same event loop, or over HTTP under `/control/`.
 """
 
 from __future__ import annotations
 
 import base64
-import fnmatch
-import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from aiohttp import web
 
 from agent_channels.sandbox.discord.control import DiscordControl
+from agent_channels.sandbox.discord.directory import DiscordDirectory
 from agent_channels.sandbox.discord.faults import DiscordFaults
 from agent_channels.sandbox.discord.gateway import Gateway
-from agent_channels.sandbox.discord.guilds import Room, Server
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.interactions import InteractionApi
-from agent_channels.sandbox.discord.limits import RateLimits
-from agent_channels.sandbox.discord.people import DiscordPerson, Ident, number_of
+from agent_channels.sandbox.discord.people import DiscordPerson, MessageOrId, message_id_of
+from agent_channels.sandbox.discord.rate_limits import RateLimits
 from agent_channels.sandbox.discord.records import DiscordUser, GuildChannel, Message
-from agent_channels.sandbox.discord.render import render
+from agent_channels.sandbox.discord.rest_api import RestApi, rate_limited
 from agent_channels.sandbox.discord.sessions import GatewaySession, GatewaySessions, Identify, Resume
-from agent_channels.sandbox.discord.wire import TOKEN, DiscordApi
-from agent_channels.sandbox.discord.world import DiscordWorld
-from agent_channels.sandbox.server import PATIENCE_S, Call, Serving
+from agent_channels.sandbox.discord.state import DiscordState
+from agent_channels.sandbox.server import Sandbox
 
-__all__ = ["DEFAULT_TOKEN", "DiscordSandbox"]
+__all__ = ["DEFAULT_TOKEN", "DiscordSandbox", "random_token"]
 
-T = TypeVar("T")
-
+# id, time and signature, each in base64
+TOKEN = re.compile(r"[A-Za-z0-9_-]{24,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}")
 DEFAULT_TOKEN = "MTE0NDAwMDAwMDAwMDAwMDAwMQ." + "GsandB." + "SandboxSandboxSandboxSandboxSandbox123"
 
 
-class DiscordSandbox(Serving):
-    """One bot's Discord. All state is in memory and outlives restarts of the bot's process, not of this object.
+class DiscordSandbox(Sandbox):
+    """One bot's Discord. All state is in memory: it outlives restarts of the bot's process, not of this object.
 
-    Raises ValueError for a host that is not loopback and for a token that does not look like one.
+    Raises ValueError for a host that is not loopback and for a malformed token.
     """
 
+    state: DiscordState
     faults: DiscordFaults
 
     def __init__(
         self, token: str = DEFAULT_TOKEN, username: str = "sandbox-bot", host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        self.bot_id = bot_id(token)
-        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-            raise ValueError(f"the sandbox is for loopback only, not {host!r}: use 127.0.0.1")
+        self.bot_id = _bot_id(token)
         self.username = username
-        self.host = host
-        self.port = port
-        self.world = DiscordWorld(DiscordUser(self.bot_id, username, is_bot=True))
-        self._sessions = GatewaySessions(self.world)
-        self.gateway = Gateway(self._sessions)
-        self.gateway.token = token
-        self.faults = DiscordFaults(self.gateway)
-        self.interactions = InteractionApi(self.world)
-        self.limits = RateLimits(self.world.now)
-        self._wire = DiscordApi(self.world, self.faults, self.gateway, self.interactions, self.limits)
-        self.people: dict[str, DiscordPerson] = {}
-        self.guilds: dict[int, Server] = {}
-        self.clock = self.world.now
+        state = DiscordState(DiscordUser(self.bot_id, username, is_bot=True))
+        self._sessions = GatewaySessions(state)
+        self.gateway = Gateway(self._sessions, token)
+        super().__init__(state, DiscordFaults(self.gateway, rate_limited), host, port)
+        self.interactions = InteractionApi(state)
+        self.limits = RateLimits(state.now)
+        self._rest_api = RestApi(state, self.faults, self.gateway, self.interactions, self.limits)
+        self.directory = DiscordDirectory(self.interactions)
+        self.person, self.people = self.directory.person, self.directory.people
+        self.guild, self.guilds = self.directory.guild, self.directory.guilds
+        self.control = DiscordControl(self.directory, self.faults, self.limits, self._sessions)
 
-    # --- life
+    # --- the server
 
     def add_routes(self, app: web.Application) -> None:
-        """The control interface, and what the bot sees."""
-        DiscordControl(self).add_routes(app)
-        self._wire.add_routes(app)
+        """Add the control interface, the REST API and the gateway."""
+        self.control.add_routes(app)
+        self._rest_api.add_routes(app)
 
     async def start(self) -> None:
-        """Listens, and knows its own addresses. Raises OSError when the port is taken."""
+        """Start listening, and pass on the server's own addresses. Raises OSError when the port is taken."""
         await super().start()
-        self.world.files.root = self.root
+        self.state.files.root = self.root
         self.gateway.resume_url = f"ws://{self.host}:{self.port}/resume"
-        self._wire.gateway_url = self.gateway_url
+        self._rest_api.gateway_url = self.gateway_url
 
     @property
     def token(self) -> str:
-        """The token that is good now; "" after it was reset for too many IDENTIFYs."""
+        """The valid token; "" after it was reset for too many IDENTIFYs."""
         return self.gateway.token
 
     @property
     def api(self) -> str:
-        """In place of `https://discord.com/api/v10`."""
+        """The URL in place of `https://discord.com/api/v10`."""
         return f"{self.root}/api/v10"
 
     @property
     def gateway_url(self) -> str:
-        """In place of `wss://gateway.discord.gg/`; after READY the sessions are told `.../resume` instead."""
+        """The URL in place of `wss://gateway.discord.gg/`; READY tells sessions to resume at `.../resume` instead."""
         return f"ws://{self.host}:{self.port}/gateway"
 
-    # --- people
+    # --- what people see
 
-    def person(self, handle: str, global_name: str | None = None) -> DiscordPerson:
-        """The person of this username, made at first mention."""
-        if handle not in self.people:
-            user = self.world.add_user(handle, global_name or handle.title())
-            self.people[handle] = DiscordPerson(self.interactions, user, handle)
-        return self.people[handle]
+    def messages(self, channel: DiscordPerson | DiscordChannel | int) -> list[Message]:
+        """Return a channel as people see it now, oldest first. Raises LookupError for an unknown id."""
+        return self.state.current_messages(self._record(channel))
 
-    def guild(
-        self,
-        name: str,
-        *,
-        members: Sequence[DiscordPerson] = (),
-        bot: bool = True,
-        administrator: bool = False,
-        premium_tier: int = 0,
-    ) -> Server:
-        """The guild of this name, made at first mention; its owner is the first member, or somebody called "owner"."""
-        for known in self.guilds.values():
-            if known.name == name:
-                return known
-        server = Server(self.world, name, members[0] if members else self.person("owner"), premium_tier)
-        self.guilds[server.id] = server
-        for person in members[1:]:
-            server.add(person)
-        if bot:
-            server.add_bot(administrator=administrator)
-        return server
-
-    def messages(self, place: DiscordPerson | Room | int) -> list[Message]:
-        """A channel as people see it now, oldest first. Raises LookupError for an unknown id."""
-        channel = self._channel(place)
-        return [render(self.world, channel, one) for _, one in sorted(channel.messages.items())]
-
-    def reactions(self, message: Ident) -> list[str]:
-        """The bot's reactions to a message."""
-        channel, found = self.world.find(number_of(message))
+    def reactions(self, message: MessageOrId) -> list[str]:
+        """Return the bot's reactions to a message."""
+        channel, found = self.state.find(message_id_of(message))
         by_emoji = channel.reactions.get(int(found["id"]), {})
         return [emoji for emoji, users in by_emoji.items() if self.bot_id in users]
 
-    def typing(self, place: DiscordPerson | Room | int) -> list[float]:
-        """When the bot showed there that it writes, on the sandbox's clock."""
-        return [at for at, user_id in self._channel(place).typing if user_id == self.bot_id]
+    def typing(self, channel: DiscordPerson | DiscordChannel | int) -> list[float]:
+        """Return the times at which the bot showed there that it is typing, on the sandbox's clock."""
+        return [at for at, user_id in self._record(channel).typing if user_id == self.bot_id]
 
-    def _channel(self, place: DiscordPerson | Room | int) -> GuildChannel:
-        if isinstance(place, DiscordPerson):
-            return place.dm
-        channel_id = place if isinstance(place, int) else place.id
-        if channel_id not in self.world.channels:
-            raise LookupError(f"no channel {channel_id}; there are {sorted(self.world.channels)}")
-        return self.world.channels[channel_id]
+    def _record(self, channel: DiscordPerson | DiscordChannel | int) -> GuildChannel:
+        if isinstance(channel, DiscordPerson):
+            return channel.dm
+        channel_id = channel if isinstance(channel, int) else channel.id
+        if channel_id not in self.state.channels:
+            raise LookupError(f"no channel {channel_id}; there are {sorted(self.state.channels)}")
+        return self.state.channels[channel_id]
 
-    # --- what the bot did
-
-    @property
-    def calls(self) -> list[Call]:
-        """Every REST call of the bot that ended, in that order."""
-        return self.world.calls
-
-    def calls_of(self, route: str) -> list[Call]:
-        """The calls matching a glob such as "POST /channels/*/messages"."""
-        return [call for call in self.world.calls if fnmatch.fnmatchcase(call.method, route)]
+    # --- gateway sessions
 
     @property
     def sessions(self) -> list[GatewaySession]:
-        """Gateway sessions that are connected or can still be resumed."""
+        """The gateway sessions that are connected or can still be resumed."""
         return list(self._sessions.alive.values())
 
     @property
     def connected(self) -> bool:
         """Whether a session is connected now."""
-        return any(session.connected for session in self.sessions)
+        return self._sessions.connected
 
     @property
     def identifies(self) -> list[Identify]:
@@ -180,73 +134,69 @@ class DiscordSandbox(Serving):
         """Every RESUME, refused ones included."""
         return self._sessions.resumes
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = PATIENCE_S) -> T:
-        """The first result of `predicate` that is neither None nor False. Raises TimeoutError with the last calls."""
-        return await self.world.wait_for(predicate, timeout)
-
-    # --- how Discord behaves
-
     def hold_events(self) -> None:
-        """Keeps new events from all sessions until `release`."""
-        self._sessions.held = True
+        """Hold new events back from all sessions until `release`."""
+        self._sessions.hold()
 
     def release(self) -> None:
-        """Sends what was held, in order."""
+        """Send the held events, in order."""
         self._sessions.release()
+
+    # --- how Discord behaves
 
     def set_portal(
         self, *, message_content: bool | None = None, members: bool | None = None, presences: bool | None = None
     ) -> None:
-        """The privileged intents in the developer portal; at first only Message Content is on."""
-        portal = self.world.portal
+        """Switch privileged intents in the developer portal; at first only Message Content is on."""
+        portal = self.state.portal
         portal.content = portal.content if message_content is None else message_content
         portal.members = portal.members if members is None else members
         portal.presences = portal.presences if presences is None else presences
 
     def set_identify_limit(self, total: int = 1000, every_s: float | None = None) -> None:
-        """IDENTIFYs a day, after which the token is reset; seconds between two (Discord: 5), None for no such rule."""
+        """Set the IDENTIFYs a day, after which the token is reset, and the seconds between two (Discord: 5)."""
         self._sessions.total, self._sessions.every_s = total, every_s
 
-    def set_resume_window(self, seconds: float) -> None:
-        """How long a session without connection can be resumed; 180 at first."""
-        self._sessions.resume_window_s = seconds
-
     def set_heartbeat(self, seconds: float) -> None:
-        """The interval new connections are told; 41.25 at first."""
+        """Set the interval that new connections are told; 41.25 at first."""
         self.gateway.heartbeat_s = seconds
 
     def set_flood(self, per_channel_per_s: float | None = 1.0, burst: int = 5) -> None:
-        """429 for a bot that writes faster into one channel, which no header announces; None switches it off."""
-        self.limits.set_flood(per_channel_per_s, burst)
+        """Answer 429 to a bot that writes faster than this into one channel, without announcing it in headers.
+
+        None switches the rule off.
+        """
+        self.limits.flood.set_rate(per_channel_per_s, burst)
 
     def set_limit(self, route: str, limit: int, per_s: float) -> None:
-        """A rate limit the headers tell of, for routes matching a glob: `limit` calls in `per_s` seconds a channel."""
+        """Set a rate limit that headers announce: `limit` calls in `per_s` seconds a channel, for a glob of routes."""
         self.limits.set_rule(route, limit, per_s)
 
     def set_global_limit(self, limit: int | None, per_s: float = 1.0) -> None:
-        """A limit for all routes together (Discord: 50 a second); None switches it off."""
+        """Set a limit for all routes together (Discord: 50 a second); None switches it off."""
         self.limits.set_global(limit, per_s)
 
-    def advance(self, seconds: float) -> None:
-        """Moves the clock: interactions grow old, sessions and signed addresses expire, rate limits are over."""
-        self.world.advance(seconds)
-
     def reset_token(self) -> str:
-        """Gives the bot another token, which is returned; the old one is refused and its sessions are over."""
-        first = base64.b64encode(str(self.bot_id).encode()).decode().rstrip("=")
-        token = f"{first}.{secrets.token_hex(3)}.{secrets.token_hex(19)}"
-        self.gateway.reset_token(token)
-        self.world.changed()
-        return token
+        """Give the bot a new token and return it; the old one is refused and its sessions are over."""
+        self.gateway.reset_token(random_token(self.bot_id))
+        self.state.changed()
+        return self.token
 
 
-def bot_id(token: str) -> int:
-    """The id in a token's first part. Raises ValueError when it does not look like a token."""
+def random_token(bot_id: int | None = None) -> str:
+    """Return a well-formed token of this bot, or of a random bot."""
+    bot_id = bot_id or 1_140_000_000_000_000_000 + secrets.randbelow(10**17)
+    first = base64.b64encode(str(bot_id).encode()).decode().rstrip("=")
+    return f"{first}.{secrets.token_hex(3)}.{secrets.token_hex(19)}"
+
+
+def _bot_id(token: str) -> int:
+    """Return the id in a token's first part. Raises ValueError for a malformed token."""
     first, _, _ = token.partition(".")
     try:
-        found = base64.b64decode(first + "=" * (-len(first) % 4), validate=True).decode()
+        decoded = base64.b64decode(first + "=" * (-len(first) % 4), validate=True).decode()
     except ValueError:
-        found = ""
-    if TOKEN.fullmatch(token) is None or not re.fullmatch(r"\d{17,20}", found):
+        decoded = ""
+    if TOKEN.fullmatch(token) is None or not re.fullmatch(r"\d{17,20}", decoded):
         raise ValueError("a token is ID.TIME.SIGNATURE in base64, its first part the bot's id")
-    return int(found)
+    return int(decoded)

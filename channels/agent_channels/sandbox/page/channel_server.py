@@ -1,4 +1,4 @@
-"""A channel server of the chat page: the real program over real stdio, that can be killed and started again."""
+"""A channel server of the chat page: the real program over real stdio, which can be killed and started again."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.agent.host import ScriptedHost
-from agent_channels.sandbox.agent.scripted import Agent
-from agent_channels.sandbox.agent.stage import clean_environ, program
+from agent_channels.sandbox.agent.processes import clean_environ, program
+from agent_channels.sandbox.agent.scripted_agent import ScriptedAgent
 
 __all__ = ["ChannelServer"]
 
-# A busy machine takes long to start two servers at once.
-START_S = 60.0
+# Long enough for two servers to start at once on a busy machine.
+START_TIMEOUT_S = 60.0
 
 
 @dataclass
 class _Run:
-    """One process: from when until when (epoch seconds)."""
+    """One process; `began` and `ended` in epoch seconds."""
 
     pid: int
     began: float
@@ -31,10 +31,10 @@ class _Run:
 
 
 class ChannelServer:
-    """One channel's server with the scripted agent in front of it; at most one process at a time."""
+    """One channel's server with the scripted agent; at most one process at a time."""
 
     def __init__(self, channel: str, folder: Path, settings: Mapping[str, str]) -> None:
-        """`settings`: what leads the server to its sandbox."""
+        """`settings`: the variables that connect the server to its sandbox."""
         self.channel = channel
         self.log = folder / f"{channel}.log"
         self._folder, self._settings = folder, settings
@@ -42,68 +42,67 @@ class ChannelServer:
         self._host: ScriptedHost | None = None
         self._state, self._error = "stopped", ""
         self._task: asyncio.Task[None] | None = None
-        self._change = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def start(self) -> None:
-        """Starts the server unless it runs. Raises `ChannelError` when it does not answer."""
-        async with self._change:
+        """Start the server unless it runs. Raises `ChannelError` when it does not answer."""
+        async with self._lock:
             if self._host is not None:
                 return
-            self._say("starting")
+            self._set_state("starting")
             environ = {**clean_environ(self._folder), **self._settings}
             command = [*program(), "serve", self.channel]
             host = await ScriptedHost.start(command, environ, self._folder, self.log, lambda _: None)
             self._host = host
             run = _Run(host.pid, time.time())
             self._runs.append(run)
-            self._task = asyncio.create_task(self._live(host, run))
+            self._task = asyncio.create_task(self._supervise(host, run))
             try:
-                async with asyncio.timeout(START_S):
+                async with asyncio.timeout(START_TIMEOUT_S):
                     await host.shake_hands()
             except (TimeoutError, ChannelError) as error:
                 await host.kill()
-                await self._gone()
-                reason = str(error) or f"no answer within {START_S:.0f} s"
-                self._say("stopped", f"it did not start: {reason}")
+                await self._wait_for_end()
+                reason = str(error) or f"no answer within {START_TIMEOUT_S:.0f} s"
+                self._set_state("stopped", f"it did not start: {reason}")
                 raise ChannelError(f"`channels serve {self.channel}` did not start: {reason}") from error
-            self._say("running")
+            self._set_state("running")
 
     async def kill(self) -> None:
-        """SIGKILL, as a crash would end it."""
-        async with self._change:
+        """End the server with SIGKILL, as a crash would."""
+        async with self._lock:
             if self._host is not None:
                 with contextlib.suppress(ProcessLookupError):
                     self._host.process.kill()
-                await self._gone()
+                await self._wait_for_end()
 
     async def close(self) -> None:
-        """Ends it as a host does that goes away."""
-        async with self._change:
+        """End the server as a host does that exits."""
+        async with self._lock:
             if self._host is not None:
                 await self._host.close()
-                await self._gone()
+                await self._wait_for_end()
 
-    def shown(self) -> dict[str, Any]:
-        """The server as the page shows it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the server as the page shows it: {state, pid, error}."""
         run = self._runs[-1] if self._runs else None
-        pid = run.pid if run and run.ended is None else None
-        return {"state": self._state, "pid": pid, "error": self._error, "starts": len(self._runs)}
+        return {"state": self._state, "pid": run.pid if run and run.ended is None else None, "error": self._error}
 
     def pid_at(self, at: float | None) -> int | None:
-        """The process that lived then."""
-        return next((r.pid for r in self._runs if at and r.began <= at <= (r.ended or at)), None)
+        """Return the process that ran at a time, None when there was none."""
+        return next((run.pid for run in self._runs if at and run.began <= at <= (run.ended or at)), None)
 
-    async def _gone(self) -> None:
+    async def _wait_for_end(self) -> None:
         if self._task is not None:
             await self._task
 
-    async def _live(self, host: ScriptedHost, run: _Run) -> None:
-        """The agent acts until the process ends, however it ends."""
-        acting = asyncio.create_task(Agent(host).run())
+    async def _supervise(self, host: ScriptedHost, run: _Run) -> None:
+        """Let the agent act until the process ends, in whatever way it ends."""
+        acting = asyncio.create_task(ScriptedAgent(host).run())
         code = await host.process.wait()
         run.ended = time.time()
         self._host = None
-        self._say("stopped", "killed" if code == -9 else f"ended with exit code {code}")
+        self._set_state("stopped", "killed" if code == -9 else f"ended with exit code {code}")
         try:
             async with asyncio.timeout(1):
                 await acting
@@ -111,5 +110,5 @@ class ChannelServer:
             acting.cancel()
         await host.kill()
 
-    def _say(self, state: str, error: str = "") -> None:
+    def _set_state(self, state: str, error: str = "") -> None:
         self._state, self._error = state, error

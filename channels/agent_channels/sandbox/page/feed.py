@@ -1,4 +1,4 @@
-"""What the chat page shows, as named parts of JSON; who listens is told of each part that has changed."""
+"""What the chat page shows, as named parts of JSON; listeners get every part that changes."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from agent_channels.core.errors import StoreError
-from agent_channels.sandbox.page import discord as page_discord
-from agent_channels.sandbox.page import telegram as page_telegram
+from agent_channels.sandbox.page import discord_view, telegram_view
 from agent_channels.sandbox.page.channel_server import ChannelServer
-from agent_channels.sandbox.page.message_life import Life
-from agent_channels.sandbox.page.scene import Scene, SceneChat
+from agent_channels.sandbox.page.lifecycle import MessageLifecycles
+from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 
-__all__ = ["Feed"]
+__all__ = ["PageFeed"]
 
-# How soon the page shows what a channel server wrote: another process's commits cannot be waited for.
-LOOK_EVERY_S = 0.05
-# Typing ends by time alone.
-AT_LEAST_EVERY_S = 1.0
+# Another process's commits send no signal, so the stores are polled.
+POLL_EVERY_S = 0.05
+# The typing indicator ends by time alone.
+REFRESH_EVERY_S = 1.0
 
 
-class Feed:
+class PageFeed:
     """The parts: `setting`, `servers`, `life`, and `chat:KEY` for every chat."""
 
-    def __init__(self, scene: Scene, life: Life, lines: Mapping[str, ChannelServer]) -> None:
-        """`lines` is empty when the channel servers are somebody else's."""
-        self._scene, self._life, self._lines = scene, life, lines
+    def __init__(self, scene: Scene, lifecycles: MessageLifecycles, servers: Mapping[str, ChannelServer]) -> None:
+        """`servers` is empty when the user starts the channel servers."""
+        self._scene, self._lifecycles, self._servers = scene, lifecycles, servers
         self._listeners: set[asyncio.Queue[dict[str, str]]] = set()
         self._parts: dict[str, str] = {}
-        self._seen: tuple[Any, ...] = ()
-        self._seen_at = 0.0
+        self._versions: tuple[Any, ...] = ()
+        self._refreshed_at = 0.0
 
     async def listen(self) -> AsyncGenerator[dict[str, str], None]:
-        """Every part as it is now, then whatever changes: {name: JSON}."""
+        """Yield every part as it is now, then each change: {name: JSON}."""
         queue: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-        self._look()
+        self._refresh()
         queue.put_nowait(dict(self._parts))
         self._listeners.add(queue)
         try:
@@ -48,59 +47,59 @@ class Feed:
             self._listeners.discard(queue)
 
     async def run(self) -> None:
-        """Looks for changes until cancelled; only while somebody listens."""
+        """Look for changes until cancelled, while there are listeners."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
             if not self._listeners:
                 continue
-            # A store that is busy for a moment is looked at again.
+            # A busy store is read again at the next turn.
             with contextlib.suppress(StoreError):
-                changed = self._look()
+                changed = self._refresh()
                 for queue in self._listeners if changed else ():
                     queue.put_nowait(changed)
 
-    def _look(self) -> dict[str, str]:
-        servers = {channel: line.shown() for channel, line in self._lines.items()}
-        worlds = (self._scene.tg.world.changes, self._scene.dc.world.changes)
-        seen = (worlds, servers, self._life.version(), self._life.noted)
-        if seen == self._seen and time.monotonic() - self._seen_at < AT_LEAST_EVERY_S:
+    def _refresh(self) -> dict[str, str]:
+        """Update the parts; return those that changed."""
+        servers = {channel: server.as_dict() for channel, server in self._servers.items()}
+        platforms = (self._scene.tg.state.changes, self._scene.dc.state.changes)
+        versions = (platforms, servers, self._lifecycles.version(), self._lifecycles.recorded)
+        if versions == self._versions and time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
             return {}
-        self._seen, self._seen_at = seen, time.monotonic()
-        parts: dict[str, Any] = {"setting": self._setting(), "servers": servers, "life": self._life.shown()}
-        parts |= {f"chat:{place.key}": self._chat(place) for place in self._scene.places}
-        written = {name: json.dumps(part, ensure_ascii=False) for name, part in parts.items()}
-        changed = {name: text for name, text in written.items() if self._parts.get(name) != text}
-        self._parts = written
+        self._versions, self._refreshed_at = versions, time.monotonic()
+        parts: dict[str, Any] = {
+            "setting": self._setting(),
+            "servers": servers,
+            "life": self._lifecycles.as_list(),
+            **{f"chat:{chat.key}": self._chat(chat) for chat in self._scene.chats},
+        }
+        encoded = {name: json.dumps(part, ensure_ascii=False) for name, part in parts.items()}
+        changed = {name: text for name, text in encoded.items() if self._parts.get(name) != text}
+        self._parts = encoded
         return changed
 
     def _setting(self) -> dict[str, Any]:
         bots = {"telegram": self._scene.tg.username, "discord": self._scene.dc.username}
-        paired = {channel: self._life.paired(channel) for channel in self._scene.channels}
+        paired = {channel: self._lifecycles.paired(channel) for channel in CHANNELS}
         chats = [
             {
-                "key": place.key,
-                "platform": place.platform,
-                "title": place.title,
-                "about": self._about(place, paired[place.platform]),
-                "actors": [{"handle": one, "name": one.title()} for one in place.actors],
-                "group": place.group,
-                "bot": bots[place.platform],
+                "key": chat.key,
+                "platform": chat.platform,
+                "title": chat.title,
+                "about": "paired just now" if chat.stranger and chat.chat_id in paired[chat.platform] else chat.about,
+                "actors": [{"handle": handle, "name": handle.title()} for handle in chat.actors],
+                "group": chat.group,
+                "bot": bots[chat.platform],
                 "botId": str(self._scene.dc.bot_id),
             }
-            for place in self._scene.places
+            for chat in self._scene.chats
         ]
-        return {"chats": chats, "scripted": bool(self._lines)}
+        return {"chats": chats, "scripted": bool(self._servers)}
 
-    def _about(self, place: SceneChat, paired: set[str]) -> str:
-        if place.stranger and place.chat_id in paired:
-            return "paired just now"
-        return place.about
-
-    def _chat(self, place: SceneChat) -> dict[str, Any]:
-        if place.platform == "discord":
-            return page_discord.chat_view(self._scene.dc, place)
-        view = page_telegram.chat_view(self._scene.tg, place)
-        if place.stranger and place.chat_id not in self._life.paired("telegram"):
-            codes = [one["code"] for one in view["messages"] if one.get("code")]
+    def _chat(self, chat: SceneChat) -> dict[str, Any]:
+        if chat.platform == "discord":
+            return discord_view.chat_view(self._scene.dc, chat)
+        view = telegram_view.chat_view(self._scene.tg, chat)
+        if chat.stranger and chat.chat_id not in self._lifecycles.paired("telegram"):
+            codes = [message["code"] for message in view["messages"] if message.get("code")]
             view["code"] = codes[-1] if codes else None
         return view

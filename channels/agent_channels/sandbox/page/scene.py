@@ -1,32 +1,37 @@
-"""Who is there on the chat page: two platforms, their people, their groups, and who of them is let in."""
+"""The scene of the chat page: two platforms, their people and groups, and who of them is paired."""
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_channels.core.contract import messages as types
+from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
-from agent_channels.sandbox.agent.stage import made_up_token
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.discord.sandbox import random_token as random_discord_token
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.sandbox.telegram.sandbox import random_token as random_telegram_token
 
-__all__ = ["Scene", "SceneChat"]
+__all__ = ["CHANNELS", "Scene", "SceneChat"]
 
-STRANGER = "sam"
-_PEOPLE = {"ann": "Ann", "ben": "Ben"}
-_STRANGERS = {STRANGER: "Sam"}
+CHANNELS = ("telegram", "discord")
+# Handles and first names.
+PAIRED = {"ann": "Ann", "ben": "Ben"}
+STRANGERS = {"sam": "Sam"}
+APPROVER = "ann"
 
 
 @dataclass(frozen=True, slots=True)
 class SceneChat:
-    """One chat of the page. `chat` is what the platform's control interface calls it, `actors` who can speak there."""
+    """One chat of the page.
+
+    `chat` is its name in the platform's control interface, `actors` are the handles of the people who can write there.
+    `stranger`: the private chat of a person who is not paired at first.
+    """
 
     platform: str
     chat: str
@@ -39,110 +44,99 @@ class SceneChat:
 
     @property
     def key(self) -> str:
-        """Its name on the page."""
+        """The chat's name on the page, such as "telegram/ann"."""
         return f"{self.platform}/{self.chat}"
 
 
 class Scene:
-    """Both sandboxes with everybody in them. Leaving the block ends them; the folder is the caller's."""
+    """Both sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.tg = TelegramSandbox(made_up_token(), username="sandbox_bot")
-        self.dc = DiscordSandbox(_discord_token(), username="sandbox-bot")
-        self.tg.world.bot.first_name = "Your agent"
-        self.places: list[SceneChat] = []
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """The platforms, by the names of their channels."""
-        return ("telegram", "discord")
+        # Random bots, so that two sandboxes never wait for each other's lock.
+        self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot")
+        self.dc = DiscordSandbox(random_discord_token(), username="sandbox-bot")
+        self.tg.state.bot.first_name = "Your agent"
+        self.chats: list[SceneChat] = []
 
     async def start(self) -> None:
-        """Both platforms listen, everybody is there."""
+        """Start both platforms and create people and groups."""
         await self.tg.start()
         await self.dc.start()
         (self.folder / "run").mkdir(mode=0o700, exist_ok=True)
-        self.places = [*self._telegram(), *self._discord()]
+        self.chats = [*self._create_telegram(), *self._create_discord()]
 
     async def aclose(self) -> None:
-        """Both platforms stop."""
+        """Stop both platforms."""
         await self.tg.aclose()
         await self.dc.aclose()
 
     def state_dir(self, channel: str) -> Path:
-        """A channel's STATE_DIR."""
+        """Return a channel's STATE_DIR."""
         return self.folder / "state" / channel
 
     def settings(self, channel: str) -> dict[str, str]:
-        """What makes a channel server use this sandbox: the `env` of an `.mcp.json` entry."""
-        ours = {f"{channel.upper()}_STATE_DIR": str(self.state_dir(channel)), "CHANNELS_CLAIM": "always"}
+        """Return the `env` of an `.mcp.json` entry that makes a channel server use this sandbox."""
+        shared = {f"{channel.upper()}_STATE_DIR": str(self.state_dir(channel)), "CHANNELS_CLAIM": "always"}
         if channel == "telegram":
-            return {"TELEGRAM_API_ROOT": self.tg.root, "TELEGRAM_BOT_TOKEN": self.tg.token, **ours}
+            return {"TELEGRAM_API_ROOT": self.tg.root, "TELEGRAM_BOT_TOKEN": self.tg.token, **shared}
         return {
             "DISCORD_API_ROOT": self.dc.root,
             "DISCORD_GATEWAY_URL": self.dc.gateway_url,
             "DISCORD_BOT_TOKEN": self.dc.token,
-            **ours,
+            **shared,
         }
 
-    def place(self, key: str) -> SceneChat:
-        """The chat of this name. Raises LookupError."""
-        for place in self.places:
-            if place.key == key:
-                return place
-        raise LookupError(f"no chat {key!r}; there are {', '.join(place.key for place in self.places)}")
+    def chat(self, key: str) -> SceneChat:
+        """Return the chat with this key. Raises LookupError."""
+        for chat in self.chats:
+            if chat.key == key:
+                return chat
+        raise LookupError(f"no chat {key!r}; there are {', '.join(chat.key for chat in self.chats)}")
 
-    # --- people
+    # --- people and groups
 
-    def _telegram(self) -> Iterator[SceneChat]:
-        people = {handle: self.tg.person(handle, name) for handle, name in (_PEOPLE | _STRANGERS).items()}
-        paired = [people[handle] for handle in _PEOPLE]
+    def _create_telegram(self) -> Iterator[SceneChat]:
+        people = {handle: self.tg.person(handle, name) for handle, name in (PAIRED | STRANGERS).items()}
+        paired = [people[handle] for handle in PAIRED]
         group = self.tg.group("Release team", members=paired)
         with Store.open(self.state_dir("telegram")) as store:
             services = Services.of(store)
             for person in paired:
                 person.dm.started = True
-                self._let_in(services, str(person.id), str(person.id), person)
-            services.access.set_approver(str(people["ann"].id), approver=True)
+                _pair(services, person, str(person.id))
+            services.access.set_approver(str(people[APPROVER].id), approver=True)
             services.access.add_group(str(group.id), require_mention=True, senders=None)
         for handle, person in people.items():
-            name, new = person.user.first_name, handle in _STRANGERS
-            yield SceneChat("telegram", handle, str(person.id), name, _about(handle), (handle,), stranger=new)
-        about = "a group; the bot hears only what mentions it"
-        yield SceneChat("telegram", str(group.id), str(group.id), group.chat.title, about, tuple(_PEOPLE), group=True)
+            name, stranger = person.user.first_name, handle in STRANGERS
+            yield SceneChat("telegram", handle, str(person.id), name, _about(handle), (handle,), stranger=stranger)
+        about = "a group; the bot hears only messages that mention it"
+        yield SceneChat("telegram", str(group.id), str(group.id), group.chat.title, about, tuple(PAIRED), group=True)
 
-    def _discord(self) -> Iterator[SceneChat]:
-        people = {handle: self.dc.person(handle, name) for handle, name in _PEOPLE.items()}
-        guild = self.dc.guild("Workshop", members=list(people.values()))
-        room = guild.channel("general")
+    def _create_discord(self) -> Iterator[SceneChat]:
+        people = {handle: self.dc.person(handle, name) for handle, name in PAIRED.items()}
+        channel = self.dc.guild("Workshop", members=list(people.values())).channel("general")
         with Store.open(self.state_dir("discord")) as store:
             services = Services.of(store)
             for person in people.values():
                 person.dm.started = True
-                self._let_in(services, str(person.id), str(person.dm.id), person)
-            services.access.set_approver(str(people["ann"].id), approver=True)
-            services.access.add_group(str(room.id), require_mention=False, senders=None)
+                _pair(services, person, str(person.dm.id))
+            services.access.set_approver(str(people[APPROVER].id), approver=True)
+            services.access.add_group(str(channel.id), require_mention=False, senders=None)
         for handle, person in people.items():
             title = person.user.global_name or handle
             yield SceneChat("discord", handle, str(person.dm.id), title, _about(handle), (handle,))
-        about = "a channel; the bot hears everything"
-        yield SceneChat("discord", str(room.id), str(room.id), f"#{room.name}", about, tuple(_PEOPLE), group=True)
+        about, actors = "a channel; the bot hears everything", tuple(PAIRED)
+        yield SceneChat("discord", str(channel.id), str(channel.id), f"#{channel.name}", about, actors, group=True)
 
-    def _let_in(self, services: Services, user_id: str, chat_id: str, who: TelegramPerson | DiscordPerson) -> None:
-        name = _PEOPLE[who.handle]
-        services.access.allow(user_id, by="sandbox", name=name, username=who.handle)
-        services.chats.record(types.Chat(chat_id, "direct"), types.Person(user_id, name, who.handle))
+
+def _pair(services: Services, person: TelegramPerson | DiscordPerson, chat_id: str) -> None:
+    name, user_id = PAIRED[person.handle], str(person.id)
+    services.access.allow(user_id, by="sandbox", name=name, username=person.handle)
+    services.chats.record(Chat(chat_id, "direct"), Person(user_id, name, person.handle))
 
 
 def _about(handle: str) -> str:
-    if handle in _STRANGERS:
+    if handle in STRANGERS:
         return "a stranger, not paired"
-    return "paired, approver" if handle == "ann" else "paired"
-
-
-def _discord_token() -> str:
-    """A bot's token as Discord writes one; another bot each time, as for Telegram."""
-    bot_id = str(1_140_000_000_000_000_000 + secrets.randbelow(10**17))
-    first = base64.b64encode(bot_id.encode()).decode().rstrip("=")
-    return f"{first}.{secrets.token_hex(3)}.{secrets.token_hex(19)}"
+    return "paired, approver" if handle == APPROVER else "paired"

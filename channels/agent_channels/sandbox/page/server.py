@@ -1,4 +1,4 @@
-"""The chat page's web server: loopback only, its own origin only, files of the package and nothing from elsewhere."""
+"""The chat page's web server: on loopback, for its own origin only, serving files of the package only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from importlib import resources
 from aiohttp import web
 
 from agent_channels.core.errors import ChannelError
-from agent_channels.sandbox.control import Act, Body, ControlError, answering, needed, posted
-from agent_channels.sandbox.page import discord as page_discord
-from agent_channels.sandbox.page import telegram as page_telegram
-from agent_channels.sandbox.page.actions import Acts
+from agent_channels.sandbox.control import Action, Body, ControlError, json_body, json_handler, required
+from agent_channels.sandbox.page import discord_view, telegram_view
+from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
-from agent_channels.sandbox.page.feed import Feed
+from agent_channels.sandbox.page.feed import PageFeed
 from agent_channels.sandbox.page.scene import Scene
 from agent_channels.sandbox.telegram.images import image_size
 
-__all__ = ["FILES", "PageServer"]
+__all__ = ["FILES", "HEADERS", "PageServer"]
 
 HOST = "127.0.0.1"
-# A picture of 10 MB in base64, with some room.
+# A 10 MB picture in base64, with some room.
 BODY_MAX = 16 << 20
+# path: (file in static/, content type)
 FILES = {
     "/": ("index.html", "text/html"),
     **{f"/{name}.css": (f"{name}.css", "text/css") for name in ("page", "chat")},
@@ -44,53 +44,60 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+IMAGE_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+
+WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageServer:
-    """Serves one scene. `start` listens; `port` is then the real one."""
+    """Serves one scene. `start` listens; `port` is the real port from then on."""
 
-    def __init__(self, scene: Scene, acts: Acts, feed: Feed, lines: Mapping[str, ChannelServer], port: int) -> None:
-        """`lines` is empty when the channel servers are somebody else's."""
-        self._scene, self._acts, self._feed, self._lines = scene, acts, feed, lines
+    def __init__(
+        self,
+        scene: Scene,
+        actions: PageActions,
+        feed: PageFeed,
+        servers: Mapping[str, ChannelServer],
+        port: int,
+    ) -> None:
+        """`servers` is empty when the user starts the channel servers."""
+        self._scene, self._actions, self._feed, self._servers = scene, actions, feed, servers
         self.port = port
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """The address of the page."""
         return f"http://{HOST}:{self.port}"
 
     async def start(self) -> None:
-        """Listens on loopback. Raises OSError when the port is taken."""
+        """Start listening on loopback. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=BODY_MAX, middlewares=[self._guard])
-        for path, (name, kind) in FILES.items():
-            app.router.add_get(path, _serving(name, kind))
+        for path, (name, content_type) in FILES.items():
+            app.router.add_get(path, _file_handler(name, content_type))
         app.router.add_get("/events", self._events)
-        app.router.add_get("/file/{platform}/{id}", self._file)
-        for name in self._acts.names():
-            app.router.add_post(f"/act/{name}", answering(self._doing(name), posted))
-        app.router.add_post("/approve", answering(self._acts.approve, posted))
-        app.router.add_post("/server", answering(self._server, posted))
+        app.router.add_get("/file/{platform}/{id}", self._chat_file)
+        for name in self._actions.names():
+            app.router.add_post(f"/act/{name}", json_handler(self._action(name), json_body))
+        app.router.add_post("/approve", json_handler(self._actions.approve, json_body))
+        app.router.add_post("/server", json_handler(self._control_server, json_body))
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self.port).start()
         self.port = int(self._runner.addresses[0][1])
 
     async def aclose(self) -> None:
-        """Cuts every connection and stops listening."""
+        """Cut every connection and stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
-    # --- who may ask
+    # --- security
 
     @web.middleware
-    async def _guard(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Refuses other sites' pages, and names that somebody made point to loopback."""
-        if not self._is_ours(request):
+    async def _guard(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:
+        """Refuse other sites' pages, and domain names that resolve to loopback."""
+        if not self._is_own(request):
             raise web.HTTPForbidden(text="this page answers only itself, on loopback\n", headers=HEADERS)
         try:
             response = await handler(request)
@@ -101,7 +108,7 @@ class PageServer:
             response.headers.update(HEADERS)
         return response
 
-    def _is_ours(self, request: web.Request) -> bool:
+    def _is_own(self, request: web.Request) -> bool:
         hosts = {f"{name}:{self.port}" for name in (HOST, "localhost")}
         origin = request.headers.get("Origin")
         site = request.headers.get("Sec-Fetch-Site", "none")
@@ -109,30 +116,30 @@ class PageServer:
             return False
         if origin is not None and origin not in {f"http://{host}" for host in hosts}:
             return False
-        # A link from elsewhere may open the page; nothing else may be asked for from there.
+        # Another site may link to the page, and request nothing else.
         return site in {"none", "same-origin"} or request.path == "/"
 
-    # --- answers
+    # --- handlers
 
-    def _doing(self, name: str) -> Act:
+    def _action(self, name: str) -> Action:
         async def act(body: Body) -> Body:
-            return await self._acts.do(name, body)
+            return await self._actions.act(name, body)
 
         return act
 
-    async def _server(self, body: Body) -> Body:
-        """Kills or starts a channel server."""
-        line = self._lines.get(str(needed(body, "channel")))
-        if line is None:
-            raise ControlError("no such channel server is ours", "start it where it was started")
+    async def _control_server(self, body: Body) -> Body:
+        """Kill or start a channel server."""
+        server = self._servers.get(str(required(body, "channel")))
+        if server is None:
+            raise ControlError("the page did not start such a channel server", "control it where it was started")
         try:
-            await (line.kill() if needed(body, "do") == "kill" else line.start())
+            await (server.kill() if required(body, "do") == "kill" else server.start())
         except ChannelError as error:
-            raise ControlError(str(error), f"its log is {line.log}") from None
-        return {"server": line.shown()}
+            raise ControlError(str(error), f"its log is {server.log}") from None
+        return {"server": server.as_dict()}
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: every part at first, then each that changes."""
+        """Send server-sent events: every part at first, then each change."""
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         async with contextlib.aclosing(self._feed.listen()) as changes:
@@ -142,26 +149,26 @@ class PageServer:
                     await response.write(f"data: {{{body}}}\n\n".encode())
         return response
 
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        """A picture or file from a chat: pictures as such, anything else only to be saved."""
-        found = request.match_info
+    async def _chat_file(self, request: web.Request) -> web.StreamResponse:
+        """Send a file of a chat: an image as such, anything else only as a download."""
+        platform, file_id = request.match_info["platform"], request.match_info["id"]
         data = None
-        if found["platform"] == "telegram":
-            data = page_telegram.picture(self._scene.tg, found["id"])
-        elif found["platform"] == "discord":
-            data = page_discord.picture(self._scene.dc, found["id"])
+        if platform == "telegram":
+            data = telegram_view.file_data(self._scene.tg, file_id)
+        elif platform == "discord":
+            data = discord_view.file_data(self._scene.dc, file_id)
         if data is None:
             raise web.HTTPNotFound(text="no such file\n")
-        kind = next((kind for begin, kind in _PICTURES.items() if data.startswith(begin)), None)
-        if kind is None or image_size(data) is None:
-            saved = {"Content-Disposition": "attachment", "Content-Type": "application/octet-stream"}
-            return web.Response(body=data, headers=saved)
-        return web.Response(body=data, headers={"Content-Type": kind})
+        image_type = next((kind for begin, kind in IMAGE_TYPES.items() if data.startswith(begin)), None)
+        if image_type is None or image_size(data) is None:
+            download = {"Content-Disposition": "attachment", "Content-Type": "application/octet-stream"}
+            return web.Response(body=data, headers=download)
+        return web.Response(body=data, headers={"Content-Type": image_type})
 
 
-def _serving(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def serve(_request: web.Request) -> web.StreamResponse:
+def _file_handler(name: str, content_type: str) -> WebHandler:
+    async def handle(_request: web.Request) -> web.StreamResponse:
         data = await asyncio.to_thread((resources.files("agent_channels.sandbox.page") / "static" / name).read_bytes)
-        return web.Response(body=data, headers={"Content-Type": f"{kind}; charset=utf-8"})
+        return web.Response(body=data, headers={"Content-Type": f"{content_type}; charset=utf-8"})
 
-    return serve
+    return handle

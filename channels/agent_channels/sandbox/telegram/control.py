@@ -1,34 +1,36 @@
-"""Acting as people over HTTP, for a script or a person with curl: everything under `/control/`.
-
-Bodies and answers are those of control.py.
-"""
+"""The control interface of the fake Telegram: act as people over HTTP."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import TYPE_CHECKING
+from typing import Any
 
-from agent_channels.sandbox.control import Body, ControlError, Paths, needed
-from agent_channels.sandbox.faults import KINDS
+from agent_channels.sandbox.control import (
+    Body,
+    ControlError,
+    ControlInterface,
+    file_content,
+    required,
+    wait_for_answer,
+)
+from agent_channels.sandbox.faults import Faults
+from agent_channels.sandbox.telegram.directory import TelegramDirectory
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.people import TelegramPerson
-
-if TYPE_CHECKING:
-    from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["TelegramControl"]
 
-MAX_WAIT_S = 60.0
 
+class TelegramControl(ControlInterface):
+    """The paths of one sandbox."""
 
-class TelegramControl(Paths):
-    """The control interface of one sandbox."""
+    state: TelegramState
 
-    def __init__(self, sandbox: TelegramSandbox) -> None:
-        self.tg = sandbox
-        self.acts = {
+    def __init__(self, directory: TelegramDirectory, faults: Faults) -> None:
+        super().__init__(directory.state, faults, directory.state.flood.set_rate)
+        self.directory = directory
+        self.actions = {
             "person": (self.person, '{"as": "ann", "first_name": "Ann"}'),
             "send": (self.send, '{"as": "ann", "text": "hi", "chat": "Team"} or {"as": "ann", "kind": "photo"}'),
             "tap": (self.tap, '{"as": "ann", "label": "Yes", "message_id": 7, "wait": 5}'),
@@ -37,71 +39,58 @@ class TelegramControl(Paths):
             "block": (self.block, '{"as": "ann", "blocked": true}'),
             "group": (self.group, '{"title": "Team", "kind": "supergroup", "forum": true, "members": ["ann"]}'),
             "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}'),
-            "faults": (self.faults, '{"kind": "error", "status": 500, "times": 1} or {"down": 5} or {"clear": true}'),
-            "clock": (self.clock, '{"advance": 61}'),
-            "flood": (self.flood, '{"per_s": 1, "burst": 3} or {"off": true}'),
+            **self.actions,
         }
-        self.reads = {
-            "messages": (self.messages, "?chat=ann"),
-            "calls": (self.calls, "?method=sendMessage"),
-            "state": (self.state, ""),
-            "wait": (self.wait, "?since=0&timeout=30"),
-        }
+        self.queries = {"messages": (self.messages, "?chat=ann"), "state": (self.overview, ""), **self.queries}
 
     # --- acting
 
     async def person(self, body: Body) -> Body:
-        """Makes somebody, or finds them."""
+        """Return the person `as`, creating them at first."""
         known = {name: body[name] for name in ("first_name", "last_name", "language_code", "username") if name in body}
-        person = self.tg.person(needed(body, "as"), **known)
+        person = self.directory.person(required(body, "as"), **known)
         return {"person": {"handle": person.handle, **person.user.as_dict()}}
 
     async def send(self, body: Body) -> Body:
-        """Text, or a file: `kind`, with `base64` or `content` text, or neither for a sample."""
-        person = self.tg.person(needed(body, "as"))
-        place: Body = {"chat": self._group(body)}
-        place |= {name: body[name] for name in ("thread_id", "reply_to") if body.get(name) is not None}
+        """Send `text`, or a file: `kind`, with `base64` or `content`, or neither for a sample."""
+        person = self._sender(body)
+        options: dict[str, Any] = {"chat": self._group(body)}
+        options |= {name: body[name] for name in ("thread_id", "reply_to") if body.get(name) is not None}
         if "kind" not in body:
             quote = {"quote": body["quote"]} if "quote" in body else {}
-            return {"message": person.send(str(needed(body, "text")), **place, **quote)}
+            return {"message": person.send(str(required(body, "text")), **options, **quote)}
         if body["kind"] not in MEDIA:
             raise ControlError(f"no kind of file {body['kind']!r}", f"use one of {', '.join(MEDIA)}")
-        options = {name: body[name] for name in ("caption", "file_name", "mime") if name in body}
+        options |= {name: body[name] for name in ("caption", "file_name", "mime") if name in body}
         send = getattr(person, f"send_{body['kind']}")
-        return {"message": send(_data(body), **options, **place)}
+        return {"message": send(file_content(body), **options)}
 
     async def tap(self, body: Body) -> Body:
-        """Taps a button of a message, the last one with a keyboard if none is named; waits `wait` seconds."""
-        person = self.tg.person(needed(body, "as"))
+        """Tap a button of `message_id`, or of the last message with a keyboard; wait `wait` seconds for the answer."""
+        person = self._sender(body)
         group = self._group(body)
         message_id = int(body.get("message_id") or self._last_keyboard(group or person))
-        where = {"label": body["label"]} if "label" in body else {}
-        where |= {"data": body["data"]} if "data" in body else {}
-        tap = person.tap(message_id, int(body.get("row", 0)), int(body.get("col", 0)), chat=group, **where)
-        answer = None
-        if wait := min(float(body.get("wait", 0)), MAX_WAIT_S):
-            try:
-                answer = await tap.answered(wait)
-            except TimeoutError:
-                answer = None
-        shown = {"text": answer.text, "show_alert": answer.show_alert} if answer else None
-        return {"query_id": tap.id, "answer": shown}
+        button = {name: body[name] for name in ("label", "data") if name in body}
+        tap = person.tap(message_id, int(body.get("row", 0)), int(body.get("col", 0)), chat=group, **button)
+        answer = await wait_for_answer(tap, body)
+        return {
+            "query_id": tap.id,
+            "answer": {"text": answer.text, "show_alert": answer.show_alert} if answer else None,
+        }
 
     async def edit(self, body: Body) -> Body:
-        """New text for one's own message."""
-        person = self.tg.person(needed(body, "as"))
-        text, message_id = str(needed(body, "text")), int(needed(body, "message_id"))
-        return {"message": person.edit(message_id, text, chat=self._group(body))}
+        """Replace the text of the person's own message."""
+        text, message_id = str(required(body, "text")), int(required(body, "message_id"))
+        return {"message": self._sender(body).edit(message_id, text, chat=self._group(body))}
 
     async def react(self, body: Body) -> Body:
-        """One emoji, or null to take it back."""
-        person = self.tg.person(needed(body, "as"))
-        person.react(int(needed(body, "message_id")), body.get("emoji"), chat=self._group(body))
+        """React with one emoji; null removes the reaction."""
+        self._sender(body).react(int(required(body, "message_id")), body.get("emoji"), chat=self._group(body))
         return {}
 
     async def block(self, body: Body) -> Body:
-        """Blocks or unblocks the bot."""
-        person = self.tg.person(needed(body, "as"))
+        """Block the bot, or unblock it."""
+        person = self._sender(body)
         if body.get("blocked", True):
             person.block()
         else:
@@ -109,16 +98,16 @@ class TelegramControl(Paths):
         return {"blocked": person.dm.blocked}
 
     async def group(self, body: Body) -> Body:
-        """Makes a group, or changes one: `add` somebody, `bot` true, false or "administrator", `migrate`."""
-        title = str(needed(body, "title"))
-        group = self._find_group(title)
+        """Create a group, or change one: `add` people, `bot` true, false or "administrator", `migrate`."""
+        title = str(required(body, "title"))
+        group = self.directory.find_group(title)
         if group is None:
-            members = [self.tg.person(str(handle)) for handle in body.get("members", ())]
+            members = [self.directory.person(str(handle)) for handle in body.get("members", ())]
             kind = body.get("kind", "supergroup")
-            group = self.tg.group(title, kind, forum=bool(body.get("forum")), members=members, bot=False)
+            group = self.directory.group(title, kind, forum=bool(body.get("forum")), members=members, bot=False)
             body.setdefault("bot", True)
         for handle in body.get("add", ()):
-            group.add(self.tg.person(str(handle)))
+            group.add(self.directory.person(str(handle)))
         if "bot" in body:
             if body["bot"]:
                 group.add_bot(administrator=body["bot"] == "administrator")
@@ -126,121 +115,72 @@ class TelegramControl(Paths):
                 group.kick_bot()
         if body.get("migrate"):
             group = group.migrate()
-            self.tg.groups[group.id] = group
+            self.directory.groups[group.id] = group
         return {"chat": group.chat.as_dict()}
 
     async def topic(self, body: Body) -> Body:
-        """Opens a topic in a forum."""
+        """Open a topic in a forum."""
         group = self._group(body)
         if group is None:
             raise ControlError("chat is missing", 'name a group: {"chat": "Team", "name": "Deploys"}')
-        return {"thread_id": group.topic(str(needed(body, "name"))).thread_id}
+        return {"thread_id": group.topic(str(required(body, "name"))).thread_id}
 
-    async def faults(self, body: Body) -> Body:
-        """Adds a rule, goes down, or clears everything."""
-        if body.get("clear"):
-            self.tg.faults.clear()
-        elif "down" in body:
-            self.tg.faults.down(float(body["down"]))
-        else:
-            names = ("method", "chat", "times", "status", "body", "retry_after", "seconds")
-            if body.get("kind") not in KINDS:
-                raise ControlError(f"no fault kind {body.get('kind')!r}", f"use one of {', '.join(KINDS)}")
-            self.tg.faults.add(body["kind"], **{name: body[name] for name in names if name in body})
-        return {"rules": len(self.tg.faults.rules), "down": self.tg.faults.is_down}
-
-    async def clock(self, body: Body) -> Body:
-        """Moves the clock."""
-        self.tg.advance(float(needed(body, "advance")))
-        return {"now": self.tg.world.now()}
-
-    async def flood(self, body: Body) -> Body:
-        """Switches the flood rule."""
-        self.tg.set_flood(None if body.get("off") else float(body.get("per_s", 1)), int(body.get("burst", 3)))
-        return {}
-
-    # --- looking
+    # --- reading
 
     async def messages(self, query: Body) -> Body:
-        """A chat as people see it, with reactions and the bot's actions; `chat` is a handle, a title or an id."""
-        place = self._place(str(needed(query, "chat")))
-        chat = self.tg.world.chats[place.id]
+        """Return a chat as people see it, with reactions and chat actions; `chat` is a handle, a title or an id."""
+        chat = self.state.chats[self._person_or_group(str(required(query, "chat"))).id]
         reactions = {
-            message: [one["emoji"] for own in by.values() for one in own] for message, by in chat.reactions.items()
+            message: [reaction["emoji"] for reactions in by_user.values() for reaction in reactions]
+            for message, by_user in chat.reactions.items()
         }
-        typing = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
-        messages = self.tg.messages(place)
-        return {"messages": messages, "reactions": reactions, "actions": typing, "changes": self.tg.world.changes}
-
-    async def calls(self, query: Body) -> Body:
-        """The bot's calls, of one method or all."""
-        calls = self.tg.calls_of(query["method"]) if query.get("method") else self.tg.calls
-        shown = [
-            {"method": call.method, "params": call.params, "at": call.at, "code": call.response_code} for call in calls
-        ]
-        return {"calls": shown}
-
-    async def state(self, _query: Body) -> Body:
-        """People, groups, the queue."""
-        people = [{"handle": person.handle, **person.user.as_dict()} for person in self.tg.people.values()]
+        actions = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
         return {
-            "bot": self.tg.world.bot.as_dict(),
-            "people": people,
-            "groups": [{**group.chat.as_dict(), "topics": group.chat.topics} for group in self.tg.groups.values()],
-            "pending_updates": self.tg.pending_updates,
-            "confirmed": self.tg.confirmed,
-            "polling": self.tg.polling,
-            "changes": self.tg.world.changes,
+            "messages": chat.current_messages(),
+            "reactions": reactions,
+            "actions": actions,
+            "changes": self.state.changes,
         }
 
-    async def wait(self, query: Body) -> Body:
-        """Waits until the change counter is above `since`, `timeout` seconds at most; the counter either way."""
-        since, timeout = int(query.get("since", self.tg.world.changes)), float(query.get("timeout", 30))
-        try:
-            await self.tg.wait_for(lambda: self.tg.world.changes > since or None, min(timeout, MAX_WAIT_S))
-        except TimeoutError:
-            return {"changes": self.tg.world.changes, "changed": False}
-        return {"changes": self.tg.world.changes, "changed": True}
+    async def overview(self, _query: Body) -> Body:
+        """Return the bot, people, groups and the update queue."""
+        people = [{"handle": person.handle, **person.user.as_dict()} for person in self.directory.people.values()]
+        groups = [{**group.chat.as_dict(), "topics": group.chat.topics} for group in self.directory.groups.values()]
+        return {
+            "bot": self.state.bot.as_dict(),
+            "people": people,
+            "groups": groups,
+            "pending_updates": self.state.updates.pending,
+            "confirmed": self.state.updates.confirmed,
+            "polling": self.state.updates.polling,
+            "changes": self.state.changes,
+        }
 
-    # --- finding
+    # --- looking up
 
-    def _find_group(self, name: str) -> TelegramGroup | None:
-        found = [one for one in self.tg.groups.values() if name in {one.chat.title, str(one.id)}]
-        return next((one for one in found if one.chat.migrated_to is None), None)
+    def _sender(self, body: Body) -> TelegramPerson:
+        return self.directory.person(required(body, "as"))
 
     def _group(self, body: Body) -> TelegramGroup | None:
+        """Return the group `chat`; None for the person's private chat."""
         name = body.get("chat")
         if name is None or str(name) == body.get("as"):
             return None
-        group = self._find_group(str(name))
+        group = self.directory.find_group(str(name))
         if group is None:
-            titles = ", ".join(one.chat.title for one in self.tg.groups.values()) or "none yet"
+            titles = ", ".join(group.chat.title for group in self.directory.groups.values()) or "none yet"
             raise ControlError(f"no group {name!r}", f"POST /control/group first; groups: {titles}")
         return group
 
-    def _place(self, name: str) -> TelegramPerson | TelegramGroup:
-        for person in self.tg.people.values():
-            if name in {person.handle, str(person.id)}:
-                return person
-        group = self._find_group(name)
-        if group is None:
-            handles = ", ".join(self.tg.people) or "none yet"
+    def _person_or_group(self, name: str) -> TelegramPerson | TelegramGroup:
+        found = self.directory.find_person(name) or self.directory.find_group(name)
+        if found is None:
+            handles = ", ".join(self.directory.people) or "none yet"
             raise ControlError(f"no chat {name!r}", f"use a handle ({handles}), a group's title, or an id")
-        return group
+        return found
 
-    def _last_keyboard(self, place: TelegramPerson | TelegramGroup) -> int:
-        for message in reversed(self.tg.messages(place)):
+    def _last_keyboard(self, chat: TelegramPerson | TelegramGroup) -> int:
+        for message in reversed(chat.messages()):
             if "reply_markup" in message:
                 return int(message["message_id"])
         raise ControlError("no message there has buttons", "GET /control/messages?chat=... shows what there is")
-
-
-def _data(body: Body) -> bytes | None:
-    if "content" in body:
-        return str(body["content"]).encode()
-    if "base64" not in body:
-        return None
-    try:
-        return base64.b64decode(body["base64"], validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        raise ControlError("base64 does not decode", "leave it out for a sample file") from None

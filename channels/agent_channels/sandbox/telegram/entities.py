@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from agent_channels.sandbox.telegram.errors import bad
-from agent_channels.sandbox.telegram.html import ParseError, parse_html
-from agent_channels.sandbox.telegram.markdown import parse_markdown, parse_markdown_v2
+from agent_channels.sandbox.telegram.links import check_link, link_user_id
+from agent_channels.sandbox.telegram.markup import ParseError
 from agent_channels.sandbox.telegram.params import field_number, field_text
-from agent_channels.sandbox.telegram.text import Entity, check_link, is_utf8, link_user_id, utf16
+from agent_channels.sandbox.telegram.parse_html import parse_html
+from agent_channels.sandbox.telegram.parse_markdown import parse_markdown, parse_markdown_v2
+from agent_channels.sandbox.telegram.utf16 import Entity, is_utf8, utf16
 
 __all__ = ["CAPTION_LIMIT", "TEXT_LIMIT", "detect", "format_text"]
 
@@ -22,12 +24,12 @@ TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
 MAX_BYTES = 1 << 15
 
-WRONG = "can't parse MessageEntity: "
+ENTITY_ERROR = "can't parse MessageEntity: "
 
 FindUser = Callable[[int], dict[str, Any] | None]
 
 PARSERS = {"html": parse_html, "markdownv2": parse_markdown_v2, "markdown": parse_markdown}
-# In the order of td's get_type_priority, for entities of one place.
+# In the order of td's get_type_priority, which sorts entities of the same offset and length.
 ORDER = (
     "blockquote",
     "expandable_blockquote",
@@ -51,9 +53,9 @@ ORDER = (
 )
 SPLITTABLE = {"bold", "italic", "underline", "strikethrough", "spoiler"}
 QUOTES = {"blockquote", "expandable_blockquote"}
-FOUND_BY_SERVER = {"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"}
-HIDDEN_DATA = {"text_link", "text_mention"}
-NEEDED = {"text_link": "url", "text_mention": "user", "custom_emoji": "custom_emoji_id"}
+DETECTED_BY_SERVER = {"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"}
+WITH_HIDDEN_DATA = {"text_link", "text_mention"}
+REQUIRED_FIELDS = {"text_link": "url", "text_mention": "user", "custom_emoji": "custom_emoji_id"}
 
 # Approximations of td's find_entities, in its order of precedence.
 DETECTORS = (
@@ -68,14 +70,14 @@ DETECTORS = (
     ("hashtag", re.compile(r"(?<![\w#])#(?=\w*[^\W\d])\w{1,256}(?!\w)")),
     ("phone_number", re.compile(r"(?<![\w+])\+\d{7,15}(?!\w)")),
 )
-# Without one of these there is nothing for them to find.
-SIGNS = re.compile(r"[@/.:$#+]")
+# Text without any of these characters has nothing to detect.
+DETECTABLE = re.compile(r"[@/.:$#+]")
 
 
-def format_text(text: str, parse_mode: str, given: Any, find_user: FindUser) -> tuple[str, list[Entity]]:
-    """(text, entities) as the message will carry them; the text is "" when only white space is left.
+def format_text(text: str, parse_mode: str, entities: Any, find_user: FindUser) -> tuple[str, list[Entity]]:
+    """Return (text, entities) as the message carries them; the text is "" when only white space is left.
 
-    `given` is the caller's `entities`, read only without a parse mode. Raises BotApiError.
+    `entities` is the caller's parameter, which is ignored with a parse mode. Raises BotApiError.
     """
     if not is_utf8(text):
         raise bad("strings must be encoded in UTF-8")
@@ -87,66 +89,70 @@ def format_text(text: str, parse_mode: str, given: Any, find_user: FindUser) -> 
         if parser is None:
             raise bad("unsupported parse_mode")
         try:
-            text, entities = parser(text)
+            text, parsed = parser(text)
         except ParseError as error:
             raise bad(f"can't parse entities: {error}") from None
     else:
-        entities = _given(given)
-    entities = [known for entity in entities if (known := _with_user(entity, find_user))]
-    text, entities = _clean(text, entities)
-    entities = _nested(entities)
-    text, entities = _trimmed(text, entities)
-    return text, _sorted(_with_detected(entities, detect(text)))
+        parsed = _parse_entities(entities)
+    parsed = [known for entity in parsed if (known := _with_user(entity, find_user))]
+    text, parsed = _clean(text, parsed)
+    parsed = _nested(parsed)
+    text, parsed = _trimmed(text, parsed)
+    return text, _sorted(_with_detected(parsed, detect(text)))
 
 
 def _sorted(entities: list[Entity]) -> list[Entity]:
-    return sorted(entities, key=lambda one: (one["offset"], -one["length"], ORDER.index(one["type"])))
+    return sorted(entities, key=lambda entity: (entity["offset"], -entity["length"], ORDER.index(entity["type"])))
 
 
-def _given(value: Any) -> list[Entity]:
+# --- the caller's entities
+
+
+def _parse_entities(value: Any) -> list[Entity]:
     if not isinstance(value, list):
         return []
-    return [entity for item in value if (entity := _read_entity(item))]
+    return [entity for item in value if (entity := _parse_entity(item))]
 
 
-def _read_entity(item: Any) -> Entity | None:
+def _parse_entity(item: Any) -> Entity | None:
+    """Return the entity, or None for a kind that only the server sets. Raises BotApiError."""
     if not isinstance(item, dict):
-        raise bad(f"{WRONG}expected an Object")
+        raise bad(f"{ENTITY_ERROR}expected an Object")
     for name in ("offset", "length", "type"):
-        _field(item, name)
-    kind = field_text(item, "type", WRONG)
-    if kind in FOUND_BY_SERVER:
+        _required_field(item, name)
+    kind = field_text(item, "type", ENTITY_ERROR)
+    if kind in DETECTED_BY_SERVER:
         return None
     if kind not in ORDER:
-        raise bad(f"{WRONG}Unsupported type specified")
-    entity: Entity = {"type": kind, **{name: field_number(item, name, WRONG) for name in ("offset", "length")}}
-    if kind in NEEDED:
-        entity[NEEDED[kind]] = _needed(item, kind)
+        raise bad(f"{ENTITY_ERROR}Unsupported type specified")
+    entity: Entity = {"type": kind, **{name: field_number(item, name, ENTITY_ERROR) for name in ("offset", "length")}}
+    if kind in REQUIRED_FIELDS:
+        entity[REQUIRED_FIELDS[kind]] = _kind_field(item, kind)
     elif kind == "pre" and item.get("language"):
-        entity["language"] = field_text(item, "language", WRONG)
+        entity["language"] = field_text(item, "language", ENTITY_ERROR)
     for name in ("offset", "length"):
         if not 0 <= entity[name] <= 1_000_000:
             raise bad(f"receive an entity with incorrect {name} {entity[name]}")
     return _with_link(entity) if kind == "text_link" else entity
 
 
-def _field(item: dict[str, Any], name: str) -> Any:
+def _required_field(item: dict[str, Any], name: str) -> Any:
     if name not in item:
-        raise bad(f'{WRONG}Can\'t find field "{name}"')
+        raise bad(f'{ENTITY_ERROR}Can\'t find field "{name}"')
     return item[name]
 
 
-def _needed(item: dict[str, Any], kind: str) -> Any:
-    value = _field(item, NEEDED[kind])
+def _kind_field(item: dict[str, Any], kind: str) -> Any:
+    value = _required_field(item, REQUIRED_FIELDS[kind])
     if kind == "text_link":
-        return field_text(item, "url", WRONG)
+        return field_text(item, "url", ENTITY_ERROR)
     if kind == "custom_emoji":
-        if not 0 < field_number(item, "custom_emoji_id", WRONG) < 2**63:
-            raise bad(f'{WRONG}Field "custom_emoji_id" must be a valid Number')
+        if not 0 < field_number(item, "custom_emoji_id", ENTITY_ERROR) < 2**63:
+            raise bad(f'{ENTITY_ERROR}Field "custom_emoji_id" must be a valid Number')
         return str(value)
     if not isinstance(value, dict):
-        raise bad(f'{WRONG}Field "user" must be of type Object')
-    user = field_number(value, "id", WRONG)
+        raise bad(f'{ENTITY_ERROR}Field "user" must be of type Object')
+    user = field_number(value, "id", ENTITY_ERROR)
     if user <= 0:
         raise bad("user not found")
     return {"id": user}
@@ -156,10 +162,10 @@ def _with_link(entity: Entity) -> Entity:
     user = link_user_id(entity["url"])
     if user is not None:
         return {"type": "text_mention", "offset": entity["offset"], "length": entity["length"], "user": {"id": user}}
-    checked, complaint = check_link(entity["url"])
+    url, complaint = check_link(entity["url"])
     if complaint:
         raise bad(f"entity {complaint}")
-    return {**entity, "url": checked}
+    return {**entity, "url": url}
 
 
 def _with_user(entity: Entity, find_user: FindUser) -> Entity | None:
@@ -169,8 +175,14 @@ def _with_user(entity: Entity, find_user: FindUser) -> Entity | None:
     return {**entity, "user": user} if user else None
 
 
+# --- what the server changes
+
+
 def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Drops what clean_input_string drops, and moves the entities along. Raises for places outside the text."""
+    """Drop the characters that clean_input_string drops, and move the entities accordingly.
+
+    Raises BotApiError for an entity that is outside the text or splits a character.
+    """
     if not entities:
         return text if text.isascii() and text.isprintable() else "".join(map(_cleaned, text)), []
     size = utf16(text)
@@ -185,7 +197,7 @@ def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     starts[offset] = kept
     moved = []
     for entity in entities:
-        begin, end = entity["offset"], entity["offset"] + entity["length"]
+        begin, end = _span(entity)
         if begin > size:
             raise bad(f"entity begins after the end of the text at UTF-16 offset {begin}")
         if end > size:
@@ -206,68 +218,73 @@ def _cleaned(char: str) -> str:
     return " " if char < " " and char != "\n" else char
 
 
-def _crosses(one: Entity, other: Entity) -> bool:
-    a, b = int(one["offset"]), int(one["offset"] + one["length"])
-    c, d = int(other["offset"]), int(other["offset"] + other["length"])
+def _span(entity: Entity) -> tuple[int, int]:
+    return int(entity["offset"]), int(entity["offset"] + entity["length"])
+
+
+def _crosses(first: Entity, second: Entity) -> bool:
+    (a, b), (c, d) = _span(first), _span(second)
     return a < c < b < d or c < a < d < b
 
 
-def _overlap(one: Entity, other: Entity) -> bool:
-    a, b = int(one["offset"]), int(one["offset"] + one["length"])
-    c, d = int(other["offset"]), int(other["offset"] + other["length"])
+def _overlap(first: Entity, second: Entity) -> bool:
+    (a, b), (c, d) = _span(first), _span(second)
     return a < d and c < b
 
 
 def _nested(entities: list[Entity]) -> list[Entity]:
-    """Makes the entities a forest: whole ones may not overlap, styles are split where they cross another."""
+    """Make the entities a forest: blocks, code and links may not overlap; styles are split where they cross another."""
     whole: list[Entity] = []
-    for entity in _sorted([one for one in entities if one["type"] not in SPLITTABLE]):
-        rivals = [one for one in whole if (one["type"] in QUOTES) == (entity["type"] in QUOTES)]
-        others = [one for one in whole if one not in rivals]
-        if not any(_overlap(one, entity) for one in rivals) and not any(_crosses(one, entity) for one in others):
-            whole.append(entity)
-    code = [one for one in whole if one["type"] in {"pre", "code"}]
+    for entity in _sorted([entity for entity in entities if entity["type"] not in SPLITTABLE]):
+        rivals = [other for other in whole if (other["type"] in QUOTES) == (entity["type"] in QUOTES)]
+        others = [other for other in whole if other not in rivals]
+        if any(_overlap(other, entity) for other in rivals) or any(_crosses(other, entity) for other in others):
+            continue
+        whole.append(entity)
+    code = [entity for entity in whole if entity["type"] in {"pre", "code"}]
     styles: list[Entity] = []
-    for entity in _sorted([one for one in entities if one["type"] in SPLITTABLE]):
-        if any(entity["type"] == one["type"] and _overlap(entity, one) for one in styles):
-            entity = _beyond(entity, [one for one in styles if one["type"] == entity["type"]])  # noqa: PLW2901
-        if entity["length"]:
-            styles.append(entity)
-    pieces = styles
-    # a cut can make a piece cross what the whole had contained, so it goes on until there is nothing to cut
-    while len(cut := [piece for entity in pieces for piece in _split(entity, [*whole, *pieces])]) > len(pieces):
-        pieces = cut
-    return [*whole, *(piece for piece in pieces if not any(_overlap(piece, one) for one in code))]
+    for style in _sorted([entity for entity in entities if entity["type"] in SPLITTABLE]):
+        same = [other for other in styles if other["type"] == style["type"]]
+        cut = _after(style, same) if any(_overlap(style, other) for other in same) else style
+        if cut["length"]:
+            styles.append(cut)
+    # Each cut can make a part cross a style that had contained the whole, so repeat until nothing is left to cut.
+    while len(parts := [part for style in styles for part in _split(style, [*whole, *styles])]) > len(styles):
+        styles = parts
+    return [*whole, *(style for style in styles if not any(_overlap(style, other) for other in code))]
 
 
-def _beyond(entity: Entity, same: list[Entity]) -> Entity:
-    end = entity["offset"] + entity["length"]
-    begin = max(one["offset"] + one["length"] for one in same)
+def _after(entity: Entity, others: list[Entity]) -> Entity:
+    """Return the part of the entity that begins after all the others; its length may be 0."""
+    _, end = _span(entity)
+    begin = max(_span(other)[1] for other in others)
     return {**entity, "offset": begin, "length": max(end - begin, 0)}
 
 
 def _split(entity: Entity, others: list[Entity]) -> list[Entity]:
-    begin, end = entity["offset"], entity["offset"] + entity["length"]
+    begin, end = _span(entity)
     cuts = {begin, end}
     for other in others:
         if _crosses(entity, other) or (other["type"] in {"pre", "code"} and _overlap(entity, other)):
-            cuts |= {edge for edge in (other["offset"], other["offset"] + other["length"]) if begin < edge < end}
+            cuts |= {edge for edge in _span(other) if begin < edge < end}
     edges = sorted(cuts)
     return [{**entity, "offset": a, "length": b - a} for a, b in itertools.pairwise(edges)]
 
 
 def _trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
+    """Trim white space from both ends of the text and from the start of each entity."""
     stripped = text.rstrip(" \n")
-    end = utf16(stripped)
+    text_end = utf16(stripped)
     units = text.encode("utf-16-le")
     kept: list[Entity] = []
     for entity in entities:
-        begin, stop = entity["offset"], min(entity["offset"] + entity["length"], end)
-        if entity["type"] not in HIDDEN_DATA:
-            while begin < stop and units[2 * begin : 2 * begin + 2] in {b" \0", b"\n\0"}:
+        begin, end = _span(entity)
+        end = min(end, text_end)
+        if entity["type"] not in WITH_HIDDEN_DATA:
+            while begin < end and units[2 * begin : 2 * begin + 2] in {b" \0", b"\n\0"}:
                 begin += 1
-        if begin < stop:
-            kept.append({**entity, "offset": begin, "length": stop - begin})
+        if begin < end:
+            kept.append({**entity, "offset": begin, "length": end - begin})
     limit = min((entity["offset"] for entity in kept), default=len(stripped))
     lead = 0
     while lead < limit and stripped[lead : lead + 1] in {" ", "\n"}:
@@ -275,26 +292,30 @@ def _trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     return stripped[lead:], [{**entity, "offset": entity["offset"] - lead} for entity in kept]
 
 
+# --- detection
+
+
 def detect(text: str) -> list[Entity]:
-    """The entities the server finds by itself: commands, mentions, tags, addresses and links."""
-    found: list[Entity] = []
-    if not SIGNS.search(text):
-        return found
+    """Return the entities that the server finds by itself: commands, mentions, tags, addresses and links."""
+    detected: list[Entity] = []
+    if not DETECTABLE.search(text):
+        return detected
     for kind, pattern in DETECTORS:
         for match in pattern.finditer(text):
             entity: Entity = {"type": kind, "offset": utf16(text[: match.start()]), "length": utf16(match[0])}
-            if not any(_overlap(entity, one) for one in found):
-                found.append(entity)
-    return _sorted(found)
+            if not any(_overlap(entity, other) for other in detected):
+                detected.append(entity)
+    return _sorted(detected)
 
 
 def _with_detected(entities: list[Entity], detected: list[Entity]) -> list[Entity]:
-    whole = [one for one in entities if one["type"] not in SPLITTABLE and one["type"] not in QUOTES]
+    whole = [entity for entity in entities if entity["type"] not in SPLITTABLE and entity["type"] not in QUOTES]
     return [
         *entities,
         *(
-            one
-            for one in detected
-            if not any(_overlap(one, other) for other in whole) and not any(_crosses(one, other) for other in entities)
+            entity
+            for entity in detected
+            if not any(_overlap(entity, other) for other in whole)
+            and not any(_crosses(entity, other) for other in entities)
         ),
     ]

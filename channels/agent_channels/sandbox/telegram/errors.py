@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["NOT_MODIFIED", "TOO_OLD", "BotApiError", "bad", "conflict", "forbidden", "too_many"]
+__all__ = [
+    "NOT_MODIFIED",
+    "TOO_OLD",
+    "BotApiError",
+    "bad",
+    "conflict",
+    "forbidden",
+    "not_found",
+    "too_many",
+    "unauthorized",
+]
 
 NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current "
@@ -26,28 +36,38 @@ class BotApiError(Exception):
         self.parameters = parameters
 
     def payload(self) -> dict[str, Any]:
-        """The JSON body of the refusal."""
+        """Return the JSON body of the refusal."""
         body: dict[str, Any] = {"ok": False, "error_code": self.code, "description": self.description}
         if self.parameters:
             body["parameters"] = self.parameters
         return body
 
 
+def unauthorized() -> BotApiError:
+    """Return a 401 Unauthorized."""
+    return BotApiError(401, "Unauthorized")
+
+
+def not_found() -> BotApiError:
+    """Return a 404 Not Found."""
+    return BotApiError(404, "Not Found")
+
+
 def bad(reason: str, **parameters: Any) -> BotApiError:
-    """400 Bad Request."""
+    """Return a 400 Bad Request."""
     return BotApiError(400, f"Bad Request: {reason}", parameters)
 
 
 def forbidden(reason: str) -> BotApiError:
-    """403 Forbidden."""
+    """Return a 403 Forbidden."""
     return BotApiError(403, f"Forbidden: {reason}")
 
 
 def conflict(reason: str) -> BotApiError:
-    """409 Conflict."""
+    """Return a 409 Conflict."""
     return BotApiError(409, f"Conflict: {reason}")
 
 
 def too_many(retry_after: int) -> BotApiError:
-    """429 Too Many Requests; `retry_after` in seconds."""
+    """Return a 429 Too Many Requests; `retry_after` in seconds."""
     return BotApiError(429, f"Too Many Requests: retry after {retry_after}", {"retry_after": retry_after})

@@ -1,42 +1,43 @@
-"""Groups as people run them: members, topics, the bot coming and going, the upgrade to a supergroup."""
+"""Groups as their owner runs them: members, topics, adding and removing the bot, the upgrade to a supergroup."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
-from agent_channels.sandbox.server import PATIENCE_S
-from agent_channels.sandbox.telegram.people import TelegramPerson, next_bot_message
-from agent_channels.sandbox.telegram.records import Message, TelegramChat, member_dict
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.records import Message, TelegramChat, member_object
+from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["TelegramGroup", "Topic"]
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A forum topic; `thread_id` is what messages carry as `message_thread_id`."""
+    """A forum topic; messages in it carry its `thread_id` as `message_thread_id`."""
 
     group: TelegramGroup
     thread_id: int
     name: str
 
     def close(self) -> None:
-        """Closes it: the bot can no longer write there."""
+        """Close the topic, so that the bot can no longer write there."""
         self.group.chat.closed_topics.add(self.thread_id)
-        self.group.world.changed()
+        self.group.state.changed()
 
     def reopen(self) -> None:
-        """Opens it again."""
+        """Open the topic again."""
         self.group.chat.closed_topics.discard(self.thread_id)
-        self.group.world.changed()
+        self.group.state.changed()
 
 
 class TelegramGroup:
-    """A group or supergroup. `owner` is who created it and acts for it."""
+    """A group or supergroup. `owner` created it and does whatever is done to it."""
 
-    def __init__(self, world: TelegramWorld, chat: TelegramChat, owner: TelegramPerson) -> None:
-        self.world = world
+    def __init__(self, state: TelegramState, chat: TelegramChat, owner: TelegramPerson) -> None:
+        self.state = state
         self.chat = chat
         self.owner = owner
         chat.members[owner.id] = "creator"
@@ -47,70 +48,68 @@ class TelegramGroup:
         return self.chat.id
 
     def add(self, person: TelegramPerson) -> None:
-        """Lets somebody in."""
+        """Add a person."""
         if self.chat.members.get(person.id) in {"member", "creator", "administrator"}:
             return
         self.chat.members[person.id] = "member"
-        self._service({"new_chat_members": [person.user.as_dict()]})
+        self._post_service({"new_chat_members": [person.user.as_dict()]})
 
     def remove(self, person: TelegramPerson) -> None:
-        """Puts somebody out."""
+        """Remove a person."""
         self.chat.members[person.id] = "left"
-        self._service({"left_chat_member": person.user.as_dict()})
+        self._post_service({"left_chat_member": person.user.as_dict()})
 
     def add_bot(self, *, administrator: bool = False) -> None:
-        """Adds the bot, or changes whether it is administrator."""
-        known = self.chat.members.get(self.world.bot.id)
-        self._bot_status("administrator" if administrator else "member")
+        """Add the bot, or change whether it is an administrator."""
+        known = self.chat.members.get(self.state.bot.id)
+        self._set_bot_status("administrator" if administrator else "member")
         if known not in {"member", "administrator"}:
-            self._service({"new_chat_members": [self.world.bot.as_dict()]})
+            self._post_service({"new_chat_members": [self.state.bot.as_dict()]})
 
     def kick_bot(self) -> None:
-        """Bans the bot."""
-        self._bot_status("kicked")
+        """Ban the bot."""
+        self._set_bot_status("kicked")
 
     def topic(self, name: str) -> Topic:
-        """Opens a topic. Raises ValueError in a group without topics."""
+        """Open a topic. Raises ValueError in a group without topics."""
         if not self.chat.is_forum:
             raise ValueError(f"{self.chat.title!r} has no topics: make it with forum=True")
         thread_id = self.chat.next_message_id()
         self.chat.topics[thread_id] = name
-        place = {"message_id": thread_id, "message_thread_id": thread_id, "is_topic_message": True}
-        self._service({**place, "forum_topic_created": {"name": name, "icon_color": 7322096}})
+        placement = {"message_id": thread_id, "message_thread_id": thread_id, "is_topic_message": True}
+        self._post_service({**placement, "forum_topic_created": {"name": name, "icon_color": 7322096}})
         return Topic(self, thread_id, name)
 
     def migrate(self) -> TelegramGroup:
-        """Upgrades a basic group: the returned supergroup has the members, the old id is refused from now on."""
+        """Upgrade a basic group: return the supergroup with the same members; the old id is refused from now on."""
         if self.chat.kind != "group":
             raise ValueError(f"{self.chat.title!r} is a supergroup already")
-        chat = self.world.add_group(self.chat.title, "supergroup")
-        new = TelegramGroup(self.world, chat, self.owner)
+        chat = self.state.add_group(self.chat.title, "supergroup")
+        new = TelegramGroup(self.state, chat, self.owner)
         chat.members.update(self.chat.members)
-        self._service({"migrate_to_chat_id": chat.id})
+        self._post_service({"migrate_to_chat_id": chat.id})
         self.chat.migrated_to = chat.id
-        self.world.post(chat, self.owner.user, {"migrate_from_chat_id": self.chat.id})
+        self.state.post(chat, self.owner.user, {"migrate_from_chat_id": self.chat.id})
         return new
 
     def messages(self) -> list[Message]:
-        """The chat as it looks now, oldest first."""
-        return self.chat.shown()
+        """Return the chat as it looks now, oldest first."""
+        return self.chat.current_messages()
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
-        """The bot's next message here that nobody waited for yet. Raises TimeoutError."""
-        return await next_bot_message(self.world, self.chat, timeout)
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
+        """Return the bot's next message here, each message once. Raises TimeoutError."""
+        return copy.deepcopy(await self.state.next_bot_message(self.chat, timeout))
 
-    def _service(self, fields: dict[str, Any]) -> Message:
-        return self.world.post(self.chat, self.owner.user, fields)
+    def _post_service(self, fields: dict[str, Any]) -> None:
+        self.state.post(self.chat, self.owner.user, fields)
 
-    def _bot_status(self, status: str) -> None:
-        old = self.chat.members.get(self.world.bot.id, "left")
+    def _set_bot_status(self, status: str) -> None:
+        old = self.chat.members.get(self.state.bot.id, "left")
         if old == status:
             return
-        self.chat.members[self.world.bot.id] = status
-        change = {"chat": self.chat.as_dict(), "from": self.owner.user.as_dict(), "date": int(self.world.now())}
-        change |= {"old_chat_member": self._member(old), "new_chat_member": self._member(status)}
-        self.world.updates.add("my_chat_member", change)
-        self.world.changed()
-
-    def _member(self, status: str) -> dict[str, Any]:
-        return member_dict(self.world.bot, status)
+        self.chat.members[self.state.bot.id] = status
+        change = {"chat": self.chat.as_dict(), "from": self.owner.user.as_dict(), "date": int(self.state.now())}
+        bot = self.state.bot
+        change |= {"old_chat_member": member_object(bot, old), "new_chat_member": member_object(bot, status)}
+        self.state.updates.add("my_chat_member", change)
+        self.state.changed()

@@ -1,4 +1,4 @@
-"""Picture sizes read from file headers, and a small picture to send."""
+"""Image sizes read from file headers, and a small sample image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["image_size", "sample_png"]
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) of a PNG, GIF, JPEG or WebP; None when the bytes are no such picture."""
+    """Return (width, height) of a PNG, GIF, JPEG or WebP image, None for other bytes."""
     if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return int(width), int(height)
@@ -24,13 +24,13 @@ def image_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
+    index = 2
+    while index + 9 <= len(data) and data[index] == 0xFF:
+        marker = data[index + 1]
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            height, width = struct.unpack(">HH", data[index + 5 : index + 9])
             return int(width), int(height)
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        index += 2 + int.from_bytes(data[index + 2 : index + 4], "big")
     return None
 
 
@@ -47,7 +47,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def sample_png(width: int = 64, height: int = 48, color: tuple[int, int, int] = (36, 129, 204)) -> bytes:
-    """A real PNG of one colour, `width` x `height` pixels."""
+    """Return a valid single-colour PNG of `width` x `height` pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

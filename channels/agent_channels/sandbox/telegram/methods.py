@@ -1,35 +1,34 @@
-"""The table of Bot API methods, and the ones about the bot itself, chats and updates."""
+"""The table of Bot API methods, and the methods about the bot itself, chats and updates."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from agent_channels.sandbox.telegram import edit as telegram_edit
-from agent_channels.sandbox.telegram import send as telegram_send
-from agent_channels.sandbox.telegram.access import known_chat, message_of, writable_chat
-from agent_channels.sandbox.telegram.errors import bad
+from agent_channels.sandbox.telegram import edit_methods, send_methods
+from agent_channels.sandbox.telegram.errors import bad, conflict
+from agent_channels.sandbox.telegram.method_table import Handler, MethodTable
 from agent_channels.sandbox.telegram.params import Params
-from agent_channels.sandbox.telegram.records import TelegramChat, member_dict
-from agent_channels.sandbox.telegram.registry import Handler, Method
-from agent_channels.sandbox.telegram.updates import allowed_list
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.records import TelegramChat, member_object
+from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
+from agent_channels.sandbox.telegram.update_queue import parse_allowed_updates
 
 __all__ = ["METHODS"]
 
 MAX_COMMANDS = 100
 COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
 
-method = Method()
+method = MethodTable()
 
 
 @method("getMe")
-def get_me(world: TelegramWorld, _params: Params) -> dict[str, Any]:
-    """User with what the bot may do."""
+def get_me(state: TelegramState, _params: Params) -> dict[str, Any]:
+    """Return the bot's User with what it may do."""
     return {
-        **world.bot.as_dict(),
+        **state.bot.as_dict(),
         "can_join_groups": True,
-        "can_read_all_group_messages": not world.privacy,
+        "can_read_all_group_messages": not state.privacy,
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
@@ -39,63 +38,57 @@ def get_me(world: TelegramWorld, _params: Params) -> dict[str, Any]:
 
 
 @method("getUpdates")
-async def get_updates(world: TelegramWorld, params: Params) -> list[dict[str, Any]]:
-    """Updates from `offset` on; waits up to `timeout` seconds for the first."""
-    allowed = allowed_list(params.decoded("allowed_updates", "allowed updates"))
-    return await world.updates.get(
+async def get_updates(state: TelegramState, params: Params) -> list[dict[str, Any]]:
+    """Return updates from `offset` on, waiting up to `timeout` seconds for the first."""
+    allowed = parse_allowed_updates(params.decoded("allowed_updates", "allowed updates"))
+    return await state.updates.get(
         params.integer("offset"), params.integer("limit", 100), params.integer("timeout"), allowed
     )
 
 
 @method("setWebhook")
-def set_webhook(world: TelegramWorld, params: Params) -> bool:
-    """Remembers the webhook, so that getUpdates is refused; nothing is posted to it."""
+def set_webhook(state: TelegramState, params: Params) -> bool:
+    """Store the webhook, which makes getUpdates fail; nothing is posted to it."""
     url = params.text("url")
     if url and not url.startswith("https://"):
         raise bad("bad webhook: An HTTPS URL must be provided for webhook")
-    allowed = allowed_list(params.decoded("allowed_updates", "allowed updates"))
-    world.updates.webhook = {"url": url} if url else {}
+    allowed = parse_allowed_updates(params.decoded("allowed_updates", "allowed updates"))
+    state.updates.webhook = {"url": url} if url else {}
     if allowed is not None and url:
-        world.updates.webhook["allowed_updates"] = allowed
+        state.updates.webhook["allowed_updates"] = allowed
     if params.flag("drop_pending_updates"):
-        world.updates.drop_pending()
+        state.updates.drop_pending()
     if url:
-        world.updates.interrupt("terminated by setWebhook request")
+        state.updates.end_poll(conflict("terminated by setWebhook request"))
     return True
 
 
 @method("deleteWebhook")
-def delete_webhook(world: TelegramWorld, params: Params) -> bool:
-    """Forgets the webhook."""
-    world.updates.webhook = {}
+def delete_webhook(state: TelegramState, params: Params) -> bool:
+    """Remove the webhook."""
+    state.updates.webhook = {}
     if params.flag("drop_pending_updates"):
-        world.updates.drop_pending()
+        state.updates.drop_pending()
     return True
 
 
 @method("getWebhookInfo")
-def get_webhook_info(world: TelegramWorld, _params: Params) -> dict[str, Any]:
-    """WebhookInfo."""
-    info = {"url": "", "has_custom_certificate": False, "pending_update_count": world.updates.pending}
-    return {**info, **world.updates.webhook}
-
-
-@method("logOut", "close")
-def goodbye(_world: TelegramWorld, _params: Params) -> bool:
-    """Accepted; the sandbox has no second server to move to."""
-    return True
+def get_webhook_info(state: TelegramState, _params: Params) -> dict[str, Any]:
+    """Return the WebhookInfo."""
+    info = {"url": "", "has_custom_certificate": False, "pending_update_count": state.updates.pending}
+    return {**info, **state.updates.webhook}
 
 
 @method("getFile")
-def get_file(world: TelegramWorld, params: Params) -> dict[str, Any]:
-    """File with the path to download."""
-    return world.files.info(params.text("file_id"))
+def get_file(state: TelegramState, params: Params) -> dict[str, Any]:
+    """Return the File with its download path."""
+    return state.files.info(params.text("file_id"))
 
 
 @method("getChat")
-def get_chat(world: TelegramWorld, params: Params) -> dict[str, Any]:
-    """ChatFullInfo."""
-    chat = _met(world, params)
+def get_chat(state: TelegramState, params: Params) -> dict[str, Any]:
+    """Return the ChatFullInfo."""
+    chat = _readable_chat(state, params)
     gifts = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
     info: dict[str, Any] = {
         **chat.as_dict(),
@@ -113,52 +106,52 @@ def get_chat(world: TelegramWorld, params: Params) -> dict[str, Any]:
     return info
 
 
-def _met(world: TelegramWorld, params: Params) -> TelegramChat:
-    chat = known_chat(world, params)
+def _readable_chat(state: TelegramState, params: Params) -> TelegramChat:
+    chat = known_chat(state, params)
     if chat.user is not None and not chat.started:
         raise bad("chat not found")
-    if chat.is_group and chat.members[world.bot.id] in {"kicked", "left"}:
-        return writable_chat(world, params)
+    if chat.is_group and chat.members[state.bot.id] in {"kicked", "left"}:
+        return writable_chat(state, params)
     return chat
 
 
 @method("getChatMember")
-def get_chat_member(world: TelegramWorld, params: Params) -> dict[str, Any]:
-    """ChatMember; "left" for a person who is not in the chat."""
-    chat = _met(world, params)
+def get_chat_member(state: TelegramState, params: Params) -> dict[str, Any]:
+    """Return the ChatMember; its status is "left" for a person who is not in the chat."""
+    chat = _readable_chat(state, params)
     user_id = params.integer("user_id")
-    if user_id not in world.users:
+    if user_id not in state.users:
         raise bad("invalid user_id specified" if user_id <= 0 else "user not found")
     if chat.user is not None:
-        return member_dict(world.users[user_id], "member")
-    return member_dict(world.users[user_id], chat.members.get(user_id, "left"))
+        return member_object(state.users[user_id], "member")
+    return member_object(state.users[user_id], chat.members.get(user_id, "left"))
 
 
 @method("getChatAdministrators")
-def get_chat_administrators(world: TelegramWorld, params: Params) -> list[dict[str, Any]]:
-    """ChatMembers that are creator or administrator."""
-    chat = _met(world, params)
+def get_chat_administrators(state: TelegramState, params: Params) -> list[dict[str, Any]]:
+    """Return the creator and the administrators, without the bot."""
+    chat = _readable_chat(state, params)
     if not chat.is_group:
         raise bad("there are no administrators in the private chat")
     admins = {user: status for user, status in chat.members.items() if status in {"creator", "administrator"}}
-    return [member_dict(world.users[user], status) for user, status in admins.items() if user != world.bot.id]
+    return [member_object(state.users[user], status) for user, status in admins.items() if user != state.bot.id]
 
 
 @method("getChatMemberCount")
-def get_chat_member_count(world: TelegramWorld, params: Params) -> int:
-    """How many are in the chat."""
-    chat = _met(world, params)
+def get_chat_member_count(state: TelegramState, params: Params) -> int:
+    """Return the number of members."""
+    chat = _readable_chat(state, params)
     return sum(status not in {"left", "kicked"} for status in chat.members.values()) if chat.is_group else 2
 
 
 @method("leaveChat")
-def leave_chat(world: TelegramWorld, params: Params) -> bool:
-    """The bot leaves a group."""
-    chat = writable_chat(world, params)
+def leave_chat(state: TelegramState, params: Params) -> bool:
+    """Take the bot out of a group."""
+    chat = writable_chat(state, params)
     if not chat.is_group:
         raise bad("chat not found")
-    chat.members[world.bot.id] = "left"
-    world.changed()
+    chat.members[state.bot.id] = "left"
+    state.changed()
     return True
 
 
@@ -171,8 +164,8 @@ def _scope(params: Params) -> tuple[str, str]:
 
 
 @method("setMyCommands")
-def set_my_commands(world: TelegramWorld, params: Params) -> bool:
-    """Replaces the commands of a scope and language."""
+def set_my_commands(state: TelegramState, params: Params) -> bool:
+    """Replace the commands of a scope and language."""
     commands = params.decoded("commands", "commands")
     if not isinstance(commands, list):
         raise bad("expected an Array of BotCommand")
@@ -187,46 +180,46 @@ def set_my_commands(world: TelegramWorld, params: Params) -> bool:
         if not 1 <= len(description) <= 256:
             raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
         kept.append({"command": name, "description": description})
-    world.commands[_scope(params)] = kept
-    world.changed()
+    state.commands[_scope(params)] = kept
+    state.changed()
     return True
 
 
 @method("getMyCommands")
-def get_my_commands(world: TelegramWorld, params: Params) -> list[dict[str, str]]:
-    """The commands of a scope and language."""
-    return world.commands.get(_scope(params), [])
+def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, str]]:
+    """Return the commands of a scope and language."""
+    return state.commands.get(_scope(params), [])
 
 
 @method("deleteMyCommands")
-def delete_my_commands(world: TelegramWorld, params: Params) -> bool:
-    """Forgets the commands of a scope and language."""
-    world.commands.pop(_scope(params), None)
-    world.changed()
+def delete_my_commands(state: TelegramState, params: Params) -> bool:
+    """Remove the commands of a scope and language."""
+    state.commands.pop(_scope(params), None)
+    state.changed()
     return True
 
 
 @method("pinChatMessage")
-def pin_chat_message(world: TelegramWorld, params: Params) -> bool:
-    """Pins a message; in groups only an administrator may."""
-    chat = writable_chat(world, params)
+def pin_chat_message(state: TelegramState, params: Params) -> bool:
+    """Pin a message; in groups only an administrator may."""
+    chat = writable_chat(state, params)
     message = message_of(chat, params, "message to pin not found")
-    if chat.is_group and chat.members[world.bot.id] != "administrator":
+    if chat.is_group and chat.members[state.bot.id] != "administrator":
         raise bad("not enough rights to manage pinned messages in the chat")
     chat.pinned.append(message["message_id"])
-    world.changed()
+    state.changed()
     return True
 
 
-@method("unpinChatMessage", "unpinAllChatMessages")
-def unpin_chat_message(world: TelegramWorld, params: Params) -> bool:
-    """Unpins one message, or the last."""
-    chat = writable_chat(world, params)
+@method("unpinChatMessage")
+def unpin_chat_message(state: TelegramState, params: Params) -> bool:
+    """Unpin the message, or the last pinned one."""
+    chat = writable_chat(state, params)
     if chat.pinned:
-        one = params.integer("message_id", chat.pinned[-1])
-        chat.pinned = [pinned for pinned in chat.pinned if pinned != one]
-    world.changed()
+        unpinned = params.integer("message_id", chat.pinned[-1])
+        chat.pinned = [pinned for pinned in chat.pinned if pinned != unpinned]
+    state.changed()
     return True
 
 
-METHODS: dict[str, Handler] = {**method.table, **telegram_send.method.table, **telegram_edit.method.table}
+METHODS: dict[str, Handler] = {**method.table, **send_methods.method.table, **edit_methods.method.table}

@@ -1,27 +1,45 @@
-"""People in front of their phones: what they send, tap, edit and react with, and what they see."""
+"""People with their phones: what they send, tap, edit and react with, and what they see."""
 
 from __future__ import annotations
 
 import copy
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from agent_channels.sandbox.server import PATIENCE_S
+from agent_channels.sandbox.buttons import find_button
+from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.telegram.entities import detect
-from agent_channels.sandbox.telegram.phone import TelegramPhone
-from agent_channels.sandbox.telegram.records import Message, Query, TelegramChat, member_dict
-from agent_channels.sandbox.telegram.world import TelegramWorld
+from agent_channels.sandbox.telegram.images import sample_png
+from agent_channels.sandbox.telegram.media import MEDIA
+from agent_channels.sandbox.telegram.records import (
+    GENERAL_TOPIC,
+    CallbackQuery,
+    Message,
+    TelegramChat,
+    TelegramUser,
+    as_replied,
+    member_object,
+    new_poll,
+    quote_of,
+)
+from agent_channels.sandbox.telegram.state import TelegramState
 
-if TYPE_CHECKING:
-    from agent_channels.sandbox.telegram.groups import TelegramGroup
+__all__ = ["ButtonTap", "CallbackAnswer", "HasChat", "TelegramPerson"]
 
-__all__ = ["ButtonTap", "CallbackAnswer", "TelegramPerson", "next_bot_message"]
+
+class HasChat(Protocol):
+    """Anything with a chat record: a TelegramGroup."""
+
+    @property
+    def chat(self) -> TelegramChat:
+        """The record."""
 
 
 @dataclass(frozen=True)
 class CallbackAnswer:
-    """What the bot said to a tap."""
+    """The bot's answer to a tap."""
 
     text: str
     show_alert: bool
@@ -29,10 +47,10 @@ class CallbackAnswer:
 
 @dataclass(frozen=True)
 class ButtonTap:
-    """A tap on a button, under way to the bot."""
+    """A tap on a button that the bot has or has not answered yet."""
 
-    world: TelegramWorld
-    query: Query
+    state: TelegramState
+    query: CallbackQuery
 
     @property
     def id(self) -> str:
@@ -46,63 +64,179 @@ class ButtonTap:
             return None
         return CallbackAnswer(self.query.answer["text"], self.query.answer["show_alert"])
 
-    async def answered(self, timeout: float = PATIENCE_S) -> CallbackAnswer:
-        """Waits for the bot's answerCallbackQuery. Raises TimeoutError."""
-        return await self.world.wait_for(lambda: self.answer, timeout)
+    async def answered(self, timeout: float = DEFAULT_TIMEOUT_S) -> CallbackAnswer:
+        """Wait for the bot's answerCallbackQuery. Raises TimeoutError."""
+        return await self.state.wait_for(lambda: self.answer, timeout)
 
 
-async def next_bot_message(world: TelegramWorld, chat: TelegramChat, timeout: float) -> Message:
-    """The next message of the bot in a chat that nobody waited for yet, as it looks now. Raises TimeoutError."""
+class TelegramPerson:
+    """A person. Every method acts at once; the ones that send return the message as the bot receives it.
 
-    def unread() -> Message | None:
-        while chat.read < len(chat.bot_log):
-            message = chat.messages.get(chat.bot_log[chat.read])
-            chat.read += 1
-            if message is not None:
-                return copy.deepcopy(message)
-        return None
+    `chat` is a group, None the private chat with the bot. `forward_from` is a person, or the name of one whose account
+    is hidden. All methods raise LookupError or ValueError with the reason when a real phone would not allow the action.
+    """
 
-    return await world.wait_for(unread, timeout)
+    def __init__(self, state: TelegramState, user: TelegramUser, handle: str) -> None:
+        self.state = state
+        self.user = user
+        self.handle = handle
+        self.dm = state.chats[user.id]
 
+    @property
+    def id(self) -> int:
+        """The user id, which is the id of the private chat too."""
+        return self.user.id
 
-class TelegramPerson(TelegramPhone):
-    """Somebody with a phone: what they do with messages and what they see. `send` and its kin are in Phone."""
+    # --- sending
 
-    # --- what happens to messages
+    def send(
+        self,
+        text: str,
+        *,
+        chat: HasChat | None = None,
+        thread_id: int | None = None,
+        reply_to: int | None = None,
+        quote: str | None = None,
+        forward_from: TelegramPerson | str | None = None,
+        entities: Sequence[dict[str, Any]] | None = None,
+    ) -> Message:
+        """Send a text. `entities` replaces the ones Telegram would detect."""
+        spans = list(entities) if entities is not None else detect(text)
+        fields: Message = {"text": text, **({"entities": spans} if spans else {})}
+        return self._post(fields, chat, thread_id, reply_to, quote, forward_from)
 
-    def edit(self, message_id: int, text: str, *, chat: TelegramGroup | None = None) -> Message:
-        """New text for a message of one's own, or a new caption if it is a file."""
-        place = self._chat(chat)
-        message = self._own(place, message_id)
+    def start(self, payload: str | None = None) -> Message:
+        """Press Start, or follow a deep link with a payload."""
+        return self.send(f"/start {payload}" if payload else "/start")
+
+    def send_media(
+        self,
+        kind: str,
+        data: bytes | None = None,
+        *,
+        file_name: str = "",
+        mime: str = "",
+        caption: str | None = None,
+        chat: HasChat | None = None,
+        thread_id: int | None = None,
+        reply_to: int | None = None,
+        media_group_id: str | None = None,
+        forward_from: TelegramPerson | str | None = None,
+        **facts: Any,
+    ) -> Message:
+        """Send a file as one of the kinds in MEDIA; without data, a small sample."""
+        if kind not in MEDIA:
+            raise ValueError(f"no kind of file {kind!r}: use one of {', '.join(MEDIA)}")
+        fields = self.state.files.add(kind, _sample(kind) if data is None else data, file_name, mime, **facts)
+        if caption:
+            fields["caption"] = caption
+            if spans := detect(caption):
+                fields["caption_entities"] = spans
+        if media_group_id:
+            fields["media_group_id"] = media_group_id
+        return self._post(fields, chat, thread_id, reply_to, None, forward_from)
+
+    def send_photo(self, data: bytes | None = None, **options: Any) -> Message:
+        """Send a photo; options as for `send_media`."""
+        return self.send_media("photo", data, **options)
+
+    def send_document(
+        self, data: bytes | None = None, file_name: str = "notes.txt", mime: str = "text/plain", **options: Any
+    ) -> Message:
+        """Send a file; options as for `send_media`."""
+        return self.send_media("document", data, file_name=file_name, mime=mime, **options)
+
+    def send_voice(self, data: bytes | None = None, duration: int = 3, **options: Any) -> Message:
+        """Send a voice note of `duration` seconds."""
+        return self.send_media("voice", data, duration=duration, **options)
+
+    def send_audio(
+        self, data: bytes | None = None, file_name: str = "song.mp3", duration: int = 180, **options: Any
+    ) -> Message:
+        """Send a piece of music; `title` and `performer` are options too."""
+        return self.send_media("audio", data, file_name=file_name, duration=duration, **options)
+
+    def send_video(self, data: bytes | None = None, file_name: str = "clip.mp4", **options: Any) -> Message:
+        """Send a video."""
+        return self.send_media("video", data, **_video_facts(file_name=file_name, **options))
+
+    def send_animation(self, data: bytes | None = None, file_name: str = "fun.mp4", **options: Any) -> Message:
+        """Send a silent loop."""
+        return self.send_media("animation", data, **_video_facts(file_name=file_name, **options))
+
+    def send_video_note(self, data: bytes | None = None, duration: int = 5, **options: Any) -> Message:
+        """Send a round video."""
+        return self.send_media("video_note", data, **{"length": 240, "duration": duration, **options})
+
+    def send_sticker(self, data: bytes | None = None, emoji: str = "👍", **options: Any) -> Message:
+        """Send a sticker."""
+        facts = {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False}
+        return self.send_media("sticker", data, **{**facts, "emoji": emoji, **options})
+
+    def send_album(self, items: Sequence[Any], *, kind: str = "photo", **options: Any) -> list[Message]:
+        """Send 2-10 files as one album, one update each.
+
+        An item is bytes, None for a sample, or a dict of `send_media` options with "data".
+        """
+        if not 2 <= len(items) <= 10:
+            raise ValueError(f"an album has 2-10 items, not {len(items)}")
+        group = str(secrets.randbits(53))
+        parts = [item if isinstance(item, dict) else {"data": item} for item in items]
+        return [self.send_media(**{"kind": kind, **options, **part, "media_group_id": group}) for part in parts]
+
+    def send_location(self, latitude: float = 52.52, longitude: float = 13.405, **options: Any) -> Message:
+        """Send a point on the map."""
+        return self._post_with_options({"location": {"latitude": latitude, "longitude": longitude}}, options)
+
+    def send_contact(self, phone_number: str = "+491701234567", first_name: str = "Bo", **options: Any) -> Message:
+        """Send a contact's number."""
+        return self._post_with_options({"contact": {"phone_number": phone_number, "first_name": first_name}}, options)
+
+    def send_dice(self, value: int = 4, emoji: str = "🎲", **options: Any) -> Message:
+        """Send a die that shows `value`."""
+        return self._post_with_options({"dice": {"emoji": emoji, "value": value}}, options)
+
+    def send_poll(self, question: str, choices: Sequence[str], **options: Any) -> Message:
+        """Send an anonymous poll."""
+        return self._post_with_options({"poll": new_poll(question, choices, anonymous=True, multiple=False)}, options)
+
+    # --- acting on messages
+
+    def edit(self, message_id: int, text: str, *, chat: HasChat | None = None) -> Message:
+        """Replace the text of the person's own message, or the caption if it is a file."""
+        record = self._chat(chat)
+        message = self._message(record, message_id)
+        if message["from"]["id"] != self.id:
+            raise ValueError(f"message {message_id} is not {self.handle}'s to edit")
         name, entities = ("text", "entities") if "text" in message else ("caption", "caption_entities")
         message[name] = text
         message.pop(entities, None)
-        if found := detect(text):
-            message[entities] = found
-        self.world.edited(place, message)
+        if spans := detect(text):
+            message[entities] = spans
+        self.state.edited(record, message)
         return copy.deepcopy(message)
 
-    def delete(self, message_id: int, *, chat: TelegramGroup | None = None) -> None:
-        """Deletes a message; bots never hear of that."""
-        place = self._chat(chat)
-        self._seen(place, message_id)
-        del place.messages[message_id]
-        self.world.changed()
+    def delete(self, message_id: int, *, chat: HasChat | None = None) -> None:
+        """Delete a message; bots get no update about that."""
+        record = self._chat(chat)
+        self._message(record, message_id)
+        del record.messages[message_id]
+        self.state.changed()
 
-    def react(self, message_id: int, emoji: str | None, *, chat: TelegramGroup | None = None) -> None:
-        """Sets one's reaction, None takes it back. In groups the bot hears of it only as administrator."""
-        place = self._chat(chat)
-        self._seen(place, message_id)
-        by_user = place.reactions.setdefault(message_id, {})
+    def react(self, message_id: int, emoji: str | None, *, chat: HasChat | None = None) -> None:
+        """Set the person's reaction, None removes it. In groups only an administrator bot gets an update."""
+        record = self._chat(chat)
+        self._message(record, message_id)
+        by_user = record.reactions.setdefault(message_id, {})
         old = by_user.pop(self.id, [])
         new = [{"type": "emoji", "emoji": emoji}] if emoji else []
         if new:
             by_user[self.id] = new
-        if place.members.get(self.world.bot.id) == "administrator" if place.is_group else not place.blocked:
-            update = {"chat": place.as_dict(), "message_id": message_id, "user": self.user.as_dict()}
-            update |= {"date": int(self.world.now()), "old_reaction": old, "new_reaction": new}
-            self.world.updates.add("message_reaction", update)
-        self.world.changed()
+        if record.members.get(self.state.bot.id) == "administrator" if record.is_group else not record.blocked:
+            update = {"chat": record.as_dict(), "message_id": message_id, "user": self.user.as_dict()}
+            update |= {"date": int(self.state.now()), "old_reaction": old, "new_reaction": new}
+            self.state.updates.add("message_reaction", update)
+        self.state.changed()
 
     def tap(
         self,
@@ -112,95 +246,158 @@ class TelegramPerson(TelegramPhone):
         *,
         label: str | None = None,
         data: str | None = None,
-        chat: TelegramGroup | None = None,
+        chat: HasChat | None = None,
     ) -> ButtonTap:
-        """Taps a button by place or label; `data` forges the callback data instead. Raises LookupError: no button."""
-        place = self._chat(chat)
-        message = self._seen(place, message_id)
+        """Tap a button by row and column or by label; `data` sends forged callback data instead."""
+        record = self._chat(chat)
+        message = self._message(record, message_id)
         if data is None:
             data = _button_data(message, row, col, label)
-        query = Query(str(secrets.randbits(62)), self.world.now(), place.id, message_id, data)
-        self.world.queries[query.id] = query
-        instance = str(abs(place.id) * 7919)
+        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), record.id, message_id, data)
+        self.state.queries[query.id] = query
+        instance = str(abs(record.id) * 7919)
         update = {"id": query.id, "from": self.user.as_dict(), "message": copy.deepcopy(message)}
-        self.world.updates.add("callback_query", {**update, "chat_instance": instance, "data": data})
-        self.world.changed()
-        return ButtonTap(self.world, query)
+        self.state.updates.add("callback_query", {**update, "chat_instance": instance, "data": data})
+        self.state.changed()
+        return ButtonTap(self.state, query)
 
-    def vote(self, message_id: int, *choices: int, chat: TelegramGroup | None = None) -> None:
-        """Votes in a poll; no choice takes the vote back."""
-        place = self._chat(chat)
-        poll = self._seen(place, message_id).get("poll")
+    def vote(self, message_id: int, *choices: int, chat: HasChat | None = None) -> None:
+        """Vote in a poll."""
+        message = self._message(self._chat(chat), message_id)
+        poll = message.get("poll")
         if poll is None or poll["is_closed"]:
-            raise LookupError(f"message {message_id} is no open poll")
+            raise LookupError(f"message {message_id} is not an open poll")
         for choice in choices:
             poll["options"][choice]["voter_count"] += 1
         poll["total_voter_count"] += 1
         if not poll["is_anonymous"]:
             answer = {"poll_id": poll["id"], "user": self.user.as_dict(), "option_ids": list(choices)}
             persistent = [poll["options"][choice]["persistent_id"] for choice in choices]
-            self.world.updates.add("poll_answer", {**answer, "option_persistent_ids": persistent})
-        if self._seen(place, message_id)["from"]["is_bot"]:
-            self.world.updates.add("poll", copy.deepcopy(poll))
-        self.world.changed()
+            self.state.updates.add("poll_answer", {**answer, "option_persistent_ids": persistent})
+        if message["from"]["is_bot"]:
+            self.state.updates.add("poll", copy.deepcopy(poll))
+        self.state.changed()
+
+    # --- the account
 
     def block(self) -> None:
-        """Blocks the bot."""
+        """Block the bot."""
         self._set_blocked(blocked=True)
 
     def unblock(self) -> None:
-        """Unblocks the bot."""
+        """Unblock the bot."""
         self._set_blocked(blocked=False)
 
     def deactivate(self) -> None:
-        """Deletes the account."""
+        """Delete the account."""
         self.user.is_deactivated = True
-        self.world.changed()
+        self.state.changed()
 
     # --- seeing
 
     def messages(self) -> list[Message]:
-        """The private chat as it looks now, oldest first."""
-        return self.dm.shown()
+        """Return the private chat as it looks now, oldest first."""
+        return self.dm.current_messages()
 
     @property
     def inbox(self) -> list[Message]:
         """The bot's messages in the private chat as they look now."""
-        return [message for message in self.dm.shown() if message["from"]["id"] == self.world.bot.id]
+        return [message for message in self.messages() if message["from"]["id"] == self.state.bot.id]
 
-    async def next_message(self, timeout: float = PATIENCE_S) -> Message:
-        """The bot's next message in the private chat that nobody waited for yet. Raises TimeoutError."""
-        return await next_bot_message(self.world, self.dm, timeout)
+    async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
+        """Return the bot's next message in the private chat, each message once. Raises TimeoutError."""
+        return copy.deepcopy(await self.state.next_bot_message(self.dm, timeout))
 
-    def _own(self, place: TelegramChat, message_id: int) -> Message:
-        message = self._seen(place, message_id)
-        if message["from"]["id"] != self.id:
-            raise ValueError(f"message {message_id} is not {self.handle}'s to edit")
-        return message
+    # --- inside
+
+    def _chat(self, group: HasChat | None) -> TelegramChat:
+        if group is None:
+            return self.dm
+        if group.chat.members.get(self.id) in {None, "left", "kicked"}:
+            raise LookupError(f"{self.handle} is not in {group.chat.title!r}: add them with group.add(person)")
+        if group.chat.migrated_to is not None:
+            raise LookupError(f"{group.chat.title!r} was upgraded: use what group.migrate() returned")
+        return group.chat
+
+    def _message(self, chat: TelegramChat, message_id: int) -> Message:
+        if message_id not in chat.messages:
+            raise LookupError(f"no message {message_id} in chat {chat.id}; there are {sorted(chat.messages)}")
+        return chat.messages[message_id]
+
+    def _post_with_options(self, fields: Message, options: dict[str, Any]) -> Message:
+        known = ("chat", "thread_id", "reply_to", "quote", "forward_from")
+        unknown = set(options) - set(known)
+        if unknown:
+            raise TypeError(f"unknown option {', '.join(sorted(unknown))}: use {', '.join(known)}")
+        return self._post(fields, *(options.get(name) for name in known))
+
+    def _post(
+        self,
+        fields: Message,
+        group: HasChat | None,
+        thread_id: int | None,
+        reply_to: int | None,
+        quote: str | None,
+        forward_from: TelegramPerson | str | None,
+    ) -> Message:
+        chat = self._chat(group)
+        if chat is self.dm:
+            if chat.blocked:
+                raise ValueError(f"{self.handle} has blocked the bot: unblock() first")
+            chat.started = True
+        extra: Message = {}
+        if thread_id is not None and thread_id != GENERAL_TOPIC:
+            if thread_id not in chat.topics:
+                raise LookupError(f"no topic {thread_id} in chat {chat.id}; there are {sorted(chat.topics)}")
+            extra = {"message_thread_id": thread_id, "is_topic_message": True}
+            extra["reply_to_message"] = chat.topic_root(thread_id)
+        if reply_to is not None:
+            extra |= _reply_fields(self._message(chat, reply_to), quote)
+        if forward_from is not None:
+            extra["forward_origin"] = _origin(forward_from, int(self.state.now()))
+        return copy.deepcopy(self.state.post(chat, self.user, fields, **extra))
 
     def _set_blocked(self, *, blocked: bool) -> None:
         if self.dm.blocked == blocked:
             return
-        bot = self.world.bot
-        statuses = [member_dict(bot, "member"), member_dict(bot, "kicked")]
+        bot = self.state.bot
+        statuses = [member_object(bot, "member"), member_object(bot, "kicked")]
         old, new = statuses if blocked else statuses[::-1]
         self.dm.blocked = blocked
-        change = {"chat": self.dm.as_dict(), "from": self.user.as_dict(), "date": int(self.world.now())}
+        change = {"chat": self.dm.as_dict(), "from": self.user.as_dict(), "date": int(self.state.now())}
         members = {"old_chat_member": old, "new_chat_member": new}
-        self.world.updates.add("my_chat_member", {**change, **members})
-        self.world.changed()
+        self.state.updates.add("my_chat_member", {**change, **members})
+        self.state.changed()
+
+
+def _reply_fields(replied: Message, quote: str | None) -> Message:
+    fields: Message = {"reply_to_message": as_replied(replied)}
+    if replied.get("is_topic_message"):
+        fields |= {"message_thread_id": replied["message_thread_id"], "is_topic_message": True}
+    if quote is not None:
+        fields["quote"] = quote_of(replied, quote)
+        if fields["quote"] is None:
+            raise ValueError(f"{quote!r} is not in message {replied['message_id']}")
+    return fields
+
+
+def _origin(source: TelegramPerson | str, now: int) -> dict[str, Any]:
+    if isinstance(source, str):
+        return {"type": "hidden_user", "date": now, "sender_user_name": source}
+    return {"type": "user", "date": now, "sender_user": source.user.as_dict()}
+
+
+def _video_facts(**options: Any) -> dict[str, Any]:
+    return {"width": 320, "height": 240, "duration": 5, **options}
+
+
+def _sample(kind: str) -> bytes:
+    return sample_png() if kind in {"photo", "sticker"} else f"a sample {kind} ".encode() * 8
 
 
 def _button_data(message: Message, row: int, col: int, label: str | None) -> str:
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    if label is not None:
-        found = [button for line in rows for button in line if button["text"] == label]
-    else:
-        found = [rows[row][col]] if 0 <= row < len(rows) and 0 <= col < len(rows[row]) else []
-    if not found:
-        labels = [[button["text"] for button in line] for line in rows]
-        wanted = f"labelled {label!r}" if label is not None else f"in row {row}, column {col}"
-        raise LookupError(f"message {message['message_id']} has no button {wanted}; its buttons: {labels}")
-    if "callback_data" not in found[0]:
-        raise LookupError(f"button {found[0]['text']!r} sends nothing to the bot: it is {sorted(found[0])}")
-    return str(found[0]["callback_data"])
+    button = find_button(message["message_id"], rows, row, col, label=label, label_field="text")
+    if "callback_data" not in button:
+        raise LookupError(f"button {button['text']!r} sends nothing to the bot: it is {sorted(button)}")
+    return str(button["callback_data"])

@@ -1,22 +1,27 @@
-"""People, chats and their messages, as plain records."""
+"""Users, chats and callback queries as plain records, and the Bot API objects made of them."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from agent_channels.sandbox.telegram.utf16 import utf16
 
 __all__ = [
     "GENERAL_TOPIC",
     "SERVICE_FIELDS",
+    "CallbackQuery",
     "ChatKind",
     "Message",
-    "Query",
     "TelegramChat",
     "TelegramUser",
-    "member_dict",
-    "quoted",
+    "as_replied",
+    "member_object",
+    "new_poll",
+    "quote_of",
 ]
 
 ChatKind: TypeAlias = Literal["private", "group", "supergroup"]
@@ -51,7 +56,7 @@ class TelegramUser:
     is_deactivated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The Bot API's User object."""
+        """Return the Bot API's User object."""
         user: dict[str, Any] = {"id": self.id, "is_bot": self.is_bot, "first_name": self.first_name}
         for name in ("last_name", "username", "language_code"):
             if value := getattr(self, name):
@@ -60,8 +65,8 @@ class TelegramUser:
 
 
 @dataclass
-class Query:
-    """A tap that waits for answerCallbackQuery; `at` on the sandbox's clock, `answer` {"text", "show_alert", "url"}."""
+class CallbackQuery:
+    """A tap. `at` is on the sandbox's clock; `answer` is {"text", "show_alert", "url"} once the bot has answered."""
 
     id: str
     at: float
@@ -73,7 +78,12 @@ class Query:
 
 @dataclass
 class TelegramChat:
-    """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups."""
+    """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups.
+
+    `members` maps user ids to statuses, `topics` thread ids to names, `reactions` message ids to users' reactions.
+    `actions` lists the bot's chat actions as (time, action, thread id). `bot_message_ids` lists the bot's messages,
+    `next_unread` counts those already returned by `next_message`. `started`: the person has written to the bot.
+    """
 
     id: int
     kind: ChatKind
@@ -88,19 +98,19 @@ class TelegramChat:
     reactions: dict[int, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
     actions: list[tuple[float, str, int | None]] = field(default_factory=list)
     pinned: list[int] = field(default_factory=list)
-    bot_log: list[int] = field(default_factory=list)
-    read: int = 0
+    bot_message_ids: list[int] = field(default_factory=list)
+    next_unread: int = 0
     started: bool = False
     blocked: bool = False
     migrated_to: int | None = None
 
     @property
     def is_group(self) -> bool:
-        """Whether more than two can talk here."""
+        """Whether this is a group or supergroup."""
         return self.kind != "private"
 
     def as_dict(self) -> dict[str, Any]:
-        """The Bot API's Chat object."""
+        """Return the Bot API's Chat object."""
         if self.user is not None:
             chat: dict[str, Any] = {"id": self.id, "type": "private", "first_name": self.user.first_name}
             for name in ("last_name", "username"):
@@ -114,9 +124,14 @@ class TelegramChat:
             chat["all_members_are_administrators"] = False
         return chat
 
-    def shown(self) -> list[Message]:
-        """The messages as a person sees them now, oldest first (copies)."""
+    def current_messages(self) -> list[Message]:
+        """Return copies of the messages as people see them now, oldest first."""
         return [copy.deepcopy(message) for _, message in sorted(self.messages.items())]
+
+    def topic_root(self, thread_id: int) -> Message | None:
+        """Return the service message that opened a topic; None for General, which has none."""
+        root = self.messages.get(thread_id)
+        return as_replied(root) if root and "forum_topic_created" in root else None
 
 
 ADMIN_RIGHTS = (
@@ -136,8 +151,8 @@ ADMIN_RIGHTS = (
 )
 
 
-def member_dict(user: TelegramUser, status: str) -> dict[str, Any]:
-    """The Bot API's ChatMember of this status."""
+def member_object(user: TelegramUser, status: str) -> dict[str, Any]:
+    """Return the Bot API's ChatMember of this status."""
     member: dict[str, Any] = {"status": status, "user": user.as_dict()}
     if status == "creator":
         member["is_anonymous"] = False
@@ -148,6 +163,31 @@ def member_dict(user: TelegramUser, status: str) -> dict[str, Any]:
     return member
 
 
-def quoted(message: Message) -> Message:
-    """A message as it appears in `reply_to_message`: itself without what it replied to."""
+def as_replied(message: Message) -> Message:
+    """Return a copy of a message for `reply_to_message`, which leaves out the message's own `reply_to_message`."""
     return {name: copy.deepcopy(value) for name, value in message.items() if name != "reply_to_message"}
+
+
+def quote_of(replied: Message, quote: str) -> dict[str, Any] | None:
+    """Return the TextQuote of a reply, or None when `quote` is not in the replied message."""
+    text = replied.get("text") or replied.get("caption") or ""
+    index = text.find(quote)
+    return None if index < 0 else {"text": quote, "position": utf16(text[:index]), "is_manual": True}
+
+
+def new_poll(question: str, options: Sequence[str], *, anonymous: bool, multiple: bool) -> dict[str, Any]:
+    """Return a Poll without votes."""
+    return {
+        "id": str(secrets.randbits(62)),
+        "question": question,
+        "options": [
+            {"persistent_id": str(index), "text": text, "voter_count": 0} for index, text in enumerate(options)
+        ],
+        "total_voter_count": 0,
+        "is_closed": False,
+        "is_anonymous": anonymous,
+        "type": "regular",
+        "allows_multiple_answers": multiple,
+        "allows_revoting": True,
+        "members_only": False,
+    }

@@ -1,0 +1,82 @@
+"""Starting the real `channels` program: its command, an environment without the user's own settings, one-off runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agent_channels.sandbox.agent.host import StepFailed
+
+__all__ = ["clean_environ", "end_on_signals", "program", "run_program"]
+
+RUN_TIMEOUT_S = 15.0
+# Variables that would connect a sandbox to the user's own bots, hosts and proxies.
+USER_PREFIXES = ("TELEGRAM_", "DISCORD_", "CHANNELS_", "CLAUDE")
+PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+
+
+def program() -> list[str]:
+    """Return the command that runs `channels` from any folder: its script, or this interpreter if there is none."""
+    own = Path(sys.argv[0])
+    if own.stem == "channels" and own.is_file():
+        return [str(own.absolute())]
+    script = shutil.which("channels", path=str(Path(sys.executable).parent))
+    return [script] if script else [sys.executable, "-c", "from agent_channels.cli.main import main; main()"]
+
+
+def clean_environ(folder: Path) -> dict[str, str]:
+    """Return the environment for a sandbox's programs: locks in `folder`, no bots, hosts or proxies of the user."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(USER_PREFIXES) and name.upper() not in PROXIES
+    }
+    # The scripted host takes pushed events, which the server cannot tell by itself.
+    return {**kept, "CHANNELS_MODE": "push", "XDG_RUNTIME_DIR": str(folder / "run")}
+
+
+async def run_program(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path, timeout_s: float = RUN_TIMEOUT_S
+) -> str:
+    """Run `channels` with these arguments to its end and return its output.
+
+    Raises `StepFailed` when it fails or does not end in time.
+    """
+    command = f"`channels {' '.join(arguments)}`"
+    process = await asyncio.create_subprocess_exec(
+        *program(),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=dict(environ),
+        cwd=folder,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            out, errors = await process.communicate()
+    except TimeoutError:
+        raise StepFailed(f"{command} did not end within {timeout_s:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise StepFailed(f"{command} failed with exit code {process.returncode}: {errors.decode().strip()}")
+    return out.decode().strip()
+
+
+def end_on_signals() -> None:
+    """Cancel the current task when the terminal closes or the process is asked to end, as Ctrl-C does."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGHUP"):
+        with contextlib.suppress(NotImplementedError, AttributeError, RuntimeError):
+            if task is not None:
+                loop.add_signal_handler(getattr(signal, name), task.cancel)

@@ -1,0 +1,192 @@
+"""Bot API methods about messages that exist already: edit, delete, react, answer a tap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_channels.sandbox.telegram.errors import NOT_MODIFIED, TOO_OLD, bad
+from agent_channels.sandbox.telegram.media import MEDIA
+from agent_channels.sandbox.telegram.method_table import MethodTable
+from agent_channels.sandbox.telegram.params import Params
+from agent_channels.sandbox.telegram.records import SERVICE_FIELDS, Message, TelegramChat
+from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fields
+from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
+
+__all__ = ["REACTIONS", "method"]
+
+method = MethodTable()
+
+CALLBACK_TTL_S = 60.0
+DELETE_TTL_S = 48 * 3600
+MAX_CALLBACK_TEXT = 200
+# ReactionTypeEmoji: the list of the Bot API. A heart with a variation selector is not in it.
+EMOJI = """
+👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤️‍🔥
+🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨
+🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂️ 🤷 🤷‍♀️ 😡
+"""
+REACTIONS = frozenset(EMOJI.split())
+
+
+def _editable_message(state: TelegramState, params: Params) -> tuple[TelegramChat, Message]:
+    if params.text("inline_message_id"):
+        raise bad("MESSAGE_ID_INVALID")
+    chat = writable_chat(state, params)
+    message = message_of(chat, params, "message to edit not found")
+    if message["from"]["id"] != state.bot.id or "forward_origin" in message:
+        raise bad("message can't be edited")
+    return chat, message
+
+
+def _replace_fields(
+    state: TelegramState, chat: TelegramChat, message: Message, fields: Message, replaced: tuple[str, ...]
+) -> Message:
+    """Replace those fields of a message. Raises BotApiError when nothing changes."""
+    old = {name: message[name] for name in replaced if name in message}
+    if old == fields:
+        raise bad(NOT_MODIFIED)
+    state.spend(chat.id)
+    for name in replaced:
+        message.pop(name, None)
+    message.update(fields)
+    state.edited(chat, message)
+    return message
+
+
+def _markup_fields(params: Params) -> Message:
+    markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"), inline_only=True)
+    return {"reply_markup": markup} if markup else {}
+
+
+@method("editMessageText")
+def edit_message_text(state: TelegramState, params: Params) -> Message:
+    """Replace the text; the keyboard is removed unless it is given again."""
+    fields = text_fields(state, params) | _markup_fields(params)
+    chat, message = _editable_message(state, params)
+    if "text" not in message:
+        raise bad("there is no text in the message to edit")
+    return _replace_fields(state, chat, message, fields, ("text", "entities", "reply_markup"))
+
+
+@method("editMessageCaption")
+def edit_message_caption(state: TelegramState, params: Params) -> Message:
+    """Replace the caption; the keyboard is removed unless it is given again."""
+    entities = params.decoded("caption_entities", "caption entities")
+    caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), entities)
+    fields = caption | _markup_fields(params)
+    chat, message = _editable_message(state, params)
+    if not any(kind in message for kind in MEDIA if kind not in {"video_note", "sticker"}):
+        raise bad("there is no caption in the message to edit")
+    return _replace_fields(state, chat, message, fields, ("caption", "caption_entities", "reply_markup"))
+
+
+@method("editMessageReplyMarkup")
+def edit_message_reply_markup(state: TelegramState, params: Params) -> Message:
+    """Replace or remove the keyboard."""
+    fields = _markup_fields(params)
+    chat, message = _editable_message(state, params)
+    return _replace_fields(state, chat, message, fields, ("reply_markup",))
+
+
+@method("deleteMessage")
+def delete_message(state: TelegramState, params: Params) -> bool:
+    """Delete a message within 48 hours: the bot's own, any in a private chat, any where the bot is administrator."""
+    chat = writable_chat(state, params)
+    message = message_of(chat, params, "message to delete not found")
+    if not _may_delete(state, chat, message):
+        raise bad("message can't be deleted")
+    if state.now() - message["date"] > DELETE_TTL_S:
+        raise bad("message can't be deleted for everyone")
+    del chat.messages[message["message_id"]]
+    state.changed()
+    return True
+
+
+def _may_delete(state: TelegramState, chat: TelegramChat, message: Message) -> bool:
+    if chat.is_group and chat.members[state.bot.id] == "administrator":
+        return True
+    own = message["from"]["id"] == state.bot.id
+    if any(name in message for name in SERVICE_FIELDS):
+        return False
+    return own or not chat.is_group
+
+
+@method("deleteMessages")
+def delete_messages(state: TelegramState, params: Params) -> bool:
+    """Delete 1-100 messages, skipping those that do not exist or that the bot may not delete."""
+    chat = writable_chat(state, params)
+    ids = params.decoded("message_ids", "message identifiers")
+    if not isinstance(ids, list) or not ids:
+        raise bad("message identifiers are not specified")
+    if len(ids) > 100:
+        raise bad("too many message identifiers specified")
+    if not all(isinstance(message_id, int) for message_id in ids):
+        raise bad("message identifiers are not specified")
+    for message_id in ids:
+        message = chat.messages.get(message_id)
+        if message is not None and _may_delete(state, chat, message):
+            del chat.messages[message_id]
+    state.changed()
+    return True
+
+
+@method("setMessageReaction")
+def set_message_reaction(state: TelegramState, params: Params) -> bool:
+    """Set the bot's one reaction to a message; an empty list removes it."""
+    chat = writable_chat(state, params)
+    value = params.decoded("reaction", "reaction types") or []
+    if not isinstance(value, list):
+        raise bad("expected an Array of ReactionType")
+    reactions = [_parse_reaction(item) for item in value]
+    message = message_of(chat, params, "message to react not found")
+    if len(reactions) > 1:
+        # "Bots can set up to one reaction per message", says the documentation of setMessageReaction.
+        raise bad("REACTIONS_TOO_MANY")
+    if any(reaction["emoji"] not in REACTIONS for reaction in reactions):
+        raise bad("REACTION_INVALID")
+    by_user = chat.reactions.setdefault(message["message_id"], {})
+    by_user.pop(state.bot.id, None)
+    if reactions:
+        by_user[state.bot.id] = reactions
+    state.changed()
+    return True
+
+
+def _parse_reaction(item: Any) -> dict[str, Any]:
+    if not isinstance(item, dict) or "type" not in item:
+        raise bad("can't parse reaction type: Can't find field \"type\"")
+    if item["type"] != "emoji":
+        # custom emoji only "if it is already present on the message or explicitly allowed by chat administrators"
+        raise bad("REACTION_INVALID")
+    if not isinstance(item.get("emoji"), str):
+        raise bad("can't parse reaction type: Can't find field \"emoji\"")
+    return {"type": "emoji", "emoji": item["emoji"]}
+
+
+@method("answerCallbackQuery")
+def answer_callback_query(state: TelegramState, params: Params) -> bool:
+    """End the spinner on a button; once, within about a minute."""
+    text = params.text("text")
+    query = state.queries.get(params.text("callback_query_id"))
+    if query is None or query.answer is not None or state.now() - query.at > CALLBACK_TTL_S:
+        raise bad(TOO_OLD)
+    if len(text) > MAX_CALLBACK_TEXT:
+        raise bad("MESSAGE_TOO_LONG")
+    query.answer = {"text": text, "show_alert": params.flag("show_alert"), "url": params.text("url")}
+    state.changed()
+    return True
+
+
+@method("stopPoll")
+def stop_poll(state: TelegramState, params: Params) -> dict[str, Any]:
+    """Close the bot's poll."""
+    message = message_of(known_chat(state, params), params, "message with poll to stop not found")
+    if "poll" not in message or message["from"]["id"] != state.bot.id:
+        raise bad("message with poll to stop not found")
+    if message["poll"]["is_closed"]:
+        raise bad("poll has already been closed")
+    message["poll"]["is_closed"] = True
+    state.changed()
+    return dict(message["poll"])

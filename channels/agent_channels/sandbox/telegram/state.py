@@ -1,0 +1,146 @@
+"""The state of the fake Telegram: the bot, people, chats, messages, files, and the updates about them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+from agent_channels.sandbox.server import SandboxState
+from agent_channels.sandbox.telegram.errors import too_many
+from agent_channels.sandbox.telegram.media import MediaStore
+from agent_channels.sandbox.telegram.records import (
+    GENERAL_TOPIC,
+    SERVICE_FIELDS,
+    CallbackQuery,
+    ChatKind,
+    Message,
+    TelegramChat,
+    TelegramUser,
+    as_replied,
+)
+from agent_channels.sandbox.telegram.update_queue import UpdateQueue
+from agent_channels.sandbox.telegram.utf16 import entity_text
+from agent_channels.sandbox.token_buckets import TokenBuckets
+
+__all__ = ["TelegramState"]
+
+FIRST_USER = 5_000_001
+FIRST_GROUP = 4_000_001
+SUPERGROUP_BASE = -1_000_000_000_000
+
+
+class TelegramState(SandboxState):
+    """Everything Telegram knows about one bot.
+
+    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    """
+
+    def __init__(self, bot: TelegramUser) -> None:
+        super().__init__()
+        self.bot = bot
+        self.privacy = True
+        self.users: dict[int, TelegramUser] = {bot.id: bot}
+        self.chats: dict[int, TelegramChat] = {}
+        self.files = MediaStore()
+        self.queries: dict[str, CallbackQuery] = {}
+        self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
+        self.updates = UpdateQueue(self.now, self.changed)
+        self.flood = TokenBuckets(self.now)
+        self._message_ids = itertools.count(1)
+        self._user_ids = itertools.count(FIRST_USER)
+        self._group_ids = itertools.count(FIRST_GROUP)
+
+    # --- people and chats
+
+    def add_user(self, first_name: str, username: str, last_name: str, language_code: str) -> TelegramUser:
+        """Add a person, known to Telegram but not to the bot, with their private chat."""
+        user = TelegramUser(next(self._user_ids), first_name, username, last_name, language_code)
+        self.users[user.id] = user
+        self.chats[user.id] = TelegramChat(user.id, "private", "", lambda: next(self._message_ids), user=user)
+        return user
+
+    def add_group(self, title: str, kind: ChatKind, *, forum: bool = False) -> TelegramChat:
+        """Add a group without members. Supergroups count their own message ids, other chats share a counter."""
+        number = next(self._group_ids)
+        own_ids = itertools.count(1)
+        if kind == "group":
+            chat = TelegramChat(-number, kind, title, lambda: next(self._message_ids))
+        else:
+            chat = TelegramChat(SUPERGROUP_BASE - number, kind, title, lambda: next(own_ids), is_forum=forum)
+            if forum:
+                chat.topics[GENERAL_TOPIC] = "General"
+                next(own_ids)
+        self.chats[chat.id] = chat
+        return chat
+
+    def find_user(self, user_id: int) -> dict[str, Any] | None:
+        """Return the User object of an id, None for an unknown one."""
+        user = self.users.get(user_id)
+        return user.as_dict() if user else None
+
+    # --- messages
+
+    def post(self, chat: TelegramChat, sender: TelegramUser, fields: Message, **extra: Any) -> Message:
+        """Put a message into a chat, and queue an update if the bot may see it. None values of `extra` are left out."""
+        message: Message = {
+            "message_id": fields.get("message_id") or chat.next_message_id(),
+            "from": sender.as_dict(),
+            "chat": chat.as_dict(),
+            "date": int(self.now()),
+            **fields,
+            **{name: value for name, value in extra.items() if value is not None},
+        }
+        chat.messages[message["message_id"]] = message
+        if sender.is_bot:
+            if not any(name in message for name in SERVICE_FIELDS):
+                chat.bot_message_ids.append(message["message_id"])
+        elif self.visible(chat, message):
+            self.updates.add("message", _for_update(message))
+        self.changed()
+        return message
+
+    def edited(self, chat: TelegramChat, message: Message) -> None:
+        """Record that a message was edited, and queue an update for a person's edit."""
+        message["edit_date"] = int(self.now())
+        if not message["from"]["is_bot"] and self.visible(chat, message):
+            self.updates.add("edited_message", _for_update(message))
+        self.changed()
+
+    def visible(self, chat: TelegramChat, message: Message) -> bool:
+        """Return True if the bot receives this message, by membership, blocking and privacy mode."""
+        if chat.kind == "private":
+            return not chat.blocked
+        status = chat.members.get(self.bot.id)
+        if status not in {"member", "administrator"}:
+            return False
+        return not self.privacy or status == "administrator" or self._addresses_bot(message)
+
+    def _addresses_bot(self, message: Message) -> bool:
+        if any(name in message for name in SERVICE_FIELDS):
+            return True
+        replied = message.get("reply_to_message") or {}
+        if replied.get("from", {}).get("id") == self.bot.id and "forum_topic_created" not in replied:
+            return True
+        text = message.get("text") or message.get("caption") or ""
+        username = f"@{self.bot.username}".lower()
+        for entity in [*message.get("entities", ()), *message.get("caption_entities", ())]:
+            covered = entity_text(text, entity).lower()
+            if entity["type"] == "bot_command" and ("@" not in covered or covered.endswith(username)):
+                return True
+            if entity["type"] == "mention" and covered == username:
+                return True
+            if entity["type"] == "text_mention" and entity["user"]["id"] == self.bot.id:
+                return True
+        return False
+
+    def spend(self, chat_id: int) -> None:
+        """Count one sent message. Raises BotApiError 429 when the flood rule allows no more in this chat."""
+        if wait_s := self.flood.take(chat_id):
+            raise too_many(max(1, math.ceil(wait_s)))
+
+
+def _for_update(message: Message) -> Message:
+    """Return a copy of a message whose replied message has no reply of its own."""
+    replied = message.get("reply_to_message")
+    return as_replied(message) | ({"reply_to_message": as_replied(replied)} if replied else {})

@@ -1,0 +1,119 @@
+"""Where a call acts: the chat, the topic and the message it names, or the refusal Telegram gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_channels.sandbox.telegram.errors import bad, forbidden
+from agent_channels.sandbox.telegram.params import Params, field_number
+from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat, as_replied, quote_of
+from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.state import TelegramState
+
+__all__ = ["deliver", "known_chat", "message_of", "placement", "writable_chat"]
+
+
+def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
+    """Return the chat of a call if the bot has ever met it. Raises BotApiError."""
+    raw = params.text(name).strip()
+    if not raw:
+        raise bad(f"{name} is empty")
+    try:
+        chat = state.chats.get(int(raw))
+    except ValueError:
+        chat = None
+    if chat is None or (chat.is_group and state.bot.id not in chat.members):
+        raise bad("chat not found")
+    if chat.migrated_to is not None:
+        raise bad("group chat was upgraded to a supergroup chat", migrate_to_chat_id=chat.migrated_to)
+    return chat
+
+
+def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
+    """Return the chat of a call that writes there. Raises BotApiError, 403 where the bot may not write."""
+    chat = known_chat(state, params, name)
+    if chat.user is not None:
+        if chat.user.is_deactivated:
+            raise forbidden("user is deactivated")
+        if chat.blocked:
+            raise forbidden("bot was blocked by the user")
+        if not chat.started:
+            raise forbidden("bot can't initiate conversation with a user")
+    elif (status := chat.members[state.bot.id]) == "kicked":
+        raise forbidden(f"bot was kicked from the {chat.kind} chat")
+    elif status == "left":
+        raise forbidden(f"bot is not a member of the {chat.kind} chat")
+    return chat
+
+
+def message_of(chat: TelegramChat, params: Params, missing: str) -> Message:
+    """Return the message a call names. Raises BotApiError `missing`, such as "message to edit not found"."""
+    if not params.text("message_id"):
+        raise bad("message identifier is not specified")
+    message = chat.messages.get(params.integer("message_id"))
+    if message is None:
+        raise bad(missing)
+    return message
+
+
+def placement(chat: TelegramChat, params: Params) -> dict[str, Any]:
+    """Return the message fields for topic and reply. Raises BotApiError for an unknown topic or replied message."""
+    reply = params.decoded("reply_parameters", "reply parameters")
+    if reply is not None and not isinstance(reply, dict):
+        raise bad("object expected as reply parameters")
+    if reply is not None and "message_id" not in reply:
+        raise bad('can\'t find field "message_id"')
+    if reply is None and params.text("reply_to_message_id"):
+        flag = params.flag("allow_sending_without_reply")
+        reply = {"message_id": params.integer("reply_to_message_id"), "allow_sending_without_reply": flag}
+    replied = _replied_message(chat, reply) if reply else None
+    fields = _thread_fields(chat, params, replied)
+    if replied is not None:
+        fields["reply_to_message"] = as_replied(replied)
+        if reply and reply.get("quote"):
+            fields["quote"] = quote_of(replied, str(reply["quote"]))
+            if fields["quote"] is None:
+                raise bad("QUOTE_TEXT_INVALID")
+    return fields
+
+
+def _replied_message(chat: TelegramChat, reply: dict[str, Any]) -> Message | None:
+    if reply.get("chat_id") not in (None, chat.id, str(chat.id)):
+        raise bad("message to be replied not found")
+    message = chat.messages.get(field_number(reply, "message_id"))
+    if message is None and not reply.get("allow_sending_without_reply"):
+        raise bad("message to be replied not found")
+    return message
+
+
+def _thread_fields(chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
+    thread = params.integer("message_thread_id")
+    if not chat.is_forum:
+        if thread and thread not in chat.messages:
+            raise bad("message thread not found")
+        return {"message_thread_id": thread} if thread else {}
+    if thread == GENERAL_TOPIC or (thread and thread not in chat.topics):
+        raise bad("message thread not found")
+    thread = thread or (replied or {}).get("message_thread_id", 0)
+    if not thread:
+        return {}
+    if thread in chat.closed_topics:
+        raise bad("TOPIC_CLOSED")
+    fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
+    if root := chat.topic_root(thread):
+        fields["reply_to_message"] = root
+    return fields
+
+
+def deliver(state: TelegramState, params: Params, fields: Message) -> Message:
+    """Post the bot's message into the chat of the call.
+
+    Raises BotApiError for wrong markup, chat, topic or reply, and 429 by the flood rule.
+    """
+    markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"))
+    chat = writable_chat(state, params)
+    extra = placement(chat, params)
+    if params.flag("protect_content"):
+        extra["has_protected_content"] = True
+    state.spend(chat.id)
+    return state.post(chat, state.bot, fields, reply_markup=markup, **extra)
