@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 
 from telegram import MessageEntity
@@ -34,6 +36,11 @@ _KINDS = {
 }
 
 
+_HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+# An escaped character, which stays; the target of a link (a bound keeps the search linear); marks.
+_MARKDOWN_MARKUP = re.compile(r"\\(.)|\]\((?:\\.|[^)\\]){0,512}\)|[*_~|`\[]", re.DOTALL)
+
+
 def render(text: str, format_: str) -> list[RenderedPart]:
     """Return the parts of a text, in order; none when nothing in it is visible.
 
@@ -45,17 +52,26 @@ def render(text: str, format_: str) -> list[RenderedPart]:
             return [RenderedPart(text, "markdown", text)]
         parts = split_formatted(parse(text, DIALECT), _fill, LIMITS.text)
         return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
-    size = length(text, LIMITS.unit)
+    size = length(_without_markup(text, format_), LIMITS.unit)
     if size <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
     if native:
         raise Refused(
-            f"the text has {size:,} characters; one message takes {LIMITS.text:,}, and a text in format {format_} "
+            f"the text is {size:,} characters long; one message takes {LIMITS.text:,}, and a text in format {format_} "
             "cannot be split: use format markdown, or send several replies"
         )
     return [
         RenderedPart(part.text, format_, part.text) for part in split_formatted(FormattedText(text), _fill, LIMITS.text)
     ]
+
+
+def _without_markup(text: str, format_: str) -> str:
+    """Return about what is visible of a text: Telegram counts a message after it has parsed its markup."""
+    if format_ == "html":
+        return html.unescape(_HTML_TAG.sub("", text))
+    if format_ == "markdownv2":
+        return _MARKDOWN_MARKUP.sub(lambda found: found[1] or "", text)
+    return text
 
 
 def _fill(rich: FormattedText) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from telegram.constants import ParseMode, ReactionEmoji
 
@@ -12,15 +14,33 @@ from agent_channels.telegram.formatting import render
 from agent_channels.telegram.markup import LIMITS, REACTIONS, code_entity, keyboard_markup, parse_mode
 
 
-@pytest.mark.parametrize("format_", ["markdownv2", "html"])
-def test_a_text_in_a_format_of_telegrams_own_is_never_split(format_: str) -> None:
-    """Above one message it is refused with its length, the limit and the ways out, whatever is in it."""
-    for text in ("<b>" + "word " * 2000 + "</b>", "*bold* " * 600, "😀" * 2049, "x" * 50_000):
-        size = len(text.encode("utf-16-le")) // 2
-        with pytest.raises(Refused) as refused:
-            render(text, format_)
-        for words in (f"{size:,} characters", "4,096", f"format {format_} cannot be split", "markdown", "replies"):
-            assert words in str(refused.value)
+@pytest.mark.parametrize(
+    ("format_", "text", "size"),
+    [
+        ("html", "<b>" + "word " * 2000 + "</b>", 10_000),
+        ("html", "&lt;" * 4097, 4097),
+        ("markdownv2", "*bold* " * 1000, 5000),
+        ("markdownv2", "\\." * 4097, 4097),
+        ("html", "😀" * 2049, 4098),
+        ("markdownv2", "x" * 50_000, 50_000),
+    ],
+)
+def test_a_text_in_a_format_of_telegrams_own_is_never_split(format_: str, text: str, size: int) -> None:
+    """If more is visible than one message takes, it is refused with the length, the limit and the ways out."""
+    with pytest.raises(Refused) as refused:
+        render(text, format_)
+    for words in (f"{size:,} characters", "4,096", f"format {format_} cannot be split", "markdown", "replies"):
+        assert words in str(refused.value)
+
+
+def test_markup_does_not_count() -> None:
+    """Telegram counts what is visible: tags, entities, escapes and the targets of links are free."""
+    link = "https://example.org/" + "x" * 80
+    for format_, text in (
+        ("html", f'<a href="{link}">word</a> ' * 100 + "&amp;" * 1000),
+        ("markdownv2", f"[word]({link}) " * 100 + "*_bold_* " * 300 + "\\." * 1000),
+    ):
+        assert [part.text for part in render(text, format_)] == [text]
 
 
 @pytest.mark.parametrize(
@@ -32,8 +52,11 @@ def test_a_text_in_a_format_of_telegrams_own_is_never_split(format_: str) -> Non
     ],
     ids=lambda text: repr(text[:6]),
 )  # fmt: skip
-def test_plain_text_of_any_kind_ends_quickly(text: str) -> None:
-    """Whatever an agent writes, cutting it is quick and no part is too long."""
+def test_text_of_any_kind_ends_quickly(text: str) -> None:
+    """Whatever an agent writes, cutting or measuring it is quick and no part is too long."""
+    for format_ in ("html", "markdownv2"):
+        with contextlib.suppress(Refused):
+            render(text, format_)
     assert all(len(part.text.encode("utf-16-le")) // 2 <= 4096 for part in render(text, "text"))
 
 
