@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     reports = anyio.run(examine_all, [args.channel] if args.channel else configured_channels())
     healthy = all(report.healthy for report in reports)
     if args.json:
-        shape = {"ok": healthy, "channels": [report.shape() for report in reports]}
-        print(redact(json.dumps(shape, ensure_ascii=False)))
+        data = {"ok": healthy, "channels": [report.to_json() for report in reports]}
+        print(redact(json.dumps(data, ensure_ascii=False)))
     else:
         print(redact("\n\n".join(_text(report) for report in reports)))
     sys.stdout.flush()

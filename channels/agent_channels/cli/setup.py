@@ -190,7 +190,7 @@ def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
         if finding.state in {"wrong", "note"}:
             sign = "✗" if finding.state == "wrong" else "·"
             dialogue.say(f"{sign} {name}: {finding.found}.\n  -> {finding.next}")
-    wrong = [finding.shape(name) for name, finding in findings.items() if finding.state == "wrong"]
+    wrong = [finding.to_json(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
         dialogue.data["findings"] = wrong
 

@@ -116,7 +116,7 @@ def test_a_policy_nobody_knows_closes_the_door(access: Access, store: Store) -> 
     """A value that a later version or a hand wrote is not taken for an open one."""
     access.allow(ANN.id, by="test")
     with store.transaction() as db:
-        db.execute("INSERT INTO settings VALUES ('policy', 'open')")
+        db.execute("INSERT INTO key_values VALUES ('policy', 'open')")
     assert access.policy() == "disabled"
     assert access.decide(DM, ANN, addressed=True) is SILENT
 

@@ -24,7 +24,7 @@ class Finding:
     next: str = ""
     """What the operator can do about it; empty when there is nothing to do."""
 
-    def shape(self, check: str) -> dict[str, str]:
+    def to_json(self, check: str) -> dict[str, str]:
         """Return it as JSON, with the check's name: check, state, found, evidence, next."""
         return {
             "check": check,

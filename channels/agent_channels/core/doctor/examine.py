@@ -80,12 +80,12 @@ class Report:
         """Return the findings that keep messages from coming or going."""
         return {name: finding for name, finding in self.findings.items() if finding.state == "wrong"}
 
-    def shape(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the report for JSON: channel, ok, checks [{check, state, found, evidence, next}]."""
         return {
             "channel": self.channel,
             "ok": self.healthy,
-            "checks": [finding.shape(name) for name, finding in self.findings.items()],
+            "checks": [finding.to_json(name) for name, finding in self.findings.items()],
         }
 
 

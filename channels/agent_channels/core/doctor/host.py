@@ -233,10 +233,11 @@ def mode(setup: Setup) -> Finding:
     current = setup.facts.get("mode") or {"name": "none", "why": "no running server reads this bot"}
     if current["name"] != "none":
         return fine(f"messages are delivered by {current['name']}", current["why"])
-    if "is attached" in current["why"] and "reads this bot" not in current["why"]:
+    idle = setup.facts.get("idle_server")
+    if idle and setup.holder is None:
         return wrong(
             "a server is attached to a host but does not read the bot",
-            current["why"],
+            idle,
             f"use one of the ways named there; the hooks are the most reliable: `channels setup {setup.env.channel} "
             "--hooks yes`",
         )

@@ -20,7 +20,7 @@ KEEP_S = 86_400.0
 
 
 class GroupContext:
-    """The overheard table."""
+    """The group_context table."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -30,7 +30,7 @@ class GroupContext:
         place = (message.chat.id, message.thread_id)
         with self.store.transaction() as db:
             db.execute(
-                "INSERT INTO overheard (chat_id, thread_id, message_id, user, user_id, text, at) "
+                "INSERT INTO group_context (chat_id, thread_id, message_id, user, user_id, text, at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     *place, message.message_id, attribute(message.sender.display_name), message.sender.id,
@@ -38,20 +38,20 @@ class GroupContext:
                 ),
             )  # fmt: skip
             db.execute(
-                "DELETE FROM overheard WHERE chat_id = ? AND thread_id IS ? AND id NOT IN (SELECT id FROM overheard "
+                "DELETE FROM group_context WHERE chat_id = ? AND thread_id IS ? AND id NOT IN (SELECT id FROM group_context "
                 "WHERE chat_id = ? AND thread_id IS ? ORDER BY id DESC LIMIT ?)",
                 (*place, *place, keep),
             )
-            db.execute("DELETE FROM overheard WHERE at < ?", (time.time() - KEEP_S,))
+            db.execute("DELETE FROM group_context WHERE at < ?", (time.time() - KEEP_S,))
 
     def take(self, chat_id: str, thread_id: str | None) -> str | None:
         """Remove what was kept of a chat and return it as JSON, oldest first; None if there is nothing."""
         where = "chat_id = ? AND thread_id IS ?"
-        rows = self.store.rows(f"SELECT * FROM overheard WHERE {where} ORDER BY id", chat_id, thread_id)
+        rows = self.store.rows(f"SELECT * FROM group_context WHERE {where} ORDER BY id", chat_id, thread_id)
         if not rows:
             return None
         with self.store.transaction() as db:
-            db.execute(f"DELETE FROM overheard WHERE {where}", (chat_id, thread_id))
+            db.execute(f"DELETE FROM group_context WHERE {where}", (chat_id, thread_id))
         lines = [
             {
                 "addressed": False,
@@ -68,4 +68,4 @@ class GroupContext:
     def forget(self, chat_id: str) -> None:
         """Delete what was kept of a chat."""
         with self.store.transaction() as db:
-            db.execute("DELETE FROM overheard WHERE chat_id = ?", (chat_id,))
+            db.execute("DELETE FROM group_context WHERE chat_id = ?", (chat_id,))

@@ -37,7 +37,7 @@ __all__ = ["Inbox", "WaitingChat"]
 _OPEN = sql_list(*OPEN)
 _SHOWN = f"(state = '{State.OFFERED}' OR (state = '{State.READY}' AND offers > 0))"
 _READY_OR_FETCHING = f"CASE WHEN image = '[]' THEN '{State.READY}' ELSE '{State.FETCHING}' END"
-_UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND told = 0 AND received_at < ?"
+_UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND wait_notified = 0 AND received_at < ?"
 _OVER = sql_list(State.ANSWERED, State.DROPPED, State.JOINED)
 # A row that was not counted as somebody's message, but is kept so that its event is not taken twice.
 _COUNTED_OVER = sql_list(State.ANSWERED, State.DROPPED)
@@ -156,7 +156,7 @@ class Inbox:
         # "+": SQLite finds them by their state, of which there are few; a chat may have years of messages.
         row = self.store.row(
             f"SELECT * FROM inbox WHERE state IN {sql_list(State.JOINING, State.HELD)} "
-            f"AND (state = '{State.JOINING}' OR joined IS NOT NULL) "
+            f"AND (state = '{State.JOINING}' OR group_messages IS NOT NULL) "
             "AND +chat_id = ? AND user_id = ? AND thread_id IS ? ORDER BY id DESC",
             chat_id, user_id, thread_id,
         )  # fmt: skip
@@ -186,7 +186,8 @@ class Inbox:
         self._fill(entry_id, State.HELD if held else State.JOINING, event)
         with self.store.transaction() as db:
             db.execute(
-                "UPDATE inbox SET joined = ?, join_until = ? WHERE id = ?", (dump_messages([first]), until, entry_id)
+                "UPDATE inbox SET group_messages = ?, group_until = ? WHERE id = ?",
+                (dump_messages([first]), until, entry_id),
             )
 
     def join_group(
@@ -196,9 +197,9 @@ class Inbox:
         self._fill(entry_id, State.JOINED, event)
         files = [file for message in group.messages for file in message.files]
         with self.store.transaction() as db:
-            db.execute("UPDATE inbox SET joined_to = ?, payload = '' WHERE id = ?", (group.id, entry_id))
+            db.execute("UPDATE inbox SET group_entry = ?, payload = '' WHERE id = ?", (group.id, entry_id))
             db.execute(
-                "UPDATE inbox SET state = ?, joined = ?, join_until = ?, content = ?, meta = ?, image = ?, "
+                "UPDATE inbox SET state = ?, group_messages = ?, group_until = ?, content = ?, meta = ?, image = ?, "
                 "attachments = ? WHERE id = ?",
                 (
                     State.HELD if group.held else State.JOINING, dump_messages(group.messages), group.until, content,
@@ -218,14 +219,14 @@ class Inbox:
         with self.store.transaction() as db:
             return db.execute(
                 f"UPDATE inbox SET state = {_READY_OR_FETCHING} WHERE state = '{State.JOINING}' "
-                "AND (join_until <= ? OR join_until > ?)",
+                "AND (group_until <= ? OR group_until > ?)",
                 (now, now + FAR_S),
             ).rowcount
 
     def next_group_due(self) -> float | None:
         """Return when the next group is complete (epoch seconds)."""
         found: float | None = self.store.value(
-            f"SELECT min(join_until) FROM inbox WHERE state = '{State.JOINING}'",
+            f"SELECT min(group_until) FROM inbox WHERE state = '{State.JOINING}'",
         )
         return found
 
@@ -233,7 +234,7 @@ class Inbox:
         """Let every group wait until then: the platform repeats what an earlier process did not hear."""
         if self.next_group_due() is not None:
             with self.store.transaction() as db:
-                db.execute(f"UPDATE inbox SET join_until = ? WHERE state = '{State.JOINING}'", (until,))
+                db.execute(f"UPDATE inbox SET group_until = ? WHERE state = '{State.JOINING}'", (until,))
 
     # ---- messages of people who are not paired yet
 
@@ -260,11 +261,11 @@ class Inbox:
         ids = [(user_id,) for user_id in user_ids]
         with self.store.transaction() as db:
             held = f"state = '{State.HELD}'"
-            joined = f"state = '{State.JOINED}' AND joined_to IN (SELECT id FROM inbox WHERE {held})"
+            joined = f"state = '{State.JOINED}' AND group_entry IN (SELECT id FROM inbox WHERE {held})"
             for which in (joined, held):
                 db.executemany(
                     f"UPDATE inbox SET state = '{State.DROPPED}', payload = '', content = NULL, meta = NULL, "
-                    f"joined = NULL WHERE {which} AND user_id = ?",
+                    f"group_messages = NULL WHERE {which} AND user_id = ?",
                     ids,
                 )
 
@@ -419,14 +420,16 @@ class Inbox:
     def unannounced(self, session: str) -> int:
         """Return how many entries are ready that this session has not been woken for."""
         return int(
-            self.store.value(f"SELECT count(*) FROM inbox WHERE state = '{State.READY}' AND rung IS NOT ?", session)
+            self.store.value(
+                f"SELECT count(*) FROM inbox WHERE state = '{State.READY}' AND announced_to IS NOT ?", session
+            )
             or 0
         )
 
     def announce(self, session: str) -> None:
         """Record that this session was woken for everything that is ready."""
         with self.store.transaction() as db:
-            db.execute(f"UPDATE inbox SET rung = ? WHERE state = '{State.READY}'", (session,))
+            db.execute(f"UPDATE inbox SET announced_to = ? WHERE state = '{State.READY}'", (session,))
 
     # ---- answers
 
@@ -465,7 +468,7 @@ class Inbox:
             return sum(
                 db.execute(
                     f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? WHERE state IN {_OPEN} AND id = "
-                    "(SELECT coalesce(joined_to, id) FROM inbox WHERE delivery_id = ?)",
+                    "(SELECT coalesce(group_entry, id) FROM inbox WHERE delivery_id = ?)",
                     (now, delivery_id),
                 ).rowcount
                 for delivery_id in delivery_ids
@@ -525,7 +528,7 @@ class Inbox:
                 f"sum(state = '{State.READY}') AS unoffered FROM inbox WHERE {_UNTOLD} GROUP BY chat_id, thread_id",
                 before,
             )
-            db.execute(f"UPDATE inbox SET told = 1 WHERE {_UNTOLD}", (before,))
+            db.execute(f"UPDATE inbox SET wait_notified = 1 WHERE {_UNTOLD}", (before,))
         return [
             WaitingChat(row["chat_id"], row["thread_id"], row["n"], row["message_id"], bool(row["unoffered"]))
             for row in rows
@@ -533,35 +536,37 @@ class Inbox:
 
     def offered_late(self, before: float) -> list[WaitingChat]:
         """Return the chats whose unoffered messages were said before then (epoch seconds), each once, and mark them."""
-        late = f"state = '{State.READY}' AND offers = 0 AND late = 0 AND said_at < ?"
+        late = f"state = '{State.READY}' AND offers = 0 AND late_notified = 0 AND said_at < ?"
         with self.store.transaction() as db:
             rows = self.store.rows(
                 f"SELECT chat_id, thread_id, count(*) AS n, max(id), message_id FROM inbox WHERE {late} "
                 "GROUP BY chat_id, thread_id",
                 before,
             )
-            db.execute(f"UPDATE inbox SET late = 1 WHERE {late}", (before,))
+            db.execute(f"UPDATE inbox SET late_notified = 1 WHERE {late}", (before,))
         return [WaitingChat(row["chat_id"], row["thread_id"], row["n"], row["message_id"]) for row in rows]
 
     def mark_waiting(self, chat_id: str, message_id: str) -> None:
         """Record that a message carries our reaction for "nobody has picked it up yet"."""
         with self.store.transaction() as db:
-            db.execute("UPDATE inbox SET mark = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id))
+            db.execute(
+                "UPDATE inbox SET receipt = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+            )
 
     def unmark_waiting(self, chat_id: str) -> list[str]:
         """Forget those reactions in a chat; return the ids of the messages that carry one."""
-        where = "chat_id = ? AND mark = 'waiting'"
+        where = "chat_id = ? AND receipt = 'waiting'"
         rows = self.store.rows(f"SELECT message_id FROM inbox WHERE {where}", chat_id)
         if rows:
             with self.store.transaction() as db:
-                db.execute(f"UPDATE inbox SET mark = NULL WHERE {where}", (chat_id,))
+                db.execute(f"UPDATE inbox SET receipt = NULL WHERE {where}", (chat_id,))
         return [row["message_id"] for row in rows]
 
     def unmark(self, chat_id: str, message_id: str) -> None:
         """Forget our reaction on a message: the agent's own took its place."""
         with self.store.transaction() as db:
             db.execute(
-                "UPDATE inbox SET mark = NULL WHERE chat_id = ? AND message_id = ? AND mark IS NOT NULL",
+                "UPDATE inbox SET receipt = NULL WHERE chat_id = ? AND message_id = ? AND receipt IS NOT NULL",
                 (chat_id, message_id),
             )
 
@@ -620,8 +625,8 @@ class Inbox:
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
-                f"joined = NULL WHERE chat_id = ? AND state NOT IN {sql_list(*OPEN, State.HELD, State.FAILED)} AND "
-                f"coalesce(joined_to, 0) NOT IN (SELECT id FROM inbox WHERE state IN {open_or_held})",
+                f"group_messages = NULL WHERE chat_id = ? AND state NOT IN {sql_list(*OPEN, State.HELD, State.FAILED)} AND "
+                f"coalesce(group_entry, 0) NOT IN (SELECT id FROM inbox WHERE state IN {open_or_held})",
                 (chat_id,),
             )
 

@@ -72,8 +72,8 @@ def is_plain_text(row: Row) -> bool:
 
 def group_of(row: Row) -> PendingGroup:
     """Return the group that an entry's row is, or would be if another message joined it."""
-    if row["joined"]:
-        messages = tuple(_load(values) for values in json.loads(row["joined"]))
+    if row["group_messages"]:
+        messages = tuple(_load(values) for values in json.loads(row["group_messages"]))
     else:
         said_at = row["said_at"] or row["received_at"]
         messages = (GroupedMessage(row["delivery_id"], row["message_id"], row["content"], said_at, plain=True),)
@@ -82,6 +82,6 @@ def group_of(row: Row) -> PendingGroup:
         messages=messages,
         meta=json.loads(row["meta"]),
         downloads=tuple(load_files(row["image"])),
-        until=row["join_until"] or 0.0,
+        until=row["group_until"] or 0.0,
         held=row["state"] == State.HELD,
     )

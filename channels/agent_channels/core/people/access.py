@@ -83,7 +83,7 @@ class Access:
     def _decide_direct(self, sender: Person) -> Verdict:
         # One statement: it is asked of every message.
         row = self.store.row(
-            "SELECT (SELECT value FROM settings WHERE key = 'policy') AS policy, "
+            "SELECT (SELECT value FROM key_values WHERE key = 'policy') AS policy, "
             "EXISTS (SELECT 1 FROM people WHERE user_id = ?) AS known",
             sender.id,
         )
@@ -101,7 +101,7 @@ class Access:
             "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
             "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
             "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known, "
-            "(SELECT value FROM settings WHERE key = 'policy') AS policy "
+            "(SELECT value FROM key_values WHERE key = 'policy') AS policy "
             "FROM (SELECT ? AS id) asked LEFT JOIN chats c ON c.chat_id = asked.id",
             chat_id,
         )

@@ -22,9 +22,9 @@ def facts(
     """Return everything known of a channel.
 
     Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
-    groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, reader {state, error,
-    note}, last_poll_ok (ISO time or null), inbox {received, open, offered, answered, held, failed}, oldest_open,
-    problem.
+    groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
+    a server that is attached to a host does not read, or null), reader {state, error, note}, last_poll_ok (ISO time or
+    null), inbox {received, open, offered, answered, held, failed}, oldest_open, problem.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
@@ -56,6 +56,7 @@ def facts(
         "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in services.chats.groups_not_enabled()],
         "owner": {**asdict(holder), "since": epoch_iso(holder.since)} if holder else None,
         "mode": _mode(services, health.get("session") if holder else None),
+        "idle_server": _idle(services),
         "reader": {
             "state": health.get("reader") if holder else "idle",
             "error": health.get("error") or None,

@@ -172,6 +172,23 @@ _FOUND: tuple[str, ...] = (
     "CREATE INDEX chats_user ON chats (user_id)",
 )
 
+# Tables and columns under the names that the code has for what they hold.
+_NAMES: tuple[str, ...] = (
+    "ALTER TABLE settings RENAME TO key_values",
+    "DROP INDEX overheard_chat",
+    "ALTER TABLE overheard RENAME TO group_context",
+    "CREATE INDEX group_context_chat ON group_context (chat_id, id)",
+    "ALTER TABLE inbox RENAME COLUMN told TO wait_notified",
+    "ALTER TABLE inbox RENAME COLUMN late TO late_notified",
+    "ALTER TABLE inbox RENAME COLUMN rung TO announced_to",
+    "DROP INDEX inbox_mark",
+    "ALTER TABLE inbox RENAME COLUMN mark TO receipt",
+    "CREATE INDEX inbox_receipt ON inbox (chat_id) WHERE receipt IS NOT NULL",
+    "ALTER TABLE inbox RENAME COLUMN joined TO group_messages",
+    "ALTER TABLE inbox RENAME COLUMN join_until TO group_until",
+    "ALTER TABLE inbox RENAME COLUMN joined_to TO group_entry",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND
+    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES
 )  # fmt: skip
