@@ -38,8 +38,8 @@ class GroupContext:
                 ),
             )  # fmt: skip
             db.execute(
-                "DELETE FROM group_context WHERE chat_id = ? AND thread_id IS ? AND id NOT IN (SELECT id FROM group_context "
-                "WHERE chat_id = ? AND thread_id IS ? ORDER BY id DESC LIMIT ?)",
+                "DELETE FROM group_context WHERE chat_id = ? AND thread_id IS ? AND id NOT IN "
+                "(SELECT id FROM group_context WHERE chat_id = ? AND thread_id IS ? ORDER BY id DESC LIMIT ?)",
                 (*place, *place, keep),
             )
             db.execute("DELETE FROM group_context WHERE at < ?", (time.time() - KEEP_S,))

@@ -625,8 +625,8 @@ class Inbox:
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
-                f"group_messages = NULL WHERE chat_id = ? AND state NOT IN {sql_list(*OPEN, State.HELD, State.FAILED)} AND "
-                f"coalesce(group_entry, 0) NOT IN (SELECT id FROM inbox WHERE state IN {open_or_held})",
+                f"group_messages = NULL WHERE chat_id = ? AND state NOT IN {sql_list(*OPEN, State.HELD, State.FAILED)} "
+                f"AND coalesce(group_entry, 0) NOT IN (SELECT id FROM inbox WHERE state IN {open_or_held})",
                 (chat_id,),
             )
 
