@@ -127,11 +127,6 @@ class DiscordAdapter:
 
     # ---- writing
 
-    def check_format(self, text: str, format_: str) -> None:
-        """Raise `Refused` for an unknown format."""
-        del text
-        markup.to_content("", format_)
-
     def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.discord.formatting`."""
         return formatting.render(text, format_)

@@ -145,11 +145,6 @@ class TelegramAdapter:
 
     # ---- writing
 
-    def check_format(self, text: str, format_: str) -> None:
-        """Raise `Refused` for an unknown format."""
-        del text
-        markup.parse_mode(format_)
-
     def render(self, text: str, format_: str) -> list[RenderedPart]:
         """See `agent_channels.telegram.formatting`."""
         return formatting.render(text, format_)

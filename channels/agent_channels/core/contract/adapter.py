@@ -88,10 +88,6 @@ class Adapter(Protocol):
         """Translate a raw event. Pure, and never raises: an event that cannot be read becomes `Ignored`."""
         ...
 
-    def check_format(self, text: str, format_: str) -> None:
-        """Raise `Refused` when `format_` is not one of `capabilities.formats`."""
-        ...
-
     def render(self, text: str, format_: str) -> list[RenderedPart]:
         """Return `text` as parts that the platform accepts, in order; only white space at a cut is lost.
 

@@ -43,7 +43,6 @@ SUMMARY_MAX = 600
 
 async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
     """Return the parts of a text. Raises `Refused` for an unknown format, and if there is nothing to see in it."""
-    adapter.check_format(text, format_)
     if len(text) <= RENDER_HERE:
         parts = adapter.render(text, format_)
     else:
