@@ -199,7 +199,7 @@ async def test_a_damaged_database_is_kept_aside_and_named(stage: Stage, damage: 
     assert stage.tg.confirmed == confirmed
     ran = await stage.cli("status", "telegram")
     assert ran.code == 1
-    assert "damaged" in ran.err or "no database" in ran.err
+    assert "damaged" in ran.err or "not a database" in ran.err
     # One copy, however often it was tried.
     assert len([name for name in stage.state.glob("channel.db.damaged-*") if not name.name.endswith("-wal")]) == 1
     assert path.read_bytes() == data
