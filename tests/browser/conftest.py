@@ -1,4 +1,4 @@
-"""A real browser in front of the chat page; skipped, saying how to get one, where there is none."""
+"""The chat page in a real browser. Without Chromium the tests are skipped, with the command that installs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
-    """The sandbox with its channel servers, none of whose processes is slowed down by measuring."""
+    """The sandbox with its channel servers, which coverage does not slow down."""
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
         monkeypatch.delenv(name)
     async with open_page(0, scripted=True) as up:
@@ -40,7 +40,7 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
-    """Opens a chat in a browser of this size and scheme. Whatever the page complains of fails the test."""
+    """Open a chat in a browser of this size and colour scheme. Any error that the page reports fails the test."""
     screens: list[Screen] = []
 
     async def opens(

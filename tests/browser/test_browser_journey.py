@@ -1,4 +1,4 @@
-"""The chat page in a real browser, before real channel servers: say, tap, crash, picture, menu, form, pairing."""
+"""The chat page in a real browser, with real channel servers: send, tap, crash, picture, menu, form, pairing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.cold
 STAGES = ["received", "journalled", "offered", "answered"]
 
 
-async def test_say_something_tap_an_answer_and_see_the_outcome(show) -> None:  # type: ignore[no-untyped-def]
-    """What is typed is answered; a tapped button shows its choice and is gone; each has its life beside it."""
+async def test_a_message_and_a_tap_are_answered_with_their_stages_beside_them(show) -> None:  # type: ignore[no-untyped-def]
+    """A typed message is answered; a tapped button is replaced by its choice; each has its stages beside the chat."""
     screen: Screen = await show()
     await screen.say("Is anybody there?")
     await screen.sees("You said: Is anybody there?")
@@ -34,8 +34,8 @@ async def test_say_something_tap_an_answer_and_see_the_outcome(show) -> None:  #
     await screen.answered("tap: Approve")
 
 
-async def test_what_is_said_to_a_dead_server_is_delivered_by_the_next_one(show) -> None:  # type: ignore[no-untyped-def]
-    """Killed in the middle of the work, the server loses nothing: what waited comes, what was begun comes again."""
+async def test_messages_to_a_killed_server_are_delivered_by_the_next_one(show) -> None:  # type: ignore[no-untyped-def]
+    """A server killed during its work loses nothing: waiting messages are delivered, unanswered ones redelivered."""
     screen: Screen = await show()
     first = await screen.pid("telegram")
     await screen.say("slow")
@@ -56,8 +56,8 @@ async def test_what_is_said_to_a_dead_server_is_delivered_by_the_next_one(show) 
     assert f"process {first}" not in await kept.inner_text()
 
 
-async def test_discord_keeps_what_was_said_to_a_dead_server_too(show) -> None:  # type: ignore[no-untyped-def]
-    """What was said meanwhile comes, and a tap that failed before the person's eyes counts in the end, and shows."""
+async def test_discord_messages_to_a_killed_server_are_delivered_too(show) -> None:  # type: ignore[no-untyped-def]
+    """Messages sent meanwhile are delivered; a tap that failed on the screen is counted and shown after the restart."""
     screen: Screen = await show("discord/ann")
     await screen.say("deploy")
     await screen.sees("Every test passes.")
@@ -74,8 +74,8 @@ async def test_discord_keeps_what_was_said_to_a_dead_server_too(show) -> None:  
     await expect(await screen.sees("Every test passes.")).to_contain_text("Approve · ann")
 
 
-async def test_a_picture_goes_there_and_back(show, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """A chosen picture is sent, seen by the agent as a file, and comes back as a picture; on both platforms."""
+async def test_a_picture_is_sent_and_comes_back(show, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A chosen picture reaches the agent as a file and comes back as a picture, on both platforms."""
     picture = tmp_path / "odd page.png"
     picture.write_bytes(sample_png(120, 80))
     screen: Screen = await show()
@@ -93,7 +93,7 @@ async def test_a_picture_goes_there_and_back(show, tmp_path: Path) -> None:  # t
 
 
 async def test_a_menu_and_a_form_on_discord(show) -> None:  # type: ignore[no-untyped-def]
-    """Thirty buttons are menus there, and an answer of one's own is typed into a form."""
+    """On Discord, thirty buttons become menus, and a free answer is typed into a form."""
     screen: Screen = await show("discord/ann")
     await screen.say("menu of 30")
     menu = screen.tab.get_by_label("Menu 26-30")
@@ -112,7 +112,7 @@ async def test_a_menu_and_a_form_on_discord(show) -> None:  # type: ignore[no-un
 
 
 async def test_a_rating_and_a_plan_that_is_skipped(show) -> None:  # type: ignore[no-untyped-def]
-    """The two questions the agent waits for: five buttons in a row, and a choice that can be left."""
+    """The agent waits for two answers: one of five buttons in a row, and a choice that can be skipped."""
     screen: Screen = await show()
     await screen.say("rate")
     await screen.tap("4")
@@ -132,8 +132,8 @@ async def test_a_permission_is_given_on_the_card(show) -> None:  # type: ignore[
     await screen.sees("Allowed: the tag is pushed.")
 
 
-async def test_a_stranger_is_let_in_from_the_page(show) -> None:  # type: ignore[no-untyped-def]
-    """A stranger gets a code; approved by the command line behind the button, what they said is answered."""
+async def test_a_stranger_is_paired_from_the_page(show) -> None:  # type: ignore[no-untyped-def]
+    """A stranger gets a code; the button pairs them by the command line, and their first message is answered."""
     screen: Screen = await show("telegram/sam")
     await screen.say("May I come in?")
     code = await (await screen.sees("Your pairing code")).locator("code").first.inner_text()
@@ -144,8 +144,8 @@ async def test_a_stranger_is_let_in_from_the_page(show) -> None:  # type: ignore
     await expect(screen.tab.locator("#pairing")).to_be_hidden()
 
 
-async def test_a_group_two_people_replies_and_reactions(show) -> None:  # type: ignore[no-untyped-def]
-    """In a group one speaks as either; what does not mention the bot is not heard; replies and reactions show."""
+async def test_a_group_of_two_people_with_replies_and_reactions(show) -> None:  # type: ignore[no-untyped-def]
+    """In a group the user writes as either person; the bot ignores unmentioned messages; replies and reactions show."""
     screen: Screen = await show()
     await screen.go("Release team", "telegram")
     await screen.say("among ourselves")

@@ -1,4 +1,4 @@
-"""The chat page itself: light and dark, a phone's width, the keyboard alone, no markup from chats, weight."""
+"""The chat page itself: light and dark, narrow screens, keyboard only, no markup from chats, weight."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ WIDE = """() => [...document.querySelectorAll("body *")]
   .map((node) => `${node.tagName} ${node.id} ${node.className}`)"""
 
 
-async def furnish(screen: Screen) -> None:
-    """A chat with some of everything."""
+async def fill_chat(screen: Screen) -> None:
+    """Fill a chat with several kinds of messages."""
     await screen.say("long answer")
     await screen.sees("for the rest")
     await screen.say("hello")
@@ -62,12 +62,12 @@ async def furnish(screen: Screen) -> None:
 
 @pytest.mark.parametrize("platform", ["telegram", "discord"])
 async def test_light_and_dark_are_readable(show, platform: str) -> None:  # type: ignore[no-untyped-def]
-    """Both schemes follow the system, and every text that is shown has the contrast that WCAG asks for."""
+    """Both colour schemes follow the system, and every visible text has the contrast that WCAG requires."""
     grounds = []
     for scheme in ("light", "dark"):
         screen: Screen = await show(f"{platform}/ann", scheme=scheme)
         if scheme == "light":
-            await furnish(screen)
+            await fill_chat(screen)
         await screen.sees("Every test passes.")
         ratios = await screen.tab.evaluate(CONTRAST)
         assert len(ratios) > 40
@@ -77,10 +77,10 @@ async def test_light_and_dark_are_readable(show, platform: str) -> None:  # type
 
 
 @pytest.mark.parametrize("platform", ["telegram", "discord"])
-async def test_a_phones_width_never_scrolls_sideways(show, platform: str) -> None:  # type: ignore[no-untyped-def]
-    """At 360 pixels chats, chat and life are three views; nothing sticks out of any of them."""
+async def test_a_narrow_screen_never_scrolls_sideways(show, platform: str) -> None:  # type: ignore[no-untyped-def]
+    """At 360 pixels chats, chat and life are three views, and nothing is wider than the screen."""
     screen: Screen = await show(f"{platform}/ann", width=360, height=740)
-    await furnish(screen)
+    await fill_chat(screen)
     for view, place in (("Chats", "#chats"), ("Life", "#life"), ("Chat", "#phone")):
         await screen.tab.get_by_role("group", name="Show").get_by_role("button", name=view, exact=True).click()
         await expect(screen.tab.locator(place)).to_be_visible()
@@ -92,11 +92,11 @@ async def test_a_phones_width_never_scrolls_sideways(show, platform: str) -> Non
 
 
 async def test_the_keyboard_is_enough(show) -> None:  # type: ignore[no-untyped-def]
-    """Without a mouse: skip to the box, send, go back to the grid, tap, and stay where one was; choose a chat."""
+    """Keyboard only: skip to the message box, send, go back to the buttons, tap and keep the focus, change chats."""
     screen: Screen = await show()
     keyboard = screen.tab.keyboard
     await keyboard.press("Tab")
-    assert await focused(screen) == "Skip to the message box"
+    assert await focused_text(screen) == "Skip to the message box"
     await keyboard.press("Enter")
     assert await screen.tab.evaluate("document.activeElement.id") == "say"
     await keyboard.type("deploy")
@@ -116,25 +116,25 @@ async def test_the_keyboard_is_enough(show) -> None:  # type: ignore[no-untyped-
 
 
 async def back_to(screen: Screen, name: str) -> None:
-    """Goes backwards until something of this name has the focus, which has to be seen."""
+    """Press Shift+Tab until an element with this name has the focus, which must be visible."""
     for _ in range(60):
         await screen.tab.keyboard.press("Shift+Tab")
-        if name in (await focused(screen)).split():
+        if name in (await focused_text(screen)).split():
             shown = "getComputedStyle(document.activeElement).outlineStyle"
             assert await screen.tab.evaluate(shown) != "none"
             return
     pytest.fail(f"the keyboard does not reach {name!r}")
 
 
-async def focused(screen: Screen) -> str:
-    """What has the focus, as it reads."""
+async def focused_text(screen: Screen) -> str:
+    """Return the text of the focused_text element."""
     return str(await screen.tab.evaluate("document.activeElement.innerText || ''")).strip()
 
 
-async def test_the_page_says_what_it_is_to_a_screen_reader(show) -> None:  # type: ignore[no-untyped-def]
-    """Every control has a name, the log is live, and there is one heading for each part."""
+async def test_a_screen_reader_can_use_the_page(show) -> None:  # type: ignore[no-untyped-def]
+    """Every control has a name, the log is live, and each part has one heading."""
     screen: Screen = await show()
-    await furnish(screen)
+    await fill_chat(screen)
     nameless = """() => [...document.querySelectorAll("button, a, select, textarea, input, [role=button], img")].filter(
       (one) => !(one.innerText?.trim() || one.getAttribute("aria-label") || one.labels?.[0]?.innerText.trim()
         || one.getAttribute("alt") !== null)).map((one) => one.outerHTML)"""
@@ -146,7 +146,7 @@ async def test_the_page_says_what_it_is_to_a_screen_reader(show) -> None:  # typ
 
 
 async def test_nothing_from_a_chat_becomes_markup(show) -> None:  # type: ignore[no-untyped-def]
-    """Text that looks like HTML or like a script's address stays text, in messages, buttons and the life."""
+    """Text that looks like HTML or a script's address stays text, in messages, buttons and lifecycles."""
     hostile = '<img src=x onerror="document.title=1"><b>x</b> [go](javascript:alert(1)) `<i>`'
     for platform in ("telegram", "discord"):
         screen: Screen = await show(f"{platform}/ann")
@@ -185,7 +185,7 @@ ENTITIES = [
 
 
 async def test_formatting_is_drawn_as_the_platforms_draw_it(show) -> None:  # type: ignore[no-untyped-def]
-    """Discord's Markdown and Telegram's entities, each construct once, the traps among them."""
+    """Discord's Markdown and Telegram's entities: each construct once, including the tricky ones."""
     screen: Screen = await show()
     draw = """async ([module, name, ...given]) => {
       const place = document.createElement("div");
@@ -200,7 +200,7 @@ async def test_formatting_is_drawn_as_the_platforms_draw_it(show) -> None:  # ty
 
 
 async def test_the_page_is_light(show, note: Callable[[str, str], None]) -> None:  # type: ignore[no-untyped-def]
-    """Everything the page loads is ours and weighs less than 100 kB; how soon it is painted is printed."""
+    """Everything the page loads comes from its own server and weighs less than 100 kB; the first paint is printed."""
     screen: Screen = await show()
     await screen.tab.goto("about:blank")
     sizes: dict[str, int] = {}

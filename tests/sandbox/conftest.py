@@ -18,7 +18,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 
 class Raw:
-    """A Bot API client that sends what it is told: `await raw("getMe")` gives (status, body)."""
+    """A Bot API client without checks of its own: `await raw("getMe")` returns (status, body)."""
 
     def __init__(self, session: aiohttp.ClientSession, tg: TelegramSandbox) -> None:
         self.session = session
@@ -47,12 +47,12 @@ class Raw:
             return response.status, json.loads(await response.read())
 
     async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
-        # no content type, as `curl -d` without a header would not say JSON either
+        # Without a JSON content type, as `curl -d` sends it.
         data = json.dumps(body).encode()
         async with self.session.post(f"{self.tg.root}/control/{path}", data=data) as response:
             return response.status, json.loads(await response.read())
 
-    async def look(self, path: str) -> tuple[int, dict[str, Any]]:
+    async def query(self, path: str) -> tuple[int, dict[str, Any]]:
         async with self.session.get(f"{self.tg.root}/control/{path}") as response:
             return response.status, json.loads(await response.read())
 
@@ -71,7 +71,7 @@ async def raw(tg: TelegramSandbox) -> AsyncIterator[Raw]:
 
 @pytest.fixture(autouse=True)
 def _durations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets python-telegram-bot name durations as timedeltas, which it will warn about otherwise."""
+    """Let python-telegram-bot return durations as timedeltas; otherwise it warns."""
     monkeypatch.setenv("PTB_TIMEDELTA", "1")
 
 
@@ -114,7 +114,7 @@ async def confirm(raw: Raw) -> None:
 
 @pytest.fixture
 def updates(raw: Raw) -> Callable[[], Awaitable[list[dict[str, Any]]]]:
-    """Reads and confirms everything queued."""
+    """Return and confirm all queued updates."""
 
     async def read() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await raw.ok("getUpdates")

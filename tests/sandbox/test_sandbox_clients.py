@@ -1,4 +1,4 @@
-"""Journeys of two independent clients, python-telegram-bot and aiogram, that parse every object strictly."""
+"""Journeys of two independent clients, python-telegram-bot and aiogram, which parse every object strictly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AIO_KEYS = types.InlineKeyboardMarkup(
 
 
 async def test_ptb_journey(tg, bot):
-    """python-telegram-bot: poll, send, tap, edit, react, files, albums."""
+    """python-telegram-bot polls, sends, taps, edits, reacts, and handles files and albums."""
     ann = tg.person("ann", last_name="Lee")
     polling = asyncio.create_task(bot.get_updates(timeout=30))
     await tg.wait_for(lambda: tg.polling)
@@ -73,7 +73,7 @@ async def test_ptb_journey(tg, bot):
 
 
 async def test_aiogram_journey(tg, aio):
-    """aiogram: the same, with its models, which refuse what is missing."""
+    """Aiogram does the same with its models, which reject missing fields."""
     ann = tg.person("ann")
     polling = asyncio.create_task(aio.get_updates(timeout=30))
     await tg.wait_for(lambda: tg.polling)
@@ -112,8 +112,8 @@ async def test_aiogram_journey(tg, aio):
 KINDS = "message edited_message callback_query message_reaction my_chat_member poll poll_answer".split()  # noqa: SIM905
 
 
-def everything(tg, ann):
-    """One of everything a person can do."""
+def do_everything(tg, ann):
+    """Do everything that a person can do, once."""
     tg.set_privacy(on=False)
     text = ann.send("see https://ya.ru #tag $USD a@b.com +491701234567")
     for kind in ("photo", "document", "voice", "audio", "video", "video_note", "sticker", "animation"):
@@ -140,10 +140,10 @@ def everything(tg, ann):
 
 
 async def test_both_clients_parse_everything(tg, bot, aio, raw):
-    """Every update a person can cause is parsed by both clients, and nothing in it is unknown to them."""
+    """Both clients parse every update a person can cause, and know every field in it."""
     ann = tg.person("ann")
     await raw.ok("getUpdates", allowed_updates=KINDS)
-    everything(tg, ann)
+    do_everything(tg, ann)
     sent = await bot.send_poll(ann.id, "?", ["a", "b"], is_anonymous=False)
     ann.vote(sent.message_id, 0)
     by_ptb = await bot.get_updates()
@@ -173,8 +173,8 @@ async def test_both_clients_read_chats(tg, bot, aio):
         assert owner.user.id == ann.id
 
 
-async def test_clients_name_the_refusals(tg, bot, aio):
-    """Blocked, unauthorised, migrated and flooded come out as the clients' own errors."""
+async def test_clients_raise_their_own_errors(tg, bot, aio):
+    """Blocked, unauthorised, migrated and flooded calls raise the clients' own errors."""
     ann = tg.person("ann")
     ann.start()
     old = tg.group("Team", kind="group", members=[ann])
@@ -204,7 +204,7 @@ async def test_clients_name_the_refusals(tg, bot, aio):
         await aio.get_me()
 
 
-async def test_a_bot_that_restarts_finds_its_telegram_as_it_was(tg):
+async def test_state_outlives_the_bots_process(tg):
     """Updates, messages and keyboards outlive the bot's process."""
     ann = tg.person("ann")
     ann.start()

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.cold
 KEYS = {"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}, {"text": "No", "callback_data": "n"}]]}
 
 
-async def test_send_needs_nothing_but_a_name(tg, raw, updates):
-    """One POST makes the person and sends, whatever the content type."""
+async def test_send_needs_only_a_name(tg, raw, updates):
+    """One POST creates the person and sends, whatever the content type."""
     status, body = await raw.control("send", **{"as": "ann", "text": "hi"})
     assert status == 200
     assert body["message"]["text"] == "hi"
@@ -28,7 +28,7 @@ async def test_send_needs_nothing_but_a_name(tg, raw, updates):
 
 
 async def test_media(raw, updates):
-    """Files come as base64, as text, or as a sample."""
+    """Files are given as base64, as text, or as a sample."""
     data = base64.b64encode(sample_png(7, 8)).decode()
     await raw.control("send", **{"as": "ann", "kind": "photo", "base64": data, "caption": "look"})
     await raw.control("send", **{"as": "ann", "kind": "document", "content": "a,b", "file_name": "a.csv"})
@@ -40,7 +40,7 @@ async def test_media(raw, updates):
 
 
 async def test_tap_and_wait_for_the_answer(raw, ann, updates):
-    """A tap finds the last keyboard by itself, and brings the bot's answer back."""
+    """A tap finds the last keyboard by itself and returns the bot's answer."""
     await raw.ok("sendMessage", chat_id=ann.id, text="?", reply_markup=KEYS)
     tapping = asyncio.create_task(raw.control("tap", **{"as": "ann", "label": "No", "wait": 5}))
     (update,) = await raw.ok("getUpdates", timeout=5)
@@ -56,7 +56,7 @@ async def test_tap_and_wait_for_the_answer(raw, ann, updates):
 
 
 async def test_groups_and_topics(tg, raw, updates):
-    """Groups are made and named by title; topics, replies, edits and reactions work in them."""
+    """Groups are created and named by title; topics, replies, edits and reactions work in them."""
     _, body = await raw.control("group", title="Team", forum=True, members=["ann", "bob"], bot="administrator")
     chat = body["chat"]["id"]
     _, body = await raw.control("topic", chat="Team", name="Deploys")
@@ -81,42 +81,42 @@ async def test_groups_and_topics(tg, raw, updates):
     ]
 
 
-async def test_looking(tg, raw, ann):
-    """Messages, calls and state are there to read."""
+async def test_queries(tg, raw, ann):
+    """Messages, calls and state can be read."""
     await raw.ok("sendMessage", chat_id=ann.id, text="hello", reply_markup=KEYS)
     eyes = [{"type": "emoji", "emoji": "👀"}]
     await raw.ok("setMessageReaction", chat_id=ann.id, message_id=1, reaction=eyes)
     for name in ("ann", str(ann.id)):
-        _, body = await raw.look(f"messages?chat={name}")
+        _, body = await raw.query(f"messages?chat={name}")
         assert body["messages"][-1]["text"] == "hello"
         assert body["messages"][-1]["reply_markup"] == KEYS
         assert (body["reactions"], body["actions"]) == ({"1": ["👀"]}, [])
-    _, body = await raw.look("calls?method=sendMessage")
+    _, body = await raw.query("calls?method=sendMessage")
     assert [(call["method"], call["code"]) for call in body["calls"]] == [("sendMessage", 200)]
     tg.group("Team", members=[ann])
-    _, body = await raw.look("state")
+    _, body = await raw.query("state")
     assert [person["handle"] for person in body["people"]] == ["ann"]
     assert body["groups"][0]["title"] == "Team"
     assert body["pending_updates"] == tg.pending_updates == 2
-    _, body = await raw.look("")
+    _, body = await raw.query("")
     assert any(path.startswith("POST /control/send") for path in body["paths"])
 
 
 async def test_waiting_for_a_change(raw, ann):
-    """A waiting reader hears when something changes, or unchanged after its timeout."""
-    _, body = await raw.look("state")
-    waiting = asyncio.create_task(raw.look(f"wait?since={body['changes']}&timeout=10"))
+    """A waiting request returns at the next change, or unchanged after its timeout."""
+    _, body = await raw.query("state")
+    waiting = asyncio.create_task(raw.query(f"wait?since={body['changes']}&timeout=10"))
     await asyncio.sleep(0)
     await raw.ok("sendMessage", chat_id=ann.id, text="x")
     _, changed = await waiting
     assert changed["changed"] is True
-    _, body = await raw.look("state")
-    _, unchanged = await raw.look(f"wait?since={body['changes'] + 100}&timeout=0.01")
+    _, body = await raw.query("state")
+    _, unchanged = await raw.query(f"wait?since={body['changes'] + 100}&timeout=0.01")
     assert unchanged["changed"] is False
 
 
 async def test_faults_clock_flood_and_blocking(tg, raw, ann):
-    """Faults, time, the flood rule and blocking are switched from outside."""
+    """Faults, the clock, the flood rule and blocking are controlled from outside."""
     assert (await raw.control("faults", kind="error", method="getMe", status=502, times=1))[1]["rules"] == 1
     assert (await raw("getMe"))[0] == 502
     assert (await raw.control("faults", clear=True))[1]["rules"] == 0
@@ -149,8 +149,8 @@ async def test_faults_clock_flood_and_blocking(tg, raw, ann):
         ("group", {"title": "G", "kind": "party"}, "a group is kind"),
     ],
 )
-async def test_errors_say_what_next(raw, path, body, error):
-    """A wrong request is answered with what is wrong and what would work."""
+async def test_errors_name_the_next_step(raw, path, body, error):
+    """The answer to a wrong request says what is wrong and what would work."""
     status, answer = await raw.control(path, **body)
     assert status == 400
     assert error in answer["error"]
@@ -158,7 +158,7 @@ async def test_errors_say_what_next(raw, path, body, error):
 
 
 async def test_not_json(tg, raw):
-    """A body that is no JSON object is refused the same way."""
+    """A body that is not a JSON object is refused in the same way."""
     for data in (b"hello", b"[1]"):
         async with raw.session.post(f"{tg.root}/control/send", data=data) as response:
             assert response.status == 400

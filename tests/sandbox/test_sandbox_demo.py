@@ -1,4 +1,4 @@
-"""`channels sandbox --transcript`: what it shows happened, it ends what it started, and it fails with a sentence."""
+"""`channels sandbox --transcript`: it prints what happened, ends what it started, and names the step that fails."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ BOT, ANN = {"id": 7, "first_name": "Bot"}, {"id": 1, "first_name": "Ann"}
 
 
 class Demo:
-    """A running transcript and what it printed."""
+    """A running transcript and its output."""
 
     def __init__(self, process: Process, temp: Path, home: Path) -> None:
         self.process, self.temp, self.home = process, temp, home
         self.printed = ""
 
     async def until(self, mark: str) -> None:
-        """Reads on until a line holds the mark."""
+        """Read until a line contains the mark."""
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             while mark not in self.printed:
@@ -58,7 +58,7 @@ class Demo:
                 self.printed += line.decode()
 
     async def end(self) -> int:
-        """Reads to the end, the errors last; the exit code."""
+        """Read to the end, errors last; return the exit code."""
         async with asyncio.timeout(PATIENCE_S):
             out, errors = await self.process.communicate()
         self.printed += out.decode() + errors.decode()
@@ -108,7 +108,7 @@ def stripped(text: str) -> str:
 async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) -> None:
     """The whole journey runs without an account, fits its width in plain text, and leaves nothing behind.
 
-    Tokens, modes and proxies of the user's shell have no part in it.
+    Tokens, modes and proxies of the user's shell have no effect on it.
     """
     foreign = {"TELEGRAM_BOT_TOKEN": "123:broken", "CHANNELS_MODE": "hook", "http_proxy": "http://127.0.0.1:9"}
     async with demo(tmp_path, COLUMNS=str(width), **foreign) as one:
@@ -142,7 +142,7 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    """Interrupted in the middle it ends its processes, removes its folder, and says so with exit code 130."""
+    """Interrupted midway, it ends its processes, removes its folder, says so, and exits with code 130."""
     async with demo(tmp_path) as one:
         await one.until("tools/list")
         started = started_by(one.printed)
@@ -154,13 +154,13 @@ async def test_an_interruption_ends_everything(tmp_path: Path, number: signal.Si
         assert_nothing_left(one, started)
 
 
-def grid(event: ChannelEvent) -> ToolCall:
-    """An attached agent which answers everything with a grid."""
+def reply_with_buttons(event: ChannelEvent) -> ToolCall:
+    """An attached agent that answers every event with buttons."""
     return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
 
 
 async def curl(line: str) -> dict[str, Any]:
-    """Does what the printed curl command does, with the content type it sends."""
+    """Make the request of a printed curl command, with the content type that curl sends."""
     words = shlex.split(line)
     assert words[:2] == ["curl", "-s"]
     data = words[words.index("-d") + 1].encode() if "-d" in words else None
@@ -174,7 +174,7 @@ async def curl(line: str) -> dict[str, Any]:
 
 
 async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Path) -> None:
-    """The .mcp.json entry printed by --keep attaches a host that owns the bot; the printed commands act as Ann."""
+    """The .mcp.json entry printed by --keep attaches a host that reads the bot; the printed commands act as Ann."""
     async with demo(tmp_path, "--keep") as one:
         await one.until("Ctrl-C ends")
         assert started_by(one.printed) == []
@@ -188,7 +188,7 @@ async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Pa
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}
         environ = {**mine, **entry["env"], "XDG_RUNTIME_DIR": str(tmp_path)}
         command = [entry["command"], *entry["args"]]
-        host = await ScriptedHost.start(command, environ, tmp_path, tmp_path / "host.log", grid)
+        host = await ScriptedHost.start(command, environ, tmp_path, tmp_path / "host.log", reply_with_buttons)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 assert (await host.shake_hands()).is_channel
@@ -217,8 +217,8 @@ async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Pa
         assert_nothing_left(one, [])
 
 
-async def test_a_step_that_does_not_happen_ends_the_play_with_a_sentence(tg: TelegramSandbox) -> None:
-    """When the bot cannot write to the stranger, the play says what is missing and shows nothing that comes after."""
+async def test_a_failed_step_ends_the_journey_and_is_named(tg: TelegramSandbox) -> None:
+    """When the bot cannot write to the stranger, the error names the missing message, and no later step is printed."""
     tg.faults.add("error", method="sendMessage", status=403, times=100)
     printed = StringIO()
     transcript = Transcript(Console(file=printed, width=100), tg.person(HANDLE, NAME).id)
@@ -231,8 +231,8 @@ async def test_a_step_that_does_not_happen_ends_the_play_with_a_sentence(tg: Tel
     assert not stage.folder.exists()
 
 
-async def test_a_server_that_dies_by_itself_is_told_at_once(tg: TelegramSandbox) -> None:
-    """Whoever waits for a dead server hears of it before their patience ends, with the end of its log."""
+async def test_a_dead_server_is_reported_at_once(tg: TelegramSandbox) -> None:
+    """Waiting for a dead server fails before the timeout, with the end of the server's log."""
     async with Stage(tg) as stage:
         await stage.attach()
         stage.host.process.terminate()
@@ -243,10 +243,10 @@ async def test_a_server_that_dies_by_itself_is_told_at_once(tg: TelegramSandbox)
                 await stage.take("the event", stage.host.events)
 
 
-async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
+async def test_a_server_that_cannot_start_is_reported_with_its_log(
     tg: TelegramSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that ends before the handshake: the sentence names the handshake and holds what the server said."""
+    """When a server ends before the handshake, the error names the handshake and contains the server's output."""
     broken = [sys.executable, "-c", "import sys; sys.exit('a library is missing')"]
     monkeypatch.setattr("agent_channels.sandbox.demo.stage.program", lambda: broken)
     async with Stage(tg) as stage:
@@ -256,8 +256,8 @@ async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
             await stage.attach()
 
 
-async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: TelegramSandbox) -> None:
-    """A wrong code in the play is an error with the command, its exit code and what it said."""
+async def test_a_failing_command_is_reported_with_its_reason(tg: TelegramSandbox) -> None:
+    """A wrong pairing code gives an error with the command, its exit code and its output."""
     async with Stage(tg) as stage:
         with pytest.raises(
             StepFailed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"
@@ -266,8 +266,8 @@ async def test_a_failing_command_of_the_operator_is_told_with_its_reason(tg: Tel
 
 
 @pytest.mark.parametrize("how", [["--transcript"], ["--no-open"]], ids=["transcript", "page"])
-def test_a_taken_port_is_said_with_exit_code_1(how: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """A port somebody else listens on: a clear sentence, exit code 1, nothing played."""
+def test_a_taken_port_exits_with_1(how: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """On a port that is taken, it prints a clear sentence, exits with code 1, and plays nothing."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
         main(["sandbox", *how, "--port", str(taken.getsockname()[1])])
     assert ended.value.code == 1
@@ -278,8 +278,8 @@ def test_a_taken_port_is_said_with_exit_code_1(how: list[str], capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "٣"])
-def test_what_is_no_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A --port that cannot be one is refused with exit code 2."""
+def test_an_invalid_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid --port is refused with exit code 2."""
     with pytest.raises(SystemExit) as ended:
         main(["sandbox", f"--port={port}"])
     assert ended.value.code == 2
@@ -295,7 +295,7 @@ def test_the_named_port_is_used(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_two_sandboxes_never_share_a_bot() -> None:
-    """Each run has a bot of its own, with a token that looks real, so no lock of another run is in the way."""
+    """Each run has a bot of its own with a realistic token, so that runs do not wait for each other's lock."""
     tokens = [random_token() for _ in range(20)]
     assert all(re.fullmatch(r"\d{10}:[A-Za-z0-9_-]{35}", token) for token in tokens)
     assert len({token.partition(":")[0] for token in tokens}) == 20
@@ -317,7 +317,7 @@ def test_bubbles_and_buttons_are_straight(text: str, labels: list[str]) -> None:
 
 
 def test_a_message_looks_as_on_a_phone() -> None:
-    """One's own messages stand on the right, formatting follows UTF-16 offsets, and an edit is marked."""
+    """The person's own messages stand on the right, formatting follows UTF-16 offsets, and edits are marked."""
     phone = DemoPhone(Console(file=StringIO(), width=100), 40, owner_id=1)
     mine = phone.message({"from": ANN, "text": "hi"})
     assert all(line.cell_len == 40 for line in mine)
@@ -329,7 +329,7 @@ def test_a_message_looks_as_on_a_phone() -> None:
 
 
 def test_a_plain_terminal_gets_plain_characters() -> None:
-    """Where the terminal has no box characters, the drawing uses ASCII."""
+    """In a terminal without box characters, the drawing uses ASCII."""
     plain = Console(file=open(os.devnull, "w", encoding="ascii"), width=100)  # noqa: SIM115, PTH123 - lives in the console
     with plain.file:
         drawn = DemoPhone(plain, 48, owner_id=1).message(
@@ -338,8 +338,8 @@ def test_a_plain_terminal_gets_plain_characters() -> None:
     assert all(line.plain.isascii() for line in drawn)
 
 
-def test_an_event_is_abbreviated_without_hiding_that_it_is() -> None:
-    """Long values of an event's meta are cut with a sign, and left-out keys leave one too."""
+def test_abbreviations_of_an_event_are_marked() -> None:
+    """Cut values and left-out keys of an event's meta are marked with an ellipsis."""
     meta = {"chat_id": "1", "panel_id": "abcdefghijklmnop", "image_path": "/a/state/files/x.jpg", "ts": "now"}
     ((tag, body),) = event_lines(ChannelEvent("hi", meta))
     assert (tag, str(body)) == ("event", '"hi" chat_id=1 panel_id=abcdef… image_path=…/files/x.jpg …')

@@ -1,4 +1,4 @@
-"""Journeys of discord.py, which parses every object and keeps to every rule it knows."""
+"""Journeys of discord.py, which parses every object and obeys every rule it knows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def view(*items):
 
 
 async def test_direct_chat(dc, run):
-    """discord.py hears, answers, replies, edits, reacts, deletes and reads a direct chat."""
+    """discord.py receives, answers, replies, edits, reacts, deletes and reads in a direct chat."""
     ann = dc.person("ann", "Ann Lee")
     async with run() as client:
         first = ann.send("hello 🦄")
@@ -73,7 +73,7 @@ async def test_files(dc, run):
 
 
 async def test_guild(dc, run):
-    """Guilds, members, rooms, mentions, threads and forum posts are known to discord.py as they happen."""
+    """discord.py follows guilds, members, channels, mentions, threads and forum posts as they change."""
     ann, bob = dc.person("ann"), dc.person("bob")
     team = dc.guild("Team", members=[ann, bob])
     general, forum = team.channel("general"), team.forum("help")
@@ -115,7 +115,7 @@ async def test_guild(dc, run):
 
 
 async def test_interactions(dc, run):
-    """Buttons, menus, modals, deferred and ephemeral answers through discord.py's own responses."""
+    """Buttons, menus, modals, deferred and ephemeral answers work with discord.py's own responses."""
     ann = dc.person("ann")
     room = dc.guild("Team", members=[ann]).channel("general")
     async with run() as client:
@@ -170,8 +170,8 @@ async def test_interactions(dc, run):
         assert (await submitted.answered()).text == "noted"
 
 
-async def test_errors_have_names(dc, run):
-    """Refusals come out as discord.py's own errors, with code and form errors."""
+async def test_refusals_raise_the_clients_own_errors(dc, run):
+    """Refusals raise discord.py's own errors, with code and form errors."""
     ann = dc.person("ann")
     room = dc.guild("Team", members=[ann]).channel("general")
     ann.send("hi")
@@ -202,7 +202,7 @@ async def test_errors_have_names(dc, run):
 
 
 async def test_late_and_double_answers(dc, run):
-    """discord.py reads 10062 for an answer after three seconds and 40060 for a second one."""
+    """discord.py gets 10062 for an answer after three seconds and 40060 for a second one."""
     ann = dc.person("ann")
     ann.send("hi")
     async with run() as client:
@@ -218,7 +218,7 @@ async def test_late_and_double_answers(dc, run):
         ann.tap(panel.id)
         heard = await client.next("interaction")
         await heard.response.defer()
-        # discord.py keeps count by itself, so it is asked through a second object
+        # discord.py itself refuses a second answer, unless it goes through another object.
         again = discord.Interaction(data=_payload(heard), state=client._connection)
         with pytest.raises(discord.HTTPException) as double:
             await again.response.defer()
@@ -231,7 +231,7 @@ def _payload(heard):
 
 
 async def test_login_and_intents(dc, run):
-    """A wrong token and a privileged intent that is off end discord.py with the errors for that."""
+    """A wrong token and a privileged intent that is off raise discord.py's errors for them."""
     dc.set_portal(message_content=False)
     with pytest.raises(discord.PrivilegedIntentsRequired):
         async with run():
@@ -244,7 +244,7 @@ async def test_login_and_intents(dc, run):
 
 
 async def test_members_intent(dc, run):
-    """With the Server Members intent discord.py gets the members chunked."""
+    """With the Server Members intent discord.py gets the members in chunks."""
     dc.set_portal(members=True)
     team = dc.guild("Team", members=[dc.person("ann"), dc.person("bob")])
     intents = discord.Intents.default()

@@ -1,4 +1,4 @@
-"""The sandbox's application commands refuse what Discord refuses, and let people choose only what is offered."""
+"""Application commands: the sandbox refuses what Discord refuses, and people can choose only what is offered."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(dc: DiscordSandbox) -> str:
 
 
 async def test_commands_are_replaced_as_a_whole(dc: DiscordSandbox, rest: Rest) -> None:
-    """PUT takes the place of all; a name that stays keeps its id; GET shows them."""
+    """PUT replaces all commands; a command whose name stays keeps its id; GET returns them."""
     first = await rest.ok("PUT", path(dc), [command(), command("help")])
     second = await rest.ok("PUT", path(dc), [command("help", "Anew"), command("inbox")])
     assert [one["name"] for one in second] == ["help", "inbox"]
@@ -71,14 +71,14 @@ WRONG: list[tuple[Any, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("given", "errors"), WRONG)
 async def test_what_discord_refuses(dc: DiscordSandbox, rest: Rest, given: Any, errors: dict[str, str]) -> None:
-    """A wrong command is refused by its place, and nothing changes."""
+    """A wrong command is refused with its path, and nothing changes."""
     await rest.ok("PUT", path(dc), [command("kept")])
     assert await rest.errors("PUT", path(dc), given) == errors
     assert [one["name"] for one in await rest.ok("GET", path(dc))] == ["kept"]
 
 
 async def test_another_application_and_too_many(dc: DiscordSandbox, rest: Rest) -> None:
-    """Another bot's commands, more than 100, a body that is no list, and a call without the token are refused."""
+    """Another bot's commands, more than 100, a body that is not a list, and a call without the token are refused."""
     assert await rest.refused("PUT", f"/applications/{dc.bot_id + 1}/commands", []) == (403, 20012)
     assert await rest.refused("PUT", path(dc), [command(f"c{n}") for n in range(101)]) == (400, 30032)
     assert await rest.refused("PUT", path(dc), command()) == (400, 50035)
@@ -88,7 +88,7 @@ async def test_another_application_and_too_many(dc: DiscordSandbox, rest: Rest) 
 async def test_people_choose_what_is_offered(
     dc: DiscordSandbox, rest: Rest, eve: DiscordPerson, room: DiscordChannel
 ) -> None:
-    """A command has its contexts, its options and their choices; the app sends nothing else."""
+    """A person can choose a command only in its contexts, with its options and their choices."""
     choices = [{"name": "all", "value": "all"}]
     wanted = command(options=[option(required=True, choices=choices)], contexts=[1])
     await rest.ok("PUT", path(dc), [wanted])
@@ -105,7 +105,7 @@ async def test_people_choose_what_is_offered(
 
 
 async def test_a_command_is_answered_like_any_interaction(dc: DiscordSandbox, rest: Rest, eve: DiscordPerson) -> None:
-    """5 and an edit, or 4; never 6 or 7, which need a message; the answer names the command."""
+    """A command is answered with 5 and an edit, or with 4, but not with 6 or 7, which need a message."""
     await rest.ok("PUT", path(dc), [command()])
     tap = eve.command("status")
     callback = f"/interactions/{tap.id}/{tap.token}/callback"
@@ -124,8 +124,8 @@ async def test_a_command_is_answered_like_any_interaction(dc: DiscordSandbox, re
     assert await rest.refused("POST", f"/interactions/{late.id}/{late.token}/callback", {"type": 5}) == (404, 10062)
 
 
-async def test_commands_by_hand(dc: DiscordSandbox, rest: Rest) -> None:
-    """The control paths choose commands too."""
+async def test_commands_over_the_control_interface(dc: DiscordSandbox, rest: Rest) -> None:
+    """The control interface chooses commands too."""
     await rest.ok("PUT", path(dc), [command()])
     status, answer = await rest.control("command", **{"as": "eve", "name": "status"})
     assert status == 200

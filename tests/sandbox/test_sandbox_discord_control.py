@@ -16,8 +16,8 @@ pytest_plugins = ["discord_fixtures"]
 PANEL = rows([button("Yes", "y"), button("No", "n")])
 
 
-async def test_send_needs_nothing_but_a_name(rest, connect):
-    """One POST makes the person and sends, text or a file, to the bot or into a channel."""
+async def test_send_needs_only_a_name(rest, connect):
+    """One POST creates the person and sends text or a file, to the bot or into a channel."""
     async with connect() as gate:
         await gate.ready()
         status, body = await rest.control("send", **{"as": "ann", "text": "hi"})
@@ -74,7 +74,7 @@ async def test_components(rest, connect):
 
 
 async def test_messages_change(rest):
-    """Edits, reactions, deletions and blocking."""
+    """Messages are edited, reacted to and deleted, and the bot is blocked."""
     ann = rest.dc.person("ann")
     said = ann.send("hi")["id"]
     place = {"as": "ann", "message_id": said}
@@ -90,38 +90,38 @@ async def test_messages_change(rest):
     await rest.send(ann, "x")
 
 
-async def test_looking(rest, connect):
-    """Messages, calls and state are there to read, and changes can be waited for."""
+async def test_queries(rest, connect):
+    """Messages, calls and state can be read, and changes can be waited for."""
     dc = rest.dc
     ann = dc.person("ann")
     ann.send("hi")
     dc.guild("Team", members=[ann]).channel("general")
     await rest.send(ann, "hello")
     for name in ("ann", str(ann.id), str(ann.dm.id)):
-        _, body = await rest.look(f"messages?chat={name}")
+        _, body = await rest.query(f"messages?chat={name}")
         assert [one["content"] for one in body["messages"]] == ["hi", "hello"]
-    assert (await rest.look("messages?chat=general"))[1]["messages"] == []
-    _, body = await rest.look("calls?route=POST%20/channels/*/messages")
+    assert (await rest.query("messages?chat=general"))[1]["messages"] == []
+    _, body = await rest.query("calls?route=POST%20/channels/*/messages")
     assert [call["code"] for call in body["calls"]] == [200]
     async with connect() as gate:
         await gate.ready()
-        _, body = await rest.look("state")
+        _, body = await rest.query("state")
         assert [one["handle"] for one in body["people"]] == ["ann"]
         assert (body["guilds"][0]["name"], body["identifies"]) == ("Team", 1)
         assert [one["connected"] for one in body["sessions"]] == [True]
-        waiting = asyncio.create_task(rest.look(f"wait?since={dc.state.changes}&timeout=10"))
+        waiting = asyncio.create_task(rest.query(f"wait?since={dc.state.changes}&timeout=10"))
         await rest.send(ann, "x")
         assert (await waiting)[1]["changed"] is True
-    _, body = await rest.look(f"wait?since={dc.state.changes + 100}&timeout=0.01")
+    _, body = await rest.query(f"wait?since={dc.state.changes + 100}&timeout=0.01")
     assert body["changed"] is False
-    _, body = await rest.look("")
+    _, body = await rest.query("")
     assert any(line.startswith("POST /control/send") for line in body["paths"])
     _, body = await rest.control("person", **{"as": "bob", "name": "Bob"})
     assert body["person"]["global_name"] == "Bob"
 
 
 async def test_faults_gateway_clock_and_flood(rest, connect):
-    """What goes wrong is switched from outside."""
+    """Faults, the gateway, the clock and the flood rule are controlled from outside."""
     dc = rest.dc
     assert (await rest.control("faults", kind="error", method="GET *", status=502, times=1))[1]["rules"] == 1
     assert (await rest("GET", "/users/@me"))[0] == 502
@@ -160,8 +160,8 @@ async def test_faults_gateway_clock_and_flood(rest, connect):
         ("thread", {"as": "ann", "name": "x"}, "chat is missing"),
     ],
 )
-async def test_errors_say_what_next(rest, path, body, error):
-    """A wrong request is answered with what is wrong and what would work."""
+async def test_errors_name_the_next_step(rest, path, body, error):
+    """The answer to a wrong request says what is wrong and what would work."""
     status, answer = await rest.control(path, **body)
     assert status == 400
     assert error in answer["error"]

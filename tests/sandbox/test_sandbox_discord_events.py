@@ -1,4 +1,4 @@
-"""Who hears which events, and how much of them."""
+"""Which sessions get which events, and how much of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest_plugins = ["discord_fixtures"]
 
 
 async def test_held_events(dc, connect, eve):
-    """Held events come on release, in order, as they were."""
+    """Held events arrive on release, in order and unchanged."""
     async with connect() as gate:
         await gate.ready()
         dc.hold_events()
@@ -24,7 +24,7 @@ async def test_held_events(dc, connect, eve):
 
 
 async def test_content_intent(dc, rest, connect, eve, room):
-    """Without the intent content is blank, unless it mentions the bot, is its own, or a direct chat's."""
+    """Without the intent, content is blank, except in mentions of the bot, its own messages and direct chats."""
     own = await rest.send(room, "own")
     async with connect() as blind, connect() as seeing:
         await blind.ready(INTENTS & ~CONTENT)
@@ -53,7 +53,7 @@ async def test_content_intent(dc, rest, connect, eve, room):
 
 
 async def test_intents_choose_events(connect, eve, room):
-    """A session hears what its intents name; interactions and its own messages' events come by the same rules."""
+    """A session gets the events that its intents name, including those of the bot's own messages."""
     async with connect() as gate:
         await gate.ready(1 << 12)
         eve.send("guild", channel=room)
@@ -63,7 +63,7 @@ async def test_intents_choose_events(connect, eve, room):
 
 
 async def test_two_sessions_and_a_stolen_one(dc, connect, eve):
-    """Every session of a token gets every event; resuming one that is connected takes it over."""
+    """Every session of a token gets every event; resuming a connected session takes it over."""
     async with connect() as one, connect() as two, connect() as three:
         await one.ready()
         await two.ready()

@@ -1,4 +1,4 @@
-"""Faults, rate limits and the sandbox's own life."""
+"""Faults, rate limits, and starting and stopping the sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def path(place):
 
 
 async def test_errors(dc, rest, eve):
-    """An error answers a code and a body of one's choice, executes nothing, and counts down."""
+    """An error rule answers with its code and body, executes nothing, and counts down."""
     dc.faults.add("error", method=SEND, times=2, status=503)
     for _ in range(2):
         assert await rest.refused("POST", path(eve), {"content": "x"}) == (503, 0)
@@ -37,7 +37,7 @@ async def test_errors(dc, rest, eve):
 
 
 async def test_cuts_and_silence(dc, rest, eve, room):
-    """Connections are cut before, after and in the middle of the answer; silence lasts until it is cleared."""
+    """Connections are cut before, after and in the middle of the answer; a silence lasts until it is cleared."""
     dc.faults.add("drop_before", method=SEND, times=1)
     dc.faults.add("drop_after", method=SEND, times=1)
     for _ in range(2):
@@ -72,7 +72,7 @@ async def test_downloads_and_connecting_fail(dc, rest, connect, eve):
     dc.faults.add("error", method="gateway", times=1, status=503)
     with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
         await rest.session.ws_connect(dc.gateway_url)
-    # aiohttp tries a GET twice when a kept connection turns out to be dead
+    # aiohttp sends a GET twice when a kept connection turns out to be dead.
     dc.faults.add("drop_before", method="gateway")
     with pytest.raises(aiohttp.ClientConnectionError):
         await rest.session.ws_connect(dc.gateway_url)
@@ -82,7 +82,7 @@ async def test_downloads_and_connecting_fail(dc, rest, connect, eve):
 
 
 async def test_rate_limits(dc, rest, eve, room):
-    """Every answer tells of its bucket; too many calls are refused with Via, until the clock moves on."""
+    """Every answer announces its bucket; too many calls are refused with Via until the clock moves on."""
     _, _, headers = await rest("POST", path(eve), {"content": "x"})
     assert int(headers["X-RateLimit-Remaining"]) > 100
     dc.set_limit(SEND, 2, 5)
@@ -110,7 +110,7 @@ async def test_rate_limits(dc, rest, eve, room):
 
 
 async def test_flood(dc, rest, eve, room):
-    """The flood rule counts each channel's messages, and no header tells of it."""
+    """The flood rule counts each channel's messages, and no header announces it."""
     dc.set_flood(per_channel_per_s=1, burst=2)
     for _ in range(2):
         await rest.send(eve)
@@ -125,7 +125,7 @@ async def test_flood(dc, rest, eve, room):
 
 
 async def test_down_and_closed(dc, rest, connect, eve):
-    """Down, everything is cut; closed, connections are refused; started again all is as it was."""
+    """A server that is down cuts everything, a closed one refuses connections, and a restarted one keeps its state."""
     async with connect() as gate:
         await gate.ready()
         dc.faults.down()
@@ -147,7 +147,7 @@ async def test_down_and_closed(dc, rest, connect, eve):
 
 
 async def test_closing_leaves_nobody_waiting(dc, rest, connect):
-    """Closing the sandbox ends gateways and silences at once."""
+    """Closing the sandbox ends gateway connections and silences at once."""
     async with connect() as gate:
         await gate.ready()
         dc.faults.add("silence", times=1)
@@ -161,8 +161,8 @@ async def test_closing_leaves_nobody_waiting(dc, rest, connect):
             await waiting
 
 
-def test_made_for_loopback():
-    """A foreign host, and a token that does not look like one, are refused."""
+def test_wrong_hosts_and_tokens_are_refused():
+    """Another host than loopback and a malformed token are refused."""
     with pytest.raises(ValueError, match="loopback"):
         DiscordSandbox(host="0.0.0.0")  # noqa: S104
     for token in ("", "abc", "7000000001:AAHsandboxSandboxSandboxSandboxSand", "AAAA" * 6 + ".aaaaaa." + "a" * 38):
@@ -171,8 +171,8 @@ def test_made_for_loopback():
     assert DiscordSandbox().bot_id == 1144000000000000001
 
 
-async def test_waiting_says_what_happened(dc, rest, eve):
-    """What does not come in time is an error that names the bot's last calls."""
+async def test_timeouts_name_the_last_calls(dc, rest, eve):
+    """When waiting times out, the error names the bot's last calls."""
     await rest.send(eve)
     await eve.next_message()
     with pytest.raises(TimeoutError, match=r"POST /channels/\d+/messages 200"):

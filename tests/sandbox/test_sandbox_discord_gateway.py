@@ -1,4 +1,4 @@
-"""The gateway, spoken by hand: handshake, sequence, resuming, intents, close codes, the IDENTIFY budget."""
+"""The gateway without a client library: handshake, sequence, resuming, intents, close codes, the IDENTIFY budget."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ async def test_compressed(dc, connect, eve):
     ],
 )
 async def test_close_codes(connect, payload, code):
-    """What a client must not do ends the connection with Discord's code."""
+    """A forbidden payload ends the connection with Discord's code."""
     async with connect() as gate:
         await gate.write(*payload)
         assert await gate.closed() == code
 
 
 async def test_more_close_codes(dc, connect):
-    """Wrong version, wrong intents, a second IDENTIFY, broken JSON, too much, too large."""
+    """Wrong versions and intents, a second IDENTIFY, broken JSON, too many and too large payloads have their codes."""
     for query, code in (("v=9", 4012), ("v=10&encoding=etf", 4002)):
         async with connect(query) as gate:
             assert await gate.closed() == code
@@ -97,7 +97,7 @@ async def test_more_close_codes(dc, connect):
 
 
 async def test_resume(dc, connect, eve):
-    """RESUME replays what came after the sequence, in order, then says RESUMED; events go on from there."""
+    """RESUME replays the events after the sequence, in order, then sends RESUMED; later events follow."""
     async with connect() as gate:
         await gate.ready()
         eve.send("heard")
@@ -124,7 +124,7 @@ async def test_resume(dc, connect, eve):
 
 
 async def test_what_cannot_be_resumed(dc, connect):
-    """A clean goodbye, time, an unknown id and a sequence from the future end a session."""
+    """A clean close, time, an unknown id and a sequence from the future end a session."""
 
     async def left(code):
         async with connect() as gate:
@@ -142,7 +142,7 @@ async def test_what_cannot_be_resumed(dc, connect):
             except ConnectionError:
                 return gate.ws.close_code
             if found["op"] == 9:
-                # on the same connection one may identify after all
+                # The same connection may still identify.
                 await gate.ready()
             return found["t"] or found["d"]
 
@@ -187,7 +187,7 @@ async def test_identify_budget(dc, rest, connect):
 
 
 async def test_heartbeats_are_needed(dc, connect):
-    """A client that does not heartbeat is thrown out, and cannot resume."""
+    """A client without heartbeats is disconnected and cannot resume."""
     dc.set_heartbeat(0.05)
     async with connect() as gate:
         await gate.ready()

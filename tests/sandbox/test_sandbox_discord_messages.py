@@ -1,4 +1,4 @@
-"""Messages over REST: what is accepted, what is refused and how, and what people see of it."""
+"""Messages over REST: what is accepted, what is refused and how, and what people see."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def path(place, message=""):
 
 
 async def test_text(rest, eve):
-    """2,000 characters are sent, trimmed; 2,001 and nothing at all are refused."""
+    """A text of 2,000 characters is sent, trimmed; 2,001 and an empty message are refused."""
     sent = await rest.send(eve, "  " + "🦄" * 2000 + "\n")
     assert sent["content"] == "🦄" * 2000
     assert await rest.errors("POST", path(eve), {"content": "x" * 2001}) == {"content": "BASE_TYPE_MAX_LENGTH"}
@@ -40,7 +40,7 @@ async def test_text(rest, eve):
 
 
 async def test_nonce(dc, rest, eve, room):
-    """With enforce_nonce the same nonce sends once, for a few minutes; without it twice."""
+    """With enforce_nonce, the same nonce sends once for a few minutes; without it, twice."""
     same = {"nonce": "a1", "enforce_nonce": True}
     first = await rest.send(eve, "once", **same)
     assert (await rest.send(eve, "twice", **same))["id"] == first["id"]
@@ -58,7 +58,7 @@ async def test_nonce(dc, rest, eve, room):
 
 
 async def test_a_cut_after_sending_posts_once(dc, rest, eve):
-    """A send whose answer is lost, repeated with its nonce, is there once."""
+    """A send whose answer is lost, repeated with its nonce, is posted once."""
     dc.faults.add("drop_after", method="POST /channels/*/messages", times=1)
     same = {"nonce": "b1", "enforce_nonce": True}
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -69,7 +69,7 @@ async def test_a_cut_after_sending_posts_once(dc, rest, eve):
 
 
 async def test_mentions(dc, rest, eve, room):
-    """Mentions ping whom allowed_mentions lets, everybody if it says nothing."""
+    """Mentions ping the people and roles in allowed_mentions, or everybody without it."""
     role = room.guild.role("ops", eve)
     text = f"@everyone <@{eve.id}> <@&{role}>"
 
@@ -94,7 +94,7 @@ async def test_mentions(dc, rest, eve, room):
 
 
 async def test_replies(rest, eve, room):
-    """A reply shows what it answers; what is not there is refused, unless it need not exist."""
+    """A reply contains the replied message; a missing one is refused unless it may be missing."""
     said = eve.send("hi", channel=room)
     sent = await rest.send(room, "re", message_reference={"message_id": said["id"]})
     assert (sent["type"], sent["referenced_message"]["content"]) == (19, "hi")
@@ -109,7 +109,7 @@ async def test_replies(rest, eve, room):
 
 
 async def test_edit_and_delete(rest, eve, room):
-    """One edits and deletes one's own; others' messages need the permission, in direct chats nothing helps."""
+    """A bot edits and deletes its own messages; deleting others needs the permission, in direct chats it is refused."""
     sent = await rest.send(room, "one", flags=4, components=rows([button()]))
     edited = await rest.ok("PATCH", path(room, sent["id"]), {"content": "two"})
     assert (edited["content"], edited["flags"], len(edited["components"])) == ("two", 4, 1)
@@ -131,7 +131,7 @@ async def test_edit_and_delete(rest, eve, room):
 
 
 async def test_pages(rest, eve, room):
-    """Pages are newest first; after, before and around count from an id; one to a hundred at once."""
+    """Pages of 1-100 messages are newest first; after, before and around count from an id."""
     ids = [eve.send(str(number), channel=room)["id"] for number in range(10)]
 
     async def page(query):
@@ -155,7 +155,7 @@ async def test_pages(rest, eve, room):
 
 
 async def test_reactions(rest, eve, room):
-    """Emojis are set once, counted, taken back; what is no emoji is refused; twenty kinds at most."""
+    """Emojis are set once, counted and removed; other texts are refused; twenty kinds at most."""
     said = eve.send("hi", channel=room)
     base = f"{path(room, said['id'])}/reactions"
     party = room.guild.emoji("party")
@@ -199,7 +199,7 @@ def form(*sizes, **payload):
 
 
 async def test_files(dc, rest, eve, room):
-    """Up to ten files of ten MiB, more with boosts; addresses are signed and good for a day."""
+    """Up to ten files of ten MiB, more with boosts; URLs are signed and valid for a day."""
     sent = await rest.ok("POST", path(room), data=form(3, 4, content="two"))
     assert [(one["filename"], one["size"]) for one in sent["attachments"]] == [("f0.txt", 3), ("f1.txt", 4)]
     url = sent["attachments"][0]["url"]
@@ -257,7 +257,7 @@ async def test_who_may_call(dc, rest, eve):
 
 
 async def test_what_else_people_send(rest, eve, room):
-    """Forwards have a snapshot, stickers no text; people cannot send what Discord would not take."""
+    """Forwards have a snapshot, stickers no text; people cannot send what Discord would refuse."""
     said = eve.send("original", attachments=[b"x"])
     forwarded = eve.forward(said, channel=room)
     assert (forwarded["content"], forwarded["message_reference"]["type"]) == ("", 1)

@@ -12,7 +12,7 @@ pytest_plugins = ["discord_fixtures"]
 
 
 async def test_resume_after_a_cut(dc, run):
-    """After a cut discord.py resumes over the address READY gave, and gets what it missed, once, in order."""
+    """After a cut discord.py resumes at the URL from READY, and gets what it missed, once, in order."""
     ann = dc.person("ann")
     async with run() as client:
         for round_ in range(3):
@@ -31,7 +31,7 @@ async def test_resume_after_a_cut(dc, run):
 
 
 async def test_invalid_session(dc, run):
-    """After an invalid session discord.py identifies anew, and what happened between is not told."""
+    """After an invalid session discord.py identifies anew, and events in between are lost."""
     ann = dc.person("ann")
     async with run() as client:
         dc.faults.refuse_resume()
@@ -52,7 +52,7 @@ async def test_invalid_session(dc, run):
 
 
 async def test_silence(dc, run):
-    """A gateway that says nothing any more is left by discord.py, which resumes when it speaks again."""
+    """discord.py leaves a silent gateway, and resumes when it sends again."""
     dc.set_heartbeat(0.05)
     ann = dc.person("ann")
     async with run(heartbeat_timeout=0.3) as client:
@@ -74,7 +74,7 @@ async def test_several_sessions(dc, run):
 
 
 async def test_rate_limits(dc, run):
-    """A 429 with Via is waited for, and the announced limits are kept to."""
+    """discord.py waits for a 429 with Via, and obeys the announced limits."""
     ann = dc.person("ann")
     ann.send("hi")
     async with run() as client:

@@ -1,4 +1,4 @@
-"""The sandbox refuses nonsense; it does not break on it."""
+"""The sandbox refuses nonsense instead of failing on it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ OBJECTS = [
 ]
 
 
-async def test_nonsense_is_refused_not_crashed_on(rest, eve, room):
-    """Whatever the body, every route answers as Discord does: never 500."""
+async def test_nonsense_is_refused(rest, eve, room):
+    """Whatever the body, every route answers as Discord does, never with 500."""
     choose = random.Random(20)  # noqa: S311
     said = eve.send("hi", channel=room)["id"]
     tables = {**message_routes.route.table, **channel_routes.route.table}
@@ -56,7 +56,7 @@ async def test_nonsense_is_refused_not_crashed_on(rest, eve, room):
 
 
 async def test_nonsense_answers_to_interactions(rest, eve):
-    """Whatever the answer, an interaction takes it or refuses it."""
+    """Whatever the answer, an interaction accepts or refuses it."""
     choose = random.Random(21)  # noqa: S311
     panel = await rest.send(eve, "?", components=rows([button()]))
     for _ in range(300):

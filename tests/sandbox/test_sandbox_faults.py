@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on demand, and stops when it is told."""
+"""Faults: failures on demand, until they are used up or cleared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def texts(ann):
 
 
 async def test_error_and_body(tg, raw, ann):
-    """An error answers a code and a body of one's choice, executes nothing, and counts down."""
+    """An error rule answers with its code and body, executes nothing, and counts down."""
     tg.faults.add("error", method="send*", times=2, status=500)
     body = {"ok": False, "error_code": 400, "description": "Bad Request: odd"}
     for _ in range(2):
@@ -32,7 +32,7 @@ async def test_error_and_body(tg, raw, ann):
 
 
 async def test_web_page_instead_of_json(tg, bot, ann):
-    """A gateway's page is HTML; the client calls it a network error."""
+    """For a gateway's HTML page the client raises a network error."""
     tg.faults.add("html", status=502, body="<html>Bad Gateway</html>", method="sendMessage", times=1)
     with pytest.raises(telegram.error.NetworkError):
         await bot.send_message(ann.id, "x")
@@ -41,7 +41,7 @@ async def test_web_page_instead_of_json(tg, bot, ann):
 
 
 async def test_flood_on_demand(tg, bot, raw, ann):
-    """A forced 429 has Telegram's words and parameters, and clients read them."""
+    """A forced 429 has Telegram's description and parameters, and clients read them."""
     tg.faults.add("flood", method="sendMessage", retry_after=7, times=2)
     status, body = await raw("sendMessage", chat_id=ann.id, text="x")
     assert (status, body["parameters"]["retry_after"]) == (429, 7)
@@ -51,7 +51,7 @@ async def test_flood_on_demand(tg, bot, raw, ann):
 
 
 async def test_drop_before_and_after(tg, raw, ann):
-    """A connection cut before executing sent nothing; cut after executing it did, and nobody was told."""
+    """A connection cut before executing sent nothing; cut after executing, it sent without an answer."""
     tg.faults.add("drop_before", method="sendMessage", times=1)
     with pytest.raises(aiohttp.ClientConnectionError):
         await raw("sendMessage", chat_id=ann.id, text="before")
@@ -64,7 +64,7 @@ async def test_drop_before_and_after(tg, raw, ann):
 
 
 async def test_drop_in_mid_body(tg, raw, ann):
-    """Half an answer arrives, then the end of the connection; so for files."""
+    """Half an answer arrives, then the connection ends; the same for files."""
     tg.faults.add("drop_body", method="sendMessage", times=1)
     with pytest.raises(aiohttp.ClientPayloadError):
         await raw("sendMessage", chat_id=ann.id, text="x")
@@ -81,7 +81,7 @@ async def test_drop_in_mid_body(tg, raw, ann):
 
 
 async def test_silence(tg, raw, ann):
-    """A silent server accepts and never answers; clearing the faults cuts it."""
+    """A silent server accepts and never answers; clearing the faults cuts the connection."""
     tg.faults.add("silence", method="getMe", times=1)
     waiting = asyncio.create_task(raw("getMe"))
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
@@ -93,7 +93,7 @@ async def test_silence(tg, raw, ann):
 
 
 async def test_delay(tg, raw):
-    """A delayed answer is right, only late."""
+    """A delayed answer is correct, only late."""
     tg.faults.add("delay", method="getMe", seconds=0.15, times=1)
     began = asyncio.get_running_loop().time()
     await raw.ok("getMe")
@@ -101,7 +101,7 @@ async def test_delay(tg, raw):
 
 
 async def test_slow(tg, raw, ann):
-    """A slow answer comes piece by piece, and whole at once when the fault is cleared."""
+    """A slow answer comes chunk by chunk, and the rest at once when the fault is cleared."""
     data = bytes(range(256)) * 4000
     ann.send_document(data)
     (update,) = await raw.ok("getUpdates")
@@ -116,7 +116,7 @@ async def test_slow(tg, raw, ann):
 
 
 async def test_only_the_chat_named(tg, raw, ann):
-    """A rule for one chat leaves the others alone."""
+    """A rule for one chat does not affect the others."""
     bob = tg.person("bob")
     bob.start()
     tg.faults.add("error", chat=bob.id)
@@ -142,7 +142,7 @@ async def test_down(tg, raw, ann):
 
 
 async def test_down_for_a_while(tg, raw):
-    """Down for so many seconds ends by itself."""
+    """Down for a number of seconds ends by itself."""
     tg.faults.down(0.05)
     assert tg.faults.is_down
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -156,7 +156,7 @@ async def test_down_for_a_while(tg, raw):
 
 
 async def test_refused_connections(tg, raw, ann):
-    """A sandbox that is closed refuses connections; started again it is where it was."""
+    """A closed sandbox refuses connections; a restarted one keeps its state."""
     root = tg.root
     await tg.aclose()
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -169,7 +169,7 @@ async def test_refused_connections(tg, raw, ann):
 
 
 async def test_unknown_kind(tg):
-    """A kind that does not exist is refused with the ones that do."""
+    """An unknown kind is refused with the list of known ones."""
     with pytest.raises(ValueError, match="drop_before"):
         tg.faults.add("explode")
 

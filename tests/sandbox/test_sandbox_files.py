@@ -1,4 +1,4 @@
-"""Files up and down, albums, and what Telegram will not take."""
+"""Uploads, downloads, albums, and files that Telegram refuses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def download(raw, path):
     ],
 )
 async def test_every_kind_goes_up_and_down(raw, ann, method, field, kind):
-    """What the bot uploads is on the person's screen, can be sent again by file_id, and downloaded."""
+    """An upload of the bot is on the person's screen, can be sent again by file_id, and can be downloaded."""
     data = sample_png(20, 10)
     status, body = await upload(raw, method, ann, field, data, "x.png")
     assert status == 200, body
@@ -55,7 +55,7 @@ async def test_every_kind_goes_up_and_down(raw, ann, method, field, kind):
 
 @pytest.mark.parametrize("kind", ["photo", "document", "audio", "voice", "video", "video_note", "animation", "sticker"])
 async def test_people_send_every_kind(raw, ann, updates, kind):
-    """What people send reaches the bot with a file it can fetch."""
+    """A person's file reaches the bot, which can download it."""
     getattr(ann, f"send_{kind}")(sample_png(), caption="look at /this")
     (update,) = await updates()
     message = update["message"]
@@ -75,7 +75,7 @@ async def test_document_keeps_name_and_type(raw, ann, updates):
 
 
 async def test_download_limit(raw, ann, updates):
-    """A bot downloads 20 MB, not a byte more."""
+    """A bot can download up to 20 MB."""
     for size, fits in ((20 * MB, True), (20 * MB + 1, False)):
         ann.send_document(bytes(size))
         (update,) = await updates()
@@ -125,19 +125,19 @@ HEADER = sample_png(1, 1)
     ],
 )
 async def test_photos_refused(raw, ann, data, words):
-    """A photo must be a picture of fitting size and shape."""
+    """A photo must be an image of allowed size and shape."""
     status, body = await upload(raw, "sendPhoto", ann, "photo", data)
     assert (status, body["description"]) == (400, f"Bad Request: {words}")
 
 
 async def test_photos_at_the_limit(raw, ann):
-    """Width and height of 10,000 together, and 20 to 1, still go."""
+    """Width plus height of 10,000, and a ratio of 20 to 1, are still accepted."""
     for data in (png_header(9000, 1000), png_header(2000, 100)):
         assert (await upload(raw, "sendPhoto", ann, "photo", data))[0] == 200
 
 
 async def test_sources_refused(raw, ann):
-    """A file_id must exist and fit; the sandbox reaches no web server; something must be sent."""
+    """An unknown or unfitting file_id, a URL and an empty source are refused."""
 
     async def photo(**params):
         return (await raw.refused("sendPhoto", chat_id=ann.id, **params)).removeprefix("Bad Request: ")
@@ -168,7 +168,7 @@ async def test_album_of_the_bot(raw, ann):
 
 
 async def test_albums_refused(raw, ann):
-    """Not one, not eleven, no mixture with documents, no unknown kinds."""
+    """Albums of one or eleven items, mixed with documents, or with unknown kinds are refused."""
     photo = {"type": "photo", "media": ann.send_photo()["photo"][-1]["file_id"]}
     document = {"type": "document", "media": ann.send_document()["document"]["file_id"]}
     for media, words in (

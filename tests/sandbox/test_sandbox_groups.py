@@ -15,7 +15,7 @@ async def bob(tg: TelegramSandbox):
 
 
 async def test_privacy_mode(tg, raw, ann, updates):
-    """In a group the bot hears commands, its name, replies to it, and nothing else, until privacy is off."""
+    """In a group the bot gets only commands, mentions of it and replies to it, until privacy mode is off."""
     group = tg.group("Team", members=[ann])
     await updates()
     hello = await raw.ok("sendMessage", chat_id=group.id, text="hello")
@@ -36,8 +36,8 @@ async def test_privacy_mode(tg, raw, ann, updates):
     assert (await raw.ok("getMe"))["can_read_all_group_messages"] is True
 
 
-async def test_administrator_hears_everything_and_reactions(tg, raw, ann, updates):
-    """An administrator bot hears all messages, and reactions when it asks for them."""
+async def test_an_administrator_gets_everything(tg, raw, ann, updates):
+    """An administrator bot gets all messages, and reactions when it asks for them."""
     group = tg.group("Team", members=[ann])
     await raw.ok("getUpdates", allowed_updates=["message", "message_reaction"])
     await updates()
@@ -52,8 +52,8 @@ async def test_administrator_hears_everything_and_reactions(tg, raw, ann, update
     assert reaction["message_reaction"]["chat"]["id"] == group.id
 
 
-async def test_coming_and_going(tg, raw, ann, updates):
-    """Being added and kicked is told; a kicked bot may not write; before it came the chat is unknown."""
+async def test_adding_and_kicking_the_bot(tg, raw, ann, updates):
+    """The bot is told when it is added or kicked; a kicked bot may not write; a group it never joined is unknown."""
     group = tg.group("Team", kind="group", members=[ann], bot=False)
     assert await raw.refused("sendMessage", chat_id=group.id, text="x") == "Bad Request: chat not found"
     group.add_bot()
@@ -75,7 +75,7 @@ async def test_coming_and_going(tg, raw, ann, updates):
 
 
 async def test_members(tg, raw, ann, bob):
-    """getChat, getChatMember and getChatAdministrators tell who is there."""
+    """getChat, getChatMember and getChatAdministrators return the members."""
     group = tg.group("Team", members=[ann, bob])
     assert (await raw.ok("getChat", chat_id=group.id))["title"] == "Team"
     assert (await raw.ok("getChat", chat_id=ann.id))["first_name"] == "Ann"
@@ -98,7 +98,7 @@ async def test_members(tg, raw, ann, bob):
 
 
 async def test_topics(tg, raw, ann, updates):
-    """Topic messages carry the thread both ways; General's id is refused for text and fine for typing."""
+    """Topic messages carry the thread both ways; General's id is refused for text and accepted for typing."""
     group = tg.group("Forum", forum=True, members=[ann])
     topic = group.topic("Deploys")
     opened = (await updates())[-1]["message"]
@@ -134,7 +134,7 @@ async def test_topics(tg, raw, ann, updates):
 
 
 async def test_topic_replies_do_not_address_the_bot(tg, ann, updates):
-    """The reply to a topic's opening that every topic message has is not a reply to the bot."""
+    """Every topic message replies to the topic's opening, which does not count as a reply to the bot."""
     group = tg.group("Forum", forum=True, members=[ann])
     topic = group.topic("Deploys")
     await updates()
@@ -143,7 +143,7 @@ async def test_topic_replies_do_not_address_the_bot(tg, ann, updates):
 
 
 async def test_threads_outside_forums(tg, raw, ann):
-    """A chat without topics refuses a thread it does not know."""
+    """A chat without topics refuses an unknown thread."""
     group = tg.group("Team", members=[ann])
     for chat in (ann.id, group.id):
         refused = await raw.refused("sendMessage", chat_id=chat, message_thread_id=999, text="x")
@@ -153,7 +153,7 @@ async def test_threads_outside_forums(tg, raw, ann):
 
 
 async def test_migration(tg, raw, ann, updates):
-    """An upgraded group tells both ids, and refuses the old one with the new."""
+    """Both groups' service messages name the other id, and the old group refuses calls with the new id."""
     old = tg.group("Team", kind="group", members=[ann])
     await updates()
     new = old.migrate()
@@ -198,7 +198,7 @@ async def test_message_ids(tg, raw, ann, bob):
 
 
 async def test_next_message_and_taps_in_groups(tg, raw, ann, bob):
-    """A group's messages can be waited for, and anybody in it may tap."""
+    """A group's messages can be waited for, and any member may tap."""
     group = tg.group("Team", members=[ann, bob])
     keys = {"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}]]}
     await raw.ok("sendMessage", chat_id=group.id, text="?", reply_markup=keys)
@@ -209,8 +209,8 @@ async def test_next_message_and_taps_in_groups(tg, raw, ann, bob):
     assert tg.messages(group)[-1]["message_id"] == message["message_id"]
 
 
-def test_wrong_sandboxes_are_refused():
-    """Only loopback, only tokens that look like one."""
+def test_wrong_hosts_and_tokens_are_refused():
+    """Another host than loopback and a malformed token are refused."""
     with pytest.raises(ValueError, match="loopback"):
         TelegramSandbox(host="0.0.0.0")  # noqa: S104
     with pytest.raises(ValueError, match="token"):

@@ -68,7 +68,7 @@ async def test_buttons_accepted(raw, ann, button):
     ],
 )
 async def test_buttons_refused(raw, ann, button, words):
-    """A button Telegram would refuse, or that has two actions, sinks the message."""
+    """A message with a button that Telegram refuses, or that has two actions, is refused."""
     two = "can't parse inline keyboard button: exactly one type of button must be specified, found url, callback_data"
     refused = await raw.refused("sendMessage", chat_id=ann.id, text="?", reply_markup=keys([button]))
     assert refused == f"Bad Request: {words or two}"
@@ -76,7 +76,7 @@ async def test_buttons_refused(raw, ann, button, words):
 
 
 async def test_hundred_buttons(raw, ann):
-    """100 buttons in all, not 101."""
+    """A keyboard has at most 100 buttons."""
     row = [key() for _ in range(10)]
     await raw.ok("sendMessage", chat_id=ann.id, text="?", reply_markup=keys(*[row] * 10))
     refused = await raw.refused("sendMessage", chat_id=ann.id, text="?", reply_markup=keys(*[row] * 10, [key()]))
@@ -93,7 +93,7 @@ async def test_hundred_buttons(raw, ann):
     ],
 )
 async def test_markup_refused(raw, ann, markup, words):
-    """Markup that is not markup is refused."""
+    """Malformed markup is refused."""
     refused = await raw.refused("sendMessage", chat_id=ann.id, text="?", reply_markup=markup)
     assert refused == f"Bad Request: {words}"
 
@@ -122,7 +122,7 @@ async def test_tap_is_answered(raw, ann, updates):
 
 
 async def test_taps_by_label_and_forged(raw, ann, updates):
-    """A button is found by its label; forged data needs no button; a button that is not there cannot be tapped."""
+    """A button is found by its label; forged data needs no button; a missing button cannot be tapped."""
     rows = keys([key("No", callback_data="n"), key("Web", url="https://example.com")])
     message = await raw.ok("sendMessage", chat_id=ann.id, text="?", reply_markup=rows)
     ann.tap(message["message_id"], label="No")

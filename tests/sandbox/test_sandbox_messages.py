@@ -1,4 +1,4 @@
-"""Editing, deleting, replying, reacting, forwarding; and where a bot may write at all."""
+"""Editing, deleting, replying, reacting, forwarding; and where a bot may write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = {"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}]]}
 
 
 async def test_edit_replaces_text_and_keyboard(raw, ann):
-    """An edit shows on the person's screen; a keyboard that is not given again is gone."""
+    """An edit shows on the person's screen; a keyboard that is not sent again is removed."""
     sent = await raw.ok("sendMessage", chat_id=ann.id, text="one", reply_markup=KEYS)
     place = {"chat_id": ann.id, "message_id": sent["message_id"]}
     edited = await raw.ok("editMessageText", **place, text="<b>two</b>", parse_mode="HTML")
@@ -31,7 +31,7 @@ async def test_edit_replaces_text_and_keyboard(raw, ann):
 
 
 async def test_same_content_is_not_modified(raw, ann):
-    """Editing to what is there already is refused, keyboard included."""
+    """An edit that changes neither text nor keyboard is refused."""
     sent = await raw.ok("sendMessage", chat_id=ann.id, text="one", reply_markup=KEYS)
     place = {"chat_id": ann.id, "message_id": sent["message_id"]}
     assert await raw.refused("editMessageText", **place, text=" one ", reply_markup=KEYS) == NOT_MODIFIED
@@ -41,7 +41,7 @@ async def test_same_content_is_not_modified(raw, ann):
 
 
 async def test_edit_refusals(raw, ann):
-    """Foreign, missing and unfitting messages cannot be edited."""
+    """Other people's, missing and unsuitable messages cannot be edited."""
     mine = ann.send("hi")
     text = await raw.ok("sendMessage", chat_id=ann.id, text="text")
     photo = await raw.ok("sendPhoto", chat_id=ann.id, photo=ann.send_photo()["photo"][-1]["file_id"], caption="c")
@@ -62,7 +62,7 @@ async def test_edit_refusals(raw, ann):
 
 
 async def test_delete(tg, raw, ann):
-    """A bot deletes its own and, in private, anybody's messages, within 48 hours."""
+    """A bot deletes its own messages, and any in a private chat, within 48 hours."""
     mine, own = ann.send("hi"), await raw.ok("sendMessage", chat_id=ann.id, text="yo")
     for message in (mine, own):
         assert await raw.ok("deleteMessage", chat_id=ann.id, message_id=message["message_id"]) is True
@@ -75,7 +75,7 @@ async def test_delete(tg, raw, ann):
 
 
 async def test_delete_many(raw, ann):
-    """Several go at once, and what is not there is skipped."""
+    """Several messages are deleted at once, and unknown ones are skipped."""
     ids = [ann.send(str(number))["message_id"] for number in range(3)]
     assert await raw.ok("deleteMessages", chat_id=ann.id, message_ids=[ids[0], ids[2], 999]) is True
     assert [message["message_id"] for message in ann.messages()[1:]] == [ids[1]]
@@ -88,7 +88,7 @@ async def test_delete_many(raw, ann):
 
 
 async def test_what_people_may_not_do(ann):
-    """People edit and delete what is there, and edit only their own."""
+    """People can delete only existing messages, and edit only their own."""
     message = ann.send("hi")
     ann.delete(message["message_id"])
     assert message["message_id"] not in {one["message_id"] for one in ann.messages()}
@@ -107,7 +107,7 @@ async def test_what_people_may_not_do(ann):
 
 
 async def test_replies_and_quotes(raw, ann, updates):
-    """A reply carries what it replies to, in both directions, and a quote its place in UTF-16."""
+    """A reply carries the replied message, in both directions, and a quote its position in UTF-16."""
     asked = ann.send("🎉 what now?")
     place = {"message_id": asked["message_id"], "quote": "what"}
     sent = await raw.ok("sendMessage", chat_id=ann.id, text="this", reply_parameters=place)
@@ -123,7 +123,7 @@ async def test_replies_and_quotes(raw, ann, updates):
 
 
 async def test_reply_refusals(raw, ann):
-    """A reply to nothing is refused, unless it may go without."""
+    """A reply to a missing message is refused, unless it may be sent without."""
     words = "Bad Request: message to be replied not found"
     assert await raw.refused("sendMessage", chat_id=ann.id, text="x", reply_parameters={"message_id": 999}) == words
     assert await raw.refused("sendMessage", chat_id=ann.id, text="x", reply_to_message_id=999) == words
@@ -144,7 +144,7 @@ def test_reactions_are_the_73():
 
 
 async def test_reactions(tg, raw, ann):
-    """One reaction of the list per message; taken back with none."""
+    """A bot sets one listed reaction per message; an empty list removes it."""
     message = ann.send("hi")["message_id"]
 
     def react(*emoji):
@@ -178,7 +178,7 @@ async def test_forward_and_copy(raw, ann):
 
 
 async def test_where_a_bot_may_write(tg, raw, ann):
-    """Strangers, blockers, the deleted and the unknown cannot be written to."""
+    """A bot cannot write to strangers, to people who blocked it, to deleted accounts and unknown chats."""
 
     async def write(chat_id):
         return await raw.refused("sendMessage", chat_id=chat_id, text="x")
@@ -200,7 +200,7 @@ async def test_where_a_bot_may_write(tg, raw, ann):
     assert await write("") == "Bad Request: chat_id is empty"
 
 
-async def test_blocking_is_told(ann, updates):
+async def test_blocking_reaches_the_bot(ann, updates):
     """Blocking and unblocking reach the bot as my_chat_member."""
     ann.block()
     ann.unblock()
@@ -209,7 +209,7 @@ async def test_blocking_is_told(ann, updates):
 
 
 async def test_tokens_and_methods(tg, raw):
-    """An unknown method and a malformed token are 404, a wrong token 401."""
+    """An unknown method and a malformed token are 404, a wrong token is 401."""
     assert await raw("sendFax") == (404, {"ok": False, "error_code": 404, "description": "Not Found"})
     for token, status, words in (
         ("nonsense", 404, "Not Found"),
@@ -223,7 +223,7 @@ async def test_tokens_and_methods(tg, raw):
 
 
 async def test_flood(tg, raw, ann):
-    """With the rule on, a burst goes through, then 429 says how long to wait; another chat is not concerned."""
+    """With the rule on, a burst is sent, then 429 says how long to wait; other chats are not affected."""
     tg.set_flood(per_chat_per_s=0.5, burst=2)
     bob = tg.person("bob")
     bob.start()
@@ -259,7 +259,7 @@ async def test_commands(tg, raw):
 
 
 async def test_chat_actions(tg, raw, ann):
-    """Typing is seen, anything else is refused."""
+    """Typing is recorded, an unknown action is refused."""
     await raw.ok("sendChatAction", chat_id=ann.id, action="typing")
     assert len(tg.typing(ann)) == 1
     wrong = await raw.refused("sendChatAction", chat_id=ann.id, action="dancing")
@@ -267,7 +267,7 @@ async def test_chat_actions(tg, raw, ann):
 
 
 async def test_other_contents(raw, ann, updates):
-    """Locations, contacts, dice and polls go both ways; a vote in an open poll comes back."""
+    """Locations, contacts, dice and polls go both ways; the bot gets the votes of a public poll."""
     await raw.ok("sendLocation", chat_id=ann.id, latitude=52.5, longitude=13.4)
     await raw.ok("sendContact", chat_id=ann.id, phone_number="+49", first_name="Bo")
     await raw.ok("sendDice", chat_id=ann.id)
@@ -288,7 +288,7 @@ async def test_other_contents(raw, ann, updates):
 
 
 async def test_peoples_edits_and_forwards(ann, updates):
-    """What people edit and forward reaches the bot as such."""
+    """People's edits and forwards reach the bot as such."""
     message = ann.send("teh /start")
     ann.edit(message["message_id"], "the /start")
     ann.send("news", forward_from="Somebody")

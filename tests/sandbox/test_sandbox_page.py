@@ -1,4 +1,4 @@
-"""The chat page's server and its command line, without a browser: who is answered, what attaches, what is left."""
+"""The chat page's server and its command line, without a browser: security, attaching a host, cleaning up."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def asked(
         return answer.status, await answer.text()
 
 
-# Markup made of strings, inline code or style, anything from elsewhere.
+# Markup made from strings, inline scripts or styles, and anything from other sites.
 FORBIDDEN = re.compile(
     r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(|new Function|<[^>]+\s(style|on\w+)=|"
     r"(src|href)=.https?:|url\(.?https?:|@import|from .https?:"
@@ -65,7 +65,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=[f"{k} {v}" for one in FOREIGN for k, v in one.items()])
 async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> None:
-    """Neither a page of another origin nor a name pointed at loopback reads or does anything here."""
+    """A page of another origin, or a domain name that resolves to loopback, can neither read nor act here."""
     send = {"place": "telegram/ann", "as": "ann", "text": "forged"}
     assert (await asked(page, "POST", "/act/telegram/send", headers=headers, json=send))[0] == 403
     assert (await asked(page, "POST", "/server", headers=headers, json={"channel": "telegram", "do": "kill"}))[0] == 403
@@ -75,7 +75,7 @@ async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> N
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
 async def test_the_platforms_control_interfaces_refuse_other_sites_too(page: Page, headers: dict[str, str]) -> None:
-    """No page of another origin acts as a person in the sandbox; a script, which has no origin, does."""
+    """A page of another origin cannot act as a person in the sandbox; a script, which has no origin, can."""
     for root in (page.scene.tg.root, page.scene.dc.root):
         async with aiohttp.ClientSession() as session:
             url, body = f"{root}/control/send", b'{"as": "ann", "text": "by a page"}'
@@ -89,7 +89,7 @@ async def test_the_platforms_control_interfaces_refuse_other_sites_too(page: Pag
 
 
 async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
-    """The policy allows no foreign and no inline script or style, and the page holds none; the one link may come in."""
+    """The policy allows no foreign or inline script or style; the page has none; other sites may only link to it."""
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -102,8 +102,8 @@ async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
     assert (await asked(page, "GET", "/file/telegram/none"))[0] == 404
 
 
-async def test_what_cannot_be_done_is_said(page: Page) -> None:
-    """An act in somebody else's chat, a wrong code, a server that is not ours: a sentence and a next step."""
+async def test_errors_name_the_next_step(page: Page) -> None:
+    """An action in another chat, a wrong code, and a server that is not the page's get a sentence and a next step."""
     tries = [
         ("/act/telegram/send", {"place": "telegram/ann", "as": "ben", "text": "x"}, "ben is not in Ann"),
         ("/act/discord/send", {"place": "telegram/ann", "as": "ann", "text": "x"}, "is not on discord"),
@@ -121,8 +121,8 @@ async def test_what_cannot_be_done_is_said(page: Page) -> None:
         assert answer["next"]
 
 
-async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
-    """What somebody calls a picture, and is a web page, is never shown as one."""
+async def test_a_file_that_is_not_a_picture_is_only_downloaded(page: Page) -> None:
+    """A web page that claims to be a picture is never displayed."""
     sent = page.scene.tg.people["ann"].send_document(b"<script>alert(1)</script>", "page.html", "text/html")
     async with (
         aiohttp.ClientSession() as session,
@@ -133,12 +133,12 @@ async def test_a_file_that_is_no_picture_is_only_saved(page: Page) -> None:
 
 
 def echo(event: ChannelEvent) -> ToolCall:
-    """An attached agent which answers everything."""
+    """An attached agent that answers everything."""
     return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
 
 
 async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> None:
-    """The printed .mcp.json attaches a host to Telegram and Discord; both hear the page; Ctrl-C leaves nothing."""
+    """The printed .mcp.json attaches a host to both platforms; both get the page's messages; Ctrl-C leaves nothing."""
     temp = tmp_path / "temp"
     temp.mkdir()
     environ = {**os.environ, "TMPDIR": str(temp), "TELEGRAM_BOT_TOKEN": "123:broken", "CHANNELS_MODE": "hook"}
@@ -189,7 +189,7 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
 
 
 async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> None:
-    """Whoever installs the package has every file of the page; the pictures for reading about it stay behind."""
+    """The wheel contains every file of the page, but not the documentation's pictures."""
     built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
     names = set(built.namelist())
     assert {f"agent_channels/sandbox/page/static/{name}" for name, _ in FILES.values()} <= names

@@ -1,4 +1,4 @@
-"""The sandbox refuses nonsense; it does not break on it."""
+"""The sandbox refuses nonsense instead of failing on it."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ NONSENSE = [
 ]
 
 
-async def test_nonsense_is_refused_not_crashed_on(tg, raw, ann):
-    """Whatever the parameters, every method answers as the Bot API does: never 500."""
+async def test_nonsense_is_refused(tg, raw, ann):
+    """Whatever the parameters, every method answers as the Bot API does, never with 500."""
     choose = random.Random(20)  # noqa: S311
     names = NAMES.split()
     photo = ann.send_photo()["photo"][-1]["file_id"]
@@ -69,7 +69,7 @@ async def test_nonsense_is_refused_not_crashed_on(tg, raw, ann):
         assert body["ok"] == (status == 200)
 
 
-def whole(text, entities):
+def assert_well_formed(text, entities):
     """Every entity lies inside the text, starts and ends between characters, and crosses no other."""
     edges = {utf16(text[:index]) for index in range(len(text) + 1)}
     spans = [(one["offset"], one["offset"] + one["length"]) for one in entities]
@@ -79,7 +79,7 @@ def whole(text, entities):
 
 
 def formatted(text, mode, entities):
-    """What the server makes of a text, or why it refuses."""
+    """Return (text and entities as the server keeps them or None, the refusal or "")."""
     try:
         return format_text(text, mode, entities, lambda _: None), ""
     except BotApiError as refusal:
@@ -94,20 +94,20 @@ def test_any_markup_is_parsed_or_refused(mode):
         markup = "".join(choose.choices(CHARACTERS, k=choose.randint(0, 30)))
         kept, refusal = formatted(markup, mode, None)
         if kept:
-            whole(*kept)
+            assert_well_formed(*kept)
         else:
             assert refusal.startswith("Bad Request: can't parse entities: "), markup
 
 
 def test_any_entities_are_nested_or_refused():
-    """Any entities become ones that nest, or are refused for lying outside."""
+    """Any entities become nested ones, or are refused for lying outside the text."""
     choose = random.Random(22)  # noqa: S311
     for _ in range(3000):
         text = "".join(choose.choices("ab 🎉\n\r", k=choose.randint(0, 20)))
         spans = [(choose.choice(KINDS), choose.randint(0, 12), choose.randint(0, 12)) for _ in range(4)]
         kept, refusal = formatted(text, "", [{"type": kind, "offset": at, "length": size} for kind, at, size in spans])
         if kept:
-            whole(*kept)
+            assert_well_formed(*kept)
         else:
             assert "entity" in refusal, (text, spans)
 

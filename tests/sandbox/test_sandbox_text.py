@@ -1,4 +1,4 @@
-"""Text: limits, markup, entities, and Telegram's words for what is wrong with them."""
+"""Text: limits, markup, entities, and Telegram's error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PEOPLE = {7: {"id": 7, "is_bot": False, "first_name": "Ann"}}
 
 
 def shape(text, mode="", entities=None):
-    """(text, [(type, offset, length)]) as the server keeps it, without what it detects by itself."""
+    """Return (text, [(type, offset, length)]) as the server keeps them."""
     found, kept = format_text(text, mode, entities, PEOPLE.get)
     return found, [(one["type"], one["offset"], one["length"]) for one in kept]
 
@@ -107,7 +107,7 @@ def test_html_refusals(markup, words):
     ],
 )
 def test_markdown_v2(markup, text, entities):
-    """MarkdownV2 becomes text and entities, nested ones too."""
+    """MarkdownV2 becomes text and entities, including nested ones."""
     found, kept = shape(markup, "MarkdownV2")
     assert found == text
     if entities is None:
@@ -144,7 +144,7 @@ def test_markdown_v2_refusals(markup, words):
 
 
 def test_legacy_markdown():
-    """The old mode still parses, and names the byte offset of what is unclosed."""
+    """The legacy mode still parses, and errors name the byte offset of an unclosed mark."""
     assert shape("*b* _i_ `c` [x](http://ya.ru) a\\_b", "Markdown") == (
         "b i c x a_b",
         [("bold", 0, 1), ("italic", 2, 1), ("code", 4, 1), ("text_link", 6, 1)],
@@ -173,7 +173,7 @@ def test_legacy_markdown():
     ],
 )
 def test_entities_given(entities, kept):
-    """Entities are sorted, split where they cross, trimmed of white space, and dropped when nothing is left."""
+    """Entities are sorted, split where they cross, trimmed of white space, and dropped when empty."""
     assert shape("hello world", entities=entities) == ("hello world", kept)
 
 
@@ -214,7 +214,7 @@ def test_entities_refused(entity, words):
 
 
 def test_white_space_is_trimmed_as_telegram_does():
-    """Both ends are trimmed with the entities; carriage returns go; tabs become spaces; only space is nothing."""
+    """Text and entities are trimmed; carriage returns are removed; tabs become spaces; white space alone is empty."""
     assert shape("  hi  ") == ("hi", [])
     assert shape("\n <b> hi </b>\n", "HTML") == ("hi", [("bold", 0, 2)])
     assert shape("a\r\nb\tc") == ("a\nb c", [])
@@ -223,7 +223,7 @@ def test_white_space_is_trimmed_as_telegram_does():
 
 
 def test_detected_entities():
-    """Commands, mentions, addresses, links and tags are found; code hides them."""
+    """Commands, mentions, addresses, links and tags are detected, but not inside code."""
     text = "/start@some_bot hi @ann_b a@b.com https://ya.ru/x?y=1, #tag $USD 🎉 /help"
     assert [(one["type"], one["offset"], one["length"]) for one in detect(text)] == [
         ("bot_command", 0, 15),
@@ -239,7 +239,7 @@ def test_detected_entities():
 
 
 async def test_lengths(raw, ann):
-    """4,096 code points of text and 1,024 of caption go through, one more does not; markup does not count."""
+    """4,096 code points of text and 1,024 of caption are the limits; markup does not count."""
     assert len((await raw.ok("sendMessage", chat_id=ann.id, text="🎉" * 4096))["text"]) == 4096
     await raw.ok("sendMessage", chat_id=ann.id, text=f"<b>{'x' * 4096}</b>", parse_mode="html")
     assert await raw.refused("sendMessage", chat_id=ann.id, text="x" * 4097) == "Bad Request: message is too long"
@@ -261,13 +261,13 @@ async def test_lengths(raw, ann):
     ],
 )
 async def test_empty_and_broken_text(raw, ann, params, words):
-    """Nothing to send is refused."""
+    """Empty and malformed texts are refused."""
     reserved = "can't parse entities: Character '.' is reserved and must be escaped with the preceding '\\'"
     assert await raw.refused("sendMessage", chat_id=ann.id, **params) == f"Bad Request: {words or reserved}"
 
 
 async def test_unpaired_surrogates(raw, ann):
-    """Half a surrogate pair is refused wherever it hides; a whole one is a character."""
+    """Half a surrogate pair is refused wherever it occurs; a whole pair is a character."""
     words = "Bad Request: strings must be encoded in UTF-8"
     url = {"headers": {"Content-Type": "application/json"}}
     half = json.dumps({"chat_id": ann.id, "text": "broken \ud83d"})

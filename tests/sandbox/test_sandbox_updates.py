@@ -1,4 +1,4 @@
-"""The queue of updates: kept, confirmed, polled by one."""
+"""The queue of updates: kept, confirmed, read by one poller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OTHER = "Conflict: terminated by other getUpdates request; make sure that only o
 
 
 async def test_update_stays_until_a_higher_offset(tg, raw):
-    """An update is given again and again until a higher offset is asked for."""
+    """An update is returned again until a higher offset confirms it."""
     tg.person("ann").send("one")
     tg.person("ann").send("two")
     first = await raw.ok("getUpdates")
@@ -31,7 +31,7 @@ async def test_update_stays_until_a_higher_offset(tg, raw):
 
 
 async def test_update_ids_are_sequential_and_survive_a_too_high_offset(tg, raw):
-    """An offset in the future confirms all, and what comes later is still delivered."""
+    """An offset in the future confirms everything, and later updates are still delivered."""
     tg.person("ann").send("one")
     (one,) = await raw.ok("getUpdates")
     assert await raw.ok("getUpdates", offset=one["update_id"] + 1) == []
@@ -41,7 +41,7 @@ async def test_update_ids_are_sequential_and_survive_a_too_high_offset(tg, raw):
 
 
 async def test_negative_offset_forgets_all_but_the_last(tg, raw):
-    """offset=-N gives the last N and forgets the earlier ones."""
+    """offset=-N returns the last N updates and forgets the earlier ones."""
     for number in range(5):
         tg.person("ann").send(str(number))
     last = await raw.ok("getUpdates", offset=-2)
@@ -64,7 +64,7 @@ async def test_limit_is_1_to_100(tg, raw):
 
 
 async def test_long_poll_is_woken_at_once(tg, raw):
-    """A waiting poll answers as soon as somebody writes."""
+    """A waiting poll answers as soon as a person writes."""
     poll = asyncio.create_task(raw.ok("getUpdates", timeout=50))
     await tg.wait_for(lambda: tg.polling)
     tg.person("ann").send("wake up")
@@ -74,13 +74,13 @@ async def test_long_poll_is_woken_at_once(tg, raw):
 
 
 async def test_long_poll_ends_empty(tg, raw):
-    """A poll nobody writes to answers with nothing after its timeout."""
+    """A poll without updates returns an empty list after its timeout."""
     assert await raw.ok("getUpdates", timeout=1) == []
     assert not tg.polling
 
 
 async def test_older_of_two_pollers_gets_conflict(tg, raw):
-    """Of two waiting polls the older is refused with 409, the newer goes on."""
+    """Of two waiting polls the older is refused with 409, and the newer continues."""
     older = asyncio.create_task(raw("getUpdates", timeout=50))
     await tg.wait_for(lambda: tg.polling)
     newer = asyncio.create_task(raw.ok("getUpdates", timeout=50))
@@ -90,7 +90,7 @@ async def test_older_of_two_pollers_gets_conflict(tg, raw):
     assert len(await newer) == 1
 
 
-async def test_clients_name_the_conflict(tg, bot, aio):
+async def test_clients_raise_their_own_conflict(tg, bot, aio):
     """PTB and aiogram both raise their own Conflict."""
     older = asyncio.create_task(bot.get_updates(timeout=50))
     await tg.wait_for(lambda: tg.polling)
@@ -106,7 +106,7 @@ async def test_clients_name_the_conflict(tg, bot, aio):
 
 
 async def test_dead_pollers_slot_is_free_at_once_or_held(tg, raw):
-    """A poll whose client has gone frees its slot, or holds it for as long as it is told."""
+    """A poll whose client disconnected frees its slot, or keeps it for the configured time."""
     dead = asyncio.create_task(raw("getUpdates", timeout=50))
     await tg.wait_for(lambda: tg.polling)
     dead.cancel()
@@ -123,7 +123,7 @@ async def test_dead_pollers_slot_is_free_at_once_or_held(tg, raw):
 
 
 async def test_updates_expire_after_24_hours(tg, raw):
-    """What nobody fetched for a day is gone."""
+    """Updates that nobody reads for a day are deleted."""
     tg.person("ann").send("old")
     tg.advance(23 * 3600)
     tg.person("ann").send("new")
@@ -134,7 +134,7 @@ async def test_updates_expire_after_24_hours(tg, raw):
 
 
 async def test_allowed_updates_is_sticky(tg, raw, ann, updates):
-    """The kinds asked for once stay asked for; reactions come only when named; an empty list is the default again."""
+    """Requested kinds stay requested; reactions come only when named; an empty list restores the default."""
     message = await raw.ok("sendMessage", chat_id=ann.id, text="hi")
     ann.react(message["message_id"], "👍")
     assert await updates() == []
@@ -153,7 +153,7 @@ async def test_allowed_updates_is_sticky(tg, raw, ann, updates):
 
 
 async def test_webhook_excludes_polling(tg, raw):
-    """With a webhook set getUpdates is refused, a waiting poll is ended, and deleteWebhook makes it possible again."""
+    """With a webhook, getUpdates is refused and a waiting poll ended; deleteWebhook allows polling again."""
     poll = asyncio.create_task(raw.refused("getUpdates", timeout=50))
     await tg.wait_for(lambda: tg.polling)
     assert "HTTPS" in await raw.refused("setWebhook", url="http://example.com/hook")
@@ -184,7 +184,7 @@ async def test_revoked_token(tg, bot, raw):
 
 
 async def test_calls_are_recorded(tg, raw, ann):
-    """Every call is kept with its parameters and status."""
+    """Every call is recorded with its parameters and status."""
     await raw("sendMessage", chat_id=ann.id, text="")
     await raw("sendMessage", chat_id=ann.id, text="hi")
     refused, sent = tg.calls_of("sendmessage")
@@ -193,8 +193,8 @@ async def test_calls_are_recorded(tg, raw, ann):
     assert sent.at >= refused.at
 
 
-async def test_wait_for_says_what_it_saw(tg, raw):
-    """wait_for names the bot's last calls when it gives up."""
+async def test_timeouts_name_the_last_calls(tg, raw):
+    """When wait_for times out, the error names the bot's last calls."""
     await raw.ok("getMe")
     with pytest.raises(TimeoutError, match="getMe 200"):
         await tg.wait_for(lambda: None, timeout=0.01)

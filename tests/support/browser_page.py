@@ -1,4 +1,4 @@
-"""The chat page as somebody in front of it uses it."""
+"""The chat page as its user sees it."""
 
 from __future__ import annotations
 
@@ -26,46 +26,46 @@ class Screen:
         tab.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
 
     async def open(self, chat: str) -> None:
-        """Goes to a chat and waits until it is drawn."""
+        """Open a chat and wait until it is drawn."""
         await self.tab.goto(f"{self.page.url}/#{chat}")
         await self.tab.wait_for_selector("body[data-ready]")
 
     async def go(self, title: str, platform: str) -> None:
-        """Chooses another chat in the list."""
+        """Choose another chat in the list."""
         section = self.tab.locator(f"#chats [data-platform={platform}]")
         await section.get_by_role("button", name=re.compile(title)).click()
 
     async def say(self, text: str) -> None:
-        """Types and sends."""
+        """Type a message and send it."""
         await self.tab.get_by_label("Message", exact=True).fill(text)
         await self.tab.get_by_label("Message", exact=True).press("Enter")
 
     async def tap(self, label: str) -> None:
-        """Taps the newest button with this label."""
+        """Tap the newest button with this label."""
         await self.tab.locator(".grid").get_by_role("button", name=label, exact=True).last.click()
 
     async def sees(self, text: str) -> Locator:
-        """Waits until a message with this text is in the chat."""
+        """Wait until a message with this text is in the chat; return it."""
         found = self.tab.locator("#log .message", has_text=text).last
         await expect(found).to_be_visible()
         return found
 
     def life(self, what: str) -> Locator:
-        """The newest life of something said."""
+        """Return the newest lifecycle of a message or action."""
         return self.tab.locator("#lives > li", has_text=what).first
 
     async def answered(self, what: str) -> Locator:
-        """Waits until something said has been answered; its life."""
+        """Wait until a message or action has been answered; return its lifecycle."""
         found = self.life(what)
         await expect(found).to_have_attribute("data-life", "answered")
         return found
 
     def server(self, channel: str) -> Locator:
-        """The card of a channel server."""
+        """Return the card of a channel server."""
         return self.tab.locator(f".server[data-channel={channel}]")
 
     async def pid(self, channel: str) -> str:
-        """The process that runs now."""
+        """Return the id of the running process."""
         await expect(self.server(channel)).to_have_class(re.compile("running"))
         found = re.search(r"process (\d+)", await self.server(channel).inner_text())
         assert found

@@ -1,4 +1,4 @@
-"""Fixtures of the Discord sandbox; a test module takes them with `pytest_plugins = ["discord_fixtures"]`."""
+"""Fixtures of the Discord sandbox; a test module uses them with `pytest_plugins = ["discord_fixtures"]`."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def eve(dc: DiscordSandbox) -> DiscordPerson:
 
 @pytest.fixture
 def room(dc: DiscordSandbox, eve: DiscordPerson) -> DiscordChannel:
-    """A channel that Eve and the bot are in."""
+    """A channel with Eve and the bot in it."""
     return dc.guild("Team", members=[eve]).channel("general")
 
 
 @pytest.fixture
 def connect(dc: DiscordSandbox, rest: Rest) -> Connect:
-    """Opens gateway connections; HELLO is read already."""
+    """Open gateway connections."""
 
     @asynccontextmanager
     async def opened(query: str = "v=10&encoding=json", url: str = "") -> AsyncIterator[Gate]:
@@ -61,7 +61,7 @@ def connect(dc: DiscordSandbox, rest: Rest) -> Connect:
 
 @pytest.fixture
 def run(dc: DiscordSandbox, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs discord.py clients against the sandbox, each until its block ends."""
+    """Run discord.py clients against the sandbox, each until its block ends."""
     monkeypatch.setattr(Route, "BASE", dc.api)
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(dc.gateway_url))
 

@@ -1,4 +1,4 @@
-"""Three kinds of clients for a Discord sandbox: REST and gateway by hand, and discord.py."""
+"""Three kinds of clients for a Discord sandbox: bare REST and gateway clients, and discord.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 
 with warnings.catch_warnings():
-    # discord.py's voice support imports audioop, which Python 3.11 says will go
+    # discord.py's voice support imports audioop, which Python 3.11 warns is deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
     from discord.gateway import DiscordWebSocket
@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 CONTENT = 1 << 15
-# guilds, messages, reactions and typing in guilds and direct chats, content
+# Guilds; messages, reactions and typing in guilds and direct chats; content.
 INTENTS = 1 | sum(1 << bit for bit in range(9, 15)) | CONTENT
 
 
 class Rest:
-    """A REST client that sends what it is told: `await rest("GET", "/users/@me")` gives (status, body, headers)."""
+    """A REST client without checks of its own: `await rest("GET", "/users/@me")` returns (status, body, headers)."""
 
     def __init__(self, session: aiohttp.ClientSession, dc: DiscordSandbox) -> None:
         self.session = session
@@ -73,7 +73,7 @@ class Rest:
         return status, answer["code"]
 
     async def errors(self, method: str, path: str, body: Any = None, **options: Any) -> dict[str, str]:
-        """The form errors of a refused call: dotted path and code."""
+        """Return the form errors of a refused call: {dotted path: code}."""
         status, answer, _ = await self(method, path, body, **options)
         assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body"), answer
         return dict(flat(answer["errors"]))
@@ -83,11 +83,11 @@ class Rest:
         return await self.ok("POST", f"/channels/{channel.id}/messages", {"content": content, **fields})
 
     async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
-        # no content type, as `curl -d` without a header would not say JSON either
+        # Without a JSON content type, as `curl -d` sends it.
         async with self.session.post(f"{self.dc.root}/control/{path}", data=json.dumps(body).encode()) as response:
             return response.status, json.loads(await response.read())
 
-    async def look(self, path: str) -> tuple[int, dict[str, Any]]:
+    async def query(self, path: str) -> tuple[int, dict[str, Any]]:
         async with self.session.get(f"{self.dc.root}/control/{path}") as response:
             return response.status, json.loads(await response.read())
 
@@ -101,7 +101,7 @@ def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, str]]:
 
 
 class Gate:
-    """One gateway connection by hand."""
+    """One gateway connection without a client library."""
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse, dc: DiscordSandbox) -> None:
         self.ws = ws
@@ -111,7 +111,7 @@ class Gate:
         self._inflate = zlib.decompressobj()
 
     async def read(self) -> dict[str, Any]:
-        """The next payload. Raises ConnectionError when there is none any more."""
+        """Return the next payload. Raises ConnectionError when the connection has ended."""
         message = await self.ws.receive(timeout=5)
         if message.type is aiohttp.WSMsgType.BINARY:
             assert message.data.endswith(b"\x00\x00\xff\xff")
@@ -124,19 +124,19 @@ class Gate:
         return dict(found)
 
     async def event(self, name: str) -> Any:
-        """The data of the next event of this name."""
+        """Return the data of the next event of this name."""
         while (found := await self.read())["t"] != name:
             pass
         return found["d"]
 
     async def op(self, number: int) -> Any:
-        """The data of the next payload with this opcode."""
+        """Return the data of the next payload with this opcode."""
         while (found := await self.read())["op"] != number:
             pass
         return found["d"]
 
     async def closed(self) -> int | None:
-        """Reads to the end; the close code."""
+        """Read to the end; return the close code."""
         try:
             while True:
                 await self.read()
@@ -152,7 +152,7 @@ class Gate:
         await self.write(2, {"token": token, "properties": properties, "intents": intents, **fields})
 
     async def ready(self, intents: int = INTENTS) -> Any:
-        """Identifies; what READY says."""
+        """Identify; return the data of READY."""
         await self.identify(intents)
         ready = await self.event("READY")
         self.session_id = ready["session_id"]
@@ -163,7 +163,7 @@ class Gate:
 
 
 class Client(discord.Client):
-    """A discord.py client that keeps what it hears: `await client.next("message")`."""
+    """A discord.py client that keeps events for `await client.next("message")`."""
 
     KEPT = """message message_edit raw_message_delete raw_reaction_add interaction thread_create resumed ready
     guild_join guild_remove typing""".split()  # noqa: SIM905
@@ -173,7 +173,7 @@ class Client(discord.Client):
         self.heard: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in self.KEPT}
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identifies again at once, where discord.py would wait five seconds."""
+        """Identify again at once; discord.py would wait five seconds."""
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         super().dispatch(event, *args, **kwargs)

@@ -73,7 +73,7 @@ class DiscordControl(ControlInterface):
     # --- acting
 
     async def person(self, body: Body) -> Body:
-        """Return the person `as`, creating them at first."""
+        """Return the person `as`, creating them on first use."""
         person = self.directory.person(required(body, "as"), body.get("name"))
         return {"person": {"handle": person.handle, "dm": str(person.dm.id), **person.user.as_dict()}}
 
@@ -149,7 +149,7 @@ class DiscordControl(ControlInterface):
         return {"blocked": person.dm.blocked}
 
     async def guild(self, body: Body) -> Body:
-        """Return the guild of this name, creating it at first; add members, channels and forums."""
+        """Return the guild of this name, creating it on first use; add members, channels and forums."""
         people = [self.directory.person(handle) for handle in body.get("members", [])]
         bot = body.get("bot", True)
         guild = self.directory.guild(

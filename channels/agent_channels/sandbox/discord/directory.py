@@ -21,7 +21,7 @@ class DiscordDirectory:
         self.guilds: dict[int, DiscordGuild] = {}
 
     def person(self, handle: str, global_name: str | None = None) -> DiscordPerson:
-        """Return the person of this username, creating them at first."""
+        """Return the person of this username, creating them on first use."""
         if handle not in self.people:
             user = self.state.add_user(handle, global_name or handle.title())
             self.people[handle] = DiscordPerson(self.interactions, user, handle)
@@ -36,7 +36,7 @@ class DiscordDirectory:
         administrator: bool = False,
         premium_tier: int = 0,
     ) -> DiscordGuild:
-        """Return the guild of this name, creating it at first, with the bot in it unless `bot` is False.
+        """Return the guild of this name, creating it on first use, with the bot in it unless `bot` is False.
 
         Its owner is the first member, or else the person "owner".
         """

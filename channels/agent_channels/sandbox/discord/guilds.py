@@ -145,11 +145,11 @@ class DiscordGuild:
     # --- channels
 
     def channel(self, name: str, *, news: bool = False, topic: str | None = None) -> DiscordChannel:
-        """Return the text channel of this name, creating it at first."""
+        """Return the text channel of this name, creating it on first use."""
         return self._channel(name, NEWS if news else TEXT, topic)
 
     def forum(self, name: str) -> DiscordChannel:
-        """Return the forum of this name, creating it at first."""
+        """Return the forum of this name, creating it on first use."""
         return self._channel(name, FORUM, None)
 
     def _channel(self, name: str, kind: int, topic: str | None) -> DiscordChannel:

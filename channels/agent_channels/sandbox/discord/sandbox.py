@@ -147,7 +147,7 @@ class DiscordSandbox(Sandbox):
     def set_portal(
         self, *, message_content: bool | None = None, members: bool | None = None, presences: bool | None = None
     ) -> None:
-        """Switch privileged intents in the developer portal; at first only Message Content is on."""
+        """Switch privileged intents in the developer portal; by default only Message Content is on."""
         portal = self.state.portal
         portal.content = portal.content if message_content is None else message_content
         portal.members = portal.members if members is None else members
@@ -158,7 +158,7 @@ class DiscordSandbox(Sandbox):
         self._sessions.total, self._sessions.every_s = total, every_s
 
     def set_heartbeat(self, seconds: float) -> None:
-        """Set the interval that new connections are told; 41.25 at first."""
+        """Set the interval that new connections are told; 41.25 by default."""
         self.gateway.heartbeat_s = seconds
 
     def set_flood(self, per_channel_per_s: float | None = 1.0, burst: int = 5) -> None:

@@ -77,7 +77,7 @@ class DiscordState(SandboxState):
         return user
 
     def direct(self, user: DiscordUser) -> GuildChannel:
-        """Return the direct chat with a person, creating it at first."""
+        """Return the direct chat with a person, creating it on first use."""
         for channel in self.channels.values():
             if channel.recipient is user:
                 return channel

@@ -139,7 +139,7 @@ class PageServer:
         return {"server": server.as_dict()}
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Send server-sent events: every part at first, then each change."""
+        """Send server-sent events: every part once, then each change."""
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         async with contextlib.aclosing(self._feed.listen()) as changes:

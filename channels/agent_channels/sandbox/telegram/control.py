@@ -46,7 +46,7 @@ class TelegramControl(ControlInterface):
     # --- acting
 
     async def person(self, body: Body) -> Body:
-        """Return the person `as`, creating them at first."""
+        """Return the person `as`, creating them on first use."""
         known = {name: body[name] for name in ("first_name", "last_name", "language_code", "username") if name in body}
         person = self.directory.person(required(body, "as"), **known)
         return {"person": {"handle": person.handle, **person.user.as_dict()}}

@@ -29,7 +29,7 @@ class TelegramDirectory:
         language_code: str | None = "en",
         username: str | None = None,
     ) -> TelegramPerson:
-        """Return the person of this handle, creating them at first; `username` "" for a person without one."""
+        """Return the person of this handle, creating them on first use; `username` "" for a person without one."""
         if handle not in self.people:
             name = handle if username is None else username
             user = self.state.add_user(first_name or handle.title(), name, last_name or "", language_code or "")

@@ -90,7 +90,7 @@ class TelegramSandbox(Sandbox):
 
     @property
     def confirmed(self) -> int:
-        """The highest confirmed update id, 0 at first."""
+        """The highest confirmed update id, 0 before the first."""
         return self.state.updates.confirmed
 
     @property
@@ -113,7 +113,7 @@ class TelegramSandbox(Sandbox):
         self.state.flood.set_rate(per_chat_per_s, burst)
 
     def set_privacy(self, *, on: bool) -> None:
-        """Switch privacy mode in groups; it is on at first."""
+        """Switch privacy mode in groups; it is on by default."""
         self.state.privacy = on
 
     def set_local(self, folder: Path | None) -> None:
@@ -121,7 +121,7 @@ class TelegramSandbox(Sandbox):
         self.state.files.local = folder
 
     def set_poller_slot(self, seconds: float) -> None:
-        """Set how long the slot of a poller stays taken after its connection died; 0 at first."""
+        """Set how long the slot of a poller stays taken after its connection died; 0 by default."""
         self.state.updates.poller_slot_s = seconds
 
     def revoke_token(self) -> str:

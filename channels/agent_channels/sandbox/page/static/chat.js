@@ -1,63 +1,59 @@
-// One chat: its messages, kept in step with what the platform shows, and what can be done to each of them.
+// One chat: its messages, kept in step with the platform, and what a person can do with each of them.
 
-import { byId, element, link, post, toast } from "/dom.js";
+import { byId, element, icon, link, post, redraw, toast } from "/dom.js";
 import { entities } from "/format.js";
 import { markdown } from "/markdown.js";
-import { openForm, replyTo } from "/composer.js";
+import { replyTo } from "/composer.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
 // Discord: an interaction must be answered within three seconds.
-const TAP_WAIT_S = 4;
+const ANSWER_WAIT_S = 4;
+// Messages of one person within this time are drawn as one block.
+const BLOCK_S = 300;
+// How near to the end of the log, in pixels, it follows new messages.
+const FOLLOW_PX = 80;
 const TICKS = {
   waiting: ["✓", "kept by the platform"],
   answered: ["✓✓", "answered"],
 };
 
 const drawn = new Map();
-let shownKey = "";
+let drawnKey = "";
 
 export function drawChat(place, chat, who, lives) {
   const log = byId("log");
-  if (shownKey !== place.key) {
-    shownKey = place.key;
+  if (drawnKey !== place.key) {
+    drawnKey = place.key;
     drawn.clear();
     log.replaceChildren();
-    // Going to another chat is no news that would have to be read out.
+    // A screen reader must not read out the whole chat that was just opened.
     log.setAttribute("aria-live", "off");
     setTimeout(() => log.removeAttribute("aria-live"), 500);
   }
-  const low = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < FOLLOW_PX;
   const visible = chat.messages.filter((message) => !message.only || message.only === who);
-  const states = new Map(lives.filter((life) => life.message).map((life) => [life.message, life]));
-  const ids = new Set(visible.map((message) => message.id));
-  for (const [id, one] of drawn) {
-    if (!ids.has(id)) {
-      one.node.remove();
-      drawn.delete(id);
-    }
-  }
-  visible.forEach((message, at) => {
-    const life = message.bot ? null : states.get(message.id);
-    const before = visible[at - 1];
-    const follows = before && before.by === message.by && message.at - before.at < 300 && !message.reply && !message.service;
-    const text = JSON.stringify([message, life?.state, who, follows]);
-    const known = drawn.get(message.id);
-    if (known?.text === text) return;
-    const node = draw(place, message, who, life, follows);
-    if (known) replace(known.node, node);
-    else log.insertBefore(node, log.children[at] ?? null);
-    drawn.set(message.id, { text, node });
+  const byMessage = new Map(lives.filter((life) => life.message).map((life) => [life.message, life]));
+  const lifeOf = (message) => (message.bot ? null : byMessage.get(message.id));
+  const follows = (message, index) => {
+    const previous = visible[index - 1];
+    return Boolean(previous && previous.by === message.by && message.at - previous.at < BLOCK_S && !message.reply && !message.service);
+  };
+  redraw(log, drawn, visible, {
+    key: (message) => message.id,
+    describe: (message, index) => [message, lifeOf(message)?.state, who, follows(message, index)],
+    draw: (message, index) => drawMessage(place, message, who, lifeOf(message), follows(message, index)),
+    replace: replaceKeepingFocus,
   });
-  if (low) log.scrollTop = log.scrollHeight;
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
-// A message that changes keeps the focus where it was, as far as what had it is still there.
-function replace(old, node) {
-  const had = old.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-  const within = old.contains(document.activeElement);
+// Keeps the focus on the same control if the new node still has it, and otherwise on the message.
+function replaceKeepingFocus(old, node) {
+  const hadFocus = old.contains(document.activeElement);
+  const name = hadFocus ? document.activeElement.dataset.focus : null;
   old.replaceWith(node);
-  if (!within) return;
-  const same = had && node.querySelector(`[data-focus="${CSS.escape(had)}"]`);
+  if (!hadFocus) return;
+  const same = name && node.querySelector(`[data-focus="${CSS.escape(name)}"]`);
   if (same) same.focus();
   else {
     node.tabIndex = -1;
@@ -65,8 +61,7 @@ function replace(old, node) {
   }
 }
 
-function draw(place, message, who, life, follows) {
-  const mine = message.by === who;
+function drawMessage(place, message, who, life, follows) {
   if (message.service) return element("li", { class: "service" }, message.service);
   const body = element("div", { class: "body" });
   if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), message.reply.text));
@@ -75,38 +70,37 @@ function draw(place, message, who, life, follows) {
     const text = place.platform === "telegram" ? entities(message.text, message.entities) : markdown(message.text, message.names);
     body.append(element("div", { class: "text", dir: "auto" }, text));
   }
-  // Discord writes the time beside the name, where there is one; Telegram into the last line.
-  const beside = place.platform === "discord" && !follows;
-  const time = foot(message, life);
-  if (!beside) (body.querySelector(".text") ?? body).append(time);
+  // Discord shows the time beside the name, if there is one; Telegram in the last line.
+  const besideName = place.platform === "discord" && !follows;
+  const foot = drawFoot(message, life);
+  if (!besideName) (body.querySelector(".text") ?? body).append(foot);
+  const bubble = element("div", { class: "bubble" }, body, drawActions(place, message, who));
   body.addEventListener("click", () => bubble.classList.toggle("touched"));
-  const bubble = element("div", { class: "bubble" }, body, actions(place, message, who));
-  const item = element("li", { class: `message${mine ? " mine" : ""}${message.bot ? " bot" : ""}${follows ? " follows" : ""}` });
-  item.dataset.id = message.id;
-  item.append(
-    element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : message.by }, initial(message)),
-    element("span", { class: "name" }, message.name, message.bot ? element("i", {}, "bot") : null, beside ? time : null),
+  const classes = ["message", message.by === who && "mine", message.bot && "bot", follows && "follows"].filter(Boolean);
+  const item = element(
+    "li",
+    { class: classes.join(" "), "data-id": message.id },
+    element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : message.by }, message.bot ? "" : message.name.slice(0, 1)),
+    element("span", { class: "name" }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
     bubble,
   );
-  if (message.grid.some((row) => row.length)) item.append(grid(place, message, who));
+  if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who));
   for (const menu of message.menus ?? []) item.append(drawMenu(place, message, menu, who));
-  if (message.reactions.length) item.append(reactions(message.reactions));
+  if (message.reactions.length) item.append(drawReactions(message.reactions));
   if (message.only) item.append(element("p", { class: "only" }, "Only you can see this"));
   return item;
 }
 
-const initial = (message) => (message.bot ? "" : message.name.slice(0, 1));
-
-function foot(message, life) {
+function drawFoot(message, life) {
   const time = new Date(message.at * 1000);
-  const made = element("span", { class: "foot" });
-  if (message.edited) made.append(element("span", {}, "edited"));
-  made.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
+  const foot = element("span", { class: "foot" });
+  if (message.edited) foot.append(element("span", {}, "edited"));
+  foot.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   if (life) {
-    const [ticks, words] = TICKS[life.state] ?? ["✓✓", "journalled"];
-    made.append(element("span", { class: `ticks ${life.state}`, role: "img", "aria-label": words, title: words }, ticks));
+    const [ticks, meaning] = TICKS[life.state] ?? ["✓✓", "journalled"];
+    foot.append(element("span", { class: `ticks ${life.state}`, role: "img", "aria-label": meaning, title: meaning }, ticks));
   }
-  return made;
+  return foot;
 }
 
 function drawFile(file) {
@@ -114,21 +108,21 @@ function drawFile(file) {
     const size = file.width && file.height ? { width: file.width, height: file.height } : {};
     return element("img", { class: "picture", src: file.url, alt: `Picture: ${file.name}`, loading: "lazy", ...size });
   }
-  return element("a", { class: "file", href: file.url, download: file.name }, file.name, element("small", {}, bytes(file.size)));
+  return element("a", { class: "file", href: file.url, download: file.name }, file.name, element("small", {}, fileSize(file.size)));
 }
 
-const bytes = (size) => (size < 1000 ? `${size} bytes` : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
+const fileSize = (size) => (size < 1000 ? `${size} bytes` : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
 
-function reactions(list) {
-  const counted = new Map();
-  for (const one of list) counted.set(one, (counted.get(one) ?? 0) + 1);
-  const shown = [...counted].map(([emoji, count]) => element("li", {}, emoji, count > 1 ? ` ${count}` : ""));
-  return element("ul", { class: "reactions", "aria-label": "Reactions" }, ...shown);
+function drawReactions(reactions) {
+  const counts = new Map();
+  for (const emoji of reactions) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
+  const items = [...counts].map(([emoji, count]) => element("li", {}, emoji, count > 1 ? ` ${count}` : ""));
+  return element("ul", { class: "reactions", "aria-label": "Reactions" }, ...items);
 }
 
-// --- what can be done to a message
+// --- reply and react
 
-function actions(place, message, who) {
+function drawActions(place, message, who) {
   const picker = element("div", { class: "picker", role: "group", "aria-label": "React with", hidden: true });
   const toggle = element("button", { type: "button", "aria-label": `React to ${message.name}`, "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
   const show = (open) => {
@@ -145,49 +139,41 @@ function actions(place, message, who) {
     picker.append(element("button", { type: "button", "aria-label": emoji, onclick: react }, emoji));
   }
   const reply = element("button", { type: "button", "aria-label": `Reply to ${message.name}`, "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
-  const made = element("div", { class: "actions" }, reply, toggle, picker);
-  made.addEventListener("keydown", (event) => {
+  const actions = element("div", { class: "actions" }, reply, toggle, picker);
+  actions.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !picker.hidden) {
       show(false);
       toggle.focus();
     }
   });
-  return made;
+  return actions;
 }
 
-export function icon(path) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
-}
+// --- buttons, menus and forms
 
-function grid(place, message, who) {
-  const rows = message.grid.map((row, r) => element("div", { class: "row" }, ...row.map((key, c) => button(place, message, who, key, r, c))));
+function drawGrid(place, message, who) {
+  const rows = message.grid.map((keys, row) => element("div", { class: "row" }, ...keys.map((key, col) => drawButton(place, message, who, key, row, col))));
   return element("div", { class: "grid", role: "group", "aria-label": "Buttons" }, ...rows);
 }
 
-function button(place, message, who, key, row, col) {
+function drawButton(place, message, who, key, row, col) {
   if (key.url) {
-    const made = link(key.url, key.label);
-    made.classList.add("key", "url");
-    return made;
+    const anchor = link(key.url, key.label);
+    anchor.classList.add("key", "url");
+    return anchor;
   }
-  const made = element("button", { type: "button", class: `key ${key.style ?? ""}`, dir: "auto", disabled: key.disabled, "data-focus": `${row}.${col}` }, key.label);
-  made.addEventListener("click", async () => {
-    made.classList.add("busy");
-    const body = { place: place.key, as: who, message_id: message.id, row, col, wait: TAP_WAIT_S, what: key.label };
-    outcome(place, await post(`/act/${place.platform}/tap`, body), who);
-    made.classList.remove("busy");
+  const button = element("button", { type: "button", class: `key ${key.style ?? ""}`, dir: "auto", disabled: key.disabled, "data-focus": `${row}.${col}` }, key.label);
+  button.addEventListener("click", async () => {
+    button.classList.add("busy");
+    const body = { place: place.key, as: who, message_id: message.id, row, col, wait: ANSWER_WAIT_S, what: key.label };
+    showOutcome(place, await post(`/act/${place.platform}/tap`, body), who);
+    button.classList.remove("busy");
   });
-  return made;
+  return button;
 }
 
 function drawMenu(place, message, menu, who) {
-  const options = menu.options.map((one) => element("option", { value: one.value }, one.label));
+  const options = menu.options.map((option) => element("option", { value: option.value }, option.label));
   const select = element("select", { "aria-label": `Menu ${menu.placeholder}`, "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
   const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, "Choose");
   select.addEventListener("change", () => {
@@ -196,20 +182,42 @@ function drawMenu(place, message, menu, who) {
   const form = element("form", { class: "menu" }, select, choose);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const shown = select.selectedOptions[0].textContent;
-    const body = { place: place.key, as: who, message_id: message.id, values: [select.value], what: shown, wait: TAP_WAIT_S };
-    outcome(place, await post("/act/discord/select", body), who);
+    const label = select.selectedOptions[0].textContent;
+    const body = { place: place.key, as: who, message_id: message.id, values: [select.value], what: label, wait: ANSWER_WAIT_S };
+    showOutcome(place, await post("/act/discord/select", body), who);
   });
   return form;
 }
 
-// What the platform shows after a tap: a short notice, a form, or that nobody answered.
-export function outcome(place, answer, who) {
-  if (!answer.ok) return;
-  if (!answer.answer) {
-    toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button goes on spinning", true);
-    return;
-  }
-  if (answer.answer.modal) openForm(place, answer.interaction, answer.answer.modal, who);
-  else if (answer.answer.text && place.platform === "telegram") toast(answer.answer.text, answer.answer.show_alert);
+// Shows what the platform shows after a tap: a short notice, a form, or that nobody answered.
+function showOutcome(place, result, who) {
+  if (!result.ok) return;
+  const answer = result.answer;
+  if (!answer) toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning", true);
+  else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
+  else if (answer.text && place.platform === "telegram") toast(answer.text, answer.show_alert);
+}
+
+// Opens the form of a Discord modal.
+function openForm(place, interaction, modal, who) {
+  const dialog = byId("modal");
+  const fields = modal.components.flatMap((outer) => outer.components ?? (outer.component ? [{ label: outer.label, ...outer.component }] : []));
+  const inputs = fields.map((field) =>
+    element("label", {}, field.label ?? field.custom_id, element("textarea", { name: field.custom_id, rows: field.style === 2 ? "3" : "1", maxlength: field.max_length, required: field.required !== false })),
+  );
+  const form = element(
+    "form",
+    { method: "dialog" },
+    element("h2", { id: "modal-title" }, modal.title),
+    ...inputs,
+    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Submit")),
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData(form));
+    dialog.close();
+    showOutcome(place, await post("/act/discord/submit", { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
+  });
+  dialog.replaceChildren(form);
+  dialog.showModal();
 }

@@ -1,52 +1,52 @@
-// What somebody says: text, a picture or file, in reply to a message; and the forms that Discord opens.
+// The message box: text, a picture or file, in reply to a message.
 
 import { byId, element, post } from "/dom.js";
-import { outcome } from "/chat.js";
 
-const LARGEST = 10 * 1024 * 1024;
+const LARGEST_FILE = 10 * 1024 * 1024;
 
 const state = { place: null, who: "", reply: null, file: null };
-let drawnFor = "";
+let drawnSuggestions = "";
 
 export const who = () => state.who;
 
-export function setPlace(place, changed) {
+export function setPlace(place, onSpeakerChange) {
   if (state.place?.key === place.key) return;
   state.place = place;
-  state.who = place.actors.some((one) => one.handle === state.who) ? state.who : place.actors[0].handle;
+  state.who = place.actors.some((actor) => actor.handle === state.who) ? state.who : place.actors[0].handle;
   clear();
   const speaker = byId("speaker");
   speaker.hidden = place.actors.length < 2;
   const select = speaker.querySelector("select");
-  select.replaceChildren(...place.actors.map((one) => element("option", { value: one.handle }, one.name)));
+  select.replaceChildren(...place.actors.map((actor) => element("option", { value: actor.handle }, actor.name)));
   select.value = state.who;
   select.onchange = () => {
     state.who = select.value;
-    changed();
+    onSpeakerChange();
   };
 }
 
-export function suggest(place, empty, words) {
+// Offers messages to send while the chat is empty.
+export function suggest(place, isEmpty, suggestions) {
   const chips = byId("chips");
-  const key = empty ? place.key : "";
-  chips.hidden = !empty;
-  if (drawnFor === key) return;
-  drawnFor = key;
+  const key = isEmpty ? place.key : "";
+  chips.hidden = !isEmpty;
+  if (drawnSuggestions === key) return;
+  drawnSuggestions = key;
   chips.replaceChildren(
-    ...words.map((word) => element("button", { type: "button", onclick: () => say(word) }, word)),
+    ...suggestions.map((text) => element("button", { type: "button", onclick: () => send(text) }, text)),
   );
 }
 
 export function replyTo(message) {
   state.reply = message;
-  const place = byId("replying");
-  const cancel = element("button", { type: "button", "aria-label": "Do not reply to it", onclick: () => stopReply() }, "×");
-  place.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), message.text.slice(0, 90) || "picture"), cancel);
-  place.hidden = false;
+  const box = byId("replying");
+  const cancel = element("button", { type: "button", "aria-label": "Cancel the reply", onclick: () => cancelReply() }, "×");
+  box.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), message.text.slice(0, 90) || "picture"), cancel);
+  box.hidden = false;
   byId("say").focus();
 }
 
-function stopReply() {
+function cancelReply() {
   state.reply = null;
   byId("replying").hidden = true;
   byId("say").focus();
@@ -60,101 +60,74 @@ function clear() {
 
 async function attach(file) {
   if (!file) return;
-  const place = byId("attached");
-  if (file.size > LARGEST) {
-    place.replaceChildren(element("p", {}, `${file.name} is larger than 10 MB`));
-    place.hidden = false;
+  const box = byId("attached");
+  if (file.size > LARGEST_FILE) {
+    box.replaceChildren(element("p", {}, `${file.name} is larger than 10 MB`));
+    box.hidden = false;
     return;
   }
   state.file = { name: file.name || "picture.png", picture: file.type.startsWith("image/"), base64: await base64(file) };
-  const drop = element("button", { type: "button", "aria-label": `Do not send ${file.name}`, onclick: () => clear() }, "×");
-  place.replaceChildren(element("p", {}, element("b", {}, state.file.picture ? "Picture" : "File"), state.file.name), drop);
-  place.hidden = false;
+  const remove = element("button", { type: "button", "aria-label": `Remove ${file.name}`, onclick: () => clear() }, "×");
+  box.replaceChildren(element("p", {}, element("b", {}, state.file.picture ? "Picture" : "File"), state.file.name), remove);
+  box.hidden = false;
   byId("say").focus();
 }
 
 function base64(file) {
-  return new Promise((done, failed) => {
+  return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => done(String(reader.result).split(",")[1] ?? "");
-    reader.onerror = failed;
+    reader.onload = () => resolve(String(reader.result).split(",")[1] ?? "");
+    reader.onerror = reject;
     reader.readAsDataURL(file);
   });
 }
 
-async function say(text) {
+async function send(text) {
   const { place, file, reply } = state;
   if (!place || (!text.trim() && !file)) return;
   const body = { place: place.key, as: state.who };
   if (reply) body.reply_to = place.platform === "telegram" ? Number(reply.id) : reply.id;
-  if (place.platform === "telegram") telegram(body, text, file);
-  else discord(body, text, file, place);
-  const box = byId("say");
-  box.value = "";
-  grow(box);
+  Object.assign(body, place.platform === "telegram" ? telegramBody(text, file) : discordBody(text, file, place));
+  setText("");
   clear();
   const answer = await post(`/act/${place.platform}/send`, body);
-  if (!answer.ok && !box.value) {
-    box.value = text;
-    grow(box);
-  }
+  if (!answer.ok && !byId("say").value) setText(text);
 }
 
-function telegram(body, text, file) {
-  if (!file) body.text = text;
-  else Object.assign(body, { kind: file.picture ? "photo" : "document", base64: file.base64, file_name: file.name, caption: text });
+function telegramBody(text, file) {
+  if (!file) return { text };
+  return { kind: file.picture ? "photo" : "document", base64: file.base64, file_name: file.name, caption: text };
 }
 
-function discord(body, text, file, place) {
-  // As the real client does: a name that is typed becomes a mention.
-  body.text = text.replaceAll(`@${place.bot}`, `<@${place.botId}>`);
-  if (file) Object.assign(body, { file_name: file.name, base64: file.base64 });
+function discordBody(text, file, place) {
+  // As the real client does: a typed name becomes a mention.
+  const body = { text: text.replaceAll(`@${place.bot}`, `<@${place.botId}>`) };
+  return file ? { ...body, file_name: file.name, base64: file.base64 } : body;
 }
 
-function grow(box) {
+function setText(text) {
+  const box = byId("say");
+  box.value = text;
+  fitHeight(box);
+}
+
+function fitHeight(box) {
   box.style.height = "auto";
   box.style.height = `${Math.min(box.scrollHeight, 140)}px`;
 }
-
-// --- forms
-
-export function openForm(place, interaction, modal, as) {
-  const dialog = byId("modal");
-  const fields = modal.components.flatMap((outer) => outer.components ?? (outer.component ? [{ label: outer.label, ...outer.component }] : []));
-  const inputs = fields.map((field) =>
-    element("label", {}, field.label ?? field.custom_id, element("textarea", { name: field.custom_id, rows: field.style === 2 ? "3" : "1", maxlength: field.max_length, required: field.required !== false })),
-  );
-  const form = element(
-    "form",
-    { method: "dialog" },
-    element("h2", { id: "modal-title" }, modal.title),
-    ...inputs,
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Submit")),
-  );
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const values = Object.fromEntries(new FormData(form));
-    dialog.close();
-    outcome(place, await post("/act/discord/submit", { place: place.key, as, interaction, values, wait: 4 }), as);
-  });
-  dialog.replaceChildren(form);
-  dialog.showModal();
-}
-
-// --- set-up
 
 export function startComposer() {
   const box = byId("say");
   byId("composer").addEventListener("submit", (event) => {
     event.preventDefault();
-    say(box.value);
+    send(box.value);
   });
-  box.addEventListener("input", () => grow(box));
+  box.addEventListener("input", () => fitHeight(box));
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
-      say(box.value);
-    } else if (event.key === "Escape" && state.reply) stopReply();
+      send(box.value);
+    } else if (event.key === "Escape" && state.reply) cancelReply();
   });
   box.addEventListener("paste", (event) => {
     if (event.clipboardData?.files.length) {

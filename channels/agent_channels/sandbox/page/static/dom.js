@@ -1,47 +1,47 @@
 // Small helpers. Text enters the page as text only: nothing here parses HTML.
 
 export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
+  const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (key === "class") made.className = value;
-    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+    if (key === "class") node.className = value;
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(key, value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
 }
 
 export const byId = (id) => document.getElementById(id);
 
-// Posts an act; resolves to the answer, and shows what went wrong.
+// Posts an action, shows an error if it fails, and resolves to the answer.
 export async function post(path, body) {
   try {
-    const answer = await fetch(path, {
+    const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });
-    const found = await answer.json();
-    if (!found.ok) toast(`${found.error}. ${found.next}`, true);
-    return found;
+    const answer = await response.json();
+    if (!answer.ok) toast(`${answer.error}. ${answer.next}`, true);
+    return answer;
   } catch {
     toast("The sandbox does not answer. Start it again with `channels sandbox`.", true);
     return { ok: false };
   }
 }
 
-let hiding = 0;
+let hideTimer = 0;
 
-export function toast(text, bad = false) {
-  const place = byId("toast");
-  place.textContent = text;
-  place.className = bad ? "bad shown" : "shown";
-  clearTimeout(hiding);
-  hiding = setTimeout(() => place.classList.remove("shown"), bad ? 8000 : 4000);
+export function toast(text, isError = false) {
+  const box = byId("toast");
+  box.textContent = text;
+  box.className = isError ? "error shown" : "shown";
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => box.classList.remove("shown"), isError ? 8000 : 4000);
 }
 
-// A link that may be followed, or its text: only web addresses become links.
+// A link to a web address; any other address stays text.
 export function link(href, ...children) {
   let safe = null;
   try {
@@ -55,23 +55,56 @@ export function link(href, ...children) {
 }
 
 export function spoiler(...children) {
-  const made = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" }, ...children);
+  const node = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" }, ...children);
   const show = () => {
-    made.classList.add("open");
-    for (const name of ["role", "tabindex", "aria-label"]) made.removeAttribute(name);
+    node.classList.add("open");
+    for (const name of ["role", "tabindex", "aria-label"]) node.removeAttribute(name);
   };
-  made.addEventListener("click", show);
-  made.addEventListener("keydown", (event) => {
+  node.addEventListener("click", show);
+  node.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       show();
     }
   });
-  return made;
+  return node;
 }
 
 export function codeBlock(text, language) {
   const pre = element("pre", { tabindex: "0", "aria-label": language ? `Code in ${language}` : "Code" }, element("code", {}, text));
   if (language) pre.dataset.language = language;
   return pre;
+}
+
+export function icon(path) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+// Redraws a keyed list with as few changes as possible: a node is replaced only when the JSON of its item changes.
+// `drawn` maps keys to {text, node} between calls. `insert` is called for new nodes, `replace` for changed ones.
+export function redraw(list, drawn, items, { key, describe, draw, replace }) {
+  const keys = new Set(items.map(key));
+  for (const [known, { node }] of drawn) {
+    if (!keys.has(known)) {
+      node.remove();
+      drawn.delete(known);
+    }
+  }
+  items.forEach((item, index) => {
+    const text = JSON.stringify(describe(item, index));
+    const known = drawn.get(key(item));
+    let node = known?.node;
+    if (known?.text !== text) {
+      node = draw(item, index);
+      if (known) replace(known.node, node);
+      drawn.set(key(item), { text, node });
+    }
+    if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
+  });
 }

@@ -7,51 +7,51 @@ const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
 
 export function entities(text, list) {
   const sorted = list
-    .map((one) => ({ ...one, end: one.offset + one.length }))
+    .map((entity) => ({ ...entity, end: entity.offset + entity.length }))
     .sort((a, b) => a.offset - b.offset || b.length - a.length);
-  const made = document.createDocumentFragment();
-  made.append(...inside(text, sorted, 0, text.length));
-  return made;
+  const fragment = document.createDocumentFragment();
+  fragment.append(...drawRange(text, sorted, 0, text.length));
+  return fragment;
 }
 
-function inside(text, sorted, from, to) {
+function drawRange(text, sorted, from, to) {
   const nodes = [];
-  let at = from;
+  let index = from;
   let rest = sorted;
   while (rest.length) {
-    const [one, ...others] = rest;
-    if (one.offset >= to) break;
-    if (one.offset < at) {
+    const [entity, ...others] = rest;
+    if (entity.offset >= to) break;
+    if (entity.offset < index) {
       rest = others;
       continue;
     }
-    if (one.offset > at) nodes.push(plain(text.slice(at, one.offset)));
-    const end = Math.min(one.end, to);
-    const within = others.filter((other) => other.offset < end);
-    nodes.push(entity(one, text.slice(one.offset, end), () => inside(text, within, one.offset, end)));
-    at = end;
+    if (entity.offset > index) nodes.push(plain(text.slice(index, entity.offset)));
+    const end = Math.min(entity.end, to);
+    const inner = others.filter((other) => other.offset < end);
+    nodes.push(drawEntity(entity, text.slice(entity.offset, end), () => drawRange(text, inner, entity.offset, end)));
+    index = end;
     // Telegram shows no empty line for the line break after a block.
-    if (BLOCKS.has(one.type) && text[at] === "\n" && at < to) at += 1;
+    if (BLOCKS.has(entity.type) && text[index] === "\n" && index < to) index += 1;
     rest = others.filter((other) => other.offset >= end);
   }
-  if (at < to) nodes.push(plain(text.slice(at, to)));
+  if (index < to) nodes.push(plain(text.slice(index, to)));
   return nodes;
 }
 
 const plain = (text) => document.createTextNode(text);
 
-function entity(one, text, children) {
-  if (TAGS[one.type]) return element(TAGS[one.type], {}, ...children());
-  switch (one.type) {
+function drawEntity(entity, text, children) {
+  if (TAGS[entity.type]) return element(TAGS[entity.type], {}, ...children());
+  switch (entity.type) {
     case "pre":
-      return codeBlock(text, one.language);
+      return codeBlock(text, entity.language);
     case "blockquote":
     case "expandable_blockquote":
       return element("blockquote", {}, ...children());
     case "spoiler":
       return spoiler(...children());
     case "text_link":
-      return link(one.url, ...children());
+      return link(entity.url, ...children());
     case "url":
       return link(/^[a-z]+:/i.test(text) ? text : `https://${text}`, ...children());
     case "mention":

@@ -1,88 +1,75 @@
-// Beside the chat: the channel servers, and how far each message has come.
+// Beside the chat: the channel servers, and the stages that each message has reached.
 
-import { byId, element, post } from "/dom.js";
+import { byId, element, post, redraw } from "/dom.js";
 
-const NAMES = { telegram: "Telegram", discord: "Discord" };
-const WORDS = {
+const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
+const STATES = {
   waiting: "kept by the platform until a server reads it",
   unheard: "the platform does not show this to the bot (privacy mode)",
   dropped: "journalled; not for the agent",
   raw: "journalled",
   held: "held until its sender is paired",
-  fetching: "journalled; its picture is on the way",
-  ready: "journalled, to be offered",
+  fetching: "journalled; its picture is being downloaded",
+  ready: "journalled; not offered yet",
   offering: "being offered",
   offered: "offered; the agent is working",
   asked: "journalled; it answers a question",
   answered: "answered",
   failed: "could not be read; kept for inspection",
 };
-const SHOWN = 40;
+const NEWEST = 40;
 
-let serversText = "";
+let drawnServers = "";
 
 export function drawServers(servers) {
   const text = JSON.stringify(servers);
-  if (text === serversText) return;
-  serversText = text;
-  const had = document.activeElement?.dataset?.server;
-  byId("servers").replaceChildren(...Object.entries(servers).map(([name, one]) => server(name, one)));
-  if (had) byId("servers").querySelector(`[data-server="${had}"]`)?.focus();
+  if (text === drawnServers) return;
+  drawnServers = text;
+  const focused = document.activeElement?.dataset?.server;
+  byId("servers").replaceChildren(...Object.entries(servers).map(([name, server]) => drawServer(name, server)));
+  if (focused) byId("servers").querySelector(`[data-server="${focused}"]`)?.focus();
 }
 
-function server(name, one) {
-  const running = one.state === "running";
-  const does = one.pid ? "kill" : "start";
-  const act = element("button", { type: "button", class: does, disabled: one.state === "starting", "data-server": name, "aria-label": `${does === "kill" ? "Kill" : "Start"} the ${NAMES[name]} channel server`, onclick: () => post("/server", { channel: name, do: does }) }, does === "kill" ? "Kill" : "Start");
-  const words = running ? `process ${one.pid}` : one.state === "starting" ? "starting" : `not running: ${one.error || "stopped"}`;
-  return element("div", { class: `server ${one.state}`, "data-channel": name }, element("p", {}, element("b", {}, element("code", {}, `channels serve ${name}`)), element("span", { role: "status" }, words)), act);
+function drawServer(name, server) {
+  const running = server.state === "running";
+  const action = server.pid ? "kill" : "start";
+  const label = server.pid ? "Kill" : "Start";
+  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": `${label} the ${PLATFORMS[name]} channel server`, onclick: () => post("/server", { channel: name, do: action }) }, label);
+  const state = running ? `process ${server.pid}` : server.state === "starting" ? "starting" : `not running: ${server.error || "stopped"}`;
+  return element("div", { class: `server ${server.state}`, "data-channel": name }, element("p", {}, element("b", {}, element("code", {}, `channels serve ${name}`)), element("span", { role: "status" }, state)), button);
 }
 
 const drawn = new Map();
 
 export function drawLives(lives) {
   const list = byId("lives");
-  const shown = lives.slice(-SHOWN).reverse();
-  const ids = new Set(shown.map((life) => life.id));
-  for (const [id, one] of drawn) {
-    if (!ids.has(id)) {
-      one.node.remove();
-      drawn.delete(id);
-    }
+  if (!lives.length) {
+    drawn.clear();
+    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered."));
+    return;
   }
-  shown.forEach((life, at) => {
-    const text = JSON.stringify(life);
-    const known = drawn.get(life.id);
-    if (known?.text === text && list.children[at] === known.node) return;
-    const node = known?.text === text ? known.node : one(life);
-    if (known && known.node !== node) known.node.remove();
-    list.insertBefore(node, list.children[at] ?? null);
-    drawn.set(life.id, { text, node });
+  list.querySelector(".none")?.remove();
+  redraw(list, drawn, lives.slice(-NEWEST).reverse(), {
+    key: (life) => life.id,
+    describe: (life) => life,
+    draw: drawLife,
+    replace: (old, node) => old.replaceWith(node),
   });
-  if (!shown.length && !list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "Nothing was said here yet. Each message shows up with its way: received, journalled, offered, answered."));
-  else if (shown.length) list.querySelector(".none")?.remove();
 }
 
-function one(life) {
-  const item = element("li", { class: `life ${life.state}` });
-  item.dataset.life = life.state;
+function drawLife(life) {
+  const item = element("li", { class: `life ${life.state}`, "data-life": life.state });
   item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, life.what || "…")));
-  const stages = element("ol", { class: "stages" });
-  let before = null;
-  for (const stage of life.stages) {
-    stages.append(step(stage, before, life));
-    before = stage.at;
-  }
-  item.append(stages);
-  if (life.state !== "answered") item.append(element("p", { class: "state" }, WORDS[life.state] ?? life.state));
+  item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages[index - 1], life))));
+  if (life.state !== "answered") item.append(element("p", { class: "state" }, STATES[life.state] ?? life.state));
   return item;
 }
 
-function step(stage, before, life) {
-  const by = stage.name === "received" ? `by ${NAMES[stage.by] ?? stage.by}` : stage.by ? `process ${stage.by}` : "";
-  const again = stage.name === "offered" && life.offers > 1 ? `, ${life.offers} times` : "";
-  const took = before === null ? clock(stage.at) : duration(stage.at - before);
-  return element("li", { "data-stage": stage.name }, element("span", {}, stage.name + again), element("small", {}, by), element("time", {}, took));
+function drawStage(stage, previous, life) {
+  const by = stage.name === "received" ? `by ${PLATFORMS[stage.by] ?? stage.by}` : stage.by ? `process ${stage.by}` : "";
+  const repeated = stage.name === "offered" && life.offers > 1 ? `, ${life.offers} times` : "";
+  const time = previous ? duration(stage.at - previous.at) : clock(stage.at);
+  return element("li", { "data-stage": stage.name }, element("span", {}, stage.name + repeated), element("small", {}, by), element("time", {}, time));
 }
 
 const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -1,57 +1,57 @@
-// Discord's Markdown, as its clients draw it: blocks by line, then the inside of a line.
+// Discord's Markdown, as its clients draw it: blocks by line, then the formatting inside a line.
 
 import { codeBlock, element, link, spoiler } from "/dom.js";
 
 export function markdown(text, names) {
-  const made = document.createDocumentFragment();
-  // Fences go first: nothing inside them is formatting.
+  const fragment = document.createDocumentFragment();
+  // Fences go first: nothing inside them is formatting. The parts are text, language, code, text, language, code ...
   const parts = text.split(/```(?:([\w+#.-]+)\n)?\n?([\s\S]+?)\n?```\n?/g);
-  for (let at = 0; at < parts.length; at += 3) {
-    if (parts[at]) made.append(...blocks(parts[at], names));
-    if (at + 2 < parts.length) made.append(codeBlock(parts[at + 2], parts[at + 1]));
+  for (let index = 0; index < parts.length; index += 3) {
+    if (parts[index]) fragment.append(...blocks(parts[index], names));
+    if (index + 2 < parts.length) fragment.append(codeBlock(parts[index + 2], parts[index + 1]));
   }
-  return made;
+  return fragment;
 }
 
 const HEADING = /^(#{1,3}) +(.+)$/;
 const QUOTE = /^(>>>|>) (.*)$/;
 const SMALL = /^-# +(.+)$/;
+const ITEM = /^( *)([-*]|\d+\.) +(.+)$/;
+const isItem = (line) => ITEM.test(line);
 const isBlock = (line) => [HEADING, QUOTE, SMALL, ITEM].some((pattern) => pattern.test(line));
 
 function blocks(text, names) {
   const nodes = [];
   const lines = text.replace(/^\n|\n$/g, "").split("\n");
-  for (let at = 0; at < lines.length; at += 1) {
-    const taken = [lines[at]];
-    const more = (goesOn) => {
-      while (at + 1 < lines.length && goesOn(lines[at + 1])) taken.push(lines[(at += 1)]);
+  for (let index = 0; index < lines.length; index += 1) {
+    const block = [lines[index]];
+    const takeWhile = (belongs) => {
+      while (index + 1 < lines.length && belongs(lines[index + 1])) block.push(lines[(index += 1)]);
     };
-    const heading = HEADING.exec(lines[at]);
-    const quote = QUOTE.exec(lines[at]);
-    const small = SMALL.exec(lines[at]);
+    const heading = HEADING.exec(lines[index]);
+    const quote = QUOTE.exec(lines[index]);
+    const small = SMALL.exec(lines[index]);
     if (heading) {
       nodes.push(element("strong", { class: `heading h${heading[1].length}` }, ...inline(heading[2], names)));
     } else if (small) {
       nodes.push(element("small", {}, ...inline(small[1], names)));
     } else if (quote) {
-      more((line) => quote[1] === ">>>" || line.startsWith("> "));
-      const said = taken.map((line, n) => (n === 0 ? quote[2] : quote[1] === ">>>" ? line : line.slice(2)));
-      nodes.push(element("blockquote", {}, ...blocks(said.join("\n"), names)));
-    } else if (isItem(lines[at])) {
-      more(isItem);
-      nodes.push(...list(taken, names));
+      const toEnd = quote[1] === ">>>";
+      takeWhile((line) => toEnd || line.startsWith("> "));
+      const quoted = block.map((line, number) => (number === 0 ? quote[2] : toEnd ? line : line.slice(2)));
+      nodes.push(element("blockquote", {}, ...blocks(quoted.join("\n"), names)));
+    } else if (isItem(lines[index])) {
+      takeWhile(isItem);
+      nodes.push(...list(block, names));
     } else {
-      more((line) => !isBlock(line));
-      // The line break before a block is the block's own; an empty line is one.
-      const words = taken.join("\n") + (at + 1 < lines.length && !taken.at(-1) ? "\n" : "");
-      nodes.push(...inline(words, names));
+      takeWhile((line) => !isBlock(line));
+      // The line break before a block belongs to the block; an empty line is a line break of its own.
+      const paragraph = block.join("\n") + (index + 1 < lines.length && !block.at(-1) ? "\n" : "");
+      nodes.push(...inline(paragraph, names));
     }
   }
   return nodes;
 }
-
-const ITEM = /^( *)([-*]|\d+\.) +(.+)$/;
-const isItem = (line) => ITEM.test(line);
 
 function list(lines, names) {
   const roots = [];
@@ -61,23 +61,23 @@ function list(lines, names) {
     const depth = indent.length;
     const ordered = /\d/.test(mark);
     while (open.length && depth < open.at(-1).depth) open.pop();
-    let top = open.at(-1);
+    let current = open.at(-1);
     const item = element("li", {}, ...inline(text, names));
-    if (!top || depth > top.depth || (top.ordered !== ordered && depth === top.depth)) {
-      if (top && depth === top.depth) open.pop();
-      const made = element(ordered ? "ol" : "ul", ordered ? { start: parseInt(mark, 10) } : {});
+    if (!current || depth > current.depth || (current.ordered !== ordered && depth === current.depth)) {
+      if (current && depth === current.depth) open.pop();
+      const node = element(ordered ? "ol" : "ul", ordered ? { start: parseInt(mark, 10) } : {});
       const parent = open.at(-1)?.node.lastElementChild;
-      if (parent) parent.append(made);
-      else roots.push(made);
-      top = { depth, ordered, node: made };
-      open.push(top);
+      if (parent) parent.append(node);
+      else roots.push(node);
+      current = { depth, ordered, node };
+      open.push(current);
     }
-    top.node.append(item);
+    current.node.append(item);
   }
   return roots;
 }
 
-// In order: the first that matches earliest wins, and among those the one that stands first here.
+// The earliest match wins; of two matches at the same place, the rule that is listed first.
 const RULES = [
   [/\\([^\w\s])/, ([, char]) => document.createTextNode(char)],
   [/(`+)([\s\S]*?[^`])\1(?!`)/, ([, , text]) => element("code", {}, text.trim() || text)],
@@ -100,15 +100,15 @@ function inline(text, names) {
   const nodes = [];
   let rest = text;
   while (rest) {
-    let found = null;
-    for (const [pattern, make] of RULES) {
+    let first = null;
+    for (const [pattern, draw] of RULES) {
       const match = pattern.exec(rest);
-      if (match && (!found || match.index < found.match.index)) found = { match, make };
+      if (match && (!first || match.index < first.match.index)) first = { match, draw };
     }
-    if (!found) break;
-    if (found.match.index) nodes.push(document.createTextNode(rest.slice(0, found.match.index)));
-    nodes.push(found.make(found.match, names));
-    rest = rest.slice(found.match.index + found.match[0].length);
+    if (!first) break;
+    if (first.match.index) nodes.push(document.createTextNode(rest.slice(0, first.match.index)));
+    nodes.push(first.draw(first.match, names));
+    rest = rest.slice(first.match.index + first.match[0].length);
   }
   if (rest) nodes.push(document.createTextNode(rest));
   return nodes;

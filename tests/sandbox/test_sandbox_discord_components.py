@@ -1,4 +1,4 @@
-"""Components and interactions over REST and gateway by hand."""
+"""Components and interactions over REST and the gateway, without a client library."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("components", ACCEPTED)
 async def test_accepted(rest, eve, components):
-    """What Discord takes is sent, and numbered."""
+    """Components that Discord accepts are sent and numbered."""
     sent = await rest.send(eve, "?", components=components)
     numbers = [inner["id"] for row in sent["components"] for inner in (row, *row["components"])]
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
@@ -85,14 +85,14 @@ async def test_accepted(rest, eve, components):
 
 @pytest.mark.parametrize(("components", "errors"), REFUSED)
 async def test_refused(rest, eve, components, errors):
-    """What Discord refuses is refused at its place in the tree."""
+    """Components that Discord refuses are refused with their path."""
     body = {"content": "?", "components": components}
     assert await rest.errors("POST", f"/channels/{eve.dm.id}/messages", body) == errors
     assert eve.inbox == []
 
 
 class Bot:
-    """Answers interactions by hand."""
+    """Answers interactions over REST."""
 
     def __init__(self, rest, gate):
         self.rest = rest
@@ -121,7 +121,7 @@ async def bot(rest, connect, eve):
 
 
 async def test_a_tap_arrives(dc, rest, bot, eve, room):
-    """An interaction names who, where, what and the message; in direct chats a user, in guilds a member."""
+    """An interaction names person, place, component and message; a user in direct chats, a member in guilds."""
     panel = await rest.send(eve, "?", components=rows([button(), LINK]))
     tap = eve.tap(panel, label="Yes")
     heard = await bot.heard()
@@ -136,7 +136,7 @@ async def test_a_tap_arrives(dc, rest, bot, eve, room):
 
 
 async def test_callbacks(rest, bot, eve, room):
-    """4 sends, 5 and 6 wait, 7 edits, 9 asks; with_response tells what came of it."""
+    """4 sends, 5 and 6 defer, 7 edits, 9 opens a modal; with_response returns the outcome."""
     panel = await rest.send(room, "?", components=rows([button(), button("No", "n")]))
 
     async def tapped(kind, **data):
@@ -165,7 +165,7 @@ async def test_callbacks(rest, bot, eve, room):
 
 
 async def test_three_seconds_and_once(dc, rest, bot, eve):
-    """After three seconds, for an unknown token and for a second answer Discord refuses."""
+    """An answer after three seconds, with an unknown token, or a second time is refused."""
     panel = await rest.send(eve, "?", components=rows([button()]))
     late = eve.tap(panel)
     await bot.heard()
@@ -189,7 +189,7 @@ async def test_three_seconds_and_once(dc, rest, bot, eve):
 
 
 async def test_follow_ups(dc, rest, bot, eve, room):
-    """Follow-ups are sent, read, edited and deleted for a quarter hour; ephemeral ones reach one person."""
+    """Follow-ups are sent, read, edited and deleted for 15 minutes; ephemeral ones reach one person."""
     panel = await rest.send(room, "?", components=rows([button()]))
     tap = eve.tap(panel)
     await bot.heard()
@@ -219,7 +219,7 @@ async def test_follow_ups(dc, rest, bot, eve, room):
 
 
 async def test_modals(rest, bot, eve):
-    """A modal is checked, filled in by its rules, and comes back as an interaction that may edit the panel."""
+    """A modal is checked, filled in by its rules, and submitted as an interaction that may edit the message."""
     panel = await rest.send(eve, "?", components=rows([button()]))
     tap = eve.tap(panel)
     await bot.heard()
@@ -251,7 +251,7 @@ async def test_modals(rest, bot, eve):
 
 
 async def test_what_can_be_tapped(rest, bot, eve):
-    """People tap what is there and enabled; a custom_id that is not there can be forged."""
+    """People tap existing, enabled buttons; an unknown custom_id can be forged."""
     off = button("Off", "off", disabled=True)
     panel = await rest.send(eve, "?", components=rows([button(), LINK, off], [menu(3, max_values=2)]))
     for where, wrong in (

@@ -14,7 +14,7 @@ def messages(place):
 
 
 async def test_direct_chats(dc, rest):
-    """A direct chat is opened by user id; writing needs a guild in common, or that the person wrote first."""
+    """A direct chat is opened by user id; writing needs a shared guild, or that the person has written first."""
     ann, bob = dc.person("ann", "Ann Lee"), dc.person("bob")
     opened = await rest.ok("POST", "/users/@me/channels", {"recipient_id": str(ann.id)})
     assert (opened["type"], opened["id"], opened["recipients"][0]["global_name"]) == (1, str(ann.dm.id), "Ann Lee")
@@ -39,7 +39,7 @@ async def test_direct_chats(dc, rest):
 
 
 async def test_permissions(dc, rest, eve, room):
-    """Missing access, missing permissions and unknown things are told apart."""
+    """Missing access, missing permissions and unknown things have different errors."""
     path = f"/channels/{room.id}"
     assert (await rest.ok("GET", path))["name"] == "general"
     room.deny("send_messages")
@@ -69,7 +69,7 @@ async def test_permissions(dc, rest, eve, room):
 
 
 async def test_guild(dc, rest, eve, room):
-    """A guild, its channels, roles and members are there to read."""
+    """A guild, its channels, roles and members can be read."""
     guild = f"/guilds/{room.guild.id}"
     assert (await rest.ok("GET", guild))["name"] == "Team"
     assert [one["name"] for one in await rest.ok("GET", f"{guild}/channels")] == ["general"]
@@ -88,7 +88,7 @@ async def test_guild(dc, rest, eve, room):
 
 
 async def test_guild_events(dc, connect, eve, room):
-    """Channels, members, roles and the bot's own coming and going are told by intent."""
+    """Changes of channels, members, roles and the bot's own membership are dispatched by intent."""
     dc.set_portal(members=True)
     async with connect() as gate:
         await gate.ready(0b11)
@@ -119,7 +119,7 @@ async def test_guild_events(dc, connect, eve, room):
 
 
 async def test_members_on_request(dc, connect, eve, room):
-    """Members come in a chunk: by id, by name, all only with the intent."""
+    """Members come in a chunk: by id, by name, and all of them only with the intent."""
     bob = dc.person("bob")
     room.guild.add(bob)
     guild_id = str(room.guild.id)
@@ -134,7 +134,7 @@ async def test_members_on_request(dc, connect, eve, room):
 
 
 async def test_threads(dc, rest, connect, eve, room):
-    """Threads start from a message or without; they go by their parent's rules, archive and lock."""
+    """Threads start with or without a message, follow their parent's permissions, and can be archived and locked."""
     said = eve.send("topic", channel=room)
     async with connect() as gate:
         await gate.ready()
@@ -177,7 +177,7 @@ async def test_threads(dc, rest, connect, eve, room):
 
 
 async def test_private_threads(dc, rest, eve, room):
-    """A private thread is for its members."""
+    """Only members see a private thread."""
     hidden = room.thread("Secret", by=eve, private=True)
     assert await rest.refused("GET", f"/channels/{hidden.id}") == (403, 50001)
     made = await rest.ok("POST", f"/channels/{room.id}/threads", {"name": "Mine", "type": 12})
@@ -188,7 +188,7 @@ async def test_private_threads(dc, rest, eve, room):
 
 
 async def test_forums(rest, connect, eve, room):
-    """A forum has posts, whose first message has the post's id; nothing is written into the forum itself."""
+    """A forum has posts, whose first message has the post's id; messages into the forum itself are refused."""
     forum = room.guild.forum("help")
     assert await rest.refused("POST", messages(forum), {"content": "x"}) == (400, 50008)
     assert await rest.refused("GET", messages(forum)) == (400, 50024)
