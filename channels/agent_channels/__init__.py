@@ -1,8 +1,3 @@
-"""Agent Channels: your agent's phone line.
+"""Agent Channels: your agent's phone line. docs/ARCHITECTURE.md draws the rooms and says who may import whom."""
 
-`core` holds everything that is the same on every platform (store, inbox, delivery, access, panels, the MCP session);
-`telegram` translates between it and one platform; `sandbox` is that platform's server to run against on loopback;
-`cli` is the one command, `channels`. Dependencies point at `core`, never out of it and never sideways.
-"""
-
-__version__ = "0.1.0"
+__version__ = "0.2.0"
