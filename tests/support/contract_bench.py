@@ -32,13 +32,13 @@ class Collected:
     stored: Callable[[], None] = lambda: None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
+    async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
         if self.refuse:
             self.refuse -= 1
             raise StoreError("the disk is full")
         known = {event.event_id for event in self.events}
         self.events += [event for event in events if event.event_id not in known]
-        for name, value in (marks or {}).items():
+        for name, value in (cursors or {}).items():
             if value is None:
                 self.notes_of.pop(name, None)
             else:

@@ -93,11 +93,12 @@ class ChannelCache:
         return self._cached[key]
 
     async def to_fetch(
-        self, http: HTTPClient, wanted: Mapping[str, float], marks: Mapping[str, str]
+        self, http: HTTPClient, wanted: Mapping[str, float], cursors: Mapping[str, str]
     ) -> AsyncIterator[tuple[str, str, Json]]:
         """Yield every chat to fetch messages from: its channel id, the message after which, and the channel.
 
-        `wanted`: the chats that the agent reads, each with the time since when. `marks`: the reader's cursors.
+        `wanted`: the chats that the agent reads, each with the time since when. `cursors`: how far the reader has read,
+        by name.
         """
         guilds: dict[str, None] = {}
         for chat, since in wanted.items():
@@ -106,7 +107,7 @@ class ChannelCache:
                 continue
             self.keep(channel)
             channel_id = str(channel["id"])
-            yield channel_id, marks.get(f"last:{channel_id}") or _snowflake_at(since), channel
+            yield channel_id, cursors.get(f"last:{channel_id}") or _snowflake_at(since), channel
             if channel.get("guild_id"):
                 guilds[str(channel["guild_id"])] = None
         for guild in guilds:
@@ -114,7 +115,7 @@ class ChannelCache:
                 self.keep(thread)
                 thread_id, parent = str(thread["id"]), str(thread.get("parent_id"))
                 if parent in wanted and thread_id not in wanted:
-                    after = marks.get(f"last:{thread_id}") or _snowflake_at(wanted[parent])
+                    after = cursors.get(f"last:{thread_id}") or _snowflake_at(wanted[parent])
                     yield thread_id, after, thread
 
     def _put(self, key: str, value: Json) -> Json:

@@ -1,8 +1,8 @@
 """Reads Discord: one gateway connection, resumed wherever possible, and missed messages fetched over REST.
 
-Discord keeps no queue for a bot that is away. How far we have read is kept as marks, which move in the transaction that
-journals the events: `session` (to RESUME after a restart, which replays everything) and `last:<channel>` (the message
-after which to fetch once the session is over).
+Discord keeps no queue for a bot that is away. How far we have read is kept as cursors, which move in the transaction
+that journals the events: `session` (to RESUME after a restart, which replays everything) and `last:<channel>` (the
+message after which to fetch once the session is over).
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class GatewayReader:
         """Journal a batch, and how far it was read, in one transaction."""
         self._wanted = self._sink.enabled_since()
         events: list[RawEvent] = []
-        marks: dict[str, str | None] = {}
+        cursors: dict[str, str | None] = {}
         for seq, name, data in batch:
             if name == "READY":
                 # Behind until the history is fetched: a process that resumes this session has to fetch it.
@@ -198,18 +198,18 @@ class GatewayReader:
             try:
                 event = await self._journal_event(name, data, seq)
                 if name == "MESSAGE_CREATE":
-                    marks |= self._moved_mark(data)
+                    cursors |= self._moved_cursor(data)
             except (KeyError, TypeError, ValueError, AttributeError):
                 # Not what Discord promises: kept for inspection, without holding up the events after it.
                 event = RawEvent(f"u{self._session.get('id')}.{seq}", json.dumps({"t": name, "d": data}))
             if event is not None:
                 events.append(event)
         if self._session:
-            marks["session"] = json.dumps(self._session)
-        await self._sink.put(events, marks)
+            cursors["session"] = json.dumps(self._session)
+        await self._sink.put(events, cursors)
 
-    def _moved_mark(self, message: Json) -> dict[str, str]:
-        """Return the mark that a message moves; empty for a channel that the agent does not read."""
+    def _moved_cursor(self, message: Json) -> dict[str, str]:
+        """Return the cursor that a message moves; empty for a channel that the agent does not read."""
         channel = str(message["channel_id"])
         if message.get("guild_id") and not self._is_wanted(channel):
             return {}
@@ -264,10 +264,10 @@ class GatewayReader:
 
     async def _fetch_missed(self) -> None:
         """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
-        marks = self._sink.cursors()
+        cursors = self._sink.cursors()
         events: list[tuple[int, RawEvent]] = []
         moved: dict[str, str | None] = {}
-        chats = [chat async for chat in self._channels.to_fetch(self._http, self._wanted, marks)]
+        chats = [chat async for chat in self._channels.to_fetch(self._http, self._wanted, cursors)]
         for channel_id, after, channel in chats:
             async for message in outbound.messages_after(self._http, channel_id, after):
                 if str(message["author"]["id"]) != self._me:

@@ -24,16 +24,17 @@ __all__ = ["Adapter", "EventSink"]
 class EventSink(Protocol):
     """Where an adapter puts the events it reads."""
 
-    async def put(self, events: Sequence[RawEvent], marks: Mapping[str, str | None] | None = None) -> None:
+    async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
         """Store the events; return once they are on disk. Only then acknowledge them to the platform.
 
-        `marks` are the adapter's own cursors by name, stored in the same transaction; None deletes one. An event whose
-        id was stored before is ignored. Raises `StoreError` when nothing was stored: do not acknowledge.
+        `cursors` say by name how far the adapter has read; they are stored in the same transaction, and None deletes
+        one. An event whose id was stored before is ignored. Raises `StoreError` when nothing was stored: do not
+        acknowledge.
         """
         ...
 
     def cursors(self) -> Mapping[str, str]:
-        """Return the marks stored for this bot by earlier calls of `put`, from whichever process."""
+        """Return the cursors stored for this bot by earlier calls of `put`, from whichever process."""
         ...
 
     def enabled_since(self) -> Mapping[str, float]:
