@@ -1,1 +1,1 @@
-"""Fake platforms on loopback that refuse what the real ones refuse, and what people can do with them."""
+"""Fake platforms on loopback which refuse what the real ones refuse; a scripted agent, a chat page, a demo."""

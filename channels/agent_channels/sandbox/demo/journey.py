@@ -149,7 +149,7 @@ class Journey:
         return event
 
     async def _restart(self, unanswered: ChannelEvent) -> None:
-        self._step("The server starts again: nothing is lost, and redelivered messages say so")
+        self._step("The server restarts: nothing is lost, and redelivered messages say so")
         before = self.tg.confirmed
         self.transcript.row(wire=await self._attach())
         again = await self._event(
