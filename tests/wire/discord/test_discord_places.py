@@ -12,6 +12,7 @@ async def test_mentions_are_asked_for_in_an_enabled_channel(stage: DiscordStage)
     room, quiet = team.channel("general"), team.channel("other")
     host = await stage.reading()
     ann.send(f"<@{stage.dc.bot_id}> in a channel that is not enabled", channel=room)
+    await host.status_when(lambda status: bool(status["groups_not_enabled"]))
     assert (await stage.access("group", "add", str(room.id))).code == 0
     ann.send("said to nobody", channel=room)
     ann.send(f"hey <@{stage.dc.bot_id}>, ship it", channel=room)
