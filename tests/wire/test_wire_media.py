@@ -171,7 +171,7 @@ async def test_only_files_of_the_chat_are_handed_out(stage: Stage) -> None:
     assert "give message_id" in await host.refused("download_attachment", chat_id=ann.id)
     ann.send("no file")
     text = (await host.event()).meta["message_id"]
-    assert "holds no file" in await host.refused("download_attachment", chat_id=ann.id, message_id=text)
+    assert "has no attachments" in await host.refused("download_attachment", chat_id=ann.id, message_id=text)
     assert "not allowed" in await host.refused("download_attachment", chat_id="42", message_id="1")
 
 

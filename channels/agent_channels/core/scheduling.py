@@ -74,7 +74,7 @@ class Wakeups:
     """Something changed for tool calls that wait: a prompt was answered, a message offered, the reader changed."""
 
     def answer_given(self) -> None:
-        """A prompt or panel was answered or closed: show it, and tell whoever waits for it."""
+        """A prompt or panel was answered or closed: show it, and wake those who wait for it."""
         self.outcome_due.set()
         self.changed.notify_all()
 

@@ -1,6 +1,6 @@
 """From a journalled event to an open entry: an ordered list of stages, all in one transaction.
 
-What has to be said to the platform follows after the commit.
+Calls to the platform follow after the commit.
 """
 
 from __future__ import annotations

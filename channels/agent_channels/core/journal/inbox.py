@@ -462,7 +462,7 @@ class Inbox:
             )
 
     def acknowledge(self, delivery_ids: Sequence[str]) -> int:
-        """Answer entries by their delivery ids, whoever was offered them; return how many were open."""
+        """Answer entries by their delivery ids, in any session; return how many were open."""
         now = time.time()
         with self.store.transaction() as db:
             return sum(

@@ -5,9 +5,7 @@ from __future__ import annotations
 __all__ = ["MIGRATIONS"]
 
 _FIRST: tuple[str, ...] = (
-    # One row per raw event. States: raw (journalled), held (said by somebody whose pairing is pending), fetching (its
-    # picture is being downloaded), ready, offering (handed to the host, not known to be through), offered, answered,
-    # dropped (not for the agent), failed (could not be read; kept for inspection).
+    # One row per raw event; the states are drawn in `agent_channels.core.journal.entry.State`.
     """CREATE TABLE inbox (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         bot_id TEXT NOT NULL,
@@ -31,7 +29,7 @@ _FIRST: tuple[str, ...] = (
     """CREATE TABLE groups (
         chat_id TEXT PRIMARY KEY, require_mention INTEGER NOT NULL DEFAULT 1, senders TEXT, added_at REAL NOT NULL
     )""",
-    # Chats the bot has seen: maps a direct chat to its person, and lists groups nobody enabled yet.
+    # Chats that the bot has seen: maps a direct chat to its person, and lists the groups that nobody enabled yet.
     """CREATE TABLE chats (
         chat_id TEXT PRIMARY KEY, kind TEXT NOT NULL, user_id TEXT, title TEXT, present INTEGER NOT NULL DEFAULT 1,
         seen_at REAL NOT NULL
@@ -55,7 +53,7 @@ _FIRST: tuple[str, ...] = (
         id INTEGER PRIMARY KEY, panel_id TEXT NOT NULL REFERENCES panels (id) ON DELETE CASCADE,
         position INTEGER NOT NULL, user_id TEXT NOT NULL, user TEXT NOT NULL, at REAL NOT NULL
     )""",
-    # What has to be said to people whatever happens to this process in between.
+    # Our own messages to people, which must go out even if this process dies in between.
     """CREATE TABLE notices (
         id INTEGER PRIMARY KEY, chat_id TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL, claimed_at REAL
     )""",
@@ -72,7 +70,7 @@ _FIRST: tuple[str, ...] = (
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, subject TEXT, detail TEXT)",
 )
 
-# Which session an entry was offered to, when it was said, what its sender was told about waiting, and our mark on it.
+# Which session an entry was offered to, when it was written, which notices its sender got, and our reaction to it.
 _WAITING: tuple[str, ...] = (
     "ALTER TABLE inbox ADD COLUMN session TEXT",
     "ALTER TABLE inbox ADD COLUMN said_at REAL",
@@ -83,7 +81,7 @@ _WAITING: tuple[str, ...] = (
     "CREATE INDEX inbox_ended ON inbox (id) WHERE state IN ('answered', 'dropped')",
 )
 
-# Host sessions, how each is reached, and questions whose answers somebody waits for.
+# Host sessions, how each is reached, and questions whose answers a caller waits for.
 _SESSIONS: tuple[str, ...] = (
     # proven: modes in which the agent was seen to answer; hooks: last time each hook of this session ran, as JSON;
     # loops: consecutive continuations by the Stop hook; ended_at: a person ended the waiting from the chat.
@@ -96,7 +94,7 @@ _SESSIONS: tuple[str, ...] = (
     "ALTER TABLE inbox ADD COLUMN rung TEXT",
     "ALTER TABLE inbox ADD COLUMN prompt_id TEXT",
     "ALTER TABLE people ADD COLUMN approver INTEGER NOT NULL DEFAULT 0",
-    # kind: ask, permission, question; state: open, answered, closed; lease_until: until when the asker surely waits.
+    # kind: ask, permission, question; state: open, answered, closed; lease_until: the caller waits at least until then.
     """CREATE TABLE prompts (
         id TEXT PRIMARY KEY, kind TEXT NOT NULL, request_id TEXT, session TEXT NOT NULL DEFAULT '', spec TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'open', sent INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
@@ -109,22 +107,22 @@ _SESSIONS: tuple[str, ...] = (
     "CREATE INDEX panels_prompt ON panels (prompt_id) WHERE prompt_id IS NOT NULL",
 )
 
-# How far a bot was read, where the platform keeps no queue; threads, whose access rule is their parent's.
+# How far a bot was read, for platforms that keep no queue; the chat whose access rule a thread follows.
 _READING: tuple[str, ...] = (
     "CREATE TABLE cursors (bot_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (bot_id, name))",
     "ALTER TABLE chats ADD COLUMN parent_id TEXT",
 )
 
-# Messages that became one event: `joined` holds its pieces on the first row (JSON), which waits for more until
-# `join_until` in the state joining; the rows of the others name it in `joined_to`, in the state joined.
+# Messages that became one event: the first row holds them in `joined` (JSON) and waits for more until `join_until` in
+# the state joining; the rows of the others name it in `joined_to`, in the state joined.
 _JOINING: tuple[str, ...] = (
     "ALTER TABLE inbox ADD COLUMN joined TEXT",
     "ALTER TABLE inbox ADD COLUMN joined_to INTEGER",
     "ALTER TABLE inbox ADD COLUMN join_until REAL",
 )
 
-# What was said, both ways. kind: message, tap, reaction; own: sent for the agent; sought: what a search looks at;
-# files: names (JSON). The index itself is made by the service, since not every SQLite can.
+# What was written, both ways. kind: message, tap, reaction; own: sent for the agent; sought: the text that a search
+# looks at; files: names (JSON). The full-text index is created by the service, since not every SQLite supports it.
 _HISTORY: tuple[str, ...] = (
     """CREATE TABLE history (
         id INTEGER PRIMARY KEY AUTOINCREMENT, chat_id TEXT NOT NULL, message_id TEXT NOT NULL, kind TEXT NOT NULL,
@@ -139,14 +137,14 @@ _HISTORY: tuple[str, ...] = (
     "CREATE INDEX history_new ON history (id) WHERE indexed = 0",
 )
 
-# Codes that the operator made for one person each; hashes only.
+# One-time codes of the operator, each for one person; hashes only.
 _INVITES: tuple[str, ...] = (
     """CREATE TABLE invites (
         code_hash BLOB PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, used_at REAL, used_by TEXT
     )""",
 )
 
-# What threads are called; where a notice is said; what in a group is for the bot; what was said there to others.
+# Names of threads; the thread of a notice; patterns that call the bot in a group; what was written there to others.
 _GROUPS: tuple[str, ...] = (
     """CREATE TABLE threads (
         chat_id TEXT NOT NULL, thread_id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (chat_id, thread_id)
@@ -160,12 +158,12 @@ _GROUPS: tuple[str, ...] = (
     "CREATE INDEX overheard_chat ON overheard (chat_id, id)",
 )
 
-# What a message meets on its way is found, however much is kept. SQLite takes a partial index only where a query says
-# the index's condition word for word, which none did of the one that goes.
+# Indexes for the queries on the hot path. SQLite uses a partial index only for a query that repeats the index's
+# condition word for word, which none did for the one that is dropped.
 _FOUND: tuple[str, ...] = (
     "DROP INDEX inbox_open",
     "CREATE INDEX inbox_state ON inbox (state)",
-    # The states are those of `agent_channels.core.journal.offers.OPEN`, in its order.
+    # The states are those of `agent_channels.core.journal.entry.OPEN`, in its order.
     """CREATE INDEX inbox_chat_open ON inbox (chat_id) WHERE state IN
         ('raw', 'joining', 'fetching', 'ready', 'offering', 'offered', 'asked')""",
     "CREATE INDEX presses_panel ON presses (panel_id)",

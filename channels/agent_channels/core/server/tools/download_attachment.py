@@ -50,5 +50,5 @@ def _wanted(runtime: ChannelRuntime, args: DownloadArguments) -> list[Attachment
     if found is None:
         raise Refused(f"no message {args.message_id!r} of chat {args.chat_id!r} is known here")
     if not found:
-        raise Refused(f"message {args.message_id!r} of chat {args.chat_id!r} holds no file")
+        raise Refused(f"message {args.message_id!r} of chat {args.chat_id!r} has no attachments")
     return found
