@@ -85,14 +85,14 @@ class Way:
         if start:
             (group or self._group).start_soon(self.delivery.run)
 
-    def take(self, events: Sequence[RawEvent] = ()) -> bool:
+    async def take(self, events: Sequence[RawEvent] = ()) -> bool:
         """Journals and sorts in one transaction, and has what follows from it done; False when it was nothing."""
         with self.store.transaction():
             new = self.inbox.put("1", events) if events else 1
             batch = self.pipeline.sort() if new else None
         if batch is None:
             return False
-        self.pipeline.dispatch(batch)
+        await self.pipeline.dispatch(batch)
         return True
 
     @property
@@ -100,12 +100,12 @@ class Way:
         """The calls to the platform that wait."""
         return list(self.pipeline.follow_ups._waiting)
 
-    def message(self, sender: dict[str, Any] = ANN) -> None:
+    async def message(self, sender: dict[str, Any] = ANN) -> None:
         """From the platform's answer to the host."""
         self.number += 1
         whose = {"from": sender, "chat": {**sender, "type": "private"}}
         said = message(message_id=10_000 + self.number, text=f"message {self.number}", **whose)
-        assert self.take([RawEvent(str(10_000 + self.number), update("message", said))])
+        assert await self.take([RawEvent(str(10_000 + self.number), update("message", said))])
         assert self.inbox.any_ready()
         with self.store.transaction():
             ready = self.inbox.ready(64)
@@ -113,7 +113,7 @@ class Way:
             (entry,) = self.inbox.begin_offer(ready, SESSION, "push")
         self.inbox.finish_offer([entry.id])
         assert entry.content == f"message {self.number}"
-        assert not self.take()
+        assert not await self.take()
 
     def answer(self) -> None:
         """From the agent's call to its result."""

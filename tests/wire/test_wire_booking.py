@@ -19,7 +19,7 @@ async def test_a_message_is_booked_though_its_answering_is_not(tmp_path: Path) -
         one.person.start()
         chat = str(one.person.id)
         one.access.allow(chat, by="test")
-        one.message({"id": one.person.id, "is_bot": False, "first_name": "Ann"})
+        await one.message({"id": one.person.id, "is_bot": False, "first_name": "Ann"})
         seen = one.inbox.shown_to(chat, SESSION)
         fails = True
 

@@ -42,14 +42,19 @@ def event(number: int, sender: dict[str, Any] = ANN, **more: Any) -> RawEvent:
 async def test_one_transaction_before_the_host_sees_it(tmp_path: Path) -> None:
     """Journalled, sorted and offered together: a commit more would be a good part of a message's whole way."""
     shown = Shown()
+    begun: list[str] = []
+    at_push: list[tuple[str, int]] = []
     async with way(tmp_path) as one, anyio.create_task_group() as group:
-        one.deliver_to(shown.push, group)
+
+        async def push(method: str, params: dict[str, object]) -> None:
+            at_push.extend((row["state"], len(begun)) for row in one.store.rows("SELECT state FROM inbox"))
+            await shown.push(method, params)
+
+        one.deliver_to(push, group)
         await anyio.wait_all_tasks_blocked()
-        begun: list[str] = []
         one.store._db.set_trace_callback(lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None)
-        assert one.take([event(1)])
-        assert [row["state"] for row in one.store.rows("SELECT state FROM inbox")] == ["offering"]
-        assert len(begun) == 1
+        assert await one.take([event(1)])
+        assert at_push == [("offering", 1)]
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == ["1"]
         assert [row["state"] for row in one.store.rows("SELECT state FROM inbox")] == ["offered"]
@@ -74,7 +79,7 @@ async def test_what_was_undone_is_not_shown(tmp_path: Path, monkeypatch: pytest.
             await anyio.wait_all_tasks_blocked()
         assert shown.texts == []
         assert [raw.event_id for _, raw in one.inbox.unsorted(9)] == ["1"]
-        assert one.take()
+        assert await one.take()
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == ["1"]
         group.cancel_scope.cancel()
@@ -106,7 +111,7 @@ async def test_a_backlog_that_comes_at_once_goes_in_order(tmp_path: Path) -> Non
         one.deliver_to(shown.push, group)
         await anyio.wait_all_tasks_blocked()
         for first in (1, 81, 161):
-            assert one.take([event(first + n) for n in range(80)])
+            assert await one.take([event(first + n) for n in range(80)])
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == [str(number) for number in range(1, 241)]
         group.cancel_scope.cancel()
@@ -120,7 +125,7 @@ async def test_a_death_in_between_shows(tmp_path: Path, monkeypatch: pytest.Monk
             one.deliver_to(shown.push, group)
             await anyio.wait_all_tasks_blocked()
             monkeypatch.setattr(one.delivery, "hand_over", lambda _claimed: None)
-            assert one.take([event(1)])
+            assert await one.take([event(1)])
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
         assert shown.texts == []
@@ -144,7 +149,7 @@ async def test_what_others_take_is_left_to_them(tmp_path: Path, whose: str) -> N
             one.services.sessions.record(SESSION)
             one.services.sessions.set_waiting(SESSION, time.time() + 60)
             one.modes.refresh()
-        assert one.take([event(1)])
+        assert await one.take([event(1)])
         await anyio.wait_all_tasks_blocked()
         assert shown.texts == []
         assert [entry.content for entry in one.inbox.ready(9)] == ["1"]
@@ -161,7 +166,7 @@ async def test_pictures_do_not_wait_for_what_is_to_be_said(tmp_path: Path) -> No
         await anyio.wait_all_tasks_blocked()
         # Somebody has to be told a code, and somebody else sent a picture.
         photo = {"photo": [{"file_id": "p", "file_unique_id": "u", "width": 1, "height": 1}], "text": None}
-        assert one.take([event(1, stranger), event(2, **photo)])
+        assert await one.take([event(1, stranger), event(2, **photo)])
         with anyio.fail_after(5):
             await one.wakeups.download_due.wait()
         group.cancel_scope.cancel()

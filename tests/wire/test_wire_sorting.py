@@ -28,7 +28,7 @@ async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> No
         await one.reader.put([event(1, "one"), event(2, "two")])
         await one.reader.put([event(2, "two"), event(3, "three")])
         assert [entry.content for entry in one.inbox.ready(9)] == ["one", "two", "three"]
-        assert not one.take()
+        assert not await one.take()
 
 
 async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
@@ -39,13 +39,13 @@ async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
         await one.reader.put([event(1, "one")])
         assert [raw.event_id for _, raw in one.inbox.unsorted(9)] == ["1"]
         with pytest.raises(StoreError, match="chats"):
-            one.take()
+            await one.take()
         with anyio.fail_after(5):
             # Whoever sorts was told that there is something.
             await one.wakeups.unsorted.wait()
         with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO chats")
-        assert one.take()
+        assert await one.take()
         assert [entry.content for entry in one.inbox.ready(9)] == ["one"]
 
 
@@ -58,13 +58,13 @@ async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
             db.execute("ALTER TABLE history RENAME TO elsewhere")
         batch = [event(1, "hello", stranger), event(2, "said")]
         with pytest.raises(StoreError, match="history"):
-            one.take(batch)
+            await one.take(batch)
         assert one.inbox.unsorted(9) == []
         assert one.store.value("SELECT count(*) FROM pairings") == 0
         with one.store.transaction() as db:
             db.execute("ALTER TABLE elsewhere RENAME TO history")
         group.start_soon(one.pipeline.run)
-        assert one.take(batch)
+        assert await one.take(batch)
         await anyio.wait_all_tasks_blocked()
         code, receipt = one.follow_ups
         assert code is not receipt

@@ -68,10 +68,9 @@ class Delivery:
         self._push_began: float | None = None
         # Whether a hook was left to take what is ready.
         self._left_to_hook = False
-        # Whether nothing is being offered; what was claimed meanwhile, and the event of its hand-over.
+        # Whether nothing is being offered; what was claimed meanwhile.
         self._idle = False
         self._claimed: list[Entry] = []
-        self._handed_over = anyio.Event()
 
     async def run(self) -> None:
         """Offer until cancelled; begin with whatever earlier sessions left unanswered."""
@@ -108,18 +107,15 @@ class Delivery:
             return []
         return [] if self._modes.hook_is_waiting() else self._begin_offer("push")
 
-    def hand_over(self, claimed: list[Entry]) -> anyio.Event | None:
-        """Push what `claim` gave and then whatever else is ready; return the event that says it was pushed."""
-        if claimed:
-            self._claimed, self._handed_over = claimed, anyio.Event()
+    def hand_over(self, claimed: list[Entry]) -> None:
+        """Push what `claim` gave, and then whatever else is ready."""
+        self._claimed += claimed
         self._wakeups.ready.set()
-        return self._handed_over if claimed else None
 
     async def _push_claimed(self) -> None:
         claimed, self._claimed = self._claimed, []
         await self._push(claimed)
         if claimed:
-            self._handed_over.set()
             self.record_through()
 
     # ---- offering

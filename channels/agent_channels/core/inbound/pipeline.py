@@ -43,6 +43,9 @@ __all__ = ["Batch", "InboundPipeline"]
 
 logger = logging.getLogger(__name__)
 BATCH_MAX = 100
+# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop.
+# Turns are counted, and no event is awaited: a host that does not read must not hold the journal up.
+HAND_OVER_TURNS = 4
 
 
 @dataclass(slots=True)
@@ -116,7 +119,7 @@ class InboundPipeline:
 
     async def _sort_all(self) -> None:
         while (batch := self.sort()) is not None:
-            self.dispatch(batch)
+            await self.dispatch(batch)
             await self.follow_ups.wait_for_room()
             await anyio.lowlevel.checkpoint()
         if self._grouping.complete_due():
@@ -141,19 +144,22 @@ class InboundPipeline:
             batch.claimed = self._delivery.claim()
         return batch
 
-    def dispatch(self, batch: Batch) -> anyio.Event | None:
-        """Hand over what a committed batch claimed, then call the platform; return the event of the hand-over."""
-        handed_over = self._delivery.hand_over(batch.claimed)
-        for follow_up in batch.follow_ups:
-            self.follow_ups.add(follow_up)
-        for receipt in self._receipts.for_received(batch.opened):
-            self.follow_ups.add_courtesy(receipt)
-        if batch.downloads:
-            self._wakeups.download_due.set()
-        if batch.is_full or self._grouping.pending:
-            # The task that sorts the rest also completes groups, and has a new deadline.
-            self._wakeups.unsorted.set()
-        return handed_over
+    async def dispatch(self, batch: Batch) -> None:
+        """Hand over what a committed batch claimed, and then queue the calls to the platform."""
+        self._delivery.hand_over(batch.claimed)
+        try:
+            for _ in range(HAND_OVER_TURNS if batch.claimed else 0):
+                await anyio.lowlevel.checkpoint()
+        finally:
+            for follow_up in batch.follow_ups:
+                self.follow_ups.add(follow_up)
+            for receipt in self._receipts.for_received(batch.opened):
+                self.follow_ups.add_courtesy(receipt)
+            if batch.downloads:
+                self._wakeups.download_due.set()
+            if batch.is_full or self._grouping.pending:
+                # The task that sorts the rest also completes groups, and has a new deadline.
+                self._wakeups.unsorted.set()
 
     def _sort_event(self, entry_id: int, event: RawEvent, batch: Batch) -> None:
         try:

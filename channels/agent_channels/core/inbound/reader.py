@@ -26,9 +26,6 @@ from agent_channels.core.services import Services
 __all__ = ["Reader"]
 
 logger = logging.getLogger(__name__)
-# The host is told before the disk is synced: a sync beside the push would slow both. A host that does not read must not
-# hold the journal up for longer than this.
-HAND_OVER_S = 0.05
 
 
 class Reader:
@@ -67,9 +64,8 @@ class Reader:
         if events and first:
             self.mark_alive()
         batch = self._journal_and_sort(events, cursors or {})
-        if batch is not None and (handed_over := self._pipeline.dispatch(batch)) is not None:
-            with anyio.move_on_after(HAND_OVER_S):
-                await handed_over.wait()
+        if batch is not None:
+            await self._pipeline.dispatch(batch)
         if events and not first:
             self.mark_alive()
         await self._services.store.sync()
