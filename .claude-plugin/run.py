@@ -101,7 +101,7 @@ def _install_and_wait(data):
     # A host may time out and end this process: the installation goes on, and the next start finds it.
     detached = {"creationflags": 0x00000208} if WINDOWS else {"start_new_session": True}
     with log.open("ab") as out:
-        command = [sys.executable, str(Path(__file__).resolve()), "--data", str(data), "--install"]
+        command = [sys.executable, "-I", str(Path(__file__).resolve()), "--data", str(data), "--install"]
         code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **detached)
     if code:
         print(f"channels: the installation failed; {log} says why", file=sys.stderr)
@@ -122,9 +122,11 @@ def install(data):
             return 1
         folder = data / _environment_name()
         _remove_old(data, folder)
-        pip = [str(folder / SCRIPTS / ("python" + SUFFIX)), "-m", "pip", "--disable-pip-version-check", "install"]
-        for command in ([python, "-m", "venv", str(folder)], [*pip, "-c", str(ROOT / "constraints.txt"), str(ROOT)]):
-            code = subprocess.call(command)
+        # Isolated, and elsewhere: in the project, `-m` would run a venv.py or pip.py from there.
+        pip = [str(folder / SCRIPTS / ("python" + SUFFIX)), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
+        make = [python, "-I", "-m", "venv", str(folder)]
+        for command in (make, [*pip, "-c", str(ROOT / "constraints.txt"), str(ROOT)]):
+            code = subprocess.call(command, cwd=str(data))
             if code:
                 return code
         (folder / "ready").touch()

@@ -18,6 +18,7 @@ import yaml
 
 from agent_channels.core.contract import messages as types
 from agent_channels.core.services import Services
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
@@ -68,6 +69,7 @@ class World:
             "XDG_RUNTIME_DIR": str(runtime),
             "CLAUDE_PROJECT_DIR": str(self.project),
             f"{self.channel.upper()}_STATE_DIR": str(self.state),
+            "CHANNELS_DATA_DIR": os.environ["CHANNELS_DATA_DIR"],
             "CHANNELS_CLAIM": "always",
             **environ,
         }
@@ -75,6 +77,7 @@ class World:
         self.env |= {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
         self.hosts: list[Host] = []
         self.ran: list[Ran] = []
+        make_state_folder(self.state)
         self.config(grace_s=0)
 
     async def __aenter__(self) -> Self:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from agent_channels.cli.arguments import Subparsers, add_channel, add_command, add_json
-from agent_channels.core.errors import ChannelError, Refused
+from agent_channels.cli.arguments import Subparsers, add_channel, add_command, add_json, can_ask
+from agent_channels.core.errors import ChannelError, Refused, UntrustedState
 from agent_channels.core.i18n.messages import set_language, translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access, Policy
@@ -102,9 +102,12 @@ def _add_actions(
 def run(args: argparse.Namespace) -> int:
     """Run one action; print what it did, as text or as JSON."""
     try:
-        with Store.open(state_dir(args.channel)) as store:
+        open_store = Store.open_existing if args.action is _status else Store.open
+        with open_store(state_dir(args.channel)) as store:
             data, text = args.action(args, Services.of(store))
     except ChannelError as error:
+        if isinstance(error, UntrustedState) and can_ask():
+            raise
         return _failed(args, error)
     print(json.dumps({"ok": True, **data}, ensure_ascii=False) if args.json else text)
     return 0

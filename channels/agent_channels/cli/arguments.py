@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from agent_channels.registry import CHANNELS
 
-__all__ = ["CHANNEL_NAMES", "Subparsers", "add_channel", "add_command", "add_json"]
+__all__ = ["CHANNEL_NAMES", "Subparsers", "add_channel", "add_command", "add_json", "can_ask"]
 
 CHANNEL_NAMES = " or ".join(CHANNELS)
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` returns has no public name
@@ -26,3 +27,8 @@ def add_channel(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Declare --json; `options` are those of `add_argument`."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of sentences", **options)
+
+
+def can_ask() -> bool:
+    """Return whether a person is at the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each message of a chat, or of all chats, as one JSON object per line."""
     since = _since(args.since) if args.since else 0.0
-    with Store.open(state_dir(args.channel)) as store:
+    with Store.open_existing(state_dir(args.channel)) as store:
         for line in History(store).lines(args.chat, since):
             print(json.dumps(_exported(line), ensure_ascii=False))
     return 0

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the entries, or change one."""
-    with Store.open(state_dir(args.channel)) as store:
+    with Store.open_existing(state_dir(args.channel)) as store:
         inbox = Services.of(store).inbox
         if args.redeliver:
             return _report(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))

@@ -34,7 +34,7 @@ SUMMARY = "start the agent host so that it receives messages, or say why it woul
 # asks the user.
 ALLOWED, DEVELOPMENT = "--channels", "--dangerously-load-development-channels"
 # Findings of the doctor with which no message can arrive. With any other the session starts, after a warning.
-FATAL = {"settings", "token", "server", "database", "entry"}
+FATAL = {"trust", "settings", "token", "server", "database", "entry"}
 
 
 @dataclass(frozen=True)

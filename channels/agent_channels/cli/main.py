@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Collection, Sequence
 from io import TextIOWrapper
-from typing import NoReturn, Protocol, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
+import agent_channels
 from agent_channels import __version__
-from agent_channels.cli.arguments import add_command
+from agent_channels.cli.arguments import add_command, can_ask
+
+if TYPE_CHECKING:
+    from agent_channels.core.errors import UntrustedState
 
 __all__ = ["build_parser", "main"]
 
@@ -28,6 +34,7 @@ VERBS = {
     "inbox": "agent_channels.cli.inbox",
     "history": "agent_channels.cli.history",
     "access": "agent_channels.cli.access",
+    "trust": "agent_channels.cli.trust",
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",
 }
@@ -49,6 +56,7 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
+    _prefer_installed_modules()
     for stream in (sys.stdout, sys.stderr):
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
@@ -59,10 +67,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except SystemExit as end:
         # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
         sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
-    from agent_channels.core.errors import ChannelError
+    from agent_channels.core.errors import ChannelError, UntrustedState
 
     try:
-        code = args.run(args)
+        try:
+            code = args.run(args)
+        except UntrustedState as error:
+            if not _adopted_now(error):
+                raise
+            code = args.run(args)
     except ChannelError as error:
         from agent_channels.core.log import redact
 
@@ -75,6 +88,24 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout = None
         code = 0
     sys.exit(code)
+
+
+def _prefer_installed_modules() -> None:
+    """Look in the folders of PYTHONPATH last: a `telegram` or `mcp` of the user's project is not the library."""
+    named = {os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep)}  # noqa: PTH100
+    # Where this package itself is found that way, so are its libraries.
+    named.discard(str(Path(agent_channels.__file__).parents[1]))
+    behind = [folder for folder in sys.path if os.path.abspath(folder) in named]  # noqa: PTH100
+    sys.path[:] = [folder for folder in sys.path if folder not in behind] + behind
+
+
+def _adopted_now(error: UntrustedState) -> bool:
+    """Offer a person at a terminal to adopt the folder that an error is about; return whether they did."""
+    if error.folder is None or not can_ask():
+        return False
+    from agent_channels.cli.trust import offer
+
+    return offer(error.folder)
 
 
 def build_parser(names: Collection[str] = VERBS) -> argparse.ArgumentParser:

@@ -25,12 +25,8 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import config_template
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.private_files import (
-    ensure_private_file,
-    ensure_state_dir,
-    set_dotenv_value,
-    write_new,
-)
+from agent_channels.core.settings.private_files import ensure_private_file
+from agent_channels.core.settings.state_folder import make_state_folder, set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
@@ -118,7 +114,7 @@ def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue:
     if destination.state == "wrong":
         raise ConfigError(f"{destination.found} ({destination.evidence}); nothing was sent: {destination.next}")
     _make_private(env)
-    for check in (doctor_local.python, doctor_local.state_folder, doctor_local.git):
+    for check in (doctor_local.python, doctor_local.trust, doctor_local.state_folder):
         finding = check(setup)
         if finding.state == "wrong":
             raise ConfigError(f"{finding.found} ({finding.evidence}); {finding.next}")
@@ -129,7 +125,7 @@ def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue:
 
 def _make_private(env: Environment) -> None:
     """Restrict the state folder, the token's file and the database to their owner."""
-    folder = ensure_state_dir(env.state_dir)
+    folder = make_state_folder(env.state_dir)
     for path in (folder / ".env", *folder.glob("channel.db*")):
         try:
             if path.exists():

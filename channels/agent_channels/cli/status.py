@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         problem = str(error)
     if args.release:
         return _release(args, env, bot_id)
-    with Store.open(env.state_dir) as store:
+    with Store.open_existing(env.state_dir) as store:
         known = facts(args.channel, env.state_dir, Services.of(store), bot_id, problem)
     known["token_from"] = env.token_source()
     print(json.dumps(known, ensure_ascii=False) if args.json else _text(known))

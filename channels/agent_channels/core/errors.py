@@ -4,6 +4,7 @@ The class says who sees it and what happened; the message says what failed, with
 
 ChannelError                base class: shown as one sentence, without a traceback
 ├── ConfigError             the operator: a setting, the token or a folder is unusable
+│   └── UntrustedState      the operator: the state folder was neither made nor adopted by this user; nothing was read
 ├── StoreError              the operator: the database cannot be used; nothing was confirmed to the platform
 ├── Refused                 the caller: bad arguments, a limit or an access rule; nothing was done
 └── PlatformError           the caller: the platform refused the request, failed, or did not answer
@@ -22,6 +23,8 @@ ChannelError                base class: shown as one sentence, without a traceba
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = [
     "Ambiguous",
     "ChannelError",
@@ -39,6 +42,7 @@ __all__ = [
     "TooOld",
     "Unauthorized",
     "Unavailable",
+    "UntrustedState",
 ]
 
 
@@ -48,6 +52,17 @@ class ChannelError(Exception):
 
 class ConfigError(ChannelError):
     """A setting, the token or a folder is unusable; the operator has to act."""
+
+
+class UntrustedState(ConfigError):
+    """The state folder was neither made nor adopted by this user's program; nothing in it was read.
+
+    `folder` is the one that could be adopted; None if it cannot be.
+    """
+
+    def __init__(self, text: str, folder: Path | None = None) -> None:
+        super().__init__(text)
+        self.folder = folder
 
 
 class StoreError(ChannelError):

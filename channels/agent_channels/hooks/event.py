@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.paths import env_value, find_project
 
 __all__ = ["HookEvent", "HookHost", "print_answer"]
 
@@ -48,7 +48,7 @@ class HookEvent:
         self.session = session if isinstance(session, str) and session else env_value("CLAUDE_CODE_SESSION_ID") or ""
         cwd = values.get("cwd")
         self.cwd = Path(cwd) if isinstance(cwd, str) and cwd else Path.cwd()
-        self.project = Path(env_value("CLAUDE_PROJECT_DIR") or self.cwd)
+        self.project = Path(env_value("CLAUDE_PROJECT_DIR") or find_project(self.cwd))
         self.host = HookHost()
 
     @classmethod

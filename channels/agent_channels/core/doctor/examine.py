@@ -6,6 +6,7 @@ that fails only because another one did is skipped, so that the report names cau
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -40,8 +41,8 @@ LocalCheck = Callable[[Setup], Finding]
 # The checks of the machine start a program or write a file; all other local checks only read.
 MACHINE_CHECKS: dict[str, LocalCheck] = {
     "python": local.python,
+    "trust": local.trust,
     "state folder": local.state_folder,
-    "git": local.git,
 }
 SETTINGS_CHECKS: dict[str, LocalCheck] = {
     "settings": local.settings,
@@ -133,7 +134,7 @@ def _read_settings(channel: Channel, setup: Setup) -> Setup:
 def _read_database(setup: Setup) -> Setup:
     folder = setup.env.state_dir
     try:
-        if not (folder / "channel.db").is_file():
+        if not os.path.lexists(folder / "channel.db"):
             return setup
         with Store.open(folder) as store:
             known = facts(setup.env.channel, folder, Services.of(store), setup.bot_id)
@@ -187,6 +188,9 @@ def _without_consequences(findings: dict[str, Finding]) -> dict[str, Finding]:
     def is_wrong(name: str) -> bool:
         return name in findings and findings[name].state == "wrong"
 
+    if is_wrong("trust"):
+        consequences = {"state folder", *SETTINGS_CHECKS, *STORE_CHECKS} & findings.keys()
+        return {n: skipped("see `trust`") if n in consequences else finding for n, finding in findings.items()}
     cause = next((name for name in (*SETTINGS_CHECKS, *ROUTE_CHECKS) if is_wrong(name)), None)
     if cause and is_wrong("bot") and (findings["bot"].found != REFUSED or cause == "token"):
         findings["bot"] = skipped(f"the platform could not be asked: see `{cause}`")

@@ -13,11 +13,12 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import (
     config_dir,
     enabled_plugin,
+    foreign_server,
     hook_commands,
+    is_this_program,
     managed_files,
     program_exists,
     read_json,
-    serves,
     settings_files,
 )
 from agent_channels.core.host.process import channel_flag
@@ -35,27 +36,28 @@ CHANNELS_OFF = "channels are off"
 
 
 def entry(setup: Setup) -> Finding:
-    """Check that a host is configured to start this server, with a program that exists."""
+    """Check that a host is configured to start this server, with this program."""
     channel, environ, path = setup.env.channel, setup.env.environ, project_dir(setup.env.environ) / ".mcp.json"
     add_entry = f"`channels setup {channel} --mcp-json yes` adds it"
     try:
-        entries = _entries(setup.env)
+        ours, foreign = _entries(setup.env)
     except ConfigError as error:
         return wrong("the host's list of servers cannot be read", str(error), "fix that file")
-    if not entries:
+    if foreign:
+        name, reason = next(iter(foreign.items()))
+        return wrong(
+            f"the entry {name[:40]!r} of .mcp.json is not this program",
+            f"{reason} ({path})",
+            f"it may have come with a repository: remove it unless it is yours; {add_entry}",
+        )
+    if not ours:
         if setup.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the server is started by something other than .mcp.json")
         return wrong("no agent host is configured to start this server", f"{path} has no entry for it", add_entry)
-    name, config = next(iter(entries.items()))
-    command = str(config.get("command") or "")
-    if not program_exists(command, environ):
-        return wrong(
-            f"the entry {name!r} of .mcp.json starts a program that does not exist",
-            f"command {command!r}",
-            f"install this program there, or remove the entry; then {add_entry}",
-        )
+    name = ours[0]
     for settings_path, settings in _host_settings(environ):
-        if name in (settings.get("disabledMcpjsonServers") or ()):
+        disabled = settings.get("disabledMcpjsonServers")
+        if isinstance(disabled, list) and name in disabled:
             return wrong(
                 f"the server {name!r} is disabled in the host's settings",
                 f"disabledMcpjsonServers in {settings_path}",
@@ -65,18 +67,37 @@ def entry(setup: Setup) -> Finding:
 
 
 def entry_name(env: Environment) -> str:
-    """Return the name of this channel's server in the host's list; the name of the channel if it is not listed."""
-    return next(iter(_entries(env)), env.channel)
+    """Return the name of this channel's server in the host's list; the name of the channel if it is not listed.
+
+    Raises `ConfigError` if an entry that looks like it is not this program.
+    """
+    ours, foreign = _entries(env)
+    if foreign:
+        name, reason = next(iter(foreign.items()))
+        raise ConfigError(
+            f"the entry {name[:40]!r} of .mcp.json is not this program: {reason}; it may have come with a repository, "
+            "so the host is not started with it as a trusted channel. Remove it, or correct it with `channels setup "
+            f"{env.channel} --mcp-json yes`"
+        )
+    return next(iter(ours), env.channel)
 
 
-def _entries(env: Environment) -> dict[str, Any]:
-    """Return the host's entries that start this server; the project's own list replaces entries of the same name.
+def _entries(env: Environment) -> tuple[list[str], dict[str, str]]:
+    """Return the names of the host's entries that start this server, and why others that look like it do not.
 
-    Raises `ConfigError` for a list that is not JSON.
+    The project's own list replaces entries of the same name. Raises `ConfigError` for a list that is not JSON.
     """
     user = _servers(read_json(config_dir(env.environ).parent / ".claude.json"))
     project = _servers(read_json(project_dir(env.environ) / ".mcp.json"))
-    return {name: config for name, config in {**user, **project}.items() if serves(config, env.channel)}
+    ours: list[str] = []
+    foreign: dict[str, str] = {}
+    for name, config in {**user, **project}.items():
+        reason = foreign_server(name, config, env.channel, env.environ)
+        if reason == "":
+            ours.append(name)
+        elif reason is not None:
+            foreign[name] = reason
+    return ours, foreign
 
 
 def _servers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +134,18 @@ def hooks(setup: Setup) -> Finding:
         return note("the hooks are not installed, so prompts stay at the terminal", "", install)
     broken = sorted({command for command in installed.values() if not program_exists(command, environ)})
     if broken:
-        return wrong("the installed hooks cannot run", ", ".join(broken), f"install this program there, or: {install}")
+        return wrong(
+            "the installed hooks cannot run",
+            ", ".join(command[:200] for command in broken),
+            f"install this program there, or: {install}",
+        )
+    foreign = sorted({command for command in installed.values() if not is_this_program(command, environ)})
+    if foreign:
+        return wrong(
+            "hooks with our names start another program",
+            ", ".join(repr(command[:200]) for command in foreign),
+            f"they may have come with a repository: remove them unless they are yours; {install}",
+        )
     missing = DELIVERY_HOOKS - set(installed)
     if missing:
         return note(f"some hooks are missing: {', '.join(sorted(missing))}", "", install)

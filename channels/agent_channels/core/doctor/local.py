@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
+from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import renamed_settings
-from agent_channels.core.settings.network import Route, endpoint, shown_url
+from agent_channels.core.settings.network import Route, shown_url
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.trust import cloned_destinations, tracked_by_git
+from agent_channels.core.settings.state_folder import is_empty, is_trusted
 
 __all__ = [
     "database",
-    "git",
     "messages",
     "people",
     "python",
@@ -31,6 +31,7 @@ __all__ = [
     "settings",
     "state_folder",
     "token",
+    "trust",
 ]
 
 MIN_PYTHON = (3, 11)
@@ -88,14 +89,11 @@ def token(setup: Setup) -> Finding:
 def state_folder(setup: Setup) -> Finding:
     """Check that the state folder is private and writable."""
     folder, channel = setup.env.state_dir, setup.env.channel
-    if not folder.exists():
+    if not os.path.lexists(folder):
         return note(f"the state folder {folder} does not exist yet", next_=f"`channels setup {channel}` creates it")
-    if not folder.is_dir():
-        return wrong(
-            f"the state folder {folder} is not a folder",
-            "a file has its name",
-            f"move that file away, or set {channel.upper()}_STATE_DIR to another folder",
-        )
+    if not is_trusted(folder):
+        # Nothing is written into it, not even to try.
+        return skipped("the state folder is not used yet; see `trust`")
     readable = [path.name or str(path) for path in _private_paths(folder) if _is_open_to_others(path)]
     if readable:
         return wrong(
@@ -117,7 +115,7 @@ def _private_paths(folder: Path) -> list[Path]:
 
 def _is_open_to_others(path: Path) -> bool:
     try:
-        return os.name == "posix" and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+        return os.name == "posix" and bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
     except OSError:
         return False
 
@@ -144,34 +142,26 @@ def _writable(folder: Path) -> Finding:
     return fine(f"{folder} is private and writable", f"{free // 1024**2:,} MB are free")
 
 
-def git(setup: Setup) -> Finding:
-    """Check that git does not track the file with the token."""
-    secret = setup.env.state_dir / ".env"
-    tracked = tracked_by_git(secret)
-    if tracked is None:
-        return fine("the state folder is not in a git repository")
-    if tracked:
-        return wrong(
-            f"git tracks {secret}, so the token goes wherever the repository goes",
-            "git ls-files lists it",
-            f"git rm --cached {secret}; then create a new token and set it, because the history keeps this one",
-        )
-    return fine("git does not track the token")
+def trust(setup: Setup) -> Finding:
+    """Check that the state folder was made or adopted by this user's program."""
+    folder = setup.env.state_dir
+    try:
+        if is_trusted(folder):
+            return fine("the state folder is your own", str(folder))
+        if is_empty(folder):
+            return fine("there is no state yet that anybody could have brought along")
+    except ConfigError as error:
+        return wrong("the state folder cannot be used, so nothing in it was read", str(error), "follow that message")
+    return wrong(
+        "the state folder was not made by you on this machine, so nothing in it was read",
+        f"{folder}; it may have come with a repository",
+        "if it is yours, run `channels trust`, which lists what it found; otherwise remove it",
+    )
 
 
 def server(setup: Setup, route: Route, default_route: Route) -> Finding:
     """Check where requests, and with them the token, are sent; `default_route` has the platform's own addresses."""
     prefix, path = f"{setup.env.channel.upper()}_", setup.env.state_dir / "config.yaml"
-    if setup.settings and (tracked := cloned_destinations(setup.settings, setup.env)):
-        hosts = ", ".join(endpoint(url)[0] for url in tracked.values())
-        values = "; ".join(f"{name} is {shown_url(url)}" for name, url in tracked.items())
-        variables = " ".join(f"{prefix}{name.upper()}={shown_url(url)}" for name, url in tracked.items())
-        return wrong(
-            f"the token would go to {hosts}, which is not the platform's own server",
-            f"{values}, set by {path}, which git tracks",
-            f"if you do not know that server, remove the line from {path}; if it is yours, set it in the environment: "
-            f"{variables}",
-        )
     own = dict(default_route.endpoints)
     other = [(name, url) for name, url in route.endpoints if url != own.get(name)]
     if not other:

@@ -16,6 +16,7 @@ from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import Refused
 from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
+from agent_channels.core.settings.state_folder import forbid_links
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files"]
@@ -136,6 +137,7 @@ class Files:
 
     def path_of(self, name: str) -> Path:
         """Return the path of a file called `name` in our folder, which is created if it does not exist."""
+        forbid_links(self.folder)
         ensure_private_dir(self.folder)
         return self.folder / name
 
@@ -152,7 +154,7 @@ class Files:
 
         Returns the number of deleted files.
         """
-        if not self.folder.is_dir():
+        if self.folder.is_symlink() or not self.folder.is_dir():
             return 0
         oldest_kept = 0.0 if keep_days is None else time.time() - keep_days * 86_400
         files = sorted((e.stat().st_mtime, e.stat().st_size, e.path) for e in os.scandir(self.folder) if e.is_file())

@@ -7,6 +7,7 @@ may mishear, so a transcript is marked as one and never answers a question.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -29,6 +30,7 @@ DEFAULT_MODEL = "base"
 OUTPUT_MAX = 256 * 1024
 TRANSCRIPT_MAX = 60_000
 REASON_MAX = 150
+_WITHHELD = re.compile(r".*_BOT_TOKEN$|(CLAUDE|ANTHROPIC|CHANNELS|CODEX|GEMINI)_|PYTHON(PATH|HOME|STARTUP|USERBASE)$")
 
 
 class Transcriber:
@@ -37,11 +39,12 @@ class Transcriber:
     def __init__(self, setting: str | None, timeout_s: float, environ: Mapping[str, str]) -> None:
         """`setting` is the command with `{path}`, or `local[:MODEL]`; None switches transcription off.
 
-        `timeout_s` limits the time for one file; `environ` is passed to the command, without the bots' tokens.
+        `timeout_s` limits the time for one file; `environ` is passed to the command, without the bots' and the host's
+        secrets, and without what would make a Python load modules of the project.
         """
         self._command = _command(setting) if setting else []
         self._timeout_s = timeout_s
-        self._environ = {name: value for name, value in environ.items() if not name.endswith("_BOT_TOKEN")}
+        self._environ = {name: value for name, value in environ.items() if not _WITHHELD.match(name)}
         self._lock = anyio.Lock()
 
     @property
@@ -57,8 +60,15 @@ class Transcriber:
         command = [argument.replace("{path}", path) for argument in self._command]
         async with self._lock:
             try:
+                # In the project, `python -m` would run a module of its name from there.
                 process = await anyio.open_process(
-                    command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=self._environ, start_new_session=True
+                    command,
+                    stdin=DEVNULL,
+                    stdout=PIPE,
+                    stderr=PIPE,
+                    cwd=os.path.dirname(path),
+                    env=self._environ,
+                    start_new_session=True,
                 )
             except OSError as error:
                 reason = f"the command {command[0]!r} cannot be run ({error.strerror or error})"
@@ -80,7 +90,7 @@ def _command(setting: str) -> list[str]:
     name, _, model = setting.partition(":")
     if name == LOCAL:
         module = "agent_channels.core.files.local_transcriber"
-        return [sys.executable, "-m", module, model or DEFAULT_MODEL, "{path}"]
+        return [sys.executable, "-I", "-m", module, model or DEFAULT_MODEL, "{path}"]
     return shlex.split(setting)
 
 

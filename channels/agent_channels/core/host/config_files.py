@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shlex
 import shutil
+import stat
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.text.sanitize import label
 
 __all__ = [
     "HookCommand",
     "config_dir",
     "enabled_plugin",
+    "foreign_server",
     "hook_command",
     "hook_commands",
     "hook_entries",
+    "is_this_program",
     "managed_files",
     "program_exists",
     "read_json",
-    "serves",
     "settings_files",
 ]
 
 _HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question)\s*$")
+# The names that the host takes for a server.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024
-PLUGIN = "agent-channels"
+_PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""
 
@@ -42,17 +49,31 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises `ConfigError` naming the file, and where it stops being JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")[:MAX_BYTES]
+        text = _read_bounded(path)
         found = json.loads(text) if text.strip() else {}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply; fix it first") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}; fix it first") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds a {type(found).__name__} instead of an object; fix it first")
     return found
+
+
+def _read_bounded(path: Path) -> str:
+    """Return a file's text. Raises OSError, also for a pipe or a device, and `ConfigError` if it is too large."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file", str(path))
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes, so it was not read; fix it first")
+    return data.decode("utf-8")
 
 
 def config_dir(environ: Mapping[str, str]) -> Path:
@@ -67,17 +88,28 @@ def settings_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def enabled_plugin(environ: Mapping[str, str]) -> str | None:
-    """Return our plugin with its marketplace, such as `agent-channels@ours`, if it is enabled; else None."""
+    """Return our plugin with its marketplace, such as `agent-channels@ours`, if it is enabled; else None.
+
+    A project's settings may come with a repository: what they enable counts only if this user installed it.
+    """
+    own = config_dir(environ)
+    installed = _object(own / "plugins" / "installed_plugins.json").get("plugins")
     plugins: dict[str, bool] = {}
     for path in settings_files(environ):
-        try:
-            found = read_json(path).get("enabledPlugins")
-        except ConfigError:
-            # The doctor's check `hooks` names this file.
-            continue
-        for name, enabled in found.items() if isinstance(found, dict) else ():
-            plugins.setdefault(name, bool(enabled))
-    return next((name for name, enabled in plugins.items() if enabled and name.partition("@")[0] == PLUGIN), None)
+        enabled = _object(path).get("enabledPlugins")
+        for name, on in enabled.items() if isinstance(enabled, dict) else ():
+            if path.parent == own or not on or (isinstance(installed, dict) and name in installed):
+                plugins.setdefault(name, bool(on))
+    found = (name for name, on in plugins.items() if on and _PLUGIN.fullmatch(name))
+    return next(found, None)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return a file's JSON object; {} if it cannot be read. The doctor's check `hooks` names such a file."""
+    try:
+        return read_json(path)
+    except ConfigError:
+        return {}
 
 
 def managed_files() -> list[Path]:
@@ -89,23 +121,68 @@ def managed_files() -> list[Path]:
     return [folder / "managed-settings.json", *sorted((folder / "managed-settings.d").glob("*.json"))]
 
 
-def serves(entry: object, channel: str) -> bool:
-    """Return whether an entry of `mcpServers` starts this program for this channel."""
+def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str, str]) -> str | None:
+    """Return why an entry of `mcpServers` is not this program serving this channel, "" if it is.
+
+    None for an entry that has nothing to do with it: neither its name nor its arguments say so.
+    """
     if not isinstance(entry, dict):
-        return False
-    words = [str(entry.get("command") or ""), *map(str, entry.get("args") or ())]
-    return words[-2:] == ["serve", channel] and any("channels" in word for word in words[:-2])
+        return None
+    raw = entry.get("args")
+    args = [str(word) for word in raw] if isinstance(raw, list) else []
+    if name != channel and args[-2:] != ["serve", channel]:
+        return None
+    if not _NAME.fullmatch(name):
+        return f"its name {name[:40]!r} is not a plain name"
+    command = str(entry.get("command") or "")
+    if not (is_this_program(command, environ) and args == ["serve", channel]):
+        return f"it starts {shlex.join([command, *args])[:200]!r}, which is not this program"
+    env = entry.get("env") or {}
+    odd = [str(key) for key, value in env.items() if not _passes_on(str(key), value, channel)] if _is_object(env) else ["env"]
+    return f"it sets {', '.join(label(key, 40) for key in odd[:5])} for the server" if odd else ""
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _passes_on(key: str, value: object, channel: str) -> bool:
+    """Return whether an entry's variable leaves the decision to the user's environment; the state folder is checked."""
+    prefix = channel.upper()
+    if key in {f"{prefix}_STATE_DIR", "CLAUDE_PROJECT_DIR"}:
+        return True
+    ours = key.startswith((f"{prefix}_", "CHANNELS_"))
+    return ours and (value == "" or value == f"${{{key}:-}}" or value == f"${{{key}}}")
+
+
+def is_this_program(command: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a command is the program that runs now, or that its plugin starts. Variables are filled in."""
+    found = _find_program(command, environ)
+    return found is not None and os.path.realpath(found) in _own_programs()
+
+
+def _own_programs() -> set[str]:
+    name = "channels.exe" if sys.platform == "win32" else "channels"
+    candidates = [Path(sysconfig.get_path("scripts")) / name]
+    if Path(sys.argv[0]).name == name:
+        candidates.append(Path(sys.argv[0]))
+    return {os.path.realpath(path) for path in candidates if path.exists()}
 
 
 def program_exists(command: str, environ: Mapping[str, str]) -> bool:
     """Return whether an entry's command is a program that can run here. Variables in it are filled in."""
+    return _find_program(command, environ) is not None
 
+
+def _find_program(command: str, environ: Mapping[str, str]) -> str | None:
     def value(match: re.Match[str]) -> str:
         known = {**environ, "CLAUDE_PROJECT_DIR": str(project_dir(environ))}
         return known.get(match[1]) or match[2] or ""
 
     filled = re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, command)
-    return shutil.which(filled, path=environ.get("PATH")) is not None
+    if os.sep in filled and not os.path.isabs(filled):
+        filled = str(project_dir(environ) / filled)
+    return shutil.which(filled, path=environ.get("PATH"))
 
 
 def hook_commands(settings: Mapping[str, Any]) -> Iterator[HookCommand]:
@@ -131,6 +208,8 @@ def hook_command(entry: Mapping[str, Any]) -> HookCommand | None:
     if not found or "channels" not in command:
         return None
     try:
-        return found[1], shlex.split(command)[0]
+        words = shlex.split(command)
     except ValueError:
-        return found[1], command
+        words = []
+    # Anything more than the program, the verb and the name is another command.
+    return found[1], words[0] if words[1:] == ["hook", found[1]] else command

@@ -16,7 +16,13 @@ from typing import Any
 import agent_channels
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.host.config_files import hook_command, hook_entries, program_exists, read_json, serves
+from agent_channels.core.host.config_files import (
+    foreign_server,
+    hook_command,
+    hook_entries,
+    is_this_program,
+    read_json,
+)
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.private_files import write_atomically
@@ -49,7 +55,7 @@ def add_server(row: Channel, env: Environment) -> str:
         if not isinstance(servers, dict):
             raise ConfigError(f"mcpServers in {path} is not an object; fix it first")
         entry = servers.get(row.name)
-        if isinstance(entry, dict) and serves(entry, row.name) and program_exists(str(entry["command"]), env.environ):
+        if foreign_server(row.name, entry, row.name, env.environ) == "":
             return
         servers[row.name] = _server_entry(row, env)
 
@@ -94,7 +100,7 @@ def _add_missing(installed: list[Any], groups: list[JSON], env: Environment) -> 
                 ours, program = hook_command(entry) or ("", "")
                 if ours == name:
                     known = True
-                    if not program_exists(program, env.environ):
+                    if not is_this_program(program, env.environ):
                         entry["command"] = hook["command"]
             if not known:
                 missing.append(hook)

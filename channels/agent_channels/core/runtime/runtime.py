@@ -29,7 +29,6 @@ from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
 from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.trust import refuse_cloned_destinations
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
 
@@ -156,7 +155,7 @@ class ChannelRuntime:
                     seen |= other.inbox.recently_offered(bot_id)
                     if folder == readers[-1]:
                         self.context.services.cursors.set(bot_id, other.cursors.get(bot_id))
-            except StoreError as error:
+            except (ConfigError, StoreError) as error:
                 logger.warning("how far %s had read is unknown: %s", folder, error)
         self.lock.record_reader()
         return frozenset(seen)
@@ -189,7 +188,6 @@ async def open_runtime(
             f"no token is set for {channel.title}; run `channels setup {channel.name}` in a terminal (it asks for the "
             f"token without showing it and stores it in {env.state_dir / '.env'}); this server notices it by itself"
         )
-    refuse_cloned_destinations(settings, env)
     bot_id = channel.bot_id(token)
     with Store.open(env.state_dir) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.

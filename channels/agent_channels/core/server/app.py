@@ -194,7 +194,7 @@ class _Server:
                 if runtime.reader is not None and (latest := context.services.health.latest()):
                     known["reader"] |= {"state": latest[0], "error": latest[1] or None}
                 return {**known, "mode": {"name": mode, "why": why}, "host": self.session.client()}
-            with Store.open(state_dir) as store:
+            with Store.open_existing(state_dir) as store:
                 return facts(name, state_dir, Services.of(store), None, self.problem)
         except ChannelError as error:
             return {"channel": name, "state_dir": str(state_dir), "problem": str(error)}

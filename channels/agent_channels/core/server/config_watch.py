@@ -12,6 +12,7 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.scheduling import wait_for_tick
 from agent_channels.core.settings.config import Environment, Settings, load
+from agent_channels.core.settings.paths import KEY_FILE
 
 __all__ = ["ConfigWatch"]
 
@@ -56,12 +57,12 @@ class ConfigWatch:
                 await anyio.sleep(LOOK_EVERY_S)
 
     def _read_stamp(self) -> list[int]:
-        return [_modified_ns(self._env.state_dir / name) for name in (".env", "config.yaml")]
+        return [_modified_ns(self._env.state_dir / name) for name in (KEY_FILE, ".env", "config.yaml")]
 
 
 def _modified_ns(path: Path) -> int:
     """Return when a file was last changed, in nanoseconds; 0 if it cannot be looked at."""
     try:
-        return path.stat().st_mtime_ns
+        return path.lstat().st_mtime_ns
     except OSError:
         return 0

@@ -20,9 +20,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
-from agent_channels.core.settings.config_file import parse_config, read_optional
+from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
 from agent_channels.core.settings.paths import env_value, state_dir
+from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
 
 __all__ = [
@@ -151,7 +152,7 @@ class Environment:
 
     def _read_dotenv(self) -> Mapping[str, str | None]:
         try:
-            text = read_optional(self.state_dir / ".env")
+            text = read_state_file(self.state_dir / ".env")
         except ConfigError as error:
             raise ConfigError(f"{error}; or write it again with `channels setup {self.channel}`") from error
         if not text:
@@ -231,5 +232,5 @@ def renamed_settings(env: Environment) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = read_optional(path)
+    text = read_state_file(path)
     return parse_config(text, path) if text else {}

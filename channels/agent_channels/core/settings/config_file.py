@@ -1,4 +1,4 @@
-"""The text files of a state folder that a person may edit: config.yaml and .env."""
+"""config.yaml: settings that a person edits."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 
-__all__ = ["parse_config", "read_optional"]
-
-
-def read_optional(path: Path) -> str:
-    """Return a file's text, "" if there is no such file. Raises `ConfigError` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
-    except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror or error}); fix its permissions, or those of its folder"
-        raise ConfigError(msg) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason})") from error
+__all__ = ["parse_config"]
 
 
 def parse_config(text: str, path: Path) -> dict[str, Any]:

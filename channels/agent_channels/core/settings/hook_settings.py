@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.messages import LANGUAGES
-from agent_channels.core.settings.config_file import parse_config, read_optional
+from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.validation import invalid_value
 
 __all__ = ["HookSettings", "load_hook_settings"]
@@ -64,7 +64,7 @@ def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
     """
     declared = {setting.name: setting.metadata["parse"] for setting in fields(HookSettings)}
     try:
-        text = read_optional(path)
+        text = read_state_file(path)
         # Most files set nothing that concerns a hook; for these YAML is not even imported.
         values = parse_config(text, path) if any(name in text for name in declared) else {}
     except ConfigError as error:

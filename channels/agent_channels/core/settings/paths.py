@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from agent_channels.core.settings.private_files import ensure_private_dir
 
-__all__ = ["env_value", "project_dir", "runtime_dir", "state_dir"]
+__all__ = ["KEY_FILE", "data_dir", "env_value", "find_project", "project_dir", "runtime_dir", "state_dir"]
+
+
+# Lies in every state folder that this program made or adopted.
+KEY_FILE = ".key"
 
 
 def env_value(name: str, environ: Mapping[str, str] | None = None) -> str | None:
@@ -21,18 +28,53 @@ def env_value(name: str, environ: Mapping[str, str] | None = None) -> str | None
 
 
 def project_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Return `$CLAUDE_PROJECT_DIR`, else the working directory."""
-    return Path(env_value("CLAUDE_PROJECT_DIR", environ) or Path.cwd()).expanduser()
+    """Return `$CLAUDE_PROJECT_DIR`, else the project that the working directory is in."""
+    named = env_value("CLAUDE_PROJECT_DIR", environ)
+    return Path(named).expanduser() if named else find_project(Path.cwd())
+
+
+def find_project(start: Path) -> Path:
+    """Return the nearest folder, from `start` upwards, that has a state folder, else one that has a list of servers.
+
+    Without either it is `start`. Folders that others can write to are not looked at.
+    """
+    above = [start, *itertools.takewhile(_is_own, start.parents)]
+    for marker in (f"state/*/{KEY_FILE}", ".mcp.json"):
+        for folder in above:
+            with contextlib.suppress(OSError):
+                if any(folder.glob(marker)):
+                    return folder
+    return start
+
+
+def _is_own(folder: Path) -> bool:
+    """Return whether a folder is this user's, and nobody else can put anything into it."""
+    try:
+        info = folder.stat()
+    except OSError:
+        return False
+    return os.name != "posix" or (info.st_uid == os.geteuid() and not info.st_mode & stat.S_IWOTH)
 
 
 def state_dir(channel: str, environ: Mapping[str, str] | None = None) -> Path:
     """Return the absolute path of a channel's state folder, which may not exist yet.
 
-    `<CHANNEL>_STATE_DIR`, else `$CLAUDE_PROJECT_DIR/state/<channel>`, else `<cwd>/state/<channel>`.
+    `<CHANNEL>_STATE_DIR`, else `state/<channel>` in the project.
     """
     named = env_value(f"{channel.upper()}_STATE_DIR", environ)
     path = Path(named).expanduser() if named else project_dir(environ) / "state" / channel
     return path.absolute()
+
+
+def data_dir() -> Path:
+    """Return the folder for what this user's projects share and keep: `$CHANNELS_DATA_DIR`, else the system's own.
+
+    It may not exist.
+    """
+    import platformdirs
+
+    named = env_value("CHANNELS_DATA_DIR")
+    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
 
 
 def runtime_dir() -> Path:

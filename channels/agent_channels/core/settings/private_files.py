@@ -11,14 +11,7 @@ from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
 
-__all__ = [
-    "ensure_private_dir",
-    "ensure_private_file",
-    "ensure_state_dir",
-    "set_dotenv_value",
-    "write_atomically",
-    "write_new",
-]
+__all__ = ["OWNER_ONLY", "ensure_private_dir", "ensure_private_file", "write_atomically"]
 
 OWNER_ONLY = 0o600
 
@@ -35,16 +28,6 @@ def ensure_private_dir(path: Path) -> Path:
     except OSError as error:
         msg = f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
         raise ConfigError(msg) from error
-    return path
-
-
-def ensure_state_dir(path: Path) -> Path:
-    """As `ensure_private_dir`, and keep the folder out of the project's version control: it holds a token."""
-    ignore = ensure_private_dir(path) / ".gitignore"
-    if not ignore.exists():
-        with contextlib.suppress(OSError):
-            ensure_private_file(ignore)
-            ignore.write_text("*\n", encoding="utf-8")
     return path
 
 
@@ -85,34 +68,3 @@ def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> No
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-
-
-def write_new(path: Path, text: str) -> bool:
-    """Write a private file into a state folder unless it exists; return whether it was written.
-
-    Raises `ConfigError`.
-    """
-    if path.exists():
-        return False
-    ensure_state_dir(path.parent)
-    _write(path, text)
-    return True
-
-
-def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
-    """Set `name` in the state folder's .env; every other line stays. Raises `ConfigError`; nothing changed then."""
-    path = ensure_state_dir(state_dir) / ".env"
-    line = f"{name}={value}"
-    before: list[str] = []
-    with contextlib.suppress(FileNotFoundError):
-        before = path.read_text(encoding="utf-8").splitlines()
-    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
-    if line not in before or len(others) != len(before) - 1:
-        _write(path, "\n".join([*others, line]) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror or error}); nothing was changed") from error

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.settings.private_files import ensure_private_file, ensure_state_dir
+from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
+from agent_channels.core.settings.state_folder import forbid_links, make_state_folder
 from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -25,6 +26,7 @@ __all__ = ["Row", "Savepoint", "Store", "Transaction"]
 
 Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
+_IN_MEMORY = Path(":memory:")
 
 
 class Transaction:
@@ -116,15 +118,15 @@ class Store:
         """
         self.path = path
         with explained(path):
-            ensure_state_dir(path.parent)
-            ensure_private_file(path)
+            if path != _IN_MEMORY:
+                _prepare(path)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
             try:
                 self._db.row_factory = sqlite3.Row
                 self._transaction = Transaction(self._db, path)
                 self._savepoint = Savepoint(self._db, path)
                 _turn_wal_on(self._db)
-                for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
+                for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF"):
                     self._db.execute(f"PRAGMA {pragma}")
                 self._migrate(migrations)
             except BaseException:
@@ -133,13 +135,23 @@ class Store:
 
     @classmethod
     def open(cls, state_dir: Path) -> Store:
-        """Open the database of a state folder. Raises `StoreError`."""
-        return cls(state_dir / "channel.db")
+        """Open the database of a state folder, which is created if there is none.
+
+        Raises `UntrustedState` if this user's program neither made nor adopted the folder, and `StoreError`.
+        """
+        return cls(make_state_folder(state_dir) / "channel.db")
 
     @classmethod
-    def open_read_only(cls, state_dir: Path) -> Store:
-        """Like `open`, through a connection that cannot change anything. Raises `StoreError`."""
-        store = cls.open(state_dir)
+    def open_existing(cls, state_dir: Path) -> Store:
+        """Like `open`, for looking: where there is no database, return an empty one in memory, and create nothing."""
+        if os.path.lexists(state_dir / "channel.db"):
+            return cls.open(state_dir)
+        return cls(_IN_MEMORY)
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> Store:
+        """Open the database at `path` through a connection that cannot change anything. Raises `StoreError`."""
+        store = cls(path)
         store._db.execute("PRAGMA query_only = ON")  # noqa: SLF001 - its own class
         return store
 
@@ -220,6 +232,13 @@ class Store:
 
     def _version(self) -> int:
         return int(self.value("PRAGMA user_version"))
+
+
+def _prepare(path: Path) -> None:
+    ensure_private_dir(path.parent)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        forbid_links(path.with_name(path.name + suffix))
+    ensure_private_file(path)
 
 
 def _turn_wal_on(db: sqlite3.Connection) -> None:

@@ -39,7 +39,8 @@ def clean_environ(folder: Path) -> dict[str, str]:
         if not name.startswith(USER_PREFIXES) and name.upper() not in PROXIES
     }
     # The scripted host takes pushed events, which the server cannot tell by itself.
-    return {**kept, "CHANNELS_MODE": "push", "XDG_RUNTIME_DIR": str(folder / "run")}
+    own = {"XDG_RUNTIME_DIR": str(folder / "run"), "CHANNELS_DATA_DIR": str(folder / "data")}
+    return {**kept, "CHANNELS_MODE": "push", **own}
 
 
 async def run_program(

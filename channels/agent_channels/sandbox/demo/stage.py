@@ -61,6 +61,7 @@ class Stage:
             "TELEGRAM_BOT_TOKEN": self.tg.token,
             "TELEGRAM_STATE_DIR": str(self.state_dir),
             "CHANNELS_CLAIM": "always",
+            "CHANNELS_DATA_DIR": str(self.folder / "data"),
         }
 
     @property
@@ -100,7 +101,7 @@ class Stage:
 
     def journal_counts(self) -> dict[str, int]:
         """Return the inbox's counts, as they are on disk now."""
-        with Store.open(self.state_dir) as store:
+        with Store(self.state_dir / "channel.db") as store:
             return Services.of(store).inbox.counts()
 
     # --- waiting

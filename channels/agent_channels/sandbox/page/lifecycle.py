@@ -38,7 +38,7 @@ class MessageLifecycles:
     def __init__(self, scene: Scene, pid_at: Callable[[str, float | None], int | None]) -> None:
         """`pid_at` returns the process of a channel that ran at a time."""
         self._scene, self._pid_at = scene, pid_at
-        self._stores = {channel: Store.open_read_only(scene.state_dir(channel)) for channel in CHANNELS}
+        self._stores = {channel: Store.open_read_only(scene.state_dir(channel) / "channel.db") for channel in CHANNELS}
         self._actions: dict[str, list[PageAction]] = {channel: [] for channel in CHANNELS}
         self.recorded = 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.services import Services
+from agent_channels.core.settings.state_folder import adopt
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
@@ -77,7 +78,11 @@ class Scene:
 
     def settings(self, channel: str) -> dict[str, str]:
         """Return the `env` of an `.mcp.json` entry that makes a channel server use this sandbox."""
-        shared = {f"{channel.upper()}_STATE_DIR": str(self.state_dir(channel)), "CHANNELS_CLAIM": "always"}
+        shared = {
+            f"{channel.upper()}_STATE_DIR": str(self.state_dir(channel)),
+            "CHANNELS_CLAIM": "always",
+            "CHANNELS_DATA_DIR": str(self.folder / "data"),
+        }
         if channel == "telegram":
             return {"TELEGRAM_API_ROOT": self.tg.root, "TELEGRAM_BOT_TOKEN": self.tg.token, **shared}
         return {
@@ -96,11 +101,17 @@ class Scene:
 
     # --- people and groups
 
+    def _store(self, channel: str) -> Store:
+        folder = self.state_dir(channel)
+        folder.mkdir(parents=True, mode=0o700)
+        adopt(folder, self.folder / "data")
+        return Store(folder / "channel.db")
+
     def _create_telegram(self) -> Iterator[SceneChat]:
         people = {handle: self.tg.person(handle, name) for handle, name in (PAIRED | STRANGERS).items()}
         paired = [people[handle] for handle in PAIRED]
         group = self.tg.group("Release team", members=paired)
-        with Store.open(self.state_dir("telegram")) as store:
+        with self._store("telegram") as store:
             services = Services.of(store)
             for person in paired:
                 person.dm.started = True
@@ -116,7 +127,7 @@ class Scene:
     def _create_discord(self) -> Iterator[SceneChat]:
         people = {handle: self.dc.person(handle, name) for handle, name in PAIRED.items()}
         channel = self.dc.guild("Workshop", members=list(people.values())).channel("general")
-        with Store.open(self.state_dir("discord")) as store:
+        with self._store("discord") as store:
             services = Services.of(store)
             for person in people.values():
                 person.dm.started = True

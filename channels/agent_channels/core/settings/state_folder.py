@@ -1,0 +1,333 @@
+"""A channel's state folder: used only if this user's program made or adopted it.
+
+A repository, an archive or another user may bring a folder of that name, with a database, settings or a token file of
+their own. So a folder counts only if a private registry in the user's data folder knows it: by the random key that the
+folder holds, and by its inode together with its device or its path. Of any other folder nothing is read. Links are
+never followed, neither to the folder nor to a file in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent_channels.core.errors import ConfigError, UntrustedState
+from agent_channels.core.settings.paths import KEY_FILE, data_dir
+from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
+
+__all__ = [
+    "StateFolder",
+    "adopt",
+    "forbid_links",
+    "is_empty",
+    "is_trusted",
+    "make_state_folder",
+    "read_state_file",
+    "set_dotenv_value",
+    "write_new",
+]
+
+# Of the files that a person edits; a larger one was not written by a person.
+TEXT_MAX = 1024 * 1024
+_POSIX = os.name == "posix"
+_DIRECTORY = (os.O_DIRECTORY | os.O_NOFOLLOW) if _POSIX else 0
+# A pipe in place of a file would keep its reader waiting.
+_FILE = (os.O_NOFOLLOW | os.O_NONBLOCK) if _POSIX else 0
+# What may lie in a folder that counts as empty: it decides nothing.
+_HARMLESS = {".gitignore"}
+# Created with the folder, so that nothing that comes with a repository later takes their place.
+_RESERVED = (".env", "config.yaml")
+
+
+class StateFolder:
+    """An open folder. Files are opened relative to it, so that nothing put in its place is ever read."""
+
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        self.path, self._descriptor = path, descriptor
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[StateFolder]:
+        """Open a folder without judging it. Raises FileNotFoundError, and `ConfigError` if it is no folder of ours."""
+        descriptor = None
+        try:
+            descriptor = _open_directory(path)
+            folder = cls(path, descriptor)
+            info = folder.stat()
+            if not stat.S_ISDIR(info.st_mode):
+                raise ConfigError(f"{path} is not a folder; remove it, or name another state folder")
+            if _POSIX and info.st_uid != os.geteuid():
+                raise UntrustedState(
+                    f"the state folder {path} belongs to another user, so nothing in it was read; name a folder of "
+                    "your own"
+                )
+            yield folder
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def stat(self) -> os.stat_result:
+        """Return the folder's own status."""
+        return os.lstat(self.path) if self._descriptor is None else os.fstat(self._descriptor)
+
+    def names(self) -> list[str]:
+        """Return the names of what lies in the folder, sorted."""
+        return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))
+
+    def read_text(self, name: str, max_bytes: int = TEXT_MAX) -> str:
+        """Return a file's text, "" if there is no such file.
+
+        Raises `ConfigError` for a link, a pipe, a file that is too large, unreadable, or not UTF-8.
+        """
+        path = self.path / name
+        try:
+            descriptor = self.open_file(name, os.O_RDONLY)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            reason = "it is a symbolic link" if error.errno in {errno.ELOOP, errno.EMLINK} else error.strerror
+            raise ConfigError(f"{path} cannot be read ({reason}); replace it by a file of your own") from error
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path} cannot be read: it is not a file; remove it")
+            try:
+                data = file.read(max_bytes + 1)
+            except OSError as error:
+                raise ConfigError(f"{path} cannot be read ({error.strerror or error}); fix it first") from error
+        if len(data) > max_bytes:
+            raise ConfigError(f"{path} has more than {max_bytes:,} bytes, which no person writes; fix it first")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason})") from error
+
+    def open_file(self, name: str, flags: int, mode: int = OWNER_ONLY) -> int:
+        """Return a descriptor of a file in the folder; links are not followed. Raises OSError."""
+        if self._descriptor is None:
+            path = self.path / name
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+            return os.open(path, flags, mode)
+        return os.open(name, flags | _FILE, mode, dir_fd=self._descriptor)
+
+    # ---- trust
+
+    def is_known(self) -> bool:
+        """Return whether the registry knows this folder. Raises `ConfigError` if its key cannot be read."""
+        key = self.read_text(KEY_FILE, 256).strip()
+        if not key:
+            return False
+        try:
+            entry = json.loads(_registry_file(data_dir(), key).read_text(encoding="utf-8"))
+            known = entry["device"], entry["inode"], entry["path"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        info = self.stat()
+        # Some file systems get another device number at each mount, and a folder may be moved.
+        return bool(known[1] == info.st_ino and (known[0] == info.st_dev or known[2] == str(self.path)))
+
+    def register(self, data: Path) -> None:
+        """Enter this folder into the registry in a user's data folder, with a new key. Raises `ConfigError`."""
+        key = os.urandom(32).hex()
+        info = self.stat()
+        entry = {"path": str(self.path), "device": info.st_dev, "inode": info.st_ino}
+        path = _registry_file(data, key)
+        try:
+            ensure_private_dir(path.parent)
+            write_atomically(path, json.dumps(entry))
+            self._write_key(key)
+        except OSError as error:
+            raise ConfigError(
+                f"the state folder {self.path} cannot be entered into {path.parent} ({error.strerror or error}); "
+                "make that folder writable, or name another one with CHANNELS_DATA_DIR"
+            ) from error
+
+    def _write_key(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(*self._at(KEY_FILE), **self._relative())
+        descriptor = self.open_file(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{key}\n")
+
+    def _at(self, name: str) -> tuple[str]:
+        return (name if self._descriptor is not None else str(self.path / name),)
+
+    def _relative(self) -> dict[str, int]:
+        return {} if self._descriptor is None else {"dir_fd": self._descriptor}
+
+
+def is_trusted(path: Path) -> bool:
+    """Return whether a state folder exists and this user's program made or adopted it. Raises `ConfigError`."""
+    try:
+        with StateFolder.opened(path) as folder:
+            return folder.is_known()
+    except FileNotFoundError:
+        return False
+
+
+def is_empty(path: Path) -> bool:
+    """Return whether there is nothing in a folder that could decide anything, or no such folder."""
+    try:
+        with StateFolder.opened(path) as folder:
+            return set(folder.names()) <= _HARMLESS
+    except FileNotFoundError:
+        return True
+
+
+@contextlib.contextmanager
+def _trusted(path: Path) -> Iterator[StateFolder]:
+    """Open a folder that is trusted. Raises FileNotFoundError, `UntrustedState` or `ConfigError`."""
+    with StateFolder.opened(path) as folder:
+        if not folder.is_known():
+            raise UntrustedState(
+                f"the state folder {path} was not made by you on this machine, so nothing in it was read: it may have "
+                "come with a repository. If it is yours, run `channels trust` in the project",
+                path,
+            )
+        yield folder
+
+
+def read_state_file(path: Path) -> str:
+    """Return the text of a file in a state folder, "" if there is none. Raises `UntrustedState` or `ConfigError`."""
+    if not os.path.lexists(path):
+        return ""
+    try:
+        with _trusted(path.parent) as folder:
+            return folder.read_text(path.name)
+    except FileNotFoundError:
+        return ""
+
+
+def make_state_folder(path: Path) -> Path:
+    """Create the folder for its owner only, or check that the one there is trusted; return it.
+
+    An empty folder is adopted. Raises `UntrustedState` or `ConfigError`.
+    """
+    created = _create(path)
+    with StateFolder.opened(path) as folder:
+        if created or set(folder.names()) <= _HARMLESS:
+            _adopt(folder)
+        elif not folder.is_known():
+            with _trusted(path):
+                pass
+        elif _POSIX and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            path.chmod(0o700)
+    return path
+
+
+def adopt(path: Path, data: Path | None = None) -> None:
+    """Make an existing folder this user's own, whatever it holds; `data` names a data folder other than the user's.
+
+    Raises `ConfigError`, and FileNotFoundError if there is no such folder.
+    """
+    with StateFolder.opened(path) as folder:
+        _adopt(folder, data)
+
+
+def forbid_links(path: Path) -> None:
+    """Raise `ConfigError` if something other than a file, or than a folder, is at `path`; nothing there is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a file"
+            raise ConfigError(f"{path} is {kind}; nothing in a state folder is followed out of it: remove it")
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write a private file into a state folder unless it has content; return whether it was written.
+
+    Raises `ConfigError`.
+    """
+    make_state_folder(path.parent)
+    if read_state_file(path):
+        return False
+    _write(path, text)
+    return True
+
+
+def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
+    """Set `name` in the state folder's .env; every other line stays. Raises `ConfigError`; nothing changed then."""
+    path = make_state_folder(state_dir) / ".env"
+    line = f"{name}={value}"
+    before = read_state_file(path).splitlines()
+    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
+    if line not in before or len(others) != len(before) - 1:
+        _write(path, "\n".join([*others, line]) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror or error}); nothing was changed") from error
+
+
+def _create(path: Path) -> bool:
+    """Create the folder, and those above it, for their owner only; return False if it exists."""
+    try:
+        for folder in reversed([path, *path.parents]):
+            # The mode of `mkdir` is for the last folder alone, and a lax umask would open the others to everybody.
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+                if folder == path:
+                    return True
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+        ) from error
+    return False
+
+
+def _adopt(folder: StateFolder, data: Path | None = None) -> None:
+    folder.register(data or data_dir())
+    if _POSIX:
+        folder.path.chmod(0o700)
+    # It holds a token, which must stay out of the project's version control.
+    for name, text in ((".gitignore", "*\n"), *((name, "") for name in _RESERVED)):
+        with contextlib.suppress(OSError):
+            descriptor = folder.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text)
+
+
+def _open_directory(path: Path) -> int | None:
+    """Return a descriptor of a directory; None where the system has none. Raises FileNotFoundError, `ConfigError`.
+
+    In `.../state/<channel>`, `state` may not be a link either: a repository can bring both.
+    """
+    if not _POSIX:
+        os.lstat(path)
+        if path.is_symlink() or (path.parent.name == "state" and path.parent.is_symlink()):
+            raise ConfigError(f"the state folder {path} leads through a symbolic link; nothing in it was read")
+        return None
+    above = path.parent
+    try:
+        if above.name != "state":
+            return os.open(path, _DIRECTORY)
+        parent = os.open(above, _DIRECTORY)
+        try:
+            return os.open(path.name, _DIRECTORY, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and (path.is_symlink() or above.is_symlink()):
+            raise UntrustedState(
+                f"the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder "
+                "itself"
+            ) from error
+        raise ConfigError(
+            f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+        ) from error
+
+
+def _registry_file(data: Path, key: str) -> Path:
+    name = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+    return data / "state-folders" / f"{name}.json"
