@@ -48,6 +48,12 @@ REVIEWED = {
         "hooks/event.py",
         "os.kill",
     ): "_pid is None but on posix; elsewhere a parent that changed tells that the host went",
+    ("core/settings/paths.py", "os.geteuid"): "os.name is asked first; on Windows the folder's list of rights decides",
+    ("core/settings/state_folder.py", "os.geteuid"): "_POSIX is asked first, as in paths.py",
+    ("core/settings/state_folder.py", "os.O_DIRECTORY"): "_POSIX is asked first; without, links are looked for by path",
+    ("core/settings/state_folder.py", "os.O_NOFOLLOW"): "as os.O_DIRECTORY there",
+    ("core/settings/state_folder.py", "os.O_NONBLOCK"): "as os.O_DIRECTORY there",
+    ("core/settings/state_folder.py", "chmod"): "_POSIX is asked first; on Windows the folder's list of rights decides",
     ("core/doctor/host.py", "/proc"): "not there: an OSError, and the check says nothing of the process's environment",
     (
         "core/files/storage.py",

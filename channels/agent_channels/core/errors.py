@@ -55,12 +55,10 @@ class ConfigError(ChannelError):
 
 
 class UntrustedState(ConfigError):
-    """The state folder was neither made nor adopted by this user's program; nothing in it was read.
-
-    `folder` is the one that could be adopted; None if it cannot be.
-    """
+    """The state folder was neither made nor adopted by this user's program; nothing in it was read."""
 
     def __init__(self, text: str, folder: Path | None = None) -> None:
+        """`folder`: the one that could be adopted; None if it cannot be."""
         super().__init__(text)
         self.folder = folder
 

@@ -65,7 +65,7 @@ def test_errors_become_sentences_without_secrets(
     def fail(_: Path) -> None:
         raise ConfigError(f"{token} is not a folder")
 
-    monkeypatch.setattr("agent_channels.cli.inbox.Store.open", fail)
+    monkeypatch.setattr("agent_channels.cli.inbox.Store.open_existing", fail)
     with pytest.raises(SystemExit) as end:
         command.main(["inbox", "telegram"])
     assert (end.value.code, capsys.readouterr()) == (1, ("", "channels: [token] is not a folder\n"))

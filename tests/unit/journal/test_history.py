@@ -18,6 +18,7 @@ from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -252,7 +253,7 @@ def test_what_strangers_said_is_there_only_once_they_are_in(tmp_path: Path) -> N
 
 def test_a_database_from_before_gets_its_history(tmp_path: Path) -> None:
     """The migration adds an empty history to a database that has none."""
-    (tmp_path / "state").mkdir(mode=0o700)
+    make_state_folder(tmp_path / "state")
     before = next(i for i, one in enumerate(MIGRATIONS) if any("TABLE history" in sql for sql in one))
     Store(tmp_path / "state" / "channel.db", migrations=MIGRATIONS[:before]).close()
     with Store.open(tmp_path / "state") as store:

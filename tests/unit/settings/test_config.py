@@ -17,6 +17,7 @@ from agent_channels.core.settings.config import (
     renamed_settings,
     safe_root,
 )
+from agent_channels.core.settings.state_folder import make_state_folder
 
 TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
 
@@ -30,8 +31,7 @@ class Sample(Settings):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "state").mkdir()
-    return tmp_path / "state"
+    return make_state_folder(tmp_path / "state")
 
 
 def environment(folder: Path, **names: str) -> Environment:

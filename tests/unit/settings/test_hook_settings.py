@@ -15,16 +15,19 @@ import yaml
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.hook_settings import HookSettings, load_hook_settings
+from agent_channels.core.settings.state_folder import make_state_folder
 
 NAMES = [one.name for one in dataclasses.fields(HookSettings)]
 
 
 def of_hook(folder: Path, text: str) -> tuple[HookSettings, list[str]]:
+    make_state_folder(folder)
     (folder / "config.yaml").write_text(text)
     return load_hook_settings(folder / "config.yaml")
 
 
 def of_server(folder: Path, text: str) -> Settings:
+    make_state_folder(folder)
     (folder / "config.yaml").write_text(text)
     return load(Settings, Environment("sample", {"SAMPLE_STATE_DIR": str(folder)}))
 

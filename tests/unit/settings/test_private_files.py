@@ -12,9 +12,7 @@ from agent_channels.core.settings import private_files
 from agent_channels.core.settings.private_files import (
     ensure_private_dir,
     ensure_private_file,
-    set_dotenv_value,
     write_atomically,
-    write_new,
 )
 
 
@@ -89,27 +87,5 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(private_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, "new")
-    with pytest.raises(ConfigError, match=r"\.env cannot be written \(No space left on device\); nothing was changed"):
-        set_dotenv_value(tmp_path, "NAME", "value")
     assert path.read_text() == "old"
-    assert sorted(found.name for found in tmp_path.iterdir()) == [".gitignore", "file"]
-
-
-def test_one_value_of_the_dotenv_is_set(tmp_path: Path) -> None:
-    """Every other line stays; a value that is set already is not written again."""
-    path = tmp_path / ".env"
-    path.write_text("# mine\nexport NAME=old\nOTHER=1\n")
-    set_dotenv_value(tmp_path, "NAME", "new")
-    assert path.read_text() == "# mine\nOTHER=1\nNAME=new\n"
-    assert mode(path) == 0o600
-    written = path.stat().st_ino
-    set_dotenv_value(tmp_path, "NAME", "new")
-    assert path.stat().st_ino == written
-
-
-def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
-    """A new file is private, and so is its folder; an existing one stays as it is."""
-    path = tmp_path / "state" / "config.yaml"
-    assert write_new(path, "one") is True
-    assert write_new(path, "two") is False
-    assert (path.read_text(), mode(path), mode(path.parent)) == ("one", 0o600, 0o700)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["file"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 from unprivileged import unprivileged
@@ -41,7 +42,7 @@ def test_a_database_is_made_from_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
     """An existing state folder and database lose the rights of others."""
     folder = tmp_path / "state"
-    folder.mkdir(mode=0o755)
+    make_state_folder(folder).chmod(0o755)
     (folder / "channel.db").touch(mode=0o644)
     with Store.open(folder) as store:
         assert folder.stat().st_mode & 0o777 == 0o700

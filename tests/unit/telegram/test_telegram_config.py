@@ -10,6 +10,7 @@ import pytest
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Environment, load
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.telegram.channel import CHANNEL
 from agent_channels.telegram.settings import TelegramSettings, bot_id
 
@@ -45,6 +46,7 @@ def test_what_is_no_token_is_refused_without_showing_it(token: str) -> None:
 
 def test_its_settings_come_from_the_environment(tmp_path: Path) -> None:
     """The names of the contract, over the file's."""
+    make_state_folder(tmp_path)
     (tmp_path / "config.yaml").write_text("poll_timeout_s: 5\nproxy: http://127.0.0.1:3128\n")
     environ = {
         "TELEGRAM_STATE_DIR": str(tmp_path),

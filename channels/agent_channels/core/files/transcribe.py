@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
 import anyio
@@ -66,7 +67,7 @@ class Transcriber:
                     stdin=DEVNULL,
                     stdout=PIPE,
                     stderr=PIPE,
-                    cwd=os.path.dirname(path),
+                    cwd=Path(path).parent,
                     env=self._environ,
                     start_new_session=True,
                 )

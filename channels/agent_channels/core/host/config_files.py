@@ -138,7 +138,11 @@ def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str,
     if not (is_this_program(command, environ) and args == ["serve", channel]):
         return f"it starts {shlex.join([command, *args])[:200]!r}, which is not this program"
     env = entry.get("env") or {}
-    odd = [str(key) for key, value in env.items() if not _passes_on(str(key), value, channel)] if _is_object(env) else ["env"]
+    odd = (
+        [str(key) for key, value in env.items() if not _passes_on(str(key), value, channel)]
+        if _is_object(env)
+        else ["env"]
+    )
     return f"it sets {', '.join(label(key, 40) for key in odd[:5])} for the server" if odd else ""
 
 
@@ -152,7 +156,7 @@ def _passes_on(key: str, value: object, channel: str) -> bool:
     if key in {f"{prefix}_STATE_DIR", "CLAUDE_PROJECT_DIR"}:
         return True
     ours = key.startswith((f"{prefix}_", "CHANNELS_"))
-    return ours and (value == "" or value == f"${{{key}:-}}" or value == f"${{{key}}}")
+    return ours and isinstance(value, str) and value in {"", f"${{{key}:-}}", f"${{{key}}}"}
 
 
 def is_this_program(command: str, environ: Mapping[str, str]) -> bool:
@@ -180,7 +184,7 @@ def _find_program(command: str, environ: Mapping[str, str]) -> str | None:
         return known.get(match[1]) or match[2] or ""
 
     filled = re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, command)
-    if os.sep in filled and not os.path.isabs(filled):
+    if os.sep in filled and not Path(filled).is_absolute():
         filled = str(project_dir(environ) / filled)
     return shutil.which(filled, path=environ.get("PATH"))
 

@@ -15,6 +15,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.messages import LANGUAGES
 from agent_channels.core.settings.config_file import parse_config
+from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import invalid_value
 
 __all__ = ["HookSettings", "load_hook_settings"]

@@ -150,16 +150,13 @@ class StateFolder:
 
     def _write_key(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(*self._at(KEY_FILE), **self._relative())
+            if self._descriptor is None:
+                (self.path / KEY_FILE).unlink()
+            else:
+                os.unlink(KEY_FILE, dir_fd=self._descriptor)
         descriptor = self.open_file(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{key}\n")
-
-    def _at(self, name: str) -> tuple[str]:
-        return (name if self._descriptor is not None else str(self.path / name),)
-
-    def _relative(self) -> dict[str, int]:
-        return {} if self._descriptor is None else {"dir_fd": self._descriptor}
 
 
 def is_trusted(path: Path) -> bool:

@@ -152,7 +152,7 @@ class Store:
     def open_read_only(cls, path: Path) -> Store:
         """Open the database at `path` through a connection that cannot change anything. Raises `StoreError`."""
         store = cls(path)
-        store._db.execute("PRAGMA query_only = ON")  # noqa: SLF001 - its own class
+        store._db.execute("PRAGMA query_only = ON")
         return store
 
     def __enter__(self) -> Self:
