@@ -7,7 +7,6 @@ import json
 import signal
 import socket
 import sqlite3
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
@@ -18,6 +17,7 @@ import aiohttp
 
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.core.settings.state_folder import set_dotenv_value
 from agent_channels.telegram.channel import CHANNEL
 from harness import Stage
@@ -74,11 +74,6 @@ def _settings(stage: Stage) -> Path:
     return stage.project / ".claude" / "settings.json"
 
 
-def _track(stage: Stage, name: str) -> None:
-    for words in (["init", "-q"], ["add", "-f", name]):
-        subprocess.run(["git", *words], cwd=stage.state, check=True)
-
-
 # ---- the token
 
 
@@ -103,12 +98,6 @@ async def revoked_token(stage: Stage) -> AsyncIterator[Env]:
 @breaks("token", "in this shell overrides another token")
 async def shadowing_variable(stage: Stage) -> AsyncIterator[Env]:
     yield {"TELEGRAM_BOT_TOKEN": OTHER_TOKEN}
-
-
-@breaks("git", "git tracks")
-async def committed_token(stage: Stage) -> AsyncIterator[Env]:
-    _track(stage, ".env")
-    yield {}
 
 
 # ---- the platform
@@ -227,10 +216,10 @@ socket.getaddrinfo = getaddrinfo
 """
 
 
-@breaks("server", "not the platform's own server")
-async def a_server_that_came_with_the_clone(stage: Stage) -> AsyncIterator[Env]:
+@breaks("trust", "was not made by you")
+async def state_that_came_with_a_repository(stage: Stage) -> AsyncIterator[Env]:
+    (stage.state / KEY_FILE).unlink()
     (stage.state / "config.yaml").write_text(f"api_root: https://{NOBODY}\n")
-    _track(stage, "config.yaml")
     yield {"TELEGRAM_API_ROOT": None}
 
 

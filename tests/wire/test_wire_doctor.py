@@ -15,7 +15,7 @@ from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Stage
 
-CHECKS = """python, state folder, git, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
+CHECKS = """python, trust, state folder, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
 privacy mode, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy, mode"""
 
 
@@ -95,13 +95,14 @@ def test_an_organisations_policy_is_named(tmp_path: Path, settings: dict[str, ob
 
 
 async def test_the_token_is_not_sent_to_an_unknown_server(stage: Stage) -> None:
-    """A server that a tracked config.yaml names is reported, and doctor does not connect to it."""
-    break_setup, _, _ = BROKEN["a_server_that_came_with_the_clone"]
+    """A server that somebody else's config.yaml names gets no request: only the foreign folder is reported."""
+    break_setup, _, _ = BROKEN["state_that_came_with_a_repository"]
     async with break_setup(stage) as env:
         ran = await stage.cli("doctor", "telegram", "--json", **env)
-    checks = {finding["check"] for finding in ran.json["channels"][0]["checks"]}
-    assert "server" in checks
-    assert not checks & {"bot", "webhook", "privacy mode", "clock"}
+    asked = {"bot", "webhook", "second poller", "privacy mode", "clock", "dns"}
+    checks = ran.json["channels"][0]["checks"]
+    assert [check["check"] for check in checks if check["state"] == "wrong"] == ["trust"]
+    assert not [check for check in checks if check["check"] in asked and check["state"] == "ok"]
 
 
 async def test_the_tool_reports_local_findings(stage: Stage) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -28,8 +29,7 @@ HOOKS = {"session", "bell", "prompt", "stop", "permission", "question"}
 @pytest.fixture
 def empty(stage: Stage) -> Stage:
     """An empty project: nothing in the environment names a state folder or a token."""
-    (stage.state / "config.yaml").unlink()
-    stage.state.rmdir()
+    shutil.rmtree(stage.state)
     stage.env = {k: v for k, v in stage.env.items() if k not in {"TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN"}}
     stage.state = stage.project / "state" / "telegram"
     return stage
@@ -39,12 +39,6 @@ async def setup(stage: Stage, *options: str) -> Any:
     ran = await stage.cli("setup", "telegram", "--token-stdin", *options, stdin=f"{stage.tg.token}\n")
     assert ran.code == 0, ran.err
     return ran
-
-
-def track(project: Path, name: str) -> None:
-    """Makes the project a repository in which this file is tracked."""
-    for words in (["init", "-q"], ["add", "-f", name]):
-        subprocess.run(["git", *words], cwd=project, check=True)
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -179,30 +173,22 @@ async def test_hooks_that_lead_nowhere_are_mended(empty: Stage) -> None:
     assert settings.read_text() == right
 
 
-async def test_the_token_never_goes_to_a_server_that_came_with_a_clone(empty: Stage) -> None:
-    """A config.yaml that git tracks and that names another server: nothing is sent; saying it oneself is the way."""
+async def test_setup_adopts_no_folder_unasked(empty: Stage) -> None:
+    """A config.yaml that came with the project names another server: nothing is sent, and setup says what to run."""
     empty.state.mkdir(parents=True)
     (empty.state / "config.yaml").write_text("api_root: https://api.telegram.org.example.com\n")
-    track(empty.project, "state/telegram/config.yaml")
     root = {"TELEGRAM_API_ROOT": None}
     ran = await empty.cli("setup", "telegram", "--token-stdin", stdin=empty.tg.token, **root)
     assert ran.code == 1
-    assert "api.telegram.org.example.com" in ran.err
-    assert "nothing was sent" in ran.err
-    assert not (empty.state / ".env").exists()
+    assert "channels trust" in ran.err
+    assert [path.name for path in empty.state.iterdir()] == ["config.yaml"]
+    assert empty.tg.calls == []
+    shown = await empty.cli("trust", "--show", **root)
+    assert "api_root: https://api.telegram.org.example.com" in shown.out
+    adopted = await empty.cli("trust", **root)
+    assert (adopted.code, "adopted" in adopted.out) == (0, True)
     ran = await setup(empty)
-    assert "instead of the platform's own servers" in ran.err
-
-
-async def test_a_token_that_git_tracks_is_refused(empty: Stage) -> None:
-    """What is committed is published; the step back is said."""
-    empty.state.mkdir(parents=True)
-    (empty.state / ".env").write_text("X=1\n")
-    track(empty.project, "state/telegram/.env")
-    ran = await empty.cli("setup", "telegram", "--token-stdin", stdin=empty.tg.token)
-    assert ran.code == 1
-    assert "git rm --cached" in ran.err
-    assert (empty.state / ".env").read_text() == "X=1\n"
+    assert ran.code == 0
 
 
 def at_terminal(stage: Stage, terminal: int) -> subprocess.Popen[bytes]:

@@ -123,7 +123,7 @@ async def test_a_file_that_is_not_an_object_changes_nothing(stage: Stage, folder
     assert said in ran.err
     assert "nothing was changed" in ran.err
     assert "Traceback" not in ran.err
-    assert not (stage.state / ".env").exists()
+    assert (stage.state / ".env").read_text() == ""
 
 
 async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
@@ -152,6 +152,6 @@ async def test_odd_entries_open_nothing(stage: Stage, folder: Path) -> None:
         "every message",
     ):
         assert said in left
-    assert not (stage.state / ".env").exists()
+    assert (stage.state / ".env").read_text() == ""
     assert (await stage.cli("import", "telegram", str(stage.folder / "nowhere"))).code == 1
     assert (await stage.cli("import", "telegram", str(stage.project))).code == 1

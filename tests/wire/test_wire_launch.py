@@ -195,6 +195,9 @@ async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
     servers, settings = stage.project / ".mcp.json", stage.project / ".claude" / "settings.json"
     servers.unlink()
     settings.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": True}}))
+    installed = Path(stage.env["HOME"]) / ".claude" / "plugins" / "installed_plugins.json"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(json.dumps({"version": 2, "plugins": {"agent-channels@ours": []}}))
     words = ("setup", "telegram", "--token-stdin", "--invite", "no")
     ran = await stage.cli(*words, stdin=f"{stage.tg.token}\n")
     assert ran.code == 0, ran.err

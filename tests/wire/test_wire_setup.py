@@ -72,7 +72,7 @@ async def test_setup_refuses_what_does_not_work(stage: Stage) -> None:
         assert said in ran.err
         assert "Traceback" not in ran.err
         assert not given or given not in ran.out + ran.err
-        assert not (stage.state / ".env").exists()
+        assert (stage.state / ".env").read_text() == ""
 
 
 async def test_setup_without_a_terminal_says_so(stage: Stage) -> None:

@@ -93,7 +93,8 @@ def _entries(env: Environment) -> tuple[list[str], dict[str, str]]:
     foreign: dict[str, str] = {}
     for name, config in {**user, **project}.items():
         reason = foreign_server(name, config, env.channel, env.environ)
-        if reason == "":
+        # What stands in the user's own list alone, the user wrote: how to start this program is theirs to choose.
+        if reason == "" or (reason is not None and name not in project and name == env.channel):
             ours.append(name)
         elif reason is not None:
             foreign[name] = reason

@@ -135,6 +135,8 @@ def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str,
     if not _NAME.fullmatch(name):
         return f"its name {name[:40]!r} is not a plain name"
     command = str(entry.get("command") or "")
+    if not program_exists(command, environ):
+        return f"it starts a program that does not exist, {command[:200]!r}"
     if not (is_this_program(command, environ) and args == ["serve", channel]):
         return f"it starts {shlex.join([command, *args])[:200]!r}, which is not this program"
     env = entry.get("env") or {}

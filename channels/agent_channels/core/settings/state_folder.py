@@ -78,7 +78,7 @@ class StateFolder:
 
     def names(self) -> list[str]:
         """Return the names of what lies in the folder, sorted."""
-        return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))
+        return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))  # noqa: PTH208 - relative
 
     def read_text(self, name: str, max_bytes: int = TEXT_MAX) -> str:
         """Return a file's text, "" if there is no such file.

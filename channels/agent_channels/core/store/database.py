@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
-from agent_channels.core.settings.state_folder import forbid_links, make_state_folder
+from agent_channels.core.settings.state_folder import forbid_links, is_empty, make_state_folder
 from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -146,6 +146,8 @@ class Store:
         """Like `open`, for looking: where there is no database, return an empty one in memory, and create nothing."""
         if os.path.lexists(state_dir / "channel.db"):
             return cls.open(state_dir)
+        if not is_empty(state_dir):
+            make_state_folder(state_dir)
         return cls(_IN_MEMORY)
 
     @classmethod
