@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,45 @@ def test_a_migration_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
         assert store.value("SELECT count(*) FROM tally") == 0
     with Store(path, migrations=(*COUNTING, ("CREATE TABLE more (x)",))) as store:
         assert schema(store) == ["more", "tally"]
+
+
+def test_a_program_of_an_older_version_is_not_stopped(tmp_path: Path) -> None:
+    """While it has the database open, nothing is migrated under it; the newer one says what to do, and later does it."""
+    path = tmp_path / "channel.db"
+    before = MIGRATIONS[:-1]
+    with Store(path, migrations=before) as old:
+        with pytest.raises(StoreError, match="still open in a program of an older version"):
+            Store(path)
+        assert old.value("PRAGMA user_version") == len(before)
+        with old.transaction() as db:
+            db.execute("INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at) VALUES (1, 2, 3, 4, 5)")
+    with Store(path) as store:
+        assert store.value("PRAGMA user_version") == len(MIGRATIONS)
+        assert store.value("PRAGMA journal_mode") == "wal"
+
+
+def test_several_that_migrate_at_once_do_not_block_each_other(tmp_path: Path) -> None:
+    """A server, hooks and verbs of the new version may start in the same moment: each of them opens it."""
+    path = tmp_path / "channel.db"
+    for _ in range(3):
+        path.unlink(missing_ok=True)
+        Store(path, migrations=MIGRATIONS[:-1]).close()
+        with ThreadPoolExecutor(4) as pool:
+            versions = list(pool.map(_opened_version, [path] * 4))
+        assert versions == [len(MIGRATIONS)] * 4
+
+
+def _opened_version(path: Path) -> int:
+    with Store(path) as store:
+        return int(store.value("PRAGMA user_version"))
+
+
+def test_a_database_can_be_read_as_it_is(tmp_path: Path) -> None:
+    """Another project's program migrates it itself."""
+    path = tmp_path / "channel.db"
+    Store(path, migrations=MIGRATIONS[:-1]).close()
+    with Store(path, migrations=None) as store:
+        assert store.value("PRAGMA user_version") == len(MIGRATIONS) - 1
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

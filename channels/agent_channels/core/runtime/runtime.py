@@ -29,6 +29,7 @@ from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
 from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
 
@@ -147,10 +148,11 @@ class ChannelRuntime:
         readers, bot_id = self.lock.readers(), self.context.bot_id
         seen: set[str] = set()
         for folder in readers:
-            if folder == self.context.env.state_dir or not (folder / "channel.db").is_file():
-                continue
             try:
-                with Store.open(folder) as store:
+                if folder == self.context.env.state_dir or not is_trusted(folder):
+                    continue
+                # Its schema is its own program's business, which may be older.
+                with Store(folder / "channel.db", migrations=None) as store:
                     other = Services.of(store)
                     seen |= other.inbox.recently_offered(bot_id)
                     if folder == readers[-1]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -26,6 +27,8 @@ __all__ = ["Row", "Savepoint", "Store", "Transaction"]
 
 Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
+# How long a program of an older version is waited for, which would not understand the migrated database.
+ALONE_S = 1.0
 _IN_MEMORY = Path(":memory:")
 
 
@@ -111,8 +114,8 @@ class Savepoint:
 class Store:
     """An open database. Used from one thread; every table's service takes one."""
 
-    def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-        """Open (and create, and migrate) the database at `path`.
+    def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] | None = MIGRATIONS) -> None:
+        """Open (and create, and migrate) the database at `path`; with None for `migrations` it is left as it is.
 
         Raises `StoreError` when it cannot be used, saying why; nothing is overwritten then.
         """
@@ -120,18 +123,35 @@ class Store:
         with explained(path):
             if path != _IN_MEMORY:
                 _prepare(path)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
-            try:
-                self._db.row_factory = sqlite3.Row
-                self._transaction = Transaction(self._db, path)
-                self._savepoint = Savepoint(self._db, path)
-                _turn_wal_on(self._db)
-                for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF"):
-                    self._db.execute(f"PRAGMA {pragma}")
-                self._migrate(migrations)
-            except BaseException:
+            deadline = time.monotonic() + ALONE_S
+            while not self._connect(migrations):
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"{path} is still open in a program of an older version, which would stop working; end the "
+                        "agent's sessions in this project, or restart their hosts"
+                    )
+                # Two that want to migrate must not wait for each other in step.
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret
+
+    def _connect(self, migrations: Sequence[Sequence[str]] | None) -> bool:
+        """Connect and migrate; return False, with the connection closed, if an older program may have it open."""
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+        done = False
+        try:
+            self._configure()
+            done = migrations is None or self._migrate(migrations)
+        finally:
+            if not done:
                 self._db.close()
-                raise
+        return done
+
+    def _configure(self) -> None:
+        self._db.row_factory = sqlite3.Row
+        self._transaction = Transaction(self._db, self.path)
+        self._savepoint = Savepoint(self._db, self.path)
+        _turn_wal_on(self._db)
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF"):
+            self._db.execute(f"PRAGMA {pragma}")
 
     @classmethod
     def open(cls, state_dir: Path) -> Store:
@@ -216,7 +236,8 @@ class Store:
         except OSError as error:
             raise as_store_error(self.path, error) or error from error
 
-    def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
+    def _migrate(self, migrations: Sequence[Sequence[str]]) -> bool:
+        """Bring the schema up to date; return False if an older program may have the database open."""
         known, found = len(migrations), self._version()
         if found > known:
             raise StoreError(
@@ -224,13 +245,27 @@ class Store:
                 "update this program, or name another state folder"
             )
         if found == known:
-            return
+            return True
+        if found and not self._is_alone():
+            return False
         with self.transaction() as db:
             # Read again under the lock: another process may have migrated in between.
             for number in range(self._version() + 1, known + 1):
                 for statement in migrations[number - 1]:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
+        return True
+
+    def _is_alone(self) -> bool:
+        """Return whether no other connection is open: only then does SQLite leave WAL mode."""
+        try:
+            self._db.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            return False
+        _turn_wal_on(self._db)
+        return True
 
     def _version(self) -> int:
         return int(self.value("PRAGMA user_version"))
