@@ -81,7 +81,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_program_of_an_older_version_is_not_stopped(tmp_path: Path) -> None:
-    """While it has the database open, nothing is migrated under it; the newer one says what to do, and later does it."""
+    """While it has the database open nothing is migrated: the newer one says what to do, and does it later."""
     path = tmp_path / "channel.db"
     before = MIGRATIONS[:-1]
     with Store(path, migrations=before) as old:
