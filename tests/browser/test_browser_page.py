@@ -7,46 +7,11 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import expect
 
-from browser_page import Screen
+from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
 pytestmark = pytest.mark.cold
 
 WEIGHT_MAX = 100_000
-# WCAG 2.2, 1.4.3: text at ordinary size.
-CONTRAST_MIN = 4.5
-CONTRAST = """() => {
-  const paint = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgba = (color) => {
-    paint.clearRect(0, 0, 1, 1);
-    paint.fillStyle = color;
-    paint.fillRect(0, 0, 1, 1);
-    return [...paint.getImageData(0, 0, 1, 1).data].map((one, at) => at < 3 ? one : one / 255);
-  };
-  const over = (top, under) => top.slice(0, 3).map((one, at) => one * top[3] + under[at] * (1 - top[3]));
-  const ground = (node) => {
-    if (!node) return [255, 255, 255];
-    const own = rgba(getComputedStyle(node).backgroundColor);
-    return own[3] === 1 ? own.slice(0, 3) : over(own, ground(node.parentElement));
-  };
-  const light = (color) => color
-    .map((one) => (one / 255 <= 0.04045 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
-  const found = [];
-  for (const node of document.querySelectorAll("body *")) {
-    const said = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!said || !node.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
-    if (node.disabled || node.closest(".visually-hidden, .skip, option, #toast")) continue;
-    const under = ground(node);
-    const [a, b] = [light(over(rgba(getComputedStyle(node).color), under)), light(under)].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    found.push([Math.round(ratio * 100) / 100, `${node.tagName} ${node.className} ${node.textContent.slice(0, 30)}`]);
-  }
-  return found.sort((x, y) => x[0] - y[0]);
-}"""
-WIDE = """() => [...document.querySelectorAll("body *")]
-  .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest("pre, .visually-hidden")
-    && node.checkVisibility({opacityProperty: true, visibilityProperty: true}))
-  .map((node) => `${node.tagName} ${node.id} ${node.className}`)"""
 
 
 async def fill_chat(screen: Screen) -> None:
@@ -167,6 +132,15 @@ MARKDOWN = [
     ("> a\n> **b**\nc", "<blockquote>a\n<strong>b</strong></blockquote>c"),
     ("a `**b**` c", "a <code>**b**</code> c"),
     (r"\*\*no\*\* \`no\`", "**no** `no`"),
+    (r"\_\_init\_\_.py", "__init__.py"),
+    (r"\\ \~\~a\~\~ \|\|b\|\| \<@7> \[a](b) \- \. \😀", r"\ ~~a~~ ||b|| &lt;@7&gt; [a](b) - . 😀"),
+    ("\\# a\n\\- b\n1\\. c\n\\> d", "# a\n- b\n1. c\n&gt; d"),
+    (r"**a\*\*b** *a\*b* __a\__b__ _a\_b_", "<strong>a**b</strong> <em>a*b</em> <u>a__b</u> <em>a_b</em>"),
+    (
+        r"~~a\~~b~~ [a\]b](https://c.d/)",
+        '<s>a~~b</s> <a href="https://c.d/" target="_blank" rel="noopener noreferrer nofollow">a]b</a>',
+    ),
+    (r"`\_` a\b C:\dir", r"<code>\_</code> a\b C:\dir"),
     ("snake_case_name 2 * 3 * 4", "snake_case_name 2 * 3 * 4"),
     ("```\n# raw **x**\n```", '<pre tabindex="0" aria-label="Code"><code># raw **x**</code></pre>'),
     ("<@7> <#1>", '<span class="mention">@Ann</span> <span class="mention">#channel</span>'),
@@ -193,10 +167,13 @@ async def test_formatting_is_drawn_as_the_platforms_draw_it(show) -> None:  # ty
       return place.innerHTML;
     }"""
     for text, expected in MARKDOWN:
-        assert await screen.tab.evaluate(draw, ["/markdown.js", "markdown", text, {"7": "Ann"}]) == expected
+        assert (
+            await screen.tab.evaluate(draw, [f"{screen.page.url}markdown.js", "markdown", text, {"7": "Ann"}])
+            == expected
+        )
     for text, listed, expected in ENTITIES:
         spans = [{"type": kind, "offset": at, "length": length} for kind, at, length in listed]
-        assert await screen.tab.evaluate(draw, ["/format.js", "entities", text, spans]) == expected
+        assert await screen.tab.evaluate(draw, [f"{screen.page.url}format.js", "entities", text, spans]) == expected
 
 
 async def test_the_page_is_light(show, note: Callable[[str, str], None]) -> None:  # type: ignore[no-untyped-def]

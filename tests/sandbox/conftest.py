@@ -49,11 +49,13 @@ class Raw:
     async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         # Without a JSON content type, as `curl -d` sends it.
         data = json.dumps(body).encode()
-        async with self.session.post(f"{self.tg.root}/control/{path}", data=data) as response:
+        async with self.session.post(
+            f"{self.tg.root}/control/{path}", data=data, headers=self.tg.authorization
+        ) as response:
             return response.status, json.loads(await response.read())
 
     async def query(self, path: str) -> tuple[int, dict[str, Any]]:
-        async with self.session.get(f"{self.tg.root}/control/{path}") as response:
+        async with self.session.get(f"{self.tg.root}/control/{path}", headers=self.tg.authorization) as response:
             return response.status, json.loads(await response.read())
 
 

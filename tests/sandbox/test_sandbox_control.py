@@ -21,7 +21,7 @@ async def test_send_needs_only_a_name(tg, raw, updates):
     assert body["message"]["text"] == "hi"
     (update,) = await updates()
     assert update["message"]["from"]["username"] == "ann"
-    curl = {"Content-Type": "application/x-www-form-urlencoded"}
+    curl = {"Content-Type": "application/x-www-form-urlencoded", **tg.authorization}
     async with raw.session.post(f"{tg.root}/control/send", data='{"as":"ann","text":"two"}', headers=curl) as response:
         assert response.status == 200
     assert len(await updates()) == 1
@@ -160,6 +160,6 @@ async def test_errors_name_the_next_step(raw, path, body, error):
 async def test_not_json(tg, raw):
     """A body that is not a JSON object is refused in the same way."""
     for data in (b"hello", b"[1]"):
-        async with raw.session.post(f"{tg.root}/control/send", data=data) as response:
+        async with raw.session.post(f"{tg.root}/control/send", data=data, headers=tg.authorization) as response:
             assert response.status == 400
             assert "JSON" in (await response.json())["error"]

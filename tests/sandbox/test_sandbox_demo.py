@@ -159,15 +159,24 @@ def reply_with_buttons(event: ChannelEvent) -> ToolCall:
     return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": "Deploy?", "buttons": [["Approve", "Reject"]]})
 
 
-async def curl(line: str) -> dict[str, Any]:
-    """Make the request of a printed curl command, with the content type that curl sends."""
+def read_curl(line: str) -> tuple[str, bytes | None, dict[str, str]]:
+    """Return the URL, the body and the headers of a printed curl command, which must not hold the secret itself."""
     words = shlex.split(line)
-    assert words[:2] == ["curl", "-s"]
+    assert words[:3] == ["curl", "-s", "-K"]
+    header = re.fullmatch(r'header = "(Authorization): (Bearer [\w-]{32})"\n', Path(words[3]).read_text())
+    assert header
+    assert header[2].split()[1] not in line
     data = words[words.index("-d") + 1].encode() if "-d" in words else None
     form = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
+    return words[4], data, {header[1]: header[2], **form}
+
+
+async def curl(line: str) -> dict[str, Any]:
+    """Make the request of a printed curl command."""
+    url, data, headers = read_curl(line)
     async with (
         aiohttp.ClientSession() as session,
-        session.request("POST" if data else "GET", words[2], data=data, headers=form) as answer,
+        session.request("POST" if data else "GET", url, data=data, headers=headers) as answer,
     ):
         found: dict[str, Any] = json.loads(await answer.read())
         return found

@@ -21,12 +21,15 @@ from hatchling.builders.wheel import WheelBuilder
 from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, ToolCall
 from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.page.run import Page, open_page
+from agent_channels.sandbox.page.run import _run as keep_up
 from agent_channels.sandbox.page.server import FILES, HEADERS
 
 pytestmark = pytest.mark.cold
 
 PATIENCE_S = 60
 REPOSITORY = Path(__file__).parents[2]
+FORGED = b'{"as": "ann", "text": "by a script"}'
+WEBSOCKET = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ async def asked(
 ) -> tuple[int, str]:
     async with (
         aiohttp.ClientSession() as session,
-        session.request(method, page.url + path, headers=headers, **options) as answer,
+        session.request(method, page.url + path.removeprefix("/"), headers=headers, **options) as answer,
     ):
         for name, value in HEADERS.items():
             assert answer.headers[name] == value
@@ -73,19 +76,107 @@ async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> N
     assert page.scene.tg.messages(page.scene.tg.people["ann"]) == []
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
-async def test_the_platforms_control_interfaces_refuse_other_sites_too(page: Page, headers: dict[str, str]) -> None:
-    """A page of another origin cannot act as a person in the sandbox; a script, which has no origin, can."""
-    for root in (page.scene.tg.root, page.scene.dc.root):
-        async with aiohttp.ClientSession() as session:
-            url, body = f"{root}/control/send", b'{"as": "ann", "text": "by a page"}'
-            async with session.post(url, data=body, headers=headers) as answer:
-                assert answer.status == 403
+CONTROL = [
+    ("POST", "/control/send"),
+    ("GET", "/control/messages?chat=ann"),
+    ("GET", "/control/"),
+    ("PUT", "/control/x"),
+]
+BOT_SIDE = {"telegram": "/bot{token}/getMe", "discord": "/gateway?v=10&encoding=json"}
+OTHER_SITES = [headers for headers in FOREIGN if headers != {"Host": "127.0.0.1:1"}]
+
+
+@pytest.mark.parametrize("headers", OTHER_SITES, ids=[f"{k} {v}" for one in OTHER_SITES for k, v in one.items()])
+async def test_the_platforms_refuse_other_sites_too(page: Page, headers: dict[str, str]) -> None:
+    """A page of another site cannot act, read, call the API as the bot or open the gateway, even with the secrets."""
+    for channel, platform in (("telegram", page.scene.tg), ("discord", page.scene.dc)):
+        bot_side = ("GET", BOT_SIDE[channel].format(token=platform.token))
+        for method, path in (*CONTROL, bot_side):
+            asked_by = {**platform.authorization, **headers}
+            upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", **WEBSOCKET} if "gateway" in path else {}
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(method, platform.root + path, headers={**asked_by, **upgrade}, data=FORGED) as answer,
+            ):
+                assert answer.status == 403, path
                 assert "another site" in await answer.text()
-            async with session.post(url, data=body.replace(b"page", b"script")) as answer:
+    assert page.scene.tg.people["ann"].messages() == page.scene.dc.people["ann"].messages() == []
+    assert page.scene.dc.gateway.connections == set()
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "Bearer", "Bearer wrong", "Basic {secret}", "Bearer {secret}x", "Bearer é"]
+)
+async def test_control_calls_need_the_secret(page: Page, given: str | None) -> None:
+    """Without the secret of the page's address a script neither acts nor reads, and is told how to; with it, it can."""
+    headers = {} if given is None else {"Authorization": given.format(secret=page.scene.secret)}
+    for platform in (page.scene.tg, page.scene.dc):
+        async with aiohttp.ClientSession() as session:
+            for method, path in CONTROL:
+                async with session.request(method, platform.root + path, headers=headers, data=FORGED) as answer:
+                    assert answer.status == 401, path
+                    assert "Authorization: Bearer" in (await answer.json())["next"]
+            assert platform.people["ann"].messages() == []
+            right = {"Authorization": f"bearer {page.url.split('/')[3]}"}
+            async with session.post(f"{platform.root}/control/send", headers=right, data=FORGED) as answer:
                 assert answer.status == 200
     said = [page.scene.tg.people["ann"].messages(), page.scene.dc.people["ann"].messages()]
     assert [[one.get("text") or one["content"] for one in chat] for chat in said] == [["by a script"]] * 2
+
+
+@pytest.mark.parametrize("prefix", ["", "/wrong", "/{cut}", "/{secret}x", "//{secret}", "/%00", "/é"])
+async def test_the_page_answers_only_at_the_address_with_the_secret(page: Page, prefix: str) -> None:
+    """With a secret that is wrong, cut off or missing, a person gets a page and a script JSON that say what to do."""
+    secret = page.scene.secret
+    root = f"http://127.0.0.1:{page.server.port}{prefix.format(cut=secret[:-1], secret=secret)}"
+    send = {"place": "telegram/ann", "as": "ann", "text": "forged"}
+    async with aiohttp.ClientSession() as session:
+        for path in ("/", "/events", "/page.js", "/file/telegram/1", "/elsewhere"):
+            async with session.get(root + path) as answer:
+                assert answer.status == 403
+                assert answer.headers.items() >= HEADERS.items()
+                text = await answer.text()
+                assert "Open the whole address" in text
+                assert secret not in text
+                assert not FORBIDDEN.search(text)
+        for path in ("/act/telegram/send", "/server", "/approve"):
+            async with session.post(root + path, json=send) as answer:
+                assert answer.status == 403
+                assert "printed" in (await answer.json())["next"]
+    assert page.scene.tg.people["ann"].messages() == []
+
+
+async def test_an_address_without_its_last_slash_works(page: Page) -> None:
+    """The page is found at an address that was copied without the slash at its end."""
+    async with aiohttp.ClientSession() as session, session.get(page.url[:-1]) as answer:
+        assert (answer.status, str(answer.url)) == (200, page.url)
+
+
+async def test_the_secret_is_new_each_time_and_on_no_command_line(
+    page: Page, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each sandbox has its own secret; the browser is started with a private file that leads to the address."""
+    async with open_page(0, scripted=False) as other:
+        assert other.scene.secret != page.scene.secret
+    opened: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def opens(address: str) -> bool:
+        loop.call_soon_threadsafe(opened.put_nowait, (address, Path(address.removeprefix("file://")).read_text()))
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opens)
+    monkeypatch.setenv("DISPLAY", ":0")
+    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    async with asyncio.timeout(PATIENCE_S):
+        address, content = await opened.get()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    url = re.search(r"The chat page: (http://\S+/)", capsys.readouterr().out)
+    assert url
+    assert address.startswith("file://")
+    assert url[1].split("/")[3] not in address
+    assert f"url={url[1]}" in content
 
 
 async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
@@ -98,7 +189,7 @@ async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
         assert status == 200
         assert not FORBIDDEN.search(text), path
     assert (await asked(page, "GET", "/", headers={"Sec-Fetch-Site": "cross-site"}))[0] == 200
-    assert (await asked(page, "GET", "/../run.py"))[0] == 404
+    assert (await asked(page, "GET", "/run.py"))[0] == 404
     assert (await asked(page, "GET", "/file/telegram/none"))[0] == 404
 
 
@@ -126,7 +217,7 @@ async def test_a_file_that_is_not_a_picture_is_only_downloaded(page: Page) -> No
     sent = page.scene.tg.people["ann"].send_document(b"<script>alert(1)</script>", "page.html", "text/html")
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{page.url}/file/telegram/{sent['document']['file_id']}") as answer,
+        session.get(f"{page.url}file/telegram/{sent['document']['file_id']}") as answer,
     ):
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Content-Disposition"] == "attachment"
@@ -154,7 +245,7 @@ async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> N
             entries = json.loads(block[0])["mcpServers"]
             assert set(entries) == {"telegram", "discord"}
             assert psutil.Process(process.pid).children() == []
-            url = re.search(r"http://127\.0\.0\.1:\d+", printed)
+            url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", printed)
             assert url
             for channel, entry in entries.items():
                 await attached_and_heard(channel, entry, url[0], tmp_path)
@@ -177,7 +268,7 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
     try:
         assert (await host.shake_hands()).is_channel
         body = {"place": f"{channel}/ben", "as": "ben", "text": "from the page"}
-        async with aiohttp.ClientSession() as session, session.post(f"{url}/act/{channel}/send", json=body) as answer:
+        async with aiohttp.ClientSession() as session, session.post(f"{url}act/{channel}/send", json=body) as answer:
             assert (await answer.json())["ok"]
         heard, done = await host.events.get(), await host.results.get()
         assert heard is not None

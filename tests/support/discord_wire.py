@@ -84,11 +84,13 @@ class Rest:
 
     async def control(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         # Without a JSON content type, as `curl -d` sends it.
-        async with self.session.post(f"{self.dc.root}/control/{path}", data=json.dumps(body).encode()) as response:
+        async with self.session.post(
+            f"{self.dc.root}/control/{path}", data=json.dumps(body).encode(), headers=self.dc.authorization
+        ) as response:
             return response.status, json.loads(await response.read())
 
     async def query(self, path: str) -> tuple[int, dict[str, Any]]:
-        async with self.session.get(f"{self.dc.root}/control/{path}") as response:
+        async with self.session.get(f"{self.dc.root}/control/{path}", headers=self.dc.authorization) as response:
             return response.status, json.loads(await response.read())
 
 

@@ -1,21 +1,21 @@
 """The control interface: act in a sandbox over HTTP, from a script or with curl, under `/control/`.
 
-Bodies are JSON whatever the content type says. Answers are `{"ok": true, ...}` or `{"ok": false, "error", "next"}`.
+Every request carries the sandbox's secret: `Authorization: Bearer SECRET`. Bodies are JSON whatever the content type
+says. Answers are `{"ok": true, ...}` or `{"ok": false, "error", "next"}`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from agent_channels.sandbox.faults import KINDS, Faults
+from agent_channels.sandbox.guard import WebHandler, bearer, error_response, is_secret, json_response
 from agent_channels.sandbox.server import SandboxState
 
 __all__ = [
@@ -86,41 +86,19 @@ async def query_parameters(request: web.Request) -> Body:
     return dict(request.query)
 
 
-def json_handler(action: Action, read: ReadRequest) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return an aiohttp handler that reads the request, acts, and answers in JSON.
-
-    It answers 400 for a wrong request, and 403 for requests that a web page of another site makes in the browser of
-    the person who runs the sandbox.
-    """
+def json_handler(action: Action, read: ReadRequest) -> WebHandler:
+    """Return an aiohttp handler that reads the request, acts, and answers in JSON: 200, or 400 for a wrong request."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if _is_foreign(request):
-            return _json({"ok": False, "error": "asked by another site's page", "next": "use curl, or a script"}, 403)
         try:
             result = await action(await read(request))
         except ControlError as error:
-            return _json({"ok": False, "error": str(error), "next": error.next_step}, 400)
+            return error_response(400, str(error), error.next_step)
         except (LookupError, ValueError, TypeError) as error:
-            return _json({"ok": False, "error": str(error), "next": EXAMPLES}, 400)
-        return _json({"ok": True, **result}, 200)
+            return error_response(400, str(error), EXAMPLES)
+        return json_response({"ok": True, **result}, 200)
 
     return handle
-
-
-def _is_foreign(request: web.Request) -> bool:
-    """Return True if the host or the origin is another site, including a domain name that resolves to loopback."""
-    try:
-        name = urlsplit(f"//{request.host}").hostname or ""
-        local = name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        local = False
-    origin = request.headers.get("Origin")
-    return not local or (origin is not None and origin != f"http://{request.host}")
-
-
-def _json(body: Body, status: int) -> web.Response:
-    text = json.dumps(body, ensure_ascii=False, default=str)
-    return web.Response(status=status, text=text + "\n", content_type="application/json")
 
 
 class Answerable(Protocol[T_co]):
@@ -157,8 +135,11 @@ class ControlInterface:
     method_name = "method"
     calls_example = "?method=sendMessage"
 
-    def __init__(self, state: SandboxState, faults: Faults, set_flood: Callable[[float | None, int], None]) -> None:
+    def __init__(
+        self, state: SandboxState, faults: Faults, set_flood: Callable[[float | None, int], None], secret: str
+    ) -> None:
         self.state = state
+        self._secret = secret
         self._faults = faults
         self._set_flood = set_flood
         self.actions: dict[str, tuple[Action, str]] = {
@@ -174,10 +155,23 @@ class ControlInterface:
     def add_routes(self, app: web.Application) -> None:
         """Add the paths to the application."""
         for name, (action, _) in self.actions.items():
-            app.router.add_post(f"/control/{name}", json_handler(action, json_body))
+            app.router.add_post(f"/control/{name}", self._authorized(json_handler(action, json_body)))
         for name, (query, _) in self.queries.items():
-            app.router.add_get(f"/control/{name}", json_handler(query, query_parameters))
-        app.router.add_route("*", "/control/{rest:.*}", json_handler(self.help, query_parameters))
+            app.router.add_get(f"/control/{name}", self._authorized(json_handler(query, query_parameters)))
+        app.router.add_route("*", "/control/{rest:.*}", self._authorized(json_handler(self.help, query_parameters)))
+
+    def _authorized(self, handler: WebHandler) -> WebHandler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if is_secret(bearer(request), self._secret):
+                return await handler(request)
+            problem = "the secret is wrong" if bearer(request) else "the secret is missing"
+            how = (
+                'send "Authorization: Bearer SECRET"; the address that `channels sandbox` prints ends in the secret, '
+                "and the commands that `--keep` prints carry it"
+            )
+            return error_response(401, problem, how)
+
+        return handle
 
     async def help(self, _body: Body) -> Body:
         """List every path with an example."""

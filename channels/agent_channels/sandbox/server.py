@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self, TypeVar
 from aiohttp import web
 
 from agent_channels.sandbox.faults import Faults
+from agent_channels.sandbox.guard import new_secret, refuse_other_sites
 
 __all__ = ["DEFAULT_TIMEOUT_S", "BotLog", "Call", "Sandbox", "SandboxState"]
 
@@ -120,16 +121,18 @@ def _http_date(second: int) -> str:
 class Sandbox(ABC):
     """A fake platform served over HTTP on loopback; it can be stopped and started on the same port with all its state.
 
-    Raises ValueError for a host that is not loopback.
+    `secret` must come with every request to the control interface. Raises ValueError for a host that is not loopback.
     """
 
-    def __init__(self, state: SandboxState, faults: Faults, host: str, port: int) -> None:
+    def __init__(self, state: SandboxState, faults: Faults, host: str, port: int, secret: str = "") -> None:
+        """Without `secret`, a random one is made."""
         if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"the sandbox is for loopback only, not {host!r}: use 127.0.0.1")
         self.state = state
         self.faults = faults
         self.host = host
         self.port = port
+        self.secret = secret or new_secret()
         self._runner: web.AppRunner | None = None
 
     @abstractmethod
@@ -149,7 +152,7 @@ class Sandbox(ABC):
 
     async def start(self) -> None:
         """Start listening. Raises OSError when the port is taken."""
-        app = web.Application(client_max_size=1 << 27)
+        app = web.Application(client_max_size=1 << 27, middlewares=[refuse_other_sites])
         self.add_routes(app)
         app.on_response_prepare.append(self._set_date)
         # handler_cancellation: a handler must end when its client disconnects, or a dead long poll would stay open.
@@ -176,6 +179,11 @@ class Sandbox(ABC):
     def root(self) -> str:
         """`http://HOST:PORT`."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that the control interface asks for."""
+        return {"Authorization": f"Bearer {self.secret}"}
 
     # --- what the bot did
 

@@ -101,6 +101,10 @@ def _print_instructions(transcript: Transcript, stage: Stage) -> None:
     command, *first = program()
     entry = {"command": command, "args": [*first, "serve", "telegram"], "env": stage.settings}
     control = f"{stage.tg.root}/control"
+    # Other users can read a command line, and not this file.
+    config = stage.folder / "control.curl"
+    config.write_text(f'header = "Authorization: Bearer {stage.tg.secret}"\n', encoding="utf-8")
+    curl = f"curl -s -K {shlex.quote(str(config))}"
     send = json.dumps({"as": HANDLE, "text": "Hello from the shell"})
     tap = json.dumps({"as": HANDLE, "row": 0, "col": 0, "wait": 5})
     operator = " ".join(f"{name}={shlex.quote(value)}" for name, value in stage.settings.items())
@@ -112,10 +116,10 @@ def _print_instructions(transcript: Transcript, stage: Stage) -> None:
     transcript.copyable("claude --dangerously-load-development-channels server:telegram")
     transcript.paragraph()
     transcript.paragraph(f"Act as {NAME}, from another shell.", "bold")
-    transcript.copyable(f"# send a message\ncurl -s {control}/send -d {shlex.quote(send)}")
-    transcript.copyable(f"# show the chat as it looks now\ncurl -s {shlex.quote(f'{control}/messages?chat={HANDLE}')}")
-    transcript.copyable(f"# tap the first button of the latest grid\ncurl -s {control}/tap -d {shlex.quote(tap)}")
-    transcript.copyable(f"# everything else: pictures, edits, groups, faults\ncurl -s {control}/")
+    transcript.copyable(f"# send a message\n{curl} {control}/send -d {shlex.quote(send)}")
+    transcript.copyable(f"# show the chat as it looks now\n{curl} {shlex.quote(f'{control}/messages?chat={HANDLE}')}")
+    transcript.copyable(f"# tap the first button of the latest grid\n{curl} {control}/tap -d {shlex.quote(tap)}")
+    transcript.copyable(f"# everything else: pictures, edits, groups, faults\n{curl} {control}/")
     transcript.paragraph()
     transcript.paragraph("Act as the operator, from another shell.", "bold")
     transcript.copyable(f"{operator} {shlex.join(program())} access telegram")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import mimetypes
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from agent_channels.sandbox.discord.records import SnowflakeGenerator
+from agent_channels.sandbox.guard import is_secret
 
 __all__ = ["AttachmentStore", "StoredAttachment"]
 
@@ -43,6 +46,7 @@ class AttachmentStore:
         self._ids = ids
         self.by_id: dict[int, StoredAttachment] = {}
         self.root = ""
+        self._key = secrets.token_bytes(32)
 
     def add(self, channel_id: int, name: str, data: bytes, mime: str = "", description: str = "") -> StoredAttachment:
         """Store the bytes. As Discord does, replace everything in the name but letters, digits, `.`, `-` and `_`."""
@@ -73,13 +77,17 @@ class AttachmentStore:
             expires = int(query.get("ex", ""), 16)
         except ValueError:
             return None
-        if attachment is None or expires < self._now() or query.get("hm") != _digest(attachment, expires):
+        if (
+            attachment is None
+            or expires < self._now()
+            or not is_secret(query.get("hm", ""), self._digest(attachment, expires))
+        ):
             return None
         return attachment
 
     def _signature(self, attachment: StoredAttachment, expires: int) -> str:
-        return f"?ex={expires:x}&is={expires - SIGNED_S:x}&hm={_digest(attachment, expires)}&"
+        return f"?ex={expires:x}&is={expires - SIGNED_S:x}&hm={self._digest(attachment, expires)}&"
 
-
-def _digest(attachment: StoredAttachment, expires: int) -> str:
-    return hashlib.sha256(f"{attachment.channel_id}/{attachment.id}/{expires}".encode()).hexdigest()
+    def _digest(self, attachment: StoredAttachment, expires: int) -> str:
+        signed = f"{attachment.channel_id}/{attachment.id}/{expires}"
+        return hmac.new(self._key, signed.encode(), hashlib.sha256).hexdigest()

@@ -33,9 +33,14 @@ class DiscordControl(ControlInterface):
     state: DiscordState
 
     def __init__(
-        self, directory: DiscordDirectory, faults: DiscordFaults, limits: RateLimits, sessions: GatewaySessions
+        self,
+        directory: DiscordDirectory,
+        faults: DiscordFaults,
+        limits: RateLimits,
+        sessions: GatewaySessions,
+        secret: str,
     ) -> None:
-        super().__init__(directory.state, faults, limits.flood.set_rate)
+        super().__init__(directory.state, faults, limits.flood.set_rate, secret)
         self.directory = directory
         self.sessions = sessions
         self._gateway_faults: dict[str, Callable[[Body], None]] = {

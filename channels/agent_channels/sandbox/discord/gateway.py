@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from agent_channels.sandbox.discord.api_objects import member_object
 from agent_channels.sandbox.discord.intents import KNOWN, MEMBERS
 from agent_channels.sandbox.discord.sessions import GatewaySession, GatewaySessions, Identify, Resume
+from agent_channels.sandbox.guard import is_secret
 
 __all__ = ["INVALID_SESSION", "Gateway", "GatewayConnection"]
 
@@ -255,7 +256,7 @@ class GatewayConnection:
         intents, shard = data.get("intents"), data.get("shard", [0, 1])
         if not isinstance(intents, int) or not isinstance(data.get("properties"), dict):
             return 4002
-        if not self.gateway.token or data.get("token") != self.gateway.token:
+        if not is_secret(str(data.get("token")), self.gateway.token):
             return 4004
         if shard != [0, 1]:
             return 4010
@@ -274,7 +275,7 @@ class GatewayConnection:
         if not isinstance(session_id, str) or not isinstance(seq, int):
             raise GatewayClosedError(4002)
         session = self.sessions.find(session_id) if self.gateway.resumable else None
-        authorized = data.get("token") == self.gateway.token
+        authorized = is_secret(str(data.get("token")), self.gateway.token)
         accepted = authorized and session is not None and 0 <= seq <= session.seq
         self.sessions.resumes.append(Resume(time.monotonic(), session_id, seq, self.request.path, accepted))
         if not authorized:

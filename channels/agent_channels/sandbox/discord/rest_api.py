@@ -6,7 +6,6 @@ import json
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -19,14 +18,13 @@ from agent_channels.sandbox.discord.interactions import InteractionApi
 from agent_channels.sandbox.discord.rate_limits import RateLimits
 from agent_channels.sandbox.discord.request import Handler, Request, read_request
 from agent_channels.sandbox.discord.state import DiscordState
+from agent_channels.sandbox.guard import WebHandler, is_secret
 from agent_channels.sandbox.server import Call
 
 __all__ = ["RestApi", "rate_limited"]
 
 # A header of the proxy in front of Discord; discord.py takes a 429 without it for a ban.
 VIA = {"Via": "1.1 google"}
-
-WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RestApi:
@@ -109,7 +107,8 @@ class RestApi:
     def _check_request(self, request: web.Request, *, token: bool) -> None:
         if request.match_info.get("version", "v10") != "v10":
             raise refused(50041)
-        if token and (not self.gateway.token or request.headers.get("Authorization") != f"Bot {self.gateway.token}"):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if token and not (scheme == "Bot" and is_secret(given, self.gateway.token)):
             raise unauthorized()
 
     def _execute(self, name: str, template: str, handler: Handler, read: Request) -> web.StreamResponse:

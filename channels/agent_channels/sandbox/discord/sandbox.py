@@ -43,21 +43,26 @@ class DiscordSandbox(Sandbox):
     faults: DiscordFaults
 
     def __init__(
-        self, token: str = DEFAULT_TOKEN, username: str = "sandbox-bot", host: str = "127.0.0.1", port: int = 0
+        self,
+        token: str = DEFAULT_TOKEN,
+        username: str = "sandbox-bot",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        secret: str = "",
     ) -> None:
         self.bot_id = _bot_id(token)
         self.username = username
         state = DiscordState(DiscordUser(self.bot_id, username, is_bot=True))
         self._sessions = GatewaySessions(state)
         self.gateway = Gateway(self._sessions, token)
-        super().__init__(state, DiscordFaults(self.gateway, rate_limited), host, port)
+        super().__init__(state, DiscordFaults(self.gateway, rate_limited), host, port, secret)
         self.interactions = InteractionApi(state)
         self.limits = RateLimits(state.now)
         self._rest_api = RestApi(state, self.faults, self.gateway, self.interactions, self.limits)
         self.directory = DiscordDirectory(self.interactions)
         self.person, self.people = self.directory.person, self.directory.people
         self.guild, self.guilds = self.directory.guild, self.directory.guilds
-        self.control = DiscordControl(self.directory, self.faults, self.limits, self._sessions)
+        self.control = DiscordControl(self.directory, self.faults, self.limits, self._sessions, self.secret)
 
     # --- the server
 

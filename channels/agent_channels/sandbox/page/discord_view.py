@@ -72,7 +72,7 @@ def _name(user: dict[str, Any]) -> str:
 
 
 def _file(attachment: dict[str, Any]) -> dict[str, Any]:
-    url = f"/file/discord/{attachment['id']}"
+    url = f"file/discord/{attachment['id']}"
     made = {"name": attachment["filename"], "size": attachment["size"], "url": url}
     if str(attachment.get("content_type", "")).startswith("image/"):
         made |= {"picture": True, "width": attachment.get("width"), "height": attachment.get("height")}

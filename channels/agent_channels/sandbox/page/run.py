@@ -22,7 +22,7 @@ from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import CHANNELS, Scene
 from agent_channels.sandbox.page.server import PageServer
 
-__all__ = ["Page", "open_page", "run"]
+__all__ = ["Page", "open_page", "opener", "run"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Page:
 
     @property
     def url(self) -> str:
-        """The address of the page."""
+        """The address of the page, secret included."""
         return self.server.url
 
 
@@ -96,8 +96,16 @@ async def _run(*, port: int, browser: bool, scripted: bool) -> None:
             _print("claude --dangerously-load-development-channels server:telegram server:discord")
         _print("Ctrl-C ends all of it.")
         if browser and _has_display():
-            await asyncio.to_thread(webbrowser.open, page.url)
+            _print("It opens in your browser. If it does not, open the address above.")
+            await asyncio.to_thread(webbrowser.open, opener(page))
         await asyncio.get_running_loop().create_future()
+
+
+def opener(page: Page) -> str:
+    """Return the address of a private file that leads to the page: other users can read a browser's command line."""
+    file = page.scene.folder / "open.html"
+    file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={page.url}">', encoding="utf-8")
+    return file.as_uri()
 
 
 def _mcp_json(scene: Scene) -> str:

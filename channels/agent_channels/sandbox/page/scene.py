@@ -13,6 +13,7 @@ from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.sandbox import random_token as random_discord_token
+from agent_channels.sandbox.guard import new_secret
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.sandbox.telegram.sandbox import random_token as random_telegram_token
@@ -50,13 +51,17 @@ class SceneChat:
 
 
 class Scene:
-    """Both sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove."""
+    """Both sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove.
+
+    `secret` is asked for by the page and by both control interfaces.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.secret = new_secret()
         # Random bots, so that two sandboxes never wait for each other's lock.
-        self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot")
-        self.dc = DiscordSandbox(random_discord_token(), username="sandbox-bot")
+        self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot", secret=self.secret)
+        self.dc = DiscordSandbox(random_discord_token(), username="sandbox-bot", secret=self.secret)
         self.tg.state.bot.first_name = "Your agent"
         self.chats: list[SceneChat] = []
 

@@ -1,17 +1,18 @@
-"""The chat page's web server: on loopback, for its own origin only, serving files of the package only."""
+"""The chat page's web server: on loopback, behind a secret, for its own origin only, with files of the package only."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 
 from aiohttp import web
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.control import Action, Body, ControlError, json_body, json_handler, required
+from agent_channels.sandbox.guard import WebHandler, error_response, is_secret
 from agent_channels.sandbox.page import discord_view, telegram_view
 from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
@@ -24,7 +25,7 @@ __all__ = ["FILES", "HEADERS", "PageServer"]
 HOST = "127.0.0.1"
 # A 10 MB picture in base64, with some room.
 BODY_MAX = 16 << 20
-# path: (file in static/, content type)
+# path behind the secret: (file in static/, content type)
 FILES = {
     "/": ("index.html", "text/html"),
     **{f"/{name}.css": (f"{name}.css", "text/css") for name in ("page", "chat")},
@@ -34,6 +35,9 @@ FILES = {
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
+# What whoever has no secret gets: a page that says what to do, and its looks.
+HELP_PAGE = "no_secret.html"
+OPEN_FILES = ("/page.css", "/icon.svg")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -45,8 +49,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 IMAGE_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
-
-WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PageServer:
@@ -67,20 +69,23 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """The address of the page."""
-        return f"http://{HOST}:{self.port}"
+        """The address of the page, secret included."""
+        return f"http://{HOST}:{self.port}/{self._scene.secret}/"
 
     async def start(self) -> None:
         """Start listening on loopback. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=BODY_MAX, middlewares=[self._guard])
+        for path in OPEN_FILES:
+            app.router.add_get(path, _file_handler(*FILES[path]))
+        app.router.add_get("/{secret}", self._add_slash)
         for path, (name, content_type) in FILES.items():
-            app.router.add_get(path, _file_handler(name, content_type))
-        app.router.add_get("/events", self._events)
-        app.router.add_get("/file/{platform}/{id}", self._chat_file)
+            app.router.add_get(f"/{{secret}}{path}", _file_handler(name, content_type))
+        app.router.add_get("/{secret}/events", self._events)
+        app.router.add_get("/{secret}/file/{platform}/{id}", self._chat_file)
         for name in self._actions.names():
-            app.router.add_post(f"/act/{name}", json_handler(self._action(name), json_body))
-        app.router.add_post("/approve", json_handler(self._actions.approve, json_body))
-        app.router.add_post("/server", json_handler(self._control_server, json_body))
+            app.router.add_post(f"/{{secret}}/act/{name}", json_handler(self._action(name), json_body))
+        app.router.add_post("/{secret}/approve", json_handler(self._actions.approve, json_body))
+        app.router.add_post("/{secret}/server", json_handler(self._control_server, json_body))
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self.port).start()
@@ -96,11 +101,14 @@ class PageServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:
-        """Refuse other sites' pages, and domain names that resolve to loopback."""
+        """Refuse other sites' pages, domain names that resolve to loopback, and whoever does not know the secret."""
         if not self._is_own(request):
             raise web.HTTPForbidden(text="this page answers only itself, on loopback\n", headers=HEADERS)
         try:
-            response = await handler(request)
+            known = request.path in OPEN_FILES or is_secret(
+                request.path.partition("/")[2].partition("/")[0], self._scene.secret
+            )
+            response = await (handler if known else _refuse)(request)
         except web.HTTPException as refused:
             refused.headers.update(HEADERS)
             raise
@@ -116,10 +124,14 @@ class PageServer:
             return False
         if origin is not None and origin not in {f"http://{host}" for host in hosts}:
             return False
-        # Another site may link to the page, and request nothing else.
-        return site in {"none", "same-origin"} or request.path == "/"
+        # Another site may link to the page, as the file does that opens it in a browser, and request nothing else.
+        return site in {"none", "same-origin"} or (request.method == "GET" and request.path.endswith("/"))
 
     # --- handlers
+
+    async def _add_slash(self, _request: web.Request) -> web.StreamResponse:
+        """Correct an address that was copied without its last character."""
+        raise web.HTTPFound(self.url)
 
     def _action(self, name: str) -> Action:
         async def act(body: Body) -> Body:
@@ -164,6 +176,15 @@ class PageServer:
             download = {"Content-Disposition": "attachment", "Content-Type": "application/octet-stream"}
             return web.Response(body=data, headers=download)
         return web.Response(body=data, headers={"Content-Type": image_type})
+
+
+async def _refuse(request: web.Request) -> web.StreamResponse:
+    """Say what to do without the secret: as a page, or as JSON to a page of a sandbox that has ended."""
+    if request.method == "POST":
+        return error_response(403, "this page belongs to a sandbox that has ended", "open the address printed last")
+    response = await _file_handler(HELP_PAGE, "text/html")(request)
+    response.set_status(403)
+    return response
 
 
 def _file_handler(name: str, content_type: str) -> WebHandler:

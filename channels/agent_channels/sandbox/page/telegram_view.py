@@ -68,7 +68,7 @@ def _files(message: Message) -> list[dict[str, Any]]:
             continue
         file = message[kind][-1] if kind == "photo" else message[kind]
         name = file.get("file_name") or kind.replace("_", " ")
-        made = {"name": name, "size": file.get("file_size", 0), "url": f"/file/telegram/{file['file_id']}"}
+        made = {"name": name, "size": file.get("file_size", 0), "url": f"file/telegram/{file['file_id']}"}
         if kind == "photo":
             made |= {"picture": True, "width": file["width"], "height": file["height"]}
         return [made]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import inspect
 import json
 import re
@@ -12,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from agent_channels.sandbox.faults import Fault, Faults
+from agent_channels.sandbox.guard import is_secret
 from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.errors import BotApiError, not_found, too_many, unauthorized
 from agent_channels.sandbox.telegram.methods import METHODS
@@ -79,7 +79,7 @@ class BotApi:
     def _check_token(self, token: str) -> None:
         if TOKEN.fullmatch(token) is None:
             raise not_found()
-        if not hmac.compare_digest(token, self.token):
+        if not is_secret(token, self.token):
             raise unauthorized()
 
     async def _execute(self, name: str, params: Params) -> web.StreamResponse:

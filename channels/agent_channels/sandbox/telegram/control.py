@@ -27,8 +27,8 @@ class TelegramControl(ControlInterface):
 
     state: TelegramState
 
-    def __init__(self, directory: TelegramDirectory, faults: Faults) -> None:
-        super().__init__(directory.state, faults, directory.state.flood.set_rate)
+    def __init__(self, directory: TelegramDirectory, faults: Faults, secret: str) -> None:
+        super().__init__(directory.state, faults, directory.state.flood.set_rate, secret)
         self.directory = directory
         self.actions = {
             "person": (self.person, '{"as": "ann", "first_name": "Ann"}'),

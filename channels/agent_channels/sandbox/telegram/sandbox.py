@@ -35,7 +35,12 @@ class TelegramSandbox(Sandbox):
     state: TelegramState
 
     def __init__(
-        self, token: str = DEFAULT_TOKEN, username: str = "sandbox_bot", host: str = "127.0.0.1", port: int = 0
+        self,
+        token: str = DEFAULT_TOKEN,
+        username: str = "sandbox_bot",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        secret: str = "",
     ) -> None:
         match = TOKEN.fullmatch(token)
         if match is None:
@@ -43,12 +48,12 @@ class TelegramSandbox(Sandbox):
         self.bot_id = int(match[1])
         self.username = username
         state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
-        super().__init__(state, bot_api_faults(), host, port)
+        super().__init__(state, bot_api_faults(), host, port, secret)
         self._bot_api = BotApi(state, self.faults, token)
         self.directory = TelegramDirectory(state)
         self.person, self.people = self.directory.person, self.directory.people
         self.group, self.groups = self.directory.group, self.directory.groups
-        self.control = TelegramControl(self.directory, self.faults)
+        self.control = TelegramControl(self.directory, self.faults, self.secret)
 
     def add_routes(self, app: web.Application) -> None:
         """Add the control interface and the Bot API."""

@@ -1,42 +1,70 @@
 // One chat: its messages, kept in step with the platform, and what a person can do with each of them.
 
-import { byId, element, icon, link, post, redraw, toast } from "/dom.js";
-import { entities } from "/format.js";
-import { markdown } from "/markdown.js";
-import { replyTo } from "/composer.js";
+import { byId, element, icon, link, post, redraw, toast } from "./dom.js";
+import { drawText, oneLine } from "./format.js";
+import { replyTo } from "./composer.js";
+import { STATES } from "./life.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
 // Discord: an interaction must be answered within three seconds.
 const ANSWER_WAIT_S = 4;
 // Messages of one person within this time are drawn as one block.
 const BLOCK_S = 300;
-// How near to the end of the log, in pixels, it follows new messages.
+// How near to the end of the log, in pixels, somebody who scrolls down is back at it.
 const FOLLOW_PX = 80;
-const TICKS = {
-  waiting: ["✓", "kept by the platform"],
-  answered: ["✓✓", "answered"],
-};
+// The states in which only the platform has the message.
+const NOT_JOURNALLED = new Set(["waiting", "unheard"]);
 
 const drawn = new Map();
 let drawnKey = "";
+// The log follows what is new until the user scrolls up, and again once they are back at the end.
+let following = true;
+
+const fromEnd = (log) => log.scrollHeight - log.scrollTop - log.clientHeight;
+
+function toEnd(log) {
+  if (following) log.scrollTop = log.scrollHeight;
+}
+
+export function startLog() {
+  const log = byId("log");
+  let top = 0;
+  let height = 0;
+  log.addEventListener("scroll", () => {
+    // A picture that has loaded moves the end away, which is not the user's doing: only scrolling up is.
+    if (log.scrollTop < top) following = fromEnd(log) < 2;
+    else if (fromEnd(log) < FOLLOW_PX) following = true;
+    top = log.scrollTop;
+  });
+  log.addEventListener("load", () => toEnd(log), true);
+  // What stands last in view stays in view when the message box grows or the window shrinks.
+  new ResizeObserver(() => {
+    if (!following && height && log.clientHeight) log.scrollTop += height - log.clientHeight;
+    height = log.clientHeight || height;
+    toEnd(log);
+  }).observe(log);
+}
 
 export function drawChat(place, chat, who, lives) {
   const log = byId("log");
   if (drawnKey !== place.key) {
     drawnKey = place.key;
+    following = true;
+    log.classList.toggle("group", place.group);
     drawn.clear();
     log.replaceChildren();
     // A screen reader must not read out the whole chat that was just opened.
     log.setAttribute("aria-live", "off");
     setTimeout(() => log.removeAttribute("aria-live"), 500);
   }
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < FOLLOW_PX;
   const visible = chat.messages.filter((message) => !message.only || message.only === who);
+  const last = visible.at(-1);
+  if (last && last.by === who && !drawn.has(last.id)) following = true;
   const byMessage = new Map(lives.filter((life) => life.message).map((life) => [life.message, life]));
   const lifeOf = (message) => (message.bot ? null : byMessage.get(message.id));
   const follows = (message, index) => {
     const previous = visible[index - 1];
-    return Boolean(previous && previous.by === message.by && message.at - previous.at < BLOCK_S && !message.reply && !message.service);
+    return Boolean(previous && !previous.service && previous.by === message.by && message.at - previous.at < BLOCK_S && !message.reply && !message.service);
   };
   redraw(log, drawn, visible, {
     key: (message) => message.id,
@@ -44,7 +72,7 @@ export function drawChat(place, chat, who, lives) {
     draw: (message, index) => drawMessage(place, message, who, lifeOf(message), follows(message, index)),
     replace: replaceKeepingFocus,
   });
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  toEnd(log);
 }
 
 // Keeps the focus on the same control if the new node still has it, and otherwise on the message.
@@ -64,11 +92,10 @@ function replaceKeepingFocus(old, node) {
 function drawMessage(place, message, who, life, follows) {
   if (message.service) return element("li", { class: "service" }, message.service);
   const body = element("div", { class: "body" });
-  if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), message.reply.text));
+  if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), oneLine(place.platform, { names: message.names, ...message.reply })));
   for (const file of message.files) body.append(drawFile(file));
   if (message.text) {
-    const text = place.platform === "telegram" ? entities(message.text, message.entities) : markdown(message.text, message.names);
-    body.append(element("div", { class: "text", dir: "auto" }, text));
+    body.append(element("div", { class: "text", dir: "auto" }, drawText(place.platform, message)));
   }
   // Discord shows the time beside the name, if there is one; Telegram in the last line.
   const besideName = place.platform === "discord" && !follows;
@@ -97,7 +124,8 @@ function drawFoot(message, life) {
   if (message.edited) foot.append(element("span", {}, "edited"));
   foot.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   if (life) {
-    const [ticks, meaning] = TICKS[life.state] ?? ["✓✓", "journalled"];
+    const ticks = NOT_JOURNALLED.has(life.state) ? "✓" : "✓✓";
+    const meaning = STATES[life.state] ?? life.state;
     foot.append(element("span", { class: `ticks ${life.state}`, role: "img", "aria-label": meaning, title: meaning }, ticks));
   }
   return foot;
@@ -134,7 +162,7 @@ function drawActions(place, message, who) {
     const react = async () => {
       show(false);
       toggle.focus();
-      await post(`/act/${place.platform}/react`, { place: place.key, as: who, message_id: message.id, emoji });
+      await post(`act/${place.platform}/react`, { place: place.key, as: who, message_id: message.id, emoji });
     };
     picker.append(element("button", { type: "button", "aria-label": emoji, onclick: react }, emoji));
   }
@@ -166,7 +194,7 @@ function drawButton(place, message, who, key, row, col) {
   button.addEventListener("click", async () => {
     button.classList.add("busy");
     const body = { place: place.key, as: who, message_id: message.id, row, col, wait: ANSWER_WAIT_S, what: key.label };
-    showOutcome(place, await post(`/act/${place.platform}/tap`, body), who);
+    showOutcome(place, await post(`act/${place.platform}/tap`, body), who);
     button.classList.remove("busy");
   });
   return button;
@@ -184,14 +212,14 @@ function drawMenu(place, message, menu, who) {
     event.preventDefault();
     const label = select.selectedOptions[0].textContent;
     const body = { place: place.key, as: who, message_id: message.id, values: [select.value], what: label, wait: ANSWER_WAIT_S };
-    showOutcome(place, await post("/act/discord/select", body), who);
+    showOutcome(place, await post("act/discord/select", body), who);
   });
   return form;
 }
 
 // Shows what the platform shows after a tap: a short notice, a form, or that nobody answered.
 function showOutcome(place, result, who) {
-  if (!result.ok) return;
+  if (!result.ok || !result.here) return;
   const answer = result.answer;
   if (!answer) toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning", true);
   else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
@@ -216,7 +244,7 @@ function openForm(place, interaction, modal, who) {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(form));
     dialog.close();
-    showOutcome(place, await post("/act/discord/submit", { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
+    showOutcome(place, await post("act/discord/submit", { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
   });
   dialog.replaceChildren(form);
   dialog.showModal();

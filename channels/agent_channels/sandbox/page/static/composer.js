@@ -1,19 +1,24 @@
 // The message box: text, a picture or file, in reply to a message.
 
-import { byId, element, post } from "/dom.js";
+import { byId, element, post } from "./dom.js";
+import { oneLine } from "./format.js";
 
 const LARGEST_FILE = 10 * 1024 * 1024;
 
 const state = { place: null, who: "", reply: null, file: null };
+// What is typed and not sent yet, by chat.
+const drafts = new Map();
 let drawnSuggestions = "";
 
 export const who = () => state.who;
 
 export function setPlace(place, onSpeakerChange) {
   if (state.place?.key === place.key) return;
+  if (state.place) drafts.set(state.place.key, byId("say").value);
   state.place = place;
   state.who = place.actors.some((actor) => actor.handle === state.who) ? state.who : place.actors[0].handle;
   clear();
+  setText(drafts.get(place.key) ?? "");
   const speaker = byId("speaker");
   speaker.hidden = place.actors.length < 2;
   const select = speaker.querySelector("select");
@@ -41,7 +46,7 @@ export function replyTo(message) {
   state.reply = message;
   const box = byId("replying");
   const cancel = element("button", { type: "button", "aria-label": "Cancel the reply", onclick: () => cancelReply() }, "×");
-  box.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), message.text.slice(0, 90) || "picture"), cancel);
+  box.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), oneLine(state.place.platform, message).slice(0, 90) || "picture"), cancel);
   box.hidden = false;
   byId("say").focus();
 }
@@ -90,8 +95,10 @@ async function send(text) {
   Object.assign(body, place.platform === "telegram" ? telegramBody(text, file) : discordBody(text, file, place));
   setText("");
   clear();
-  const answer = await post(`/act/${place.platform}/send`, body);
-  if (!answer.ok && !byId("say").value) setText(text);
+  const answer = await post(`act/${place.platform}/send`, body);
+  if (answer.ok) return;
+  if (state.place.key !== place.key) drafts.set(place.key, drafts.get(place.key) || text);
+  else if (!byId("say").value) setText(text);
 }
 
 function telegramBody(text, file) {

@@ -14,8 +14,20 @@ export function element(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-// Posts an action, shows an error if it fails, and resolves to the answer.
+let openChat = "";
+
+// Says which chat is open, and for whom. A notice or a form belongs to the chat where it came up, and ends with it.
+export function setOpenChat(name) {
+  if (openChat === name) return;
+  openChat = name;
+  byId("toast").classList.remove("shown");
+  byId("modal").close();
+}
+
+// Posts an action, shows an error if it fails, and resolves to the answer; its `here` tells whether the chat is still
+// open in which the action was done.
 export async function post(path, body) {
+  const chat = openChat;
   try {
     const response = await fetch(path, {
       method: "POST",
@@ -23,11 +35,12 @@ export async function post(path, body) {
       body: JSON.stringify(body),
     });
     const answer = await response.json();
-    if (!answer.ok) toast(`${answer.error}. ${answer.next}`, true);
-    return answer;
+    const here = chat === openChat;
+    if (!answer.ok && here) toast(`${answer.error}. ${answer.next}`, true);
+    return { ...answer, here };
   } catch {
     toast("The sandbox does not answer. Start it again with `channels sandbox`.", true);
-    return { ok: false };
+    return { ok: false, here: chat === openChat };
   }
 }
 

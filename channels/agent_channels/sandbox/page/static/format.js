@@ -1,6 +1,20 @@
-// Telegram's formatting: a text and its entities, whose offsets count UTF-16 units as JavaScript does.
+// A message's text as its platform draws it; Telegram's formatting is entities, whose offsets count UTF-16 units as
+// JavaScript does.
 
-import { codeBlock, element, link, spoiler } from "/dom.js";
+import { codeBlock, element, link, spoiler } from "./dom.js";
+import { markdown } from "./markdown.js";
+
+export const drawText = (platform, { text, entities: list = [], names = {} }) =>
+  platform === "telegram" ? entities(text, list) : markdown(text, names);
+
+// The text in one line, without formatting; what a spoiler hides stays hidden.
+export function oneLine(platform, message) {
+  const drawn = document.createDocumentFragment();
+  drawn.append(drawText(platform, message));
+  for (const hidden of drawn.querySelectorAll(".spoiler")) hidden.replaceWith("▒▒▒");
+  for (const block of drawn.querySelectorAll("li, blockquote, pre, small, .heading")) block.append(" ");
+  return drawn.textContent.replace(/\s+/g, " ").trim();
+}
 
 const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code" };
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);

@@ -1,9 +1,9 @@
 // Beside the chat: the channel servers, and the stages that each message has reached.
 
-import { byId, element, post, redraw } from "/dom.js";
+import { byId, element, post, redraw } from "./dom.js";
 
 const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
-const STATES = {
+export const STATES = {
   waiting: "kept by the platform until a server reads it",
   unheard: "the platform does not show this to the bot (privacy mode)",
   dropped: "journalled; not for the agent",
@@ -34,7 +34,7 @@ function drawServer(name, server) {
   const running = server.state === "running";
   const action = server.pid ? "kill" : "start";
   const label = server.pid ? "Kill" : "Start";
-  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": `${label} the ${PLATFORMS[name]} channel server`, onclick: () => post("/server", { channel: name, do: action }) }, label);
+  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": `${label} the ${PLATFORMS[name]} channel server`, onclick: () => post("server", { channel: name, do: action }) }, label);
   const state = running ? `process ${server.pid}` : server.state === "starting" ? "starting" : `not running: ${server.error || "stopped"}`;
   return element("div", { class: `server ${server.state}`, "data-channel": name }, element("p", {}, element("b", {}, element("code", {}, `channels serve ${name}`)), element("span", { role: "status" }, state)), button);
 }

@@ -1,6 +1,6 @@
 // Discord's Markdown, as its clients draw it: blocks by line, then the formatting inside a line.
 
-import { codeBlock, element, link, spoiler } from "/dom.js";
+import { codeBlock, element, link, spoiler } from "./dom.js";
 
 export function markdown(text, names) {
   const fragment = document.createDocumentFragment();
@@ -77,23 +77,24 @@ function list(lines, names) {
   return roots;
 }
 
-// The earliest match wins; of two matches at the same place, the rule that is listed first.
+// The earliest match wins; of two matches at the same place, the rule that is listed first. A backslash takes the
+// meaning of the character after it, also of one that would end the formatting it stands in.
 const RULES = [
-  [/\\([^\w\s])/, ([, char]) => document.createTextNode(char)],
+  [/\\([^0-9A-Za-z\s])/u, ([, char]) => document.createTextNode(char)],
   [/(`+)([\s\S]*?[^`])\1(?!`)/, ([, , text]) => element("code", {}, text.trim() || text)],
-  [/\[([^\]\n]+)\]\(<?(https?:\/\/[^\s)>]+)>?\)/, ([, label, href], names) => link(href, ...inline(label, names))],
+  [/\[((?:\\.|[^\]\\\n])+)\]\(<?(https?:\/\/[^\s)>]+)>?\)/, ([, label, href], names) => link(href, ...inline(label, names))],
   [/<(https?:\/\/[^\s>]+)>/, ([, href]) => link(href, href)],
   [/https?:\/\/[^\s<]+[^\s<.,:;"')\]*_~|]/, ([href]) => link(href, href)],
   [/<@!?(\d+)>/, ([, id], names) => element("span", { class: "mention" }, `@${names[id] ?? "somebody"}`)],
   [/<#(\d+)>/, () => element("span", { class: "mention" }, "#channel")],
   [/<a?(:\w+:)\d+>/, ([, name]) => document.createTextNode(name)],
-  [/\*\*\*([\s\S]+?)\*\*\*(?!\*)/, ([, text], names) => element("strong", {}, element("em", {}, ...inline(text, names)))],
-  [/\*\*([\s\S]+?)\*\*(?!\*)/, ([, text], names) => element("strong", {}, ...inline(text, names))],
-  [/__([\s\S]+?)__(?!_)/, ([, text], names) => element("u", {}, ...inline(text, names))],
-  [/\*(?=\S)([^*]*?[^\s*])\*(?!\*)/, ([, text], names) => element("em", {}, ...inline(text, names))],
-  [/\b_([^_]+)_\b/, ([, text], names) => element("em", {}, ...inline(text, names))],
-  [/~~([\s\S]+?)~~(?!_)/, ([, text], names) => element("s", {}, ...inline(text, names))],
-  [/\|\|([\s\S]+?)\|\|/, ([, text], names) => spoiler(...inline(text, names))],
+  [/\*\*\*((?:\\[\s\S]|[^\\])+?)\*\*\*(?!\*)/, ([, text], names) => element("strong", {}, element("em", {}, ...inline(text, names)))],
+  [/\*\*((?:\\[\s\S]|[^\\])+?)\*\*(?!\*)/, ([, text], names) => element("strong", {}, ...inline(text, names))],
+  [/__((?:\\[\s\S]|[^\\])+?)__(?!_)/, ([, text], names) => element("u", {}, ...inline(text, names))],
+  [/\*(?=\S)((?:\\[\s\S]|[^*\\])*?(?:\\[\s\S]|[^\s*\\]))\*(?!\*)/, ([, text], names) => element("em", {}, ...inline(text, names))],
+  [/\b_((?:\\[\s\S]|[^_\\])+)_\b/, ([, text], names) => element("em", {}, ...inline(text, names))],
+  [/~~((?:\\[\s\S]|[^\\])+?)~~(?!_)/, ([, text], names) => element("s", {}, ...inline(text, names))],
+  [/\|\|((?:\\[\s\S]|[^\\])+?)\|\|/, ([, text], names) => spoiler(...inline(text, names))],
 ];
 
 function inline(text, names) {

@@ -1,9 +1,10 @@
 // The page: listens to the sandbox, keeps the parts it was sent, and draws what has changed.
 
-import { byId, element, post, toast } from "/dom.js";
-import { drawChat } from "/chat.js";
-import { setPlace, startComposer, suggest, who } from "/composer.js";
-import { drawLives, drawServers } from "/life.js";
+import { byId, element, post, setOpenChat, toast } from "./dom.js";
+import { drawChat, startLog } from "./chat.js";
+import { setPlace, startComposer, suggest, who } from "./composer.js";
+import { oneLine } from "./format.js";
+import { drawLives, drawServers } from "./life.js";
 
 const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
 const parts = {};
@@ -19,13 +20,14 @@ function draw() {
   const place = currentPlace();
   if (!place) return;
   setPlace(place, draw);
+  setOpenChat(`${place.key} ${who()}`);
   document.body.dataset.platform = place.platform;
   document.body.classList.toggle("attached", !parts.setting.scripted);
   drawList(place);
   drawHead(place);
   const chat = parts[`chat:${place.key}`];
   drawChat(place, chat, who(), livesIn(place));
-  byId("typing").hidden = !chat.typing;
+  byId("typing").firstElementChild.hidden = !chat.typing;
   suggest(place, !chat.messages.some((message) => !message.service), suggestions(place));
   drawPairing(place, chat.code);
   drawServers(parts.servers);
@@ -43,16 +45,20 @@ function suggestions(place) {
 // --- the list of chats
 
 let drawnList = "";
-const withoutMarkup = (text) => text.replace(/[*_`#>~|\\]+/g, "").trim();
+const preview = (place, message) => {
+  if (message.service) return message.service;
+  const text = oneLine(place.platform, message) || "picture";
+  return place.group ? `${message.name}: ${text}` : text;
+};
 const initial = (title) => title.replace("#", "").slice(0, 1).toUpperCase();
 
 function drawList(current) {
   const chats = places().map((place) => {
-    const messages = parts[`chat:${place.key}`].messages;
+    const messages = parts[`chat:${place.key}`].messages.filter((message) => !message.only);
     const last = messages.at(-1);
     if (place.key === current.key || !seen.has(place.key)) seen.set(place.key, messages.length);
     const unread = Math.max(0, messages.length - seen.get(place.key));
-    return { ...place, unread, preview: last ? last.service || withoutMarkup(last.text) || "picture" : place.about };
+    return { ...place, unread, preview: last ? preview(place, last) : place.about };
   });
   const text = JSON.stringify([chats, current.key]);
   if (text === drawnList) return;
@@ -72,7 +78,6 @@ function drawEntry(chat, current) {
     history.replaceState(null, "", `#${chat.key}`);
     showView("chat");
     draw();
-    byId("log").scrollTop = byId("log").scrollHeight;
     byId("say").focus();
   };
   const face = element("span", { class: "face", "aria-hidden": "true", "data-who": chat.group ? "group" : chat.actors[0].handle }, initial(chat.title));
@@ -102,8 +107,8 @@ function drawPairing(place, code) {
   if (!code || text === drawnPairing) return;
   drawnPairing = text;
   const approve = async () => {
-    const answer = await post("/approve", { channel: place.platform, code });
-    if (answer.ok) toast(answer.said);
+    const answer = await post("approve", { channel: place.platform, code });
+    if (answer.ok && answer.here) toast(answer.said);
     byId("say").focus();
   };
   box.replaceChildren(
@@ -137,8 +142,9 @@ window.addEventListener("hashchange", () => {
 });
 
 startComposer();
+startLog();
 
-const source = new EventSource("/events");
+const source = new EventSource("events");
 source.addEventListener("message", (event) => {
   Object.assign(parts, JSON.parse(event.data));
   byId("link").textContent = "";
@@ -146,5 +152,6 @@ source.addEventListener("message", (event) => {
   document.body.dataset.ready = "yes";
 });
 source.addEventListener("error", () => {
-  byId("link").textContent = "not connected: is `channels sandbox` running?";
+  const ended = "this sandbox has ended: open the address that `channels sandbox` printed last";
+  byId("link").textContent = source.readyState === EventSource.CLOSED ? ended : "not connected: is `channels sandbox` running?";
 });
