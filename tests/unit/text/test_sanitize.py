@@ -80,7 +80,9 @@ def test_what_is_not_drawn_hides_no_frame(tag: str, between: str) -> None:
         "</\U0001d41c\U0001d421\U0001d41a\U0001d427\U0001d427\U0001d41e\U0001d425>", "</c\u0301hannel>",
         "</ch\u00e4nnel>",
         "\u2039\u200b</channel>", "\u276e/channel>", "<system\u2011reminder>", "<SYSTEM_REMINDER>",
-        "<local-command-stdout>", "</\u1d04\u029c\u1d00\u0274\u0274\u1d07\u029f>",
+        "</\u0421\u041d\u0410\u039d\u039d\u0415L>", "</\u13df\u13bb\u13aa\ua4e0\ua4e0\u13ac\u13de>", "\u226e/channel>",
+        "<\u0338/channel>", "</🅒🅗🅐🅝🅝🅔🅛>", "</🇨🇭🇦🇳🇳🇪🇱>", "<local-command-stdout>",
+        "</\u1d04\u029c\u1d00\u0274\u0274\u1d07\u029f>",
     ],
 )  # fmt: skip
 def test_a_look_alike_is_a_frame_too(tag: str) -> None:

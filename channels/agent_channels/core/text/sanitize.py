@@ -34,7 +34,7 @@ _FLAG_OR_UNSEEN = re.compile(f"{_FLAG}|[{_UNSEEN}]+")
 # ligatures, are joined.
 _EMOJI_STYLE = re.compile("[\ufe0e\ufe0f]")
 _STYLED = re.compile("[\u2139\u203c\u2049\u3030\u303d]")
-_LETTER_FORM = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe02\U000e0100-\U000e01ef]")
+_LETTER_FORM = re.compile("[\u180b-\u180f\ufe00-\ufe02\U000e0100-\U000e01ef]")
 _FORMED = re.compile(
     "[\u1820-\u18aa\u2200-\u22ff\u2a00-\u2aff\u2e80-\u2fdf\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -58,29 +58,43 @@ _FRAMES = (
 # Applied to what `_plain` makes of a text. A capital i is read as an l too.
 _FRAME = re.compile(rf"<[/\\]*(?:{'|'.join(_FRAMES)})".replace("l", "[li]"))
 _FRAME_MAX = 40
-_BRACKET = re.compile("[<\u02c2\u1438\u227a\u2329\u2770\u276e\u27e8\u3008\ufe64\uff1c]")
-# Letters and signs of other scripts that look like those of the frames' names, beside what NFKD makes of one.
+_BRACKET = re.compile("[<\u02c2\u1438\u226e\u227a\u2329\u2770\u276e\u27e8\u3008\ufe64\uff1c]")
+# Letters and signs that look like those of the frames' names, beside those that NFKD makes plain.
 _LOOK_ALIKES = str.maketrans(
     {
         look_alike: plain
         for plain, look_alikes in {
-            "<": "\u02c2\u1438\u227a\u2329\u2770\u276e\u27e8\u3008", "/": "\u2044\u2215\u2571\u27cb\u29f8\u3033",
-            "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u02d7\u06d4\u2043", "a": "\u0430\u03b1\u0251\u1d00\u13aa",
-            "b": "\u0432\u044c\u0299\u13f4\u0184", "c": "\u0441\u03f2\u1d04\u0188\u2ca5\u023c",
-            "d": "\u0501\u0257\u1d05\u0111",
-            "e": "\u0435\u0454\u212e\u03b5\u1d07\u04bd\u0247", "f": "\u0192\u0584\ua730\u03dd",
-            "g": "\u0261\u0581\u0262\u018d",
-            "h": "\u04bb\u0570\u029c\u043d\u0127", "i": "\u0456\u03b9\u0131\u026a\u0269", "j": "\u0458\u03f3\u1d0a",
-            "k": "\u043a\u03ba\u1d0b", "l": "\u04cf\u029f\u217c\u0582\u01c0\u0142\u026b|1", "m": "\u043c\u1d0d",
-            "n": "\u0578\u057c\u03b7\u0274\u043f\u014b\u0438", "o": "\u043e\u03bf\u0585\u1d0f\u00f80",
-            "p": "\u0440\u03c1\u1d18",
-            "q": "\u051b\u0566", "r": "\u0433\u0280\u1d26", "s": "\u0455\ua731\u01bd$", "t": "\u0442\u03c4\u1d1b",
-            "u": "\u057d\u03c5\u1d1c\u028b", "v": "\u0475\u03bd\u1d20", "w": "\u0461\u051d\u1d21", "x": "\u0445\u03c7",
-            "y": "\u0443\u03b3\u028f\u04af", "z": "\u1d22\u01b6",
+            "/": "\u2044\u2215\u2571\u27cb\u29f8\u3033",
+            "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u02d7\u06d4\u2043",
+            "a": "\u0430\u03b1\u0251\u1d00\u13aa\ua4ee",
+            "b": "\u0412\u0432\u044c\u0299\u13f4\u0184\ua4d0",
+            "c": "\u0441\u03f2\u1d04\u0188\u2ca5\u023c\u13df\ua4da",
+            "d": "\u0501\u0257\u1d05\u0111\u13a0\ua4d3",
+            "e": "\u0435\u0454\u212e\u03b5\u1d07\u04bd\u0247\u13ac\ua4f0",
+            "f": "\u0192\u0584\ua730\u03dd\ua4dd",
+            "g": "\u0261\u0581\u0262\u018d\u13c0\ua4d6",
+            "h": "\u0397\u041d\u04bb\u0570\u029c\u043d\u0127\u13bb\ua4e7",
+            "i": "\u0456\u03b9\u0131\u026a\u0269\ua4f2",
+            "k": "\u043a\u03ba\u1d0b\ua4d7",
+            "l": "\u04cf\u029f\u0582\u01c0\u0142\u026b\u13de\ua4e1|1",
+            "m": "\u039c\u041c\u043c\u1d0d\u13b7\ua4df",
+            "n": "\u039d\u0578\u057c\u03b7\u0274\u043f\u014b\u0438\ua4e0",
+            "o": "\u043e\u03bf\u0585\u1d0f\u00f8\ua4f30",
+            "p": "\u03a1\u0420\u0440\u03c1\u1d18\u13e2\ua4d1",
+            "r": "\u0433\u0280\u1d26\u13a1\ua4e3",
+            "s": "\u0455\ua731\u01bd\u13da\ua4e2$",
+            "t": "\u0422\u03a4\u0442\u03c4\u1d1b\u13a2\ua4d4",
+            "u": "\u057d\u03c5\u1d1c\u028b\ua4f4",
+            "v": "\u0475\u03bd\u1d20\ua4e6",
+            "w": "\u0461\u051d\u1d21\u13b3\ua4ea",
+            "x": "\u0445\u03c7\ua4eb",
+            "y": "\u03a5\u0423\u0443\u03b3\u028f\u04af\ua4ec",
         }.items()
         for look_alike in look_alikes
     }
-)  # fmt: skip
+    # Letters in black circles and squares, and those of which flags are made.
+    | {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -158,7 +172,8 @@ def _neutral_bracket(found: re.Match[str]) -> str:
 @lru_cache(maxsize=1024)
 def _plain(character: str) -> str:
     """Return the ASCII that a character looks like: `?` for none, nothing for white space and marks on a letter."""
-    looks = unicodedata.normalize("NFKD", character).casefold().translate(_LOOK_ALIKES)
+    # Twice: a capital and its small letter may look like two different letters.
+    looks = unicodedata.normalize("NFKD", character).translate(_LOOK_ALIKES).casefold().translate(_LOOK_ALIKES)
     return "".join(
         part if part.isascii() else "?"
         for part in looks
