@@ -116,7 +116,7 @@ async def test_nothing_from_a_chat_becomes_markup(show) -> None:  # type: ignore
     for platform in ("telegram", "discord"):
         screen: Screen = await show(f"{platform}/ann")
         await screen.say(hostile)
-        await screen.sees("You said: ‹img src=x")
+        await screen.sees("You said: <img src=x")
         await screen.answered("<img src=x")
         assert await screen.tab.evaluate("document.querySelectorAll('main img, .text b, .text i, .what i').length") == 0
         links = await screen.tab.locator("main a").evaluate_all("all => all.map(one => one.href)")

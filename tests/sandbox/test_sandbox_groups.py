@@ -215,3 +215,22 @@ def test_wrong_hosts_and_tokens_are_refused():
         TelegramSandbox(host="0.0.0.0")  # noqa: S104
     with pytest.raises(ValueError, match="token"):
         TelegramSandbox(token="123:short")
+
+
+async def test_posts_of_a_channel_name_no_person(tg, raw, ann, bob, updates):
+    """They come as channel_post and are the channel's; only its owner posts, and the bot is an administrator."""
+    channel = tg.group("News", "channel", members=[ann, bob])
+    (added,) = await updates()
+    assert added["my_chat_member"]["new_chat_member"]["status"] == "administrator"
+    post = ann.send("red", chat=channel)
+    ann.send("and again", chat=channel, reply_to=post["message_id"])
+    ann.edit(post["message_id"], "green", chat=channel)
+    first, second, edit = await updates()
+    assert first["channel_post"]["sender_chat"] == {"id": channel.id, "type": "channel", "title": "News"}
+    assert "from" not in first["channel_post"]
+    assert "from" not in second["channel_post"]["reply_to_message"]
+    assert edit["edited_channel_post"]["text"] == "green"
+    with pytest.raises(LookupError, match="only reads"):
+        bob.send("me too", chat=channel)
+    assert (await raw.ok("sendMessage", chat_id=channel.id, text="seen"))["chat"]["type"] == "channel"
+    assert await updates() == []

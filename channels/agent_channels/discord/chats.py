@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from discord.http import HTTPClient
@@ -50,7 +50,7 @@ def person_of(user: Json, member: Json | None = None, *, webhook: bool = False) 
 
 
 class ChannelCache:
-    """Channels and people: those that gateway events described, and over REST those that they only named."""
+    """Channels, people and bots' roles: those that gateway events described; over REST those that they only named."""
 
     def __init__(self) -> None:
         self._cached: OrderedDict[str, Json] = OrderedDict()
@@ -58,12 +58,18 @@ class ChannelCache:
     def learn(self, name: str, data: Json) -> None:
         """Cache the channels and people that a gateway event describes."""
         if name == "GUILD_CREATE":
+            if data.get("roles"):
+                self._keep_roles(str(data["id"]), data["roles"])
             for channel in (*(data.get("channels") or ()), *(data.get("threads") or ())):
                 self.keep(channel)
         elif name in {"CHANNEL_CREATE", "CHANNEL_UPDATE", "THREAD_CREATE", "THREAD_UPDATE"}:
             self.keep(data)
         elif name == "MESSAGE_CREATE" and data.get("author"):
             self._put(f"user:{data['author']['id']}", data["author"])
+
+        elif name in {"GUILD_ROLE_CREATE", "GUILD_ROLE_DELETE"}:
+            # Asked for again at the next mention of a role.
+            self._cached.pop(f"roles:{data['guild_id']}", None)
 
     def keep(self, channel: Json) -> Json:
         """Cache a channel; return the part of it that is kept: type, name, parent_id."""
@@ -91,6 +97,20 @@ class ChannelCache:
             except (Forbidden, Rejected):
                 return {"id": user_id}
         return self._cached[key]
+
+    async def own_roles(self, http: HTTPClient, guild_id: str, bot_id: str) -> list[str]:
+        """Return the ids of the roles that Discord made for a bot, by which people may mention it."""
+        key = f"roles:{guild_id}"
+        if key not in self._cached:
+            try:
+                self._keep_roles(guild_id, await outbound.call(http, "GET", f"/guilds/{guild_id}/roles"))
+            except (Forbidden, Rejected):
+                return []
+        return [role for role, owner in self._cached[key].items() if owner == bot_id]
+
+    def _keep_roles(self, guild_id: str, roles: Iterable[Json]) -> None:
+        owners = {str(role["id"]): (role.get("tags") or {}).get("bot_id") for role in roles}
+        self._put(f"roles:{guild_id}", {role: str(owner) for role, owner in owners.items() if owner})
 
     async def to_fetch(
         self, http: HTTPClient, wanted: Mapping[str, float], cursors: Mapping[str, str]

@@ -232,6 +232,7 @@ class GatewayReader:
             return None
         if data.get("guild_id"):
             payload["channel"] = await self._channels.channel(self._http, channel)
+            await self._add_own_roles(data, str(data["guild_id"]))
             if not (self._is_wanted(channel) or is_addressed(data, self._me)):
                 # Messages in a busy server's channels that nobody enabled are not even journalled.
                 return None
@@ -247,6 +248,11 @@ class GatewayReader:
             data["user"] = await self._channels.person(self._http, author)
         # A reaction has no id of its own; its place in the session has, and is the same when it is replayed.
         return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(payload))
+
+    async def _add_own_roles(self, message: Json, guild_id: str) -> None:
+        """Say which roles are the bot's own in a message that mentions some."""
+        if message.get("mention_roles"):
+            message["own_roles"] = await self._channels.own_roles(self._http, guild_id, self._me)
 
     # ---- missed messages
 
@@ -274,6 +280,7 @@ class GatewayReader:
                     payload = {"t": "MESSAGE_CREATE", "d": message, "channel": self._channels.keep(channel)}
                     if channel.get("type") != DIRECT:
                         message.setdefault("guild_id", channel.get("guild_id") or "0")
+                        await self._add_own_roles(message, message["guild_id"])
                     self._arrived(str(message["id"]))
                     events.append((int(message["id"]), RawEvent(f"m{message['id']}", json.dumps(payload))))
                 moved[f"last:{channel_id}"] = str(message["id"])

@@ -1,7 +1,7 @@
 """Translates gateway events, as Discord sends them, into the neutral values of the core. Pure: no network, no clock.
 
 The journal holds `{"t": NAME, "d": DATA}`, with `"channel": {"type", "name", "parent_id"}` beside it where the event
-itself does not say what kind of channel it is from.
+itself does not say what kind of channel it is from. A message that mentions a role has the bot's own as `own_roles`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from agent_channels.core.contract.messages import (
-    Attachment,
     Command,
     Identity,
     Ignored,
@@ -24,14 +23,9 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.discord.chats import EPOCH_MS, Json, chat_of, person_of, snowflake
+from agent_channels.discord.content import describe, files_of, readable_text
 from agent_channels.discord.markup import FORM, snapshot
-from agent_channels.discord.message_context import (
-    describe,
-    forwarded_message,
-    is_addressed,
-    readable_text,
-    reply_context,
-)
+from agent_channels.discord.message_context import forwarded_message, is_addressed, reply_context
 
 __all__ = ["COMMAND", "COMMAND_MARK", "created_at", "history_message", "to_inbound"]
 
@@ -90,7 +84,8 @@ def history_message(message: Json, channel: Json, me: Identity) -> Message | Non
 def _read(message: Json, channel: Json, me: Identity, *, edited: bool) -> Message:
     original = forwarded_message(message)
     body = original if original is not None else message
-    images, files = _files(body, str(message["channel_id"]), str(message["id"]))
+    files = files_of(body, str(message["channel_id"]), str(message["id"]))
+    images = [file for file in files if file.kind == "photo"]
     only_image = len(files) == 1 and images
     text = readable_text(message, me) or (readable_text(original, me) if original else "")
     chat = chat_of(message, channel)
@@ -182,28 +177,6 @@ _READ = {
 
 
 # ---- parts of a message
-
-
-def _files(message: Json, channel_id: str, message_id: str) -> tuple[list[Attachment], list[Attachment]]:
-    """Return the pictures, and all files in order. A file's id names its message: Discord's URLs expire after a day."""
-    images: list[Attachment] = []
-    files: list[Attachment] = []
-    for raw in message.get("attachments") or ():
-        mime = str(raw.get("content_type") or "").partition(";")[0] or None
-        kind = "voice" if raw.get("waveform") else (mime or "").partition("/")[0]
-        kind = {"image": "photo", "video": "video", "audio": "audio", "voice": "voice"}.get(kind, "document")
-        size = raw.get("size")
-        file = Attachment(
-            kind,
-            f"{snowflake(channel_id)}.{snowflake(message_id)}.{snowflake(raw['id'])}",
-            str(raw["filename"]) if raw.get("filename") else None,
-            mime,
-            int(size) if size is not None else None,
-        )
-        files.append(file)
-        if kind == "photo":
-            images.append(file)
-    return images, files
 
 
 def _command(text: str) -> Command | None:

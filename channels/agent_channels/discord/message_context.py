@@ -1,31 +1,17 @@
-"""What belongs to a message besides its text: names for ids, the message it replies to, a forward, a description."""
+"""What belongs to a message besides its content: the message it replies to, a forward, whom it addresses."""
 
 from __future__ import annotations
 
-import re
 from typing import cast
 
 from agent_channels.core.contract.messages import Identity, ReplyContext
 from agent_channels.discord.chats import Json, person_of, snowflake
+from agent_channels.discord.content import describe, files_of, readable_text
 
-__all__ = ["describe", "forwarded_message", "is_addressed", "readable_text", "reply_context"]
+__all__ = ["forwarded_message", "is_addressed", "reply_context"]
 
 # "Message Reference Types"
 _FORWARD = 1
-_MENTION = re.compile(r"<(@!?|@&|#)(\d{15,20})>")
-_EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{15,20}>")
-
-
-def readable_text(message: Json, me: Identity) -> str:
-    """Return the text with names in place of the ids that Discord writes."""
-    names = {str(user["id"]): str(user["username"]) for user in message.get("mentions") or ()}
-    names.setdefault(me.id, me.username)
-
-    def named(match: re.Match[str]) -> str:
-        name = names.get(match[2]) if match[1].startswith("@") and match[1] != "@&" else None
-        return f"@{name}" if name else match[0]
-
-    return _EMOJI.sub(r"\1", _MENTION.sub(named, str(message.get("content") or "")))
 
 
 def forwarded_message(message: Json) -> Json | None:
@@ -36,18 +22,6 @@ def forwarded_message(message: Json) -> Json | None:
     return cast("Json", snapshots[0]["message"]) if snapshots else None
 
 
-def describe(message: Json) -> str:
-    """Describe the content of a message without text and files, so that nothing is dropped silently."""
-    stickers = message.get("sticker_items") or ()
-    if stickers:
-        return f"(sticker: {', '.join(str(sticker['name']) for sticker in stickers)})"
-    poll = message.get("poll")
-    if poll:
-        answers = " | ".join(str(answer["poll_media"].get("text", "")) for answer in poll["answers"])
-        return f"(poll: {poll['question'].get('text', '')} – {answers})"
-    return "(a message without text)"
-
-
 def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     """Return the message that this one replies to."""
     reference = message.get("message_reference")
@@ -56,13 +30,20 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     replied = message.get("referenced_message")
     if not replied:
         return ReplyContext(snowflake(reference["message_id"]), None, None)
-    author = person_of(replied["author"]).display_name
-    return ReplyContext(snowflake(replied["id"]), author, readable_text(replied, me) or None)
+    body = forwarded_message(replied) or replied
+    return ReplyContext(
+        snowflake(replied["id"]),
+        person_of(replied["author"]).display_name,
+        readable_text(body, me) or describe(body),
+        tuple(files_of(body, str(replied.get("channel_id") or message["channel_id"]), str(replied["id"]))),
+    )
 
 
 def is_addressed(message: Json, me_id: str) -> bool:
-    """Return whether a message mentions the bot or replies to it."""
+    """Return whether a message mentions the bot or its role (`own_roles`), or replies to it."""
     if any(str(user["id"]) == me_id for user in message.get("mentions") or ()):
+        return True
+    if set(message.get("own_roles") or ()) & set(message.get("mention_roles") or ()):
         return True
     replied = message.get("referenced_message") or {}
     return bool(replied) and str(replied["author"]["id"]) == me_id

@@ -1,10 +1,11 @@
-"""Formatted texts as Telegram takes them: the plain text, and entities over it."""
+"""Formatted texts as Telegram takes and gives them: the plain text, and entities over it."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 
 from telegram import MessageEntity
 
@@ -13,9 +14,10 @@ from agent_channels.core.text.formatted_text import Dialect, FormattedText, Rend
 from agent_channels.core.text.markdown import is_plain, parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
+from agent_channels.telegram.chats import Json
 from agent_channels.telegram.markup import LIMITS, parse_mode
 
-__all__ = ["entities", "render"]
+__all__ = ["entities", "marked", "render"]
 
 # Bot API, "Formatting options": the schemes that an inline link may have. The server removes these characters from a
 # text (clean_input_string in td/telegram/misc.cpp).
@@ -116,3 +118,90 @@ def _utf16_offsets(text: str) -> Sequence[int]:
     for char in text:
         offsets.append(offsets[-1] + 1 + (char > "\uffff"))
     return offsets
+
+
+# ---- what people wrote
+
+# What changes the meaning of words: struck out, hidden, quoted, or to be taken letter by letter. Bold type does not.
+_LINE_MARKS = {"strikethrough": "~~", "spoiler": "||"}
+_QUOTES = frozenset({"blockquote", "expandable_blockquote"})
+_READ = frozenset({*_LINE_MARKS, *_QUOTES, "code", "pre", "text_link"})
+
+
+def marked(text: str, entities: Sequence[Json]) -> str:
+    """Return a text with its formatting as Markdown; an address that is hidden behind words stands after them."""
+    found = [entity for entity in entities if entity["type"] in _READ]
+    if not found:
+        return text
+    # One character for each UTF-16 unit, in which Telegram counts.
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    units = "".join(map(chr, struct.unpack(f"<{len(encoded) // 2}H", encoded)))
+    marks = sorted(mark for rank, entity in enumerate(found) for mark in _marks(units, entity, rank))
+    parts, at = [], 0
+    for position, *_, mark in marks:
+        parts += [units[at:position], mark]
+        at = position
+    return "".join([*parts, units[at:]]).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+# A mark to insert: its position, whether it opens something, two numbers that order marks in one place so that they
+# nest (the outer one opens first and closes last), and the mark.
+_Mark = tuple[int, bool, int, int, str]
+
+
+def _marks(units: str, entity: Json, rank: int) -> Iterator[_Mark]:
+    start = max(0, min(int(entity["offset"]), len(units)))
+    end = max(start, min(start + int(entity["length"]), len(units)))
+    covered, kind = units[start:end], entity["type"]
+    if not covered.strip():
+        return
+    if kind == "text_link":
+        url = str(entity.get("url") or "")
+        if url and covered.strip().rstrip("/") != url.rstrip("/"):
+            yield _closing(start, end, rank, f" ({url})")
+    elif kind == "pre":
+        fence = "`" * max(3, _longest_run(covered) + 1)
+        before = "" if _is_line_start(units, start) else "\n"
+        yield _opening(start, end, rank, f"{before}{fence}{entity.get('language') or ''}\n")
+        after = "" if covered.endswith("\n") else "\n"
+        yield _closing(start, end, rank, f"{after}{fence}{_break(units, end)}")
+    elif kind in _QUOTES:
+        for line in re.finditer("^(?!\\Z)", covered, re.MULTILINE):
+            at = start + line.start()
+            before = "\n" if at == start and not _is_line_start(units, start) else ""
+            yield (at, True, -len(units) - 1, rank, f"{before}> ")
+        yield _closing(-1, end, rank, _break(units, end))
+    else:
+        yield from _line_marks(units, start, end, entity, rank)
+
+
+def _line_marks(units: str, start: int, end: int, entity: Json, rank: int) -> Iterator[_Mark]:
+    """Yield a pair of marks for the words of each line, since a mark beside white space marks nothing."""
+    for line in re.finditer(r"\S(?:.*\S)?", units[start:end]):
+        first, last = start + line.start(), start + line.end()
+        mark = _LINE_MARKS.get(entity["type"]) or "`" * (_longest_run(line[0]) + 1)
+        # Backticks at the edge of code would lengthen the marks.
+        space = " " if mark[0] == "`" and "`" in {line[0][0], line[0][-1]} else ""
+        yield _opening(first, last, rank, mark + space)
+        yield _closing(first, last, rank, space + mark)
+
+
+def _opening(start: int, end: int, rank: int, mark: str) -> _Mark:
+    return (start, True, -end, rank, mark)
+
+
+def _closing(start: int, end: int, rank: int, mark: str) -> _Mark:
+    return (end, False, -start, -rank, mark)
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _is_line_start(units: str, at: int) -> bool:
+    return at == 0 or units[at - 1] == "\n"
+
+
+def _break(units: str, at: int) -> str:
+    """Return the line break that has to follow a block that ends at `at`."""
+    return "" if at == len(units) or units[at] == "\n" else "\n"

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 
 from agent_channels.core.contract.messages import (
-    Attachment,
     Chat,
     ChatMigrated,
     Command,
@@ -16,21 +15,15 @@ from agent_channels.core.contract.messages import (
     Membership,
     Message,
     RawEvent,
+    ReplyContext,
     Tap,
     ThreadRenamed,
 )
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.content import CONTENT, attachments_of, describe, photo_of, text_of
 from agent_channels.telegram.markup import snapshot
-from agent_channels.telegram.message_context import (
-    CONTENT,
-    FILES,
-    added_reactions,
-    describe,
-    forward_origin,
-    reply_context,
-    with_links,
-)
+from agent_channels.telegram.message_context import added_reactions, forward_origin, reply_context
 
 __all__ = ["ALLOWED_UPDATES", "to_inbound"]
 
@@ -38,6 +31,8 @@ __all__ = ["ALLOWED_UPDATES", "to_inbound"]
 ALLOWED_UPDATES = (
     "message",
     "edited_message",
+    "channel_post",
+    "edited_channel_post",
     "callback_query",
     "my_chat_member",
     "message_reaction",
@@ -61,9 +56,9 @@ def to_inbound(event: RawEvent, me: Identity) -> Inbound:
 def _update(event: RawEvent, me: Identity) -> Inbound:
     # A lone half of a surrogate pair, which no database takes, is an escape in the payload.
     update = json.loads(decode_json_line(event.payload.encode()))
-    for kind in ("message", "edited_message"):
+    for kind in ("message", "edited_message", "channel_post", "edited_channel_post"):
         if body := update.get(kind):
-            return _readable(body, me, edited=kind != "message")
+            return _readable(body, me, edited=kind.startswith("edited"))
     if query := update.get("callback_query"):
         return _tap(query, event.received_at)
     if change := update.get("my_chat_member"):
@@ -106,31 +101,43 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         return ThreadRenamed(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
     if edited and message.get("location"):
         return Ignored("a live location that moved")
-    attachments = _attachments(message)
-    image = _photo(message)
-    text = message.get("text") or message.get("caption") or ""
-    extra = "" if attachments or image or text else describe(message)
-    if not (text or extra or attachments or image):
+    attachments, image, text = attachments_of(message), photo_of(message), text_of(message)
+    if not (text or attachments or image):
+        text = describe(message)
+    if not (text or attachments or image):
         return Ignored("a service message")
+    written = message.get("text") or message.get("caption") or ""
     entities = message.get("entities") or message.get("caption_entities") or []
-    command = _command(text, entities, me)
+    mentioned = _is_mentioned(written, entities, me)
+    command, target = _command(written, entities)
+    for_another_bot = target is not None and target.casefold() != me.username.casefold()
+    if for_another_bot:
+        command = None
     return Message(
         chat=chat,
         message_id=str(message["message_id"]),
         sender=sender_of(message),
         ts=_at(message["date"]),
-        text=with_links(text, entities) or extra,
-        addressed=chat.kind == "direct" or command is not None or _addressed(message, text, entities, me),
+        text=text,
+        addressed=chat.kind == "direct" or command is not None or mentioned or _is_for_all(message, me),
         thread_id=thread_of(message),
         thread_name=thread_name_of(message),
         attachments=attachments,
         image=image,
-        reply=reply_context(message, me),
+        reply=_reply(message, me),
         forward_from=forward_origin(message),
         edited=edited,
         command=command,
         album_id=message.get("media_group_id"),
+        for_another_bot=for_another_bot and chat.kind == "group" and not mentioned,
     )
+
+
+def _reply(message: Json, me: Identity) -> ReplyContext | None:
+    try:
+        return reply_context(message, me)
+    except Exception:  # noqa: BLE001 - what it replies to must not cost the message's own content
+        return None
 
 
 def _reaction(change: Json) -> Inbound:
@@ -191,39 +198,26 @@ def _at(seconds: float) -> datetime:
 # ---- parts of a message
 
 
-def _photo(message: Json) -> Attachment | None:
-    sizes = message.get("photo")
-    if not sizes:
-        return None
-    largest = max(sizes, key=lambda size: size["width"] * size["height"])
-    return Attachment("photo", str(largest["file_id"]), None, "image/jpeg", largest.get("file_size"))
-
-
-def _attachments(message: Json) -> tuple[Attachment, ...]:
-    for kind in FILES:
-        if file := message.get(kind):
-            name, mime, size = (file.get(key) for key in ("file_name", "mime_type", "file_size"))
-            return (Attachment(kind, str(file["file_id"]), name, mime, size),)
-    return ()
-
-
-def _command(text: str, entities: list[Json], me: Identity) -> Command | None:
-    """Return the command that a text begins with, unless it is for another bot."""
+def _command(text: str, entities: list[Json]) -> tuple[Command | None, str | None]:
+    """Return the command that a text begins with, and the username of the bot that it names, if any."""
     first = entities[0] if entities else None
     if first is None or first["type"] != "bot_command" or first["offset"] != 0:
-        return None
+        return None, None
     # A command is ASCII, so its length in UTF-16 units is its length in characters.
     word, argument = text[1 : first["length"]], text[first["length"] :].strip()
     name, _, target = word.partition("@")
-    if target and target.casefold() != me.username.casefold():
-        return None
-    return Command(name.lower(), argument)
+    return Command(name.lower(), argument), target or None
 
 
-def _addressed(message: Json, text: str, entities: list[Json], me: Identity) -> bool:
-    replied = message.get("reply_to_message") or {}
-    if not replied.get("forum_topic_created") and str((replied.get("from") or {}).get("id")) == me.id:
+def _is_for_all(message: Json, me: Identity) -> bool:
+    """Return True for a reply to the bot, and for a post in a channel, whose readers are not named in it."""
+    if message["chat"]["type"] == "channel":
         return True
+    replied = message.get("reply_to_message") or {}
+    return not replied.get("forum_topic_created") and str((replied.get("from") or {}).get("id")) == me.id
+
+
+def _is_mentioned(text: str, entities: list[Json], me: Identity) -> bool:
     units = text.encode("utf-16-le", "surrogatepass")
     for entity in entities:
         if entity["type"] == "text_mention" and str((entity.get("user") or {}).get("id")) == me.id:

@@ -1,87 +1,59 @@
-"""What belongs to a message besides its text: hidden links, the message it replies to, its origin, a description."""
+"""What belongs to a message besides its content: the message it replies to, its origin, reactions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent_channels.core.contract.messages import Identity, ReplyContext
+from agent_channels.core.contract.messages import Attachment, Identity, ReplyContext
 from agent_channels.telegram.chats import Json, sender_of
+from agent_channels.telegram.content import attachments_of, describe, photo_of, text_of
+from agent_channels.telegram.formatting import marked
 
-__all__ = ["CONTENT", "FILES", "added_reactions", "describe", "forward_origin", "reply_context", "with_links"]
-
-FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sticker")
-CONTENT = (
-    *FILES,
-    "photo",
-    "poll",
-    "venue",
-    "location",
-    "contact",
-    "dice",
-    "story",
-    "checklist",
-    "paid_media",
-    "game",
-)
-
-
-def with_links(text: str, entities: Sequence[Json]) -> str:
-    """Return the text with each address that is hidden behind words written out after them."""
-    links = [entity for entity in entities if entity["type"] == "text_link" and entity.get("url")]
-    if not links:
-        return text
-    units = text.encode("utf-16-le", "surrogatepass")
-    for entity in sorted(links, key=lambda link: link["offset"] + link["length"], reverse=True):
-        url, end = entity["url"], 2 * (entity["offset"] + entity["length"])
-        words = units[2 * entity["offset"] : end].decode("utf-16-le", "replace")
-        if words.strip().rstrip("/") != url.rstrip("/"):
-            units = units[:end] + f" ({url})".encode("utf-16-le", "surrogatepass") + units[end:]
-    return units.decode("utf-16-le", "surrogatepass")
-
-
-def describe(message: Json) -> str:
-    """Describe the content of a message without text and files, so that nothing is dropped silently."""
-    if venue := message.get("venue"):
-        return f"(venue: {venue['title']}, {venue['address']}, {_coordinates(venue['location'])})"
-    if location := message.get("location"):
-        return f"(location: {_coordinates(location)})"
-    if contact := message.get("contact"):
-        name = " ".join(filter(None, (contact["first_name"], contact.get("last_name"))))
-        return f"(contact: {name}, {contact['phone_number']})"
-    if dice := message.get("dice"):
-        return f"(dice: {dice['emoji']} {dice['value']})"
-    if poll := message.get("poll"):
-        return f"(poll: {poll['question']} – {_joined(poll['options'])})"
-    if checklist := message.get("checklist"):
-        return f"(checklist: {checklist['title']} – {_joined(checklist['tasks'])})"
-    kinds = [kind for kind in (*CONTENT, "invoice", "giveaway") if message.get(kind)]
-    return f"({', '.join(kinds).replace('_', ' ')})" if kinds else ""
-
-
-def _coordinates(location: Json) -> str:
-    return f"{location['latitude']}, {location['longitude']}"
-
-
-def _joined(choices: Sequence[Json]) -> str:
-    return " | ".join(choice["text"] for choice in choices)
+__all__ = ["added_reactions", "forward_origin", "reply_context"]
 
 
 def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     """Return the message that this one replies to, with the quoted part where one was chosen."""
-    part = message["quote"]["text"] if message.get("quote") else None
+    quote = message.get("quote")
+    part = marked(quote["text"], quote.get("entities") or ()) if quote else None
     replied = message.get("reply_to_message")
     if not replied:
-        # A message in another chat: its id means nothing here.
-        elsewhere = message.get("external_reply")
-        return ReplyContext("", _name(elsewhere.get("origin")), part) if elsewhere else None
+        return _reply_elsewhere(message, part)
     if replied.get("forum_topic_created"):
         return None
     author = None
     if replied.get("from") or replied.get("sender_chat"):
         person = sender_of(replied)
         author = me.username if person.id == me.id else person.display_name
-    text = part or replied.get("text") or replied.get("caption") or describe(replied) or None
-    return ReplyContext(str(replied["message_id"]), author, text)
+    text = part or _chosen(message, replied) or text_of(replied) or describe(replied) or None
+    return ReplyContext(str(replied["message_id"]), author, text, _files(replied))
+
+
+def _reply_elsewhere(message: Json, part: str | None) -> ReplyContext | None:
+    """Return what a reply to a message in another chat, whose id means nothing here, or to a story is about."""
+    if elsewhere := message.get("external_reply"):
+        text = part or text_of(elsewhere) or describe(elsewhere) or "(a message in another chat)"
+        return ReplyContext("", _name(elsewhere.get("origin")), text, _files(elsewhere))
+    if story := message.get("reply_to_story"):
+        chat = story.get("chat") or {}
+        return ReplyContext("", chat.get("title") or chat.get("username") or chat.get("first_name"), "(story)")
+    return None
+
+
+def _chosen(message: Json, replied: Json) -> str | None:
+    """Return the task of a checklist, or the option of a poll, that a reply is about."""
+    tasks = (replied.get("checklist") or {}).get("tasks") or ()
+    options = (replied.get("poll") or {}).get("options") or ()
+    chosen = [
+        *(task["text"] for task in tasks if task["id"] == message.get("reply_to_checklist_task_id")),
+        *(one["text"] for one in options if one.get("persistent_id", "") == message.get("reply_to_poll_option_id")),
+    ]
+    return str(chosen[0]) if chosen else None
+
+
+def _files(message: Json) -> tuple[Attachment, ...]:
+    photo = photo_of(message)
+    return (*((photo,) if photo else ()), *attachments_of(message))
 
 
 def forward_origin(message: Json) -> str | None:

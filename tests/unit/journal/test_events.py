@@ -17,14 +17,15 @@ from agent_channels.core.buttons.panels import Panel, Press
 from agent_channels.core.contract.messages import Attachment, Chat, Message, Person, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.frames import push_params
-from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.entry import Entry, file_paths, replied_files
 from agent_channels.core.journal.events import message_event
 
 # DESIGN 2: the keys of an event's meta. Those of downloads, groups and commands are added by their own rooms.
 META_KEYS = {
     "chat_id", "message_id", "user", "user_id", "ts", "attachment_kind", "attachment_file_id", "attachment_size",
     "attachment_mime", "attachment_name", "attachment_count", "attachments", "thread_id", "thread_name",
-    "parent_chat_id", "reply_to_message_id", "reply_to_user", "reply_to_text", "forward_from", "edited", "reaction",
+    "parent_chat_id", "reply_to_message_id", "reply_to_user", "reply_to_text",
+    "reply_to_attachments", "forward_from", "edited", "reaction",
     "button", "button_label", "button_value", "button_row", "button_col", "panel_id", "delivery_id", "redelivered",
 }  # fmt: skip
 
@@ -143,6 +144,23 @@ def test_a_picture_is_fetched_not_listed() -> None:
     assert message_event(message(text="look", image=Attachment("photo", "f1"))).content == "look"
 
 
+def test_the_files_of_what_is_replied_to_are_told_apart_from_its_own() -> None:
+    """They are listed with names and ids, a picture among them is fetched, and the message itself has none."""
+    picture, paper = Attachment("photo", "f1", "a<b>.png"), Attachment("document", "f2", "a.pdf", "application/pdf", 9)
+    event = message_event(message(text="this?", reply=ReplyContext("4", "bob", "(photo)", (picture, paper))))
+    assert (event.content, event.image, event.attachments) == ("this?", None, ())
+    assert event.files_to_fetch == [picture]
+    assert "attachments" not in event.meta
+    assert replied_files(event.meta) == [Attachment("photo", "f1", "a‹b›.png"), paper]
+    listed = json.loads(event.meta["reply_to_attachments"])
+    listed[0]["path"] = "/files/1.png"
+    assert file_paths({"reply_to_attachments": json.dumps(listed)}) == ["/files/1.png"]
+    own = Attachment("photo", "f3")
+    both = message_event(message(image=own, reply=ReplyContext("", "bob", None, (picture,))))
+    assert both.files_to_fetch == [own, picture]
+    assert "reply_to_message_id" not in both.meta
+
+
 def test_a_tap_says_which_button_of_which_grid() -> None:
     """The label is the text; value, row and column as strings; the message that held the grid."""
     grid = ((Button("Yes"), Button("No", value="n")),)
@@ -206,7 +224,7 @@ FILES = st.lists(
         thread_name=st.none() | ANYTHING,
         attachments=FILES,
         image=st.none() | st.just(Attachment("photo", "f")),
-        reply=st.none() | st.builds(ReplyContext, ANYTHING, st.none() | ANYTHING, st.none() | ANYTHING),
+        reply=st.none() | st.builds(ReplyContext, ANYTHING, st.none() | ANYTHING, st.none() | ANYTHING, FILES),
         forward_from=st.none() | ANYTHING,
         edited=st.booleans(),
         chat=st.sampled_from([DM, GROUP, Chat("5", "group", "t", "-100")]),

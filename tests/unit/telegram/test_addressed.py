@@ -82,3 +82,23 @@ def test_a_slash_is_no_command_by_itself() -> None:
     """Telegram marks commands; one counts only at the beginning of a text."""
     assert said(text="/start").command is None
     assert said(text="x /start", entities=[entity("bot_command", 2, 6)]).command is None
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "more", "theirs"),
+    [
+        ("/help@other_bot", [entity("bot_command", 0, 15)], {}, True),
+        ("/help@other_bot", [entity("bot_command", 0, 15)], {"reply_to_message": reply("Well?", sender=BOT)}, True),
+        ("/help@Sample_Bot", [entity("bot_command", 0, 16)], {}, False),
+        ("/help", [entity("bot_command", 0, 5)], {}, False),
+        ("/ask@other_bot @sample_bot", [entity("bot_command", 0, 14), entity("mention", 15, 11)], {}, False),
+        ("see /help@other_bot", [entity("bot_command", 4, 15)], {}, False),
+        ("@other_bot do it", [entity("mention", 0, 10)], {}, False),
+    ],
+)
+def test_a_command_for_another_bot_is_known_as_one(
+    text: str, entities: list[dict[str, Any]], more: dict[str, Any], theirs: bool
+) -> None:
+    """In a group, at the beginning, unless this bot is mentioned too; in a direct chat it is only text."""
+    assert said(text=text, entities=entities, chat=GROUP, **more).for_another_bot is theirs
+    assert said(text=text, entities=entities, **more).for_another_bot is False

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import (
     Attachment,
@@ -19,8 +21,9 @@ from agent_channels.core.contract.messages import (
     RawEvent,
     ReplyContext,
 )
+from agent_channels.telegram.formatting import marked
 from agent_channels.telegram.inbound import to_inbound
-from updates import ANN, BOT, GROUP, ME, entity, forum, message, reply, update
+from updates import ANN, BOB, BOT, GROUP, ME, entity, forum, message, reply, update
 
 SIZES = {"file_unique_id": "u", "width": 1, "height": 1, "duration": 1}
 
@@ -87,10 +90,10 @@ def test_a_direct_message() -> None:
     ],
 )
 def test_every_kind_of_file(field: str, content: dict[str, Any], attachment: Attachment) -> None:
-    """Kind, id, name, type and size, under the platform's own field name; the caption is the text."""
+    """Kind, id, name, type and size, under the platform's own name; the caption, or a sticker's emoji, is the text."""
     got = said(**{field: content}, caption="look")
     assert (got.text, got.attachments, got.image) == ("look", (attachment,), None)
-    assert said(**{field: content}).text == ""
+    assert said(**{field: content}).text == content.get("emoji", "")
 
 
 def test_an_animation_is_told_once() -> None:
@@ -98,6 +101,17 @@ def test_an_animation_is_told_once() -> None:
     file = {"file_id": "f", "file_unique_id": "u"}
     got = said(animation={**file, **SIZES}, document=file)
     assert got.attachments == (Attachment("animation", "f"),)
+
+
+def test_a_live_photo_is_a_picture_and_a_file() -> None:
+    """Its still is shown, the moving one can be fetched."""
+    still = [{"file_id": "s", "width": 9, "height": 9}]
+    for body in ({"live_photo": {"file_id": "f", "photo": still}}, {"live_photo": {"file_id": "f"}, "photo": still}):
+        got = said(**body)
+        assert (got.image, got.attachments) == (
+            Attachment("photo", "s", None, "image/jpeg"),
+            (Attachment("live_photo", "f"),),
+        )
 
 
 def test_a_photo_is_its_largest_size() -> None:
@@ -148,6 +162,135 @@ def test_what_has_no_text_and_no_file_is_told_in_words(body: dict[str, Any], tex
     assert said(**body).text == text
 
 
+CHECKLIST = {
+    "title": "Shop",
+    "tasks": [
+        {"id": 1, "text": "milk", "completed_by_user": ANN, "completion_date": 1_785_580_000},
+        {"id": 2, "text": "old bread", "text_entities": [entity("strikethrough", 0, 3)]},
+    ],
+}
+POLL = {
+    "id": "1",
+    "question": "When?",
+    "description": "for the move",
+    "options": [{"text": "now", "persistent_id": "a"}, {"text": "later", "persistent_id": "b"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"checklist": CHECKLIST}, "(checklist: Shop – [x] milk | [ ] ~~old~~ bread)"),
+        (
+            {
+                "checklist_tasks_done": {
+                    "checklist_message": {"checklist": CHECKLIST},
+                    "marked_as_done_task_ids": [2],
+                    "marked_as_not_done_task_ids": [1],
+                }
+            },
+            "(checklist: Shop – done: ~~old~~ bread – not done: milk)",
+        ),
+        ({"checklist_tasks_done": {"marked_as_done_task_ids": [2]}}, "(checklist – done: task 2)"),
+        ({"checklist_tasks_added": {"tasks": [{"id": 3, "text": "eggs"}]}}, "(checklist – added: eggs)"),
+        ({"poll": POLL}, "(poll: When? – for the move – now | later)"),
+        (
+            {"poll_option_added": {"option_text": "never", "poll_message": {"poll": POLL}}},
+            "(poll: When? – added: never)",
+        ),
+        (
+            {"users_shared": {"request_id": 1, "users": [{"user_id": 8, "first_name": "Bob", "username": "bob"}]}},
+            "(shared: Bob @bob id 8)",
+        ),
+        ({"users_shared": {"request_id": 1, "users": [{"user_id": 8}, {"user_id": 9}]}}, "(shared: id 8, id 9)"),
+        ({"user_shared": {"request_id": 1, "user_id": 8}}, "(shared: id 8)"),
+        ({"chat_shared": {"request_id": 1, "chat_id": -3, "title": "News"}}, "(shared chat: News id -3)"),
+        ({"web_app_data": {"data": '{"size": 4}', "button_text": "Order"}}, '(web app, Order: {"size": 4})'),
+        ({"gift": {"gift": {"sticker": {"emoji": "🎂"}}, "text": "well done"}}, "(gift 🎂: well done)"),
+        ({"gift": {"gift": {"sticker": {}}}}, "(gift)"),
+        ({"unique_gift": {"gift": {"base_name": "Plush Pepe", "number": 7}, "origin": "transfer"}},
+         "(gift: Plush Pepe #7)"),
+        ({"game": {"title": "Chess", "description": "for two", "photo": []}}, "(game: Chess – for two)"),
+        ({"invoice": {"title": "Book", "description": "", "currency": "EUR", "total_amount": 900}}, "(invoice: Book)"),
+        ({"successful_payment": {"currency": "XTR", "total_amount": 5}}, "(payment: 5 XTR)"),
+        ({"giveaway": {"prize_description": "a car", "winner_count": 1}}, "(giveaway: a car)"),
+        ({"paid_media": {"star_count": 5, "paid_media": []}}, "(paid media)"),
+        ({"widget": {"html": "x"}}, "(a kind of message that this version cannot read: widget)"),
+        ({"sticker": {"file_id": "f", "emoji": "👍"}}, "👍"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_message_says_what_it_holds(body: dict[str, Any], text: str) -> None:
+    """The same words, whether it is sent or replied to, and whatever a later version of Telegram adds."""
+    assert said(**body).text == text
+    got = said(text="this", reply_to_message=message(message_id=4, **body))
+    assert got.reply is not None
+    assert got.reply.text == text
+
+
+@pytest.mark.parametrize("kind", ["checklist", "checklist_tasks_done", "users_shared", "gift", "poll", "web_app_data"])
+@pytest.mark.parametrize("broken", [{}, 5, "x", [1], {"gift": 3}, {"tasks": None}])
+def test_a_kind_that_is_not_as_it_should_be_is_named(kind: str, broken: Any) -> None:
+    """Nothing is lost to a detail: the message still says of which kind it is."""
+    got = read(**{kind: broken})
+    assert isinstance(got, Message)
+    assert kind.split("_", maxsplit=1)[0] in got.text
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "shown"),
+    [
+        ("delete prod delete staging", [entity("strikethrough", 0, 12)], "~~delete prod~~ delete staging"),
+        ("a 😀 b", [entity("strikethrough", 2, 2)], "a ~~😀~~ b"),
+        ("one\n\ntwo x", [entity("strikethrough", 0, 8)], "~~one~~\n\n~~two~~ x"),
+        ("it is Bob", [entity("spoiler", 6, 3)], "it is ||Bob||"),
+        ("run rm -rf *", [entity("code", 4, 8)], "run `rm -rf *`"),
+        ("a `b` c", [entity("code", 2, 3)], "a `` `b` `` c"),
+        ("ls -la", [entity("pre", 0, 6)], "```\nls -la\n```"),
+        ("do\nls\nok", [entity("pre", 3, 2, language="sh")], "do\n```sh\nls\n```\nok"),
+        ("do ls ok", [entity("pre", 3, 2)], "do \n```\nls\n```\n ok"),
+        ("```x```", [entity("pre", 0, 7)], "````\n```x```\n````"),
+        ("no\nnever\nwhy?", [entity("blockquote", 0, 8)], "> no\n> never\nwhy?"),
+        ("no\nnever", [entity("expandable_blockquote", 0, 8), entity("strikethrough", 0, 2)], "> ~~no~~\n> never"),
+        ("x", [entity("strikethrough", 0, 1), entity("spoiler", 0, 1)], "~~||x||~~"),
+        ("go here", [entity("text_link", 3, 4, url="https://a.b/"), entity("strikethrough", 3, 4)],
+         "go ~~here~~ (https://a.b/)"),
+        ("yes, then", [entity("bold", 0, 3), entity("italic", 5, 4)], "yes, then"),
+        ("x", [entity("strikethrough", 5, 4), entity("pre", 1, 0)], "x"),
+        ("a  b", [entity("strikethrough", 1, 2)], "a  b"),
+    ],
+)  # fmt: skip
+def test_formatting_that_changes_the_meaning_is_shown(text: str, entities: list[dict[str, Any]], shown: str) -> None:
+    """As Markdown, in a text, a caption, a quote and in what is replied to."""
+    assert said(text=text, entities=entities).text == shown
+    photo = [{"file_id": "f", "width": 1, "height": 1}]
+    assert said(photo=photo, caption=text, caption_entities=entities).text == shown
+    replied = message(message_id=4, text=text, entities=entities)
+    for body in (
+        {"reply_to_message": replied},
+        {"reply_to_message": reply("whole"), "quote": {"text": text, "entities": entities, "position": 0}},
+    ):
+        found = said(text="this", **body).reply
+        assert found is not None
+        assert found.text == shown
+
+
+@given(
+    st.text(st.sampled_from("a `~|>\né"), max_size=12),
+    st.lists(
+        st.builds(
+            entity,
+            st.sampled_from(["strikethrough", "spoiler", "code", "pre", "blockquote", "text_link", "bold"]),
+            st.integers(-2, 14), st.integers(-2, 14), url=st.just("https://a.b"),
+        ),
+        max_size=4,
+    ),
+)  # fmt: skip
+def test_no_formatting_loses_a_character(text: str, entities: list[dict[str, Any]]) -> None:
+    """Whatever overlaps and wherever it lies, every character is still there, in order."""
+    shown = iter(marked(text, entities))
+    assert all(character in shown for character in text)
+
+
 OLD_POLL = {
     "id": "1", "question": "When?", "total_voter_count": 0, "is_closed": False, "is_anonymous": True, "type": "regular",
     "allows_multiple_answers": False, "options": [{"text": "now", "voter_count": 0}],
@@ -157,6 +300,8 @@ OLD_POLL = {
 def test_a_detail_that_is_not_as_it_should_be_costs_no_message() -> None:
     """A detail in another server's version is left out; the text, its sender and its chat are still there."""
     strange = {"text": "no id, no chat"}
+    whole = [{"file_id": "f", "width": 1, "height": 1}]
+    assert said(photo=whole, caption="look", reply_to_message=strange).image is not None
     got = said(text="yes, then", reply_to_message=strange, entities=[entity("bold", 0, 3)])
     assert (got.text, got.reply, got.sender.id) == ("yes, then", None, "7")
     assert said(poll={"id": "1"}).text == "(poll)"
@@ -254,6 +399,53 @@ def test_a_reply_says_to_what(body: dict[str, Any], quote: ReplyContext) -> None
     assert said(text="this", **body).reply == quote
 
 
+PICTURE = Attachment("photo", "f2", None, "image/jpeg", 9)
+SIZED = [{"file_id": "f1", "width": 1, "height": 1}, {"file_id": "f2", "width": 2, "height": 2, "file_size": 9}]
+ORIGIN = {"type": "user", "sender_user": BOB, "date": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "replied"),
+    [
+        (
+            {"reply_to_message": message(message_id=4, photo=SIZED)},
+            ReplyContext("4", "ann", "(photo)", (PICTURE,)),
+        ),
+        (
+            {"reply_to_message": message(message_id=4, document={"file_id": "f", "file_name": "a.pdf"}, caption="see")},
+            ReplyContext("4", "ann", "see", (Attachment("document", "f", "a.pdf"),)),
+        ),
+        (
+            {"reply_to_message": message(message_id=4, audio={"file_id": "f", "title": "Song"})},
+            ReplyContext("4", "ann", "(audio: Song)", (Attachment("audio", "f", "Song"),)),
+        ),
+        (
+            {"external_reply": {"origin": ORIGIN, "photo": SIZED}},
+            ReplyContext("", "bob", "(photo)", (PICTURE,)),
+        ),
+        ({"external_reply": {"origin": ORIGIN}}, ReplyContext("", "bob", "(a message in another chat)")),
+        (
+            {"external_reply": {"origin": ORIGIN}, "quote": {"text": "that part", "position": 0}},
+            ReplyContext("", "bob", "that part"),
+        ),
+        ({"external_reply": {"origin": ORIGIN, "poll": POLL}},
+         ReplyContext("", "bob", "(poll: When? – for the move – now | later)")),
+        ({"reply_to_story": {"id": 1, "chat": GROUP}}, ReplyContext("", "Team", "(story)")),
+        (
+            {"reply_to_message": message(message_id=4, checklist=CHECKLIST), "reply_to_checklist_task_id": 1},
+            ReplyContext("4", "ann", "milk"),
+        ),
+        (
+            {"reply_to_message": message(message_id=4, poll=POLL), "reply_to_poll_option_id": "b"},
+            ReplyContext("4", "ann", "later"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_reply_names_what_it_is_about(body: dict[str, Any], replied: ReplyContext) -> None:
+    """Files with their names and ids, a task, an option, a story, also in another chat."""
+    assert said(text="this", **body).reply == replied
+
+
 @pytest.mark.parametrize(
     ("origin", "name"),
     [
@@ -289,6 +481,17 @@ def test_a_linked_channel_speaks_as_itself() -> None:
         text="x", chat=GROUP, sender_chat=channel, **{"from": {"id": 777000, "is_bot": False, "first_name": "T"}}
     )
     assert got.sender == Person("-3", "News", "news")
+
+
+def test_a_post_in_a_channel_is_the_channels() -> None:
+    """It is for all who read the channel, so it needs no mention; an edit of it is one."""
+    channel = {"id": -3, "type": "channel", "title": "News"}
+    for kind in ("channel_post", "edited_channel_post"):
+        body = message(text="red", chat=channel, sender_chat=channel, **{"from": None})
+        got = to_inbound(RawEvent("1", update(kind, body), 1_800_000_000.0), ME)
+        assert isinstance(got, Message)
+        assert (got.chat, got.sender.name, got.addressed) == (Chat("-3", "group", "News"), "News", True)
+        assert got.edited is (kind == "edited_channel_post")
 
 
 def test_nobody_at_all_is_ignored() -> None:

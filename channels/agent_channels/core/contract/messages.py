@@ -104,7 +104,9 @@ class ReplyContext:
     user: str | None
     """The name of its author."""
     text: str | None
-    """Its text, or the part of it that was quoted."""
+    """Its text, or the part of it that was quoted; for one without a text, a description in parentheses."""
+    files: tuple[Attachment, ...] = ()
+    """Its files; a picture is of the kind `photo`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ class Message:
     """Whether nothing was written, as with a vote: a stranger who did it gets no answer."""
     album_id: str | None = None
     """The same for all messages of an album that was sent as one."""
+    for_another_bot: bool = False
+    """Whether it is a command in a group that names another bot: it is nobody else's, whatever the group's rule."""
     answer_id: str | None = None
     """For a command that the platform wants acknowledged: the id for `Adapter.answer_tap`."""
 

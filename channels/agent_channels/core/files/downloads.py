@@ -16,7 +16,7 @@ from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.files.transcribe import Transcriber
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.entry import FILE_LISTS, Entry
 from agent_channels.core.journal.events import VOICE
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
@@ -121,12 +121,13 @@ def _completed(entry: Entry, results: _Results) -> tuple[str, dict[str, str]]:
     ]
     if pictures:
         meta["image_path"] = pictures[0]
-    if "attachments" in meta:
-        attachments = json.loads(meta["attachments"])
-        for attachment in attachments:
-            if path := results.paths.get(str(attachment["file_id"])):
-                attachment["path"] = path
-        meta["attachments"] = json.dumps(attachments, ensure_ascii=False)
+    for key in FILE_LISTS:
+        if key in meta:
+            attachments = json.loads(meta[key])
+            for attachment in attachments:
+                if path := results.paths.get(str(attachment["file_id"])):
+                    attachment["path"] = path
+            meta[key] = json.dumps(attachments, ensure_ascii=False)
     lines = [entry.content] if entry.content else []
     for file in entry.files_to_fetch:
         if file.file_id in results.transcripts:

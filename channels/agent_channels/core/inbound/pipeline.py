@@ -241,12 +241,15 @@ class InboundPipeline:
         """Find what the message continues; the bot is named in one part of an album or a long text, not in each."""
         incoming.group = self._grouping.find(incoming)
         message = incoming.message
-        incoming.addressed = message.addressed or incoming.group is not None or self._groups.addresses_bot(message)
+        incoming.addressed = not message.for_another_bot and (
+            message.addressed or incoming.group is not None or self._groups.addresses_bot(message)
+        )
         return False
 
     def _decide_access(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
-        incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
+        if not message.for_another_bot:
+            incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
         return False
 
     def _keep_context(self, incoming: IncomingMessage) -> bool:

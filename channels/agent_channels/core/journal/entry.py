@@ -9,7 +9,22 @@ from enum import StrEnum
 
 from agent_channels.core.contract.messages import Attachment
 
-__all__ = ["NEXT", "OPEN", "AgentEvent", "Entry", "State", "dump_files", "file_paths", "load_files", "sql_list"]
+__all__ = [
+    "FILE_LISTS",
+    "NEXT",
+    "OPEN",
+    "AgentEvent",
+    "Entry",
+    "State",
+    "dump_files",
+    "file_paths",
+    "load_files",
+    "replied_files",
+    "sql_list",
+]
+
+# The keys of an entry's meta that list files as JSON: its own, and those of the message that it replies to.
+FILE_LISTS = ("attachments", "reply_to_attachments")
 
 
 class State(StrEnum):
@@ -75,8 +90,9 @@ def sql_list(*states: State) -> str:
 class AgentEvent:
     """What the agent is shown of a message or tap, and the files to download before it is shown.
 
-    `content` and `meta` are sanitised. `said_at` is in epoch seconds. `image` is the picture that `image_path` will
-    name; `downloads` are the other files to fetch; `attachments` are all of the message's files.
+    `content` and `meta` are sanitised. `said_at` is in epoch seconds. `image` is the message's own picture, which
+    `image_path` will name; `downloads` are the other files to fetch, also of the message that it replies to;
+    `attachments` are all of the message's own files.
     """
 
     chat_id: str
@@ -127,5 +143,11 @@ def load_files(text: str) -> list[Attachment]:
 
 def file_paths(meta: Mapping[str, str]) -> list[str]:
     """Return the paths of the downloaded files that an entry's meta names."""
-    listed = [file.get("path") for file in json.loads(meta.get("attachments") or "[]")]
+    listed = [file.get("path") for key in FILE_LISTS for file in json.loads(meta.get(key) or "[]")]
     return [path for path in (meta.get("image_path"), *listed) if path]
+
+
+def replied_files(meta: Mapping[str, str]) -> list[Attachment]:
+    """Return the files of the message that an entry replies to, as its meta names them."""
+    listed = json.loads(meta.get("reply_to_attachments") or "[]")
+    return [Attachment(*(file.get(key) for key in ("kind", "file_id", "name", "mime", "size"))) for file in listed]

@@ -12,9 +12,10 @@ from agent_channels.core.journal.entry import AgentEvent
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
 from agent_channels.core.text.times import utc_iso
 
-__all__ = ["VOICE", "add_files", "add_thread", "describe_files", "message_event", "sender_meta"]
+__all__ = ["PICTURE", "VOICE", "add_files", "add_thread", "describe_files", "message_event", "sender_meta"]
 
-# What every platform's adapter calls a voice note.
+# What every platform's adapter calls a picture and a voice note.
+PICTURE = "photo"
 VOICE = "voice"
 
 
@@ -44,10 +45,13 @@ def message_event(message: Message, *, transcribe: bool = False) -> AgentEvent:
         thread_id=message.thread_id,
         image=message.image,
         attachments=files,
-        downloads=tuple(
-            file
-            for file in files
-            if file != message.image and (file in message.pictures or (transcribe and file.kind == VOICE))
+        downloads=(
+            *(
+                file
+                for file in files
+                if file != message.image and (file in message.pictures or (transcribe and file.kind == VOICE))
+            ),
+            *(file for file in (message.reply.files if message.reply else ()) if file.kind == PICTURE),
         ),
         said_at=message.ts.timestamp(),
     )
@@ -90,11 +94,14 @@ def add_files(meta: dict[str, str], files: Sequence[Attachment], image: Attachme
 
 
 def _add_reply(meta: dict[str, str], reply: ReplyContext) -> None:
-    meta["reply_to_message_id"] = attribute(reply.message_id)
+    if reply.message_id:
+        meta["reply_to_message_id"] = attribute(reply.message_id)
     if reply.user:
         meta["reply_to_user"] = attribute(reply.user)
     if reply.text:
         meta["reply_to_text"] = attribute(reply.text, CAPS["quote"], lines=True)
+    if reply.files:
+        meta["reply_to_attachments"] = json.dumps([_file(file) for file in reply.files], ensure_ascii=False)
 
 
 def _file(attachment: Attachment) -> dict[str, object]:

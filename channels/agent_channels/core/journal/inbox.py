@@ -20,6 +20,7 @@ from agent_channels.core.journal.entry import (
     dump_files,
     file_paths,
     load_files,
+    replied_files,
     sql_list,
 )
 from agent_channels.core.journal.history import History
@@ -36,6 +37,7 @@ __all__ = ["Inbox", "WaitingChat"]
 
 _OPEN = sql_list(*OPEN)
 _SHOWN = f"(state = '{State.OFFERED}' OR (state = '{State.READY}' AND offers > 0))"
+_DELIVERED = f"chat_id = ? AND state NOT IN {sql_list(State.HELD, State.DROPPED)}"
 _READY_OR_FETCHING = f"CASE WHEN image = '[]' THEN '{State.READY}' ELSE '{State.FETCHING}' END"
 _UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND wait_notified = 0 AND received_at < ?"
 _OVER = sql_list(State.ANSWERED, State.DROPPED, State.JOINED)
@@ -137,15 +139,17 @@ class Inbox:
             db.execute("UPDATE inbox SET state = ? WHERE id = ?", (State.FAILED, entry_id))
 
     def _fill(self, entry_id: int, state: State, event: AgentEvent, *, prompt_id: str | None = None) -> None:
-        fetch = event.files_to_fetch
-        files = [*(file for file in fetch if file not in event.attachments), *event.attachments]
+        own = event.attachments
+        if event.image is not None and event.image not in own:
+            own = (event.image, *own)
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
                 "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ? WHERE id = ?",
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
-                    json.dumps(event.meta), dump_files(fetch), dump_files(files), event.said_at, prompt_id, entry_id,
+                    json.dumps(event.meta), dump_files(event.files_to_fetch), dump_files(own),
+                    event.said_at, prompt_id, entry_id,
                 ),
             )  # fmt: skip
 
@@ -252,7 +256,7 @@ class Inbox:
                 entry = _entry(row)
                 self._history.add_received(
                     entry.chat_id, entry.message_id, entry.content, entry.meta, entry.thread_id,
-                    image=bool(entry.files_to_fetch),
+                    image=row["attachments"] != "[]",
                 )  # fmt: skip
             db.execute(f"UPDATE inbox SET state = {_READY_OR_FETCHING} WHERE {held}", (user_id,))
 
@@ -292,25 +296,40 @@ class Inbox:
         return {path for row in rows for path in file_paths(json.loads(row["meta"]))}
 
     def attachments(self, chat_id: str, message_id: str) -> list[Attachment] | None:
-        """Return the files of a message that was delivered from a chat; None if no such message is known."""
+        """Return the files of a message that was delivered from a chat; None if no such message is known.
+
+        Those of a message without any are the files of the one that it replies to. A message that was itself never
+        delivered is known if a delivered one replies to it.
+        """
         row = self.store.row(
-            "SELECT attachments FROM inbox WHERE chat_id = ? AND message_id = ? AND attachments IS NOT NULL "
-            f"AND state NOT IN {sql_list(State.HELD, State.DROPPED)} ORDER BY id DESC",
+            f"SELECT attachments, meta FROM inbox WHERE {_DELIVERED} AND message_id = ? AND attachments IS NOT NULL "
+            "ORDER BY id DESC",
             chat_id,
             message_id,
         )
-        return None if row is None else load_files(row["attachments"])
+        if row is not None:
+            return load_files(row["attachments"]) or replied_files(json.loads(row["meta"]))
+        row = self.store.row(
+            f"SELECT meta FROM inbox WHERE {_DELIVERED} AND instr(meta, ?) > 0 "
+            "AND instr(meta, '\"reply_to_attachments\"') > 0 ORDER BY id DESC",
+            chat_id,
+            f'"reply_to_message_id": {json.dumps(message_id)}',
+        )
+        return None if row is None else replied_files(json.loads(row["meta"]))
 
     def attachment(self, chat_id: str, file_id: str) -> Attachment | None:
-        """Return the file with this id from a chat's delivered messages."""
+        """Return the file with this id from a chat's delivered messages, or from those that they reply to."""
         rows = self.store.rows(
-            "SELECT attachments FROM inbox WHERE chat_id = ? AND instr(attachments, ?) > 0 "
-            f"AND state NOT IN {sql_list(State.HELD, State.DROPPED)} ORDER BY id DESC",
+            f"SELECT attachments, meta FROM inbox WHERE {_DELIVERED} "
+            "AND (instr(attachments, ?) > 0 OR instr(meta, ?) > 0) ORDER BY id DESC",
             chat_id,
             json.dumps(file_id),
+            file_id,
         )
-        found = (file for row in rows for file in load_files(row["attachments"]) if file.file_id == file_id)
-        return next(found, None)
+        files = (
+            file for row in rows for file in (*load_files(row["attachments"]), *replied_files(json.loads(row["meta"])))
+        )
+        return next((file for file in files if file.file_id == file_id), None)
 
     # ---- offering
 

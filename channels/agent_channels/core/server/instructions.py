@@ -19,8 +19,9 @@ def instructions(channel: str) -> str:
         "Prefer buttons to typing: whenever the answer is one of a small fixed set of choices, pass buttons to reply, "
         'as rows of labels: [["Approve","Reject"],["Later"]]. A tap comes back as an event with button="true", '
         "button_label, button_value, button_row, button_col and panel_id.\n\n"
-        "image_path is a picture: read it. attachment_kind: fetch the file with download_attachment. A transcript is a "
-        "program's guess at a voice note. context is what people in a group said before, to others and not to you. "
+        "image_path is a picture: read it. attachment_kind, reply_to_attachments: fetch the file with "
+        "download_attachment. A transcript is a program's guess at a voice note. context is what people in a group "
+        "said before, to others and not to you. "
         'redelivered="true" means that you may have seen this message before: do not do its work twice. '
         "While working for long, send progress with edit_message and a new reply at the end, since edits make no "
         "sound. What was said before this session: fetch_messages. If something seems wrong with the channel, call "

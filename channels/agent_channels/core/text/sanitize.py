@@ -15,20 +15,86 @@ __all__ = ["CAPS", "attribute", "content", "decode_json_line", "file_name", "lab
 # The most code points of each kind of value.
 CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
 
-# Every character except tab and line feed that moves a cursor, hides or reorders text: C0 and C1 controls,
-# bidirectional marks, embeddings and isolates, line and paragraph separators, invisible operators, the byte-order mark,
-# tag characters.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+# Every character except tab and line feed that moves a cursor, reorders text, or is drawn as nothing: C0 and C1
+# controls, bidirectional marks, line and paragraph separators, joiners, fillers, variation selectors, tag characters
+# and the rest of Unicode's Default_Ignorable_Code_Point. Text can be hidden in any of them.
+_UNSEEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-# The flag of a region (UTS #51): a black flag, then the region's code of three to six letters or digits in tag
-# characters. A longer sequence could carry text that nobody sees.
-_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-# Characters that are drawn as nothing: a tag with one of them inside still reads as a tag. Behind a bracket and a space
-# only a closing tag or the frame's own name does; `a < b` is arithmetic.
-_ZERO_WIDTH = r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u3164\ufe00-\ufe0f\uffa0"
-_TAG = re.compile(rf"<(?=[{_ZERO_WIDTH}]*[a-z!?]|[\s{_ZERO_WIDTH}]*(?:/|channel))", re.IGNORECASE)
+# The flags of England, Scotland and Wales (UTS #51): a black flag, then the region's code in tag characters. They are
+# the only ones on keyboards; any other sequence could carry text that nobody sees.
+_FLAG = "\U0001f3f4(?:{})\U000e007f".format(
+    "|".join("".join(chr(0xE0000 + ord(letter)) for letter in code) for code in ("gbeng", "gbsct", "gbwls"))
+)
+_FLAG_OR_UNSEEN = re.compile(f"{_FLAG}|[{_UNSEEN}]+")
+# Where such a character does change what is drawn, one of a kind is kept: how an emoji is drawn, which form of a
+# Chinese or Mongolian letter or of a mathematical sign is meant, whether two emoji, or two letters of a script with
+# ligatures, are joined.
+_EMOJI_STYLE = re.compile("[\ufe0e\ufe0f]")
+_STYLED = re.compile("[\u2139\u203c\u2049\u3030\u303d]")
+_LETTER_FORM = re.compile("[\u180b-\u180f\ufe00-\ufe02\U000e0100-\U000e01ef]")
+_FORMED = re.compile(
+    "[\u1820-\u18aa\u2200-\u22ff\u2a00-\u2aff\u2e80-\u2fdf\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_JOINER = re.compile("[\u200c\u200d]")
+_JOINED = re.compile(
+    "[\u0620-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18aa\u1a00-\u1bff\ua800-\uabff\ufb50-\ufdcf\ufdf0-\ufdff"
+    "\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f]"
+)
+_OLD_HANGUL = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
+# Rare letter forms come one or two in a text, in names; more of them could spell out a sentence.
+_LETTER_FORMS_MAX = 8
+
+# The frames in which agent hosts put what they themselves say: nobody may open or close one from a chat.
+_FRAMES = (
+    "channel", "system[-_]reminder", "task[-_]notification", "teammate[-_]message", "tool[-_]use[-_]error",
+    "command[-_](?:name|message|args|contents)", "local[-_]command[-_](?:stdout|stderr|caveat)",
+    "bash[-_](?:input|stdout|stderr)", "user[-_](?:prompt[-_]submit[-_]hook|memory[-_]input|instructions)",
+    "function[-_](?:calls|results?)", "persisted[-_]output", "antml:", "environment[-_]context", "turn[-_]aborted",
+    "ide[-_](?:opened[-_]file|selection|diagnostics)", "new[-_]diagnostics",
+)  # fmt: skip
+# Applied to what `_plain` makes of a text. A capital i is read as an l too.
+_FRAME = re.compile(rf"<[/\\]*(?:{'|'.join(_FRAMES)})".replace("l", "[li]"))
+_FRAME_MAX = 40
+_BRACKET = re.compile("[<\u02c2\u1438\u226e\u227a\u2329\u2770\u276e\u27e8\u3008\ufe64\uff1c]")
+# Letters and signs that look like those of the frames' names, beside those that NFKD makes plain.
+_LOOK_ALIKES = str.maketrans(
+    {
+        look_alike: plain
+        for plain, look_alikes in {
+            "/": "\u2044\u2215\u2571\u27cb\u29f8\u3033",
+            "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u02d7\u06d4\u2043",
+            "a": "\u0430\u03b1\u0251\u1d00\u13aa\ua4ee",
+            "b": "\u0412\u0432\u044c\u0299\u13f4\u0184\ua4d0",
+            "c": "\u0441\u03f2\u1d04\u0188\u2ca5\u023c\u13df\ua4da",
+            "d": "\u0501\u0257\u1d05\u0111\u13a0\ua4d3",
+            "e": "\u0435\u0454\u212e\u03b5\u1d07\u04bd\u0247\u13ac\ua4f0",
+            "f": "\u0192\u0584\ua730\u03dd\ua4dd",
+            "g": "\u0261\u0581\u0262\u018d\u13c0\ua4d6",
+            "h": "\u0397\u041d\u04bb\u0570\u029c\u043d\u0127\u13bb\ua4e7",
+            "i": "\u0456\u03b9\u0131\u026a\u0269\ua4f2",
+            "k": "\u043a\u03ba\u1d0b\ua4d7",
+            "l": "\u04cf\u029f\u0582\u01c0\u0142\u026b\u13de\ua4e1|1",
+            "m": "\u039c\u041c\u043c\u1d0d\u13b7\ua4df",
+            "n": "\u039d\u0578\u057c\u03b7\u0274\u043f\u014b\u0438\ua4e0",
+            "o": "\u043e\u03bf\u0585\u1d0f\u00f8\ua4f30",
+            "p": "\u03a1\u0420\u0440\u03c1\u1d18\u13e2\ua4d1",
+            "r": "\u0433\u0280\u1d26\u13a1\ua4e3",
+            "s": "\u0455\ua731\u01bd\u13da\ua4e2$",
+            "t": "\u0422\u03a4\u0442\u03c4\u1d1b\u13a2\ua4d4",
+            "u": "\u057d\u03c5\u1d1c\u028b\ua4f4",
+            "v": "\u0475\u03bd\u1d20\ua4e6",
+            "w": "\u0461\u051d\u1d21\u13b3\ua4ea",
+            "x": "\u0445\u03c7\ua4eb",
+            "y": "\u03a5\u0423\u0443\u03b3\u028f\u04af\ua4ec",
+        }.items()
+        for look_alike in look_alikes
+    }
+    # Letters in black circles and squares, and those of which flags are made.
+    | {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -40,27 +106,79 @@ def well_formed(text: str) -> str:
 def scrub(text: str) -> str:
     """Return `text` with line feeds as line ends and without characters that control, hide or reorder text.
 
-    Flag emoji, which contain such characters, stay whole.
+    Emoji, flags and letters that need such a character stay whole.
     """
     text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.isprintable():
         return text
-    flags = _FLAG.findall(text)
-    if not flags:
-        return _INVISIBLE.sub("", text)
-    between = _FLAG.split(text)
-    scrubbed = [_INVISIBLE.sub("", between[0])]
-    for flag, rest in zip(flags, between[1:], strict=True):
-        scrubbed += [flag, _INVISIBLE.sub("", rest)]
-    return "".join(scrubbed)
+    letter_forms = len(_LETTER_FORM.findall(text)) <= _LETTER_FORMS_MAX
+    return _FLAG_OR_UNSEEN.sub(lambda found: _seen(found, letter_forms=letter_forms), text)
+
+
+def _seen(found: re.Match[str], *, letter_forms: bool) -> str:
+    """Return what is kept of a flag, or of a run of characters that are drawn as nothing."""
+    run, text = found[0], found.string
+    if run[0] == "\U0001f3f4":
+        return run
+    before, after = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+    if run in {"\u115f", "\u1160"}:
+        # In old Hangul they stand for a consonant or vowel that a syllable lacks.
+        return run if _OLD_HANGUL.match(before or " ") or _OLD_HANGUL.match(after or " ") else ""
+    kept = ""
+    if (style := _EMOJI_STYLE.search(run)) and _has_styles(before, after):
+        kept = style[0]
+    elif letter_forms and (form := _LETTER_FORM.search(run)) and _FORMED.match(before or " "):
+        kept = form[0]
+    if joiner := _JOINER.search(run):
+        emoji = joiner[0] == "\u200d" and _is_symbol(before) and _is_symbol(after)
+        letters = _JOINED.match(before or " ") and _JOINED.match(after or " ")
+        kept += joiner[0] if emoji or letters else ""
+    return kept
+
+
+def _is_symbol(character: str) -> bool:
+    # Tones of skin are of category Sk.
+    return character > "\x7f" and unicodedata.category(character) in {"So", "Sk", "Sm"}
+
+
+def _has_styles(before: str, after: str) -> bool:
+    """Return True if a character can be drawn as text or as an emoji; digits only in a keycap."""
+    if before and before in "#*0123456789":
+        return after == "\u20e3"
+    return _is_symbol(before) or _STYLED.match(before or " ") is not None
 
 
 def content(text: str) -> str:
-    """Return a message's text for the host: scrubbed, without tags, at most 100,000 code points.
+    """Return a message's text for the host: scrubbed, at most 100,000 code points, without a frame of the host's.
 
-    `<` becomes U+2039 only where a tag could begin; `a < b` and `<3` stay as they are.
+    The bracket that would begin such a frame becomes U+2039; every other tag, as in code or HTML, stays as it is.
     """
-    return _truncate(_TAG.sub("‹", scrub(text)), CAPS["content"])
+    return _truncate(_without_frames(scrub(text)), CAPS["content"])
+
+
+def _without_frames(text: str) -> str:
+    return _BRACKET.sub(_neutral_bracket, text)
+
+
+def _neutral_bracket(found: re.Match[str]) -> str:
+    """Return a bracket, or U+2039 where a frame begins to any reader, however generous."""
+    plain, text, at = "<", found.string, found.end()
+    while at < len(text) and len(plain) < _FRAME_MAX and not _BRACKET.match(text[at]):
+        plain += _plain(text[at])
+        at += 1
+    return "‹" if _FRAME.match(plain) else found[0]
+
+
+@lru_cache(maxsize=1024)
+def _plain(character: str) -> str:
+    """Return the ASCII that a character looks like: `?` for none, nothing for white space and marks on a letter."""
+    # Twice: a capital and its small letter may look like two different letters.
+    looks = unicodedata.normalize("NFKD", character).translate(_LOOK_ALIKES).casefold().translate(_LOOK_ALIKES)
+    return "".join(
+        part if part.isascii() else "?"
+        for part in looks
+        if not part.isspace() and unicodedata.category(part) not in {"Mn", "Me", "Cf", "Cc"}
+    )
 
 
 # Cached, because the names of the same few people and chats come with every message.
@@ -70,7 +188,7 @@ def attribute(text: str, cap: int = CAPS["name"], *, lines: bool = False) -> str
 
     White space is collapsed to single spaces unless `lines` is true.
     """
-    text = scrub(text).replace("<", "‹").replace(">", "›")
+    text = _without_frames(scrub(text)).replace("<", "‹").replace(">", "›")
     return _truncate(text.strip() if lines else " ".join(text.split()), cap)
 
 

@@ -8,6 +8,7 @@ import mimetypes
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ class StoredAttachment:
     mime: str
     data: bytes
     description: str = ""
+    title: str = ""
 
     @property
     def path(self) -> str:
@@ -49,10 +51,17 @@ class AttachmentStore:
         self._key = secrets.token_bytes(32)
 
     def add(self, channel_id: int, name: str, data: bytes, mime: str = "", description: str = "") -> StoredAttachment:
-        """Store the bytes. As Discord does, replace everything in the name but letters, digits, `.`, `-` and `_`."""
+        """Store the bytes. As Discord does, replace everything in the name but letters, digits, `.`, `-` and `_`.
+
+        A stem with other than ASCII letters becomes a meaningless one, and is then the title.
+        """
         clean = "".join(char if char.isalnum() or char in ".-_" else "_" for char in name) or "unknown"
+        stem, title = PurePath(clean).stem, ""
+        if not stem.isascii():
+            digest = hashlib.sha256(stem.encode()).hexdigest()[:4]
+            clean, title = f"{digest}{PurePath(clean).suffix}", PurePath(name).stem
         guessed = mime or mimetypes.guess_type(clean)[0] or "application/octet-stream"
-        attachment = StoredAttachment(self._ids(), channel_id, clean, guessed, data, description)
+        attachment = StoredAttachment(self._ids(), channel_id, clean, guessed, data, description, title)
         self.by_id[attachment.id] = attachment
         return attachment
 
@@ -62,6 +71,8 @@ class AttachmentStore:
         url = self.root + attachment.path + self._signature(attachment, int(self._now()) + SIGNED_S)
         made: dict[str, Any] = {"id": str(attachment.id), "filename": attachment.name, "size": len(attachment.data)}
         made |= {"url": url, "proxy_url": url, "content_type": attachment.mime}
+        if attachment.title:
+            made["title"] = attachment.title
         if attachment.description:
             made["description"] = attachment.description
         if attachment.data.startswith(PNG):

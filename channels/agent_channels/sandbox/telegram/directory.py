@@ -46,19 +46,19 @@ class TelegramDirectory:
         bot: bool = True,
         administrator: bool = False,
     ) -> TelegramGroup:
-        """Create a group with the bot in it, unless `bot` is False.
+        """Create a group or channel with the bot in it, unless `bot` is False; in a channel it is an administrator.
 
         Its owner is the first member, or else the person "owner". Raises ValueError for an unknown kind.
         """
-        if kind not in {"group", "supergroup"} or (forum and kind != "supergroup"):
-            raise ValueError("a group is kind 'group' or 'supergroup'; only a supergroup can be a forum")
+        if kind not in {"group", "supergroup", "channel"} or (forum and kind != "supergroup"):
+            raise ValueError("a group is kind 'group', 'supergroup' or 'channel'; only a supergroup can be a forum")
         owner = members[0] if members else self.person("owner")
         group = TelegramGroup(self.state, self.state.add_group(title, kind, forum=forum), owner)
         self.groups[group.id] = group
         for person in members[1:]:
             group.add(person)
         if bot:
-            group.add_bot(administrator=administrator)
+            group.add_bot(administrator=administrator or kind == "channel")
         return group
 
     def find_person(self, name: str) -> TelegramPerson | None:

@@ -34,7 +34,7 @@ class Topic:
 
 
 class TelegramGroup:
-    """A group or supergroup. `owner` created it and does whatever is done to it."""
+    """A group, supergroup or channel. `owner` created it and does whatever is done to it."""
 
     def __init__(self, state: TelegramState, chat: TelegramChat, owner: TelegramPerson) -> None:
         self.state = state
@@ -52,6 +52,8 @@ class TelegramGroup:
         if self.chat.members.get(person.id) in {"member", "creator", "administrator"}:
             return
         self.chat.members[person.id] = "member"
+        if self.chat.kind == "channel":
+            return
         self._post_service({"new_chat_members": [person.user.as_dict()]})
 
     def remove(self, person: TelegramPerson) -> None:
@@ -63,7 +65,7 @@ class TelegramGroup:
         """Add the bot, or change whether it is an administrator."""
         known = self.chat.members.get(self.state.bot.id)
         self._set_bot_status("administrator" if administrator else "member")
-        if known not in {"member", "administrator"}:
+        if known not in {"member", "administrator"} and self.chat.kind != "channel":
             self._post_service({"new_chat_members": [self.state.bot.as_dict()]})
 
     def kick_bot(self) -> None:

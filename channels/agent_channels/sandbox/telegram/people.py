@@ -200,6 +200,10 @@ class TelegramPerson:
         """Send an anonymous poll."""
         return self._post_with_options({"poll": new_poll(question, choices, anonymous=True, multiple=False)}, options)
 
+    def send_content(self, fields: Message, **options: Any) -> Message:
+        """Send what no other method sends, given as the fields that the Bot API's Message has for it."""
+        return self._post_with_options(copy.deepcopy(fields), options)
+
     # --- acting on messages
 
     def edit(self, message_id: int, text: str, *, chat: HasChat | None = None) -> Message:
@@ -345,6 +349,8 @@ class TelegramPerson:
             if chat.blocked:
                 raise ValueError(f"{self.handle} has blocked the bot: unblock() first")
             chat.started = True
+        elif chat.kind == "channel" and chat.members[self.id] == "member":
+            raise LookupError(f"{self.handle} only reads {chat.title!r}: its owner posts there")
         extra: Message = {}
         if thread_id is not None and thread_id != GENERAL_TOPIC:
             if thread_id not in chat.topics:

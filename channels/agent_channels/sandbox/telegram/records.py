@@ -24,7 +24,7 @@ __all__ = [
     "quote_of",
 ]
 
-ChatKind: TypeAlias = Literal["private", "group", "supergroup"]
+ChatKind: TypeAlias = Literal["private", "group", "supergroup", "channel"]
 Message: TypeAlias = dict[str, Any]
 
 # "Forum topics": the General topic always exists and has this id.
@@ -78,7 +78,7 @@ class CallbackQuery:
 
 @dataclass
 class TelegramChat:
-    """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups.
+    """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups and channels.
 
     `members` maps user ids to statuses, `topics` thread ids to names, `reactions` message ids to users' reactions.
     `actions` lists the bot's chat actions as (time, action, thread id). `bot_message_ids` lists the bot's messages,
@@ -106,7 +106,7 @@ class TelegramChat:
 
     @property
     def is_group(self) -> bool:
-        """Whether this is a group or supergroup."""
+        """Whether this is a group, supergroup or channel."""
         return self.kind != "private"
 
     def as_dict(self) -> dict[str, Any]:

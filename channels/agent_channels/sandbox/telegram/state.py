@@ -91,12 +91,14 @@ class TelegramState(SandboxState):
             **fields,
             **{name: value for name, value in extra.items() if value is not None},
         }
+        if chat.kind == "channel":
+            message["sender_chat"] = chat.as_dict()
         chat.messages[message["message_id"]] = message
         if sender.is_bot:
             if not any(name in message for name in SERVICE_FIELDS):
                 chat.bot_message_ids.append(message["message_id"])
         elif self.visible(chat, message):
-            self.updates.add("message", _for_update(message))
+            self.updates.add("channel_post" if chat.kind == "channel" else "message", _for_update(message))
         self.changed()
         return message
 
@@ -104,7 +106,8 @@ class TelegramState(SandboxState):
         """Record that a message was edited, and queue an update for a person's edit."""
         message["edit_date"] = int(self.now())
         if not message["from"]["is_bot"] and self.visible(chat, message):
-            self.updates.add("edited_message", _for_update(message))
+            kind = "edited_channel_post" if chat.kind == "channel" else "edited_message"
+            self.updates.add(kind, _for_update(message))
         self.changed()
 
     def visible(self, chat: TelegramChat, message: Message) -> bool:
@@ -141,6 +144,10 @@ class TelegramState(SandboxState):
 
 
 def _for_update(message: Message) -> Message:
-    """Return a copy of a message whose replied message has no reply of its own."""
+    """Return a copy of a message whose replied message has no reply of its own; posts of a channel name no person."""
     replied = message.get("reply_to_message")
-    return as_replied(message) | ({"reply_to_message": as_replied(replied)} if replied else {})
+    copied = as_replied(message) | ({"reply_to_message": as_replied(replied)} if replied else {})
+    if message["chat"]["type"] == "channel":
+        for post in (copied, copied.get("reply_to_message", {})):
+            post.pop("from", None)
+    return copied

@@ -11,7 +11,10 @@ from agent_channels.core.server.tools.arguments import Arguments, Id
 
 __all__ = ["DESCRIPTION", "DownloadArguments", "download_attachment"]
 
-DESCRIPTION = "Downloads the files of a message (attachment_count in its meta) and returns their local paths."
+DESCRIPTION = (
+    "Downloads the files of a message (attachment_count in its meta), or of the one that it replies to "
+    "(reply_to_attachments), and returns their local paths."
+)
 
 
 class DownloadArguments(Arguments):
@@ -19,7 +22,9 @@ class DownloadArguments(Arguments):
 
     chat_id: Id
     message_id: Id | None = None
-    file_id: str | None = Field(None, max_length=512, description="one file, as named in attachments")
+    file_id: str | None = Field(
+        None, max_length=512, description="one file, as named in attachments or reply_to_attachments"
+    )
 
 
 async def download_attachment(runtime: ChannelRuntime, args: DownloadArguments) -> str:
