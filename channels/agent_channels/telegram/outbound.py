@@ -26,7 +26,7 @@ from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.formatting import entities
+from agent_channels.telegram.formatting import entities, unfolds
 from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.markup import LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
 
@@ -75,8 +75,8 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
             "sendMessage",
             text=outgoing.text,
             parse_mode=parse_mode(outgoing.format),
-            entities=code_entity(outgoing.text, outgoing.code) or entities(outgoing.text, outgoing.spans) or None,
-            link_preview_options=_link_preview(preview),
+            entities=code_entity(outgoing.text, outgoing.code) or _entities(outgoing) or None,
+            link_preview_options=_link_preview(preview, outgoing),
             **common,
         )
         return Sent(str(sent["message_id"]), snapshot(sent))
@@ -105,8 +105,11 @@ def _kind(path: Path) -> str:
 def _caption(outgoing: Outgoing) -> dict[str, Any]:
     if not outgoing.text:
         return {}
-    spans = entities(outgoing.text, outgoing.spans)
-    return {"caption": outgoing.text, "parse_mode": parse_mode(outgoing.format), "caption_entities": spans}
+    return {
+        "caption": outgoing.text,
+        "parse_mode": parse_mode(outgoing.format),
+        "caption_entities": _entities(outgoing),
+    }
 
 
 async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> Sent:
@@ -158,9 +161,9 @@ async def edit(
                 chat_id=number(chat_id, "chat_id"),
                 message_id=number(message_id, "message_id"),
                 parse_mode=parse_mode(part.format),
-                entities=entities(part.text, part.spans),
+                entities=_entities(part),
                 reply_markup=keyboard_markup(keyboard),
-                link_preview_options=_link_preview(preview),
+                link_preview_options=_link_preview(preview, part),
             )
     except NotModified:
         return Sent(message_id, None)
@@ -199,7 +202,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     text=text,
                     chat_id=chat,
                     message_id=message,
-                    entities=_parsed_entities(note.get("entities")),
+                    entities=_parsed_entities(note.get("entities"), text, outcome),
                     link_preview_options=_parsed_preview(note.get("link_preview_options")),
                     reply_markup=None,
                 )
@@ -208,7 +211,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     caption=text,
                     chat_id=chat,
                     message_id=message,
-                    caption_entities=_parsed_entities(note.get("caption_entities")),
+                    caption_entities=_parsed_entities(note.get("caption_entities"), text, outcome),
                     reply_markup=None,
                 )
     except NotModified:
@@ -218,6 +221,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
             await bot.send_message(
                 chat_id=chat,
                 text=outcome,
+                entities=entities(outcome, ()),
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,
             )
@@ -227,13 +231,20 @@ def _sent(message: TelegramMessage) -> Sent:
     return Sent(str(message.message_id), snapshot(message.to_dict()))
 
 
-def _link_preview(preview: bool) -> LinkPreviewOptions | None:  # noqa: FBT001
-    return None if preview else LinkPreviewOptions(is_disabled=True)
+def _entities(written: Outgoing | RenderedPart) -> list[MessageEntity] | None:
+    """Return the entities of a text; None where Telegram parses it."""
+    return None if parse_mode(written.format) else entities(written.text, written.spans)
+
+
+def _link_preview(preview: bool, written: Outgoing | RenderedPart) -> LinkPreviewOptions | None:  # noqa: FBT001
+    shown = preview and (parse_mode(written.format) is None or unfolds(written.text))
+    return None if shown else LinkPreviewOptions(is_disabled=True)
 
 
 def _parsed_preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
     return LinkPreviewOptions.de_json(raw, None) if raw else None
 
 
-def _parsed_entities(raw: list[dict[str, Any]] | None) -> list[MessageEntity] | None:
-    return list(MessageEntity.de_list(raw, None)) if raw else None
+def _parsed_entities(raw: list[dict[str, Any]] | None, text: str, outcome: str) -> list[MessageEntity]:
+    """Return the entities that a message has, and those of the outcome at the end of `text`."""
+    return [*MessageEntity.de_list(raw or [], None), *entities(text, (), len(text) - len(outcome))]
