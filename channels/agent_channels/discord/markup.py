@@ -50,7 +50,7 @@ LIMITS = Limits(
 )
 # The marks of headings, lists and quotations at the start of a line; `-# small` stays one.
 _LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
-_ITEM = re.compile(r"([^\S\n]*)(?:(\d{1,18})\.|[-*+])\s")
+_ITEM = re.compile(r"([^\S\n]*)(?:(\d{1,18})\.|[-*+•])\s")
 _LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _INLINE = re.compile(
     r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"

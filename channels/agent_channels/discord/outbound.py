@@ -8,6 +8,7 @@ import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from discord.http import HTTPClient, Route
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected
+from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, ReplyRefused
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
@@ -167,7 +168,11 @@ async def close_panel(
         body |= {"content": content, "allowed_mentions": NO_PINGS}
     await call(http, "PATCH", _message(chat_id, message_id), body)
     if outcome and not fits:
-        await reply(Outgoing(chat_id, outcome, reply_to=message_id, silent=True))
+        alone = Outgoing(chat_id, outcome, silent=True)
+        try:
+            await reply(replace(alone, reply_to=message_id))
+        except ReplyRefused:
+            await reply(alone)
 
 
 # ---- reactions

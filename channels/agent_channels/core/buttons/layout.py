@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
@@ -11,6 +14,10 @@ from agent_channels.core.text.units import length, truncate
 __all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
 
 LABEL_MAX = 4096
+# What browsers and chat apps disagree about, so that another site could open than the one that is read: white space,
+# controls, backslashes. A host is words with dots, in letters of any script.
+_ODD = re.compile(r"[\s\\<>\"`{}|^\x00-\x20\x7f]")
+_HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)*\w(?:[\w-]{0,61}\w)?")
 
 
 def callback(panel_id: str, position: int) -> str:
@@ -45,10 +52,28 @@ def check_grid(grid: Grid, limits: Limits) -> None:
                 raise Refused(f"the {where} has an empty label")
             if length(button.label, limits.unit) > LABEL_MAX:
                 raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
-            if button.url is not None and not button.url.startswith(("https://", "http://", "tg://")):
-                raise Refused(f"the url of the {where} is {button.url[:80]!r}; it must begin with https://")
+            if button.url is not None and (problem := _url_problem(button.url)):
+                raise Refused(f"the url of the {where} is {button.url[:80]!r}; {problem}")
             if button.url is not None and button.value is not None:
                 raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
+
+
+def _url_problem(url: str) -> str | None:
+    """Return what keeps a URL from being a button's; None if nothing does."""
+    if not url.lower().startswith(("https://", "http://")):
+        return "it must begin with https:// (or http://)"
+    if _ODD.search(url) or scrub(url) != url:
+        return "it holds a space, a line break or another character that a URL cannot hold; percent-encode it"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or "" if parts.port != 0 else ""
+    except ValueError:
+        return "its host or port is not one"
+    if "@" in parts.netloc:
+        return "it holds a name or password before @, which hides where it leads; leave that out"
+    if not _HOST.fullmatch(host):
+        return "it has no plain host such as example.com"
+    return None
 
 
 def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -18,6 +18,7 @@ from agent_channels.core.outbound.compose import render, with_legend
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.services import Services
 from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.sanitize import strip_escapes
 
 __all__ = ["Edit", "Edits", "plain_text_note"]
 
@@ -68,6 +69,7 @@ class Edits:
 
         Raises `Refused` for what cannot be edited, `PlatformError` if the platform does not do it.
         """
+        edit = replace(edit, text=strip_escapes(edit.text))
         part = await self._check(edit)
         queue = self._queue(edit)
         queue.waiting.append(edit)

@@ -15,7 +15,16 @@ import anyio
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, ParseFailed, PlatformError, Refused, Rejected, Unauthorized
+from agent_channels.core.errors import (
+    Ambiguous,
+    Forbidden,
+    ParseFailed,
+    PlatformError,
+    Refused,
+    Rejected,
+    ReplyRefused,
+    Unauthorized,
+)
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
 from agent_channels.core.outbound.compose import (
@@ -34,6 +43,7 @@ from agent_channels.core.outbound.compose import (
 from agent_channels.core.outbound.edits import Edits, plain_text_note
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.services import Services
+from agent_channels.core.text.sanitize import strip_escapes
 
 __all__ = ["Reply", "Sender"]
 
@@ -146,7 +156,7 @@ class Sender:
         limits = self._adapter.limits
         paths = [str(self._files.resolve_sendable(path, limits.upload)) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
-        text = reply.text
+        text = strip_escapes(reply.text)
         if wants_file(text, reply.as_file, self._file_above):
             text, path = to_file(self._adapter, self._files, text, reply.format)
             paths.insert(0, path)
@@ -215,15 +225,26 @@ class Sender:
             raise
 
     async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        """Send a message; one that the platform cannot parse goes without its formatting."""
-        try:
-            return await self._retrier.call(lambda: self._adapter.send(self._migrated(outgoing, report)), report)
-        except ParseFailed as error:
-            plain = without_formatting(outgoing)
-            if plain is None:
-                raise
-            report.notes.append(plain_text_note(error))
-        return await self._retrier.call(lambda: self._adapter.send(self._migrated(plain, report)), report)
+        """Send a message; without its formatting or `reply_to` if it is that which the platform refuses."""
+        while True:
+            try:
+                return await self._retrier.call(partial(self._send, outgoing, report), report)
+            except ParseFailed as error:
+                plain = without_formatting(outgoing)
+                if plain is None:
+                    raise
+                report.notes.append(plain_text_note(error))
+                outgoing = plain
+            except ReplyRefused as error:
+                if outgoing.reply_to is None:
+                    raise
+                report.notes.append(
+                    f"sent, but not as a reply: message {outgoing.reply_to} cannot be replied to ({error})"
+                )
+                outgoing = replace(outgoing, reply_to=None)
+
+    async def _send(self, outgoing: Outgoing, report: SendReport) -> Sent:
+        return await self._adapter.send(self._migrated(outgoing, report))
 
     def _migrated(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
         """Return a message to the chat's new id, if the platform gave it one while we were sending."""

@@ -10,7 +10,17 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["CAPS", "attribute", "content", "decode_json_line", "file_name", "label", "scrub", "well_formed"]
+__all__ = [
+    "CAPS",
+    "attribute",
+    "content",
+    "decode_json_line",
+    "file_name",
+    "label",
+    "scrub",
+    "strip_escapes",
+    "well_formed",
+]
 
 # The most code points of each kind of value.
 CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
@@ -21,6 +31,14 @@ CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+# Terminal control sequences (ECMA-48), each with its introducer as ESC and a letter, or as one C1 control: strings such
+# as OSC (a link, a title) up to their terminator, or to the end of the line if it is missing; CSI (colours, cursor
+# moves); and all others, which are ESC, intermediates and a final character.
+_ESCAPE_SEQUENCE = re.compile(
+    "(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    "|\x1b[ -/]*[0-~]?"
 )
 # The flag of a region (UTS #51): a black flag, then the region's code of three to six letters or digits in tag
 # characters. A longer sequence could carry text that nobody sees.
@@ -37,12 +55,17 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
+def strip_escapes(text: str) -> str:
+    """Return `text` without the control sequences of terminals: of a link the words stay, of a colour nothing."""
+    return _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text or not text.isascii() else text
+
+
 def scrub(text: str) -> str:
-    """Return `text` with line feeds as line ends and without characters that control, hide or reorder text.
+    """Return `text` with line feeds as line ends and without what controls, hides or reorders text.
 
     Flag emoji, which contain such characters, stay whole.
     """
-    text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
+    text = strip_escapes(well_formed(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.isprintable():
         return text
     flags = _FLAG.findall(text)
