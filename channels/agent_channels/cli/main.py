@@ -10,10 +10,11 @@ import importlib
 import sys
 from collections.abc import Collection, Sequence
 from io import TextIOWrapper
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, TextIO, cast
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_command
+from agent_channels.core.process import keep_private
 
 __all__ = ["build_parser", "main"]
 
@@ -53,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout = cast("TextIO", _RedactedOutput(sys.stdout))
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    # The host that `launch` becomes is not ours to restrict.
+    keep_private(for_good=words[:1] != ["launch"])
     try:
         args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
     except SystemExit as end:
@@ -106,6 +110,22 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
         return words, []
     at = words.index("--")
     return words[:at], words[at + 1 :]
+
+
+class _RedactedOutput:
+    """Standard output in which tokens are masked: what people wrote is listed, exported and handed to hosts here."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        from agent_channels.core.log import redact
+
+        self._stream.write(redact(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Parser(argparse.ArgumentParser):

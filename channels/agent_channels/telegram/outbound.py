@@ -20,7 +20,7 @@ from telegram import (
 )
 from telegram import Message as TelegramMessage
 
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import NotModified, Refused, Rejected
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
@@ -69,8 +69,8 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
         return await _send_album(bot, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     with translated():
-        if outgoing.path is not None:
-            return _sent(await _send_file(bot, Path(outgoing.path), common | _caption(outgoing)))
+        if outgoing.file is not None:
+            return _sent(await _send_file(bot, outgoing.file, common | _caption(outgoing)))
         sent = await request.api(
             "sendMessage",
             text=outgoing.text,
@@ -82,23 +82,23 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
         return Sent(str(sent["message_id"]), snapshot(sent))
 
 
-def group_files(paths: Sequence[str]) -> list[tuple[str, ...]]:
+def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
     """Group pictures and videos into albums, at the place of the first of them; every other file stays alone."""
-    visual = [path for path in paths if _kind(Path(path)) in _VISUAL]
-    groups: list[tuple[str, ...]] = []
-    for path in paths:
-        if path not in visual:
-            groups.append((path,))
-        elif not any(path in group for group in groups):
+    visual = [file for file in files if _kind(file) in _VISUAL]
+    groups: list[tuple[OpenFile, ...]] = []
+    for file in files:
+        if file not in visual:
+            groups.append((file,))
+        elif not any(file in group for group in groups):
             groups += [tuple(visual[at : at + ALBUM_MAX]) for at in range(0, len(visual), ALBUM_MAX)]
     return groups
 
 
-def _kind(path: Path) -> str:
+def _kind(file: OpenFile) -> str:
     """Return the kind of file that Telegram sends this one as, which names the method."""
-    ending = path.suffix.lower()
+    ending = Path(file.name).suffix.lower()
     if ending in _IMAGES:
-        return "photo" if path.stat().st_size <= LIMITS.photo else "document"
+        return "photo" if file.size <= LIMITS.photo else "document"
     return _BY_ENDING.get(ending, "document")
 
 
@@ -117,37 +117,37 @@ async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> S
     captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
     with translated(), ExitStack() as opened:
         media = [
-            _VISUAL[_kind(path)](_stream(path, opened, attach=True), **caption)
-            for path, caption in zip(map(Path, outgoing.album), captions, strict=True)
+            _VISUAL[_kind(file)](_stream(file, opened, attach=True), **caption)
+            for file, caption in zip(outgoing.album, captions, strict=True)
         ]
         first, *others = await bot.send_media_group(media=media, **common)
     return replace(_sent(first), others=tuple(str(message.message_id) for message in others))
 
 
-async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
-    kind = _kind(path)
+async def _send_file(bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
+    kind = _kind(file)
     try:
         with translated():
-            return await _send_as(kind, bot, path, common)
+            return await _send_as(kind, bot, file, common)
     except Rejected:
         if kind == "document":
             raise
         # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives unchanged.
-        return await _send_as("document", bot, path, common)
+        return await _send_as("document", bot, file, common)
 
 
-async def _send_as(kind: str, bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
+async def _send_as(kind: str, bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
     with ExitStack() as opened:
-        # A server in local mode reads the file itself.
-        file = path if bot.local_mode else _stream(path, opened, attach=False)
-        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: file}, **common)
+        # Uploaded even to a server in local mode, which could read a path: by then it may be another file's.
+        stream = _stream(file, opened, attach=False)
+        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: stream}, **common)
     return sent
 
 
-def _stream(path: Path, opened: ExitStack, *, attach: bool) -> InputFile:
+def _stream(file: OpenFile, opened: ExitStack, *, attach: bool) -> InputFile:
     # Read while it is sent: ten videos need not be in memory together.
-    stream = opened.enter_context(path.open("rb"))
-    return InputFile(stream, filename=upload_name(path), attach=attach, read_file_handle=False)
+    stream = opened.enter_context(file.stream())
+    return InputFile(stream, filename=upload_name(file.name), attach=attach, read_file_handle=False)
 
 
 async def edit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,21 +41,27 @@ def files(folders: Path) -> Files:
     return Files(folders / "state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
 
 
+def sendable(files: Files, path: str, limit: int) -> Path:
+    """The real path of the file that is opened for sending."""
+    with closing(files.open_sendable(path, limit)) as file, file.stream() as stream:
+        return Path(os.readlink(f"/dev/fd/{stream.fileno()}"))
+
+
 @pytest.mark.parametrize("name", ["project/report.pdf", "state/files/photo.jpg", "tmp/made.txt"])
 def test_files_of_the_project_the_downloads_and_the_temporary_folder_are_sendable(
     files: Files, folders: Path, name: str
 ) -> None:
     """These are the default roots; a relative path starts at the project."""
-    assert files.resolve_sendable(str(folders / name), LIMIT) == (folders / name).resolve()
-    assert files.resolve_sendable("report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
+    assert sendable(files, str(folders / name), LIMIT) == (folders / name).resolve()
+    assert sendable(files, "report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
 
 
 def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
     """Other folders need `send_roots`, where `~` is expanded."""
     with pytest.raises(Refused, match=r"outside the folders that may be sent from .*send_roots in config.yaml"):
-        files.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT)
+        sendable(files, str(folders / "elsewhere/letter.txt"), LIMIT)
     opened = Files(folders / "state", roots=[Path("~/../elsewhere")], environ={})
-    assert opened.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
+    assert sendable(opened, str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
 def test_other_files_are_refused_with_the_reason(files: Files, folders: Path, path: str, reason: str) -> None:
     """State, keys, secrets, missing files, folders and everything outside the roots, without their content."""
     with pytest.raises(Refused, match=reason) as refused:
-        files.resolve_sendable(str(folders / path), LIMIT)
+        sendable(files, str(folders / path), LIMIT)
     assert "content" not in str(refused.value)
 
 
@@ -96,13 +103,13 @@ def test_a_symbolic_link_gives_no_access(files: Files, folders: Path, target: st
     link = folders / "project/link"
     link.symlink_to(folders / target)
     with pytest.raises(Refused, match=reason):
-        files.resolve_sendable(str(link / ".env" if target == "state" else link), LIMIT)
+        sendable(files, str(link / ".env" if target == "state" else link), LIMIT)
 
 
 def test_a_link_into_the_downloads_is_sendable(files: Files, folders: Path) -> None:
     """A link to a sendable file is sendable."""
     (folders / "project/link.jpg").symlink_to(folders / "state/files/photo.jpg")
-    assert files.resolve_sendable("link.jpg", LIMIT).name == "photo.jpg"
+    assert sendable(files, "link.jpg", LIMIT).name == "photo.jpg"
 
 
 def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
@@ -111,14 +118,14 @@ def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
     files = Files(folders / "project/state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
     for path in (folders / "project/state/.env", folders / "state/.env"):
         with pytest.raises(Refused, match="lies in the state folder"):
-            files.resolve_sendable(str(path), LIMIT)
+            sendable(files, str(path), LIMIT)
 
 
 def test_the_home_folders_keys_are_refused_even_inside_a_root(folders: Path) -> None:
     """Even if the operator adds the whole home folder, its keys stay private."""
     files = Files(folders / "state", roots=[Path("~")], environ={})
     with pytest.raises(Refused, match="looks like a secret"):
-        files.resolve_sendable("~/.ssh/id_ed25519", LIMIT)
+        sendable(files, "~/.ssh/id_ed25519", LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +143,14 @@ def test_a_secret_in_the_project_is_refused(files: Files, folders: Path, name: s
     path.parent.mkdir(exist_ok=True)
     path.write_text("content")
     with pytest.raises(Refused, match="looks like a secret"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
 
 
 @pytest.mark.parametrize("name", ["environment.md", "keys.txt", "envelope.pdf", "credentials-howto.md", "key.png"])
 def test_harmless_names_are_sendable(files: Files, folders: Path, name: str) -> None:
     """A word in a name does not make it a secret."""
     (folders / "project" / name).write_text("content")
-    assert files.resolve_sendable(name, LIMIT).name == name
+    assert sendable(files, name, LIMIT).name == name
 
 
 def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
@@ -151,19 +158,19 @@ def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
     path = folders / "project/data.bin"
     path.write_bytes(b"")
     with pytest.raises(Refused, match="is empty"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
     path.write_bytes(b"x" * (LIMIT + 1))
     with pytest.raises(Refused, match="has 1,001 bytes; the platform takes at most 1,000"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
     path.write_bytes(b"x" * LIMIT)
-    assert files.resolve_sendable(str(path), LIMIT) == path.resolve()
+    assert sendable(files, str(path), LIMIT) == path.resolve()
 
 
 def test_only_regular_files_are_sent(files: Files, folders: Path) -> None:
     """Reading a pipe would block the program indefinitely."""
     os.mkfifo(folders / "project/pipe")
     with pytest.raises(Refused, match="is not a file"):
-        files.resolve_sendable("pipe", LIMIT)
+        sendable(files, "pipe", LIMIT)
 
 
 def test_a_file_that_cannot_be_read_is_refused() -> None:
@@ -177,7 +184,7 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
         files = Files(folder / "state", environ={"CLAUDE_PROJECT_DIR": str(folder)})
         for name in ("y.txt", "closed/x.txt"):
             with pytest.raises(Refused, match=r"cannot be read: [Pp]ermission denied"):
-                files.resolve_sendable(name, LIMIT)
+                sendable(files, name, LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +193,7 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
 def test_an_invalid_path_is_refused(files: Files, path: str) -> None:
     """Any text gets a refusal of readable length."""
     with pytest.raises(Refused) as refused:
-        files.resolve_sendable(path, LIMIT)
+        sendable(files, path, LIMIT)
     assert len(str(refused.value)) < 1500
 
 

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from agent_channels.core.buttons.layout import legend
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.outgoing import Grid, Outgoing
+from agent_channels.core.contract.outgoing import Grid, OpenFile, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
@@ -80,13 +80,13 @@ def wants_file(text: str, as_file: AsFile, above: int) -> bool:
     return bool(text.strip()) and (len(text) > above if as_file == "auto" else as_file)
 
 
-def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
-    """Write a text to a file; return a summary for the message, in the same format, and the file's path."""
+def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, OpenFile]:
+    """Write a text to a file; return a summary for the message, in the same format, and the file."""
     readable = format_ in {"text", adapter.capabilities.default_format}
-    path = files.write_text("answer", ".md" if readable else ".txt", text)
+    file = files.open_own(files.write_text("answer", ".md" if readable else ".txt", text))
     # In a platform's own format a text cannot be cut just anywhere.
     summary = _first_paragraphs(text.strip().split("\n\n")) if readable else ""
-    return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), str(path)
+    return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), file
 
 
 def _first_paragraphs(paragraphs: Sequence[str]) -> str:
@@ -104,13 +104,13 @@ def _first_paragraphs(paragraphs: Sequence[str]) -> str:
 
 
 def arrange(
-    adapter: Adapter, base: Outgoing, texts: Sequence[Outgoing], paths: Sequence[str], *, grid: bool
+    adapter: Adapter, base: Outgoing, texts: Sequence[Outgoing], files: Sequence[OpenFile], *, grid: bool
 ) -> list[Outgoing]:
     """Return the messages in order. A text that is short enough becomes the caption of the first files.
 
     `base` is what files are sent with. `grid`: there are buttons, which some platforms take under one file only.
     """
-    groups = [_with_files(base, group) for group in adapter.group_files(paths)]
+    groups = [_with_files(base, group) for group in adapter.group_files(files)]
     single_only = grid and not adapter.limits.album_keyboard
     if single_only and not texts and groups[-1].album:
         *rest, last = groups[-1].album
@@ -119,11 +119,11 @@ def arrange(
         return [*texts, *groups]
     if length(texts[0].text, adapter.limits.unit) > adapter.limits.caption:
         return [*texts, *groups]
-    return [replace(texts[0], path=groups[0].path, album=groups[0].album), *groups[1:]]
+    return [replace(texts[0], file=groups[0].file, album=groups[0].album), *groups[1:]]
 
 
-def _with_files(base: Outgoing, paths: Sequence[str]) -> Outgoing:
-    return replace(base, path=paths[0]) if len(paths) == 1 else replace(base, album=tuple(paths))
+def _with_files(base: Outgoing, files: Sequence[OpenFile]) -> Outgoing:
+    return replace(base, file=files[0]) if len(files) == 1 else replace(base, album=tuple(files))
 
 
 def grid_index(messages: Sequence[Outgoing]) -> int:
@@ -141,5 +141,5 @@ def album_item(outgoing: Outgoing, index: int) -> Outgoing:
     """Return one file of an album as a message of its own; the first keeps the text and what it replies to."""
     if not outgoing.album:
         return outgoing
-    alone = replace(outgoing, album=(), path=outgoing.album[index])
+    alone = replace(outgoing, album=(), file=outgoing.album[index])
     return alone if index == 0 else replace(alone, text="", spans=(), plain=None, reply_to=None, keyboard=None)
