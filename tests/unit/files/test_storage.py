@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from unprivileged import unprivileged
@@ -44,7 +45,7 @@ def files(folders: Path) -> Files:
 def sendable(files: Files, path: str, limit: int) -> Path:
     """The real path of the file that is opened for sending."""
     with closing(files.open_sendable(path, limit)) as file, file.stream() as stream:
-        return Path(os.readlink(f"/dev/fd/{stream.fileno()}"))
+        return Path(f"/dev/fd/{stream.fileno()}").readlink()
 
 
 @pytest.mark.parametrize("name", ["project/report.pdf", "state/files/photo.jpg", "tmp/made.txt"])
@@ -247,3 +248,63 @@ def test_the_oldest_downloads_above_the_quota_are_deleted(folders: Path) -> None
     assert files.prune(()) == 2
     assert sorted(path.stat().st_mtime for path in files.folder.iterdir()) == [1_800_000_002, 1_800_000_003]
     assert files.prune(()) == 0
+
+
+# ---- what was checked is what is sent
+
+
+def test_a_file_with_several_names_is_refused(files: Files, folders: Path) -> None:
+    """A hard link to the database, to .env or to any other file is refused, with what to do instead."""
+    for number, name in enumerate(("state/channel.db", "state/.env", "project/.env", "elsewhere/letter.txt")):
+        (folders / f"project/{number}.txt").hardlink_to(folders / name)
+        with pytest.raises(Refused, match=r"has 2 names on the disk \(hard links\).*copy its content into a new file"):
+            files.open_sendable(f"{number}.txt", LIMIT)
+
+
+def test_a_file_that_is_swapped_after_the_check_is_not_sent(files: Files, folders: Path) -> None:
+    """The content is that of the file that was checked, as often as it is read, even if its name leads elsewhere."""
+    path = folders / "project/made.txt"
+    path.write_text("made")
+    with closing(files.open_sendable("made.txt", LIMIT)) as file:
+        path.unlink()
+        path.symlink_to(folders / "state/.env")
+        for _ in range(2):
+            with file.stream() as stream:
+                assert stream.read() == b"made"
+        assert (file.name, file.size) == ("made.txt", 4)
+
+
+@pytest.mark.parametrize("swap", ["link", "folder", "hard link", "pipe"])
+def test_a_file_that_is_swapped_during_the_check_is_refused(
+    files: Files, folders: Path, monkeypatch: pytest.MonkeyPatch, swap: str
+) -> None:
+    """Between the look at the path and the opening, another file, folder or pipe is put there: nothing is opened."""
+    path, secret = folders / "project/sub/letter.txt", folders / "elsewhere/letter.txt"
+    path.parent.mkdir()
+    path.write_text("made")
+    opened = os.open
+
+    def swapped(name: Path, flags: int) -> int:
+        if swap == "folder":
+            path.unlink()
+            path.parent.rmdir()
+            path.parent.symlink_to(folders / "elsewhere")
+        else:
+            path.unlink()
+            {"link": path.symlink_to, "hard link": path.hardlink_to, "pipe": lambda _: os.mkfifo(path)}[swap](secret)
+        return opened(name, flags)
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(Refused):
+        files.open_sendable("sub/letter.txt", LIMIT)
+
+
+def test_an_open_file_is_closed_once() -> None:
+    """A second call closes no descriptor that belongs to somebody else by then."""
+    reading, writing = os.pipe()
+    file = OpenFile(reading, "x", 0)
+    file.close()
+    file.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(reading)
+    os.close(writing)

@@ -96,7 +96,8 @@ class ApprovalCards:
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
     def _messages(self, prompt: Prompt, chat_id: str, opened: ExitStack) -> list[Outgoing]:
-        spec = prompt.spec
+        # Masked, not refused: without the card nobody could answer.
+        spec = replace(prompt.spec, head=redact(prompt.spec.head), body=redact(prompt.spec.body))
         parts = self._adapter.render(_paragraphs(spec.head, spec.body, spec.foot), "text")
         if len(parts) <= PARTS_MAX:
             return [Outgoing(chat_id, part.text) for part in parts]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
+from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.units import length, truncate
 
@@ -60,6 +61,8 @@ def check_grid(grid: Grid, limits: Limits) -> None:
 
 def _url_problem(url: str) -> str | None:
     """Return what keeps a URL from being a button's; None if nothing does."""
+    if redact(url) != url:
+        return "it holds the token of a bot, which is never sent"
     if not url.lower().startswith(("https://", "http://")):
         return "it must begin with https:// (or http://)"
     if _ODD.search(url) or scrub(url) != url:
@@ -100,7 +103,7 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
 
 def legend(grid: Grid, limits: Limits) -> list[str]:
     """Return the labels that do not fit on the platform's buttons, in full, each after its number in reading order."""
-    labels = [scrub(button.label).strip() for row in grid for button in row]
+    labels = [_shown(button.label) for row in grid for button in row]
     return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
 
 
@@ -109,10 +112,14 @@ def _lines(keys: list[KeyboardButton], width: int) -> list[tuple[KeyboardButton,
 
 
 def _button_label(button: Button, number: int, limits: Limits) -> str:
-    label = scrub(button.label).strip()
+    label = _shown(button.label)
     if limits.label is None or not _too_long(label, limits):
         return label
     return truncate(f"{number}. {label}", limits.label, limits.unit)
+
+
+def _shown(label: str) -> str:
+    return redact(scrub(label)).strip()
 
 
 def _too_long(label: str, limits: Limits) -> bool:

@@ -95,8 +95,6 @@ class Files:
         """Raise `Refused` if the open file is not one that may be sent."""
         with file.stream() as stream:
             info = os.fstat(stream.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise Refused(f"{quoted} is not a file; only regular files can be sent")
             if info.st_size == 0:
                 raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
             if info.st_size > limit:
@@ -186,7 +184,7 @@ def open_file(path: Path) -> OpenFile:
     info = os.fstat(descriptor)
     file = OpenFile(descriptor, path.name, info.st_size)
     # Whether the path still leads there without any link on the way.
-    if os.path.realpath(path) == str(path) and os.path.samestat(info, path.lstat()):
+    if stat.S_ISREG(info.st_mode) and os.path.realpath(path) == str(path) and os.path.samestat(info, path.lstat()):
         return file
     file.close()
     raise OSError(errno.ESTALE, "it was replaced while it was opened; try again")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -14,7 +16,9 @@ from agent_channels.core.contract.outgoing import Grid, OpenFile, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.log import redact
 from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.sanitize import strip_escapes
 from agent_channels.core.text.units import length
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "grid_index",
     "part_count",
     "render",
+    "sayable",
     "text_message",
     "to_file",
     "wants_file",
@@ -35,20 +40,36 @@ AsFile = bool | Literal["auto"]
 
 # A text of this length takes some milliseconds to render; a longer one must not keep everything else waiting.
 RENDER_HERE = 8000
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 SUMMARY_MAX = 600
 
 
 # ---- text
 
 
+def sayable(text: str) -> str:
+    """Return what an agent wrote without the control sequences of terminals, and with bots' tokens masked.
+
+    Masked, not refused: the rest is worth sending, and an agent that is refused tries to write the same otherwise.
+    """
+    return redact(strip_escapes(text))
+
+
 async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
-    """Return the parts of a text. Raises `Refused` for an unknown format, and if there is nothing to see in it."""
+    """Return the parts of a text.
+
+    Raises `Refused` for an unknown format, if there is nothing to see in it, and if one sees a token in it.
+    """
     if len(text) <= RENDER_HERE:
         parts = adapter.render(text, format_)
     else:
         parts = await anyio.to_thread.run_sync(adapter.render, text, format_)
     if not parts:
         raise Refused(f"there is nothing to see in this text: {text[:80]!r}")
+    for part in parts:
+        shown = html.unescape(_ESCAPED.sub(r"\1", part.plain))
+        if redact(shown) != shown:
+            raise Refused("the text shows the token of a bot once its formatting is applied; leave the token out")
     return parts
 
 

@@ -26,6 +26,7 @@ from agent_channels.core.errors import (
 )
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
+from agent_channels.core.log import MASK
 from agent_channels.core.outbound.compose import (
     AsFile,
     album_item,
@@ -33,6 +34,7 @@ from agent_channels.core.outbound.compose import (
     grid_index,
     part_count,
     render,
+    sayable,
     text_message,
     to_file,
     wants_file,
@@ -42,7 +44,6 @@ from agent_channels.core.outbound.compose import (
 from agent_channels.core.outbound.edits import Edits, plain_text_note
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.services import Services
-from agent_channels.core.text.sanitize import strip_escapes
 
 __all__ = ["Reply", "Sender"]
 
@@ -116,7 +117,9 @@ class Sender:
         `PlatformError` if a part was not sent: the error names the ids of the parts that were and how to continue.
         """
         report = SendReport()
-        reply = self._allowed(reply, report)
+        reply = self._allowed(replace(reply, text=sayable(reply.text)), report)
+        if MASK in reply.text:
+            report.notes.append(f"the token of a bot is never sent; the text shows {MASK} instead")
         key = reply.idempotency_key or f"auto-{secrets.token_hex(8)}"
         # The files stay open until all of it is sent, also while a rate limit is waited for.
         with ExitStack() as opened:
@@ -157,7 +160,7 @@ class Sender:
         limits = self._adapter.limits
         files = [opened.enter_context(closing(self._files.open_sendable(path, limits.upload))) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
-        text = strip_escapes(reply.text)
+        text = reply.text
         if wants_file(text, reply.as_file, self._file_above):
             text, file = to_file(self._adapter, self._files, text, reply.format)
             files.insert(0, opened.enter_context(closing(file)))
