@@ -208,3 +208,39 @@ async def test_a_button_with_a_doubtful_url_is_refused(stage: DiscordStage, url:
     told = await host.refused("reply", chat_id=str(ann.dm.id), text="x", buttons=[[{"label": "Open", "url": url}]])
     assert repr(url) in told
     assert ann.inbox == []
+
+
+async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: DiscordStage) -> None:
+    """What arrives is what was checked, although its name leads elsewhere by then."""
+    ann = stage.person()
+    host = await stage.reading()
+    path = stage.project / "a.txt"
+    path.write_text("harmless")
+    stage.dc.faults.add("flood", method="POST /channels/*/messages", times=1, retry_after=1)
+    call = host.calling("reply", chat_id=str(ann.dm.id), files=["a.txt"])
+    await stage.dc.wait_for(lambda: stage.dc.calls_of("POST /channels/*/messages") or None)
+    path.unlink()
+    path.symlink_to(stage.state / "channel.db")
+    assert "waited 1 s" in (await host.answered(call)).text
+    await ann.next_message()
+    assert [file.data for file in stage.dc.state.files.by_id.values()] == [b"harmless"]
+    assert "state folder" in await host.refused("reply", chat_id=str(ann.dm.id), files=["a.txt"])
+
+
+async def test_no_token_reaches_a_chat(stage: DiscordStage) -> None:
+    """In texts, buttons and edits the bot's token is masked, and so it is where a person's message is listed."""
+    ann = stage.person()
+    host = await stage.reading()
+    token = stage.dc.token
+    await host.done("reply", chat_id=str(ann.dm.id), text=f"it is {token}", buttons=[[f"Use {token}"]])
+    message = await ann.next_message()
+    assert message["content"] == "it is [token]"
+    await host.done("edit_message", chat_id=str(ann.dm.id), message_id=message["id"], text=f"it was {token}")
+    assert token not in repr(ann.messages())
+    ann.send(f"is {token} yours?")
+    assert (await host.event()).content == "is [token] yours?"
+    listed = await stage.cli("inbox", "discord", "--json")
+    exported = await stage.cli("history", "export", "discord")
+    for text in (listed.out, exported.out, await host.done("fetch_messages", chat_id=str(ann.dm.id))):
+        assert "is [token] yours?" in text
+        assert token not in text
