@@ -50,11 +50,13 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout = cast("TextIO", _RedactedOutput(sys.stdout))
+        if stream is not None:
+            setattr(sys, name, _RedactedOutput(stream))
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
@@ -113,7 +115,7 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 class _RedactedOutput:
-    """Standard output in which tokens are masked: what people wrote is listed, exported and handed to hosts here."""
+    """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.secret_names import FILES, FOLDERS, secret_content, secret_name
+from agent_channels.core.files.secret_names import CONTENTS, FILES, FOLDERS, secret_content, secret_name
 from agent_channels.core.files.storage import Files
 
 PROJECT = PurePosixPath("/home/ann/project")
@@ -68,24 +68,41 @@ def test_ordinary_names_are_not(name: str) -> None:
     assert secret_name(PROJECT / name) is None
 
 
-@pytest.mark.parametrize(
-    "head",
-    [
-        "-----BEGIN PRIVATE KEY-----",
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "-----BEGIN OPENSSH PRIVATE KEY-----",
-        "-----BEGIN PGP PRIVATE KEY BLOCK-----",
-        "PuTTY-User-Key-File-3: ssh-ed25519",
-        "# created: today\nAGE-SECRET-KEY-1QQQ",
-        "7001234567:" + "A" * 35,
-        "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDe." + "x" * 38,
-    ],
-)
+HEADS = [
+    "gh" + "p_" + "a1" * 18,
+    "github_" + "pat_" + "A" * 60,
+    "gl" + "pat-" + "x" * 20,
+    "sk-" + "ant-api03-" + "x" * 60,
+    "sk-" + "proj-" + "x" * 60,
+    "AI" + "za" + "x" * 35,
+    "xo" + "xb-123456789012-123456789012-" + "x" * 24,
+    "sk_" + "live_" + "x" * 24,
+    "np" + "m_" + "x" * 36,
+    "py" + "pi-AgEIcHlwaS5vcmc" + "x" * 60,
+    "h" + "f_" + "x" * 34,
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+    "PuTTY-User-Key-File-3: ssh-ed25519",
+    "# created: today\nAGE-SECRET-KEY-1QQQ",
+    "7001234567:" + "A" * 35,
+    "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDe." + "x" * 38,
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_a_secret_under_another_name_is_refused(tmp_path: Path, head: str) -> None:
     """Keys and tokens of bots are found by what a file holds; the reason says what to do."""
     files = Files(tmp_path / "state", environ={"CLAUDE_PROJECT_DIR": str(tmp_path)})
     (tmp_path / "notes.txt").write_text(f"some text\n{head}\nmore")
-    with pytest.raises(Refused, match=r"holds a secret .* Send a copy from which that was removed"):
+    with pytest.raises(Refused, match=r"holds a secret .* Send a copy from which that was removed") as refused:
         files.open_sendable("notes.txt", 1000)
+    assert head not in str(refused.value)
     assert secret_content(b"-----BEGIN CERTIFICATE-----") is None
     assert secret_content(b"-----BEGIN PUBLIC KEY-----") is None
+
+
+def test_every_kind_of_content_has_an_example() -> None:
+    """A shape that is added to the list needs one above."""
+    assert {secret_content(head.encode()) for head in HEADS} == {*CONTENTS, None}

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import PurePath
 
-__all__ = ["FILES", "FOLDERS", "secret_content", "secret_name"]
+__all__ = ["CONTENTS", "FILES", "FOLDERS", "secret_content", "secret_name"]
 
 # Folders of which nothing is sent, wherever they are: a name, or the end of a path.
 FOLDERS = [
@@ -441,10 +441,23 @@ _COPY = re.compile(
 )
 # Keys of SSH have any name after this, and no ending.
 _SSH_KEY = re.compile(r"id_[\w@-]+(?:\.pub)?")
-# The beginning of a private key, and of files that hold a vault's content. Whoever copies a key keeps its first line.
-_CONTENT = re.compile(
-    rb"-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d|AGE-SECRET-KEY-1"
-)
+
+# What shows a secret within a file of whatever name: only what nothing else looks like.
+CONTENTS = {
+    "a private key": rb"-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----",
+    "a PuTTY key": rb"PuTTY-User-Key-File-\d",
+    "an age key": rb"AGE-SECRET-KEY-1[A-Z0-9]",
+    "a GitHub token": rb"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40})",
+    "a GitLab token": rb"\bglpat-[A-Za-z0-9_-]{20}",
+    "an Anthropic key": rb"\bsk-ant-[A-Za-z0-9]{3,10}-[A-Za-z0-9_-]{40}",
+    "an OpenAI key": rb"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40}",
+    "a Google API key": rb"\bAIza[A-Za-z0-9_-]{35}",
+    "a Slack token": rb"\bxox[abeprs]-[0-9]{8,}-[A-Za-z0-9-]{20}",
+    "a Stripe key": rb"\b[rs]k_live_[A-Za-z0-9]{24}",
+    "an npm token": rb"\bnpm_[A-Za-z0-9]{36}",
+    "a PyPI token": rb"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{40}",
+    "a Hugging Face token": rb"\bhf_[A-Za-z0-9]{34}",
+}
 
 
 @cache
@@ -473,6 +486,5 @@ def _matches(parts: list[str], pattern: tuple[str, ...]) -> bool:
 
 
 def secret_content(head: bytes) -> str | None:
-    """Return what the beginning of a file shows it to be, as a private key; None if it is nothing of the kind."""
-    match = _CONTENT.search(head)
-    return match[0].decode("ascii") if match else None
+    """Return which kind of secret the beginning of a file holds; None if none was found."""
+    return next((kind for kind, shape in CONTENTS.items() if re.search(shape, head)), None)
