@@ -21,6 +21,8 @@ SCRIPTS, SUFFIX = ("Scripts", ".exe") if WINDOWS else ("bin", "")
 
 def main(argv):
     """Replace this process with the program; on Windows, which cannot do that, run it and return its exit code."""
+    # What is installed here is run: nobody else may write it.
+    os.umask(0o077)
     data, argv = _data(argv)
     if argv[:1] == ["--install"]:
         return install(data)

@@ -5,36 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent_channels.core.contract.messages import Message
-from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.contract.outgoing import OpenFile, Outgoing
+from agent_channels.core.files.storage import open_file
 from agent_channels.sandbox.telegram.images import sample_png
 from contract_bench import Bench
 
 
-def written(folder: Path, *names: str) -> list[str]:
-    """Files of these names: pictures are pictures."""
+def written(folder: Path, *names: str) -> list[OpenFile]:
+    """Open files of these names: pictures are pictures."""
     for name in names:
         (folder / name).write_bytes(sample_png() if name.endswith(".png") else b"text")
-    return [str(folder / name) for name in names]
+    return [open_file(folder / name) for name in names]
 
 
 async def test_every_file_goes_in_one_group(bench: Bench, tmp_path: Path) -> None:
     """None is left out, none doubled, pictures stay in order and stand together; the same file twice goes twice."""
     names = [f"{n}.png" if n % 3 else f"{n}.txt" for n in range(10)]
-    paths = written(tmp_path, *names)
-    groups = bench.adapter.group_files(paths)
-    assert sorted(path for group in groups for path in group) == sorted(paths)
-    pictures = [path for path in paths if path.endswith(".png")]
+    files = written(tmp_path, *names)
+    groups = bench.adapter.group_files(files)
+    assert sorted(file.name for group in groups for file in group) == sorted(names)
+    pictures = [file for file in files if file.name.endswith(".png")]
     together = next(group for group in groups if pictures[0] in group)
-    assert [path for path in together if path.endswith(".png")] == pictures
-    twice = bench.adapter.group_files([paths[0], paths[0]])
-    assert [path for group in twice for path in group] == [paths[0], paths[0]]
+    assert [file for file in together if file.name.endswith(".png")] == pictures
+    twice = bench.adapter.group_files([files[0], files[0]])
+    assert [file for group in twice for file in group] == [files[0], files[0]]
     assert bench.adapter.group_files([]) == []
 
 
 async def test_files_that_go_together_arrive_with_their_caption(bench: Bench, tmp_path: Path) -> None:
     """A group is accepted as it is, with the longest caption; every message of it is named."""
-    paths = written(tmp_path, *(f"{n}.png" for n in range(10)))
-    (group,) = bench.adapter.group_files(paths)
+    files = written(tmp_path, *(f"{n}.png" for n in range(10)))
+    (group,) = bench.adapter.group_files(files)
     caption = "x" * bench.adapter.limits.caption
     sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, caption, album=group, silent=True))
     assert bench.platform.shown(sent.message_id)["text"] == caption
@@ -43,7 +44,7 @@ async def test_files_that_go_together_arrive_with_their_caption(bench: Bench, tm
     assert len(ids) in {1, 10}
     for message_id in ids:
         bench.platform.shown(message_id)
-    one = await bench.send(text=caption, path=paths[0])
+    one = await bench.send(text=caption, file=files[0])
     assert bench.platform.shown(one)["text"] == caption
 
 

@@ -11,6 +11,7 @@ import pytest
 from agent_channels.core.contract.messages import Attachment, MenuEntry, Message, Tap
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Outgoing
 from agent_channels.core.errors import PlatformError, Refused, Rejected
+from agent_channels.core.files.storage import open_file
 from agent_channels.core.text.formatted_text import RenderedPart
 from contract_bench import FIRST, Bench
 
@@ -32,11 +33,11 @@ async def test_send_shows_what_was_asked_for(bench: Bench) -> None:
 async def test_a_file_is_sent(bench: Bench, tmp_path: Path) -> None:
     """A path is uploaded under its own name."""
     (tmp_path / "notes.md").write_text("# notes")
-    message_id = await bench.send(path=str(tmp_path / "notes.md"))
+    message_id = await bench.send(file=open_file(tmp_path / "notes.md"))
     assert bench.platform.shown(message_id)["file"] == "notes.md"
     # No header can hold line breaks, nor can a name break out of one; such a file arrives all the same.
     (tmp_path / "two\r\nlines: 1.md").write_text("# notes")
-    message_id = await bench.send(path=str(tmp_path / "two\r\nlines: 1.md"))
+    message_id = await bench.send(file=open_file(tmp_path / "two\r\nlines: 1.md"))
     assert bench.platform.shown(message_id)["file"] in {"two lines: 1.md", "two_lines__1.md"}
 
 

@@ -130,3 +130,44 @@ async def test_what_was_downloaded_may_be_sent_on(stage: Stage) -> None:
     path = (await host.event()).meta["image_path"]
     await host.done("reply", chat_id=ann.id, files=[path])
     assert "photo" in await ann.next_message()
+
+
+async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: Stage) -> None:
+    """What arrives is what was checked, although its name leads to the token's file by then; alone and in an album."""
+    ann = stage.person()
+    host = await stage.reading()
+    (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={stage.tg.token}\n")
+    for names, method in ((["a.txt"], "sendDocument"), (["a.png", "b.png"], "sendMediaGroup")):
+        before = {name: sample_png() if name.endswith("png") else b"harmless" for name in names}
+        for name, data in before.items():
+            (stage.project / name).write_bytes(data)
+        stage.tg.faults.add("flood", method=method, times=1, retry_after=1)
+        call = host.calling("reply", chat_id=ann.id, files=names)
+        await stage.tg.wait_for(lambda method=method: stage.tg.calls_of(method) or None)
+        for name in names:
+            (stage.project / name).unlink()
+            (stage.project / name).symlink_to(stage.state / ".env")
+        assert "waited 1 s" in (await host.answered(call)).text
+        for name in names:
+            message = await ann.next_message()
+            file = message.get("document") or message["photo"][-1]
+            assert stage.tg.state.files.by_id[file["file_id"]].data == before[name]
+        assert "state folder" in await host.refused("reply", chat_id=ann.id, files=names)
+
+
+async def test_hard_links_and_keys_under_other_names_are_refused(stage: Stage) -> None:
+    """The reason says why, and what can be sent instead."""
+    ann = stage.person()
+    host = await stage.host()
+    (stage.project / "database.txt").hardlink_to(stage.state / "channel.db")
+    (stage.project / "key.txt").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\n")
+    (stage.project / "log.txt").write_text(f"GET /bot{stage.tg.token}/getMe\n")
+    for name, reason, instead in (
+        ("database.txt", "hard links", "copy its content into a new file"),
+        ("key.txt", "holds a secret", "Send a copy from which that was removed"),
+        ("log.txt", "the token of a bot", "Send a copy from which that was removed"),
+    ):
+        told = await host.refused("reply", chat_id=ann.id, text="take this", files=[name])
+        assert reason in told
+        assert instead in told
+    assert ann.inbox == []

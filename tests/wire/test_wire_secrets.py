@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 
 from agent_channels.sandbox.telegram.images import sample_png
-from harness import Stage
+from harness import COMMAND, Stage
 
 
 async def test_a_busy_session_with_every_kind_of_fault_never_names_the_token(stage: Stage) -> None:
@@ -65,3 +67,91 @@ async def test_the_token_is_on_no_command_line(stage: Stage) -> None:
     """While a server runs, its command line as the system shows it does not hold the token."""
     host = await stage.reading()
     assert stage.tg.token not in " ".join(psutil.Process(host.process.pid).cmdline())
+
+
+async def test_no_token_reaches_a_chat(stage: Stage) -> None:
+    """In texts, captions, buttons, edits, files and file names, the bot's own token and other bots' are masked; the
+    result says so. A text that would show it only once it is formatted, and a link to it, are refused.
+    """
+    ann = stage.person()
+    host = await stage.reading()
+    other = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDe." + "x" * 38
+    text = f"ours is {stage.tg.token}, theirs {other}"
+    masked = "ours is [token], theirs [token]"
+    (stage.project / "notes.txt").write_text("notes")
+    (stage.project / f"{stage.tg.token}.txt").write_text("notes")
+    for format_ in ("markdown", "text", "html"):
+        told = await host.done("reply", chat_id=ann.id, text=text, format=format_, buttons=[[f"Use {stage.tg.token}"]])
+        assert "the token of a bot is never sent" in told
+        message = await ann.next_message()
+        assert message["text"] == masked
+        assert message["reply_markup"]["inline_keyboard"][0][0]["text"] == "Use [token]"
+    ann.tap(message["message_id"], label="Use [token]")
+    await host.event()
+    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await host.done("edit_message", chat_id=ann.id, message_id=str(message["message_id"]), text=f"{text}!")
+    assert ann.messages()[-1]["text"] == f"{masked}!"
+    await host.done("reply", chat_id=ann.id, text=text, files=["notes.txt", f"{stage.tg.token}.txt"])
+    assert (await ann.next_message())["caption"] == masked
+    assert (await ann.next_message())["document"]["file_name"] == "[token].txt"
+    await host.done("reply", chat_id=ann.id, text=text, as_file=True)
+    document = (await ann.next_message())["document"]
+    assert stage.tg.state.files.by_id[document["file_id"]].data.decode() == masked
+    number, secret = stage.tg.token.split(":")
+    for formatted, format_ in (
+        (f"`{number}:`{secret}", "markdown"),
+        (f"{number}\\:{secret}", "markdown"),
+        (f"{number}&#58;{secret}", "html"),
+        (f"{number}\\:{secret}".replace("-", "\\-").replace("_", "\\_"), "markdownv2"),
+    ):
+        told = await host.refused("reply", chat_id=ann.id, text=formatted, format=format_)
+        assert "shows the token of a bot" in told
+    link = {"label": "Open", "url": f"https://x.com/?{stage.tg.token}"}
+    assert "holds the token of a bot" in await host.refused("reply", chat_id=ann.id, text="x", buttons=[[link]])
+    shown = repr([call.params for call in stage.tg.calls_of("*")] + ann.messages())
+    assert secret not in shown
+    assert other not in shown
+
+
+async def test_a_token_that_a_person_wrote_is_in_no_list_or_export(stage: Stage) -> None:
+    """The inbox, the history and what /session export sends hold a mask where somebody pasted the token."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send(f"is {stage.tg.token} yours?")
+    await host.event()
+    ann.send("/session export")
+    document = (await ann.next_message())["document"]
+    exported = stage.tg.state.files.by_id[document["file_id"]].data.decode()
+    found = [exported, await host.done("fetch_messages", chat_id=ann.id)]
+    commands = ("inbox telegram", "inbox telegram --json", "history export telegram")
+    found += [(await stage.cli(*words.split(), TELEGRAM_BOT_TOKEN=None)).out for words in commands]
+    for text in found:
+        assert "is [token] yours?" in text
+        assert stage.tg.token.split(":")[1] not in text
+
+
+async def test_nothing_is_readable_for_others_and_no_core_is_dumped(stage: Stage) -> None:
+    """Server, hooks and verbs, started with umask 000: their files are their owner's, and their memory stays here."""
+    code = f"import os, sys; os.umask(0); os.execv(sys.executable, [sys.executable, *{COMMAND[1:]!r}, *sys.argv[1:]])"
+    start = [sys.executable, "-c", code]
+    host = await stage.host()
+    process = Path(f"/proc/{host.process.pid}")
+    assert "Umask:\t0077" in (process / "status").read_text()
+    assert psutil.Process(host.process.pid).rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    await host.close()
+    ran = await stage.run(*start, "setup", "telegram", "--token-stdin", stdin=stage.tg.token, TELEGRAM_BOT_TOKEN=None)
+    assert ran.code == 0, ran.err
+    assert (await stage.run(*start, "hook", "session", stdin="{}")).code == 0
+    assert (await stage.run(*start, "access", "telegram", "pair", "x")).code == 1
+    ours = [path for path in (stage.state, *stage.state.rglob("*")) if path.name != "config.yaml"]
+    assert [path for path in ours if path.stat().st_mode & 0o077] == []
+    keep = "from agent_channels.core.process import *; import os, resource; keep_private(for_good={}); {}"
+    shown = "print(os.umask(0), resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    kept = await stage.run(sys.executable, "-c", keep.format(True, shown))
+    assert kept.out.split() == ["63", "0"]
+    as_before = await stage.run(
+        "sh",
+        "-c",
+        f"umask 027; ulimit -S -c 0; {sys.executable} -c '{keep.format(False, 'undo_for_child(); ' + shown)}'",
+    )
+    assert as_before.out.split() == ["23", "0"]

@@ -216,3 +216,53 @@ async def test_silent_and_react(stage: Stage) -> None:
     assert stage.tg.reactions(ann, said["message_id"]) == []
     reason = await host.refused("react", chat_id=ann.id, message_id=said["message_id"], emoji="✅")
     assert "👍" in reason
+
+
+async def test_file_names_are_no_links_wherever_they_stand(stage: Stage) -> None:
+    """In replies, captions, edits, plain texts and outcomes, README.md is no link, and a site of that name unfolds
+    nowhere.
+    """
+    ann = stage.person()
+    host = await stage.reading()
+    text = "I updated README.md, backup.sh and utils.py."
+    (stage.project / "notes.txt").write_text("notes")
+    await host.done("reply", chat_id=ann.id, text=text)
+    await host.done("reply", chat_id=ann.id, text=text, format="text", buttons=[["utils.py"]])
+    await host.done("reply", chat_id=ann.id, text=text, files=["notes.txt"])
+    await host.done("reply", chat_id=ann.id, text=text, format="html")
+    shown = [await ann.next_message() for _ in range(4)]
+    await host.done("edit_message", chat_id=ann.id, message_id=str(shown[0]["message_id"]), text=f"{text} And a.rs.")
+    ann.tap(shown[1]["message_id"], label="utils.py")
+    await host.event()
+    await stage.tg.wait_for(
+        lambda: "utils.py." in str(ann.messages()[1]["text"]) and "reply_markup" not in ann.messages()[1]
+    )
+    first, second, third, fourth = ann.messages()
+    for message, names in ((first, 4), (second, 4), (third, 3)):
+        kinds = [entity["type"] for entity in message.get("entities") or message["caption_entities"]]
+        assert kinds == ["code"] * names
+    # In the platform's own formats the agent decides what is code.
+    assert fourth["text"] == text
+    assert [call.params.get("link_preview_options") for call in stage.tg.calls_of("sendMessage")][-1] == {
+        "is_disabled": True
+    }
+
+
+async def test_terminal_colours_leave_the_words(stage: Stage) -> None:
+    """Escape sequences are in no text, caption, file, button, edit or history."""
+    ann = stage.person()
+    host = await stage.reading()
+    text = "\x1b[31mFAIL\x1b[0m in \x1b]8;;https://x.com/\x1b\\step 3\x1b]8;;\x1b\\"
+    for format_ in ("markdown", "text", "html", "markdownv2"):
+        await host.done("reply", chat_id=ann.id, text=text, format=format_, buttons=[["\x1b[1mOk\x1b[0m"]])
+        message = await ann.next_message()
+        assert message["text"] == "FAIL in step 3"
+        assert message["reply_markup"]["inline_keyboard"][0][0]["text"] == "Ok"
+    await host.done("edit_message", chat_id=ann.id, message_id=str(message["message_id"]), text=f"{text}!")
+    assert ann.messages()[-1]["text"] == "FAIL in step 3!"
+    await host.done("reply", chat_id=ann.id, text=text, as_file=True)
+    sent = await ann.next_message()
+    assert stage.tg.state.files.by_id[sent["document"]["file_id"]].data == b"FAIL in step 3"
+    found = await host.done("fetch_messages", chat_id=ann.id)
+    assert found.count("FAIL in step 3") >= 4
+    assert "[31m" not in found

@@ -10,6 +10,7 @@ from typing import Any
 from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.entry import OPEN, State
+from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Row, Store
@@ -90,7 +91,8 @@ def _entry(row: Row) -> dict[str, Any]:
         "chat_id": row["chat_id"],
         "message_id": row["message_id"],
         "user": meta.get("user"),
-        "text": attribute(row["content"] or "", TEXT_MAX),
+        # Masked before it is cut: of a token that is cut, the beginning would show.
+        "text": attribute(redact(row["content"] or ""), TEXT_MAX),
     }
 
 

@@ -24,6 +24,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
 from agent_channels.core.host.install import shipped_hooks
 from agent_channels.core.log import configure, redact
+from agent_channels.core.process import undo_for_child
 from agent_channels.core.settings.config import Environment
 from agent_channels.registry import CHANNELS
 
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     environ = {**os.environ, **start.environ}
+    undo_for_child()
     if os.name == "posix":
         os.execve(host, start.command, environ)  # noqa: S606 - what the person named, or `claude`
     # Windows has no exec: the shell would see this process end and prompt again while the host still runs.

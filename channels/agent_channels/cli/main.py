@@ -12,11 +12,12 @@ import sys
 from collections.abc import Collection, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 
 import agent_channels
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_command, can_ask
+from agent_channels.core.process import keep_private
 
 if TYPE_CHECKING:
     from agent_channels.core.errors import UntrustedState
@@ -57,11 +58,16 @@ class Verb(Protocol):
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
     _prefer_installed_modules()
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+        if stream is not None:
+            setattr(sys, name, _RedactedOutput(stream))
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    # The host that `launch` becomes is not ours to restrict.
+    keep_private(for_good=words[:1] != ["launch"])
     try:
         args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
     except SystemExit as end:
@@ -137,6 +143,22 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
         return words, []
     at = words.index("--")
     return words[:at], words[at + 1 :]
+
+
+class _RedactedOutput:
+    """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        from agent_channels.core.log import redact
+
+        self._stream.write(redact(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -11,6 +11,7 @@ ChannelError                base class: shown as one sentence, without a traceba
     ├── Rejected            the caller: the request is invalid and stays invalid (HTTP 400)
     │   ├── NotModified     nobody: the message already has this text and keyboard
     │   ├── TooOld          nobody: the tap can no longer be answered
+    │   ├── ReplyRefused    the caller, as a note: the message cannot be replied to, and was sent without that
     │   ├── ParseFailed     the caller, as a note: the formatting was not understood, and plain text was sent
     │   └── Migrated        the caller, as a note: the chat has a new id, and the request was repeated there
     ├── Unauthorized        the operator: the token is wrong or was revoked
@@ -38,6 +39,7 @@ __all__ = [
     "RateLimited",
     "Refused",
     "Rejected",
+    "ReplyRefused",
     "StoreError",
     "TooOld",
     "Unauthorized",
@@ -85,6 +87,10 @@ class NotModified(Rejected):
 
 class TooOld(Rejected):
     """The tap is too old to be answered, or was answered already."""
+
+
+class ReplyRefused(Rejected):
+    """The message that this one replies to cannot be replied to; without `reply_to` it can be sent."""
 
 
 class ParseFailed(Rejected):

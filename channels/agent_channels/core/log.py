@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 
-__all__ = ["configure", "may_contain_secret", "redact", "register_secret"]
+__all__ = ["MASK", "configure", "may_contain_secret", "redact", "register_secret"]
 
 MASK = "[token]"
 # The shapes of bot tokens, so that even an unregistered one is masked: digits, a colon and 30 or more characters (it

@@ -16,7 +16,7 @@ from discord.http import HTTPClient, Route
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import PlatformError
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
@@ -135,9 +135,9 @@ class DiscordAdapter:
         """See `agent_channels.discord.markup`."""
         return markup.escape(text, format_)
 
-    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    def group_files(self, files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
         """See `agent_channels.discord.outbound`."""
-        return outbound.group_files(paths)
+        return outbound.group_files(files)
 
     async def open_direct_chat(self, user_id: str) -> str:
         """POST /users/@me/channels, which opens the direct chat or finds the one there is."""

@@ -7,6 +7,7 @@ failed connection says is decided in `agent_channels.core.contract.connection_er
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from agent_channels.core.errors import (
     PlatformError,
     RateLimited,
     Rejected,
+    ReplyRefused,
     TooOld,
     Unauthorized,
     Unavailable,
@@ -32,6 +34,9 @@ __all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
 
 # "JSON Error Codes" in Discord's documentation.
 _TOO_OLD = {10015, 10062, 40060, 50027}
+# Of a message that may not be read, of a system message, of one without the right kind.
+_REPLY_REFUSED = {160002}
+_REFERENCE = re.compile(r"\bmessage_reference\b|REPLIES_", re.IGNORECASE)
 _HINTS = {
     10003: "the bot does not see this channel; its chat_id comes with every message",
     10004: "the bot is not in this server any more",
@@ -105,6 +110,8 @@ def answered(status: int, code: int, text: str) -> PlatformError:
         return Unavailable(f"Discord has a fault (HTTP {status})")
     if code in _TOO_OLD:
         return TooOld(f"Discord refuses it: {reason}")
+    if code in _REPLY_REFUSED or (code == 50035 and _REFERENCE.search(reason)):
+        return ReplyRefused(f"Discord refuses it: {reason}")
     if code in _FORBIDDEN:
         return Forbidden(_FORBIDDEN[code])
     if status == 403 and code not in _HINTS:

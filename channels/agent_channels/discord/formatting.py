@@ -13,7 +13,7 @@ from agent_channels.core.text.formatted_text import Dialect, FormattedText, Rend
 from agent_channels.core.text.markdown import parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
-from agent_channels.discord.markup import LIMITS, escape_markup, to_content
+from agent_channels.discord.markup import LIMITS, escape_markup, list_marker, to_content
 
 __all__ = ["render"]
 
@@ -119,7 +119,7 @@ def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) 
         case "heading":
             return _heading(text, span, body(inside | {"bold"}), marked=not _ends(text, inner, "bold"))
         case "bullet":
-            return "- " if covered == "• " and _starts_item(text, span) else covered
+            return "- " if covered == "• " and _starts_item(text, span) else list_marker(covered, text)
         case "bold" | "italic" | "strike" | "spoiler":
             return _marked(body(inside | {span.kind}), _MARKS[span.kind])
         case _:

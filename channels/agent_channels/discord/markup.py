@@ -14,7 +14,18 @@ from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Styl
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
 
-__all__ = ["FORM", "FORMATS", "LIMITS", "components", "escape", "escape_markup", "form", "snapshot", "to_content"]
+__all__ = [
+    "FORM",
+    "FORMATS",
+    "LIMITS",
+    "components",
+    "escape",
+    "escape_markup",
+    "form",
+    "list_marker",
+    "snapshot",
+    "to_content",
+]
 
 FORMATS = ("markdown", "text")
 
@@ -39,7 +50,7 @@ LIMITS = Limits(
 )
 # The marks of headings, lists and quotations at the start of a line; `-# small` stays one.
 _LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
-_NUMBER = re.compile(r"\s*(\d{1,18})\.\s")
+_ITEM = re.compile(r"([^\S\n]*)(?:(\d{1,18})\.|[-*+•])\s")
 _LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _INLINE = re.compile(
     r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
@@ -110,22 +121,27 @@ def escape(text: str, format_: str) -> str:
     return markdown.escape(text) if format_ == "markdown" else text
 
 
+def list_marker(marker: str, whole: str) -> str:
+    """Return the marker of a list item, escaped if Discord would draw another number; `whole` as in `escape_markup`."""
+    return marker if _traits(whole)[1] else marker.replace(".", "\\.")
+
+
 def escape_markup(text: str, whole: str | None = None) -> str:
     """Return `text` escaped so that Discord shows it as it stands. `whole`: the message that it is a part of."""
-    keep_underscores, counts_up = _traits(text if whole is None else whole)
+    keep_underscores, numbers_stay = _traits(text if whole is None else whole)
     escaped = _INLINE.sub(lambda match: match[0] if keep_underscores and match[0] == "_" else "\\" + match[0], text)
-    return _LINE.sub(lambda match: _escaped_line_mark(match, counts_up=counts_up), escaped)
+    return _LINE.sub(lambda match: _escaped_line_mark(match, numbers_stay=numbers_stay), escaped)
 
 
-def _escaped_line_mark(match: re.Match[str], *, counts_up: bool) -> str:
+def _escaped_line_mark(match: re.Match[str], *, numbers_stay: bool) -> str:
     if match[2].isdigit():
-        return match[0] if counts_up else match[0] + "\\"
+        return match[0] if numbers_stay else match[0] + "\\"
     return f"{match[1]}\\{match[2]}"
 
 
 @lru_cache(maxsize=4)
 def _traits(whole: str) -> tuple[bool, bool]:
-    """Return whether underscores can stay and whether numbered lines count up, which decides how to escape any part.
+    """Return whether underscores can stay and whether numbers at line starts can, which decides how to escape any part.
 
     Underscores within words mark nothing, unless another one in the message could end them. Cached, since a message
     may have thousands of parts.
@@ -134,13 +150,22 @@ def _traits(whole: str) -> tuple[bool, bool]:
 
 
 def _counts_up(text: str) -> bool:
-    """Return whether the numbers at line starts count up, as Discord renumbers them in a list anyway."""
-    last = None
+    """Return whether Discord's own numbers would be those of the text: in a list it counts up from the first.
+
+    A line that is neither an item nor indented ends its lists; bullets next to numbers may be numbered too.
+    """
+    # The last item of each open list by its indentation: its number, or None for a bullet.
+    last: dict[int, int | None] = {}
     for line in text.split("\n"):
-        match = _NUMBER.match(line)
-        if match and last is not None and int(match[1]) != last + 1:
+        match = _ITEM.match(line)
+        if match is None:
+            last = {} if line[:1].strip() else last
+            continue
+        indent, number = len(match[1]), int(match[2]) if match[2] else None
+        last = {other: value for other, value in last.items() if other <= indent}
+        if indent in last and number != (None if (before := last[indent]) is None else before + 1):
             return False
-        last = int(match[1]) if match else None
+        last[indent] = number
     return True
 
 

@@ -8,7 +8,7 @@ import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -17,8 +17,8 @@ import anyio
 from discord.http import HTTPClient, Route
 
 from agent_channels.core.contract.messages import Attachment
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
+from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, ReplyRefused
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
@@ -99,11 +99,11 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
         message = checked_id(outgoing.reply_to, "reply_to")
         body["message_reference"] = {"message_id": message, "fail_if_not_exists": False}
     route = Route("POST", f"/channels/{channel}/messages")
-    paths = outgoing.album or tuple(filter(None, [outgoing.path]))
+    files = outgoing.album or tuple(filter(None, [outgoing.file]))
     for left in reversed(range(TRIES)):
         try:
             with translated():
-                return _sent(await _post(http, route, body, paths))
+                return _sent(await _post(http, route, body, files))
         except Ambiguous:
             if not left:
                 raise
@@ -111,28 +111,28 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
     raise AssertionError("unreachable")
 
 
-async def _post(http: HTTPClient, route: Route, body: dict[str, Any], paths: Sequence[str]) -> Any:
-    if not paths:
+async def _post(http: HTTPClient, route: Route, body: dict[str, Any], files: Sequence[OpenFile]) -> Any:
+    if not files:
         return await http.request(route, json=body, timeout=TIMEOUT)
     form: list[dict[str, Any]] = [
         {"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"}
     ]
     with ExitStack() as opened:
-        for number, file in enumerate(map(Path, paths)):
+        for number, file in enumerate(files):
             form.append(
                 {
                     "name": f"files[{number}]",
-                    "value": opened.enter_context(file.open("rb")),
-                    "filename": upload_name(file),
+                    "value": opened.enter_context(file.stream()),
+                    "filename": upload_name(file.name),
                     "content_type": mimetypes.guess_type(file.name)[0] or "application/octet-stream",
                 }
             )
         return await http.request(route, form=form, timeout=TIMEOUT)
 
 
-def group_files(paths: Sequence[str]) -> list[tuple[str, ...]]:
+def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
     """Put as many files into each message as it takes."""
-    return [tuple(paths[at : at + FILES_MAX]) for at in range(0, len(paths), FILES_MAX)]
+    return [tuple(files[at : at + FILES_MAX]) for at in range(0, len(files), FILES_MAX)]
 
 
 async def edit(http: HTTPClient, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
@@ -167,7 +167,11 @@ async def close_panel(
         body |= {"content": content, "allowed_mentions": NO_PINGS}
     await call(http, "PATCH", _message(chat_id, message_id), body)
     if outcome and not fits:
-        await reply(Outgoing(chat_id, outcome, reply_to=message_id, silent=True))
+        alone = Outgoing(chat_id, outcome, silent=True)
+        try:
+            await reply(replace(alone, reply_to=message_id))
+        except ReplyRefused:
+            await reply(alone)
 
 
 # ---- reactions

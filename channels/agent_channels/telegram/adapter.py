@@ -20,7 +20,7 @@ from telegram import Bot
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.telegram import formatting, interactions, markup, outbound
@@ -153,9 +153,9 @@ class TelegramAdapter:
         """See `agent_channels.telegram.markup`."""
         return markup.escape(text, format_)
 
-    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    def group_files(self, files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
         """See `agent_channels.telegram.outbound`."""
-        return outbound.group_files(paths)
+        return outbound.group_files(files)
 
     async def open_direct_chat(self, user_id: str) -> str:
         """Return the same id: a private chat has its person's."""

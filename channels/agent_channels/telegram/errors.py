@@ -24,6 +24,7 @@ from agent_channels.core.errors import (
     PlatformError,
     RateLimited,
     Rejected,
+    ReplyRefused,
     TooOld,
     Unauthorized,
     Unavailable,
@@ -36,6 +37,10 @@ _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("message is not modified", NotModified),
     ("query is too old", TooOld),
     ("query_id_invalid", TooOld),
+    ("message to be replied not found", ReplyRefused),
+    ("reply message not found", ReplyRefused),
+    ("reply_message_id_invalid", ReplyRefused),
+    ("reply_to_invalid", ReplyRefused),
     ("entit", ParseFailed),
 )
 _HINTS = (

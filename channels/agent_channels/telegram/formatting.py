@@ -1,11 +1,17 @@
-"""Formatted texts as Telegram takes and gives them: the plain text, and entities over it."""
+"""Formatted texts as Telegram takes and gives them: the plain text, and entities over it.
+
+Telegram makes a link of every name that ends like a domain, such as README.md or backup.sh, and shows a preview of
+whatever site has that name. A name that is rather a file's is drawn as code, of which no link is made.
+"""
 
 from __future__ import annotations
 
 import html
 import re
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from telegram import MessageEntity
 
@@ -17,7 +23,7 @@ from agent_channels.core.text.units import length
 from agent_channels.telegram.chats import Json
 from agent_channels.telegram.markup import LIMITS, parse_mode
 
-__all__ = ["entities", "marked", "render"]
+__all__ = ["entities", "marked", "render", "unfolds"]
 
 # Bot API, "Formatting options": the schemes that an inline link may have. The server removes these characters from a
 # text (clean_input_string in td/telegram/misc.cpp).
@@ -38,6 +44,15 @@ _KINDS = {
 }
 
 
+# A run of characters without those that end a word, a path or an address in prose.
+_WORD = re.compile(r"[^\s<>\"'`()\[\]{},;|*，。：；！？、（）「」『』“”…]+")
+# What Telegram may take for a domain. Bounds keep the search linear.
+_DOMAIN = re.compile(r"[\w-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,16}\.([A-Za-z]{2,24})(?![A-Za-z0-9_-])")
+_FOREIGN_LEAD = re.compile(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
+# Endings that are a site's rather than a file's, so that a link is what was meant.
+_SITES = frozenset({"com", "org", "net", "edu", "gov", "io", "dev", "app", "tw", "cn", "jp", "de", "uk", "eu"})
+_CONTINUOUS = frozenset({"code", "pre", "link", "address"})
+
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # An escaped character, which stays; the target of a link (a bound keeps the search linear); marks.
 _MARKDOWN_MARKUP = re.compile(r"\\(.)|\]\((?:\\.|[^)\\]){0,512}\)|[*_~|`\[]", re.DOTALL)
@@ -50,21 +65,22 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     """
     native = parse_mode(format_) is not None
     if format_ == "markdown":
-        if len(text) <= LIMITS.text and is_plain(text):
+        if len(text) <= LIMITS.text and "." not in text and is_plain(text):
             return [RenderedPart(text, "markdown", text)]
-        parts = split_formatted(parse(text, DIALECT), _fill, LIMITS.text)
+        parts = split_formatted(_with_names(parse(text, DIALECT)), _fill, LIMITS.text)
         return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
     size = length(_without_markup(text, format_), LIMITS.unit)
-    if size <= LIMITS.text:
+    if native and size <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
     if native:
         raise Refused(
             f"the text is {size:,} characters long; one message takes {LIMITS.text:,}, and a text in format {format_} "
             "cannot be split: use format markdown, or send several replies"
         )
-    return [
-        RenderedPart(part.text, format_, part.text) for part in split_formatted(FormattedText(text), _fill, LIMITS.text)
-    ]
+    formatted = _with_names(FormattedText(text))
+    if size <= LIMITS.text and _fill(formatted) <= 1:
+        return [RenderedPart(text, format_, text)]
+    return [RenderedPart(part.text, format_, part.text) for part in split_formatted(formatted, _fill, LIMITS.text)]
 
 
 def _without_markup(text: str, format_: str) -> str:
@@ -80,8 +96,41 @@ def _fill(rich: FormattedText) -> float:
     return max(length(rich.text, LIMITS.unit) / LIMITS.text, len(_drawable(rich.spans)) / ENTITIES_MAX)
 
 
-def entities(text: str, spans: Sequence[Span]) -> list[MessageEntity]:
-    """Return the entities that draw `spans`; their offsets and lengths are in UTF-16 units."""
+def _with_names(formatted: FormattedText) -> FormattedText:
+    """Return the text with the names of files drawn as code, where no link or code is."""
+    kept = [(span.start, span.end) for span in formatted.spans if span.kind in _CONTINUOUS]
+    ends = [end for _, end in kept]
+    names = []
+    for start, end in _file_names(formatted.text):
+        following = bisect_right(ends, start)
+        if following == len(kept) or kept[following][0] >= end:
+            names.append(Span("code", start, end))
+    if not names:
+        return formatted
+    return replace(formatted, spans=tuple(sorted([*formatted.spans, *names], key=lambda span: (span.start, -span.end))))
+
+
+def _file_names(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of names and paths that Telegram may take for a domain, but that are none."""
+    if "." not in text:
+        return
+    for word in _WORD.finditer(text):
+        written = word[0]
+        if "." not in written or "@" in written or "://" in written or written.lower().startswith("www."):
+            continue
+        for match in _DOMAIN.finditer(written):
+            in_path = any(char in "/\\~" for char in written[: match.start()])
+            is_site = match[1].lower() in _SITES or written[match.end() : match.end() + 1] == "/"
+            if in_path or not is_site:
+                lead = _FOREIGN_LEAD.match(written, match.start())
+                yield word.start() + (lead.end() if lead else match.start()), word.start() + match.end()
+
+
+def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[MessageEntity]:
+    """Return the entities that draw `spans`, and from `start` on the names of files.
+
+    Their offsets and lengths are in UTF-16 units.
+    """
     offsets = _utf16_offsets(text)
     return [
         MessageEntity(
@@ -91,7 +140,8 @@ def entities(text: str, spans: Sequence[Span]) -> list[MessageEntity]:
             url=span.value if span.kind == "link" else None,
             language=(span.value or None) if span.kind == "pre" else None,
         )
-        for span in _drawable(spans)
+        for span in _drawable(_with_names(FormattedText(text, tuple(spans))).spans)
+        if span.end > start
     ]
 
 
@@ -108,6 +158,11 @@ def _drawable(spans: Sequence[Span]) -> list[Span]:
             ends[kind] = span.end
         drawable.append(span)
     return drawable
+
+
+def unfolds(text: str) -> bool:
+    """Return whether a text in one of Telegram's own formats may have a preview: not of a site named like a file."""
+    return "://" in text or not any(_file_names(text))
 
 
 def _utf16_offsets(text: str) -> Sequence[int]:

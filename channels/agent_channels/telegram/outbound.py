@@ -20,13 +20,13 @@ from telegram import (
 )
 from telegram import Message as TelegramMessage
 
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import NotModified, Refused, Rejected
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.formatting import entities
+from agent_channels.telegram.formatting import entities, unfolds
 from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.markup import LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
 
@@ -69,44 +69,47 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
         return await _send_album(bot, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     with translated():
-        if outgoing.path is not None:
-            return _sent(await _send_file(bot, Path(outgoing.path), common | _caption(outgoing)))
+        if outgoing.file is not None:
+            return _sent(await _send_file(bot, outgoing.file, common | _caption(outgoing)))
         sent = await request.api(
             "sendMessage",
             text=outgoing.text,
             parse_mode=parse_mode(outgoing.format),
-            entities=code_entity(outgoing.text, outgoing.code) or entities(outgoing.text, outgoing.spans) or None,
-            link_preview_options=_link_preview(preview),
+            entities=code_entity(outgoing.text, outgoing.code) or _entities(outgoing) or None,
+            link_preview_options=_link_preview(preview, outgoing),
             **common,
         )
         return Sent(str(sent["message_id"]), snapshot(sent))
 
 
-def group_files(paths: Sequence[str]) -> list[tuple[str, ...]]:
+def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
     """Group pictures and videos into albums, at the place of the first of them; every other file stays alone."""
-    visual = [path for path in paths if _kind(Path(path)) in _VISUAL]
-    groups: list[tuple[str, ...]] = []
-    for path in paths:
-        if path not in visual:
-            groups.append((path,))
-        elif not any(path in group for group in groups):
+    visual = [file for file in files if _kind(file) in _VISUAL]
+    groups: list[tuple[OpenFile, ...]] = []
+    for file in files:
+        if file not in visual:
+            groups.append((file,))
+        elif not any(file in group for group in groups):
             groups += [tuple(visual[at : at + ALBUM_MAX]) for at in range(0, len(visual), ALBUM_MAX)]
     return groups
 
 
-def _kind(path: Path) -> str:
+def _kind(file: OpenFile) -> str:
     """Return the kind of file that Telegram sends this one as, which names the method."""
-    ending = path.suffix.lower()
+    ending = Path(file.name).suffix.lower()
     if ending in _IMAGES:
-        return "photo" if path.stat().st_size <= LIMITS.photo else "document"
+        return "photo" if file.size <= LIMITS.photo else "document"
     return _BY_ENDING.get(ending, "document")
 
 
 def _caption(outgoing: Outgoing) -> dict[str, Any]:
     if not outgoing.text:
         return {}
-    spans = entities(outgoing.text, outgoing.spans)
-    return {"caption": outgoing.text, "parse_mode": parse_mode(outgoing.format), "caption_entities": spans}
+    return {
+        "caption": outgoing.text,
+        "parse_mode": parse_mode(outgoing.format),
+        "caption_entities": _entities(outgoing),
+    }
 
 
 async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> Sent:
@@ -114,37 +117,37 @@ async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> S
     captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
     with translated(), ExitStack() as opened:
         media = [
-            _VISUAL[_kind(path)](_stream(path, opened, attach=True), **caption)
-            for path, caption in zip(map(Path, outgoing.album), captions, strict=True)
+            _VISUAL[_kind(file)](_stream(file, opened, attach=True), **caption)
+            for file, caption in zip(outgoing.album, captions, strict=True)
         ]
         first, *others = await bot.send_media_group(media=media, **common)
     return replace(_sent(first), others=tuple(str(message.message_id) for message in others))
 
 
-async def _send_file(bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
-    kind = _kind(path)
+async def _send_file(bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
+    kind = _kind(file)
     try:
         with translated():
-            return await _send_as(kind, bot, path, common)
+            return await _send_as(kind, bot, file, common)
     except Rejected:
         if kind == "document":
             raise
         # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives unchanged.
-        return await _send_as("document", bot, path, common)
+        return await _send_as("document", bot, file, common)
 
 
-async def _send_as(kind: str, bot: Bot, path: Path, common: dict[str, Any]) -> TelegramMessage:
+async def _send_as(kind: str, bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
     with ExitStack() as opened:
-        # A server in local mode reads the file itself.
-        file = path if bot.local_mode else _stream(path, opened, attach=False)
-        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: file}, **common)
+        # Uploaded even to a server in local mode, which could read a path: by then it may be another file's.
+        stream = _stream(file, opened, attach=False)
+        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: stream}, **common)
     return sent
 
 
-def _stream(path: Path, opened: ExitStack, *, attach: bool) -> InputFile:
+def _stream(file: OpenFile, opened: ExitStack, *, attach: bool) -> InputFile:
     # Read while it is sent: ten videos need not be in memory together.
-    stream = opened.enter_context(path.open("rb"))
-    return InputFile(stream, filename=upload_name(path), attach=attach, read_file_handle=False)
+    stream = opened.enter_context(file.stream())
+    return InputFile(stream, filename=upload_name(file.name), attach=attach, read_file_handle=False)
 
 
 async def edit(
@@ -158,9 +161,9 @@ async def edit(
                 chat_id=number(chat_id, "chat_id"),
                 message_id=number(message_id, "message_id"),
                 parse_mode=parse_mode(part.format),
-                entities=entities(part.text, part.spans),
+                entities=_entities(part),
                 reply_markup=keyboard_markup(keyboard),
-                link_preview_options=_link_preview(preview),
+                link_preview_options=_link_preview(preview, part),
             )
     except NotModified:
         return Sent(message_id, None)
@@ -199,7 +202,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     text=text,
                     chat_id=chat,
                     message_id=message,
-                    entities=_parsed_entities(note.get("entities")),
+                    entities=_parsed_entities(note.get("entities"), text, outcome),
                     link_preview_options=_parsed_preview(note.get("link_preview_options")),
                     reply_markup=None,
                 )
@@ -208,7 +211,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                     caption=text,
                     chat_id=chat,
                     message_id=message,
-                    caption_entities=_parsed_entities(note.get("caption_entities")),
+                    caption_entities=_parsed_entities(note.get("caption_entities"), text, outcome),
                     reply_markup=None,
                 )
     except NotModified:
@@ -218,6 +221,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
             await bot.send_message(
                 chat_id=chat,
                 text=outcome,
+                entities=entities(outcome, ()),
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,
             )
@@ -227,13 +231,20 @@ def _sent(message: TelegramMessage) -> Sent:
     return Sent(str(message.message_id), snapshot(message.to_dict()))
 
 
-def _link_preview(preview: bool) -> LinkPreviewOptions | None:  # noqa: FBT001
-    return None if preview else LinkPreviewOptions(is_disabled=True)
+def _entities(written: Outgoing | RenderedPart) -> list[MessageEntity] | None:
+    """Return the entities of a text; None where Telegram parses it."""
+    return None if parse_mode(written.format) else entities(written.text, written.spans)
+
+
+def _link_preview(preview: bool, written: Outgoing | RenderedPart) -> LinkPreviewOptions | None:  # noqa: FBT001
+    shown = preview and (parse_mode(written.format) is None or unfolds(written.text))
+    return None if shown else LinkPreviewOptions(is_disabled=True)
 
 
 def _parsed_preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
     return LinkPreviewOptions.de_json(raw, None) if raw else None
 
 
-def _parsed_entities(raw: list[dict[str, Any]] | None) -> list[MessageEntity] | None:
-    return list(MessageEntity.de_list(raw, None)) if raw else None
+def _parsed_entities(raw: list[dict[str, Any]] | None, text: str, outcome: str) -> list[MessageEntity]:
+    """Return the entities that a message has, and those of the outcome at the end of `text`."""
+    return [*MessageEntity.de_list(raw or [], None), *entities(text, (), len(text) - len(outcome))]

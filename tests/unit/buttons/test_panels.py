@@ -93,7 +93,7 @@ def test_a_grid_that_cannot_be_shown_is_refused_with_the_reason(wrong: Grid, say
         grid(["👩‍👩‍👧‍👦" * 50]),
         grid(["x" * 4096]),
         grid(["OK", "OK"], ["OK"]),
-        ((Button("Docs", url="https://e.org"), Button("Chat", url="tg://user?id=1")),),
+        ((Button("Docs", url="https://e.org"), Button("Chat", url="https://e.org/chat")),),
     ],
 )
 def test_a_grid_that_can_be_shown_passes(fine: Grid) -> None:
@@ -194,3 +194,54 @@ def test_a_platform_with_narrower_limits_is_obeyed() -> None:
     with pytest.raises(Refused, match="26 buttons; one message takes at most 25"):
         check_grid(grid(*[["b"] * 5] * 5, ["b"]), narrow)
     assert [len(row) for row in lay_out(PANEL_ID, grid(["b"] * 6), narrow)] == [5, 1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "http://example.com:8080/a?b=c#d",
+        "HTTPS://EXAMPLE.com/%20x",
+        "https://münchen.de/ä",
+        "https://例え.jp/",
+        "https://10.0.0.2/x",
+        "https://x.com/@name",
+    ],
+)
+def test_a_plain_url_may_be_a_button(url: str) -> None:
+    """Http and https addresses of a plain host are accepted."""
+    check_grid(((Button("Open", url=url),),), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("tg://user?id=1", "begin with https://"),
+        ("javascript:alert(1)", "begin with https://"),
+        ("file:///etc/passwd", "begin with https://"),
+        ("//example.com", "begin with https://"),
+        (" https://example.com", "begin with https://"),
+        ("http://a@b", "before @"),
+        ("https://google.com:pw@evil.com/", "before @"),
+        ("https://google.com%40evil.com/", "plain host"),
+        ("https://example.com\n/x", "line break"),
+        ("https://example.com/\r\nx", "line break"),
+        ("https://example.com/a b", "a space"),
+        ("https://google.com\\@evil.com", "a space"),
+        ("https://exam\u200bple.com", "plain host"),
+        ("https://example.com/\u202egpj", "a space"),
+        ("https://", "plain host"),
+        ("https:///x", "plain host"),
+        ("https://?x", "plain host"),
+        ("https://a..b", "plain host"),
+        ("https://.com", "plain host"),
+        ("https://[::1", "host or port"),
+        ("https://x:99999/", "host or port"),
+        ("https://x:y/", "host or port"),
+    ],
+)
+def test_a_url_that_may_lead_elsewhere_is_refused_by_name(url: str, reason: str) -> None:
+    """The error names the button, the address and what is wrong with it."""
+    with pytest.raises(Refused, match="row 0, column 1") as refused:
+        check_grid(((Button("Ok"), Button("Open", url=url)),), LIMITS)
+    assert reason in str(refused.value)

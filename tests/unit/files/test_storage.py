@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from unprivileged import unprivileged
@@ -40,21 +42,27 @@ def files(folders: Path) -> Files:
     return Files(folders / "state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
 
 
+def sendable(files: Files, path: str, limit: int) -> Path:
+    """The real path of the file that is opened for sending."""
+    with closing(files.open_sendable(path, limit)) as file, file.stream() as stream:
+        return Path(f"/dev/fd/{stream.fileno()}").readlink()
+
+
 @pytest.mark.parametrize("name", ["project/report.pdf", "state/files/photo.jpg", "tmp/made.txt"])
 def test_files_of_the_project_the_downloads_and_the_temporary_folder_are_sendable(
     files: Files, folders: Path, name: str
 ) -> None:
     """These are the default roots; a relative path starts at the project."""
-    assert files.resolve_sendable(str(folders / name), LIMIT) == (folders / name).resolve()
-    assert files.resolve_sendable("report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
+    assert sendable(files, str(folders / name), LIMIT) == (folders / name).resolve()
+    assert sendable(files, "report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
 
 
 def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
     """Other folders need `send_roots`, where `~` is expanded."""
     with pytest.raises(Refused, match=r"outside the folders that may be sent from .*send_roots in config.yaml"):
-        files.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT)
+        sendable(files, str(folders / "elsewhere/letter.txt"), LIMIT)
     opened = Files(folders / "state", roots=[Path("~/../elsewhere")], environ={})
-    assert opened.resolve_sendable(str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
+    assert sendable(opened, str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,7 @@ def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
 def test_other_files_are_refused_with_the_reason(files: Files, folders: Path, path: str, reason: str) -> None:
     """State, keys, secrets, missing files, folders and everything outside the roots, without their content."""
     with pytest.raises(Refused, match=reason) as refused:
-        files.resolve_sendable(str(folders / path), LIMIT)
+        sendable(files, str(folders / path), LIMIT)
     assert "content" not in str(refused.value)
 
 
@@ -96,13 +104,13 @@ def test_a_symbolic_link_gives_no_access(files: Files, folders: Path, target: st
     link = folders / "project/link"
     link.symlink_to(folders / target)
     with pytest.raises(Refused, match=reason):
-        files.resolve_sendable(str(link / ".env" if target == "state" else link), LIMIT)
+        sendable(files, str(link / ".env" if target == "state" else link), LIMIT)
 
 
 def test_a_link_into_the_downloads_is_sendable(files: Files, folders: Path) -> None:
     """A link to a sendable file is sendable."""
     (folders / "project/link.jpg").symlink_to(folders / "state/files/photo.jpg")
-    assert files.resolve_sendable("link.jpg", LIMIT).name == "photo.jpg"
+    assert sendable(files, "link.jpg", LIMIT).name == "photo.jpg"
 
 
 def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
@@ -111,14 +119,14 @@ def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
     files = Files(folders / "project/state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
     for path in (folders / "project/state/.env", folders / "state/.env"):
         with pytest.raises(Refused, match="lies in the state folder"):
-            files.resolve_sendable(str(path), LIMIT)
+            sendable(files, str(path), LIMIT)
 
 
 def test_the_home_folders_keys_are_refused_even_inside_a_root(folders: Path) -> None:
     """Even if the operator adds the whole home folder, its keys stay private."""
     files = Files(folders / "state", roots=[Path("~")], environ={})
     with pytest.raises(Refused, match="looks like a secret"):
-        files.resolve_sendable("~/.ssh/id_ed25519", LIMIT)
+        sendable(files, "~/.ssh/id_ed25519", LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +144,14 @@ def test_a_secret_in_the_project_is_refused(files: Files, folders: Path, name: s
     path.parent.mkdir(exist_ok=True)
     path.write_text("content")
     with pytest.raises(Refused, match="looks like a secret"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
 
 
 @pytest.mark.parametrize("name", ["environment.md", "keys.txt", "envelope.pdf", "credentials-howto.md", "key.png"])
 def test_harmless_names_are_sendable(files: Files, folders: Path, name: str) -> None:
     """A word in a name does not make it a secret."""
     (folders / "project" / name).write_text("content")
-    assert files.resolve_sendable(name, LIMIT).name == name
+    assert sendable(files, name, LIMIT).name == name
 
 
 def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
@@ -151,19 +159,19 @@ def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
     path = folders / "project/data.bin"
     path.write_bytes(b"")
     with pytest.raises(Refused, match="is empty"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
     path.write_bytes(b"x" * (LIMIT + 1))
     with pytest.raises(Refused, match="has 1,001 bytes; the platform takes at most 1,000"):
-        files.resolve_sendable(str(path), LIMIT)
+        sendable(files, str(path), LIMIT)
     path.write_bytes(b"x" * LIMIT)
-    assert files.resolve_sendable(str(path), LIMIT) == path.resolve()
+    assert sendable(files, str(path), LIMIT) == path.resolve()
 
 
 def test_only_regular_files_are_sent(files: Files, folders: Path) -> None:
     """Reading a pipe would block the program indefinitely."""
     os.mkfifo(folders / "project/pipe")
     with pytest.raises(Refused, match="is not a file"):
-        files.resolve_sendable("pipe", LIMIT)
+        sendable(files, "pipe", LIMIT)
 
 
 def test_a_file_that_cannot_be_read_is_refused() -> None:
@@ -177,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
         files = Files(folder / "state", environ={"CLAUDE_PROJECT_DIR": str(folder)})
         for name in ("y.txt", "closed/x.txt"):
             with pytest.raises(Refused, match=r"cannot be read: [Pp]ermission denied"):
-                files.resolve_sendable(name, LIMIT)
+                sendable(files, name, LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +194,7 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
 def test_an_invalid_path_is_refused(files: Files, path: str) -> None:
     """Any text gets a refusal of readable length."""
     with pytest.raises(Refused) as refused:
-        files.resolve_sendable(path, LIMIT)
+        sendable(files, path, LIMIT)
     assert len(str(refused.value)) < 1500
 
 
@@ -240,3 +248,63 @@ def test_the_oldest_downloads_above_the_quota_are_deleted(folders: Path) -> None
     assert files.prune(()) == 2
     assert sorted(path.stat().st_mtime for path in files.folder.iterdir()) == [1_800_000_002, 1_800_000_003]
     assert files.prune(()) == 0
+
+
+# ---- what was checked is what is sent
+
+
+def test_a_file_with_several_names_is_refused(files: Files, folders: Path) -> None:
+    """A hard link to the database, to .env or to any other file is refused, with what to do instead."""
+    for number, name in enumerate(("state/channel.db", "state/.env", "project/.env", "elsewhere/letter.txt")):
+        (folders / f"project/{number}.txt").hardlink_to(folders / name)
+        with pytest.raises(Refused, match=r"has 2 names on the disk \(hard links\).*copy its content into a new file"):
+            files.open_sendable(f"{number}.txt", LIMIT)
+
+
+def test_a_file_that_is_swapped_after_the_check_is_not_sent(files: Files, folders: Path) -> None:
+    """The content is that of the file that was checked, as often as it is read, even if its name leads elsewhere."""
+    path = folders / "project/made.txt"
+    path.write_text("made")
+    with closing(files.open_sendable("made.txt", LIMIT)) as file:
+        path.unlink()
+        path.symlink_to(folders / "state/.env")
+        for _ in range(2):
+            with file.stream() as stream:
+                assert stream.read() == b"made"
+        assert (file.name, file.size) == ("made.txt", 4)
+
+
+@pytest.mark.parametrize("swap", ["link", "folder", "hard link", "pipe"])
+def test_a_file_that_is_swapped_during_the_check_is_refused(
+    files: Files, folders: Path, monkeypatch: pytest.MonkeyPatch, swap: str
+) -> None:
+    """Between the look at the path and the opening, another file, folder or pipe is put there: nothing is opened."""
+    path, secret = folders / "project/sub/letter.txt", folders / "elsewhere/letter.txt"
+    path.parent.mkdir()
+    path.write_text("made")
+    opened = os.open
+
+    def swapped(name: Path, flags: int) -> int:
+        if swap == "folder":
+            path.unlink()
+            path.parent.rmdir()
+            path.parent.symlink_to(folders / "elsewhere")
+        else:
+            path.unlink()
+            {"link": path.symlink_to, "hard link": path.hardlink_to, "pipe": lambda _: os.mkfifo(path)}[swap](secret)
+        return opened(name, flags)
+
+    monkeypatch.setattr(os, "open", swapped)
+    with pytest.raises(Refused):
+        files.open_sendable("sub/letter.txt", LIMIT)
+
+
+def test_an_open_file_is_closed_once() -> None:
+    """A second call closes no descriptor that belongs to somebody else by then."""
+    reading, writing = os.pipe()
+    file = OpenFile(reading, "x", 0)
+    file.close()
+    file.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(reading)
+    os.close(writing)

@@ -101,7 +101,7 @@ TABLE: list[tuple[Exception, type[ours.PlatformError], str]] = [
     (tg.BadRequest("Chat not found"), ours.Rejected, "comes with every message"),
     (tg.BadRequest("Message to edit not found"), ours.Rejected, "that the bot sent itself"),
     (tg.BadRequest("Message can't be edited"), ours.Rejected, "that the bot sent itself"),
-    (tg.BadRequest("Message to be replied not found"), ours.Rejected, "leave reply_to out"),
+    (tg.BadRequest("Message to be replied not found"), ours.ReplyRefused, "leave reply_to out"),
     (tg.BadRequest("Message thread not found"), ours.Rejected, "leave thread_id out"),
     (tg.BadRequest("REACTION_INVALID"), ours.Rejected, "fixed list"),
     (tg.BadRequest("Something nobody has seen"), ours.Rejected, "Something nobody has seen"),

@@ -19,6 +19,7 @@ from telegram.request._requestparameter import RequestParameter
 
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import Refused, Rejected, Unavailable
+from agent_channels.core.files.storage import open_file
 from agent_channels.core.files.streaming import save
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.telegram import http
@@ -110,7 +111,7 @@ async def test_files_arrive_under_the_name_they_have(tmp_path: Path) -> None:
         async with adapter:
             for name in ("a b.txt", 'say "hi".txt', "報告 2026.txt", "50%25.txt", "été;x=1.txt"):
                 (tmp_path / name).write_text("text")
-                await adapter.send(Outgoing(str(ann.id), path=str(tmp_path / name)))
+                await adapter.send(Outgoing(str(ann.id), file=open_file(tmp_path / name)))
                 assert (await ann.next_message())["document"]["file_name"] == name
 
 

@@ -178,3 +178,63 @@ def test_the_parser_is_imported_with_the_first_markup() -> None:
         "assert 'markdown_it' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("| `a|b` | c |", ["a|b", "c"]),
+        ("| `a | b` | c |", ["a | b", "c"]),
+        ("| ``a`|b`` | `c|d` |", ["a`|b", "c|d"]),
+        ("| `a\\|b` | c\\|d |", ["a|b", "c|d"]),
+        ("| a | b | one too many |", ["a", "b", "one too many"]),
+        ("| a | b | c | d | `e|f` |", ["a", "b", "c", "d", "e|f"]),
+        ("a | b | c", ["a", "b", "c"]),
+        ("| ` | a | ` | b |", ["a", "b"]),
+        ("| ` | a | b |", ["`", "a", "b"]),
+        ("| `sed 's|a|b|'` | runs `x|y|z` twice |", ["sed 's|a|b|'", "runs x|y|z twice"]),
+    ],
+)
+def test_no_cell_of_a_table_is_lost(row: str, cells: list[str]) -> None:
+    """Pipes in code stay in their cell, and cells beyond the header's columns are shown, in order."""
+    text = parse(f"| h1 | h2 |\n|---|---|\n{row}\n| last | row |", Dialect(columns=200)).text
+    shown = text.split("\n")[2]
+    for cell in cells:
+        assert cell in shown
+        shown = shown.split(cell, 1)[1]
+    records = parse(f"| h1 | h2 |\n|---|---|\n{row}\n| last | row |", Dialect(columns=5)).text
+    assert all(cell in records for cell in cells)
+
+
+@given(st.lists(st.lists(st.text("ab|`\\ ", max_size=6), min_size=1, max_size=5), min_size=1, max_size=4))
+def test_every_letter_of_a_table_arrives(rows: list[list[str]]) -> None:
+    """However pipes, ticks and backslashes are strewn over rows: all letters are shown, in order."""
+    body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    shown = parse(f"| h | i |\n|---|---|\n{body}", Dialect(columns=10_000)).text
+    letters = [char for char in body if char in "ab"]
+    assert [char for char in shown.split("-")[-1] if char in "ab"] == letters
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("12. a\n15. b\n20. c", "12. a\n15. b\n20. c"),
+        ("2024. x\n1986. y", "2024. x\n1986. y"),
+        ("2024. x\n2024. y", "2024. x\n2024. y"),
+        ("3. a\n2. b\n1. c", "3. a\n2. b\n1. c"),
+        ("1. a\n2. b\n1. c", "1. a\n2. b\n1. c"),
+        ("007. a\n009. b", "007. a\n009. b"),
+        ("1) a\n3) b", "1) a\n3) b"),
+        ("1. a\n1. b\n1. c", "1. a\n2. b\n3. c"),
+        ("0. a\n0. b", "0. a\n1. b"),
+        ("1. a\n- x\n1. b\n- y", "1. a\n\n• x\n\n2. b\n\n• y"),
+        ("1. a\n- x\n2. b\n- y", "1. a\n\n• x\n\n2. b\n\n• y"),
+        ("1. a\n```\nx\n```\n1. b", "1. a\n\nx\n\n2. b"),
+        ("1. a\n   1. x\n   1. y\n1. b\n   1. z", "1. a\n   1. x\n   2. y\n2. b\n   1. z"),
+        ("Pro:\n\n1. a\n\nContra:\n\n1. b", "Pro:\n\n1. a\n\nContra:\n\n1. b"),
+        ("> 5. a\n> 7. b", "5. a\n7. b"),
+    ],
+)
+def test_numbers_of_lists_are_those_that_were_written(source: str, shown: str) -> None:
+    """Numbers stay; only where each one is 1 (or 0) do they count up, also across what interrupts the list."""
+    assert parse(source, DIALECT).text == shown

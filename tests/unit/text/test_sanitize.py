@@ -9,7 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name, label, scrub, well_formed
+from agent_channels.core.text.sanitize import (
+    CAPS,
+    attribute,
+    content,
+    file_name,
+    label,
+    scrub,
+    strip_escapes,
+    well_formed,
+)
 
 # Parts of frames, so that hypothesis finds combinations of them.
 FRAGMENTS = st.sampled_from(
@@ -256,3 +265,29 @@ def test_any_file_name_is_a_plain_name(text: str) -> None:
     assert not set(name) & set("/\\<>\n\0")
     assert not name.startswith(".")
     assert len(name) <= CAPS["file"]
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("\x1b[31mFAIL\x1b[0m", "FAIL"),
+        ("\x1b[1;38;5;196mFAIL\x1b[m 3", "FAIL 3"),
+        ("\x1b[38:2::255:0:0mred\x1b[K", "red"),
+        ("\x9b31mFAIL\x9b0m", "FAIL"),
+        ("\x1b]8;;https://x.com/a\x1b\\label\x1b]8;;\x1b\\", "label"),
+        ("\x1b]8;id=1;file:///etc/x\x07label\x1b]8;;\x07.", "label."),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x9d0;title\x9ctext", "text"),
+        ("\x1bP1$r0m\x1b\\text", "text"),
+        ("\x1b(Bplain\x1b=", "plain"),
+        ("\x1b[2J\x1b[1;1Htop", "top"),
+        ("\x1b]0;no end\nnext", "\nnext"),
+        ("cut \x1b", "cut "),
+        ("[31m as written", "[31m as written"),
+        ("日本\x1b[1m語", "日本語"),
+    ],
+)
+def test_terminal_sequences_leave_their_words(written: str, seen: str) -> None:
+    """Of colours, cursor moves, titles and links of a terminal nothing but the visible words is left."""
+    assert strip_escapes(written) == seen
+    assert scrub(written) == seen

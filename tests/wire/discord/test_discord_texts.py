@@ -154,3 +154,93 @@ async def test_react_edit_and_typing(stage: DiscordStage) -> None:
     assert [message["content"] for message in ann.inbox] == ["done"]
     theirs = await host.refused("edit_message", chat_id=str(ann.dm.id), message_id=said["id"], text="mine")
     assert "cannot be edited" in theirs
+
+
+async def test_a_message_that_cannot_be_replied_to_is_answered_all_the_same(stage: DiscordStage) -> None:
+    """A system message, and a channel whose history the bot may not read: posted without the reference, and said so."""
+    ann = stage.person("ann")
+    team = stage.dc.guild("Team", members=[ann])
+    room = team.channel("general")
+    assert (await stage.access("group", "add", str(room.id), "--no-mention")).code == 0
+    host = await stage.reading()
+    asked = ann.send("hello", channel=room)
+    await host.event()
+    room.thread("plan", by=ann)
+    system = next(message for message in room.messages() if message["type"] == 18)
+    told = await host.done("reply", chat_id=str(room.id), text="to the system", reply_to=system["id"])
+    assert f"message {system['id']} cannot be replied to" in told
+    room.deny("read_message_history")
+    told = await host.done("reply", chat_id=str(room.id), text="to ann", reply_to=asked["id"], buttons=[["Ok"]])
+    assert "not as a reply" in told
+    own = [
+        message
+        for message in room.messages()
+        if message["author"]["id"] == str(stage.dc.bot_id) and message["type"] == 0
+    ]
+    assert [(message["content"], message.get("message_reference")) for message in own] == [
+        ("to the system", None),
+        ("to ann", None),
+    ]
+    ann.tap(own[-1], label="Ok")
+    assert "Ok" in (await host.event()).content
+
+
+async def test_numbers_and_names_are_shown_as_written(stage: DiscordStage) -> None:
+    """Numbers that the client would count up anew are escaped; terminal colours leave the words."""
+    ann = stage.person()
+    host = await stage.reading()
+    for text, content in (
+        ("12. a\n15. b\n20. c", "12\\. a\n15\\. b\n20\\. c"),
+        ("1. a\n   - x\n3. b", "1\\. a\n   - x\n3\\. b"),
+        ("1. a\n- x\n1. b\n- y", "1\\. a\n\n- x\n\n2\\. b\n\n- y"),
+        ("4. a\n5. b", "4. a\n5. b"),
+        ("\x1b[31mFAIL\x1b[0m", "FAIL"),
+    ):
+        await host.done("reply", chat_id=str(ann.dm.id), text=text)
+        assert (await ann.next_message())["content"] == content
+
+
+@pytest.mark.parametrize("url", ["tg://user?id=1", "http://a@b", "https://x.com/\n"])
+async def test_a_button_with_a_doubtful_url_is_refused(stage: DiscordStage, url: str) -> None:
+    """Nothing is posted, and the reason names the address."""
+    ann = stage.person()
+    host = await stage.reading()
+    told = await host.refused("reply", chat_id=str(ann.dm.id), text="x", buttons=[[{"label": "Open", "url": url}]])
+    assert repr(url) in told
+    assert ann.inbox == []
+
+
+async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: DiscordStage) -> None:
+    """What arrives is what was checked, although its name leads elsewhere by then."""
+    ann = stage.person()
+    host = await stage.reading()
+    path = stage.project / "a.txt"
+    path.write_text("harmless")
+    stage.dc.faults.add("flood", method="POST /channels/*/messages", times=1, retry_after=1)
+    call = host.calling("reply", chat_id=str(ann.dm.id), files=["a.txt"])
+    await stage.dc.wait_for(lambda: stage.dc.calls_of("POST /channels/*/messages") or None)
+    path.unlink()
+    path.symlink_to(stage.state / "channel.db")
+    assert "waited 1 s" in (await host.answered(call)).text
+    await ann.next_message()
+    assert [file.data for file in stage.dc.state.files.by_id.values()] == [b"harmless"]
+    assert "state folder" in await host.refused("reply", chat_id=str(ann.dm.id), files=["a.txt"])
+
+
+async def test_no_token_reaches_a_chat(stage: DiscordStage) -> None:
+    """In texts, buttons and edits the bot's token is masked, and so it is where a person's message is listed."""
+    ann = stage.person()
+    host = await stage.reading()
+    token = stage.dc.token
+    await host.done("reply", chat_id=str(ann.dm.id), text=f"it is {token}", buttons=[[f"Use {token}"]])
+    message = await ann.next_message()
+    assert message["content"] == "it is [token]"
+    await host.done("edit_message", chat_id=str(ann.dm.id), message_id=message["id"], text=f"it was {token}")
+    assert token not in repr(ann.messages())
+    ann.send(f"is {token} yours?")
+    assert (await host.event()).content == "is [token] yours?"
+    listed = await stage.cli("inbox", "discord", "--json")
+    exported = await stage.cli("history", "export", "discord")
+    for text in (listed.out, exported.out, await host.done("fetch_messages", chat_id=str(ann.dm.id))):
+        assert "is [token] yours?" in text
+        assert token not in text

@@ -16,6 +16,7 @@ from agent_channels.core.journal.entry import AgentEvent
 from agent_channels.core.journal.events import add_thread, message_event, sender_meta
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
 from agent_channels.core.scheduling import FollowUp
 from agent_channels.core.text.sanitize import attribute, content, label
@@ -172,6 +173,7 @@ class ButtonAnswers:
     def _tell(
         self, tap: Tap, text: str, follow_ups: list[FollowUp], *, alert: bool = False, counted: bool = False
     ) -> None:
+        text = redact(text)
         follow_ups.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert, counted=counted))
 
 

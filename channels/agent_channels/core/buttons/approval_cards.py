@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,11 @@ class ApprovalCards:
 
     async def _send(self, prompt: Prompt, chat_id: str) -> None:
         """Send the complete body first, with the buttons under its last part."""
-        *before, last = self._messages(prompt, chat_id)
+        with ExitStack() as opened:
+            await self._send_all(prompt, chat_id, self._messages(prompt, chat_id, opened))
+
+    async def _send_all(self, prompt: Prompt, chat_id: str, messages: list[Outgoing]) -> None:
+        *before, last = messages
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
         grid = prompt.spec.drawn_grid(prompt.chosen)
         panel_id = self._panels.create(
@@ -90,13 +95,15 @@ class ApprovalCards:
             raise
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
-    def _messages(self, prompt: Prompt, chat_id: str) -> list[Outgoing]:
-        spec = prompt.spec
+    def _messages(self, prompt: Prompt, chat_id: str, opened: ExitStack) -> list[Outgoing]:
+        # Masked, not refused: without the card nobody could answer.
+        spec = replace(prompt.spec, head=redact(prompt.spec.head), body=redact(prompt.spec.body))
         parts = self._adapter.render(_paragraphs(spec.head, spec.body, spec.foot), "text")
         if len(parts) <= PARTS_MAX:
             return [Outgoing(chat_id, part.text) for part in parts]
         summary = self._adapter.render(_paragraphs(spec.head, translate("card_body_in_file"), spec.foot), "text")[0]
-        return [Outgoing(chat_id, path=str(self._write(spec.body))), Outgoing(chat_id, summary.text)]
+        file = opened.enter_context(closing(self._files.open_own(self._write(spec.body))))
+        return [Outgoing(chat_id, file=file), Outgoing(chat_id, summary.text)]
 
     def _write(self, body: str) -> Path:
         path = self._files.download_path(Attachment("document", "", "request.txt", "text/plain"))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
+from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.units import length, truncate
 
 __all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
 
 LABEL_MAX = 4096
+# What browsers and chat apps disagree about, so that another site could open than the one that is read: white space,
+# controls, backslashes. A host is words with dots, in letters of any script.
+_ODD = re.compile(r"[\s\\<>\"`{}|^\x00-\x20\x7f]")
+_HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)*\w(?:[\w-]{0,61}\w)?")
 
 
 def callback(panel_id: str, position: int) -> str:
@@ -45,10 +53,30 @@ def check_grid(grid: Grid, limits: Limits) -> None:
                 raise Refused(f"the {where} has an empty label")
             if length(button.label, limits.unit) > LABEL_MAX:
                 raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
-            if button.url is not None and not button.url.startswith(("https://", "http://", "tg://")):
-                raise Refused(f"the url of the {where} is {button.url[:80]!r}; it must begin with https://")
+            if button.url is not None and (problem := _url_problem(button.url)):
+                raise Refused(f"the url of the {where} is {button.url[:80]!r}; {problem}")
             if button.url is not None and button.value is not None:
                 raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
+
+
+def _url_problem(url: str) -> str | None:
+    """Return what keeps a URL from being a button's; None if nothing does."""
+    if redact(url) != url:
+        return "it holds the token of a bot, which is never sent"
+    if not url.lower().startswith(("https://", "http://")):
+        return "it must begin with https:// (or http://)"
+    if _ODD.search(url) or scrub(url) != url:
+        return "it holds a space, a line break or another character that a URL cannot hold; percent-encode it"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or "" if parts.port != 0 else ""
+    except ValueError:
+        return "its host or port is not one"
+    if "@" in parts.netloc:
+        return "it holds a name or password before @, which hides where it leads; leave that out"
+    if not _HOST.fullmatch(host):
+        return "it has no plain host such as example.com"
+    return None
 
 
 def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
@@ -75,7 +103,7 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
 
 def legend(grid: Grid, limits: Limits) -> list[str]:
     """Return the labels that do not fit on the platform's buttons, in full, each after its number in reading order."""
-    labels = [scrub(button.label).strip() for row in grid for button in row]
+    labels = [_shown(button.label) for row in grid for button in row]
     return [f"{number}. {label}" for number, label in enumerate(labels, 1) if _too_long(label, limits)]
 
 
@@ -84,10 +112,14 @@ def _lines(keys: list[KeyboardButton], width: int) -> list[tuple[KeyboardButton,
 
 
 def _button_label(button: Button, number: int, limits: Limits) -> str:
-    label = scrub(button.label).strip()
+    label = _shown(button.label)
     if limits.label is None or not _too_long(label, limits):
         return label
     return truncate(f"{number}. {label}", limits.label, limits.unit)
+
+
+def _shown(label: str) -> str:
+    return redact(scrub(label)).strip()
 
 
 def _too_long(label: str, limits: Limits) -> bool:

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.text.formatted_text import RenderedPart
 
 __all__ = ["Adapter", "EventSink"]
@@ -101,8 +101,8 @@ class Adapter(Protocol):
         """Return `text` escaped so that it reads as it stands inside a message of this format."""
         ...
 
-    def group_files(self, paths: Sequence[str]) -> list[tuple[str, ...]]:
-        """Return the paths as they are sent, in order: each tuple is one message, or one album of several files."""
+    def group_files(self, files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
+        """Return the files as they are sent, in order: each tuple is one message, or one album of several files."""
         ...
 
     async def open_direct_chat(self, user_id: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from agent_channels.core.text.formatted_text import Span
 
-__all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "Outgoing", "Sent", "Style"]
+__all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "OpenFile", "Outgoing", "Sent", "Style"]
 
 Style = Literal["primary", "secondary", "success", "danger"]
 
@@ -46,9 +47,32 @@ class KeyboardButton:
 Keyboard = tuple[tuple[KeyboardButton, ...], ...]
 
 
+class OpenFile:
+    """A file to send, which stays open from the check until it was sent: whatever its path names by then.
+
+    `name` is its name for people, `size` its size in bytes when it was checked.
+    """
+
+    def __init__(self, descriptor: int, name: str, size: int) -> None:
+        """Take the ownership of `descriptor`."""
+        self._descriptor, self.name, self.size = descriptor, name, size
+
+    def stream(self) -> BinaryIO:
+        """Return the content from its beginning. The caller closes the stream, and the next one is opened after it."""
+        stream = os.fdopen(os.dup(self._descriptor), "rb")
+        stream.seek(0)
+        return stream
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send: a text, one file (`path`) or several (`album`). With files, `text` is their caption."""
+    """One message to send: a text, one file (`file`) or several (`album`). With files, `text` is their caption."""
 
     chat_id: str
     text: str = ""
@@ -60,9 +84,8 @@ class Outgoing:
     silent: bool = False
     """Whether it is delivered without a sound."""
     keyboard: Keyboard | None = None
-    path: str | None = None
-    """The file to send."""
-    album: tuple[str, ...] = ()
+    file: OpenFile | None = None
+    album: tuple[OpenFile, ...] = ()
     """The files to send as one message or album: one of the tuples that `Adapter.group_files` returned."""
     code: str | None = None
     """A part of `text` to draw so that it can be copied with a tap."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -13,40 +14,19 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
+from agent_channels.core.files.secret_names import secret_content, secret_name
+from agent_channels.core.log import redact
 from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.settings.state_folder import forbid_links
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["Files"]
+__all__ = ["Files", "open_file"]
 
-_SECRET_FOLDERS = frozenset(
-    {
-        ".ssh",
-        ".aws",
-        ".gnupg",
-        ".kube",
-        ".docker",
-        ".azure",
-        ".gcloud",
-        "gcloud",
-        ".password-store",
-        ".git",
-        ".claude",
-        ".cargo",
-        ".terraform.d",
-        "keyrings",
-        ".mozilla",
-        "google-chrome",
-    }
-)
-_SECRET_FILES = re.compile(
-    r"\.env([._~-].*|rc|~)?|.*\.env|\.claude\.json|\.vault-token|\.my\.cnf|\.s3cfg|\.boto|\.htpasswd|\..*_history|"
-    r"\.netrc|_netrc|\.npmrc|\.pypirc|\.pgpass|\.git-credentials|id_(rsa|dsa|ecdsa|ed25519).*|"
-    r".*\.(pem|key|p12|pfx|kdbx|keystore|jks)|(.*[_-])?credentials(\.json|\.db|\.toml)?|service[_-]account.*\.json",
-    re.IGNORECASE,
-)
+# So much of a file is searched for what must not leave.
+HEAD = 1024 * 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _SUFFIX_BY_MIME = {
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4",
@@ -77,11 +57,12 @@ class Files:
 
     # ---- out
 
-    def resolve_sendable(self, path: str, limit: int) -> Path:
-        """Return the real path of a file that may be sent; relative paths start at the project.
+    def open_sendable(self, path: str, limit: int) -> OpenFile:
+        """Open a file that may be sent; relative paths start at the project. The caller closes it.
 
-        Raises `Refused` with the reason: missing, not a file, empty, more than `limit` bytes, outside the allowed
-        folders, inside the state folder, or probably a secret.
+        What is checked is the open file, so that another one put in its place afterwards is not sent. Raises `Refused`
+        with the reason: missing, not a file, empty, more than `limit` bytes, outside the allowed folders, inside a
+        state folder, or probably a secret.
         """
         quoted = repr(path if len(path) <= 300 else path[:299] + "…")
         if "\x00" in path or not path.strip():
@@ -92,21 +73,47 @@ class Files:
                 expanded = self.roots[0] / expanded
             real = Path(os.path.realpath(expanded))
             self._check_location(real, quoted)
-            info = real.stat()
+            if not stat.S_ISREG(real.lstat().st_mode):
+                raise Refused(f"{quoted} is not a file; only regular files can be sent")
+            file = open_file(real)
         except (RuntimeError, ValueError) as error:
             # The home of an unknown user, or characters that no file system accepts.
             raise Refused(f"the file path {quoted} is not a path: {error}") from error
         except OSError as error:
             raise Refused(f"the file {quoted} cannot be read: {error.strerror or error}") from error
-        if not stat.S_ISREG(info.st_mode):
-            raise Refused(f"{quoted} is not a file; only regular files can be sent")
-        if not os.access(real, os.R_OK):
-            raise Refused(f"the file {quoted} cannot be read: permission denied")
-        if info.st_size == 0:
-            raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
-        if info.st_size > limit:
-            raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
-        return real
+        try:
+            self._check_open(file, quoted, limit)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def open_own(self, path: Path) -> OpenFile:
+        """Open a file that this program has just written into its folder. The caller closes it."""
+        return open_file(path)
+
+    def _check_open(self, file: OpenFile, quoted: str, limit: int) -> None:
+        """Raise `Refused` if the open file is not one that may be sent."""
+        with file.stream() as stream:
+            info = os.fstat(stream.fileno())
+            if info.st_size == 0:
+                raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
+            if info.st_size > limit:
+                raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
+            if info.st_nlink > 1:
+                # Any of the other names may be that of the token's file, and none of them can be found from here.
+                raise Refused(
+                    f"the file {quoted} has {info.st_nlink} names on the disk (hard links), of which another may be a "
+                    "secret's; it is never sent. If it holds none, copy its content into a new file and send that"
+                )
+            head = stream.read(HEAD)
+        found = secret_content(head)
+        if found is None and redact(text := head.decode("utf-8", "replace")) != text:
+            found = "the token of a bot"
+        if found:
+            raise Refused(
+                f"the file {quoted} holds a secret ({found}); it is never sent. Send a copy from which that was removed"
+            )
 
     def _check_location(self, real: Path, quoted: str) -> None:
         """Raise `Refused` for a file that must not leave this machine, and for one outside the allowed folders."""
@@ -115,9 +122,11 @@ class Files:
         for parent in real.parents:
             if (parent / "channel.db").exists() and not real.is_relative_to(parent / "files"):
                 raise Refused(f"the file {quoted} lies in a state folder, which holds credentials; it is never sent")
-        secret_folder = next((part for part in real.parts[:-1] if part.lower() in _SECRET_FOLDERS), None)
-        if secret_folder or _SECRET_FILES.fullmatch(real.name):
-            raise Refused(f"the file {quoted} looks like a secret ({secret_folder or real.name}); it is never sent")
+        if secret := secret_name(real):
+            raise Refused(
+                f"the file {quoted} looks like a secret ({secret}); it is never sent. Write what people need to know "
+                "of it into the text, without keys, tokens and passwords"
+            )
         if not any(real.is_relative_to(root) for root in self.roots):
             roots = ", ".join(map(str, self.roots))
             raise Refused(
@@ -167,3 +176,17 @@ class Files:
             Path(path).unlink(missing_ok=True)
             total, deleted = total - size, deleted + 1
         return deleted
+
+
+def open_file(path: Path) -> OpenFile:
+    """Open the file with this real path. Raises `OSError`, also when a link or folder was changed meanwhile."""
+    # Never waits for the other end of a pipe, nor follows a link that was put there since.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    info = os.fstat(descriptor)
+    file = OpenFile(descriptor, path.name, info.st_size)
+    # Whether the path still leads there without any link on the way.
+    if stat.S_ISREG(info.st_mode) and os.path.realpath(path) == str(path) and os.path.samestat(info, path.lstat()):
+        return file
+    file.close()
+    raise OSError(errno.ESTALE, "it was replaced while it was opened; try again")

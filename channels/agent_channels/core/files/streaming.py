@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent_channels.core.errors import Refused, Rejected
+from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import scrub
 
 if TYPE_CHECKING:
@@ -74,6 +75,6 @@ async def response_body(
                 yield chunk
 
 
-def upload_name(path: Path) -> str:
+def upload_name(name: str) -> str:
     """Return a file's name as it is sent: on one line, without the characters that no HTTP header can hold."""
-    return scrub(path.name).replace("\n", " ")
+    return redact(scrub(name).replace("\n", " "))

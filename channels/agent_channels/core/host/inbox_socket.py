@@ -18,6 +18,7 @@ import anyio
 from agent_channels.core.errors import Ambiguous, Unavailable
 from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.journal.entry import Entry
+from agent_channels.core.log import redact
 from agent_channels.core.settings.paths import env_value
 
 __all__ = ["InboxSocket"]
@@ -74,7 +75,7 @@ class InboxSocket:
         Raises `Unavailable` if the socket cannot be reached, `Ambiguous` if it was closed or not read and the host may
         have a part of the post.
         """
-        message = {"role": "user", "content": channel_blocks(source, entries)}
+        message = {"role": "user", "content": redact(channel_blocks(source, entries))}
         line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
         # A connection kept open from before may have been closed since, which says nothing about the socket.
         tries = 2 if self._writer is not None else 1

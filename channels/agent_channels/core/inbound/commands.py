@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,7 +200,8 @@ class Commands:
         if path is None:
             return False
         try:
-            await self._adapter.send(Outgoing(message.chat.id, path=str(path), thread_id=message.thread_id))
+            with closing(self._files.open_own(path)) as file:
+                await self._adapter.send(Outgoing(message.chat.id, file=file, thread_id=message.thread_id))
         finally:
             path.unlink(missing_ok=True)
         return True
@@ -224,7 +226,7 @@ def _text_line(line: HistoryLine) -> str:
     at = datetime.fromtimestamp(line.at, UTC)
     files = "".join(f" [{name}]" for name in line.files)
     kind = "" if line.kind == "message" else f" ({line.kind})"
-    return f"[{at:%Y-%m-%d %H:%M:%S} UTC] {line.user or line.user_id}{kind}: {line.text}{files}\n"
+    return redact(f"[{at:%Y-%m-%d %H:%M:%S} UTC] {line.user or line.user_id}{kind}: {line.text}{files}\n")
 
 
 def _age(seconds: float) -> str:

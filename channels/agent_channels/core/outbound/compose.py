@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -10,11 +12,13 @@ import anyio.to_thread
 
 from agent_channels.core.buttons.layout import legend
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.outgoing import Grid, Outgoing
+from agent_channels.core.contract.outgoing import Grid, OpenFile, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.log import redact
 from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.sanitize import strip_escapes
 from agent_channels.core.text.units import length
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "grid_index",
     "part_count",
     "render",
+    "sayable",
     "text_message",
     "to_file",
     "wants_file",
@@ -35,20 +40,36 @@ AsFile = bool | Literal["auto"]
 
 # A text of this length takes some milliseconds to render; a longer one must not keep everything else waiting.
 RENDER_HERE = 8000
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 SUMMARY_MAX = 600
 
 
 # ---- text
 
 
+def sayable(text: str) -> str:
+    """Return what an agent wrote without the control sequences of terminals, and with bots' tokens masked.
+
+    Masked, not refused: the rest is worth sending, and an agent that is refused tries to write the same otherwise.
+    """
+    return redact(strip_escapes(text))
+
+
 async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
-    """Return the parts of a text. Raises `Refused` for an unknown format, and if there is nothing to see in it."""
+    """Return the parts of a text.
+
+    Raises `Refused` for an unknown format, if there is nothing to see in it, and if one sees a token in it.
+    """
     if len(text) <= RENDER_HERE:
         parts = adapter.render(text, format_)
     else:
         parts = await anyio.to_thread.run_sync(adapter.render, text, format_)
     if not parts:
         raise Refused(f"there is nothing to see in this text: {text[:80]!r}")
+    for part in parts:
+        shown = html.unescape(_ESCAPED.sub(r"\1", part.plain))
+        if redact(shown) != shown:
+            raise Refused("the text shows the token of a bot once its formatting is applied; leave the token out")
     return parts
 
 
@@ -80,13 +101,13 @@ def wants_file(text: str, as_file: AsFile, above: int) -> bool:
     return bool(text.strip()) and (len(text) > above if as_file == "auto" else as_file)
 
 
-def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, str]:
-    """Write a text to a file; return a summary for the message, in the same format, and the file's path."""
+def to_file(adapter: Adapter, files: Files, text: str, format_: str) -> tuple[str, OpenFile]:
+    """Write a text to a file; return a summary for the message, in the same format, and the file."""
     readable = format_ in {"text", adapter.capabilities.default_format}
-    path = files.write_text("answer", ".md" if readable else ".txt", text)
+    file = files.open_own(files.write_text("answer", ".md" if readable else ".txt", text))
     # In a platform's own format a text cannot be cut just anywhere.
     summary = _first_paragraphs(text.strip().split("\n\n")) if readable else ""
-    return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), str(path)
+    return "\n\n".join(filter(None, (summary, adapter.escape(translate("text_in_file"), format_)))), file
 
 
 def _first_paragraphs(paragraphs: Sequence[str]) -> str:
@@ -104,13 +125,13 @@ def _first_paragraphs(paragraphs: Sequence[str]) -> str:
 
 
 def arrange(
-    adapter: Adapter, base: Outgoing, texts: Sequence[Outgoing], paths: Sequence[str], *, grid: bool
+    adapter: Adapter, base: Outgoing, texts: Sequence[Outgoing], files: Sequence[OpenFile], *, grid: bool
 ) -> list[Outgoing]:
     """Return the messages in order. A text that is short enough becomes the caption of the first files.
 
     `base` is what files are sent with. `grid`: there are buttons, which some platforms take under one file only.
     """
-    groups = [_with_files(base, group) for group in adapter.group_files(paths)]
+    groups = [_with_files(base, group) for group in adapter.group_files(files)]
     single_only = grid and not adapter.limits.album_keyboard
     if single_only and not texts and groups[-1].album:
         *rest, last = groups[-1].album
@@ -119,11 +140,11 @@ def arrange(
         return [*texts, *groups]
     if length(texts[0].text, adapter.limits.unit) > adapter.limits.caption:
         return [*texts, *groups]
-    return [replace(texts[0], path=groups[0].path, album=groups[0].album), *groups[1:]]
+    return [replace(texts[0], file=groups[0].file, album=groups[0].album), *groups[1:]]
 
 
-def _with_files(base: Outgoing, paths: Sequence[str]) -> Outgoing:
-    return replace(base, path=paths[0]) if len(paths) == 1 else replace(base, album=tuple(paths))
+def _with_files(base: Outgoing, files: Sequence[OpenFile]) -> Outgoing:
+    return replace(base, file=files[0]) if len(files) == 1 else replace(base, album=tuple(files))
 
 
 def grid_index(messages: Sequence[Outgoing]) -> int:
@@ -141,5 +162,5 @@ def album_item(outgoing: Outgoing, index: int) -> Outgoing:
     """Return one file of an album as a message of its own; the first keeps the text and what it replies to."""
     if not outgoing.album:
         return outgoing
-    alone = replace(outgoing, album=(), path=outgoing.album[index])
+    alone = replace(outgoing, album=(), file=outgoing.album[index])
     return alone if index == 0 else replace(alone, text="", spans=(), plain=None, reply_to=None, keyboard=None)

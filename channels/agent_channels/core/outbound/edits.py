@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -14,7 +14,7 @@ from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
 from agent_channels.core.errors import ParseFailed, PlatformError, Refused
-from agent_channels.core.outbound.compose import render, with_legend
+from agent_channels.core.outbound.compose import render, sayable, with_legend
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.services import Services
 from agent_channels.core.text.formatted_text import RenderedPart
@@ -68,6 +68,7 @@ class Edits:
 
         Raises `Refused` for what cannot be edited, `PlatformError` if the platform does not do it.
         """
+        edit = replace(edit, text=sayable(edit.text))
         part = await self._check(edit)
         queue = self._queue(edit)
         queue.waiting.append(edit)

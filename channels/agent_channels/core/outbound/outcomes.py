@@ -60,7 +60,7 @@ class Outcomes:
             self._panels.outcome_shown(panel)
             return False
         try:
-            await self._adapter.close_panel(panel.chat_id, panel.message_id, panel.snapshot, outcome)
+            await self._adapter.close_panel(panel.chat_id, panel.message_id, panel.snapshot, redact(outcome))
         except (Unavailable, RateLimited, Ambiguous):
             # The edit is idempotent, so even an ambiguous fault is tried again.
             return True

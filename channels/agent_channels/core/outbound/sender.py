@@ -5,19 +5,28 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, ParseFailed, PlatformError, Refused, Rejected, Unauthorized
+from agent_channels.core.errors import (
+    Ambiguous,
+    Forbidden,
+    ParseFailed,
+    PlatformError,
+    Refused,
+    Rejected,
+    ReplyRefused,
+    Unauthorized,
+)
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
+from agent_channels.core.log import MASK
 from agent_channels.core.outbound.compose import (
     AsFile,
     album_item,
@@ -25,6 +34,7 @@ from agent_channels.core.outbound.compose import (
     grid_index,
     part_count,
     render,
+    sayable,
     text_message,
     to_file,
     wants_file,
@@ -107,22 +117,26 @@ class Sender:
         `PlatformError` if a part was not sent: the error names the ids of the parts that were and how to continue.
         """
         report = SendReport()
-        reply = self._allowed(reply, report)
+        reply = self._allowed(replace(reply, text=sayable(reply.text)), report)
+        if MASK in reply.text:
+            report.notes.append(f"the token of a bot is never sent; the text shows {MASK} instead")
         key = reply.idempotency_key or f"auto-{secrets.token_hex(8)}"
-        async with self._turn(reply.chat_id):
-            # Inside the turn: rendering a long text takes longer than rendering the short one after it.
-            messages = await self._compose(reply)
-            # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
-            first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
-            shipment = self._services.outbox.begin(key, reply.chat_id, repr(reply), first)
-            if shipment.result is not None:
-                on_sent()
-                return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
-            send, number = _Send(reply, shipment, sum(map(part_count, messages)), report, on_sent), 0
-            for index, outgoing in enumerate(messages):
-                await self._message(send, number, outgoing, reply.grid if index == grid_index(messages) else None)
-                number += part_count(outgoing)
-            return send.result or self._finish(send)
+        # The files stay open until all of it is sent, also while a rate limit is waited for.
+        with ExitStack() as opened:
+            async with self._turn(reply.chat_id):
+                # Inside the turn: rendering a long text takes longer than rendering the short one after it.
+                messages = await self._compose(reply, opened)
+                # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
+                first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
+                shipment = self._services.outbox.begin(key, reply.chat_id, repr(reply), first)
+                if shipment.result is not None:
+                    on_sent()
+                    return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
+                send, number = _Send(reply, shipment, sum(map(part_count, messages)), report, on_sent), 0
+                for index, outgoing in enumerate(messages):
+                    await self._message(send, number, outgoing, reply.grid if index == grid_index(messages) else None)
+                    number += part_count(outgoing)
+                return send.result or self._finish(send)
 
     def _allowed(self, reply: Reply, report: SendReport) -> Reply:
         """Return the reply, to the chat's new id if it has one. Raises `Refused` for a chat that is not allowed."""
@@ -138,22 +152,22 @@ class Sender:
             return replace(reply, chat_id=current)
         return reply
 
-    async def _compose(self, reply: Reply) -> list[Outgoing]:
+    async def _compose(self, reply: Reply, opened: ExitStack) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
             raise Refused("text is empty and there are no files; nothing to send")
         if reply.grid:
             check_grid(reply.grid, self._adapter.limits)
         limits = self._adapter.limits
-        paths = [str(self._files.resolve_sendable(path, limits.upload)) for path in reply.files]
+        files = [opened.enter_context(closing(self._files.open_sendable(path, limits.upload))) for path in reply.files]
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
         text = reply.text
         if wants_file(text, reply.as_file, self._file_above):
-            text, path = to_file(self._adapter, self._files, text, reply.format)
-            paths.insert(0, path)
+            text, file = to_file(self._adapter, self._files, text, reply.format)
+            files.insert(0, opened.enter_context(closing(file)))
         text = with_legend(self._adapter, text, reply.format, reply.grid)
         parts = await render(self._adapter, text, reply.format) if text.strip() else []
         texts = [text_message(base, part) for part in parts]
-        messages = arrange(self._adapter, base, texts, paths, grid=bool(reply.grid))
+        messages = arrange(self._adapter, base, texts, files, grid=bool(reply.grid))
         if reply.reply_to:
             messages[0] = replace(messages[0], reply_to=reply.reply_to)
         return messages
@@ -215,15 +229,26 @@ class Sender:
             raise
 
     async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        """Send a message; one that the platform cannot parse goes without its formatting."""
-        try:
-            return await self._retrier.call(lambda: self._adapter.send(self._migrated(outgoing, report)), report)
-        except ParseFailed as error:
-            plain = without_formatting(outgoing)
-            if plain is None:
-                raise
-            report.notes.append(plain_text_note(error))
-        return await self._retrier.call(lambda: self._adapter.send(self._migrated(plain, report)), report)
+        """Send a message; without its formatting or `reply_to` if it is that which the platform refuses."""
+        while True:
+            try:
+                return await self._retrier.call(partial(self._send, outgoing, report), report)
+            except ParseFailed as error:
+                plain = without_formatting(outgoing)
+                if plain is None:
+                    raise
+                report.notes.append(plain_text_note(error))
+                outgoing = plain
+            except ReplyRefused as error:
+                if outgoing.reply_to is None:
+                    raise
+                report.notes.append(
+                    f"sent, but not as a reply: message {outgoing.reply_to} cannot be replied to ({error})"
+                )
+                outgoing = replace(outgoing, reply_to=None)
+
+    async def _send(self, outgoing: Outgoing, report: SendReport) -> Sent:
+        return await self._adapter.send(self._migrated(outgoing, report))
 
     def _migrated(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
         """Return a message to the chat's new id, if the platform gave it one while we were sending."""
@@ -239,7 +264,7 @@ class Sender:
             message_id,
             outgoing.text if outgoing.plain is None else outgoing.plain,
             user=self._adapter.display_name.removeprefix("@"),
-            files=[Path(path).name for path in outgoing.album or filter(None, [outgoing.path])],
+            files=[file.name for file in outgoing.album or filter(None, [outgoing.file])],
             reply_to=outgoing.reply_to,
             thread_id=outgoing.thread_id,
         )

@@ -22,6 +22,7 @@ _HOST = re.compile(r"[^\s.@:/]+(?:\.[^\s.@:/]+)+")
 # A longer URL would leave no room for words on the platform with the shortest messages.
 LINK_MAX = 800
 RULE = "─" * 10
+_ENDS_NUMBERING = {"paragraph_open", "heading_open", "hr", "definition"}
 _STYLES: dict[str, SpanKind] = {"strong": "bold", "em": "italic", "s": "strike", "spoiler": "spoiler"}
 
 
@@ -35,9 +36,9 @@ def lay_out(source: str, dialect: Dialect) -> FormattedText | None:
 
 @dataclass(slots=True)
 class _List:
-    """An open list: its next number (None for bullets), and whether blank lines separate its items."""
+    """An open list: whether it is numbered, and whether blank lines separate its items."""
 
-    number: int | None
+    numbered: bool
     loose: bool
 
 
@@ -53,6 +54,7 @@ class _BlockLayout:
             for child in token.children or ()
             if child.type == "link_open"
         }
+        self._item_numbers = _item_numbers(tokens)
         self._quote_depth = 0
         self._lists: list[_List] = []
 
@@ -146,29 +148,28 @@ class _BlockLayout:
         self._separate()
 
     def _list(self, token: Token) -> None:
-        number = int(str(token.attrs.get("start", 1))) if token.type == "ordered_list_open" else None
         loose = not _is_tight(self._tokens, self._next_index)
         self._builder.request_breaks(1 if self._lists else 2)
-        self._lists.append(_List(number, loose))
+        numbered = token.type == "ordered_list_open"
+        self._lists.append(_List(numbered, loose))
         while self._next().type == "list_item_open":
-            self._item(self._lists[-1])
+            self._item(self._item_numbers.get(self._next_index - 1))
         self._lists.pop()
         self._separate()
 
-    def _item(self, parent: _List) -> None:
+    def _item(self, number: str | None) -> None:
         self._separate()
         start = self._builder.next_offset()
         done = self._take_checkbox()
-        if parent.number is not None:
-            self._marker(f"{parent.number}. ", "bullet", start)
-            parent.number += 1
+        if number is not None:
+            self._marker(f"{number} ", "bullet", start)
             start = self._builder.next_offset()
         elif done is None:
             self._marker("• ", "bullet", start)
         if done is not None:
             self._marker("☑ " if done else "☐ ", "task", start)
         indent = self._builder.indent
-        self._builder.indent += " " * (3 if parent.number is not None else 2)
+        self._builder.indent += " " * (2 if number is None else 3)
         self._builder.suppress_breaks()
         self._blocks_until("list_item_close")
         self._builder.indent = indent
@@ -210,6 +211,10 @@ class _BlockLayout:
                 if token.type == "th_open":
                     alignments.append(str(token.attrGet("style") or "").removeprefix("text-align:"))
                 rows[-1].append(self._cell(self._next()))
+        # A row may be longer than the header.
+        columns = max(map(len, rows))
+        alignments += [""] * (columns - len(alignments))
+        rows = [row + [FormattedText("")] * (columns - len(row)) for row in rows]
         self._separate_verbatim()
         write_table(rows, alignments, self._builder, self._dialect.columns)
         self._separate()
@@ -218,6 +223,33 @@ class _BlockLayout:
         builder = FormattedTextBuilder(self._dialect)
         _InlineLayout(builder, self._dialect).write(token.children or [])
         return builder.build()
+
+
+def _item_numbers(tokens: Sequence[Token]) -> dict[int, str]:
+    """Return what stands before each numbered item ("12."), by the index of its token: its number as it was written.
+
+    Where every number is 1 (or 0), they count up, as Markdown means it; also across bullets, quotations, code and
+    tables that interrupt the list because they were not indented.
+    """
+    runs: list[list[int]] = []
+    # The run of items that may go on, by the level of their list.
+    open_runs: dict[int, list[int]] = {}
+    for index, token in enumerate(tokens):
+        if token.type == "list_item_open" and token.info:
+            level = token.level - 1
+            if level not in open_runs:
+                runs.append(open_runs.setdefault(level, []))
+            open_runs[level].append(index)
+        elif token.type in _ENDS_NUMBERING:
+            open_runs.pop(token.level, None)
+        elif token.nesting < 0:
+            open_runs = {level: run for level, run in open_runs.items() if level <= token.level}
+    numbers = {index: tokens[index].info for run in runs for index in run}
+    for run in runs:
+        first = numbers[run[0]]
+        if first in {"0", "1"} and all(numbers[index] == first for index in run):
+            numbers |= {index: str(number) for number, index in enumerate(run, int(first))}
+    return {index: number + tokens[index].markup for index, number in numbers.items()}
 
 
 def _is_tight(tokens: Sequence[Token], index: int) -> bool:
@@ -298,7 +330,10 @@ class _InlineLayout:
 
 
 def _is_linkable(url: str, schemes: frozenset[str]) -> bool:
-    """Return True if platforms accept `url` as the target of a link: a known scheme, and a host with a dot."""
+    """Return True if platforms accept `url` as the target of a link: a known scheme, and a host with a dot.
+
+    In `http://a@b` the host looks like another one, so that URL is shown.
+    """
     if len(url) > LINK_MAX or any(unicodedata.category(char)[0] in "ZC" for char in url):
         return False
     try:
@@ -307,6 +342,6 @@ def _is_linkable(url: str, schemes: frozenset[str]) -> bool:
         port_is_number = parts.port is None or parts.port >= 0
     except ValueError:
         return False
-    if parts.scheme not in schemes or not port_is_number:
+    if parts.scheme not in schemes or not port_is_number or "@" in parts.netloc:
         return False
     return parts.scheme not in {"http", "https"} or _HOST.fullmatch(host) is not None

@@ -4,6 +4,7 @@
   punctuation is, although CommonMark's rules assume spaces between words.
 - A bare URL is never read as markup. `||x||` is a spoiler, `<br>` a line break, and all other HTML is text.
 - `[word]: text` defines a link only if the text is a URL.
+- A table keeps the cells that its header has no column for, and a pipe in code does not end a cell.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import unicodedata
 from functools import cache
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, reference
+from markdown_it.rules_block import StateBlock, reference, table
+from markdown_it.rules_block.table import getLine
 from markdown_it.rules_inline import StateInline, link
 from markdown_it.rules_inline.image import image
 from markdown_it.rules_inline.state_inline import Delimiter
+from markdown_it.token import Token
 
 __all__ = ["parser"]
 
@@ -26,6 +29,8 @@ _URL_REST = re.compile(r"://[^\s<>`，。；：！？（）「」『』【】《
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DEFINITION = re.compile(r"\[(?:\\.|[^\[\]\\])+\]:\s*<?(?:https?://|mailto:|tg://|[/#.])", re.IGNORECASE)
+_PIPE = re.compile(r"\\.|\|", re.DOTALL)
+_PIPE_OUTSIDE_CODE = re.compile(r"\\.|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\|", re.DOTALL)
 # Failed attempts to read a link in one paragraph, each of which scans to its end. After so many, brackets are text.
 FAILED_LINKS_MAX = 1000
 # A word may begin behind one of these, and so may a spoiler.
@@ -53,6 +58,7 @@ def parser() -> MarkdownIt:
     inline.at("image", _image)
     after_inline.before("fragments_join", "spoiler", _pair_spoilers)
     markdown.block.ruler.at("reference", _reference)
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     return markdown
 
 
@@ -199,6 +205,45 @@ def _link_failed(state: StateInline) -> bool:
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
     offset = state.bMarks[start] + state.tShift[start]
     return _DEFINITION.match(state.src, offset) is not None and reference(state, start, end, silent)
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    first = len(state.tokens)
+    if not table(state, start, end, silent):
+        return False
+    found, state.tokens[first:] = state.tokens[first:], []
+    columns = sum(token.type == "th_open" for token in found)
+    cells: list[str] = []
+    for token in found:
+        if token.type == "tr_open" and token.map:
+            cells = _cells(getLine(state, token.map[0]).strip(), columns)
+        elif token.type == "inline":
+            token.content = cells.pop(0) if cells else ""
+        elif token.type == "tr_close":
+            for content in cells:
+                state.tokens += [
+                    Token("td_open", "td", 1, level=token.level + 1),
+                    Token("inline", "", 0, level=token.level + 2, content=content, children=[]),
+                    Token("td_close", "td", -1, level=token.level + 1),
+                ]
+        state.tokens.append(token)
+    return True
+
+
+def _cells(row: str, columns: int) -> list[str]:
+    """Return the cells of a table's row. GFM ends a cell at every pipe; code stays whole if that fits the columns."""
+    cells = _split_row(row, _PIPE)
+    if len(cells) > columns:
+        whole = _split_row(row, _PIPE_OUTSIDE_CODE)
+        return whole if len(whole) >= columns else cells
+    return cells
+
+
+def _split_row(row: str, pipe: re.Pattern[str]) -> list[str]:
+    ends = [match.start() for match in pipe.finditer(row) if match[0] == "|"]
+    cells = [row[start + 1 : end].strip() for start, end in zip([-1, *ends], [*ends, len(row)], strict=True)]
+    trimmed = cells[not cells[0] : len(cells) - (len(cells) > 1 and not cells[-1])]
+    return [cell.replace("\\|", "|") for cell in trimmed]
 
 
 # ---- delimiter runs and the characters around them

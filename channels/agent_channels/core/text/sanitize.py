@@ -10,7 +10,17 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["CAPS", "attribute", "content", "decode_json_line", "file_name", "label", "scrub", "well_formed"]
+__all__ = [
+    "CAPS",
+    "attribute",
+    "content",
+    "decode_json_line",
+    "file_name",
+    "label",
+    "scrub",
+    "strip_escapes",
+    "well_formed",
+]
 
 # The most code points of each kind of value.
 CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
@@ -95,6 +105,14 @@ _LOOK_ALIKES = str.maketrans(
     # Letters in black circles and squares, and those of which flags are made.
     | {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
 )
+# Terminal control sequences (ECMA-48), each with its introducer as ESC and a letter, or as one C1 control: strings such
+# as OSC (a link, a title) up to their terminator, or to the end of the line if it is missing; CSI (colours, cursor
+# moves); and all others, which are ESC, intermediates and a final character.
+_ESCAPE_SEQUENCE = re.compile(
+    "(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    "|\x1b[ -/]*[0-~]?"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -103,12 +121,17 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
+def strip_escapes(text: str) -> str:
+    """Return `text` without the control sequences of terminals: of a link the words stay, of a colour nothing."""
+    return _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text or not text.isascii() else text
+
+
 def scrub(text: str) -> str:
-    """Return `text` with line feeds as line ends and without characters that control, hide or reorder text.
+    """Return `text` with line feeds as line ends and without what controls, hides or reorders text.
 
     Emoji, flags and letters that need such a character stay whole.
     """
-    text = well_formed(text).replace("\r\n", "\n").replace("\r", "\n")
+    text = strip_escapes(well_formed(text)).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and text.isprintable():
         return text
     letter_forms = len(_LETTER_FORM.findall(text)) <= _LETTER_FORMS_MAX

@@ -57,12 +57,16 @@ DETECTED_BY_SERVER = {"mention", "hashtag", "cashtag", "bot_command", "url", "em
 WITH_HIDDEN_DATA = {"text_link", "text_mention"}
 REQUIRED_FIELDS = {"text_link": "url", "text_mention": "user", "custom_emoji": "custom_emoji_id"}
 
+# Some of the domains that td's find_urls knows, among them those that are endings of files and words of code as well.
+_TLDS = "com|org|net|io|dev|me|md|sh|py|rs|pl|so|ps|cc|mm|am|ai|app|zip|mov|name|host|link|run|bar|foo|new|tw|co|ly"
 # Approximations of td's find_entities, in its order of precedence.
 DETECTORS = (
     ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?![\w])")),
     (
         "url",
-        re.compile(r"(?<![\w@])(?:https?://[^\s<>\"]+[^\s<>\".,!?;:)\]']|(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|me))"),
+        re.compile(
+            rf"(?<![\w@])(?:https?://[^\s<>\"]+[^\s<>\".,!?;:)\]']|(?:[\w-]+\.)+(?:{_TLDS})(?![\w-]))", re.IGNORECASE
+        ),
     ),
     ("bot_command", re.compile(r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])")),
     ("mention", re.compile(r"(?<![\w@])@[A-Za-z][A-Za-z0-9_]{2,31}(?!\w)")),
