@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.arguments import WrongUsage, add_channel, add_json
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.entry import OPEN, State
 from agent_channels.core.services import Services
@@ -60,10 +60,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise WrongUsage(f"{text!r} is not a number of messages; give 1 or more")
+    return int(text)
 
 
 def _report(args: argparse.Namespace, change: str, delivery_id: str, *, done: bool) -> int:

@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from typing import NoReturn, Protocol, cast
 
 from agent_channels import __version__
-from agent_channels.cli.arguments import add_command
+from agent_channels.cli.arguments import WrongUsage, add_command
 
 __all__ = ["build_parser", "main"]
 
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         from agent_channels.core.log import redact
 
         print(redact(f"channels: {error}"), file=sys.stderr)
-        code = 1
+        code = 2 if isinstance(error, WrongUsage) else 1
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.validation import shorten_value
 
 __all__ = [
     "HookCommand",
@@ -49,9 +50,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}; fix it first") from error
+        raise ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds a {type(found).__name__} instead of an object; fix it first")
+        raise ConfigError(f"{path} is not a JSON object, but {shorten_value(found)}")
     return found
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 __all__ = ["explain_problem", "invalid_value", "shorten_value"]
 
 VALUE_MAX = 120
+# How alike a name has to be (0 to 1) to be what was meant; below, the suggestion would be a guess.
+NEAR = 0.65
 
 
 def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) -> str:
@@ -22,7 +24,7 @@ def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) ->
     if problem["type"] == "extra_forbidden" and name not in known:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         return f"unknown {kind} {name!r}; {hint}"
     if problem["type"] == "missing" and name in known:
