@@ -16,7 +16,7 @@ from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["REPORTED", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "list every message with its state and age; redeliver or drop one"
 TEXT_MAX = 60
@@ -24,7 +24,7 @@ LIMIT = 50
 # SQLite takes no larger limit.
 LIMIT_MAX = 1 << 31
 # The states in between are internal.
-_REPORTED = {
+REPORTED = {
     **dict.fromkeys((State.RAW, State.JOINING, State.FETCHING, State.READY), "received"),
     State.OFFERING: "offered",
 }
@@ -79,7 +79,7 @@ def _entry(row: Row) -> dict[str, Any]:
     meta = json.loads(row["meta"] or "{}")
     return {
         "delivery_id": row["delivery_id"],
-        "state": _REPORTED.get(row["state"], row["state"]),
+        "state": REPORTED.get(row["state"], row["state"]),
         "open": row["state"] in OPEN,
         "age_s": round(time.time() - row["received_at"]),
         "received_at": epoch_iso(row["received_at"]),
