@@ -43,9 +43,12 @@ def test_a_file_without_settings_is_shown(tmp_path: Path, text: str) -> None:
     assert not {"str", "list", "int", "bool"} & set(said.split())
 
 
-@pytest.mark.parametrize("text", ['["a"]', '"text"', "7"])
-def test_a_file_that_is_not_an_object(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(("text", "kind"), [
+    ('["a"]', "a list"), ('"text"', "a text"), ("7", "a number"), ("1.5", "a number"), ("true", "true or false"),
+    ("null", "null"),
+])  # fmt: skip
+def test_a_file_that_is_not_an_object(tmp_path: Path, text: str, kind: str) -> None:
     """A file of the host's is named with what it holds."""
     (tmp_path / "file.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"file\.json is not a JSON object, but "):
+    with pytest.raises(ConfigError, match=rf"file\.json must hold a JSON object; it holds {kind}$"):
         read_json(tmp_path / "file.json")

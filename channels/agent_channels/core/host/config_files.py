@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.paths import env_value, project_dir
-from agent_channels.core.settings.validation import shorten_value
+from agent_channels.core.settings.validation import json_kind
 
 __all__ = [
     "HookCommand",
@@ -52,7 +52,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} is not a JSON object, but {shorten_value(found)}")
+        raise ConfigError(f"{path} must hold a JSON object; it holds {json_kind(found)}")
     return found
 
 
