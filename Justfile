@@ -2,7 +2,7 @@ python := ".venv/bin/python"
 
 # List the recipes
 default:
-    @just --list
+    @{{just_executable()}} --list
 
 # Make the virtual environment with everything that the checks need
 install:
@@ -19,6 +19,7 @@ test *arguments:
 
 # The unit tests of one room: just area buttons
 area room *arguments:
+    @test -d tests/unit/{{room}} || { echo "tests/unit has no {{room}}; it has:" $(cd tests/unit && ls -d [a-z]*/) >&2; exit 2; }
     {{python}} -m pytest -q tests/unit/{{room}} {{arguments}}
 
 # The speed table

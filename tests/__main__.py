@@ -1,4 +1,4 @@
-"""Run the project's checks.
+"""Run the project's checks; stop at the first that fails.
 
 python -m tests          linter, types, every test, branch coverage (about 15 minutes on two cores)
 python -m tests quick    linter, types, unit and contract tests (under a minute)
@@ -8,6 +8,7 @@ Further arguments go to pytest: python -m tests -k albums
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -40,6 +41,15 @@ def complete(arguments: list[str]) -> list[tuple[str, ...]]:
 
 def main(arguments: list[str]) -> int:
     """Run every step, stop at the first that fails, and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests",
+        usage="python -m tests [quick] [PYTEST ARGUMENTS]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    # Everything but --help is for pytest.
+    _, arguments = parser.parse_known_args(arguments)
     steps = quick(arguments[1:]) if arguments[:1] == ["quick"] else complete(arguments)
     for step in steps:
         print(f"$ {' '.join(step)}", flush=True)

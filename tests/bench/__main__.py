@@ -6,6 +6,7 @@ is the median of RUNS (default 7) fresh processes; `ref` is the reference plugin
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -224,6 +225,17 @@ async def measure(channel: str, runs: int) -> None:
     Console().print(table)
 
 
+def main() -> None:
+    """Measure the channels that the command line names, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Print the speed and size tables.")
+    parser.add_argument("runs", metavar="RUNS", nargs="?", type=int, default=7, help="fresh processes (default 7)")
+    parser.add_argument("channel", metavar="CHANNEL", nargs="?", choices=PLACES, help=f"{' or '.join(PLACES)}; or both")
+    given = parser.parse_args()
+    if given.runs < 1:
+        parser.error(f"RUNS is {given.runs}; give 1 or more")
+    for wanted in [given.channel] if given.channel else PLACES:
+        asyncio.run(measure(wanted, given.runs))
+
+
 if __name__ == "__main__":
-    for wanted in sys.argv[2:] or PLACES:
-        asyncio.run(measure(wanted, int(sys.argv[1]) if len(sys.argv) > 1 else 7))
+    main()

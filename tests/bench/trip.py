@@ -8,6 +8,7 @@ own. With `-v` the modules and statements are listed.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -133,7 +134,7 @@ def shape(sql: str) -> str:
     return re.sub(r"'[^']*'|\b[0-9.]+\b", "?", " ".join(sql.split()))
 
 
-async def main(program: tuple[str, str, str]) -> None:
+async def main(program: tuple[str, str, str], *, verbose: bool) -> None:
     idle = await trace(program, "nothing")
     idle_shapes = {shape(sql) for sql in idle["statements"] if sql not in {"BEGIN IMMEDIATE", "COMMIT"}}
     for do in ("a message", "a message and its reply"):
@@ -142,11 +143,18 @@ async def main(program: tuple[str, str, str]) -> None:
         statements = [sql for sql in found["statements"] if shape(sql) not in idle_shapes]
         transactions = sum(sql.startswith("BEGIN") for sql in statements)
         print(f"{do}: {len(modules)} modules, {len(statements)} statements in {transactions} transactions")
-        if "-v" in sys.argv:
+        if verbose:
             print("".join(f"    {name}\n" for name in modules), end="")
             print("".join(f"    | {shape(sql)[:160]}\n" for sql in statements), end="")
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[1:] if word != "-v"]
-    asyncio.run(main((given[0], given[1], given[2]) if given else OURS))
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.trip", description="Print what one message costs.")
+    parser.add_argument("-v", dest="verbose", action="store_true", help="list the modules and statements")
+    parser.add_argument(
+        "other", metavar="ARGUMENT", nargs="*", help="PYTHON PACKAGE MODULE:FUNCTION of another install"
+    )
+    given = parser.parse_args()
+    if len(given.other) not in {0, 3}:
+        parser.error("another install needs all three: PYTHON PACKAGE MODULE:FUNCTION")
+    asyncio.run(main((given.other[0], given.other[1], given.other[2]) if given.other else OURS, verbose=given.verbose))

@@ -129,6 +129,8 @@ async def test_a_person_ends_the_waiting_from_the_chat(stage: Stage, hooks: Hook
     ann.send("/end")
     assert (await run.ran(5)).silent
     assert "no longer waits" in (await ann.next_message())["text"]
+    ann.send("/end")
+    assert "No terminal session is waiting" in (await ann.next_message())["text"]
 
 
 async def test_an_end_while_the_agent_works_is_kept(stage: Stage, hooks: Hooks) -> None:
@@ -140,7 +142,7 @@ async def test_an_end_while_the_agent_works_is_kept(stage: Stage, hooks: Hooks) 
     await kept(stage)
     assert "work" in (await hooks.run("stop")).specific["additionalContext"]
     ann.send("/end")
-    await ann.next_message()
+    assert "no longer waits" in (await ann.next_message())["text"]
     await host.done("reply", chat_id=ann.id, text="worked")
     assert (await hooks.run("stop", stop_hook_active=True, within=5)).silent
     run = await hooks.start("stop")

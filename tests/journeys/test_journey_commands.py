@@ -94,6 +94,28 @@ async def test_session_status_says_who_reads_and_what_is_kept(play: Play) -> Non
     assert "/session clear" in (await ann.hear()).text
 
 
+async def test_status_tells_approvers_which_agent_is_attached(play: Play) -> None:
+    """/status says whether the bot is connected, and to an approver also the host, the project and the mode."""
+    ann, bob = play.friend("ann"), play.friend("bob")
+    assert (await play.stage.access("approver", "add", ann.user_id)).code == 0
+    await play.reading()
+    for phone, told in ((ann, True), (bob, False)):
+        phone.say("/status")
+        said = (await phone.hear()).text
+        assert "Connected as" in said
+        assert all((word in said) is told for word in ("claude-code", "project project", "push"))
+
+
+async def test_end_says_whether_a_session_waited(play: Play) -> None:
+    """/end is in /help, and does not claim to have ended what was not there."""
+    ann = play.friend("ann")
+    await play.reading()
+    ann.say("/help")
+    assert "/end – end the terminal session's waiting" in (await ann.hear()).text
+    ann.say("/end")
+    assert (await ann.hear()).text == "No terminal session is waiting for messages."
+
+
 async def test_session_clear_forgets_this_chat_and_tells_the_agent(play: Play) -> None:
     """What was said and answered here is gone from history, inbox and panels; what is open stays; others' stays too."""
     ann, bob = play.friend("ann"), play.friend("bob")

@@ -1,10 +1,11 @@
-"""`python -m tests.soak [SECONDS]`: random people, faults and kills for so long (default 600), then an exact ledger.
+"""`python -m tests.soak [SECONDS] [SEED]`: random people, faults and kills (default 600 s), then an exact ledger.
 
 Not part of the test run. Exit code 1 when anything was lost, shown twice without a mark, or posted twice.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import sys
@@ -46,10 +47,22 @@ async def soak(seconds: float, seed: int) -> int:
 
 
 def main() -> int:
-    """Reads the arguments: seconds, and a seed to play the same dice again."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_S
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(10_000)  # noqa: S311 - as above
-    return asyncio.run(soak(seconds, seed))
+    """Reads the arguments, plays, and returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak", description="Random people, faults and kills, then an exact ledger."
+    )
+    parser.add_argument(
+        "seconds",
+        metavar="SECONDS",
+        nargs="?",
+        type=float,
+        default=DEFAULT_S,
+        help=f"how long (default {DEFAULT_S:.0f})",
+    )
+    parser.add_argument("seed", metavar="SEED", nargs="?", type=int, help="to throw the same dice again (default: any)")
+    given = parser.parse_args()
+    seed = random.randrange(10_000) if given.seed is None else given.seed  # noqa: S311 - as above
+    return asyncio.run(soak(given.seconds, seed))
 
 
 if __name__ == "__main__":

@@ -146,5 +146,6 @@ def fill(text: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog=COMMAND, description="Write the generated parts of the docs.").parse_args()
     for path in sorted(DOCS.glob("*.md")):
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.cli.inbox import REPORTED
+from agent_channels.core.journal.entry import OPEN, State
 from reference import COMMAND, DOCS, PACKAGE, PARTS, ROOT, fill
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
@@ -63,6 +65,14 @@ def test_twelve_questions_are_answered_by_a_file() -> None:
     rows = re.findall(r"^\| ([^|]+) \| `([^`]+\.py)` \|$", text, re.MULTILINE)
     assert len(rows) >= 12
     assert all((PACKAGE / path).is_file() for _, path in rows)
+
+
+def test_every_state_of_a_message_is_explained() -> None:
+    """The states that `channels inbox` and the counts of `status` can show, with which of them are open."""
+    page = (DOCS / "state.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\w+) \| (yes|no) \|", page, re.MULTILINE))
+    listed = [state for state in State if state not in {State.DROPPED, State.JOINED}]
+    assert rows == {REPORTED.get(state, state.value): "yes" if state in OPEN else "no" for state in listed}
 
 
 def test_the_checks_run_the_readmes_command() -> None:

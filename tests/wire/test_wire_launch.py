@@ -129,6 +129,26 @@ async def test_a_session_that_no_message_can_reach_is_not_started(stage: Stage, 
     assert not is_there(host)
 
 
+async def test_every_reason_has_its_own_lines(stage: Stage, host: Path) -> None:
+    """As in the doctor's report: what was found, what that rests on, the next step."""
+    (stage.project / ".mcp.json").write_text('{"mcpServers": ')
+    (stage.state / "config.yaml").write_text("colour: red\n")
+    ran = await launch(stage, "telegram")
+    assert ran.code == 1
+    first, *lines = ran.err.splitlines()
+    assert first == "channels: no message would reach the session"
+    assert [line for line in lines if line.startswith("  ✗ ")] == [
+        "  ✗ telegram, settings: a setting is wrong, so nothing is read or sent",
+        "  ✗ telegram, entry: the host's list of servers cannot be read",
+    ]
+    assert [line for line in lines if line.startswith("    -> ")] == [
+        f"    -> fix it in {stage.state / 'config.yaml'}",
+        "    -> fix that file",
+    ]
+    assert "fix it first" not in ran.err
+    assert not is_there(host)
+
+
 @pytest.mark.parametrize("name", ["nobody_there", "nobody_paired", "claim_never"])
 async def test_what_may_pass_is_said_and_the_host_started(stage: Stage, host: Path, name: str) -> None:
     """No network, or nobody paired: a warning with the next step, and the host starts."""

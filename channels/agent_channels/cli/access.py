@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from agent_channels.cli.arguments import Subparsers, add_channel, add_command, add_json, can_ask
+from agent_channels.cli.arguments import (
+    Subparsers,
+    WrongUsage,
+    add_channel,
+    add_command,
+    add_json,
+    can_ask,
+    numeric_id,
+)
 from agent_channels.core.errors import ChannelError, Refused, UntrustedState
 from agent_channels.core.i18n.messages import set_language, translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access, Policy
-from agent_channels.core.people.pairing import Applicant, Pairing
+from agent_channels.core.people.mention_patterns import checked
+from agent_channels.core.people.pairing import LENGTH, Applicant, Pairing, is_code
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
+from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
+from agent_channels.registry import channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -33,7 +43,6 @@ POLICIES: dict[Policy, str] = {
     "allowlist": "Strangers get no answer at all.",
     "disabled": "Nobody can write directly; enabled groups still work.",
 }
-_ID = re.compile(r"-?[0-9]{1,20}")
 _NOTIFIED = {
     "by the server": "The running server tells them.",
     "now": "They have been told.",
@@ -42,10 +51,6 @@ _NOTIFIED = {
 # What an action did: as data for --json, and as text.
 Result = tuple[dict[str, Any], str]
 Action = Callable[[argparse.Namespace, Services], Result]
-
-
-class WrongUsage(ChannelError):
-    """The command was written incorrectly; exit code 2."""
 
 
 # ---- the command line
@@ -127,14 +132,21 @@ def _failed(args: argparse.Namespace, error: ChannelError) -> int:
 
 def _pair(args: argparse.Namespace, services: Services) -> Result:
     _use_bot_language(args.channel)
-    applicant = services.pairing.approve(args.code, _paired_notice)
+    applicant = services.pairing.approve(_code(args), _paired_notice)
     notified = _notify(args.channel, services)
     hint = _hint(args.channel, services.access, services.pairing)
     return {"paired": _person(applicant), "told": notified}, f"Paired {_named(applicant)}. {_NOTIFIED[notified]}{hint}"
 
 
+def _code(args: argparse.Namespace) -> str:
+    code = str(args.code)
+    if not is_code(code):
+        raise WrongUsage(f"{code!r} is not a pairing code; a code has {LENGTH} characters, such as ABCD2345")
+    return code
+
+
 def _deny(args: argparse.Namespace, services: Services) -> Result:
-    applicant = services.pairing.deny(args.code)
+    applicant = services.pairing.deny(_code(args))
     return {"denied": _person(applicant)}, f"Denied {_named(applicant)}; what they wrote was dropped."
 
 
@@ -145,7 +157,7 @@ def _invite(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _allow(args: argparse.Namespace, services: Services) -> Result:
-    user_id = _parse_id(args.id)
+    user_id = numeric_id(args.id)
     if int(user_id) <= 0:
         raise WrongUsage(f"{user_id} is not a person's id; people's ids are above zero (groups: `group add`)")
     if services.access.member(user_id):
@@ -161,7 +173,7 @@ def _allow(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _remove(args: argparse.Namespace, services: Services) -> Result:
-    if not services.access.remove(_parse_id(args.id)):
+    if not services.access.remove(numeric_id(args.id)):
         raise Refused(f"nobody with the id {args.id} is on a list; `channels access {args.channel}` shows who is")
     return {"removed": args.id}, f"Removed {args.id} from every list."
 
@@ -174,7 +186,7 @@ def _policy(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _approver(args: argparse.Namespace, services: Services) -> Result:
-    user_id = _parse_id(args.id)
+    user_id = numeric_id(args.id)
     if not services.access.set_approver(user_id, approver=args.add) and not args.add:
         raise Refused(f"{user_id} is not an approver; `channels access {args.channel}` shows who is")
     change = "may answer permission prompts now" if args.add else "no longer answers permission prompts"
@@ -185,21 +197,21 @@ def _approver(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _enable_group(args: argparse.Namespace, services: Services) -> Result:
-    group_id = _parse_id(args.id)
+    group_id = numeric_id(args.id)
     senders = None
     if args.allow is not None:
-        senders = frozenset(_parse_id(part.strip()) for part in args.allow.split(",") if part.strip())
+        senders = frozenset(numeric_id(part.strip()) for part in args.allow.split(",") if part.strip())
         if not senders:
             raise WrongUsage("--allow names nobody; give comma-separated ids, or leave it out for every member")
+    try:
+        checked(args.pattern)
+    except Refused as error:
+        raise WrongUsage(str(error)) from error
     services.access.add_group(group_id, require_mention=not args.no_mention, senders=senders, patterns=args.pattern)
-    who = "every member" if senders is None else f"{len(senders)} listed people"
-    when = "every message" if args.no_mention else "messages that mention the bot or reply to it"
-    if args.pattern and not args.no_mention:
-        when += f", or match {' or '.join(map(repr, args.pattern))}"
-    needs_all_messages = args.no_mention or args.pattern
-    hint = (
-        " Switch the bot's privacy mode off and add it again, or it sees only mentions." if needs_all_messages else ""
-    )
+    who = _senders(senders)
+    when = _messages(require_mention=not args.no_mention, patterns=args.pattern)
+    steps = channel(args.channel).to_hear_all if args.no_mention or args.pattern else ""
+    hint = f"\nFor the bot to hear messages that do not name it: {steps}." if steps else ""
     data = {
         "group": group_id,
         "enabled": True,
@@ -207,11 +219,11 @@ def _enable_group(args: argparse.Namespace, services: Services) -> Result:
         "senders": None if senders is None else sorted(senders),
         "patterns": args.pattern,
     }
-    return data, f"Group {group_id} is enabled for {who}, {when}.{hint}"
+    return data, f"Group {group_id} is enabled. The agent gets {when} from {who}.{hint}"
 
 
 def _disable_group(args: argparse.Namespace, services: Services) -> Result:
-    group_id = _parse_id(args.id)
+    group_id = numeric_id(args.id)
     if not services.access.remove_group(group_id):
         raise Refused(f"the group {group_id} is not enabled; `channels access {args.channel}` shows which are")
     return {"group": group_id, "enabled": False}, f"Group {group_id} is disabled."
@@ -231,7 +243,8 @@ def _status(args: argparse.Namespace, services: Services) -> Result:
         f"  paired   {_person_line(person)}" + (" (approver)" if person["approver"] else "")
         for person in data["paired"]
     ] or ["  paired   nobody yet"]
-    lines += [f"  waiting  {_person_line(p)}, since {p['since']}: ask them for their code" for p in data["pending"]]
+    pair = f"ask them for their code; `channels access {args.channel} pair CODE` lets them in"
+    lines += [f"  waiting  {_person_line(p)}, since {p['since']}: {pair}" for p in data["pending"]]
     lines += [f"  group    {_group_line(group)}" for group in data["groups"]]
     enable = f"channels access {args.channel} group add"
     lines += [
@@ -249,20 +262,26 @@ def _person_line(person: dict[str, Any]) -> str:
 
 
 def _group_line(group: dict[str, Any]) -> str:
-    who = "every member" if group["senders"] is None else f"{len(group['senders'])} listed"
-    patterns = f", patterns {' '.join(map(repr, group['patterns']))}" if group["patterns"] else ""
-    return f"{group['id']} {group['title']} ({who}, mention {group['require_mention']}{patterns})"
+    what = _messages(require_mention=group["require_mention"], patterns=group["patterns"])
+    return f"{group['id']} {group['title']}: {what} from {_senders(group['senders'])}"
+
+
+def _messages(*, require_mention: bool, patterns: Sequence[str]) -> str:
+    """Return which messages of a group the agent gets, in words."""
+    if not require_mention:
+        return "every message"
+    matching = f", and those that match {' or '.join(map(repr, patterns))}" if patterns else ""
+    return f"messages that mention the bot or reply to it{matching}"
+
+
+def _senders(ids: Collection[str] | None) -> str:
+    """Return whose messages of a group the agent gets, in words; None stands for everybody's."""
+    if ids is None:
+        return "every member"
+    return counted(len(ids), "listed person", "listed people")
 
 
 # ---- what the actions share
-
-
-def _parse_id(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise WrongUsage(
-            f"{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)"
-        )
-    return str(int(text))
 
 
 def _person(applicant: Applicant) -> dict[str, Any]:
@@ -283,7 +302,6 @@ def _use_bot_language(channel_name: str) -> None:
     import contextlib
 
     from agent_channels.core.settings.config import Environment, load
-    from agent_channels.registry import channel
 
     with contextlib.suppress(ChannelError):
         set_language(load(channel(channel_name).settings, Environment(channel_name)).language)
@@ -293,7 +311,6 @@ def _notify(channel_name: str, services: Services) -> str:
     """Send new notices, unless a server that reads the bot does it; return by whom or when: a key of `_NOTIFIED`."""
     from agent_channels.core.runtime.reader_lock import ReaderLock
     from agent_channels.core.settings.config import Environment, load
-    from agent_channels.registry import channel
 
     row, env = channel(channel_name), Environment(channel_name)
     try:
@@ -323,14 +340,14 @@ def _notify(channel_name: str, services: Services) -> str:
     return "now" if anyio.run(send) else "later"
 
 
-def _hint(channel: str, access: Access, pairing: Pairing) -> str:
+def _hint(name: str, access: Access, pairing: Pairing) -> str:
     """What to do next after somebody was let in; "" for nothing."""
     members = access.members()
     if len(members) == 1 and not access.approvers():
         return (
             f"\nThe first person in. Nobody may answer permission prompts from chat yet; if this is you:\n"
-            f"  channels access {channel} approver add {members[0].user_id}"
+            f"  channels access {name} approver add {members[0].user_id}"
         )
     if access.policy() == "pairing" and not pairing.pending():
-        return f"\nWhen everybody is in: `channels access {channel} policy allowlist` gives strangers no answer at all."
+        return f"\nWhen everybody is in: `channels access {name} policy allowlist` gives strangers no answer at all."
     return ""

@@ -9,8 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_command
-from agent_channels.core.errors import Refused
+from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, numeric_id
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
@@ -27,15 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     export = add_command(actions, "export", "print it as JSON lines, oldest first")
     add_channel(export)
-    export.add_argument("--chat", metavar="ID", help="only this chat; negative ids as they are")
-    export.add_argument("--since", metavar="WHEN", help="only from then on: 7d, 12h, a date or an ISO time")
+    export.add_argument("--chat", metavar="ID", type=numeric_id, help="only this chat; negative ids as they are")
+    since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
+    export.add_argument("--since", metavar="WHEN", type=_since, default=0.0, help=since)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print each message of a chat, or of all chats, as one JSON object per line."""
-    since = _since(args.since) if args.since else 0.0
     with Store.open_existing(state_dir(args.channel)) as store:
-        for line in History(store).lines(args.chat, since):
+        for line in History(store).lines(args.chat, args.since):
             print(json.dumps(_exported(line), ensure_ascii=False))
     return 0
 
@@ -62,7 +61,7 @@ def _exported(line: HistoryLine) -> dict[str, Any]:
 def _since(text: str) -> float:
     """Return `7d`, `12h`, a date or an ISO time (UTC unless it says otherwise) as epoch seconds.
 
-    Raises `Refused` for anything else.
+    Raises `WrongUsage` for anything else.
     """
     ago = re.fullmatch(r"(\d{1,6})([mhdw])", text)
     if ago:
@@ -70,7 +69,7 @@ def _since(text: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(
-            f"--since is {text!r}; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time"
+        raise WrongUsage(
+            f"{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time"
         ) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.arguments import WrongUsage, add_channel, add_json
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.entry import OPEN, State
 from agent_channels.core.log import redact
@@ -17,7 +17,7 @@ from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["REPORTED", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "list every message with its state and age; redeliver or drop one"
 TEXT_MAX = 60
@@ -25,7 +25,7 @@ LIMIT = 50
 # SQLite takes no larger limit.
 LIMIT_MAX = 1 << 31
 # The states in between are internal.
-_REPORTED = {
+REPORTED = {
     **dict.fromkeys((State.RAW, State.JOINING, State.FETCHING, State.READY), "received"),
     State.OFFERING: "offered",
 }
@@ -61,10 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise WrongUsage(f"{text!r} is not a number of messages; give 1 or more")
+    return int(text)
 
 
 def _report(args: argparse.Namespace, change: str, delivery_id: str, *, done: bool) -> int:
@@ -81,7 +80,7 @@ def _entry(row: Row) -> dict[str, Any]:
     meta = json.loads(row["meta"] or "{}")
     return {
         "delivery_id": row["delivery_id"],
-        "state": _REPORTED.get(row["state"], row["state"]),
+        "state": REPORTED.get(row["state"], row["state"]),
         "open": row["state"] in OPEN,
         "age_s": round(time.time() - row["received_at"]),
         "received_at": epoch_iso(row["received_at"]),

@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES
+from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage
 from agent_channels.cli.doctor import configured_channels, examine_all
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _channel(text: str) -> str:
     if text not in CHANNELS:
-        raise argparse.ArgumentTypeError(f"there is no channel {text!r}; there are {', '.join(CHANNELS)}")
+        raise WrongUsage(f"there is no channel {text!r}; there are {', '.join(CHANNELS)}")
     return text
 
 
@@ -113,18 +113,19 @@ def _prepare(host: str, names: list[str], reports: list[Report], arguments: list
 
 def _refuse_fatal(reports: list[Report]) -> None:
     fatal = [
-        f"{report.channel}, {name}: {_sentence(finding)}"
+        "\n".join(_lines(f"{report.channel}, {name}", finding))
         for report in reports
         for name, finding in report.wrong().items()
         if name in FATAL or (name == "bot" and REFUSED in finding.found)
     ]
     if fatal:
-        raise ConfigError("no message would reach the session. " + " | ".join(fatal))
+        raise ConfigError("\n".join(["no message would reach the session", *fatal]))
 
 
-def _sentence(finding: Finding) -> str:
-    evidence = f" ({finding.evidence})" if finding.evidence else ""
-    return f"{finding.found}{evidence}" + (f"; {finding.next}" if finding.next else "")
+def _lines(name: str, finding: Finding) -> list[str]:
+    lines = [f"  ✗ {name}: {finding.found}"]
+    lines += [f"    {finding.evidence}"] if finding.evidence else []
+    return [*lines, f"    -> {finding.next}"] if finding.next else lines
 
 
 def _warnings(report: Report) -> Iterator[str]:

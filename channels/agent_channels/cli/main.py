@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 
 import agent_channels
 from agent_channels import __version__
-from agent_channels.cli.arguments import add_command, can_ask
+from agent_channels.cli.arguments import WrongUsage, add_command, can_ask
 from agent_channels.core.process import keep_private
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         from agent_channels.core.log import redact
 
         print(redact(f"channels: {error}"), file=sys.stderr)
-        code = 1
+        code = 2 if isinstance(error, WrongUsage) else 1
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:

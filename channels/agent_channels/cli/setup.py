@@ -188,7 +188,7 @@ def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
             dialogue.say(f"{sign} {name}: {finding.found}.\n  -> {finding.next}")
     wrong = [finding.to_json(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
-        dialogue.data["findings"] = wrong
+        dialogue.data |= {"ok": False, "findings": wrong}
 
 
 def _write_host_files(args: argparse.Namespace, row: Channel, env: Environment, dialogue: _Dialogue) -> None:

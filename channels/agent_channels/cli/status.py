@@ -10,11 +10,12 @@ from typing import Any
 from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
-from agent_channels.core.runtime.status import facts
+from agent_channels.core.runtime.status import facts, message_counts
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
+from agent_channels.core.text.numbers import counted
 from agent_channels.registry import channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -65,9 +66,13 @@ def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> 
 
 
 def _text(known: dict[str, Any]) -> str:
-    bot, inbox, reader = known["bot"], known["inbox"], known["reader"]
+    bot, reader = known["bot"], known["reader"]
     named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
-    counts = (f"{len(known['paired'])} paired", f"{len(known['pending'])} waiting", f"{len(known['groups'])} groups")
+    counts = (
+        f"{len(known['paired'])} paired",
+        f"{len(known['pending'])} waiting",
+        counted(len(known["groups"]), "group"),
+    )
     lines = [
         f"{known['channel']}",
         f"  state folder  {known['state_dir']}",
@@ -77,8 +82,8 @@ def _text(known: dict[str, Any]) -> str:
         f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
         f"  last poll     {known['last_poll_ok'] or 'never'}",
         f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
-        f"  messages      {', '.join(f'{inbox[k]} {k}' for k in ('received', 'offered', 'answered', 'open'))}"
-        + (f" (oldest {known['oldest_open']})" if known["oldest_open"] else ""),
+        f"  messages      {message_counts(known['inbox'])}"
+        + (f"; the oldest open since {known['oldest_open']}" if known["oldest_open"] else ""),
     ]
     lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
     lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]

@@ -11,6 +11,7 @@ import anyio
 from agent_channels.core.contract.checks import Check, EnabledGroup, Finding, Setup, fine, note, wrong
 from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Forbidden, Rejected
+from agent_channels.core.text.numbers import counted
 from agent_channels.discord.adapter import DiscordAdapter
 from agent_channels.discord.http import CONTENT_FLAGS
 from agent_channels.discord.settings import PERMISSIONS, invite_link
@@ -56,7 +57,10 @@ async def connections(adapter: DiscordAdapter, _setup: Setup) -> Finding:
     """How many connections can still be opened today."""
     limit = (await adapter.get("/gateway/bot")).get("session_start_limit") or {}
     left, total = int(limit.get("remaining", _SPARE)), int(limit.get("total", 1000))
-    evidence = f"{left} of {total} are left; more in {int(limit.get('reset_after', 0)) // 60_000} minutes"
+    minutes = -(-int(limit.get("reset_after", 0)) // 60_000)
+    evidence = f"{left:,} of {total:,} are left" + (
+        f"; all again in {counted(minutes, 'minute')}" if left < total else ""
+    )
     if left >= _SPARE:
         return fine("there are connections left for today", evidence)
     return wrong(

@@ -9,7 +9,13 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route, route
-from agent_channels.telegram.settings import PROXY_REFUSAL, PROXY_SCHEMES, TelegramSettings, bot_id
+from agent_channels.telegram.settings import (
+    PRIVACY_MODE_OFF,
+    PROXY_REFUSAL,
+    PROXY_SCHEMES,
+    TelegramSettings,
+    bot_id,
+)
 
 if TYPE_CHECKING:
     from agent_channels.core.contract.adapter import Adapter
@@ -56,4 +62,5 @@ CHANNEL = Channel(
     route=_route,
     checks=_checks,
     steps=STEPS,
+    to_hear_all=PRIVACY_MODE_OFF,
 )

@@ -8,17 +8,15 @@ from functools import partial
 from agent_channels.core.contract.checks import Check, Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Conflict
+from agent_channels.core.text.numbers import counted
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
+from agent_channels.telegram.settings import PRIVACY_MODE_OFF
 
 __all__ = ["checks"]
 
 # Seconds: another poller that our poll displaced polls again sooner than that, and displaces ours.
 POLL_S = 3
-BOTFATHER = (
-    "in Telegram, write /setprivacy to @BotFather, choose the bot, Disable; then remove it from the group and add it "
-    "again"
-)
 
 
 def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
@@ -31,7 +29,7 @@ async def webhook(adapter: TelegramAdapter, _setup: Setup) -> Finding:
     """GetWebhookInfo: while a webhook is set, nothing can be polled."""
     with translated():
         info = await adapter.bot.get_webhook_info()
-    pending = f"{info.pending_update_count} updates wait at Telegram"
+    pending = f"{counted(info.pending_update_count, 'update waits', 'updates wait')} at Telegram"
     if not info.url:
         return fine("no webhook is set", pending)
     host = info.url.partition("://")[2].partition("/")[0]
@@ -86,13 +84,13 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
             f"privacy mode is on, and messages that do not name the bot shall count in {', '.join(affected)}: Telegram "
             "passes on only mentions, replies and commands",
             evidence,
-            BOTFATHER,
+            PRIVACY_MODE_OFF,
         )
     return note(
         "privacy mode is on: in groups the bot sees mentions, replies and commands only",
         evidence,
         "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, `--pattern`); "
-        f"then {BOTFATHER}",
+        f"then {PRIVACY_MODE_OFF}",
     )
 
 

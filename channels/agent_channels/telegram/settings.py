@@ -9,13 +9,17 @@ from pydantic import Field, field_validator, model_validator
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings
 
-__all__ = ["PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
+__all__ = ["PRIVACY_MODE_OFF", "PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
 
 _TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
 
 PUBLIC = "https://api.telegram.org"
 PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
+PRIVACY_MODE_OFF = (
+    "in Telegram, write /setprivacy to @BotFather, choose the bot, Disable; then remove it from the group and add it "
+    "again"
+)
 PROXY_REFUSAL = "it must begin with http://, https:// or socks5://"
 
 

@@ -76,6 +76,13 @@ async def test_a_token_that_was_reset(stage: DiscordStage) -> None:
     assert "does not know the token" in found["found"]
 
 
+async def test_connections_left_are_said_in_a_sentence(stage: DiscordStage) -> None:
+    """A full ration is not said to be refilled."""
+    ran = await stage.cli("doctor", "discord", "--json")
+    (found,) = (check for check in ran.json["channels"][0]["checks"] if check["check"] == "connections")
+    assert found["evidence"] == "1,000 of 1,000 are left"
+
+
 async def test_a_clock_that_is_behind(stage: DiscordStage) -> None:
     """As the Date of Discord's answers shows it."""
     stage.dc.advance(7200)

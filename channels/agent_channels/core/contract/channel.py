@@ -36,6 +36,8 @@ class Channel:
     """Return the platform's own checks of a set-up by name. The adapter is entered and its token works."""
     steps: str
     """How to get a bot and its token there, as numbered lines."""
+    to_hear_all: str = ""
+    """How the operator lets the bot hear messages of a group that do not name it; empty if it hears them anyway."""
     join_link: Callable[[str], str] | None = None
     """Return, for a bot's id, the page on which somebody adds the bot to a group; None when there is no such page."""
 

@@ -12,14 +12,15 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.runtime.status import message_counts
 from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, shown_url
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.state_folder import is_empty, is_trusted
+from agent_channels.core.text.numbers import counted
 
 __all__ = [
     "database",
@@ -190,12 +191,14 @@ def people(setup: Setup) -> Finding:
         return note("nobody is paired yet", next_=f"`{command} invite`")
     paired, groups = setup.facts["paired"], setup.facts["groups"]
     disabled = setup.facts["policy"] == "disabled"
+    pending = len(setup.facts["pending"])
     evidence = (
-        f"{len(paired)} paired, {len(groups)} groups enabled, "
-        f"{len(setup.facts['groups_not_enabled'])} groups seen but not enabled"
+        f"{len(paired)} paired, {counted(len(groups), 'group')} enabled, "
+        f"{counted(len(setup.facts['groups_not_enabled']), 'group')} seen but not enabled"
     )
-    if setup.facts["pending"]:
-        evidence += f"; {len(setup.facts['pending'])} waiting for approval"
+    if pending:
+        evidence += f"; {pending} waiting for approval"
+    pair = f"`{command} pair CODE`, with the code that the bot showed them, lets somebody in who waits"
     if disabled and not groups:
         return wrong(
             "the policy is `disabled` and no group is enabled, so nobody can write to the agent",
@@ -206,12 +209,14 @@ def people(setup: Setup) -> Finding:
         return wrong(
             "nobody is paired and no group is enabled, so nobody can write to the agent",
             evidence,
-            f"`{command} invite`",
+            pair if pending else f"`{command} invite`",
         )
     if disabled:
         return note("the policy is `disabled`, so direct messages are ignored", evidence, f"`{command} policy`")
     if blocked := setup.facts["blocked_by"]:
         return note(f"{', '.join(blocked)} blocked the bot; only they can unblock it", evidence)
+    if pending:
+        return note(f"{counted(pending, 'person waits', 'people wait')} to be let in", evidence, pair)
     return fine("people can write to the agent", evidence)
 
 
@@ -228,9 +233,9 @@ def messages(setup: Setup) -> Finding:
             "update this program: a newer version processes them by itself",
         )
     if not oldest:
-        return fine("every message has been answered", _summary(counts))
+        return _nothing_open(counts, f"channels access {setup.env.channel}")
     age = _age(oldest)
-    evidence = f"{_summary(counts)}; the oldest since {oldest}"
+    evidence = f"{message_counts(counts)}; the oldest open since {oldest}"
     if age < OVERDUE_S:
         return note("messages are on their way to the agent", evidence)
     return wrong(
@@ -240,8 +245,14 @@ def messages(setup: Setup) -> Finding:
     )
 
 
-def _summary(counts: dict[str, Any]) -> str:
-    return ", ".join(f"{counts[name]} {name}" for name in ("open", "offered", "answered"))
+def _nothing_open(counts: dict[str, int], command: str) -> Finding:
+    evidence = message_counts(counts)
+    if counts["held"]:
+        held = counted(
+            counts["held"], "message is held until its sender is", "messages are held until their senders are"
+        )
+        return note(f"{held} let in", evidence, f"`{command}` shows who waits; `{command} pair CODE` lets them in")
+    return fine("every message has been answered" if counts["answered"] else "no message is waiting", evidence)
 
 
 def reader(setup: Setup) -> Finding:

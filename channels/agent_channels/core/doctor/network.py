@@ -50,7 +50,7 @@ def ipv6(setup: Setup, route: Route) -> Finding:
     six = [address for address in found if address[0] is socket.AF_INET6]
     four = [address for address in found if address[0] is socket.AF_INET]
     if not six or not four:
-        return fine("there is nothing to choose", f"{len(six)} IPv6 and {len(four)} IPv4 addresses")
+        return fine("there is nothing to choose", f"IPv6 addresses: {len(six)}; IPv4 addresses: {len(four)}")
     with ThreadPoolExecutor(2) as pool:
         problem6, problem4 = pool.map(_connection_problem, (six[0], four[0]))
     evidence = f"IPv6 {six[0][1][0]}: {problem6 or 'connects'}; IPv4 {four[0][1][0]}: {problem4 or 'connects'}"

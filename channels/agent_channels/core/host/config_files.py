@@ -17,6 +17,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
 
 __all__ = [
@@ -58,9 +59,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply; fix it first") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}; fix it first") from error
+        raise ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds a {type(found).__name__} instead of an object; fix it first")
+        raise ConfigError(f"{path} must hold a JSON object; it holds {json_kind(found)}")
     return found
 
 

@@ -135,7 +135,10 @@ def _program(env: Environment, project: str) -> str:
 
 
 def _merge(path: Path, change: Callable[[JSON], None], what: str) -> str:
-    before = read_json(path)
+    try:
+        before = read_json(path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; fix it first") from error
     after = copy.deepcopy(before)
     change(after)
     if after == before:

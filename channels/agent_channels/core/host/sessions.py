@@ -40,6 +40,11 @@ class HostSession:
     ended_at: float | None
     waiting_until: float = 0.0
 
+    def waits(self, now: float) -> bool:
+        """Return whether its Stop hook waits for messages, or will wait after the turn that it let go on."""
+        latest = max(self.hooks.get("stop", 0.0), self.hooks.get("prompt", 0.0), self.ended_at or 0.0)
+        return self.waiting_until > now or (self.loops_at is not None and self.loops_at > latest)
+
 
 class Sessions:
     """The sessions table."""
@@ -100,10 +105,13 @@ class Sessions:
         """Record how often in a row the Stop hook let the turn go on."""
         self._set(session_id, loops=count, loops_at=time.time())
 
-    def end_waiting(self) -> None:
-        """Record that a person ended the waiting from the chat, in every session there is."""
+    def end_waiting(self) -> bool:
+        """Record that a person ended the waiting from the chat, in every session; return False if none waited."""
+        now = time.time()
         with self.store.transaction() as db:
-            db.execute("UPDATE sessions SET ended_at = ?", (time.time(),))
+            waited = any(_session(row).waits(now) for row in self.store.rows("SELECT * FROM sessions"))
+            db.execute("UPDATE sessions SET ended_at = ?", (now,))
+        return waited
 
     def _set(self, session_id: str, **values: object) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)

@@ -26,11 +26,13 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/inbox – messages waiting for the agent\n/cancel – close open questions\n"
+        "/end – end the terminal session's waiting for messages\n"
         "/session status – who reads this chat, and what is saved\n"
         "/session clear – forget this chat and start over\n"
         "/session export – get this chat as a file\n/help – this message"
     ),
     "status": "Connected as {bot}. {waiting}",
+    "status_agent": "Agent: {client}, project {project}; messages reach it by {mode}: {why}.",
     "status_all_answered": "Every message has been answered.",
     "status_waiting": "Messages waiting for the agent: {count}.",
     "inbox_empty": "No messages in this chat are waiting for the agent.",
@@ -67,6 +69,7 @@ TEXTS: dict[str, str] = {
     "session_export_failed": "The file could not be sent.",
     "command_passed_on": "Sent to the agent.",
     "waiting_ended": "The terminal session no longer waits for messages from this chat.",
+    "waiting_none": "No terminal session is waiting for messages.",
     "menu_status": "Is the bot connected?",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",

@@ -23,10 +23,12 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
+        "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
     ),
     "status": "已連線，身分是 {bot}。{waiting}",
+    "status_agent": "代理：{client}，專案 {project}；訊息經由 {mode} 送達：{why}。",
     "status_all_answered": "每則訊息都已得到回覆。",
     "status_waiting": "等代理處理的訊息：{count} 則。",
     "inbox_empty": "這個聊天裡沒有訊息在等代理處理。",
@@ -60,6 +62,7 @@ TEXTS: dict[str, str] = {
     "session_export_failed": "檔案無法傳送。",
     "command_passed_on": "已送到代理。",
     "waiting_ended": "終端機裡的工作階段不再等候這個聊天的訊息。",
+    "waiting_none": "目前沒有終端機工作階段在等候訊息。",
     "menu_status": "機器人連線了嗎？",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",

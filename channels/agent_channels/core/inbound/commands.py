@@ -91,7 +91,21 @@ class Commands:
     def _status(self, incoming: IncomingMessage, _argument: str) -> None:
         waiting = self._services.inbox.open_count(incoming.message.chat.id)
         open_ = translate("status_waiting", count=waiting) if waiting > 0 else translate("status_all_answered")
-        self._say(incoming, translate("status", bot=self._adapter.display_name, waiting=open_))
+        lines = [translate("status", bot=self._adapter.display_name, waiting=open_)]
+        # The project and the mode are the operator's business.
+        if incoming.message.chat.kind == "direct" and self._services.access.is_approver(incoming.message.sender.id):
+            lines.append(self._agent_status())
+        self._say(incoming, "\n".join(lines))
+
+    def _agent_status(self) -> str:
+        session = self._session()
+        return translate(
+            "status_agent",
+            client=label(session.client) or translate("session_unknown_client"),
+            project=label(session.project),
+            mode=session.mode,
+            why=label(session.why, 200),
+        )
 
     def _list_inbox(self, incoming: IncomingMessage, _argument: str) -> None:
         chat_id, inbox = incoming.message.chat.id, self._services.inbox
@@ -112,8 +126,8 @@ class Commands:
         self._say(incoming, "\n".join([translate("inbox_heading", count=count), *lines, *more]))
 
     def _end_waiting(self, incoming: IncomingMessage, _argument: str) -> None:
-        self._services.sessions.end_waiting()
-        self._say(incoming, translate("waiting_ended"))
+        ended = self._services.sessions.end_waiting()
+        self._say(incoming, translate("waiting_ended") if ended else translate("waiting_none"))
 
     def _cancel(self, incoming: IncomingMessage, _argument: str) -> None:
         message, prompts, panels = incoming.message, self._services.prompts, self._services.panels

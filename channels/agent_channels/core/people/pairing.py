@@ -22,7 +22,7 @@ from agent_channels.core.store.database import Row
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.store.notices import Notices
 
-__all__ = ["ALPHABET", "HELD_MAX", "Applicant", "Pairing"]
+__all__ = ["ALPHABET", "HELD_MAX", "LENGTH", "Applicant", "Pairing", "is_code"]
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
@@ -217,6 +217,11 @@ class Pairing:
             f"no pending pairing has the code {_normal(code)[:20]!r}; check it for typing errors, or have the person "
             f"write to the bot again ({left} more wrong codes lock approval for an hour)"
         )
+
+
+def is_code(text: str) -> bool:
+    """Return whether a text has a code's length; spaces and dashes in it do not count."""
+    return len(_normal(text)) == LENGTH
 
 
 def _normal(code: str) -> str:

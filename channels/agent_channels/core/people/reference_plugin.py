@@ -17,6 +17,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.people.access import Access, Group, Policy
 from agent_channels.core.people.mention_patterns import checked
+from agent_channels.core.settings.validation import json_kind
 
 __all__ = ["ReferenceSetup", "apply", "read"]
 
@@ -74,7 +75,7 @@ def _access(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read ({error}); nothing was changed") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds a {type(found).__name__} instead of an object; nothing was changed")
+        raise ConfigError(f"{path} must hold a JSON object; it holds {json_kind(found)}; nothing was changed")
     return found
 
 

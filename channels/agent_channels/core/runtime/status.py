@@ -13,7 +13,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["facts"]
+__all__ = ["facts", "message_counts"]
 
 
 def facts(
@@ -67,6 +67,16 @@ def facts(
         "oldest_open": epoch_iso(inbox.oldest_open()),
         "problem": problem or _problem(health, held=holder is not None),
     }
+
+
+def message_counts(inbox: dict[str, int]) -> str:
+    """Return the facts' counts of messages in words, each message counted once."""
+    shown = inbox["offered"] - inbox["answered"]
+    words = [f"{inbox['open']} open" + (f" ({shown} of them offered to the agent)" if shown else "")]
+    words.append(f"{inbox['answered']} answered")
+    words += [f"{inbox['held']} held until the sender is let in"] if inbox["held"] else []
+    words += [f"{inbox['failed']} failed"] if inbox["failed"] else []
+    return ", ".join(words)
 
 
 def _idle(services: Services) -> str | None:

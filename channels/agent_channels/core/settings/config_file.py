@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.settings.validation import shorten_value
 
 __all__ = ["parse_config"]
 
@@ -21,5 +22,7 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold `name: value` lines, not a {type(values).__name__}")
+        raise ConfigError(
+            f"{path} must hold `name: value` lines, such as `language: en`; it holds {shorten_value(values)}"
+        )
     return {str(key): value for key, value in values.items()}

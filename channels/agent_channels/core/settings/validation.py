@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["explain_problem", "invalid_value", "shorten_value"]
+__all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value"]
 
 VALUE_MAX = 120
+# How alike a name has to be (0 to 1) to be what was meant; below, the suggestion would be a guess.
+NEAR = 0.65
 
 
 def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) -> str:
@@ -22,7 +24,7 @@ def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) ->
     if problem["type"] == "extra_forbidden" and name not in known:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
         return f"unknown {kind} {name!r}; {hint}"
     if problem["type"] == "missing" and name in known:
@@ -42,3 +44,9 @@ def shorten_value(value: object) -> str:
     """Return the value's `repr`, cut to a readable length."""
     text = repr(value)
     return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX - 1]}…"
+
+
+def json_kind(value: object) -> str:
+    """Return what kind of JSON a value is, in words; for one that is not an object."""
+    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

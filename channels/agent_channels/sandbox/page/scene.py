@@ -126,7 +126,7 @@ class Scene:
         for handle, person in people.items():
             name, stranger = person.user.first_name, handle in STRANGERS
             yield SceneChat("telegram", handle, str(person.id), name, _about(handle), (handle,), stranger=stranger)
-        about = "a group; the bot hears only messages that mention it"
+        about = f"a group; write @{self.tg.state.bot.username} for the bot to hear you"
         yield SceneChat("telegram", str(group.id), str(group.id), group.chat.title, about, tuple(PAIRED), group=True)
 
     def _create_discord(self) -> Iterator[SceneChat]:

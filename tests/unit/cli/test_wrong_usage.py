@@ -1,0 +1,52 @@
+"""Malformed arguments: exit code 2 and what would be right, in every verb; what cannot be done is 1."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+WRONG = [
+    ("history export telegram --since foo", "'foo' is not a time"),
+    ("history export telegram --since 7y", "'7y' is not a time"),
+    ("history export telegram --chat bob", "'bob' is not an id"),
+    ("inbox telegram --limit 0", "'0' is not a number of messages; give 1 or more"),
+    ("inbox telegram --limit -3", "'-3' is not a number of messages"),
+    ("inbox telegram --limit many", "'many' is not a number of messages"),
+    ("sandbox --port 70000", "'70000' is not a port"),
+    ("launch nochat", "there is no channel 'nochat'"),
+    ("access telegram allow bob", "'bob' is not an id"),
+    ("access telegram allow -5", "not a person's id"),
+    ("access telegram remove bob", "'bob' is not an id"),
+    ("access telegram approver add bob", "'bob' is not an id"),
+    ("access telegram group add bob", "'bob' is not an id"),
+    ("access telegram group rm bob", "'bob' is not an id"),
+    ("access telegram group add 5 --allow 7,bob", "'bob' is not an id"),
+    ("access telegram group add 5 --pattern (", "is not a regular expression"),
+    ("access telegram group add 5 --pattern .*", "matches every message"),
+    ("access telegram policy open", "there is no policy 'open'"),
+    ("access telegram pair ABC", "is not a pairing code"),
+    ("access telegram deny ABCDEFGHJ", "is not a pairing code"),
+]
+
+
+@pytest.mark.parametrize(("words", "reason"), WRONG)
+def test_malformed_arguments_exit_with_2(channels, words: str, reason: str) -> None:
+    """The reason is on stderr, in words of the user's; nothing was changed."""
+    said = channels(*words.split())
+    assert (said.code, said.out) == (2, "")
+    assert reason in said.err
+    assert "_" not in said.err.partition(": error: ")[2]
+    listed = json.loads(channels("access", "telegram", "--json").out)
+    assert (listed["paired"], listed["groups"]) == ([], [])
+
+
+@pytest.mark.parametrize("words", [
+    "access telegram pair ABCDEFGH", "access telegram deny ABCD-EFGH", "access telegram remove 5",
+    "access telegram group rm 5", "inbox telegram --drop nothing", "status telegram --release",
+])  # fmt: skip
+def test_what_cannot_be_done_exits_with_1(channels, words: str) -> None:
+    """Well-formed arguments that fit nothing here."""
+    said = channels(*words.split())
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("channels: ")
