@@ -79,8 +79,7 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
     """No folder, an empty, corrupt or newer database: exit code 0, no output, nothing is created."""
     db = stage.state / "channel.db"
     if state == "missing":
-        (stage.state / "config.yaml").unlink()
-        stage.state.rmdir()
+        shutil.rmtree(stage.state)
     elif state == "empty":
         db.touch()
     elif state == "corrupt":

@@ -210,7 +210,7 @@ async def test_keep_leaves_a_telegram_for_a_real_host_and_the_shell(tmp_path: Pa
         assert block
         entry = json.loads(block[0])["mcpServers"]["telegram"]
         assert set(entry["env"]) == {
-            "TELEGRAM_API_ROOT", "TELEGRAM_BOT_TOKEN", "TELEGRAM_STATE_DIR", "CHANNELS_CLAIM",
+            "TELEGRAM_API_ROOT", "TELEGRAM_BOT_TOKEN", "TELEGRAM_STATE_DIR", "CHANNELS_CLAIM", "CHANNELS_DATA_DIR",
         }  # fmt: skip
         say, look, tap, rest = re.findall(r"^curl .*$", one.printed, re.MULTILINE)
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CHANNELS"))}

@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from agent_channels.core.services import Services
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -84,8 +85,8 @@ class Project:
     def __init__(self, stage: Stage, name: str, **settings: Any) -> None:
         self.stage = stage
         self.project, self.state = stage.folder / name, stage.folder / f"{name}-state"
-        for path in (self.project, self.state):
-            path.mkdir(mode=0o700)
+        self.project.mkdir(mode=0o700)
+        make_state_folder(self.state)
         self.env: dict[str, str | None] = {
             "CLAUDE_PROJECT_DIR": str(self.project),
             "TELEGRAM_STATE_DIR": str(self.state),

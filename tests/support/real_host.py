@@ -46,7 +46,8 @@ class RealHost:
         answered = {"hasCompletedOnboarding": True, "theme": "dark", "projects": {project: trusted}}
         answered["customApiKeyResponses"] = {"approved": [KEY[-20:]], "rejected": []}
         (home / ".claude.json").write_text(json.dumps(answered))
-        ours = ("TELEGRAM_STATE_DIR", "XDG_RUNTIME_DIR", *(n for n in stage.env if n.startswith("COVERAGE_")))
+        named = ("TELEGRAM_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR")
+        ours = (*named, *(n for n in stage.env if n.startswith("COVERAGE_")))
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
