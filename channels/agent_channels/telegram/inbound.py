@@ -13,6 +13,7 @@ from agent_channels.core.contract.messages import (
     Identity,
     Ignored,
     Inbound,
+    Joined,
     Membership,
     Message,
     RawEvent,
@@ -100,6 +101,8 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         return ChatMigrated(chat.id, str(new))
     if old := message.get("migrate_from_chat_id"):
         return ChatMigrated(str(old), chat.id)
+    if joined := message.get("new_chat_members"):
+        return Joined(chat, tuple(str(person["id"]) for person in joined))
     topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
     if topic and message.get("message_thread_id"):
         name = topic.get("name")

@@ -17,6 +17,7 @@ __all__ = [
     "Identity",
     "Ignored",
     "Inbound",
+    "Joined",
     "Membership",
     "MenuEntry",
     "Message",
@@ -204,6 +205,14 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """People joined a group, where the platform shows new members nothing of what was said before."""
+
+    chat: Chat
+    user_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMigrated:
     """A chat has a new id from now on."""
 
@@ -230,4 +239,4 @@ class Ignored:
     """Whether it could not be read: it may have been a message, so it is kept for inspection."""
 
 
-Inbound = Message | Tap | Membership | ChatMigrated | ThreadRenamed | Ignored
+Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | Ignored

@@ -17,6 +17,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
     ChatMigrated,
     Ignored,
+    Joined,
     Membership,
     Message,
     RawEvent,
@@ -182,6 +183,10 @@ class InboundPipeline:
                 return
             case Membership():
                 services.chats.record(inbound.chat, inbound.by, present=inbound.present)
+            case Joined():
+                # In a group that nobody enabled nothing is kept that could be read.
+                if services.access.group_of(inbound.chat) is not None:
+                    services.chats.record_join(inbound.chat.id, inbound.user_ids, services.history.last_id())
             case ChatMigrated():
                 services.access.migrate_group(inbound.old_id, inbound.new_id)
                 services.history.migrate_chat(inbound.old_id, inbound.new_id)

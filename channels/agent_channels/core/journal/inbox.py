@@ -584,14 +584,24 @@ class Inbox:
         found = (self.store.value(query, event_id) for event_id in event_ids if event_id)
         return {event_id for event_id in found if event_id}
 
-    def open_count(self, chat_id: str) -> int:
-        """Return how many entries of a chat are open."""
-        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_OPEN} AND chat_id = ?", chat_id))
+    def open_count(self, chat_id: str, user_id: str | None = None) -> int:
+        """Return how many entries of a chat, or of one person in it, are open."""
+        return int(
+            self.store.value(
+                f"SELECT count(*) FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND user_id = coalesce(?, user_id)",
+                chat_id,
+                user_id,
+            )
+        )
 
-    def open_in(self, chat_id: str, limit: int) -> list[Row]:
-        """Return the oldest open entries of a chat, with every column."""
+    def open_in(self, chat_id: str, limit: int, user_id: str | None = None) -> list[Row]:
+        """Return the oldest open entries of a chat, or of one person in it, with every column."""
         return self.store.rows(
-            f"SELECT * FROM inbox WHERE state IN {_OPEN} AND chat_id = ? ORDER BY id LIMIT ?", chat_id, limit
+            f"SELECT * FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND user_id = coalesce(?, user_id) "
+            "ORDER BY id LIMIT ?",
+            chat_id,
+            user_id,
+            limit,
         )
 
     def counts(self) -> dict[str, int]:

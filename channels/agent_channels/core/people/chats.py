@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.store.database import Store
@@ -11,7 +12,7 @@ __all__ = ["Chats"]
 
 
 class Chats:
-    """The tables chats and threads."""
+    """The tables chats, joins and threads."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -33,6 +34,7 @@ class Chats:
         """Give a chat its new id."""
         with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            db.execute("UPDATE OR REPLACE joins SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
     def has_blocked(self, user_id: str) -> bool:
         """Return True if this person blocked the bot in their direct chat."""
@@ -50,6 +52,21 @@ class Chats:
             "GROUP BY id ORDER BY max(seen_at) DESC LIMIT 50"
         )
         return [(row["id"], row["title"] or "") for row in rows]
+
+    # ---- who joined when
+
+    def record_join(self, chat_id: str, user_ids: Sequence[str], after: int) -> None:
+        """Remember that people joined a group; `after` is the id of the last history line that they could not read."""
+        with self.store.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO joins VALUES (?, ?, ?, ?)",
+                [(chat_id, user_id, after, time.time()) for user_id in user_ids],
+            )
+
+    def joined_after(self, chat_id: str, user_id: str) -> int:
+        """Return the id of the history line after which a person joined a chat; 0 if they were there all along."""
+        found = self.store.value("SELECT after FROM joins WHERE chat_id = ? AND user_id = ?", chat_id, user_id)
+        return int(found or 0)
 
     # ---- threads
 
