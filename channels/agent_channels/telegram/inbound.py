@@ -179,7 +179,16 @@ def _tap(query: Json, received_at: float) -> Inbound:
         ts=_at(received_at),
         thread_id=thread_of(message),
         snapshot=snapshot(message),
+        shown=_shown(message),
     )
+
+
+def _shown(message: Json) -> frozenset[str] | None:
+    """Return the data of the buttons under a message; None for one that Telegram does not show any more (date 0)."""
+    if not message.get("date"):
+        return None
+    rows = (message.get("reply_markup") or {}).get("inline_keyboard") or ()
+    return frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
 
 
 def _membership(change: Json) -> Inbound:

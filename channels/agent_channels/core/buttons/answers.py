@@ -42,6 +42,11 @@ class ButtonAnswers:
 
     def tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
         """Handle a tap by somebody the gate lets through; return True if an answer may have been given."""
+        if tap.forged and self._panels.is_open(tap.data):
+            # Under a question that is over there are no buttons any more: who taps then is told how it ended.
+            self._inbox.end(entry_id)
+            self._tell(tap, translate("tap_unknown"), follow_ups, alert=True)
+            return False
         located = self._panels.locate(tap.data, tap.chat.id, tap.message_id, tap.snapshot)
         if located and located[0].prompt_id:
             self._tap_prompt(entry_id, tap, *located, follow_ups)

@@ -191,6 +191,13 @@ class Tap:
     """The message under which the button is, for `Adapter.close_panel`; None when the platform does not show it."""
     text: str | None = None
     """What was typed in the form that the button opened, on platforms with forms."""
+    shown: frozenset[str] | None = None
+    """The data of every button under the message; None when the platform does not show them."""
+
+    @property
+    def forged(self) -> bool:
+        """Whether the message has no such button: a client can send any data."""
+        return self.shown is not None and self.data not in self.shown
 
 
 @dataclass(frozen=True, slots=True)
