@@ -209,9 +209,9 @@ class GatewayReader:
         await self._sink.put(events, cursors)
 
     def _moved_cursor(self, message: Json) -> dict[str, str]:
-        """Return the cursor that a message moves; empty for a channel that the agent does not read."""
-        channel = str(message["channel_id"])
-        if message.get("guild_id") and not self._is_wanted(channel):
+        """Return the cursor that a message moves; empty for a channel, or a stranger, that the agent does not read."""
+        channel, author = str(message["channel_id"]), str(message["author"]["id"])
+        if not self._is_wanted(channel) and (message.get("guild_id") or author not in self._wanted):
             return {}
         return {f"last:{channel}": str(message["id"])}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
@@ -17,7 +18,7 @@ from agent_channels.core.journal.events import add_thread, message_event, sender
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import FollowUp
+from agent_channels.core.scheduling import Courtesy, FollowUp
 from agent_channels.core.text.sanitize import attribute, content, label
 
 __all__ = ["ButtonAnswers", "tap_event"]
@@ -77,7 +78,8 @@ class ButtonAnswers:
         self._tell(tap, translate(f"tap_{press.refused}"), follow_ups, alert=True)
         # Never the keyboard of a question that is still open, whatever data somebody forged.
         if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            follow_ups.append(lambda: self._adapter.close_panel(tap.chat.id, tap.message_id, tap.snapshot, ""))
+            close = partial(self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "")
+            follow_ups.append(Courtesy(close, tap.sender.id))
         return False
 
     def _tap_prompt(self, entry_id: int, tap: Tap, panel: Panel, position: int, follow_ups: list[FollowUp]) -> None:
@@ -177,7 +179,9 @@ class ButtonAnswers:
     def _tell(
         self, tap: Tap, text: str, follow_ups: list[FollowUp], *, alert: bool = False, counted: bool = False
     ) -> None:
-        follow_ups.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert, counted=counted))
+        answer = partial(self._adapter.answer_tap, tap.tap_id, text, alert=alert, counted=counted)
+        # Whoever taps what does not count may tap it ten thousand times.
+        follow_ups.append(answer if counted else Courtesy(answer, tap.sender.id))
 
 
 def _as_message(tap: Tap) -> Message:

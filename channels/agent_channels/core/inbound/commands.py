@@ -26,7 +26,7 @@ from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.scheduling import Courtesy, Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 
@@ -91,7 +91,8 @@ class Commands:
         return message.chat.kind == "direct" or self._services.access.is_approver(message.sender.id)
 
     def _say(self, incoming: IncomingMessage, text: str) -> None:
-        incoming.follow_ups.append(answer_with(self._adapter, incoming.message, text))
+        answer = answer_with(self._adapter, incoming.message, text)
+        incoming.follow_ups.append(Courtesy(answer, incoming.message.sender.id, asked=True))
 
     # ---- one function a command
 
@@ -156,7 +157,7 @@ class Commands:
                 self._clear_session(incoming)
             case "export":
                 message = incoming.message
-                incoming.follow_ups.append(lambda: self._export(message))
+                incoming.follow_ups.append(Courtesy(lambda: self._export(message), message.sender.id, asked=True))
             case _:
                 self._say(incoming, translate("session_usage"))
 

@@ -88,10 +88,10 @@ class InboundPipeline:
         self._strangers = Strangers(adapter, services, self._grouping)
         self._resumed = False
         self._stages: tuple[Stage, ...] = (
-            self._record_chat,
             self._name_thread,
             self._find_addressee,
             self._decide_access,
+            self._record_chat,
             self._keep_context,
             self._redeem_invite,
             self._pair_stranger,
@@ -182,11 +182,9 @@ class InboundPipeline:
                 self._process_tap(entry_id, inbound, batch)
                 return
             case Membership():
-                services.chats.record(inbound.chat, inbound.by, present=inbound.present)
+                self._process_membership(inbound)
             case Joined():
-                # In a group that nobody enabled nothing is kept that could be read.
-                if services.access.group_of(inbound.chat) is not None:
-                    services.chats.record_join(inbound.chat.id, inbound.user_ids, services.history.last_id())
+                self._process_join(inbound)
             case ChatMigrated():
                 services.access.migrate_group(inbound.old_id, inbound.new_id)
                 services.history.migrate_chat(inbound.old_id, inbound.new_id)
@@ -199,14 +197,25 @@ class InboundPipeline:
                     return
         services.inbox.end(entry_id)
 
+    def _process_membership(self, change: Membership) -> None:
+        if change.chat.kind == "group" or self._services.access.member(change.by.id) is not None:
+            self._services.chats.record(change.chat, change.by, present=change.present)
+
+    def _process_join(self, joined: Joined) -> None:
+        services = self._services
+        # In a group that nobody enabled nothing is kept that could be read.
+        if services.access.group_of(joined.chat) is not None:
+            services.chats.record_join(joined.chat.id, joined.user_ids, services.history.last_id())
+
     def _process_tap(self, entry_id: int, tap: Tap, batch: Batch) -> None:
-        self._services.chats.record(tap.chat, tap.sender)
         # A tap needs no mention: it is always addressed to the bot.
         follow_ups: list[FollowUp] = []
         if self._services.access.decide(tap.chat, tap.sender, addressed=True) is not Verdict.PASS:
             self._answers.refuse_tap(entry_id, tap, follow_ups)
-        elif self._answers.tap(entry_id, tap, follow_ups):
-            self._wakeups.answer_given()
+        else:
+            self._services.chats.record(tap.chat, tap.sender)
+            if self._answers.tap(entry_id, tap, follow_ups):
+                self._wakeups.answer_given()
         batch.follow_ups += follow_ups
 
     def _process_message(self, incoming: IncomingMessage, batch: Batch) -> None:
@@ -225,10 +234,6 @@ class InboundPipeline:
                 batch.opened.append(incoming.message)
 
     # ---- the stages, in order; each returns True if the message needs no further one
-
-    def _record_chat(self, incoming: IncomingMessage) -> bool:
-        self._services.chats.record(incoming.message.chat, incoming.message.sender)
-        return False
 
     def _name_thread(self, incoming: IncomingMessage) -> bool:
         """Add the thread's name, which only its first messages may say."""
@@ -252,6 +257,12 @@ class InboundPipeline:
     def _decide_access(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
         incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
+        return False
+
+    def _record_chat(self, incoming: IncomingMessage) -> bool:
+        """Remember where people who may speak do so, and in which groups the bot is; not each stranger's own chat."""
+        if incoming.verdict is Verdict.PASS or incoming.message.chat.kind == "group":
+            self._services.chats.record(incoming.message.chat, incoming.message.sender)
         return False
 
     def _keep_context(self, incoming: IncomingMessage) -> bool:

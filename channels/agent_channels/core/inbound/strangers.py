@@ -26,12 +26,14 @@ class Strangers:
             return False
         if not services.invites.redeem(message, translate("paired", name=label(message.sender.name))):
             return False
+        services.chats.record(message.chat, message.sender)
         services.inbox.end(incoming.entry_id)
         return True
 
     def pair(self, incoming: IncomingMessage) -> None:
         """Offer a pairing code, and keep a few messages until the operator decides."""
-        message, pairing = incoming.message, self._services.pairing
+        message, services = incoming.message, self._services
+        pairing = services.pairing
         incoming.group = incoming.group or self._grouping.find(incoming, held=True)
         if incoming.group is not None:
             self._grouping.open(incoming, held=True)
@@ -41,9 +43,10 @@ class Strangers:
         if message.command is None and pairing.may_hold(message.sender.id):
             self._grouping.open(incoming, held=True)
         else:
-            self._services.inbox.end(incoming.entry_id)
+            services.inbox.end(incoming.entry_id)
         access = f"channels access {self._adapter.channel}"
         if code:
+            services.chats.record(message.chat, message.sender)
             text = translate("pairing_code", code=code, command=f"{access} pair {code}", kept=HELD_MAX)
             incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
         elif pairing.crowded_out(message.sender.id):

@@ -643,7 +643,8 @@ class Inbox:
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` ended entries that arrived before then, and at most `limit` above `keep_rows`.
 
-        `before` is in epoch seconds. Returns how many were deleted; open entries never are.
+        `before` is in epoch seconds. A quarter of `keep_rows` is for what was not for the agent: a flood must not push
+        out what was answered. Returns how many were deleted; open entries never are.
         """
         with self.store.transaction() as db:
             deleted = db.execute(
@@ -651,14 +652,16 @@ class Inbox:
                 "LIMIT ?)",
                 (before, limit),
             ).rowcount
-        ended = self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_COUNTED_OVER}")
-        if ended > keep_rows:
-            with self.store.transaction() as db:
-                deleted += db.execute(
-                    f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {_COUNTED_OVER} "
-                    "ORDER BY id LIMIT ?)",
-                    (min(limit, ended - keep_rows),),
-                ).rowcount
+        # In this order: once few are left that were dropped, it is the answered ones that are too many.
+        for states, most in ((sql_list(State.DROPPED), keep_rows // 4), (_COUNTED_OVER, keep_rows)):
+            ended = self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {states}")
+            if ended > most and deleted < limit:
+                with self.store.transaction() as db:
+                    deleted += db.execute(
+                        f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {states} "
+                        "ORDER BY id LIMIT ?)",
+                        (min(limit - deleted, ended - most),),
+                    ).rowcount
         return deleted
 
 

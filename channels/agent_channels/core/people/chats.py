@@ -10,6 +10,9 @@ from agent_channels.core.store.database import Store
 
 __all__ = ["Chats"]
 
+# Chats that nobody enabled and people whom nobody let in: of so many the newest are known.
+STRANGE_MAX = 1000
+
 
 class Chats:
     """The tables chats, joins and threads."""
@@ -52,6 +55,34 @@ class Chats:
             "GROUP BY id ORDER BY max(seen_at) DESC LIMIT 50"
         )
         return [(row["id"], row["title"] or "") for row in rows]
+
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` chats, not seen since then (epoch seconds) or above `STRANGE_MAX`, and their threads.
+
+        Chats of people who may write, or wait to be let in, and enabled groups stay.
+        """
+        strange = (
+            "coalesce(user_id, '') NOT IN (SELECT user_id FROM people UNION SELECT user_id FROM pairings) "
+            "AND chat_id NOT IN (SELECT chat_id FROM groups) "
+            "AND coalesce(parent_id, '') NOT IN (SELECT chat_id FROM groups)"
+        )
+        with self.store.transaction() as db:
+            deleted = db.execute(
+                f"DELETE FROM chats WHERE chat_id IN (SELECT chat_id FROM chats WHERE {strange} AND seen_at < max(?, "
+                f"coalesce((SELECT seen_at FROM chats WHERE {strange} ORDER BY seen_at DESC LIMIT 1 OFFSET ?), 0)) "
+                "LIMIT ?)",
+                (before, STRANGE_MAX - 1, limit),
+            ).rowcount
+            if deleted:
+                db.execute("DELETE FROM threads WHERE chat_id NOT IN (SELECT chat_id FROM chats)")
+        return deleted
+
+    def prune_joins(self, before: float, limit: int) -> int:
+        """Delete at most `limit` joins before then (epoch seconds), whose history is gone; return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "DELETE FROM joins WHERE rowid IN (SELECT rowid FROM joins WHERE at < ? LIMIT ?)", (before, limit)
+            ).rowcount
 
     # ---- who joined when
 
