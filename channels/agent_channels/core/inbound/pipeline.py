@@ -119,7 +119,7 @@ class InboundPipeline:
                 await self._wakeups.unsorted.wait()
 
     async def _sort_all(self) -> None:
-        while (batch := self.sort()) is not None:
+        while (batch := self.sort(await self._match_patterns())) is not None:
             await self.dispatch(batch)
             await self.follow_ups.wait_for_room()
             await anyio.lowlevel.checkpoint()
@@ -127,7 +127,25 @@ class InboundPipeline:
             self._wakeups.ready.set()
             self._wakeups.download_due.set()
 
-    def sort(self) -> Batch | None:
+    @property
+    def sorts_later(self) -> bool:
+        """Whether patterns have to be matched first, so that only this pipeline's own task can sort."""
+        return self._services.access.any_patterns()
+
+    async def _match_patterns(self) -> int:
+        """Match patterns for the events that are sorted next; return how many these are."""
+        if not self.sorts_later:
+            return BATCH_MAX
+        events = self._services.inbox.unsorted(BATCH_MAX)
+        inbound = [self._adapter.to_inbound(event) for _, event in events]
+        await self._groups.match_patterns(message for message in inbound if isinstance(message, Message))
+        return len(events)
+
+    async def close(self) -> None:
+        """End the process that matches patterns."""
+        await self._groups.matcher.close()
+
+    def sort(self, limit: int = BATCH_MAX) -> Batch | None:
         """Sort the oldest journalled events in one transaction, or in the caller's; None if there are none.
 
         Once it is committed, `dispatch` the batch. Raises `StoreError`; nothing has changed then.
@@ -136,7 +154,7 @@ class InboundPipeline:
             self._grouping.resume()
             self._resumed = True
         with self._services.store.transaction():
-            events = self._services.inbox.unsorted(BATCH_MAX)
+            events = self._services.inbox.unsorted(limit)
             if not events:
                 return None
             batch = Batch(is_full=len(events) == BATCH_MAX)
