@@ -88,7 +88,8 @@ async def _write(ann: TelegramPerson, host: Host, done: asyncio.Event) -> list[f
         text = f"ann {len(times)}"
         began = time.monotonic()
         ann.send(text)
-        await host.until(lambda text=text: any(event.content == text for event in host.events), 120)
+        while (await host.event()).content != text:
+            pass
         times.append(time.monotonic() - began)
         await asyncio.sleep(EVERY_S)
     return times

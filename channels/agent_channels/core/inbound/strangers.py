@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.grouping import MessageGrouping
@@ -12,12 +14,18 @@ from agent_channels.core.text.sanitize import label
 
 __all__ = ["Strangers"]
 
+SETTLED_S = 60.0
+SETTLED_MAX = 1000
+
 
 class Strangers:
     """Let in who was invited, and offer others to pair."""
 
     def __init__(self, adapter: Adapter, services: Services, grouping: MessageGrouping) -> None:
         self._adapter, self._services, self._grouping = adapter, services, grouping
+        # Who has all that a stranger gets: until when (monotonic) nothing more is looked up for them, and as of which
+        # revision of the store, since another process may let them in or turn them away.
+        self._settled: dict[str, tuple[float, int]] = {}
 
     def redeem_invite(self, incoming: IncomingMessage) -> bool:
         """Let the sender of a code that the operator made in, whatever the policy, unless nobody may write directly."""
@@ -34,6 +42,9 @@ class Strangers:
         """Offer a pairing code, and keep a few messages until the operator decides."""
         message, services = incoming.message, self._services
         pairing = services.pairing
+        if self._is_settled(message.sender.id):
+            services.inbox.end(incoming.entry_id)
+            return
         incoming.group = incoming.group or self._grouping.find(incoming, held=True)
         if incoming.group is not None:
             self._grouping.open(incoming, held=True)
@@ -44,6 +55,8 @@ class Strangers:
             self._grouping.open(incoming, held=True)
         else:
             services.inbox.end(incoming.entry_id)
+            if not code and message.command is None:
+                self._settle(message.sender.id)
         access = f"channels access {self._adapter.channel}"
         if code:
             services.chats.record(message.chat, message.sender)
@@ -52,3 +65,12 @@ class Strangers:
         elif pairing.crowded_out(message.sender.id):
             text = translate("pairing_queue_full", command=f"{access} allow {message.sender.id}")
             incoming.follow_ups.append(answer_with(self._adapter, message, text))
+
+    def _is_settled(self, user_id: str) -> bool:
+        until, revision = self._settled.get(user_id, (0.0, 0))
+        return until > time.monotonic() and revision == self._services.store.revision()
+
+    def _settle(self, user_id: str) -> None:
+        if len(self._settled) >= SETTLED_MAX:
+            self._settled.clear()
+        self._settled[user_id] = time.monotonic() + SETTLED_S, self._services.store.revision()
