@@ -140,3 +140,77 @@ def test_whatever_is_in_it_only_what_is_over_goes(
         assert sum(after[state] for state in OVER) <= keep_rows
         oldest = store.value("SELECT min(received_at) FROM inbox WHERE state IN ('answered', 'dropped')")
         assert oldest is None or oldest >= time.time() - keep_days * DAY_S - 60
+
+
+# What the operator decided, what a setting bounds in another test of this file, and values under fixed names.
+NOT_BY_AGE = {"people", "groups", "cursors", "health", "key_values", "sqlite_sequence"}
+OLD_ROWS = """
+    INSERT INTO inbox (bot_id, event_id, delivery_id, payload, state, received_at)
+        VALUES ('7', 'e', 'd', '', 'dropped', 0);
+    INSERT INTO outbox (id, digest, chat_id, created_at) VALUES (1, '', '1', 0);
+    INSERT INTO outbox_parts VALUES (1, 0, 'sent', '5', NULL, 0);
+    INSERT INTO panels (id, chat_id, grid, created_at, expires_at) VALUES ('p', '1', '[]', 0, 0);
+    INSERT INTO presses (panel_id, position, user_id, user, at) VALUES ('p', 0, '1', 'ann', 0);
+    INSERT INTO prompts (id, kind, spec, state, created_at, expires_at, lease_until)
+        VALUES ('q', 'ask', '', 'closed', 0, 0, 0);
+    INSERT INTO notices (chat_id, text, created_at) VALUES ('1', 'x', 0);
+    INSERT INTO chats (chat_id, kind, user_id, seen_at) VALUES ('1', 'direct', '1', 0), ('-5', 'group', NULL, 0);
+    INSERT INTO threads VALUES ('-5', '3', 'plan');
+    INSERT INTO joins VALUES ('-5', '1', 0, 0);
+    INSERT INTO history (chat_id, message_id, kind, own, user, user_id, text, sought, at)
+        VALUES ('1', '5', 'message', 0, 'ann', '1', 'x', 'x', 0);
+    INSERT INTO group_context (chat_id, message_id, user, user_id, text, at) VALUES ('-5', '5', 'ann', '1', 'x', 0);
+    INSERT INTO pairings (user_id, chat_id, name, salt, code_hash, created_at, expires_at)
+        VALUES ('1', '1', 'ann', '', '', 0, 0);
+    INSERT INTO invites VALUES ('h', 0, 0, NULL, NULL);
+    INSERT INTO sessions (id, started_at) VALUES ('s', 0);
+    INSERT INTO audit (at, what) VALUES (0, 'old');
+"""
+
+
+def test_nothing_old_is_left_in_any_table(store: Store) -> None:
+    """Every table that strangers, messages or time fill is pruned; what the operator decided stays."""
+    with store.transaction() as db:
+        for statement in filter(str.strip, OLD_ROWS.split(";")):
+            db.execute(statement)
+    tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    filled = {table for table in tables if store.value(f"SELECT count(*) FROM {table}")}
+    assert filled | NOT_BY_AGE >= set(tables)
+    retention = Retention(Services.of(store), None, Settings())  # type: ignore[arg-type]
+    while retention.prune_step() or retention.history_step():
+        pass
+    left = {table for table in tables if store.value(f"SELECT count(*) FROM {table}") and "history_index" not in table}
+    assert left <= NOT_BY_AGE
+
+
+def test_strangers_chats_are_bounded_and_the_operators_stay(store: Store) -> None:
+    """Of chats that nobody enabled the newest are known; people who may write, and enabled groups, always are."""
+    services = Services.of(store)
+    services.access.allow("7", by="test")
+    services.access.add_group("-7", require_mention=True, senders=None)
+    with store.transaction() as db:
+        rows = [(str(n), "direct", str(n), time.time() - 5000 + n) for n in range(100, 1400)]
+        rows += [("7", "direct", "7", 1.0), ("-7", "group", None, 1.0)]
+        db.executemany("INSERT INTO chats (chat_id, kind, user_id, seen_at) VALUES (?, ?, ?, ?)", rows)
+        db.execute("INSERT INTO chats (chat_id, kind, parent_id, seen_at) VALUES ('-8', 'group', '-7', 1)")
+    prune_all(store)
+    kept_ids = [row["chat_id"] for row in store.rows("SELECT chat_id FROM chats ORDER BY seen_at")]
+    assert len(kept_ids) == 1003
+    assert {"7", "-7", "-8", "400", "1399"} <= set(kept_ids)
+    assert "399" not in kept_ids
+
+
+def test_the_audit_is_bounded(store: Store) -> None:
+    """However many lines a flood made, no more are kept than of answered messages."""
+    with store.transaction() as db:
+        db.executemany("INSERT INTO audit (at, what) VALUES (?, ?)", [(time.time(), str(n)) for n in range(500)])
+    prune_all(store, keep_rows=100)
+    assert [row["what"] for row in Services.of(store).audit.latest(101)] == [str(n) for n in range(499, 399, -1)]
+
+
+def test_what_strangers_sent_does_not_push_out_what_was_answered(store: Store) -> None:
+    """A flood of dropped events has a quarter of the rows and no more."""
+    fill(store, "answered", 60, age_days=1)
+    fill(store, "dropped", 1000, age_days=0)
+    prune_all(store, keep_rows=100)
+    assert kept(store) == {"answered": 60, "dropped": 25}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Stage
 
 pytestmark = pytest.mark.measured
@@ -64,6 +65,7 @@ async def test_a_topics_questions_stay_in_their_topic(stage: Stage) -> None:
     stage.tg.set_privacy(on=False)
     group = stage.tg.group("Team", members=[ann], forum=True)
     assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
     host = await stage.reading()
     topics = [group.topic(name) for name in ("one", "two")]
     grids = []
@@ -117,3 +119,84 @@ async def test_a_group_is_cleared_by_an_approver_with_all_that_was_overheard(sta
     assert event.content == "@sandbox_bot again"
     assert "context" not in event.meta
     assert "the secret" not in (await stage.cli("history", "export", "telegram")).out
+
+
+@pytest.mark.parametrize("command", ["/session status", "/session export", "/session clear", "/end", "/cancel"])
+async def test_what_is_the_operators_is_for_approvers_in_a_group(stage: Stage, command: str) -> None:
+    """Whoever else types it is told so, learns nothing, gets no file, and changes nothing."""
+    ann, bob = stage.person(), stage.tg.person("bob")
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann, bob])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    ann.send("@sandbox_bot hello", chat=group)
+    await host.event()
+    await host.done("reply", chat_id=group.id, text="Ship?", buttons=[["Yes", "No"]])
+    grid = await group.next_message()
+    bob.send(command, chat=group)
+    assert (await group.next_message())["text"] == "In a group, only an approver can use this command."
+    assert stage.tg.calls_of("sendDocument") == []
+    bob.tap(grid["message_id"], label="Yes", chat=group)
+    assert (await host.event()).meta["button_label"] == "Yes"
+    ann.send("/session status", chat=group)
+    assert "Saved messages from this chat: 3" in (await group.next_message())["text"]
+
+
+async def test_in_a_group_the_inbox_lists_ones_own(stage: Stage) -> None:
+    """Somebody who joined later does not read there what others had written; an approver reads it all."""
+    ann, bob = stage.person(), stage.tg.person("bob")
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann, bob])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    ann.send("@sandbox_bot from ann", chat=group)
+    bob.send("@sandbox_bot from bob", chat=group)
+    await host.take(2)
+    bob.send("/inbox", chat=group)
+    listed = (await group.next_message())["text"]
+    assert "from bob" in listed
+    assert "from ann" not in listed
+    ann.send("/inbox", chat=group)
+    listed = (await group.next_message())["text"]
+    assert "from ann" in listed
+    assert "from bob" in listed
+
+
+async def test_an_export_holds_what_the_asker_could_have_read(stage: Stage) -> None:
+    """Nothing from before an approver joined, nothing from before they came back, nothing of another chat."""
+    ann, bob = stage.person(), stage.person("bob")
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann])
+    assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    for person in (ann, bob):
+        assert (await stage.access("approver", "add", str(person.id))).code == 0
+    host = await stage.reading()
+    ann.send("to the bot alone")
+    ann.send("before bob", chat=group)
+    group.add(bob)
+    ann.send("while bob is there", chat=group)
+    await host.take(3)
+
+    async def exported(person: TelegramPerson) -> str:
+        person.send("/session export", chat=group)
+        document = (await group.next_message())["document"]
+        return stage.tg.state.files.by_id[document["file_id"]].data.decode()
+
+    text = await exported(bob)
+    assert "while bob is there" in text
+    assert "before bob" not in text
+    text = await exported(ann)
+    assert "before bob" in text
+    assert "to the bot alone" not in text
+    bob.send("/session status", chat=group)
+    assert "Saved messages from this chat: 1" in (await group.next_message())["text"]
+    group.remove(bob)
+    ann.send("without bob", chat=group)
+    group.add(bob)
+    bob.send("back again", chat=group)
+    await host.take(2)
+    text = await exported(bob)
+    assert "back again" in text
+    assert "without bob" not in text

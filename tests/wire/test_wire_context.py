@@ -6,6 +6,7 @@ import json
 
 import aiohttp
 
+from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Host, Stage
@@ -111,8 +112,8 @@ async def test_a_topic_keeps_its_name(stage: Stage) -> None:
 
 
 async def test_a_pattern_calls_the_bot(stage: Stage) -> None:
-    """A message that matches counts as one to the bot; hostile text or pattern costs no time; status lists them."""
-    group, ann, bob = await enabled(stage, "--pattern", r"^deploy\b", "--pattern", r"(a+)+$", "--pattern", "部署")
+    """A message that matches counts as one to the bot, in the order they came; status lists them."""
+    group, ann, bob = await enabled(stage, "--pattern", r"^deploy\b", "--pattern", "部署")
     host = await stage.reading()
     bob.send("we deploy later", chat=group)
     bob.send("a" * 4000 + "!", chat=group)
@@ -122,12 +123,27 @@ async def test_a_pattern_calls_the_bot(stage: Stage) -> None:
     assert (await host.event()).content == "请部署"
     await only(host, ann)
     listed = (await stage.access("--json")).json["groups"]
-    assert listed[0]["patterns"] == [r"^deploy\b", r"(a+)+$", "部署"]
-    for wrong in ("(", "a*", "x" * 400, ""):
+    assert listed[0]["patterns"] == [r"^deploy\b", "部署"]
+    for wrong in ("(", "a*", "x" * 400, "", "(a+)+$"):
         ran = await stage.access("group", "add", str(group.id), "--pattern", wrong)
         assert ran.code == 1
         assert "pattern" in ran.err
     assert (await stage.access("--json")).json["groups"] == listed
+
+
+async def test_a_pattern_from_before_that_takes_too_long_holds_nothing_up(stage: Stage) -> None:
+    """Twenty bad ones in the store: hostile texts match nothing, and everything else arrives in order."""
+    group, ann, bob = await enabled(stage)
+    with Store.open(stage.state) as store, store.transaction() as db:
+        bad = [rf"(a+)+{n}?$" for n in range(19)]
+        db.execute("UPDATE groups SET patterns = ?", (json.dumps([*bad, "^deploy"]),))
+    host = await stage.reading()
+    for number in range(20):
+        bob.send("a" * 4000 + "!", chat=group)
+        bob.send(f"deploy {number}", chat=group)
+        ann.send(f"alone {number}")
+    expected = [text for number in range(20) for text in (f"deploy {number}", f"alone {number}")]
+    assert [event.content for event in await host.take(40)] == expected
 
 
 async def test_what_was_said_before_in_a_group_comes_along_by_setting(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.sandbox.telegram.images import sample_png
-from harness import Host, Stage
+from harness import Event, Host, Stage
 
 MB = 1024 * 1024
 
@@ -118,3 +118,29 @@ async def test_a_file_name_full_of_slashes_and_controls_names_nothing_here(stage
     assert path.read_bytes() == b"data"
     assert path.name.replace("-", "").split(".")[0].isalnum()
     assert {found for found in stage.folder.rglob("*") if "state" not in found.parts} == before
+
+
+def picture(event: Event) -> bytes:
+    return Path(event.meta["image_path"]).read_bytes()
+
+
+async def test_the_quota_bounds_open_pictures_and_never_deletes_them(stage: Stage) -> None:
+    """What does not fit is named in its event; pictures of unanswered messages stay, and answered they make room."""
+    stage.config(grace_s=0, files_quota_mb=1)
+    ann, data = stage.person(), sample_png(320, 240)
+    host = await stage.reading()
+    photo = data + bytes(400_000 - len(data))
+    for _ in range(4):
+        ann.send_photo(photo, caption="look")
+    events = await host.take(4)
+    shown = [event for event in events if "image_path" in event.meta]
+    assert len(shown) == 2
+    for event in shown:
+        assert picture(event) == photo
+    for event in events:
+        assert ("image_path" in event.meta) != ("files_quota_mb" in event.content)
+    await host.done("reply", chat_id=ann.id, text="seen")
+    ann.send_photo(photo, caption="look")
+    event = await host.event()
+    assert picture(event) == photo
+    assert sum(path.stat().st_size for path in kept(stage)) <= 1024 * 1024

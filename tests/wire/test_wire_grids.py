@@ -295,3 +295,19 @@ async def team(stage: Stage) -> tuple[TelegramGroup, TelegramPerson, TelegramPer
 async def ask(host: Host, group: TelegramGroup, buttons: Any, **more: Any) -> dict[str, Any]:
     await host.done("reply", chat_id=group.id, text="Ship it?", buttons=buttons, **more)
     return await group.next_message()
+
+
+async def test_forged_data_never_counts_not_even_an_approvers(stage: Stage) -> None:
+    """The place of a link, and data that the tapped message has no button for, choose nothing; the grid stays open."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    grid = await show(stage, host, ann, [[{"label": "Docs", "url": "https://example.com"}, "Ship"]])
+    other = await show(stage, host, ann, [["Something else"]])
+    panel = data(grid, 0, 1).removesuffix(".1")
+    for forged, message in ((f"{panel}.0", grid), (f"{panel}.2", grid), (data(grid, 0, 1), other)):
+        told = await ann.tap(message["message_id"], data=forged).answered()
+        assert told.show_alert
+    assert [labels(message) for message in ann.messages()[-2:]] == [[["Docs", "Ship"]], [["Something else"]]]
+    ann.tap(grid["message_id"], label="Ship")
+    assert chosen(await host.event()) == ("Ship", "0", "1")

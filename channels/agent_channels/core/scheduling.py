@@ -9,10 +9,27 @@ from dataclasses import dataclass, field
 
 import anyio
 
-__all__ = ["Backoff", "Broadcast", "FollowUp", "Wakeup", "Wakeups", "seconds_to_tick", "wait_for_tick"]
+__all__ = ["Backoff", "Broadcast", "Courtesy", "FollowUp", "Wakeup", "Wakeups", "seconds_to_tick", "wait_for_tick"]
 
 FollowUp = Callable[[], Awaitable[object]]
 """A call to the platform that follows from something decided in a transaction, made after the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Courtesy:
+    """A follow-up that is left out if one person, `user_id`, causes too many of them.
+
+    Unless they asked for it (`asked`), it is also left out if all together cause too many, and comes after the others.
+    """
+
+    call: FollowUp
+    user_id: str
+    asked: bool = False
+
+    def __call__(self) -> Awaitable[object]:
+        """Make the call."""
+        return self.call()
+
 
 # Servers on one machine should not all wake at the same moment.
 _PHASE_S = random.random()  # noqa: S311

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -19,7 +20,7 @@ import aiohttp
 import anyio
 import discord
 import yarl
-from discord.gateway import DiscordWebSocket, ReconnectWebSocket
+from discord.gateway import ReconnectWebSocket
 
 from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
@@ -28,7 +29,7 @@ from agent_channels.core.scheduling import Backoff
 from agent_channels.discord import outbound
 from agent_channels.discord.chats import DIRECT, ChannelCache, Json
 from agent_channels.discord.errors import as_unavailable, translated
-from agent_channels.discord.http import RawParsers, check_identify
+from agent_channels.discord.http import GatewaySocket, RawParsers, check_identify
 from agent_channels.discord.message_context import is_addressed
 
 __all__ = ["GatewayReader"]
@@ -44,6 +45,8 @@ _LEAVE_S = 0.3
 _CONNECT_S = 30.0
 # After a connection shorter than this, we wait before the next one.
 _SHORT_S = 5.0
+# Close codes after which there is nothing to resume: "Invalid seq", "Session timed out".
+_SESSION_OVER = frozenset({4007, 4009})
 
 
 class GatewayReader:
@@ -67,9 +70,11 @@ class GatewayReader:
         self._gateway = yarl.URL(gateway) if gateway else None
         self._channels, self._acknowledge, self._arrived = channels, acknowledge, arrived
         self._queue: asyncio.Queue[tuple[int, str, Json]] = asyncio.Queue()
-        self._ws: DiscordWebSocket | None = None
+        self._ws: GatewaySocket | None = None
         self._session: dict[str, Any] = {}
         self._wanted: Mapping[str, float] = {}
+        # How far the session had been read when the gateway last sent what cannot be read.
+        self._unreadable_after: int | None = None
 
     async def run(self) -> None:
         """Read until something fails. Raises `PlatformError` or `StoreError`."""
@@ -91,7 +96,8 @@ class GatewayReader:
     # ---- the connection
 
     async def _read(self) -> None:
-        pauses = Backoff(first_s=0.1, cap_s=30.0)
+        # Logins are rationed, resuming is not.
+        resumes, logins = Backoff(first_s=0.1, cap_s=3.0), Backoff(first_s=0.1, cap_s=30.0)
         while True:
             await self._connect()
             began = time.monotonic()
@@ -103,12 +109,14 @@ class GatewayReader:
                             await self._wait_stored()
                         await self._poll()
             except ReconnectWebSocket as asked:
+                over = not asked.resume or (self._ws is not None and self._ws.close_code in _SESSION_OVER)
+                await self._leave_soon()
                 await self._wait_stored()
-                if not asked.resume:
+                if over:
                     self._session = {}
                     await self._sink.put([], {"session": None})
                 if time.monotonic() - began < _SHORT_S:
-                    await asyncio.sleep(pauses.next())
+                    await asyncio.sleep((resumes if self._session else logins).next())
 
     async def _poll(self) -> None:
         if self._ws is None:
@@ -119,6 +127,12 @@ class GatewayReader:
             if error.code == 4014:
                 self._session = {}
             raise
+        except (zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            # Nor can what follows in a compressed stream. Resuming repeats it, intact if only the wire was at fault;
+            # if it cannot be read again, a new session leaves it behind.
+            logger.warning("the gateway sent what cannot be read (%s); connecting again", type(error).__name__)
+            read, self._unreadable_after = self._unreadable_after, self._session.get("seq")
+            raise ReconnectWebSocket(None, resume=read != self._unreadable_after) from error
         self._sink.mark_alive()
 
     async def _connect(self) -> None:
@@ -134,7 +148,7 @@ class GatewayReader:
         try:
             with translated():
                 async with asyncio.timeout(_CONNECT_S):
-                    self._ws = await DiscordWebSocket.from_client(
+                    self._ws = await GatewaySocket.from_client(
                         self._client,
                         gateway=gateway,
                         session=self._session.get("id"),
@@ -147,6 +161,11 @@ class GatewayReader:
             raise as_unavailable(error) from error
         self._sink.mark_alive()
         self._ws._discord_parsers = RawParsers(self._receive)  # noqa: SLF001 - its one seam for raw events
+
+    async def _leave_soon(self) -> None:
+        """As `_leave`, without waiting for a gateway that does not answer."""
+        with anyio.move_on_after(_LEAVE_S):
+            await self._leave()
 
     async def _leave(self) -> None:
         """Close so that the session can be resumed, by us or by the next process that reads the bot."""
@@ -209,9 +228,9 @@ class GatewayReader:
         await self._sink.put(events, cursors)
 
     def _moved_cursor(self, message: Json) -> dict[str, str]:
-        """Return the cursor that a message moves; empty for a channel that the agent does not read."""
-        channel = str(message["channel_id"])
-        if message.get("guild_id") and not self._is_wanted(channel):
+        """Return the cursor that a message moves; empty for a channel, or a stranger, that the agent does not read."""
+        channel, author = str(message["channel_id"]), str(message["author"]["id"])
+        if not self._is_wanted(channel) and (message.get("guild_id") or author not in self._wanted):
             return {}
         return {f"last:{channel}": str(message["id"])}
 

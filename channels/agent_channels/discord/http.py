@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import warnings
+import zlib
 from collections.abc import Callable
 
 import aiohttp
@@ -14,6 +15,8 @@ with warnings.catch_warnings():
     # The library's voice support imports audioop, which Python 3.11 and 3.12 say will go.
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
+    from discord import utils
+    from discord.gateway import DiscordWebSocket
     from discord.http import HTTPClient
 
 from agent_channels.core.errors import Forbidden, RateLimited
@@ -21,7 +24,7 @@ from agent_channels.discord import outbound
 from agent_channels.discord.chats import Json
 from agent_channels.discord.errors import INTENT_OFF, tracing, translated
 
-__all__ = ["CONTENT_FLAGS", "Connections", "RawParsers", "check_identify"]
+__all__ = ["CONTENT_FLAGS", "Connections", "GatewaySocket", "RawParsers", "check_identify"]
 
 # It warns of voice libraries that nobody misses, and logs as warnings the errors that we report ourselves.
 logging.getLogger("discord").setLevel(logging.ERROR)
@@ -33,6 +36,10 @@ INTENTS = discord.Intents(
 CONTENT_FLAGS = 1 << 18 | 1 << 19
 # Logins are rationed by the day; with fewer than this left, we wait for the next ration.
 _SPARE = 5
+# Bytes of one payload of the gateway; the largest, a big server's channels and roles, has a few million.
+_PAYLOAD_MAX = 16 * 1024 * 1024
+# A gateway whose stream broke off does not answer our closing either.
+_CLOSE_WAIT_S = 1.0
 
 
 class RawParsers(dict[str, Callable[[Json], None]]):
@@ -44,6 +51,43 @@ class RawParsers(dict[str, Callable[[Json], None]]):
 
     def __missing__(self, name: str) -> Callable[[Json], None]:
         return lambda data: self._put(name, data)
+
+
+class _Inflater:
+    """Unpacks the gateway's zlib stream, one payload after the other. Raises ValueError for one that is too large."""
+
+    def __init__(self) -> None:
+        self._packed, self._stream = bytearray(), zlib.decompressobj()
+
+    def decompress(self, data: bytes, /) -> str | None:
+        """Return the payload that `data` completes; None if more of it follows. Raises `zlib.error` for anything else.
+
+        In a method of this name: the library calls it.
+        """
+        self._packed += data
+        if len(self._packed) > _PAYLOAD_MAX:
+            raise ValueError("a payload of the gateway is too large")
+        if not data.endswith(b"\x00\x00\xff\xff"):
+            return None
+        packed, self._packed = bytes(self._packed), bytearray()
+        payload = self._stream.decompress(packed, _PAYLOAD_MAX)
+        if self._stream.unconsumed_tail:
+            raise ValueError("a payload of the gateway is too large")
+        return payload.decode()
+
+
+class GatewaySocket(DiscordWebSocket):
+    """The library's connection, with a bound on what one payload takes."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(socket, loop=loop)
+        if utils._ActiveDecompressionContext.COMPRESSION_TYPE == "zlib-stream":  # noqa: SLF001 - what it asks for
+            self._decompressor = _Inflater()  # type: ignore[assignment]
+
+    @property
+    def close_code(self) -> int | None:
+        """The code with which the connection was closed."""
+        return self._close_code or self.socket.close_code
 
 
 async def check_identify(http: HTTPClient) -> None:
@@ -99,11 +143,22 @@ class Connections:
                 except BaseException:
                     await client.http.close()
                     raise
+                # The library's own takes messages of any size, and waits half a minute for a closing that never comes.
+                client.http.ws_connect = self._open_gateway  # type: ignore[method-assign]
                 self._client = client
             return self._client
 
+    async def _open_gateway(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        return await self.files().ws_connect(
+            url,
+            autoclose=False,
+            compress=compress,
+            max_msg_size=_PAYLOAD_MAX,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WAIT_S),
+        )
+
     def files(self) -> aiohttp.ClientSession:
-        """Return the session for downloads, which sends no token."""
+        """Return the session for downloads and for the gateway, whose requests carry no token."""
         if self._files is None:
             self._files = aiohttp.ClientSession(connector=self._connector(), proxy=self._proxy)
         return self._files

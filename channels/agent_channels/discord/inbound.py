@@ -165,6 +165,7 @@ def _tap(raw: Json, channel: Json, me: Identity) -> Inbound:
         ts=created_at(raw["id"]),
         snapshot=snapshot(message),
         text=next(_typed(data["components"]), "") if raw["type"] == _SUBMIT else None,
+        shown=frozenset(_shown(message["components"])) if "components" in message else None,
     )
 
 
@@ -182,6 +183,15 @@ _READ = {
 def _command(text: str) -> Command | None:
     match = _COMMAND.fullmatch(text)
     return Command(match[1].lower(), (match[2] or "").strip()) if match else None
+
+
+def _shown(components: Any) -> Iterator[str]:
+    """Yield what the buttons of a message, and the options of its menus, carry."""
+    for component in components or ():
+        for carried in (component.get("custom_id"), *(one.get("value") for one in component.get("options") or ())):
+            if carried is not None:
+                yield str(carried).removesuffix(FORM)
+        yield from _shown(component.get("components"))
 
 
 def _typed(components: Any) -> Iterator[str]:

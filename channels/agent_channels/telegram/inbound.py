@@ -12,6 +12,7 @@ from agent_channels.core.contract.messages import (
     Identity,
     Ignored,
     Inbound,
+    Joined,
     Membership,
     Message,
     RawEvent,
@@ -95,6 +96,8 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         return ChatMigrated(chat.id, str(new))
     if old := message.get("migrate_from_chat_id"):
         return ChatMigrated(str(old), chat.id)
+    if joined := message.get("new_chat_members"):
+        return Joined(chat, tuple(str(person["id"]) for person in joined))
     topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
     if topic and message.get("message_thread_id"):
         name = topic.get("name")
@@ -183,7 +186,16 @@ def _tap(query: Json, received_at: float) -> Inbound:
         ts=_at(received_at),
         thread_id=thread_of(message),
         snapshot=snapshot(message),
+        shown=_shown(message),
     )
+
+
+def _shown(message: Json) -> frozenset[str] | None:
+    """Return the data of the buttons under a message; None for one that Telegram does not show any more (date 0)."""
+    if not message.get("date"):
+        return None
+    rows = (message.get("reply_markup") or {}).get("inline_keyboard") or ()
+    return frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
 
 
 def _membership(change: Json) -> Inbound:

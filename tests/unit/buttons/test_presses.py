@@ -247,3 +247,10 @@ def test_a_question_not_known_to_be_sent_is_not_answered_by_typing(panels: Panel
     """As long as nobody can have seen it, nothing answers it."""
     sent(panels, message=None)
     assert panels.type("7", None, "Yes", ANN, None) is None
+
+
+def test_a_link_is_never_pressed(panels: Panels) -> None:
+    """It carries no data, so a press of it is forged."""
+    panel_id = sent(panels, ((Button("Docs", url="https://x.example"), Button("Yes")),))
+    assert pressed(panels, panel_id, 0).refused == "unknown"
+    assert pressed(panels, panel_id, 1).refused is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -308,3 +309,52 @@ def test_an_open_file_is_closed_once() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(reading)
     os.close(writing)
+
+
+def stored(files: Files, size: int, needed: Collection[str] = ()) -> str:
+    with files.reserve(Attachment("photo", "id", size=size), 2**24, needed) as (path, limit):
+        assert limit >= size
+        path.write_bytes(b"x" * size)
+    return str(path)
+
+
+def test_what_is_needed_is_never_deleted_and_bounds_what_comes(folders: Path) -> None:
+    """Files of unanswered messages stay and fill the quota; the next download is refused with what to do."""
+    files = Files(folders / "quota", quota_mb=1, environ={})
+    needed = {stored(files, 400_000)}
+    needed.add(stored(files, 400_000, needed))
+    with pytest.raises(Refused, match=r"not answered yet fill the 1 MB .*files_quota_mb"):
+        stored(files, 400_000, needed)
+    assert {str(path) for path in files.folder.iterdir()} == needed
+    # A small one fits; and once they are answered, the oldest go.
+    needed.add(stored(files, 100_000, needed))
+    last = stored(files, 900_000)
+    assert Path(last).exists()
+    assert sum(path.stat().st_size for path in files.folder.iterdir()) <= files.quota
+
+
+def test_a_download_is_not_deleted_before_it_is_recorded(folders: Path) -> None:
+    """Two at once: neither makes room by deleting the other, and together they stay inside the quota."""
+    files = Files(folders / "quota", quota_mb=1, environ={})
+    photo = Attachment("photo", "id", size=600_000)
+    with files.reserve(photo, 2**24, ()) as (path, _):
+        path.write_bytes(b"x" * 600_000)
+        with pytest.raises(Refused, match="files_quota_mb"), files.reserve(photo, 2**24, ()):
+            pass
+        with files.reserve(Attachment("photo", "id", size=300_000), 2**24, ()) as (_, limit):
+            assert 300_000 <= limit <= 2**20 - 600_000
+        # Without a size, what is left is the most that comes.
+        with files.reserve(Attachment("photo", "id"), 2**24, ()) as (_, limit):
+            assert limit == 2**20 - 600_000
+            files.prune((), keep_days=0)
+        assert path.exists()
+    assert files.prune((), keep_days=0) == 1
+
+
+def test_nothing_is_deleted_for_a_file_that_is_too_large(folders: Path) -> None:
+    """It will be refused, so what lies there stays."""
+    files = Files(folders / "quota", quota_mb=1, environ={})
+    kept = stored(files, 900_000)
+    with files.reserve(Attachment("photo", "id", size=5_000_000), 2_000_000, ()):
+        pass
+    assert Path(kept).exists()

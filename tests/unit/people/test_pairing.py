@@ -11,7 +11,18 @@ import pytest
 from agent_channels.core.contract.messages import Attachment, Chat, Person, RawEvent
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.entry import AgentEvent
-from agent_channels.core.people.pairing import ALPHABET, HELD_MAX, KEEP_S, LOCKOUT_S, VALID_S, Applicant, Pairing
+from agent_channels.core.people.pairing import (
+    ALPHABET,
+    CROWDED_MAX,
+    HELD_MAX,
+    KEEP_S,
+    LOCKOUT_S,
+    PENDING_MAX,
+    REFUSED_MAX,
+    VALID_S,
+    Applicant,
+    Pairing,
+)
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from clock import Clock
@@ -263,6 +274,19 @@ def test_who_is_crowded_out_is_told_once(pairing: Pairing, clock: Clock) -> None
     assert [pairing.crowded_out("9"), pairing.crowded_out("9"), pairing.crowded_out("1")] == [True, False, False]
     clock.forward(3601)
     assert pairing.ask(Chat("9", "direct"), Person("9", "late"))
+
+
+def test_a_crowd_of_strangers_costs_a_bounded_number_of_rows_and_answers(pairing: Pairing, store: Store) -> None:
+    """Of 3,000 people who write, three get a code, a few are told that too many wait, and hardly anything is kept."""
+    codes, told = 0, 0
+    for number in range(3000):
+        who = Person(str(number), "x")
+        codes += pairing.ask(Chat(who.id, "direct"), who) is not None
+        told += pairing.crowded_out(who.id)
+    assert (codes, told) == (PENDING_MAX, CROWDED_MAX)
+    assert store.value("SELECT count(*) FROM pairings") == PENDING_MAX
+    assert store.value("SELECT count(*) FROM audit") <= REFUSED_MAX
+    assert store.value("SELECT count(*) FROM key_values") <= CROWDED_MAX
 
 
 def test_somebody_who_waits_can_be_let_in_by_id(pairing: Pairing, store: Store) -> None:

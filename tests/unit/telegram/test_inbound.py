@@ -15,6 +15,7 @@ from agent_channels.core.contract.messages import (
     ChatMigrated,
     Ignored,
     Inbound,
+    Joined,
     Membership,
     Message,
     Person,
@@ -324,7 +325,6 @@ def test_an_older_servers_poll_is_read() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"new_chat_members": [ANN]},
         {"left_chat_member": ANN},
         {"new_chat_title": "T"},
         {"pinned_message": message(text="x")},
@@ -333,8 +333,15 @@ def test_an_older_servers_poll_is_read() -> None:
     ],
 )
 def test_a_service_message_is_nobodys(body: dict[str, Any]) -> None:
-    """Joins, titles and pins are not for the agent."""
+    """Titles and pins are not for the agent."""
     assert read(**body, chat=GROUP) == Ignored("a service message")
+
+
+def test_who_joins_a_group_is_known() -> None:
+    """What was said before is not theirs to read."""
+    got = read(new_chat_members=[ANN], chat=GROUP)
+    assert isinstance(got, Joined)
+    assert (got.chat.id, got.user_ids) == ("-100", (str(ANN["id"]),))
 
 
 def test_an_edit_is_an_edit() -> None:

@@ -44,7 +44,17 @@ def test_a_tap() -> None:
         ts=datetime.fromtimestamp(1_800_000_000, UTC),
         thread_id=None,
         snapshot=json.dumps({"text": "Shall I?", "entities": [entity("bold", 0, 5)]}),
+        shown=frozenset({"id.0"}),
     )
+
+
+def test_what_the_message_has_no_button_for_is_forged() -> None:
+    """Telegram shows the message as it is; any client can send any data."""
+    keyboard = {
+        "inline_keyboard": [[{"text": "Docs", "url": "https://x.example"}, {"text": "Yes", "callback_data": "id.0"}]]
+    }
+    assert not read(tapped({**QUESTION, "reply_markup": keyboard})).forged
+    assert read(tapped({**QUESTION, "reply_markup": keyboard}, data="id.1")).forged
 
 
 def test_a_tap_in_a_topic() -> None:
@@ -58,6 +68,7 @@ def test_a_tap_on_a_message_too_old_to_be_shown() -> None:
     got = read(tapped({"chat": GROUP, "message_id": 100, "date": 0}))
     assert isinstance(got, Tap)
     assert (got.chat.id, got.message_id, got.snapshot, got.thread_id) == ("-100", "100", None, None)
+    assert not got.forged
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pytest
+
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.taps import ComponentTap
 from harness import DiscordStage, Host
@@ -163,3 +165,27 @@ async def test_clear_is_an_approvers_in_a_room(stage: DiscordStage) -> None:
     assert "deleted: 1." in (await ann.command("session", channel=room, what="clear").next_message())["content"]
     event = await host.event()
     assert (event.meta["session"], event.meta["chat_id"]) == ("clear", str(room.id))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("session", {"what": "status"}), ("session", {"what": "export"}), ("cancel", {})]
+)
+async def test_what_is_the_operators_is_for_approvers_in_a_room(
+    stage: DiscordStage, name: str, options: dict[str, str]
+) -> None:
+    """Whoever else chooses it is told so, alone, and gets nothing; an approver gets it."""
+    ann, bob = stage.person(), stage.dc.person("bob")
+    room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
+    assert (await stage.access("group", "add", str(room.id), "--no-mention")).code == 0
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    await registered(stage)
+    ann.send("ours", channel=room)
+    await host.event()
+    await host.done("reply", chat_id=room.id, text="Ship?", buttons=[["Yes"]])
+    refused = bob.command(name, channel=room, **options)
+    assert (await refused.next_message())["content"] == "In a group, only an approver can use this command."
+    assert [message.get("attachments") for message in room.messages()] == [[], []]
+    assert room.messages()[-1]["components"]
+    allowed = ann.command(name, channel=room, **options)
+    assert "approver" not in (await allowed.next_message())["content"]

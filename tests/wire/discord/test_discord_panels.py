@@ -212,3 +212,21 @@ async def test_ten_at_once_count_once(stage: DiscordStage) -> None:
     assert {answer.type for answer in answers} == {6}
     await stage.dc.wait_for(lambda: sum(bool(tap.messages) for tap in taps) == 9)
     assert len(host.events) == 1
+
+
+async def test_forged_data_never_counts_not_even_an_approvers(stage: DiscordStage) -> None:
+    """The place of a link, and data that the tapped message has no button for, choose nothing; the grid stays open."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    grid = await sent(host, ann, [[{"label": "Docs", "url": "https://example.com"}, "Ship"]])
+    other = await sent(host, ann, [["Something else"]])
+    ship = rows_of(grid)[0][1]["custom_id"]
+    panel = ship.removesuffix(".1")
+    for forged, message in ((f"{panel}.0", grid), (f"{panel}.2", grid), (ship, other)):
+        tap = ann.tap(message, custom_id=forged)
+        assert "button" in (await tap.next_message())["content"].lower()
+    assert rows_of(now(ann, grid)) == rows_of(grid)
+    assert rows_of(now(ann, other)) == rows_of(other)
+    ann.tap(grid, label="Ship")
+    assert (await host.event()).meta["button_label"] == "Ship"

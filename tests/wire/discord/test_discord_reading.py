@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from agent_channels.core.services import Services
@@ -241,3 +244,31 @@ async def test_a_backlog_of_thousands_in_order(stage: DiscordStage) -> None:
         ann.send(text, channel=room)
     host = await stage.reading()
     assert texts(await host.take(len(sent), 60)) == sent
+
+
+async def test_a_session_that_timed_out_and_garbage_are_left_at_once(stage: DiscordStage) -> None:
+    """Close code 4009, garbage in and between frames, an endless payload: what comes next is heard, all of it once."""
+    ann = stage.person()
+    host = await stage.reading()
+    faults, pid = stage.dc.faults, host.process.pid
+    packer = zlib.compressobj()
+    # Half a megabyte that unpacks to 400.
+    bomb = packer.compress(bytes(400 * 2**20)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    damage: list[Callable[[], None]] = [
+        lambda: faults.close_gateway(4009),
+        lambda: faults.garble_gateway(b"\x07garbage\x00\x00\xff\xff"),
+        lambda: faults.garble_gateway(b"\xff" * 64, framed=False),
+        lambda: faults.garble_gateway(b"\x82\x7f\x00\x00\x00\x00\x04\x00\x00\x00" + bytes(4096), framed=False),
+        lambda: faults.garble_gateway(bomb),
+        lambda: faults.close_gateway(4009),
+    ]
+    for number, strike in enumerate(damage):
+        ann.send(f"before {number}")
+        assert (await host.event()).content == f"before {number}"
+        strike()
+        await stage.dc.wait_for(lambda: not stage.dc.connected, 20)
+        ann.send(f"after {number}")
+        assert (await host.event()).content == f"after {number}"
+        await stage.dc.wait_for(lambda: stage.dc.connected, 20)
+    assert psutil.Process(pid).memory_info().rss < 200 * 2**20
+    assert {event.meta.get("redelivered") for event in host.events} == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
@@ -18,7 +19,7 @@ from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import FollowUp
+from agent_channels.core.scheduling import Courtesy, FollowUp
 from agent_channels.core.text.sanitize import attribute, content, label
 
 __all__ = ["ButtonAnswers", "tap_event"]
@@ -43,6 +44,11 @@ class ButtonAnswers:
 
     def tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
         """Handle a tap by somebody the gate lets through; return True if an answer may have been given."""
+        if tap.forged and self._panels.is_open(tap.data):
+            # Under a question that is over there are no buttons any more: who taps then is told how it ended.
+            self._inbox.end(entry_id)
+            self._tell(tap, translate("tap_unknown"), follow_ups, alert=True)
+            return False
         located = self._panels.locate(tap.data, tap.chat.id, tap.message_id, tap.snapshot)
         if located and located[0].prompt_id:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
@@ -73,7 +79,8 @@ class ButtonAnswers:
         self._tell(tap, translate(f"tap_{press.refused}"), follow_ups, alert=True)
         # Never the keyboard of a question that is still open, whatever data somebody forged.
         if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            follow_ups.append(lambda: self._adapter.close_panel(tap.chat.id, tap.message_id, tap.snapshot, ""))
+            close = partial(self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "")
+            follow_ups.append(Courtesy(close, tap.sender.id))
         return False
 
     def _tap_prompt(self, entry_id: int, tap: Tap, panel: Panel, position: int, follow_ups: list[FollowUp]) -> None:
@@ -173,8 +180,9 @@ class ButtonAnswers:
     def _tell(
         self, tap: Tap, text: str, follow_ups: list[FollowUp], *, alert: bool = False, counted: bool = False
     ) -> None:
-        text = redact(text)
-        follow_ups.append(lambda: self._adapter.answer_tap(tap.tap_id, text, alert=alert, counted=counted))
+        answer = partial(self._adapter.answer_tap, tap.tap_id, redact(text), alert=alert, counted=counted)
+        # Whoever taps what does not count may tap it ten thousand times.
+        follow_ups.append(answer if counted else Courtesy(answer, tap.sender.id))
 
 
 def _as_message(tap: Tap) -> Message:

@@ -140,11 +140,23 @@ class Panels:
         )  # fmt: skip
         return None if row is None else _panel(row)
 
+    def is_open(self, data: str) -> bool:
+        """Return True if a button's data names a panel that still takes answers."""
+        parsed = parse_callback(data)
+        return parsed is not None and bool(
+            self.store.value(
+                "SELECT 1 FROM panels WHERE id = ? AND state = 'open' AND expires_at > ?", parsed[0], self._clock()
+            )
+        )
+
     def locate(self, data: str, chat_id: str, message_id: str, snapshot: str | None = None) -> tuple[Panel, int] | None:
         """Return the panel and the position in it that a button's data names in this message; None if it is forged."""
         parsed = parse_callback(data)
         panel = self.get(parsed[0]) if parsed else None
         if panel is None or parsed is None or parsed[1] >= len(panel.cells()) or panel.chat_id != chat_id:
+            return None
+        if panel.cells()[parsed[1]][2].url:
+            # A link is opened by the person's own client and carries no data.
             return None
         if panel.message_id is None:
             # Sent, but this program died before it learned the message's id.

@@ -17,6 +17,7 @@ __all__ = [
     "Identity",
     "Ignored",
     "Inbound",
+    "Joined",
     "Membership",
     "MenuEntry",
     "Message",
@@ -194,6 +195,13 @@ class Tap:
     """The message under which the button is, for `Adapter.close_panel`; None when the platform does not show it."""
     text: str | None = None
     """What was typed in the form that the button opened, on platforms with forms."""
+    shown: frozenset[str] | None = None
+    """The data of every button under the message; None when the platform does not show them."""
+
+    @property
+    def forged(self) -> bool:
+        """Whether the message has no such button: a client can send any data."""
+        return self.shown is not None and self.data not in self.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +213,14 @@ class Membership:
     """Who did it."""
     present: bool
     """False when the bot was removed or blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """People joined a group, where the platform shows new members nothing of what was said before."""
+
+    chat: Chat
+    user_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +250,4 @@ class Ignored:
     """Whether it could not be read: it may have been a message, so it is kept for inspection."""
 
 
-Inbound = Message | Tap | Membership | ChatMigrated | ThreadRenamed | Ignored
+Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | Ignored

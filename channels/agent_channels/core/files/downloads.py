@@ -67,12 +67,12 @@ class Downloads:
     async def _fetch_entry(self, entry: Entry) -> None:
         results = _Results()
         try:
-            async with anyio.create_task_group() as group:
-                for file in entry.files_to_fetch:
-                    group.start_soon(self._fetch_file, file, results)
-            self._inbox.fetched(entry, *_completed(entry, results))
-            with contextlib.suppress(OSError):
-                self._files.prune({*self._inbox.open_files(), *results.paths.values()})
+            # Until they are recorded, nothing else knows that these files are needed.
+            with contextlib.ExitStack() as reserved:
+                async with anyio.create_task_group() as group:
+                    for file in entry.files_to_fetch:
+                        group.start_soon(self._fetch_file, file, results, reserved)
+                self._inbox.fetched(entry, *_completed(entry, results))
         except StoreError as error:
             # The entry keeps waiting for its files, so the next start tries again.
             logger.warning("the files of entry %s could not be recorded: %s", entry.delivery_id, error)
@@ -80,11 +80,11 @@ class Downloads:
             self._running.discard(entry.id)
         self._wakeups.ready.set()
 
-    async def _fetch_file(self, file: Attachment, results: _Results) -> None:
+    async def _fetch_file(self, file: Attachment, results: _Results, reserved: contextlib.ExitStack) -> None:
         voice = file.kind == VOICE
         try:
             async with self._slots:
-                results.paths[file.file_id] = path = await self._download(file)
+                results.paths[file.file_id] = path = await self._download(file, reserved)
         except Exception as error:  # noqa: BLE001 - the message is delivered without the file
             self._record_failure(results, "voice_not_downloaded" if voice else "picture_not_downloaded", error)
             return
@@ -101,11 +101,12 @@ class Downloads:
         logger.warning("%s", translate(key, count=1, reason=reason))
         results.failures.append((key, reason))
 
-    async def _download(self, file: Attachment) -> str:
-        path = self._files.download_path(file)
+    async def _download(self, file: Attachment, reserved: contextlib.ExitStack) -> str:
+        reservation = self._files.reserve(file, self._adapter.limits.download, self._inbox.open_files())
+        path, limit = reserved.enter_context(reservation)
         try:
             with anyio.fail_after(TIMEOUT_S):
-                await self._adapter.download(file, path, self._adapter.limits.download)
+                await self._adapter.download(file, path, limit)
         except TimeoutError as error:
             raise TimeoutError(f"it did not arrive within {TIMEOUT_S:.0f} s") from error
         return str(path)

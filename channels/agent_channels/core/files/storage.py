@@ -10,7 +10,8 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
@@ -52,6 +53,8 @@ class Files:
         self.state_dir = Path(os.path.realpath(state_dir))
         self.folder = self.state_dir / "files"
         self.quota = quota_mb * 1024 * 1024
+        # Files that are being downloaded, or not recorded yet, with the bytes that each may come to.
+        self._reserved: dict[str, int] = {}
         defaults = [project_dir(environ), Path(tempfile.gettempdir()), self.folder]
         self.roots = [Path(os.path.realpath(root)) for root in (*defaults, *(root.expanduser() for root in roots))]
 
@@ -144,6 +147,34 @@ class Files:
         timestamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         return self.path_of(f"{timestamp}-{secrets.token_hex(6)}{suffix.lower()}")
 
+    @contextmanager
+    def reserve(self, attachment: Attachment, limit: int, needed: Collection[str]) -> Iterator[tuple[Path, int]]:
+        """Make room for a download; yield a new path for it and the most bytes that it may have.
+
+        Nothing deletes the file before the block ends. `needed` are the files of unanswered messages, which stay.
+        Raises `Refused` if these leave no room in the quota.
+        """
+        path = self.download_path(attachment)
+        room = self.quota - self._bytes_of({*needed, *self._reserved})
+        announced = attachment.size
+        # One that is announced as too large will not be downloaded, so nothing is deleted for it.
+        size = limit if announced is None else announced if announced <= limit else 0
+        if room <= 0 or (announced is not None and size > room):
+            raise Refused(
+                f"the files of messages that are not answered yet fill the {self.quota // 2**20:,} MB that are kept; "
+                "answer some of them, or have the operator raise files_quota_mb in config.yaml"
+            )
+        self._reserved[str(path)] = min(size, room)
+        try:
+            self.prune(needed)
+            yield path, min(limit, room)
+        finally:
+            del self._reserved[str(path)]
+
+    def _bytes_of(self, paths: Collection[str]) -> int:
+        """Return how much files take, or may come to."""
+        return sum(max(_size(path), self._reserved.get(path, 0)) for path in paths)
+
     def path_of(self, name: str) -> Path:
         """Return the path of a file called `name` in our folder, which is created if it does not exist."""
         forbid_links(self.folder)
@@ -161,17 +192,18 @@ class Files:
     def prune(self, needed: Collection[str], keep_days: float | None = None) -> int:
         """Delete files older than `keep_days`, and the oldest above the quota, except those in `needed`.
 
-        Returns the number of deleted files.
+        What is being downloaded counts in full, and stays. Returns the number of deleted files.
         """
         if self.folder.is_symlink() or not self.folder.is_dir():
             return 0
         oldest_kept = 0.0 if keep_days is None else time.time() - keep_days * 86_400
         files = sorted((e.stat().st_mtime, e.stat().st_size, e.path) for e in os.scandir(self.folder) if e.is_file())
-        total, deleted = sum(size for _, size, _ in files), 0
+        others = sum(size for _, size, path in files if path not in self._reserved)
+        total, deleted = others + self._bytes_of(self._reserved), 0
         for modified, size, path in files:
             if total <= self.quota and modified >= oldest_kept:
                 break
-            if path in needed:
+            if path in needed or path in self._reserved:
                 continue
             Path(path).unlink(missing_ok=True)
             total, deleted = total - size, deleted + 1
@@ -190,3 +222,10 @@ def open_file(path: Path) -> OpenFile:
         return file
     file.close()
     raise OSError(errno.ESTALE, "it was replaced while it was opened; try again")
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0

@@ -66,7 +66,13 @@ class Sessions:
                 "client = CASE WHEN excluded.client = '' THEN client ELSE excluded.client END",
                 (session_id, now, client),
             )
-            db.execute("DELETE FROM sessions WHERE started_at < ? AND id != ?", (now - KEEP_S, session_id))
+            self.prune(session_id)
+
+    def prune(self, session_id: str) -> int:
+        """Delete the sessions that are long gone, except the one named; return 0, since none of them is left."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM sessions WHERE started_at < ? AND id != ?", (time.time() - KEEP_S, session_id))
+        return 0
 
     def record_hook(self, session_id: str, name: str) -> None:
         """Record that a hook of this session ran: a sign that hooks reach it."""

@@ -60,7 +60,7 @@ TEXTS: dict[str, str] = {
     "history_saved": "Saved messages from this chat: {count}, the oldest from {since}.",
     "history_empty": "No messages from this chat are saved.",
     "session_cleared": "Saved messages deleted: {count}. The agent has been told to start over.",
-    "session_clear_not_allowed": "In a group, only an approver can clear the history that everybody shares.",
+    "approvers_only": "In a group, only an approver can use this command.",
     "session_cleared_event": (
         "(The person wants to start over: the saved history of this chat was deleted. Treat everything said here so "
         "far as forgotten, and do not bring it up again. A short reply that you are ready is enough.)"

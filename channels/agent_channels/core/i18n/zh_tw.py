@@ -53,7 +53,7 @@ TEXTS: dict[str, str] = {
     "history_saved": "這個聊天保留的訊息：{count} 則，最早的是 {since}。",
     "history_empty": "這個聊天沒有保留任何訊息。",
     "session_cleared": "已刪除保留的訊息：{count} 則。已告訴代理重新開始。",
-    "session_clear_not_allowed": "在群組裡，大家共有的記錄只有核准者可以清除。",
+    "approvers_only": "在群組裡，只有核准者可以使用這個指令。",
     "session_cleared_event": (
         "（對方要求重新開始：這個聊天保存的記錄已刪除。請把先前在這裡說過的都當作已忘記，不要再提起。"
         "只要簡短回一句已準備好即可。）"

@@ -27,13 +27,15 @@ from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.scheduling import Courtesy, Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Commands", "ListeningSession"]
 
 logger = logging.getLogger(__name__)
+# In a group these are for approvers: they tell, or change, what belongs to the operator or to everybody there.
+FOR_APPROVERS = frozenset({"cancel", "session", "end"})
 LISTED_MAX = 10
 LISTED_TEXT_MAX = 60
 
@@ -80,11 +82,18 @@ class Commands:
             return False
         # First, since clearing a session makes the entry an event.
         self._services.inbox.end(incoming.entry_id, answered=True)
-        known(incoming, command.argument)
+        if command.name in FOR_APPROVERS and not self._is_trusted(incoming.message):
+            self._say(incoming, translate("approvers_only"))
+        else:
+            known(incoming, command.argument)
         return True
 
+    def _is_trusted(self, message: Message) -> bool:
+        return message.chat.kind == "direct" or self._services.access.is_approver(message.sender.id)
+
     def _say(self, incoming: IncomingMessage, text: str) -> None:
-        incoming.follow_ups.append(answer_with(self._adapter, incoming.message, text))
+        answer = answer_with(self._adapter, incoming.message, text)
+        incoming.follow_ups.append(Courtesy(answer, incoming.message.sender.id, asked=True))
 
     # ---- one function a command
 
@@ -108,12 +117,14 @@ class Commands:
         )
 
     def _list_inbox(self, incoming: IncomingMessage, _argument: str) -> None:
-        chat_id, inbox = incoming.message.chat.id, self._services.inbox
-        rows = inbox.open_in(chat_id, LISTED_MAX)
+        message, inbox = incoming.message, self._services.inbox
+        # In a group people see their own: they may have joined after others wrote theirs.
+        user_id = None if self._is_trusted(message) else message.sender.id
+        rows = inbox.open_in(message.chat.id, LISTED_MAX, user_id)
         if not rows:
             self._say(incoming, translate("inbox_empty"))
             return
-        count = inbox.open_count(chat_id)
+        count = inbox.open_count(message.chat.id, user_id)
         lines = [
             translate(
                 "inbox_offered" if row["state"] == State.OFFERED else "inbox_waiting",
@@ -161,13 +172,14 @@ class Commands:
                 self._clear_session(incoming)
             case "export":
                 message = incoming.message
-                incoming.follow_ups.append(lambda: self._export(message))
+                incoming.follow_ups.append(Courtesy(lambda: self._export(message), message.sender.id, asked=True))
             case _:
                 self._say(incoming, translate("session_usage"))
 
     def _session_status(self, message: Message) -> str:
         session = self._session()
-        count, since = self._services.history.extent(message.chat.id)
+        joined_after = self._services.chats.joined_after(message.chat.id, message.sender.id)
+        count, since = self._services.history.extent(message.chat.id, joined_after)
         history = translate("history_empty")
         if since is not None:
             history = translate("history_saved", count=count, since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}")
@@ -183,10 +195,6 @@ class Commands:
 
     def _clear_session(self, incoming: IncomingMessage) -> None:
         message, services = incoming.message, self._services
-        if message.chat.kind != "direct" and not services.access.is_approver(message.sender.id):
-            # In a group the history is everybody's.
-            self._say(incoming, translate("session_clear_not_allowed"))
-            return
         count = services.history.forget(message.chat.id)
         services.inbox.forget_ended(message.chat.id)
         services.panels.forget_ended(message.chat.id)
@@ -210,7 +218,7 @@ class Commands:
 
     async def _send_history(self, message: Message) -> bool:
         """Send the chat's history as a file; return False if there is none."""
-        path = self._write_history(message.chat.id)
+        path = self._write_history(message)
         if path is None:
             return False
         try:
@@ -220,11 +228,15 @@ class Commands:
             path.unlink(missing_ok=True)
         return True
 
-    def _write_history(self, chat_id: str) -> Path | None:
-        """Write the chat to a text file, as much of its end as may be sent; return None if nothing is kept."""
+    def _write_history(self, message: Message) -> Path | None:
+        """Write what the sender could read of the chat to a text file; return None if nothing is kept.
+
+        Of more than may be sent, the end is written.
+        """
         lines: deque[bytes] = deque()
         size = 0
-        for line in self._services.history.lines(chat_id):
+        joined_after = self._services.chats.joined_after(message.chat.id, message.sender.id)
+        for line in self._services.history.lines(message.chat.id, after=joined_after):
             lines.append(_text_line(line).encode())
             size += len(lines[-1])
             while size > self._adapter.limits.upload:

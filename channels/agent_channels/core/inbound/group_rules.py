@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.inbound.incoming import IncomingMessage
 from agent_channels.core.people.access import Verdict
+from agent_channels.core.people.mention_patterns import PatternMatcher
 from agent_channels.core.services import Services
 
 __all__ = ["GroupRules"]
@@ -16,15 +19,33 @@ class GroupRules:
     def __init__(self, services: Services, context_count: int) -> None:
         """`context_count`: how many messages to others are kept for the next one to the bot; 0: none."""
         self._services, self._context_count = services, context_count
+        self.matcher = PatternMatcher()
+        self._matched: set[tuple[str, str, str]] = set()
+
+    async def match_patterns(self, messages: Iterable[Message]) -> None:
+        """Find out which of these messages their groups' patterns match, before they are sorted.
+
+        It may take a while, and a transaction must not wait for it.
+        """
+        texts: dict[tuple[str, ...], list[Message]] = {}
+        for message in messages:
+            if message.chat.kind == "group" and message.text and not (message.addressed or message.reaction):
+                group = self._services.access.group_of(message.chat)
+                if group is not None and group.patterns:
+                    texts.setdefault(group.patterns, []).append(message)
+        self._matched = set()
+        for patterns, asked in texts.items():
+            found = await self.matcher.matching(patterns, [message.text for message in asked])
+            self._matched |= {_key(message) for message in asked if message.text in found}
 
     def addresses_bot(self, message: Message) -> bool:
         """Return True if a message is for the bot though it does not name it.
 
-        That is one that a group's pattern matches, and a reaction to one of the agent's messages.
+        That is one that `match_patterns` found, and a reaction to one of the agent's messages.
         """
         if message.reaction:
             return self._services.outbox.contains(message.chat.id, message.message_id)
-        return self._services.access.matches_pattern(message.chat, message.text)
+        return _key(message) in self._matched
 
     def keep_context(self, incoming: IncomingMessage) -> None:
         """Keep what is said in an enabled group to others, by people who may address the bot there."""
@@ -43,3 +64,7 @@ class GroupRules:
         context = self._services.group_context.take(message.chat.id, message.thread_id)
         if context:
             incoming.event.meta["context"] = context
+
+
+def _key(message: Message) -> tuple[str, str, str]:
+    return message.chat.id, message.message_id, message.text

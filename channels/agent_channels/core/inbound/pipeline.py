@@ -17,6 +17,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
     ChatMigrated,
     Ignored,
+    Joined,
     Membership,
     Message,
     RawEvent,
@@ -87,10 +88,10 @@ class InboundPipeline:
         self._strangers = Strangers(adapter, services, self._grouping)
         self._resumed = False
         self._stages: tuple[Stage, ...] = (
-            self._record_chat,
             self._name_thread,
             self._find_addressee,
             self._decide_access,
+            self._record_chat,
             self._keep_context,
             self._redeem_invite,
             self._pair_stranger,
@@ -118,7 +119,7 @@ class InboundPipeline:
                 await self._wakeups.unsorted.wait()
 
     async def _sort_all(self) -> None:
-        while (batch := self.sort()) is not None:
+        while (batch := self.sort(await self._match_patterns())) is not None:
             await self.dispatch(batch)
             await self.follow_ups.wait_for_room()
             await anyio.lowlevel.checkpoint()
@@ -126,7 +127,25 @@ class InboundPipeline:
             self._wakeups.ready.set()
             self._wakeups.download_due.set()
 
-    def sort(self) -> Batch | None:
+    @property
+    def sorts_later(self) -> bool:
+        """Whether patterns have to be matched first, so that only this pipeline's own task can sort."""
+        return self._services.access.any_patterns()
+
+    async def _match_patterns(self) -> int:
+        """Match patterns for the events that are sorted next; return how many these are."""
+        if not self.sorts_later:
+            return BATCH_MAX
+        events = self._services.inbox.unsorted(BATCH_MAX)
+        inbound = [self._adapter.to_inbound(event) for _, event in events]
+        await self._groups.match_patterns(message for message in inbound if isinstance(message, Message))
+        return len(events)
+
+    async def close(self) -> None:
+        """End the process that matches patterns."""
+        await self._groups.matcher.close()
+
+    def sort(self, limit: int = BATCH_MAX) -> Batch | None:
         """Sort the oldest journalled events in one transaction, or in the caller's; None if there are none.
 
         Once it is committed, `dispatch` the batch. Raises `StoreError`; nothing has changed then.
@@ -135,7 +154,7 @@ class InboundPipeline:
             self._grouping.resume()
             self._resumed = True
         with self._services.store.transaction():
-            events = self._services.inbox.unsorted(BATCH_MAX)
+            events = self._services.inbox.unsorted(limit)
             if not events:
                 return None
             batch = Batch(is_full=len(events) == BATCH_MAX)
@@ -181,7 +200,9 @@ class InboundPipeline:
                 self._process_tap(entry_id, inbound, batch)
                 return
             case Membership():
-                services.chats.record(inbound.chat, inbound.by, present=inbound.present)
+                self._process_membership(inbound)
+            case Joined():
+                self._process_join(inbound)
             case ChatMigrated():
                 services.access.migrate_group(inbound.old_id, inbound.new_id)
                 services.history.migrate_chat(inbound.old_id, inbound.new_id)
@@ -194,14 +215,25 @@ class InboundPipeline:
                     return
         services.inbox.end(entry_id)
 
+    def _process_membership(self, change: Membership) -> None:
+        if change.chat.kind == "group" or self._services.access.member(change.by.id) is not None:
+            self._services.chats.record(change.chat, change.by, present=change.present)
+
+    def _process_join(self, joined: Joined) -> None:
+        services = self._services
+        # In a group that nobody enabled nothing is kept that could be read.
+        if services.access.group_of(joined.chat) is not None:
+            services.chats.record_join(joined.chat.id, joined.user_ids, services.history.last_id())
+
     def _process_tap(self, entry_id: int, tap: Tap, batch: Batch) -> None:
-        self._services.chats.record(tap.chat, tap.sender)
         # A tap needs no mention: it is always addressed to the bot.
         follow_ups: list[FollowUp] = []
         if self._services.access.decide(tap.chat, tap.sender, addressed=True) is not Verdict.PASS:
             self._answers.refuse_tap(entry_id, tap, follow_ups)
-        elif self._answers.tap(entry_id, tap, follow_ups):
-            self._wakeups.answer_given()
+        else:
+            self._services.chats.record(tap.chat, tap.sender)
+            if self._answers.tap(entry_id, tap, follow_ups):
+                self._wakeups.answer_given()
         batch.follow_ups += follow_ups
 
     def _process_message(self, incoming: IncomingMessage, batch: Batch) -> None:
@@ -220,10 +252,6 @@ class InboundPipeline:
                 batch.opened.append(incoming.message)
 
     # ---- the stages, in order; each returns True if the message needs no further one
-
-    def _record_chat(self, incoming: IncomingMessage) -> bool:
-        self._services.chats.record(incoming.message.chat, incoming.message.sender)
-        return False
 
     def _name_thread(self, incoming: IncomingMessage) -> bool:
         """Add the thread's name, which only its first messages may say."""
@@ -250,6 +278,12 @@ class InboundPipeline:
         message = incoming.message
         if not message.for_another_bot:
             incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
+        return False
+
+    def _record_chat(self, incoming: IncomingMessage) -> bool:
+        """Remember where people who may speak do so, and in which groups the bot is; not each stranger's own chat."""
+        if incoming.verdict is Verdict.PASS or incoming.message.chat.kind == "group":
+            self._services.chats.record(incoming.message.chat, incoming.message.sender)
         return False
 
     def _keep_context(self, incoming: IncomingMessage) -> bool:

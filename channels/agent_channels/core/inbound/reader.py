@@ -74,7 +74,11 @@ class Reader:
         """Do both in one transaction; if the sorting fails, journal alone and leave the sorting to the pipeline."""
         try:
             with self._services.store.transaction():
-                return self._pipeline.sort() if self._journal(events, cursors) else None
+                new = self._journal(events, cursors)
+                if new and self._pipeline.sorts_later:
+                    self._wakeups.unsorted.set()
+                    return None
+                return self._pipeline.sort() if new else None
         except StoreError as error:
             self._journal(events, cursors)
             logger.warning("events are sorted later: %s", error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.grouping import MessageGrouping
@@ -12,12 +14,18 @@ from agent_channels.core.text.sanitize import label
 
 __all__ = ["Strangers"]
 
+SETTLED_S = 60.0
+SETTLED_MAX = 1000
+
 
 class Strangers:
     """Let in who was invited, and offer others to pair."""
 
     def __init__(self, adapter: Adapter, services: Services, grouping: MessageGrouping) -> None:
         self._adapter, self._services, self._grouping = adapter, services, grouping
+        # Who has all that a stranger gets: until when (monotonic) nothing more is looked up for them, and as of which
+        # revision of the store, since another process may let them in or turn them away.
+        self._settled: dict[str, tuple[float, int]] = {}
 
     def redeem_invite(self, incoming: IncomingMessage) -> bool:
         """Let the sender of a code that the operator made in, whatever the policy, unless nobody may write directly."""
@@ -26,12 +34,17 @@ class Strangers:
             return False
         if not services.invites.redeem(message, translate("paired", name=label(message.sender.name))):
             return False
+        services.chats.record(message.chat, message.sender)
         services.inbox.end(incoming.entry_id)
         return True
 
     def pair(self, incoming: IncomingMessage) -> None:
         """Offer a pairing code, and keep a few messages until the operator decides."""
-        message, pairing = incoming.message, self._services.pairing
+        message, services = incoming.message, self._services
+        pairing = services.pairing
+        if self._is_settled(message.sender.id):
+            services.inbox.end(incoming.entry_id)
+            return
         incoming.group = incoming.group or self._grouping.find(incoming, held=True)
         if incoming.group is not None:
             self._grouping.open(incoming, held=True)
@@ -41,11 +54,23 @@ class Strangers:
         if message.command is None and pairing.may_hold(message.sender.id):
             self._grouping.open(incoming, held=True)
         else:
-            self._services.inbox.end(incoming.entry_id)
+            services.inbox.end(incoming.entry_id)
+            if not code and message.command is None:
+                self._settle(message.sender.id)
         access = f"channels access {self._adapter.channel}"
         if code:
+            services.chats.record(message.chat, message.sender)
             text = translate("pairing_code", code=code, command=f"{access} pair {code}", kept=HELD_MAX)
             incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
         elif pairing.crowded_out(message.sender.id):
             text = translate("pairing_queue_full", command=f"{access} allow {message.sender.id}")
             incoming.follow_ups.append(answer_with(self._adapter, message, text))
+
+    def _is_settled(self, user_id: str) -> bool:
+        until, revision = self._settled.get(user_id, (0.0, 0))
+        return until > time.monotonic() and revision == self._services.store.revision()
+
+    def _settle(self, user_id: str) -> None:
+        if len(self._settled) >= SETTLED_MAX:
+            self._settled.clear()
+        self._settled[user_id] = time.monotonic() + SETTLED_S, self._services.store.revision()

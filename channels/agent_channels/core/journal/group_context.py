@@ -42,7 +42,13 @@ class GroupContext:
                 "(SELECT id FROM group_context WHERE chat_id = ? AND thread_id IS ? ORDER BY id DESC LIMIT ?)",
                 (*place, *place, keep),
             )
+            self.prune()
+
+    def prune(self) -> int:
+        """Delete what is older than a day; return 0, since nothing of it is left."""
+        with self.store.transaction() as db:
             db.execute("DELETE FROM group_context WHERE at < ?", (time.time() - KEEP_S,))
+        return 0
 
     def take(self, chat_id: str, thread_id: str | None) -> str | None:
         """Remove what was kept of a chat and return it as JSON, oldest first; None if there is nothing."""

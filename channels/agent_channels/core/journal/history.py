@@ -236,14 +236,20 @@ class History:
         row = self._newest(chat_id, message_id)
         return None if row is None else _line(row)
 
-    def extent(self, chat_id: str) -> tuple[int, float | None]:
-        """Return how many lines of a chat are stored, and since when (epoch seconds)."""
-        row = self.store.row("SELECT count(*) AS n, min(at) AS since FROM history WHERE chat_id = ?", chat_id)
+    def last_id(self) -> int:
+        """Return the id of the newest line; 0 if there is none."""
+        return int(self.store.value("SELECT max(id) FROM history") or 0)
+
+    def extent(self, chat_id: str, after: int = 0) -> tuple[int, float | None]:
+        """Return how many lines of a chat after a line's id are stored, and since when (epoch seconds)."""
+        row = self.store.row(
+            "SELECT count(*) AS n, min(at) AS since FROM history WHERE chat_id = ? AND id > ?", chat_id, after
+        )
         return (0, None) if row is None else (row["n"], row["since"])
 
-    def lines(self, chat_id: str | None = None, since: float = 0.0) -> Iterator[HistoryLine]:
-        """Yield every line, oldest first, of one chat or of all, said since then (epoch seconds)."""
-        last = 0
+    def lines(self, chat_id: str | None = None, since: float = 0.0, after: int = 0) -> Iterator[HistoryLine]:
+        """Yield every line after a line's id, oldest first, of one chat or of all, said since then (epoch seconds)."""
+        last = after
         while True:
             # In pages: a read that is held open would keep the database from being checkpointed.
             rows = self.store.rows(

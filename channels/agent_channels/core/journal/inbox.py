@@ -603,14 +603,24 @@ class Inbox:
         found = (self.store.value(query, event_id) for event_id in event_ids if event_id)
         return {event_id for event_id in found if event_id}
 
-    def open_count(self, chat_id: str) -> int:
-        """Return how many entries of a chat are open."""
-        return int(self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_OPEN} AND chat_id = ?", chat_id))
+    def open_count(self, chat_id: str, user_id: str | None = None) -> int:
+        """Return how many entries of a chat, or of one person in it, are open."""
+        return int(
+            self.store.value(
+                f"SELECT count(*) FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND user_id = coalesce(?, user_id)",
+                chat_id,
+                user_id,
+            )
+        )
 
-    def open_in(self, chat_id: str, limit: int) -> list[Row]:
-        """Return the oldest open entries of a chat, with every column."""
+    def open_in(self, chat_id: str, limit: int, user_id: str | None = None) -> list[Row]:
+        """Return the oldest open entries of a chat, or of one person in it, with every column."""
         return self.store.rows(
-            f"SELECT * FROM inbox WHERE state IN {_OPEN} AND chat_id = ? ORDER BY id LIMIT ?", chat_id, limit
+            f"SELECT * FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND user_id = coalesce(?, user_id) "
+            "ORDER BY id LIMIT ?",
+            chat_id,
+            user_id,
+            limit,
         )
 
     def counts(self) -> dict[str, int]:
@@ -652,7 +662,8 @@ class Inbox:
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` ended entries that arrived before then, and at most `limit` above `keep_rows`.
 
-        `before` is in epoch seconds. Returns how many were deleted; open entries never are.
+        `before` is in epoch seconds. A quarter of `keep_rows` is for what was not for the agent: a flood must not push
+        out what was answered. Returns how many were deleted; open entries never are.
         """
         with self.store.transaction() as db:
             deleted = db.execute(
@@ -660,14 +671,16 @@ class Inbox:
                 "LIMIT ?)",
                 (before, limit),
             ).rowcount
-        ended = self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {_COUNTED_OVER}")
-        if ended > keep_rows:
-            with self.store.transaction() as db:
-                deleted += db.execute(
-                    f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {_COUNTED_OVER} "
-                    "ORDER BY id LIMIT ?)",
-                    (min(limit, ended - keep_rows),),
-                ).rowcount
+        # In this order: once few are left that were dropped, it is the answered ones that are too many.
+        for states, most in ((sql_list(State.DROPPED), keep_rows // 4), (_COUNTED_OVER, keep_rows)):
+            ended = self.store.value(f"SELECT count(*) FROM inbox WHERE state IN {states}")
+            if ended > most and deleted < limit:
+                with self.store.transaction() as db:
+                    deleted += db.execute(
+                        f"DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE state IN {states} "
+                        "ORDER BY id LIMIT ?)",
+                        (min(limit - deleted, ended - most),),
+                    ).rowcount
         return deleted
 
 

@@ -16,7 +16,7 @@ from typing import Literal, cast, get_args
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
 from agent_channels.core.people.chats import Chats
-from agent_channels.core.people.mention_patterns import checked, matches
+from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.store.audit import Audit
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.store.keyvalue import KeyValue
@@ -223,10 +223,9 @@ class Access:
         rows = self.store.rows("SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) ORDER BY added_at")
         return [_group(row) for row in rows]
 
-    def matches_pattern(self, chat: Chat, text: str) -> bool:
-        """Return True if a text addresses the bot by one of the group's patterns."""
-        group = self.group_of(chat) if chat.kind == "group" else None
-        return group is not None and bool(group.patterns) and matches(group.patterns, text)
+    def any_patterns(self) -> bool:
+        """Return True if an enabled group has patterns."""
+        return bool(self.store.value("SELECT 1 FROM groups WHERE patterns != '[]' LIMIT 1"))
 
     def add_group(
         self,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.store.database import Store
 
 __all__ = ["Chats"]
 
+# Chats that nobody enabled and people whom nobody let in: of so many the newest are known.
+STRANGE_MAX = 1000
+
 
 class Chats:
-    """The tables chats and threads."""
+    """The tables chats, joins and threads."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -33,6 +37,7 @@ class Chats:
         """Give a chat its new id."""
         with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            db.execute("UPDATE OR REPLACE joins SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
 
     def has_blocked(self, user_id: str) -> bool:
         """Return True if this person blocked the bot in their direct chat."""
@@ -50,6 +55,49 @@ class Chats:
             "GROUP BY id ORDER BY max(seen_at) DESC LIMIT 50"
         )
         return [(row["id"], row["title"] or "") for row in rows]
+
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` chats, not seen since then (epoch seconds) or above `STRANGE_MAX`, and their threads.
+
+        Chats of people who may write, or wait to be let in, and enabled groups stay.
+        """
+        strange = (
+            "coalesce(user_id, '') NOT IN (SELECT user_id FROM people UNION SELECT user_id FROM pairings) "
+            "AND chat_id NOT IN (SELECT chat_id FROM groups) "
+            "AND coalesce(parent_id, '') NOT IN (SELECT chat_id FROM groups)"
+        )
+        with self.store.transaction() as db:
+            deleted = db.execute(
+                f"DELETE FROM chats WHERE chat_id IN (SELECT chat_id FROM chats WHERE {strange} AND seen_at < max(?, "
+                f"coalesce((SELECT seen_at FROM chats WHERE {strange} ORDER BY seen_at DESC LIMIT 1 OFFSET ?), 0)) "
+                "LIMIT ?)",
+                (before, STRANGE_MAX - 1, limit),
+            ).rowcount
+            if deleted:
+                db.execute("DELETE FROM threads WHERE chat_id NOT IN (SELECT chat_id FROM chats)")
+        return deleted
+
+    def prune_joins(self, before: float, limit: int) -> int:
+        """Delete at most `limit` joins before then (epoch seconds), whose history is gone; return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "DELETE FROM joins WHERE rowid IN (SELECT rowid FROM joins WHERE at < ? LIMIT ?)", (before, limit)
+            ).rowcount
+
+    # ---- who joined when
+
+    def record_join(self, chat_id: str, user_ids: Sequence[str], after: int) -> None:
+        """Remember that people joined a group; `after` is the id of the last history line that they could not read."""
+        with self.store.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO joins VALUES (?, ?, ?, ?)",
+                [(chat_id, user_id, after, time.time()) for user_id in user_ids],
+            )
+
+    def joined_after(self, chat_id: str, user_id: str) -> int:
+        """Return the id of the history line after which a person joined a chat; 0 if they were there all along."""
+        found = self.store.value("SELECT after FROM joins WHERE chat_id = ? AND user_id = ?", chat_id, user_id)
+        return int(found or 0)
 
     # ---- threads
 

@@ -45,10 +45,16 @@ class Invites:
         """Make a new code; it is shown now and never again."""
         code, now = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), self._clock()
         with self.store.transaction() as db:
-            db.execute("DELETE FROM invites WHERE expires_at < ?", (now - KEEP_S,))
+            self.prune()
             db.execute("INSERT INTO invites VALUES (?, ?, ?, NULL, NULL)", (_hash(code), now, now + VALID_S))
             self._audit.add("invite")
         return Invitation(code, now + VALID_S)
+
+    def prune(self) -> int:
+        """Delete the codes that ran out long ago; return 0, since none of them is left."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM invites WHERE expires_at < ?", (self._clock() - KEEP_S,))
+        return 0
 
     def redeem(self, message: Message, notice: str) -> bool:
         """Let the sender of a valid code in and have them told `notice`; return False if a message is no such code.

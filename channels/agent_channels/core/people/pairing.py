@@ -30,6 +30,11 @@ VALID_S = 3600.0
 PENDING_MAX = 3
 REPLIES_MAX = 2
 HELD_MAX = 3
+# To how many people an hour the bot writes that too many wait: a flood must not make it write to thousands.
+CROWDED_MAX = 20
+CROWDED = "crowded:"
+# Refusals recorded an hour.
+REFUSED_MAX = 100
 WRONG_MAX = 5
 LOCKOUT_S = 3600.0
 KEEP_S = 86_400.0
@@ -73,7 +78,8 @@ class Pairing:
             waiting = {row["user_id"] for row in active}
             given = sum(row["user_id"] == person.id for row in active)
             if given >= REPLIES_MAX or (not given and len(waiting) >= PENDING_MAX):
-                if not given:
+                # Counted for the operator; a flood is not written down line by line.
+                if not given and self._audit.count("pairing refused", since=time.time() - VALID_S) < REFUSED_MAX:
                     self._audit.add("pairing refused", person.id, "too many people are waiting")
                 return None
             code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
@@ -92,13 +98,18 @@ class Pairing:
         )
 
     def crowded_out(self, user_id: str) -> bool:
-        """Return True if this person got no code because too many wait; once an hour, so that they are told once."""
+        """Return True if this person has to be told that too many wait: once an hour, and so many people at most."""
         now = self._clock()
         if self.is_waiting(user_id):
             return False
         with self.store.transaction():
-            self._key_values.delete_before("crowded:", now - VALID_S)
-            return self._key_values.add(f"crowded:{user_id}", str(now))
+            self._forget_crowded(now)
+            if self._key_values.count(CROWDED) >= CROWDED_MAX:
+                return False
+            return self._key_values.add(f"{CROWDED}{user_id}", str(now))
+
+    def _forget_crowded(self, now: float) -> None:
+        self._key_values.delete_before(CROWDED, now - VALID_S)
 
     def may_hold(self, user_id: str) -> bool:
         """Return True if one more message of somebody who waits is kept until the approval."""
@@ -163,6 +174,13 @@ class Pairing:
             self._inbox.forget_held(row["user_id"] for row in gone)
             db.execute("UPDATE pairings SET ended = 1 WHERE expires_at <= ?", (now,))
             db.execute("DELETE FROM pairings WHERE expires_at <= ?", (now - KEEP_S,))
+
+    def prune(self) -> int:
+        """Drop what ran out; return 0, since nothing of it is left."""
+        if self.store.value("SELECT 1 FROM pairings LIMIT 1"):
+            self.expire()
+        self._forget_crowded(self._clock())
+        return 0
 
     def _take(self, code: str, *, guess: bool = True) -> Applicant | None:
         """Return the person with this code, off the list; only what would let somebody in counts as a guess."""

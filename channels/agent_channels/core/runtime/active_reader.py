@@ -91,7 +91,10 @@ class ActiveReader:
             await self._reader.identify()
             group.start_soon(publish_command_menu, self._context.adapter, services.key_values, self._context.bot_id)
             group.start_soon(self._pipeline.run)
-            await self._reader.run()
+            try:
+                await self._reader.run()
+            finally:
+                await self._pipeline.close()
 
     def _retry_failed(self) -> None:
         """Sort again, once for each version of this program, what an earlier one could not process."""

@@ -16,7 +16,8 @@ __all__ = ["Retention"]
 
 logger = logging.getLogger(__name__)
 FIRST_AFTER_S = 60.0
-EVERY_S = 600.0
+# Often enough that a flood leaves no more than a minute of it.
+EVERY_S = 60.0
 # Rows deleted in one transaction: the write lock is never held for long.
 STEP = 200
 DAY_S = 86_400.0
@@ -44,17 +45,26 @@ class Retention:
 
     def prune_step(self) -> int:
         """Delete some rows that are too old; return how many. 0: nothing old is left."""
-        before = time.time() - self._settings.keep_days * DAY_S
+        before, keep_rows = time.time() - self._settings.keep_days * DAY_S, self._settings.keep_rows
         services = self._services
         return (
-            services.inbox.prune(before, self._settings.keep_rows, STEP)
+            services.inbox.prune(before, keep_rows, STEP)
             + services.outbox.prune(before, STEP)
             + services.panels.prune(before, STEP)
             + services.prompts.prune(before, STEP)
-            + services.audit.prune(before, STEP)
+            + services.audit.prune(before, keep_rows, STEP)
+            + services.notices.prune(before, STEP)
+            + services.chats.prune(before, STEP)
+            + services.pairing.prune()
+            + services.invites.prune()
+            + services.group_context.prune()
+            + services.sessions.prune(services.health.get("session") or "")
         )
 
     def history_step(self) -> int:
         """Delete some lines of history that are too old and index some new ones; return how many."""
         before = time.time() - self._settings.history_days * DAY_S
-        return self._services.history.prune(before, STEP) + self._services.history.index()
+        services = self._services
+        return (
+            services.history.prune(before, STEP) + services.chats.prune_joins(before, STEP) + services.history.index()
+        )

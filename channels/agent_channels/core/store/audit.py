@@ -31,9 +31,11 @@ class Audit:
         """Return the newest records, newest first: at (epoch seconds), what, subject, detail."""
         return self.store.rows("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit)
 
-    def prune(self, before: float, limit: int) -> int:
-        """Delete at most `limit` records made before then (epoch seconds); return how many."""
+    def prune(self, before: float, keep_rows: int, limit: int) -> int:
+        """Delete at most `limit` records: those made before then (epoch seconds), and the oldest above `keep_rows`."""
         with self.store.transaction() as db:
             return db.execute(
-                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)", (before, limit)
+                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? OR id <= "
+                "(SELECT max(id) FROM audit) - ? LIMIT ?)",
+                (before, keep_rows, limit),
             ).rowcount

@@ -35,6 +35,12 @@ class KeyValue:
         with self.store.transaction() as db:
             return bool(db.execute("DELETE FROM key_values WHERE key = ?", (key,)).rowcount)
 
+    def count(self, prefix: str) -> int:
+        """Return how many keys have a prefix."""
+        return int(
+            self.store.value("SELECT count(*) FROM key_values WHERE substr(key, 1, ?) = ?", len(prefix), prefix) or 0
+        )
+
     def delete_before(self, prefix: str, time: float) -> None:
         """Delete the keys with a prefix whose value is a time (epoch seconds) before `time`."""
         with self.store.transaction() as db:

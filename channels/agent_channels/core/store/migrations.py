@@ -187,6 +187,16 @@ _NAMES: tuple[str, ...] = (
     "ALTER TABLE inbox RENAME COLUMN joined_to TO group_entry",
 )
 
+# Who joined which group after which line of the history; what retention looks for.
+_JOINS: tuple[str, ...] = (
+    """CREATE TABLE joins (
+        chat_id TEXT NOT NULL, user_id TEXT NOT NULL, after INTEGER NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (chat_id, user_id)
+    )""",
+    "CREATE INDEX chats_seen ON chats (seen_at)",
+    "CREATE INDEX audit_at ON audit (at)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES
+    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS
 )  # fmt: skip

@@ -55,6 +55,13 @@ class Notices:
         with self.store.transaction() as db:
             db.execute("UPDATE notices SET claimed_at = NULL WHERE id = ?", (notice.id,))
 
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` notices written before then (epoch seconds), which never went out; return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE created_at < ? LIMIT ?)", (before, limit)
+            ).rowcount
+
     def delete(self, notice: Notice) -> None:
         """Delete a notice that was sent, or never can be."""
         with self.store.transaction() as db:

@@ -32,6 +32,11 @@ class DiscordFaults(Faults):
         for connection in list(self._gateway.connections):
             connection.close(code)
 
+    def garble_gateway(self, data: bytes, *, framed: bool = True) -> None:
+        """Send bytes that are no payload over every connection; unless `framed`, no frame either, and the end."""
+        for connection in list(self._gateway.connections):
+            (connection.push_bytes if framed else connection.garble)(data)
+
     def silence_gateway(self) -> None:
         """Keep connections open and send nothing, over new ones too, until `clear`, which cuts them."""
         self._gateway.silent = True

@@ -101,7 +101,7 @@ class GatewayConnection:
         self.session: GatewaySession | None = None
         self.heartbeats = 0
         self._ws = web.WebSocketResponse(timeout=1.0, max_msg_size=1 << 20, compress=False)
-        self._frames: asyncio.Queue[str | int] = asyncio.Queue()
+        self._frames: asyncio.Queue[str | bytes | int] = asyncio.Queue()
         self._zlib = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
         self._received: deque[float] = deque()
         self._deadline: asyncio.Timeout | None = None
@@ -113,6 +113,10 @@ class GatewayConnection:
         if not self.gateway.silent:
             self._frames.put_nowait(json.dumps({"t": name, "s": seq, "op": op, "d": data}))
 
+    def push_bytes(self, data: bytes) -> None:
+        """Send a binary frame that holds just this."""
+        self._frames.put_nowait(data)
+
     def close(self, code: int) -> None:
         """Close with a code once everything queued is sent."""
         self._frames.put_nowait(code)
@@ -121,6 +125,12 @@ class GatewayConnection:
         """Abort the TCP connection."""
         if self.request.transport is not None:
             self.request.transport.abort()
+
+    def garble(self, data: bytes) -> None:
+        """Write bytes that are no frame to the wire, and abort the connection without a close frame."""
+        if self.request.transport is not None:
+            self.request.transport.write(data)
+            self.request.transport.close()
 
     def reconnect(self) -> None:
         """Ask the client to reconnect, and time out if it does not."""
@@ -133,7 +143,9 @@ class GatewayConnection:
             if isinstance(frame, int):
                 await self._close_socket(frame)
                 return
-            if self._zlib is None:
+            if isinstance(frame, bytes):
+                await self._ws.send_bytes(frame)
+            elif self._zlib is None:
                 await self._ws.send_str(frame)
             else:
                 packed = self._zlib.compress(frame.encode()) + self._zlib.flush(zlib.Z_SYNC_FLUSH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from pydantic import Field
 
 from agent_channels.core.contract.messages import Attachment
@@ -31,13 +33,16 @@ async def download_attachment(runtime: ChannelRuntime, args: DownloadArguments) 
     """Download the files; one line each: path, kind and size. It answers nothing."""
     context = runtime.context
     context.services.access.require_target(args.chat_id, context.adapter.channel)
-    lines, paths = [], []
-    for attachment in _wanted(runtime, args):
-        target = context.files.download_path(attachment)
-        paths.append(str(target))
-        size = await context.adapter.download(attachment, target, context.adapter.limits.download)
-        lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")
-    context.files.prune({*context.services.inbox.open_files(), *paths})
+    lines = []
+    # None makes room for another of the same message.
+    with ExitStack() as reserved:
+        for attachment in _wanted(runtime, args):
+            reservation = context.files.reserve(
+                attachment, context.adapter.limits.download, context.services.inbox.open_files()
+            )
+            target, limit = reserved.enter_context(reservation)
+            size = await context.adapter.download(attachment, target, limit)
+            lines.append(f"{target} ({attachment.kind}, {size:,} bytes)")
     return "\n".join(lines)
 
 
