@@ -14,6 +14,7 @@ from typing import NoReturn, Protocol, cast
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_command
+from agent_channels.core.limits import keep_compiled_files_whole, refuse_too_little_memory, system_fault
 
 __all__ = ["build_parser", "main"]
 
@@ -31,6 +32,8 @@ VERBS = {
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",
 }
+# These load a platform's library.
+CONNECTING = {"serve", "setup", "doctor", "launch"}
 _START = (
     "Try it with `channels sandbox`, set up a bot with `channels setup`, and find out why it is silent with "
     "`channels doctor`."
@@ -49,32 +52,43 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
+    keep_compiled_files_whole()
     for stream in (sys.stdout, sys.stderr):
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
-    try:
-        args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
-    except SystemExit as end:
-        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
-        sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
     from agent_channels.core.errors import ChannelError
 
     try:
+        if words[:1] and words[0] in CONNECTING:
+            refuse_too_little_memory()
+        args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
         code = args.run(args)
+    except SystemExit as end:
+        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
+        sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
     except ChannelError as error:
-        from agent_channels.core.log import redact
-
-        print(redact(f"channels: {error}"), file=sys.stderr)
-        code = 1
+        code = _fail(str(error))
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         # The program that reads our output has seen enough.
         sys.stdout = None
         code = 0
+    except Exception as error:
+        if not (reason := system_fault(error)):
+            raise
+        code = _fail(reason)
     sys.exit(code)
+
+
+def _fail(reason: str) -> int:
+    """Say on stderr why it failed; return the exit code."""
+    from agent_channels.core.log import redact
+
+    print(redact(f"channels: {reason}"), file=sys.stderr)
+    return 1
 
 
 def build_parser(names: Collection[str] = VERBS) -> argparse.ArgumentParser:

@@ -18,7 +18,14 @@ from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.private_files import ensure_private_file, ensure_state_dir
-from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
+from agent_channels.core.store.faults import (
+    CALLERS_FAULT,
+    VALUE_FAULTS,
+    as_store_error,
+    explain,
+    explained,
+    unreadable_value,
+)
 from agent_channels.core.store.migrations import MIGRATIONS
 
 __all__ = ["Row", "Savepoint", "Store", "Transaction"]
@@ -76,7 +83,7 @@ class Transaction:
     def _execute(self, sql: str) -> None:
         try:
             self._db.execute(sql)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self._path, error) from error
 
 
@@ -102,12 +109,15 @@ class Savepoint:
     def _execute(self, sql: str) -> None:
         try:
             self._db.execute(sql)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self._path, error) from error
 
 
 class Store:
-    """An open database. Used from one thread; every table's service takes one."""
+    """An open database. Used from one thread; every table's service takes one.
+
+    As a block it takes what fails on a value for a value that this program did not write, and raises `StoreError`.
+    """
 
     def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
         """Open (and create, and migrate) the database at `path`.
@@ -150,6 +160,8 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, VALUE_FAULTS):
+            raise unreadable_value(self.path, error) from error
 
     def close(self) -> None:
         """Close the database; what was committed stays."""
@@ -172,14 +184,14 @@ class Store:
         """Return every row of a query. Raises `StoreError`."""
         try:
             return self._db.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self.path, error) from error
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """Return the first row of a query, or None. Raises `StoreError`."""
         try:
             found: Row | None = self._db.execute(sql, values).fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self.path, error) from error
         return found
 
