@@ -166,3 +166,68 @@ async def test_a_proxy_of_the_environment_that_cannot_be_used_is_left_aside(stag
 def test_the_environments_proxy_is_read_as_others_read_it(environ: dict[str, str], expected: str | None) -> None:
     """HTTPS_PROXY before ALL_PROXY, either case, not for what NO_PROXY names."""
     assert env_proxy("https://api.telegram.org", environ) == expected
+
+
+# ---- what the environment may hold
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "proxied"),
+    [
+        ("ALL_PROXY", "socks://{}/", True),
+        ("all_proxy", "SOCKS5H://{}", True),
+        ("HTTP_PROXY", "socks5://{}", True),
+        ("NO_PROXY", "localhost,fd00::/8,[::1],127.0.0.0/8", False),
+    ],
+)
+async def test_every_spelling_of_a_proxy_works(stage: Stage, variable: str, value: str, proxied: bool) -> None:
+    """The server reads through it, or past it where NO_PROXY says so, and the commands do too."""
+    ann = stage.person()
+    async with socks_proxy() as passed:
+        place = passed.url.removeprefix("socks5://")
+        env = {"ALL_PROXY": f"socks://{place}"} | {variable: value.format(place)}
+        host = await stage.reading(**env)
+        ann.send("hello")
+        assert (await host.event()).content == "hello"
+        assert (await stage.cli("doctor", "telegram", **env)).code in {0, 1}
+        ran = await stage.cli("setup", "telegram", "--token-stdin", stdin=stage.tg.token, **env)
+        assert ran.code == 0, ran.err
+        assert bool(passed.tunnels) is proxied
+        await host.close()
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"SSL_CERT_FILE": "/nonexistent"}, "SSL_CERT_FILE is '/nonexistent'"),
+        ({"SSL_CERT_DIR": "/nonexistent"}, "SSL_CERT_DIR is '/nonexistent'"),
+        ({"REQUESTS_CA_BUNDLE": "/etc/passwd"}, "REQUESTS_CA_BUNDLE is '/etc/passwd'"),
+        ({"SSLKEYLOGFILE": "/nonexistent/keys"}, "SSLKEYLOGFILE is '/nonexistent/keys'"),
+    ],
+)
+@pytest.mark.cold
+async def test_certificates_that_cannot_be_used_are_named_everywhere(
+    stage: Stage, env: dict[str, str | None], says: str
+) -> None:
+    """The server's status, doctor and setup end in the same sentence, without a traceback."""
+    host = await stage.start(**env, cold=True)
+    assert says in (await (await host.attach()).status())["problem"]
+    ran = await stage.cli("doctor", "telegram", "--json", **env)
+    bot = next(check for check in ran.json["channels"][0]["checks"] if check["check"] == "bot")
+    assert (bot["state"], ran.code) == ("wrong", 1)
+    assert says in bot["evidence"]
+    setup = await stage.cli("setup", "telegram", "--token-stdin", stdin=stage.tg.token, **env)
+    assert says in setup.err
+    assert setup.code == 1
+    assert "Traceback" not in ran.err + setup.err + host.log()
+
+
+async def test_a_proxy_that_fails_is_named_by_its_variable(stage: Stage) -> None:
+    """The server and setup say which variable names it, with its address but no password, and what to do."""
+    env = {"http_proxy": "http://user:secret@127.0.0.1:1"}
+    host = await stage.host(**env)
+    found = await host.status_when(lambda status: bool(status["reader"]["error"]))
+    setup = await stage.cli("setup", "telegram", "--token-stdin", stdin=stage.tg.token, **env)
+    for text in (found["reader"]["error"], setup.err):
+        assert "the proxy is http://127.0.0.1:1, named by http_proxy: start it, or correct or remove it" in text
+        assert "secret" not in text

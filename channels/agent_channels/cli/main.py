@@ -9,7 +9,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 import agent_channels
 from agent_channels import __version__
 from agent_channels.cli.arguments import WrongUsage, add_command, can_ask
+from agent_channels.core.limits import keep_compiled_files_whole, refuse_too_little_memory, system_fault
 from agent_channels.core.process import keep_private
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ VERBS = {
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",
 }
+# These load a platform's library.
+CONNECTING = {"serve", "setup", "doctor", "launch"}
 _START = (
     "Try it with `channels sandbox`, set up a bot with `channels setup`, and find out why it is silent with "
     "`channels doctor`."
@@ -57,7 +60,52 @@ class Verb(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
+    keep_compiled_files_whole()
     _prefer_installed_modules()
+    _guard_output()
+    words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    # The host that `launch` becomes is not ours to restrict.
+    keep_private(for_good=words[:1] != ["launch"])
+    from agent_channels.core.errors import ChannelError
+
+    try:
+        code = _run(words, host_arguments)
+    except SystemExit as end:
+        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
+        sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
+    except ChannelError as error:
+        code = _fail(str(error), 2 if isinstance(error, WrongUsage) else 1)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # The program that reads our output has seen enough.
+        sys.stdout = None
+        code = 0
+    except Exception as error:
+        if not (reason := system_fault(error)):
+            raise
+        code = _fail(reason)
+    sys.exit(code)
+
+
+def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
+    """Run the verb; where it meets a state folder that is not trusted, a person at a terminal may adopt it."""
+    from agent_channels.core.errors import UntrustedState
+
+    if words and words[0] in CONNECTING:
+        refuse_too_little_memory()
+    args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except UntrustedState as error:
+        if not _adopted_now(error):
+            raise
+        return run(args)
+
+
+def _guard_output() -> None:
+    """Keep the output going whatever is printed, and free of tokens."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
@@ -65,35 +113,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
         if stream is not None:
             setattr(sys, name, _RedactedOutput(stream))
-    words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
-    # The host that `launch` becomes is not ours to restrict.
-    keep_private(for_good=words[:1] != ["launch"])
-    try:
-        args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
-    except SystemExit as end:
-        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
-        sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
-    from agent_channels.core.errors import ChannelError, UntrustedState
-
-    try:
-        try:
-            code = args.run(args)
-        except UntrustedState as error:
-            if not _adopted_now(error):
-                raise
-            code = args.run(args)
-    except ChannelError as error:
-        from agent_channels.core.log import redact
-
-        print(redact(f"channels: {error}"), file=sys.stderr)
-        code = 2 if isinstance(error, WrongUsage) else 1
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        # The program that reads our output has seen enough.
-        sys.stdout = None
-        code = 0
-    sys.exit(code)
 
 
 def _prefer_installed_modules() -> None:
@@ -112,6 +131,14 @@ def _adopted_now(error: UntrustedState) -> bool:
     from agent_channels.cli.trust import offer
 
     return offer(error.folder)
+
+
+def _fail(reason: str, code: int = 1) -> int:
+    """Say on stderr why it failed; return the exit code."""
+    from agent_channels.core.log import redact
+
+    print(redact(f"channels: {reason}"), file=sys.stderr)
+    return code
 
 
 def build_parser(names: Collection[str] = VERBS) -> argparse.ArgumentParser:

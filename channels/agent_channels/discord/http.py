@@ -20,6 +20,7 @@ with warnings.catch_warnings():
     from discord.http import HTTPClient
 
 from agent_channels.core.errors import Forbidden, RateLimited
+from agent_channels.core.settings.certificates import tls_context
 from agent_channels.discord import outbound
 from agent_channels.discord.chats import Json
 from agent_channels.discord.errors import INTENT_OFF, tracing, translated
@@ -115,8 +116,12 @@ class Connections:
     """The connections of one bot."""
 
     def __init__(self, token: str, proxy: str | None, *, ipv4: bool) -> None:
-        """`proxy` carries every connection. `ipv4`: connect over IPv4 only."""
+        """`proxy` carries every connection. `ipv4`: connect over IPv4 only.
+
+        Raises `ConfigError` if the certificates that the environment names cannot be used.
+        """
         self._token, self._proxy, self._ipv4 = token, proxy, ipv4
+        self._context = tls_context()
         self._client: discord.Client | None = None
         self._files: aiohttp.ClientSession | None = None
         self._login = asyncio.Lock()
@@ -171,4 +176,5 @@ class Connections:
             await self._files.close()
 
     def _connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(limit=0, family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC)
+        family = socket.AF_INET if self._ipv4 else socket.AF_UNSPEC
+        return aiohttp.TCPConnector(limit=0, family=family, ssl=self._context)

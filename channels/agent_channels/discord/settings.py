@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings, safe_root
+from agent_channels.core.settings.network import proxy_url
 
 __all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
 
@@ -42,9 +43,10 @@ class DiscordSettings(Settings):
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
         # aiohttp, which discord.py uses, does not speak SOCKS.
-        if url is not None and not url.startswith(PROXY_SCHEMES):
-            raise ValueError(NO_SOCKS if url.startswith("socks") else "it must begin with http:// or https://")
-        return url
+        if url is None:
+            return None
+        socks = url.strip().lower().startswith("socks")
+        return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
 
     @field_validator("gateway_url")
     @classmethod

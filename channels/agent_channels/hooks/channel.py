@@ -127,7 +127,10 @@ class HookChannel:
 
 @contextmanager
 def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
-    """Open every channel that has a store in the event's project; skip those whose store cannot be opened."""
+    """Open every channel that has a store in the event's project; skip those whose store cannot be opened.
+
+    Why it cannot is said on stderr.
+    """
     environ = {**os.environ, "CLAUDE_PROJECT_DIR": str(event.project)}
     channels: list[HookChannel] = []
     try:
@@ -137,8 +140,8 @@ def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
             if (folder / "channel.db").is_file():
                 try:
                     channels.append(HookChannel(name, folder, Store.open(folder), event))
-                except (ChannelError, OSError):
-                    continue
+                except (ChannelError, OSError) as error:
+                    print(f"channels: {error}", file=sys.stderr)
         yield channels
     finally:
         for channel in channels:

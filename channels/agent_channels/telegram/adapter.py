@@ -22,10 +22,11 @@ from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.files import streaming
+from agent_channels.core.settings.certificates import tls_context
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.telegram import formatting, interactions, markup, outbound
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file, tls_context
+from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
 from agent_channels.telegram.inbound import to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
@@ -50,7 +51,10 @@ class TelegramAdapter:
     )
 
     def __init__(self, settings: TelegramSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
-        """`proxy` carries every request. `ipv4`: connect over IPv4 only, where there is no proxy."""
+        """`proxy` carries every request. `ipv4`: connect over IPv4 only, where there is no proxy.
+
+        Raises `ConfigError` if the certificates that the environment names cannot be used.
+        """
         self._settings = settings
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
         # Read from disk once, for both pools.

@@ -15,7 +15,6 @@ from typing import Any
 
 import aiohttp
 import anyio
-import certifi
 from telegram import TelegramObject
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
@@ -24,7 +23,7 @@ from yarl import URL
 from agent_channels.core.errors import Rejected
 from agent_channels.core.files.streaming import check_size
 
-__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "local_file", "tls_context"]
+__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "local_file"]
 
 CONNECT_S = 5.0
 POOL_S = 10.0
@@ -36,18 +35,6 @@ KEEP_S = 15.0
 FILE_TIMEOUT = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
 LOCAL_CHUNK = 256 * 1024
 _JSON = {"Content-Type": "application/json"}
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return a context that trusts SSL_CERT_FILE or SSL_CERT_DIR, else the certificates that certifi brings.
-
-    Not the system's: builds of Python and slim containers exist that find none.
-    """
-    if file := os.environ.get("SSL_CERT_FILE"):
-        return ssl.create_default_context(cafile=file)
-    if folder := os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context(capath=folder)
-    return ssl.create_default_context(cafile=certifi.where())
 
 
 async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
@@ -94,7 +81,7 @@ class AiohttpRequest(BaseRequest):
         """Connect nothing yet.
 
         `base`: the address of the Bot API with the token. `read_timeout_s`: how long an answer may take. `proxy`
-        (http, https or socks5) carries every request. `ipv4`: connect over IPv4 only.
+        (http, https or socks) carries every request. `ipv4`: connect over IPv4 only.
         """
         self._base, self._context, self._connections = base, context, connections
         self._read_timeout_s, self._ipv4 = read_timeout_s, ipv4
@@ -242,5 +229,5 @@ def _socks_connector(url: str, options: dict[str, Any]) -> aiohttp.BaseConnector
                 # As aiohttp reports every connection that does not come about: nothing was sent.
                 raise aiohttp.ClientProxyConnectionError(req.connection_key, OSError(0, str(error))) from error
 
-    # The proxy resolves the name (socks5h is another way to ask for that).
+    # The proxy resolves the name, which others ask for as socks5h.
     return SocksConnector.from_url(url.replace("socks5h://", "socks5://", 1), rdns=True, **options)

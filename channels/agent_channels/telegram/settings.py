@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.config import Root, Settings
+from agent_channels.core.settings.network import proxy_url
 
 __all__ = ["PRIVACY_MODE_OFF", "PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
 
@@ -15,7 +16,7 @@ _TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
 
 PUBLIC = "https://api.telegram.org"
-PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
+PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://", "socks4://")
 PRIVACY_MODE_OFF = (
     "in Telegram, write /setprivacy to @BotFather, choose the bot, Disable; then remove it from the group and add it "
     "again"
@@ -36,9 +37,7 @@ class TelegramSettings(Settings):
     @field_validator("proxy")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(PROXY_SCHEMES):
-            raise ValueError(PROXY_REFUSAL)
-        return url
+        return None if url is None else proxy_url(url, PROXY_SCHEMES, PROXY_REFUSAL)
 
     @model_validator(mode="after")
     def _needs_own_server(self) -> TelegramSettings:

@@ -156,6 +156,34 @@ def test_what_is_no_database_is_said_and_not_touched(tmp_path: Path, spoil: Call
     assert path.read_bytes() == before
 
 
+def test_odd_bytes_in_a_name_are_damage(tmp_path: Path) -> None:
+    """SQLite's own words about them cannot be decoded; the sentence is the one for any damage."""
+    path = tmp_path / "channel.db"
+    Store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET name = CAST(x'fffe' AS TEXT), sql = 'oops' WHERE name = 'inbox'")
+    db.close()
+    with pytest.raises(StoreError, match=r"it is damaged, .*move it away to start afresh"), Store(path) as store:
+        store.rows("SELECT * FROM inbox")
+
+
+def test_an_odd_value_is_damage_too(tmp_path: Path) -> None:
+    """Text that is no text ends in a sentence at once, and a value of another kind where somebody works with it."""
+    path = tmp_path / "channel.db"
+    Store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO key_values VALUES ('odd', CAST(x'fffe' AS TEXT)), ('number', 'three')")
+    db.close()
+    with pytest.raises(StoreError, match=r"it is damaged, .*move it away"), Store(path) as store:
+        store.value("SELECT value FROM key_values WHERE key = 'odd'")
+    with (
+        pytest.raises(StoreError, match=r"holds a value that cannot be read .*three.*move it away"),
+        Store(path) as store,
+    ):
+        float(store.value("SELECT value FROM key_values WHERE key = 'number'"))
+
+
 def test_a_folder_in_the_databases_place_is_said(tmp_path: Path) -> None:
     """Whatever stands there instead of a file."""
     (tmp_path / "channel.db").mkdir()

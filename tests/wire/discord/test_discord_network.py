@@ -68,3 +68,34 @@ async def test_socks_is_refused_in_clear_words(stage: DiscordStage) -> None:
     assert checks["bot"]["state"] == "ok"
     assert checks["proxy"]["state"] == "note"
     assert "HTTP proxies only" in checks["proxy"]["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"SSL_CERT_FILE": "/nonexistent"}, "SSL_CERT_FILE is '/nonexistent'"),
+        ({"CURL_CA_BUNDLE": "/etc/passwd"}, "CURL_CA_BUNDLE is '/etc/passwd'"),
+    ],
+)
+async def test_certificates_that_cannot_be_used_are_named_everywhere(
+    stage: DiscordStage, env: dict[str, str | None], says: str
+) -> None:
+    """The server's status, doctor and setup end in the same sentence, without a traceback."""
+    host = await stage.host(**env)
+    assert says in (await host.status())["problem"]
+    ran = await stage.cli("doctor", "discord", "--json", **env)
+    bot = next(check for check in ran.json["channels"][0]["checks"] if check["check"] == "bot")
+    assert (bot["state"], ran.code) == ("wrong", 1)
+    assert says in bot["evidence"]
+    setup = await stage.cli("setup", "discord", "--token-stdin", stdin=stage.dc.token, **env)
+    assert says in setup.err
+    assert "Traceback" not in ran.err + setup.err + host.log()
+
+
+async def test_what_no_proxy_names_is_asked_directly(stage: DiscordStage) -> None:
+    """IPv6 addresses and networks in it do no harm; REST and the gateway go past a proxy that is not there."""
+    ann = stage.person()
+    env = {"all_proxy": "http://127.0.0.1:1", "NO_PROXY": "fd00::/8,[::1],127.0.0.0/8"}
+    host = await stage.reading(**env)
+    ann.send("hello")
+    assert (await host.event()).content == "hello"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.settings.certificates import certificate_sources, refuse_unusable_key_log
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route
 
@@ -44,7 +45,12 @@ class Channel:
     def connect(self, env: Environment, settings: Settings, token: str) -> Adapter:
         """Return the adapter for a token, on the route that the settings and the environment ask for.
 
-        Imports the platform's library, which takes up to a second; connects nothing yet.
+        Imports the platform's library, which takes up to a second; connects nothing yet. Raises `ConfigError` if the
+        certificates that the environment names cannot be used.
         """
-        proxy = self.route(env, settings).proxy
-        return self.adapter(settings, token, proxy, proxy is None and bool(settings.ipv4))
+        refuse_unusable_key_log(env.environ)
+        from agent_channels.core.contract.connection_errors import explain_route
+
+        route = self.route(env, settings)
+        explain_route(self.title, route, certificate_sources(env.environ))
+        return self.adapter(settings, token, route.proxy, route.proxy is None and bool(settings.ipv4))

@@ -238,10 +238,16 @@ async def _ask_platform(channel: Channel, setup: Setup) -> dict[str, Finding]:
     if setup.settings is None or setup.token is None or setup.bot_id is None:
         return {}
     adapter: Adapter | None = None
-    with anyio.move_on_after(CONNECT_TIMEOUT_S):
-        adapter = await anyio.to_thread.run_sync(
-            channel.connect, setup.env, setup.settings, setup.token, abandon_on_cancel=True
-        )
+    try:
+        with anyio.move_on_after(CONNECT_TIMEOUT_S):
+            adapter = await anyio.to_thread.run_sync(
+                channel.connect, setup.env, setup.settings, setup.token, abandon_on_cancel=True
+            )
+    except ConfigError as error:
+        return {"bot": wrong("the platform cannot be asked", redact(str(error)), "follow that message")}
+    except Exception as error:  # noqa: BLE001 - whatever keeps the library from being imported
+        reason = redact(f"{type(error).__name__}: {error}")
+        return {"bot": wrong("the platform's library cannot be loaded", reason, "install this program again")}
     if adapter is None:
         return {"bot": skipped("the platform's library was not loaded in time")}
     async with adapter:

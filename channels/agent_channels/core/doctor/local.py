@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.limits import file_size_limit, limits_in_force
 from agent_channels.core.runtime.status import message_counts
 from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, shown_url
@@ -132,11 +133,13 @@ def _writable(folder: Path) -> Finding:
         return wrong(
             f"{folder} is not writable, so no message can be stored and none is accepted",
             error.strerror or str(error),
-            "free space on that disk, or fix the owner and permissions of the folder",
+            limits_in_force() or "free space on that disk, or fix the owner and permissions of the folder",
         )
     finally:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
+    if (limit := file_size_limit()) is not None and limit < MIN_FREE_BYTES:
+        return wrong("files may not grow as large as the database does", limits_in_force(), "raise that limit")
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         return wrong(f"the disk of {folder} is nearly full", f"{free:,} bytes are free", "free some space on it")

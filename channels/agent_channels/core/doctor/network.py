@@ -12,7 +12,7 @@ from agent_channels.core.settings.network import Route, endpoint, shown_url
 __all__ = ["dns", "ipv6", "proxy"]
 
 CONNECT_S = 3.0
-_FIX_PROXY = "start it, or correct or remove it: setting `proxy` in config.yaml, <CHANNEL>_PROXY or HTTPS_PROXY"
+_FIX_PROXY = "start it, or correct or remove it in {source}"
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]
 
@@ -24,10 +24,10 @@ def dns(_setup: Setup, route: Route) -> Finding:
         return fine("the address needs no name server", host)
     try:
         found = _addresses(host, port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return wrong(
             f"the name {host} does not resolve",
-            error.strerror or str(error),
+            getattr(error, "strerror", None) or str(error),
             "see whether this machine is online and its name server answers; in a container or behind a company's "
             "network, name its proxy (setting `proxy`)",
         )
@@ -45,7 +45,7 @@ def ipv6(setup: Setup, route: Route) -> Finding:
         return fine("only IPv4 is used", "ipv4: true")
     try:
         found = [] if _is_address(host) else _addresses(host, port)
-    except OSError:
+    except (OSError, UnicodeError):
         return skipped("the name does not resolve")
     six = [address for address in found if address[0] is socket.AF_INET6]
     four = [address for address in found if address[0] is socket.AF_INET]
@@ -67,18 +67,18 @@ def ipv6(setup: Setup, route: Route) -> Finding:
 def proxy(_setup: Setup, route: Route) -> Finding:
     """Whether the proxy on the route takes connections."""
     if route.unused:
-        return note("a proxy of the environment is not used", route.unused)
+        return note("a proxy of the environment is not used", route.unused, f"correct or unset {route.source}")
     if not route.proxy:
         return fine("no proxy is used")
-    shown = shown_url(route.proxy)
+    shown, fix = f"{shown_url(route.proxy)}, named by {route.source},", _FIX_PROXY.format(source=route.source)
     try:
         found = _addresses(*endpoint(route.proxy))
-    except OSError as error:
-        return wrong(f"the proxy {shown} is not found", error.strerror or str(error), _FIX_PROXY)
+    except (OSError, UnicodeError) as error:
+        return wrong(f"the proxy {shown} is not found", getattr(error, "strerror", None) or str(error), fix)
     problem = _connection_problem(found[0])
     if problem:
-        return wrong(f"the proxy {shown} takes no connection", problem, _FIX_PROXY)
-    return fine("the proxy takes connections", shown)
+        return wrong(f"the proxy {shown} takes no connection", problem, fix)
+    return fine("the proxy takes connections", shown.strip(","))
 
 
 def _first_hop(route: Route) -> tuple[str, int]:

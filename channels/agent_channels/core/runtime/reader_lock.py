@@ -7,6 +7,7 @@ lock only tells people who holds it, and is believed only while the lock is held
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -14,6 +15,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.limits import limits_in_force
+from agent_channels.core.settings.file_systems import lock_refusal
 from agent_channels.core.settings.paths import project_dir, runtime_dir
 from agent_channels.core.settings.private_files import write_atomically
 from agent_channels.core.store.keyvalue import KeyValue
@@ -22,6 +26,8 @@ __all__ = ["HandoverRequests", "LockHolder", "ReaderLock"]
 
 # How many of a user's projects are remembered as readers of one bot.
 READERS_MAX = 5
+# Errors of opening the lock's file, not of locking it.
+OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +79,13 @@ class ReaderLock:
         return bool(self._lock.is_locked)
 
     def claim(self) -> bool:
-        """Take the lock if it is free; return True if this process holds it now."""
-        from filelock import Timeout
+        """Take the lock if it is free; return True if this process holds it now.
 
+        Raises `ConfigError` if there can be no lock.
+        """
         if self.held:
             return True
-        try:
-            self._lock.acquire()
-        except Timeout:
+        if not self._acquire():
             return False
         me = LockHolder(os.getpid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
         with contextlib.suppress(OSError):
@@ -108,7 +113,7 @@ class ReaderLock:
             self._lock.release()
 
     def holder(self) -> LockHolder | None:
-        """Return who holds the lock; None if it is free."""
+        """Return who holds the lock; None if it is free. Raises `ConfigError` if there can be no lock."""
         if not self.held and self._free():
             return None
         try:
@@ -117,12 +122,28 @@ class ReaderLock:
             return LockHolder(0, "unknown", "unknown", time.time())
 
     def _free(self) -> bool:
+        # The kernel only answers by giving the lock; it is given back at once.
+        if not self._acquire():
+            return False
+        self._lock.release()
+        return True
+
+    def _acquire(self) -> bool:
         from filelock import Timeout
 
-        # The kernel only answers by giving the lock; it is given back at once.
+        path = Path(self._lock.lock_file)
         try:
             self._lock.acquire()
         except Timeout:
             return False
-        self._lock.release()
+        except (OSError, NotImplementedError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            if getattr(error, "errno", None) in OF_THE_FILE:
+                raise ConfigError(f"{path} cannot be opened ({reason}); fix that file or its folder") from error
+            limits = limits_in_force() if getattr(error, "errno", None) == errno.EMFILE else ""
+            raise ConfigError(
+                f"{path} cannot be opened ({reason}); {limits}"
+                if limits
+                else f"{lock_refusal(path, reason)}; set XDG_RUNTIME_DIR to a folder on a disk of this machine"
+            ) from error
         return True

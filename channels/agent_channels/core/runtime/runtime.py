@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import anyio
 import anyio.to_thread
@@ -191,7 +191,7 @@ async def open_runtime(
             f"token without showing it and stores it in {env.state_dir / '.env'}); this server notices it by itself"
         )
     bot_id = channel.bot_id(token)
-    with Store.open(env.state_dir) as store:
+    with closing(Store.open(env.state_dir)) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)
         async with adapter:

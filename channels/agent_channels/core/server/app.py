@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from agent_channels.core import log
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, Refused, StoreError
 from agent_channels.core.host.protocol import REQUEST
+from agent_channels.core.limits import limits_in_force, system_fault
 from agent_channels.core.runtime.runtime import ChannelRuntime, open_runtime
 from agent_channels.core.runtime.status import facts
 from agent_channels.core.scheduling import Backoff
@@ -31,6 +33,7 @@ from agent_channels.core.server.tools.wait_for_messages import LISTEN_PROMPT
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.faults import VALUE_FAULTS, unreadable_value
 
 __all__ = ["run"]
 
@@ -44,10 +47,12 @@ OPEN_WITHIN_S = 20.0
 def run(channel: Channel, handshake: Handshake) -> NoReturn:
     """Serve until the host closes stdin or a signal comes, then leave the process at once."""
     log.configure()
+    if limits := limits_in_force():
+        logger.warning("%s", limits)
     try:
         anyio.run(_serve, channel, handshake)
-    except* BaseException:
-        logger.exception("the server failed")
+    except* BaseException as errors:  # noqa: BLE001 - the process ends, with the reason
+        _log_failure("the server", errors)
         leave(code=1)
     leave()
 
@@ -55,6 +60,7 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
 async def _serve(channel: Channel, handshake: Handshake) -> None:
     server, stdout = _Server(channel, Environment(channel.name)), Stdout.claimed()
     handshake.started = True
+    stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout)
 
@@ -64,8 +70,8 @@ async def _serve(channel: Channel, handshake: Handshake) -> None:
         try:
             lines = StdinLines(handshake.source, handshake.replay)
             await server.session.serve(HostReader(lines, stdout), HostWriter(stdout), start, handshake.answered)
-        except Exception:
-            logger.exception("the session failed")
+        except Exception as error:  # noqa: BLE001 - the process ends, with the reason
+            _log_failure("the session", error)
             leave(code=1)
         # The host closed its end. Leaving these blocks would wait for a thread that may block on a full pipe.
         leave()
@@ -140,10 +146,17 @@ class _Server:
         except* OSError as errors:
             pause_s = backoff.next()
             self._fail(_unusable(errors, self.env.state_dir), logging.ERROR)
-        except* Exception:
+        except* Exception as errors:
             pause_s = backoff.next()
-            self.problem = "the channel failed unexpectedly and is opened again; the server's log says more"
-            logger.exception("the channel failed")
+            error = _leaf(errors)
+            if reason := system_fault(error):
+                self._fail(reason, logging.ERROR)
+            elif isinstance(error, VALUE_FAULTS):
+                self._fail(_unforeseen(error, self.env.state_dir), logging.ERROR)
+                logger.debug("the channel failed", exc_info=error)
+            else:
+                self.problem = "the channel failed unexpectedly and is opened again; the server's log says more"
+                logger.exception("the channel failed")
         finally:
             self._unsettle()
         return pause_s
@@ -198,6 +211,32 @@ class _Server:
                 return facts(name, state_dir, Services.of(store), None, self.problem)
         except ChannelError as error:
             return {"channel": name, "state_dir": str(state_dir), "problem": str(error)}
+        except VALUE_FAULTS as error:
+            problem = str(unreadable_value(state_dir / "channel.db", error))
+            return {"channel": name, "state_dir": str(state_dir), "problem": problem}
+
+
+def _unforeseen(error: BaseException, folder: Path) -> str:
+    """Return the sentence about an error that comes from a value: one in the database, or a fault of ours."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
+    return (
+        f"the channel failed unexpectedly ({type(error).__name__}: {str(error)[:200]}{place}) and is opened again; if "
+        f"that goes on, {folder / 'channel.db'} may hold a value that this program did not write: move it away to "
+        "start afresh (people have to pair again)"
+    )
+
+
+def _log_failure(what: str, error: BaseException) -> None:
+    """Log why something ended: what the system did as a sentence, anything else with its traceback."""
+    if reason := system_fault(_leaf(error)):
+        logger.error("%s failed: %s", what, reason)
+    else:
+        logger.error("%s failed", what, exc_info=error)
+
+
+def _leaf(error: BaseException) -> BaseException:
+    return _leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _first(errors: BaseExceptionGroup[ChannelError]) -> str:

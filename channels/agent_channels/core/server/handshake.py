@@ -16,13 +16,13 @@ from typing import Any
 
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.server.exit import leave
-from agent_channels.core.server.stdin import Source
+from agent_channels.core.server.stdin import LineTooLong, Source
 
 __all__ = ["VERSIONS", "Handshake", "answer_handshake", "initialize_result"]
 
 # The revisions with an `initialize` handshake, oldest first; a host that asks for another one is offered the latest.
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-METHOD_NOT_FOUND = -32601
+INVALID_REQUEST, METHOD_NOT_FOUND = -32600, -32601
 
 
 @dataclass(slots=True)
@@ -57,7 +57,12 @@ def answer_handshake(name: str, version: str, instructions: str) -> Handshake:
     """Answer probes and `initialize` on stdin and stdout; return at the first line that is neither."""
     handshake = Handshake(Source(_take_stdin()))
     while True:
-        line = handshake.source.readline()
+        try:
+            line = handshake.source.readline()
+        except LineTooLong as problem:
+            refusal = {"code": INVALID_REQUEST, "message": str(problem)}
+            _write({"jsonrpc": "2.0", "id": None, "error": refusal})
+            continue
         if not line:
             leave()
         message = _parse(line)

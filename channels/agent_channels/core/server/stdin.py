@@ -14,11 +14,20 @@ from collections.abc import Iterable
 
 from agent_channels.core.text.sanitize import decode_json_line
 
-__all__ = ["Source", "StdinLines"]
+__all__ = ["LINE_MAX", "LineTooLong", "Source", "StdinLines"]
 
 CHUNK = 64 * 1024
+# A message of the host's holds a text, and paths of files; this is far more than any.
+LINE_MAX = 16 * 1024 * 1024
 # Turns of the event loop that what follows from the line before gets first, as far as a request being sent.
 TURNS = 2
+
+
+class LineTooLong(Exception):
+    """A line is longer than `LINE_MAX` bytes; it was dropped, and the next one can be read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a line of more than {LINE_MAX:,} bytes was dropped; a message must be shorter")
 
 
 class Source:
@@ -32,11 +41,16 @@ class Source:
         self._buffer = bytearray()
         self._searched = 0
         self._ended = False
+        # Whether what comes until the next end of a line belongs to one that was too long.
+        self._dropping = False
         # An event loop cannot wait for a regular file's end, and on Windows for nothing but a socket.
         self._awaitable = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
 
     def readline(self) -> bytes:
-        """Block until there is a line and return it with its end; at the end of the stream what is left, then b""."""
+        """Block until there is a line and return it with its end; at the end of the stream what is left, then b"".
+
+        Raises `LineTooLong`.
+        """
         while (line := self._next_line()) is None:
             self._fill()
         return line
@@ -57,7 +71,16 @@ class Source:
 
     def _next_line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched) + 1
+        if self._dropping:
+            del self._buffer[: end or len(self._buffer)]
+            self._dropping, self._searched = not end, 0
+            if end:
+                return self._next_line()
         if not end:
+            if len(self._buffer) > LINE_MAX:
+                self._buffer.clear()
+                self._dropping, self._searched = True, 0
+                raise LineTooLong
             self._searched = len(self._buffer)
             if not self._ended:
                 return None

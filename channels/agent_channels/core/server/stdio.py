@@ -5,21 +5,24 @@ The SDK's own streams pass every message through two queues and two tasks; these
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
+from mcp.types import INVALID_REQUEST, ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import BaseModel
 
 from agent_channels.core.log import may_contain_secret, redact
 from agent_channels.core.server.exit import leave
-from agent_channels.core.server.stdin import StdinLines
+from agent_channels.core.server.stdin import LineTooLong, StdinLines
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed
 
 __all__ = ["HostReader", "HostWriter"]
+
+logger = logging.getLogger(__name__)
 
 
 class _Stream:
@@ -56,6 +59,10 @@ class HostReader(_Stream):
             if self._stdout.stuck:
                 leave()
             raise
+        except LineTooLong as error:
+            logger.warning("the host wrote what cannot be read: %s", error)
+            await _write(self._stdout, _to_line(_refusal(error)))
+            return error
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValueError as error:
@@ -77,10 +84,19 @@ class HostWriter(_Stream):
 
     async def send(self, item: SessionMessage) -> None:
         """Write a message; end the process if the host is gone, since nobody reads what we write."""
-        try:
-            await self._stdout.write(_to_line(item.message).encode())
-        except ConnectionError:
-            leave()
+        await _write(self._stdout, _to_line(item.message))
+
+
+async def _write(stdout: Stdout, line: str) -> None:
+    try:
+        await stdout.write(line.encode())
+    except ConnectionError:
+        leave()
+
+
+def _refusal(error: LineTooLong) -> JSONRPCError:
+    """Return the answer to what cannot be read, whose id is not known."""
+    return JSONRPCError(jsonrpc="2.0", id=None, error=ErrorData(code=INVALID_REQUEST, message=str(error)))
 
 
 def _to_line(message: JSONRPCMessage) -> str:

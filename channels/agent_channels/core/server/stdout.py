@@ -11,10 +11,13 @@ import select
 import socket
 import stat
 import sys
+import threading
 from typing import Self
 
 import anyio
 import anyio.to_thread
+
+from agent_channels.core.server.exit import leave
 
 __all__ = ["Stdout"]
 
@@ -89,6 +92,19 @@ class Stdout:
             await anyio.to_thread.run_sync(self._write_blocking, self._rest)
             self._rest = memoryview(b"")
             self._rest_gone.set()
+
+    def leave_at_hangup(self) -> None:
+        """End the process once the host closes its end, even if it left ours open to write to us: nobody reads us."""
+        if (self._poll or self._socket) and sys.platform != "win32":
+            poll = select.poll()
+            # No event is asked for: only a hang-up or an error is reported.
+            poll.register(self._fd, 0)
+
+            def wait() -> None:
+                poll.poll()
+                leave()
+
+            threading.Thread(target=wait, daemon=True, name="stdout").start()
 
     def close(self) -> None:
         """Close it. The server never does: at the end of the process a thread may still block on it."""

@@ -22,6 +22,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
+from agent_channels.core.settings.network import check_host
 from agent_channels.core.settings.paths import env_value, state_dir
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
@@ -64,6 +65,7 @@ def safe_root(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
+        _ = parts.port, check_host(parts.hostname or "none")
     except ValueError as error:
         raise ValueError(f"{error}; write it as https://host[:port][/path]") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -174,6 +176,10 @@ class Environment:
         """As `get`, for this channel's own variable: `own("API_ROOT")`."""
         return self.get(f"{self.channel.upper()}_{suffix}")
 
+    def origin(self, setting: str) -> str:
+        """Return what sets one of this channel's own settings, if anything does: the variable, or config.yaml."""
+        return f"{self.channel.upper()}_{setting.upper()}" if self.own(setting.upper()) else str(self.config_file)
+
     def token(self) -> str | None:
         """Return the bot's token and register it as a secret; None if none is set."""
         token = self.own("BOT_TOKEN")
@@ -198,21 +204,21 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     Raises `ConfigError` naming the file, the setting and what would be right.
     """
     path = env.config_file
-    values = config_values(env)
-    for key in ("mode", "claim"):
-        given = env.get(f"CHANNELS_{key.upper()}")
-        if given:
-            values[key] = given
+    values, variables = config_values(env), {}
     for key in model.model_fields:
-        given = env.own(key.upper()) if key not in Settings.model_fields else None
-        if given:
-            values[key] = given
+        prefix = "CHANNELS" if key in {"mode", "claim"} else env.channel.upper()
+        if key in Settings.model_fields and prefix != "CHANNELS":
+            continue
+        if given := env.get(f"{prefix}_{key.upper()}"):
+            values[key], variables[key] = given, f"{prefix}_{key.upper()}"
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = [
-            explain_problem(problem, "setting", model.model_fields) for problem in error.errors(include_url=False)
-        ]
+        sentences = []
+        for problem in error.errors(include_url=False):
+            variable = variables.get(str(problem["loc"][0])) if problem["loc"] else None
+            origin = f" (set by {variable})" if variable else ""
+            sentences.append(explain_problem(problem, "setting", model.model_fields) + origin)
         raise ConfigError(f"{path} (or the environment): " + "; ".join(sentences)) from None
 
 

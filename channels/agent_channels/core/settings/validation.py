@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from agent_channels.core.settings.network import shown_url
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -32,7 +34,10 @@ def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) ->
     reason = problem["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     # Without a name it is about several fields together, and says which.
-    return invalid_value(kind, name, problem.get("input"), reason) if name else reason
+    value = problem.get("input")
+    # A password in a URL is nobody's business.
+    value = shown_url(value) if isinstance(value, str) and "://" in value else value
+    return invalid_value(kind, name, value, reason) if name else reason
 
 
 def invalid_value(kind: str, name: str, value: object, reason: str) -> str:

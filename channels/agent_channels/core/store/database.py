@@ -20,7 +20,14 @@ from typing import Any, Self
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
 from agent_channels.core.settings.state_folder import forbid_links, is_empty, make_state_folder
-from agent_channels.core.store.faults import CALLERS_FAULT, as_store_error, explain, explained
+from agent_channels.core.store.faults import (
+    CALLERS_FAULT,
+    VALUE_FAULTS,
+    as_store_error,
+    explain,
+    explained,
+    unreadable_value,
+)
 from agent_channels.core.store.migrations import MIGRATIONS
 
 __all__ = ["Row", "Savepoint", "Store", "Transaction"]
@@ -81,7 +88,7 @@ class Transaction:
     def _execute(self, sql: str) -> None:
         try:
             self._db.execute(sql)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self._path, error) from error
 
 
@@ -107,12 +114,15 @@ class Savepoint:
     def _execute(self, sql: str) -> None:
         try:
             self._db.execute(sql)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self._path, error) from error
 
 
 class Store:
-    """An open database. Used from one thread; every table's service takes one."""
+    """An open database. Used from one thread; every table's service takes one.
+
+    As a block it takes what fails on a value for a value that this program did not write, and raises `StoreError`.
+    """
 
     def __init__(self, path: Path, *, migrations: Sequence[Sequence[str]] | None = MIGRATIONS) -> None:
         """Open (and create, and migrate) the database at `path`; with None for `migrations` it is left as it is.
@@ -184,6 +194,8 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, VALUE_FAULTS):
+            raise unreadable_value(self.path, error) from error
 
     def close(self) -> None:
         """Close the database; what was committed stays."""
@@ -206,14 +218,14 @@ class Store:
         """Return every row of a query. Raises `StoreError`."""
         try:
             return self._db.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self.path, error) from error
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """Return the first row of a query, or None. Raises `StoreError`."""
         try:
             found: Row | None = self._db.execute(sql, values).fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self.path, error) from error
         return found
 

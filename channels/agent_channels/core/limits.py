@@ -1,0 +1,91 @@
+"""What the operating system allows this process (ulimit), for errors that come from it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from agent_channels.core.errors import ConfigError
+
+__all__ = [
+    "file_size_limit",
+    "keep_compiled_files_whole",
+    "limits_in_force",
+    "refuse_too_little_memory",
+    "system_fault",
+]
+
+MB = 1024 * 1024
+# Of address space, which a server takes for its libraries and threads. With less they are ended by the system in the
+# middle of something, without a word.
+MIN_ADDRESS_SPACE = 300 * MB
+# Above these no error of ours comes from the limit.
+_ENOUGH = {"RLIMIT_AS": 4096 * MB, "RLIMIT_DATA": 4096 * MB, "RLIMIT_NOFILE": 128, "RLIMIT_NPROC": 64}
+
+
+def file_size_limit() -> int | None:
+    """Return how many bytes a file may have; None if there is no limit."""
+    return _soft_limit("RLIMIT_FSIZE")
+
+
+def keep_compiled_files_whole() -> None:
+    """Keep Python from storing compiled modules of which a file may hold only a part.
+
+    It stores the part, and from then on every process fails on it, with a limit or without.
+    """
+    if (limit := file_size_limit()) is None:
+        return
+    sys.dont_write_bytecode = True
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__cached__", None)
+        with contextlib.suppress(OSError):
+            if path and Path(path).stat().st_size == limit:
+                Path(path).unlink()
+
+
+def limits_in_force() -> str:
+    """Return the limits that are low enough to cause errors, as a part of a sentence; empty if there is none."""
+    size, memory, data = file_size_limit(), _soft_limit("RLIMIT_AS"), _soft_limit("RLIMIT_DATA")
+    files, processes = _soft_limit("RLIMIT_NOFILE"), _soft_limit("RLIMIT_NPROC")
+    found = [f"files of at most {size:,} bytes (ulimit -f)"] if size is not None else []
+    if memory is not None and memory < _ENOUGH["RLIMIT_AS"]:
+        found.append(f"{memory // MB:,} MB of address space (ulimit -v)")
+    if data is not None and data < _ENOUGH["RLIMIT_DATA"]:
+        found.append(f"{data // MB:,} MB of data (ulimit -d)")
+    if files is not None and files < _ENOUGH["RLIMIT_NOFILE"]:
+        found.append(f"{files} open files (ulimit -n)")
+    if processes is not None and processes < _ENOUGH["RLIMIT_NPROC"]:
+        found.append(f"{processes} processes and threads (ulimit -u)")
+    return f"the system allows this process only {' and '.join(found)}; raise that limit" if found else ""
+
+
+def system_fault(error: BaseException) -> str:
+    """Return an error that the system caused as a sentence: a file, the memory or a limit; empty for any other."""
+    limits = limits_in_force()
+    if isinstance(error, OSError):
+        name = f"{error.filename} cannot be used: " if error.filename else ""
+        return f"{name}{error.strerror or error}" + (f" ({limits})" if limits else "")
+    if limits or isinstance(error, MemoryError):
+        return f"{type(error).__name__}: {error}; {limits or 'there is too little memory'}"
+    return ""
+
+
+def refuse_too_little_memory() -> None:
+    """Raise `ConfigError` if the address space is too small for a server."""
+    memory = _soft_limit("RLIMIT_AS")
+    if memory is not None and memory < MIN_ADDRESS_SPACE:
+        raise ConfigError(
+            f"the system allows this process only {memory // MB:,} MB of address space (ulimit -v), and this needs "
+            f"{MIN_ADDRESS_SPACE // MB:,} MB; raise that limit"
+        )
+
+
+def _soft_limit(name: str) -> int | None:
+    found: int | None = None
+    if sys.platform != "win32":
+        import resource
+
+        limit = resource.getrlimit(getattr(resource, name))[0] if hasattr(resource, name) else resource.RLIM_INFINITY
+        found = None if limit == resource.RLIM_INFINITY else limit
+    return found

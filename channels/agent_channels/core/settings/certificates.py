@@ -1,0 +1,110 @@
+"""Which certificates a server has to show: those that the environment names, else the ones that certifi brings.
+
+The variables are OpenSSL's, those of requests and curl, and the one in which hosts on Node name a company's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent_channels.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["certificate_sources", "refuse_unusable_key_log", "tls_context"]
+
+# Instead of certifi's, the first of these groups of which something is set.
+_INSTEAD = (("SSL_CERT_FILE", "SSL_CERT_DIR"), ("REQUESTS_CA_BUNDLE",), ("CURL_CA_BUNDLE",))
+_ADDED = "NODE_EXTRA_CA_CERTS"
+# In such a folder OpenSSL finds a certificate by the hash of its subject.
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+
+
+def certificate_sources(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that name certificates and are obeyed."""
+    instead = next((found for group in _INSTEAD if (found := [name for name in group if environ.get(name)])), [])
+    return [*instead, *([_ADDED] if environ.get(_ADDED) else [])]
+
+
+def tls_context(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
+    """Return a context for connections to a platform. Raises `ConfigError` naming a variable that cannot be obeyed.
+
+    Without such a variable it is not the system's certificates that count: builds of Python and slim containers exist
+    that find none.
+    """
+    # Imported here: every command reads which variables there are.
+    import ssl
+
+    import certifi
+
+    environ = os.environ if environ is None else environ
+    refuse_unusable_key_log(environ)
+    sources = certificate_sources(environ)
+    # The one that the library calls default would also trust what the system trusts.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not set(sources) - {_ADDED}:
+        context.load_verify_locations(cafile=certifi.where())
+    for name in sources:
+        _load(context, name, environ[name])
+    return context
+
+
+def refuse_unusable_key_log(environ: Mapping[str, str]) -> None:
+    """Raise `ConfigError` if SSLKEYLOGFILE cannot be written: with it, libraries fail while they are imported."""
+    path = environ.get("SSLKEYLOGFILE")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8"):
+            pass
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"SSLKEYLOGFILE is {path!r}, which cannot be written ({_reason(error)}): name another file, or unset "
+            "SSLKEYLOGFILE"
+        ) from error
+
+
+def _load(context: ssl.SSLContext, name: str, value: str) -> None:
+    try:
+        if name == "SSL_CERT_DIR" or Path(value).is_dir():
+            _load_folders(context, value)
+        else:
+            _load_file(context, value)
+    except (OSError, ValueError) as error:
+        wanted = "a folder of certificates named by their hash" if name == "SSL_CERT_DIR" else "a file in PEM format"
+        raise ConfigError(
+            f"{name} is {value!r}, which holds no certificates that can be used ({_reason(error)}): name {wanted}, or "
+            f"unset {name}"
+        ) from error
+
+
+def _load_file(context: ssl.SSLContext, value: str) -> None:
+    # Opening a pipe or a device may never return.
+    if Path(value).exists() and not Path(value).is_file():
+        raise ValueError("it is not a file")
+    context.load_verify_locations(cafile=value)
+
+
+def _load_folders(context: ssl.SSLContext, value: str) -> None:
+    names: list[str] = []
+    problem: OSError | None = None
+    for folder in filter(None, value.split(os.pathsep)):
+        try:
+            names += os.listdir(folder)  # noqa: PTH208 - names are enough
+        except OSError as error:
+            problem = error
+    if not any(_HASHED.fullmatch(name) for name in names):
+        raise problem or ValueError("no file in it is named by its hash; `openssl rehash` does that")
+    context.load_verify_locations(capath=value)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    # OpenSSL's own reason, such as NO_CERTIFICATE_OR_CRL_FOUND.
+    if reason := getattr(error, "reason", None):
+        return str(reason).replace("_", " ").lower()
+    return getattr(error, "strerror", None) or str(error)
