@@ -9,9 +9,11 @@ import pytest
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import read_json
 from agent_channels.core.settings.config import Environment, Settings, load
+from agent_channels.core.settings.state_folder import make_state_folder
 
 
 def refused(tmp_path: Path, text: str) -> str:
+    make_state_folder(tmp_path)
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError) as error:
         load(Settings, Environment("mychat", {"MYCHAT_STATE_DIR": str(tmp_path)}))
