@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import anyio
@@ -13,6 +14,7 @@ from agent_channels.core.scheduling import Broadcast
 
 __all__ = ["CurrentRuntime"]
 
+logger = logging.getLogger(__name__)
 # How long a tool call waits for the bot to be opened.
 OPEN_WITHIN_S = 20.0
 # How soon a call that waits tries again after a fault of the store.
@@ -99,9 +101,10 @@ class CurrentRuntime:
             left = deadline - time.monotonic()
             try:
                 prompt = runtime.context.services.prompts.check(prompt_id, lease_s)
-            except StoreError:
+            except StoreError as error:
                 if left <= 0:
                     raise
+                logger.warning("the answer is waited for all the same: %s", error)
                 await self.wait_for_store(deadline)
                 continue
             if prompt is None or prompt.state != "open" or left <= 0 or newest != self.newest_wait:

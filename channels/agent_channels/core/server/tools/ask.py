@@ -97,8 +97,10 @@ def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | N
     if timed_out and prompts.close(prompt.id, translate("prompt_timed_out")):
         runtime.context.wakeups.outcome_due.set()
         return _no_answer("nobody answered in time; the person was told that the question is closed")
-    prompts.abandon(prompt.id)
-    return _no_answer("a newer call waits in this session, so the answer comes as a message")
+    if prompt.state == "open":
+        prompts.abandon(prompt.id)
+        return _no_answer("a newer call waits in this session, so the answer comes as a message")
+    return _no_answer("there was an answer while nobody seemed to wait for it, so it comes as a message")
 
 
 def _end(current: CurrentRuntime, change: Callable[[Prompts], object]) -> None:
