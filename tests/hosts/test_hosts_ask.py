@@ -323,12 +323,14 @@ async def test_an_answer_that_nobody_could_read_becomes_an_event(stage: Stage) -
 
 
 async def test_a_result_that_was_written_is_no_event_any_more(stage: Stage) -> None:
-    """The host has the result: neither time nor another session makes it an event."""
+    """The host lived on with the result: neither time nor another session makes it an event."""
     ann = stage.person()
     host = await stage.host()
     call, message = await asking(host, ann)
     ann.tap(message["message_id"], label="Blue")
     assert (await result(host, call))["label"] == "Blue"
+    with Store.open(stage.state) as store:
+        await host.status_when(lambda _: store.value("SELECT state FROM prompts") == "taken")
     await host.kill()
     with Store.open(stage.state) as store, store.transaction() as db:
         db.execute("UPDATE prompts SET lease_until = created_at")

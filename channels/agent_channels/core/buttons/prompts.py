@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -267,10 +267,12 @@ class Prompts:
             self._inbox.prompt_taken(prompt_id)
             return True
 
-    def confirm(self, prompt_id: str) -> None:
-        """Record that the answer to an `ask` reached its asker: it never becomes an event."""
+    def confirm(self, prompt_ids: Sequence[str]) -> None:
+        """Record that the answers to these `ask`s reached their askers: they never become events."""
         with self.store.transaction() as db:
-            db.execute("UPDATE prompts SET state = 'taken' WHERE id = ? AND state = 'answered'", (prompt_id,))
+            db.executemany(
+                "UPDATE prompts SET state = 'taken' WHERE id = ? AND state = 'answered'", [(i,) for i in prompt_ids]
+            )
 
     def abandon(self, prompt_id: str) -> None:
         """Record that nobody waits for the answer to an `ask` any more: given or still to come, it becomes an event."""

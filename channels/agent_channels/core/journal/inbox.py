@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
@@ -42,7 +43,7 @@ _UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND 
 _OVER = sql_list(State.ANSWERED, State.DROPPED, State.JOINED)
 # A row that was not counted as somebody's message, but is kept so that its event is not taken twice.
 _COUNTED_OVER = sql_list(State.ANSWERED, State.DROPPED)
-# Asked at every message, so it seeks from chat to chat in the index instead of looking at all that waits.
+# There may be thousands, so it seeks from chat to chat in the index instead of looking at all that waits.
 _READY_CHATS = f"""
     WITH RECURSIVE chats (chat_id) AS (
         SELECT min(chat_id) FROM inbox INDEXED BY inbox_ready WHERE state = '{State.READY}'
@@ -329,11 +330,17 @@ class Inbox:
     # ---- offering
 
     def ready(self, limit: int) -> list[Entry]:
-        """Return entries to offer, each chat in its turn: one with thousands waiting does not hold up the others.
+        """Return the oldest entries to offer; one chat with thousands waiting does not hold up the others.
 
-        First the oldest of every chat, then the second oldest of every chat, and so on.
+        If it would take more than half of the places, or leave none to a chat, every chat has its turn: first the
+        oldest of each, then the second oldest of each, and so on.
         """
-        chats = self.store.rows(_READY_CHATS, limit)
+        rows = self.store.rows(f"SELECT * FROM inbox WHERE state = '{State.READY}' ORDER BY id LIMIT ?", limit)
+        if len(rows) < limit:
+            return [_entry(row) for row in rows]
+        chats, places = self.store.rows(_READY_CHATS, limit), Counter(row["chat_id"] for row in rows)
+        if len(chats) == 1 or (len(chats) == len(places) and 2 * max(places.values()) <= limit):
+            return [_entry(row) for row in rows]
         oldest = f"SELECT * FROM inbox WHERE state = '{State.READY}' AND chat_id = ? ORDER BY id LIMIT ?"
         found = [
             (turn, row["id"], row)
@@ -410,7 +417,7 @@ class Inbox:
             ).rowcount
 
     def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
-        """Return what an agent that asks for messages is shown, each chat in its turn as in `ready`.
+        """Return what an agent that asks for messages is shown, each chat in its turn.
 
         That is what is ready, what `unproven` modes carried, and what it was offered before then (epoch seconds).
         """

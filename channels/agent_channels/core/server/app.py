@@ -56,6 +56,7 @@ async def _serve(channel: Channel, handshake: Handshake) -> None:
     handshake.started = True
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout)
+        group.start_soon(server.current.run)
 
         def start(connection: Connection) -> None:
             group.start_soon(server.keep_open, connection)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import time
+from collections.abc import Callable
+from functools import partial
 
 import anyio
 
 from agent_channels.core.buttons.prompt_spec import Prompt
+from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.errors import Refused, StoreError
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.scheduling import Broadcast
+from agent_channels.core.scheduling import Broadcast, Wakeup
 
 __all__ = ["CurrentRuntime"]
 
@@ -19,6 +24,8 @@ logger = logging.getLogger(__name__)
 OPEN_WITHIN_S = 20.0
 # How soon a call that waits tries again after a fault of the store.
 AGAIN_AFTER_S = 1.0
+# A host that is still there so long after a result was written has read it; nobody acts on one any faster.
+CONFIRM_AFTER_S = 1.0
 
 
 class CurrentRuntime:
@@ -35,6 +42,8 @@ class CurrentRuntime:
         # Set while it is known whether the bot is open, or why not.
         self._settled = anyio.Event()
         self._changed = Broadcast()
+        self._written: list[str] = []
+        self._any_written = Wakeup()
 
     # ---- opening and closing
 
@@ -75,6 +84,27 @@ class CurrentRuntime:
         if self.open is None:
             raise Refused(self.problem)
         return self.open
+
+    def result_written(self, prompt_id: str) -> None:
+        """Record that the result of an `ask` is in the host's pipe; `run` confirms it if the host lives on."""
+        self._written.append(prompt_id)
+        self._any_written.set()
+
+    async def run(self) -> None:
+        """Confirm results until cancelled. What a host that ends at once may not have read becomes an event."""
+        while True:
+            await self._any_written.wait()
+            written, self._written = self._written, []
+            await anyio.sleep(CONFIRM_AFTER_S)
+            await self.get_until(math.inf)
+            self.change_prompts(partial(Prompts.confirm, prompt_ids=written))
+
+    def change_prompts(self, change: Callable[[Prompts], object]) -> None:
+        """Record how a wait ended; if that fails, the lease that is not renewed says the same a little later."""
+        if self.open is not None:
+            with contextlib.suppress(StoreError):
+                change(self.open.context.services.prompts)
+            self.open.context.wakeups.answer_given()
 
     async def wait_for_store(self, deadline: float) -> None:
         """Wait a little after a fault of the store, at most until then: it is opened again, or the disk has room."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import anyio
 from pydantic import Field
 
 from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
-from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.contract.outgoing import Grid
-from agent_channels.core.errors import Refused, StoreError
+from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
@@ -80,10 +77,10 @@ async def ask(current: CurrentRuntime, args: AskArguments) -> ToolResult:
         return _result(current, runtime, prompt, timed_out=time.monotonic() >= deadline)
     except anyio.get_cancelled_exc_class():
         # The agent never hears of this call again: what people choose becomes an event.
-        _end(current, lambda prompts: prompts.abandon(prompt_id))
+        current.change_prompts(lambda prompts: prompts.abandon(prompt_id))
         raise
     except BaseException:
-        _end(current, lambda prompts: prompts.close(prompt_id, translate("prompt_withdrawn")))
+        current.change_prompts(lambda prompts: prompts.close(prompt_id, translate("prompt_withdrawn")))
         raise
 
 
@@ -91,7 +88,7 @@ def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | N
     prompts = runtime.context.services.prompts
     if prompt is not None and prompt.result is not None and prompts.take(prompt.id):
         text = _json({**prompt.result, "answered": True, "at": epoch_iso(prompt.result["at"])})
-        return ToolResult(text, lambda: _end(current, lambda prompts: prompts.confirm(prompt.id)))
+        return ToolResult(text, lambda: current.result_written(prompt.id))
     if prompt is None or prompt.state == "closed":
         return _no_answer("the question was closed without an answer")
     if timed_out and prompts.close(prompt.id, translate("prompt_timed_out")):
@@ -101,14 +98,6 @@ def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | N
         prompts.abandon(prompt.id)
         return _no_answer("a newer call waits in this session, so the answer comes as a message")
     return _no_answer("there was an answer while nobody seemed to wait for it, so it comes as a message")
-
-
-def _end(current: CurrentRuntime, change: Callable[[Prompts], object]) -> None:
-    """Record how the wait ended; if that fails, the lease that is not renewed says the same a little later."""
-    if current.open is not None:
-        with contextlib.suppress(StoreError):
-            change(current.open.context.services.prompts)
-        current.open.context.wakeups.answer_given()
 
 
 def _no_answer(why: str) -> ToolResult:
