@@ -18,7 +18,7 @@ from harness import Host, Stage
 
 REQUEST = "notifications/claude/channel/permission_request"
 VERDICT = "notifications/claude/channel/permission"
-ROUNDS = int(os.environ.get("CHANNELS_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("CHANNELS_ROUNDS", "6"))
 DISTURBANCES = ("setting changed", "server killed", "host gone")
 LETTERS = "abcdefghij"
 ENDED = "⌛"

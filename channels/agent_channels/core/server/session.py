@@ -27,14 +27,14 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.settings.validation import explain_problem, shorten_value
 
-__all__ = ["McpSession", "Tool", "ToolResult"]
+__all__ = ["CallResult", "McpSession", "Tool"]
 
 logger = logging.getLogger(__name__)
-Handler = Callable[[Any], Awaitable["str | ToolResult"]]
+Handler = Callable[[Any], Awaitable["str | CallResult"]]
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
+class CallResult:
     """The agent's text. `written` is called once the host's pipe has it, and never if the host is gone by then."""
 
     text: str

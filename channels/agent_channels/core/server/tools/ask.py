@@ -16,7 +16,7 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
-from agent_channels.core.server.session import ToolResult
+from agent_channels.core.server.session import CallResult
 from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, to_grid
 from agent_channels.core.text.times import epoch_iso
 
@@ -45,7 +45,7 @@ class AskArguments(Arguments):
     tappers: Ids | None = Field(None, description="user_ids who may answer; default: everybody allowed in the chat")
 
 
-async def ask(current: CurrentRuntime, args: AskArguments) -> ToolResult:
+async def ask(current: CurrentRuntime, args: AskArguments) -> CallResult:
     """Send the question, wait, and return the answer as JSON.
 
     A time-out closes the question and says so to the person. After a cancelled call the answer comes as an event.
@@ -84,11 +84,11 @@ async def ask(current: CurrentRuntime, args: AskArguments) -> ToolResult:
         raise
 
 
-def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | None, *, timed_out: bool) -> ToolResult:
+def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | None, *, timed_out: bool) -> CallResult:
     prompts = runtime.context.services.prompts
     if prompt is not None and prompt.result is not None and prompts.take(prompt.id):
         text = _json({**prompt.result, "answered": True, "at": epoch_iso(prompt.result["at"])})
-        return ToolResult(text, lambda: current.result_written(prompt.id))
+        return CallResult(text, lambda: current.result_written(prompt.id))
     if prompt is None or prompt.state == "closed":
         return _no_answer("the question was closed without an answer")
     if timed_out and prompts.close(prompt.id, translate("prompt_timed_out")):
@@ -100,8 +100,8 @@ def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | N
     return _no_answer("there was an answer while nobody seemed to wait for it, so it comes as a message")
 
 
-def _no_answer(why: str) -> ToolResult:
-    return ToolResult(_json({"answered": False, "why": why}))
+def _no_answer(why: str) -> CallResult:
+    return CallResult(_json({"answered": False, "why": why}))
 
 
 def _json(result: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
-from agent_channels.core.server.session import Tool, ToolResult
+from agent_channels.core.server.session import CallResult, Tool
 from agent_channels.core.server.tools import (
     ask,
     channel_status,
@@ -24,7 +24,7 @@ from agent_channels.core.server.tools.arguments import Arguments
 __all__ = ["tool_table"]
 
 Handler = Callable[[ChannelRuntime, Any], Awaitable[str]]
-WaitingHandler = Callable[[CurrentRuntime, Any], Awaitable[ToolResult]]
+WaitingHandler = Callable[[CurrentRuntime, Any], Awaitable[CallResult]]
 """For a call that outlasts the bot's being closed and opened again."""
 
 
@@ -42,7 +42,7 @@ def tool_table(current: CurrentRuntime, status: Callable[[], dict[str, Any]], fo
         return Tool(handler.__name__, description.format(formats=formats), model, call, read_only)
 
     def waiting_tool(handler: WaitingHandler, model: type[Arguments], description: str) -> Tool:
-        async def call(args: Any) -> ToolResult:
+        async def call(args: Any) -> CallResult:
             return await handler(current, args)
 
         return Tool(handler.__name__, description, model, call)

@@ -12,7 +12,7 @@ from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
-from agent_channels.core.server.session import ToolResult
+from agent_channels.core.server.session import CallResult
 from agent_channels.core.server.tools.arguments import Arguments, Ids
 
 __all__ = ["DESCRIPTION", "LISTEN_PROMPT", "WaitArguments", "wait_for_messages"]
@@ -45,7 +45,7 @@ class WaitArguments(Arguments):
     ack: Ids = Field([], description="delivery_ids that need no answer: they are done")
 
 
-async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> ToolResult:
+async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> CallResult:
     """Return blocks of open messages, or a sentence that there are none.
 
     Raises `Refused` naming the holder if another process reads the bot.
@@ -65,10 +65,10 @@ async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> Too
         except StoreError:
             await current.wait_for_store(deadline)
     if entries:
-        return ToolResult(head + channel_blocks(runtime.context.channel.name, entries))
+        return CallResult(head + channel_blocks(runtime.context.channel.name, entries))
     if number != current.newest_wait:
-        return ToolResult(f"{head}A newer call of wait_for_messages waits instead of this one.")
-    return ToolResult(f"{head}No messages are waiting.")
+        return CallResult(f"{head}A newer call of wait_for_messages waits instead of this one.")
+    return CallResult(f"{head}No messages are waiting.")
 
 
 async def _look(current: CurrentRuntime, runtime: ChannelRuntime, limit: int) -> list[Entry]:
