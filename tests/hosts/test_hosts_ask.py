@@ -13,6 +13,7 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Project, inbox_states
 from harness import Stage
 from hook_runs import bound
+from inbox_socket import blocks_in
 from wire_host import Host
 
 COLOURS = {"text": "Which colour?", "buttons": [["Red", {"label": "Blue", "value": "b"}], ["Green"]]}
@@ -169,14 +170,39 @@ async def test_a_time_out_is_told_to_both(stage: Stage) -> None:
     assert ">\nRed\n<" in await host.done("wait_for_messages", timeout_s=5)
 
 
-async def test_a_cancelled_call_closes_the_question(stage: Stage) -> None:
-    """`notifications/cancelled`: the panel closes and the person is told that it was withdrawn."""
+@pytest.mark.parametrize("answered", ["tapped", "typed"])
+async def test_the_answer_to_a_cancelled_call_becomes_an_event(stage: Stage, answered: str) -> None:
+    """`notifications/cancelled`: the question stays open, and its answer becomes a message; the chat says so."""
     ann = stage.person()
     host = await stage.host()
     call, message = await asking(host, ann)
+    await bound(stage, message)
     host.notify("notifications/cancelled", {"requestId": call})
-    await shows(stage, ann, message, "withdrawn")
-    assert (await host.status())["problem"] is None
+    await host.status()
+    if answered == "tapped":
+        tap = ann.tap(message["message_id"], label="Blue")
+        assert (await tap.answered()).text == "Blue"
+    else:
+        ann.send("blue")
+    (block,) = blocks_in(await host.done("wait_for_messages", timeout_s=20))
+    assert (block.content, block.meta["button_value"]) == ("Blue", "b")
+    await shows(stage, ann, message, "given to the agent as a message")
+    await host.done("reply", chat_id=ann.id, text="blue it is")
+    assert inbox_states(stage.state) == {"answered": 1}
+
+
+async def test_a_call_given_up_without_a_word_takes_no_answer(stage: Stage) -> None:
+    """A newer wait_for_messages of the session gets the answer; the `ask` that it replaces says so."""
+    ann = stage.person()
+    host = await stage.host()
+    call, message = await asking(host, ann)
+    newer = host.calling("wait_for_messages", timeout_s=30)
+    found = await result(host, call)
+    assert (found["answered"], "newer call" in found["why"]) == (False, True)
+    ann.tap(message["message_id"], label="Green")
+    (block,) = blocks_in((await host.answered(newer)).text)
+    assert (block.content, block.meta["button"]) == ("Green", "true")
+    await shows(stage, ann, message, "given to the agent as a message")
 
 
 @pytest.mark.parametrize("lease", ["fresh", "over"])
@@ -278,6 +304,40 @@ async def test_two_taps_at_once_are_one_answer(stage: Stage) -> None:
     assert (found["label"], found["user"]) == ("Red", "ann")
     answers = await asyncio.gather(*(tap.answered() for tap in taps))
     assert [answer.text for answer in answers] == ["Red", "Already answered: Red"]
+
+
+async def test_an_answer_that_nobody_could_read_becomes_an_event(stage: Stage) -> None:
+    """The host closed its end before the result was written: the next session has the answer as an event."""
+    ann = stage.person()
+    host = await stage.host()
+    _, message = await asking(host, ann)
+    host.drop_output()
+    ann.tap(message["message_id"], label="Blue")
+    await host.wait()
+    with Store.open(stage.state) as store, store.transaction() as db:
+        db.execute("UPDATE prompts SET lease_until = created_at")
+    second = await stage.host(CHANNELS_CLAIM="always")
+    event = await second.event()
+    assert (event.content, event.meta["button_value"]) == ("Blue", "b")
+    await shows(stage, ann, message, "given to the agent as a message")
+
+
+async def test_a_result_that_was_written_is_no_event_any_more(stage: Stage) -> None:
+    """The host lived on with the result: neither time nor another session makes it an event."""
+    ann = stage.person()
+    host = await stage.host()
+    call, message = await asking(host, ann)
+    ann.tap(message["message_id"], label="Blue")
+    assert (await result(host, call))["label"] == "Blue"
+    with Store.open(stage.state) as store:
+        await host.status_when(lambda _: store.value("SELECT state FROM prompts") == "taken")
+    await host.kill()
+    with Store.open(stage.state) as store, store.transaction() as db:
+        db.execute("UPDATE prompts SET lease_until = created_at")
+    second = await stage.host(CHANNELS_CLAIM="always")
+    ann.send("hello")
+    assert (await second.event()).content == "hello"
+    assert [event.content for event in second.events] == ["hello"]
 
 
 async def test_a_grid_that_cannot_answer_is_refused(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from faults_harness import Project, inbox_states
 from harness import Stage
+from hook_runs import kept
 from inbox_socket import blocks_in
 from wire_host import Host
 
@@ -141,15 +142,40 @@ async def test_a_killed_wait_loses_nothing(stage: Stage) -> None:
     assert second.meta == {**first.meta, "redelivered": "true"}
 
 
-async def test_two_waits_at_once_share_what_comes(stage: Stage) -> None:
-    """Two calls of one session wait: a message is given to one of them."""
+async def test_the_newest_call_has_what_comes(stage: Stage) -> None:
+    """A call ends those of its session that still wait, which their host may have given up without a word."""
     ann = stage.person()
     host = await pulling(stage)
-    calls = [host.calling("wait_for_messages", timeout_s=3) for _ in range(2)]
-    await host.status()
+    calls = [host.calling("wait_for_messages", timeout_s=60) for _ in range(3)]
+    for older in calls[:2]:
+        assert "newer call" in (await host.answered(older)).text
     ann.send("once")
-    answers = [(await host.answered(call)).text for call in calls]
-    assert sorted(texts(answer) for answer in answers) == [[], ["once"]]
+    assert texts((await host.answered(calls[2])).text) == ["once"]
+
+
+async def test_every_chat_has_its_turn(stage: Stage) -> None:
+    """Hundreds of messages of one person do not keep another's waiting; the order inside a chat is kept."""
+    ann, bob = stage.person(), stage.person("bob")
+    said = [f"ann {number}" for number in range(300)]
+    for text in said:
+        ann.send(text)
+    bob.send("bob 0")
+    bob.send("bob 1")
+    host = await pulling_all(stage, 302)
+    first = texts(await host.done("wait_for_messages", timeout_s=0, limit=10))
+    assert len(first) <= 10
+    assert [text for text in first if text.startswith("bob")] == ["bob 0", "bob 1"]
+    got = first
+    while found := texts(await host.done("wait_for_messages", timeout_s=0, limit=200)):
+        got += found
+    assert [text for text in got if text.startswith("ann")] == said
+
+
+async def pulling_all(stage: Stage, count: int) -> Host:
+    """A host of a session that takes messages by its hooks or calls, with so many ready to be taken."""
+    host = await stage.host(CHANNELS_MODE="pull", CHANNELS_CLAIM="always")
+    await kept(stage, count)
+    return host
 
 
 @pytest.mark.parametrize("proven", [False, True])

@@ -12,6 +12,7 @@ from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
 from harness import Stage
+from hook_runs import bound
 from wire_host import Host
 
 REQUEST = "notifications/claude/channel/permission_request"
@@ -165,28 +166,54 @@ async def test_a_card_is_used_once(stage: Stage) -> None:
     assert len(verdicts(host)) == 1
 
 
+@pytest.mark.parametrize("tapped", ["between", "after"])
 @pytest.mark.parametrize("lease", ["fresh", "over"])
-async def test_an_old_card_approves_nothing_after_a_restart(stage: Stage, lease: str) -> None:
-    """The server that asked is gone: the card decides nothing, says so, and a new request has a card of its own."""
+async def test_a_card_outlives_the_server_of_its_host(stage: Stage, lease: str, tapped: str) -> None:
+    """SIGKILL while a card is open: the same host's next server passes the verdict on, whenever it was tapped."""
     ann = await approver(stage)
     first = await channel(stage)
     relay(first)
-    old = await ann.next_message()
+    card = await ann.next_message()
+    await bound(stage, card)
     await first.kill()
     if lease == "over":
         with Store.open(stage.state) as store, store.transaction() as db:
             db.execute("UPDATE prompts SET lease_until = created_at")
+    if tapped == "between":
+        ann.tap(card["message_id"], label="Deny")
     second = await channel(stage)
+    if tapped == "after":
+        ann.tap(card["message_id"], label="Deny")
+    assert await verdict(second) == {"request_id": ID, "behavior": "deny"}
+    await ends(stage, ann, card, "Deny · ann – passed on")
+    await settled(second, ann)
+    assert len(verdicts(second)) == 1
+    assert len(ann.inbox) == 1
+
+
+@pytest.mark.parametrize("session", ["the same", "another"])
+async def test_an_old_card_approves_nothing_that_is_asked_later(stage: Stage, session: str) -> None:
+    """A new request under the old one's id, or another session: the old card decides nothing and says so."""
+    ann = await approver(stage)
+    first = await channel(stage)
+    relay(first)
+    old = await ann.next_message()
+    await bound(stage, old)
+    await first.kill()
+    if session == "the same":
+        second = await channel(stage)
+    else:
+        with Store.open(stage.state) as store, store.transaction() as db:
+            db.execute("UPDATE prompts SET lease_until = created_at")
+        second = await stage.reading(CHANNELS_CLAIM="always", CLAUDE_CODE_SESSION_ID="another")
     relay(second)
     new = await ann.next_message()
     assert new["message_id"] != old["message_id"]
-    tap = ann.tap(old["message_id"], label="Allow")
-    told = await tap.answered()
-    if lease == "over":
-        assert told.show_alert
-        assert "ended" in told.text
-    else:
-        await ends(stage, ann, old, "not delivered", 25)
+    told = await ann.tap(
+        old["message_id"], data=old["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    ).answered()
+    assert told.show_alert
+    assert "ended" in told.text
     await settled(second, ann)
     assert verdicts(second) == []
     ann.tap(new["message_id"], label="Deny")

@@ -147,6 +147,9 @@ class Play(Protocol):
     async def reading(self, **env: str | None) -> Host:
         """A host whose server reads the bot."""
 
+    async def being_read(self) -> None:
+        """Waits until a server takes what happens: Discord keeps no tap for later."""
+
     async def wait_for(self, predicate: Callable[[], Any]) -> Any:
         """Waits for something to be true on the platform."""
 
@@ -159,6 +162,9 @@ class TelegramPlay:
         self._stage = stage
         self.reading = stage.reading
         self.wait_for = stage.tg.wait_for
+
+    async def being_read(self) -> None:
+        await self.wait_for(lambda: self._stage.tg.polling)
 
     def stranger(self, name: str) -> Phone:
         return TelegramPhone(self._stage.tg.person(name))
@@ -175,6 +181,9 @@ class DiscordPlay:
         self._stage = stage
         self.reading = stage.reading
         self.wait_for = stage.dc.wait_for
+
+    async def being_read(self) -> None:
+        await self.wait_for(lambda: self._stage.dc.connected)
 
     def stranger(self, name: str) -> Phone:
         return DiscordPhone(self._stage.dc.person(name))

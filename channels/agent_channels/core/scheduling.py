@@ -87,6 +87,8 @@ class Wakeups:
     """The outcome of a panel, or a notice, has to be shown."""
     card_due: Wakeup = field(default_factory=Wakeup)
     """An approval card has to be sent."""
+    relayed: Wakeup = field(default_factory=Wakeup)
+    """The host relayed a permission prompt, and waits for the verdict."""
     changed: Broadcast = field(default_factory=Broadcast)
     """Something changed for tool calls that wait: a prompt was answered, a message offered, the reader changed."""
 

@@ -24,6 +24,7 @@ from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.store.notices import Notices
+from agent_channels.core.store.steady_clock import SteadyClock
 
 __all__ = ["Services"]
 
@@ -51,14 +52,19 @@ class Services:
     prompts: Prompts
 
     @classmethod
-    def of(cls, store: Store, *, clock: Callable[[], float] = time.time) -> Self:
-        """Make the services of a store; `clock` (epoch seconds) is what codes and questions expire by."""
+    def of(cls, store: Store, *, clock: Callable[[], float] | None = None) -> Self:
+        """Make the services of a store.
+
+        `clock` (epoch seconds) is what codes and questions expire by; by default codes expire by the system's clock,
+        which people see, and questions and offers by one that cannot be set.
+        """
         key_values, audit, notices = KeyValue(store), Audit(store), Notices(store)
+        steady, clock = clock or SteadyClock(key_values), clock or time.time
         history, chats = History(store), Chats(store)
-        inbox = Inbox(store, history)
+        inbox = Inbox(store, history, clock=steady)
         access = Access(store, chats, key_values, audit)
         pairing = Pairing(access, inbox, notices, key_values, audit, clock=clock)
-        panels = Panels(store, clock=clock)
+        panels = Panels(store, clock=steady)
         return cls(
             store=store,
             key_values=key_values,
@@ -76,5 +82,5 @@ class Services:
             invites=Invites(pairing, audit, clock=clock),
             sessions=Sessions(store),
             panels=panels,
-            prompts=Prompts(panels, inbox, clock=clock),
+            prompts=Prompts(panels, inbox, clock=steady),
         )

@@ -46,22 +46,21 @@ def ask(
     """Ask the approvers and wait for an answer; return it as `Prompts` stores it, None if there is none in time."""
     prompts = Services.of(channel.store).prompts
     bound_s = max(1.0, bound_s - MARGIN_S if bound_s > 2 * MARGIN_S else bound_s)
+    began = time.monotonic()
     prompt = prompts.create(
         kind, spec, session=channel.session, timeout_s=bound_s, lease_s=LEASE_S, request_id=request_id
     )
-    began = time.time()
     try:
         while True:
-            current = prompts.get(prompt.id)
+            current = prompts.check(prompt.id, LEASE_S)
             if current is None or current.state == "closed":
                 return None
             if current.state == "answered":
                 prompts.take(prompt.id)
                 return current.result
-            now = time.time()
+            now = time.monotonic()
             if now >= began + bound_s or (not current.sent and now >= began + SEND_WITHIN_S):
                 return None
-            prompts.renew(prompt.id, LEASE_S)
             time.sleep(POLL_S)
     finally:
         prompts.close(prompt.id, translate("prompt_unanswered"))

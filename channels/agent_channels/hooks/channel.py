@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,8 @@ from agent_channels.core.settings.hook_settings import HookSettings, load_hook_s
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
+from agent_channels.core.store.keyvalue import KeyValue
+from agent_channels.core.store.steady_clock import SteadyClock
 from agent_channels.hooks.event import HookEvent
 from agent_channels.registry import CHANNELS
 
@@ -40,7 +41,8 @@ class HookChannel:
     def __init__(self, name: str, folder: Path, store: Store, event: HookEvent) -> None:
         self.name, self.folder, self.store = name, folder, store
         # Not all of `Services`: most hooks need no more, and importing the rest takes time.
-        self.inbox, self.sessions, self.health = Inbox(store, History(store)), Sessions(store), Health(store)
+        self.inbox = Inbox(store, History(store), clock=SteadyClock(KeyValue(store)))
+        self.sessions, self.health = Sessions(store), Health(store)
         self.session, self._host = event.session, event.host
         self._lease_ends = 0.0
         self._settings: tuple[float, HookSettings] | None = None
@@ -88,14 +90,14 @@ class HookChannel:
 
     def has_unread_post(self) -> bool:
         """Return whether a message was just posted to the session's socket: a host does not read it during a hook."""
-        return self.inbox.posted_since(self.session, "wake", time.time() - self.settings().escalate_after_s)
+        return self.inbox.posted_since(self.session, "wake", self.inbox.now() - self.settings().escalate_after_s)
 
     # ---- waiting for messages
 
     def announce_wait(self) -> None:
         """Tell the server that this hook takes what comes, so that it is not offered another way too."""
-        if self._lease_ends < time.time() + WAIT_LEASE_S / 2:
-            self._lease_ends = time.time() + WAIT_LEASE_S
+        if self._lease_ends < self.inbox.now() + WAIT_LEASE_S / 2:
+            self._lease_ends = self.inbox.now() + WAIT_LEASE_S
             self.sessions.set_waiting(self.session, self._lease_ends)
 
     def withdraw_wait(self) -> None:

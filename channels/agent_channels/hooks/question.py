@@ -23,10 +23,10 @@ def run(event: HookEvent) -> int:
         channel = channel_with_approvers(channels)
         if channel is None:
             return 0
-        deadline = time.time() + channel.settings().hook_bound_s
+        deadline = time.monotonic() + channel.settings().hook_bound_s
         for question in questions:
             spec = question_spec(question, event.project.name) if isinstance(question, dict) else None
-            answer = ask(channel, spec, "question", bound_s=deadline - time.time()) if spec else None
+            answer = ask(channel, spec, "question", bound_s=deadline - time.monotonic()) if spec else None
             if answer is None:
                 return 0
             answers[str(question.get("question", ""))] = (

@@ -19,7 +19,7 @@ def run(event: HookEvent) -> int:
             channel.sessions.record_hook(channel.session, "stop")
         channels = [channel for channel in every if channel.is_ours()]
         going_on = event.values.get("stop_hook_active") is True
-        began = time.time()
+        began, waits_since = time.time(), time.monotonic()
         try:
             while channels and not event.host.is_gone():
                 for channel in channels:
@@ -27,7 +27,8 @@ def run(event: HookEvent) -> int:
                     if reason:
                         print_answer("Stop", additionalContext=reason)
                         return 0
-                waiting = [channel for channel in channels if _may_wait(channel, going_on=going_on, began=began)]
+                waited_s = time.monotonic() - waits_since
+                waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
                 if not waiting:
                     return 0
                 for channel in waiting:
@@ -56,9 +57,9 @@ def _reason_to_go_on(channel: HookChannel, *, going_on: bool, began: float) -> s
     return f"Messages came in by {channel.name}. Answer each with the reply tool, in its chat_id:\n{messages}"
 
 
-def _may_wait(channel: HookChannel, *, going_on: bool, began: float) -> bool:
+def _may_wait(channel: HookChannel, waited_s: float, *, going_on: bool, began: float) -> bool:
     settings = channel.settings()
-    if time.time() >= began + settings.stop_wait_s:
+    if waited_s >= settings.stop_wait_s:
         return False
     session = channel.host_session()
     if session is None or (going_on and session.loops >= settings.stop_cap) or channel.has_unread_post():

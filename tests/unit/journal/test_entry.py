@@ -115,6 +115,7 @@ ACTS: dict[str, Callable[[Steps, Inbox], object]] = {
     "pair": lambda _, inbox: inbox.release("7"),
     "deny": lambda _, inbox: inbox.forget_held(["7"]),
     "take": lambda _, inbox: inbox.prompt_taken("here"),
+    "hand on": lambda _, inbox: inbox.open_answer("here"),
     "orphans": lambda _, inbox: inbox.open_orphaned_answers(0.0),
     "retry": lambda _, inbox: inbox.retry_failed(),
     "redeliver": lambda steps, inbox: [inbox.redeliver(one) for one in steps.delivery_ids],

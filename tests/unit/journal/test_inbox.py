@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -94,6 +97,25 @@ def test_dying_while_offering_shows_as_a_repetition(inbox: Inbox, store: Store) 
         assert later.reopen() == 1
         (entry,) = offered(later)
         assert entry.offers == 2
+
+
+@given(said=st.lists(st.sampled_from("abcd"), max_size=40), limit=st.integers(1, 12))
+@settings(max_examples=40)
+def test_every_chat_has_its_turn(said: list[str], limit: int) -> None:
+    """Whoever wrote how much: a batch has a place for every chat, and the order inside a chat is kept to the end."""
+    with TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
+        inbox = Services.of(store).inbox
+        for number, chat in enumerate(said, 1):
+            opened(inbox, str(number), chat=chat)
+        for pick in (lambda: inbox.ready(limit), lambda: inbox.pullable("", limit, [], 0.0)):
+            places = {entry.chat_id for entry in pick()}
+            assert len(places) == min(limit, len(set(said)))
+        got: list[tuple[str, str]] = []
+        while batch := inbox.begin_offer(inbox.ready(limit)):
+            got += [(entry.chat_id, entry.content) for entry in batch]
+        for chat in set(said):
+            texts = [f"text {number}" for number, who in enumerate(said, 1) if who == chat]
+            assert [text for who, text in got if who == chat] == texts
 
 
 def test_only_what_went_through_can_be_answered(inbox: Inbox) -> None:

@@ -159,11 +159,12 @@ class ButtonAnswers:
         prompt = result.prompt
         if result.final and prompt is not None and prompt.kind == "ask":
             event = _answer_event(answer, panel, prompt)
+            asker = prompt.id if prompt.state == "answered" else None
             if isinstance(answer, Tap):
-                self._open(entry_id, event, prompt.id)
+                self._open(entry_id, event, asker)
             else:
                 # What was typed is in the history as it was typed.
-                self._inbox.open(entry_id, event, prompt_id=prompt.id)
+                self._inbox.open(entry_id, event, prompt_id=asker)
         else:
             self._inbox.end(entry_id, answered=result.final)
 

@@ -39,11 +39,13 @@ class ApprovalCards:
         self._files, self._wakeups = files, wakeups
 
     async def run(self) -> None:
-        """Send cards until cancelled."""
+        """Send cards until cancelled; first those that an earlier process may have sent to some approvers only."""
+        only_unsent = False
         while True:
             try:
-                for prompt in self._prompts.unsent_cards():
+                for prompt in self._prompts.open_cards(only_unsent=only_unsent):
                     await self._send_to_approvers(prompt)
+                only_unsent = True
             except StoreError as error:
                 logger.warning("approval cards are sent later: %s", error)
             await self._wakeups.card_due.wait()
@@ -61,11 +63,14 @@ class ApprovalCards:
 
     async def _send_to_approvers(self, prompt: Prompt) -> None:
         self._prompts.mark_sent(prompt.id)
-        reached = 0
-        for user_id, chat_id in self._access.approver_chats():
+        shown_in = self._panels.chats_showing(prompt.id)
+        reached = len(shown_in)
+        for user_id, known in self._access.approver_chats():
             try:
-                await self._send(prompt, chat_id or await self._adapter.open_direct_chat(user_id))
-                reached += 1
+                chat_id = known or await self._adapter.open_direct_chat(user_id)
+                if chat_id not in shown_in:
+                    await self._send(prompt, chat_id)
+                    reached += 1
             except PlatformError as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:

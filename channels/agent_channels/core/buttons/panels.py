@@ -186,6 +186,11 @@ class Panels:
             self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)
         )
 
+    def chats_showing(self, prompt_id: str) -> set[str]:
+        """Return the chats in which people see a prompt."""
+        rows = self.store.rows("SELECT chat_id FROM panels WHERE prompt_id = ? AND message_id IS NOT NULL", prompt_id)
+        return {row["chat_id"] for row in rows}
+
     def last_tapper(self, panel_id: str) -> str:
         """Return the name of the person who tapped last."""
         return str(self.store.value("SELECT user FROM presses WHERE panel_id = ? ORDER BY id DESC", panel_id) or "")

@@ -72,7 +72,8 @@ class Prompt:
     """One question. `state` is open, answered, taken (the asker has the answer) or closed; times are epoch seconds.
 
     `lease_until` is until when the asker surely waits; `chosen` are the checked positions; `typing_by` is the user id
-    of who tapped "other" and may type the answer.
+    of who tapped "other" and may type the answer. `host` are the keys of the host process that relayed the prompt, and
+    waits for the verdict whatever becomes of the server; empty if the asker waits itself.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Prompt:
     chosen: list[int]
     result: dict[str, Any] | None
     typing_by: str | None
+    host: frozenset[str]
 
 
 def prompt_of(row: Row) -> Prompt:
@@ -104,4 +106,5 @@ def prompt_of(row: Row) -> Prompt:
         chosen=json.loads(row["chosen"]),
         result=json.loads(row["result"]) if row["result"] else None,
         typing_by=row["typing_by"],
+        host=frozenset(filter(None, row["host"].split("\n"))),
     )

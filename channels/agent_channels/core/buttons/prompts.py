@@ -2,7 +2,7 @@
 
 The asker keeps a lease; the process that reads the bot stores the taps. A card whose asker is gone takes no answer any
 more, so that nobody is told of an outcome which reached nobody. What was typed or tapped for a vanished `ask` becomes
-an ordinary event instead, until its deadline.
+an ordinary event instead, until its deadline, and the person is told so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,29 @@ class Prompts:
         timeout_s: float,
         lease_s: float,
         request_id: str | None = None,
+        host: Collection[str] = (),
     ) -> Prompt:
-        """Ask something: it is open for `timeout_s` seconds, and as long as the asker renews its lease."""
+        """Ask something: it is open for `timeout_s` seconds, and as long as the asker renews its lease.
+
+        `host` are the keys of the host process that relayed it.
+        """
         prompt_id, now = secrets.token_urlsafe(12), self._clock()
         request_id = request_id or "".join(secrets.choice(LETTERS) for _ in range(5))
         with self.store.transaction() as db:
             db.execute(
-                "INSERT INTO prompts (id, kind, request_id, session, spec, created_at, expires_at, lease_until) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (prompt_id, kind, request_id, session, spec.dump(), now, now + timeout_s, now + lease_s),
+                "INSERT INTO prompts (id, kind, request_id, session, spec, created_at, expires_at, lease_until, host) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    prompt_id,
+                    kind,
+                    request_id,
+                    session,
+                    spec.dump(),
+                    now,
+                    now + timeout_s,
+                    now + lease_s,
+                    "\n".join(host),
+                ),
             )
         return self._require(prompt_id)
 
@@ -84,10 +98,27 @@ class Prompts:
         """Record that the asker still waits."""
         self._set(prompt_id, lease_until=self._clock() + lease_s)
 
-    def unsent_cards(self) -> list[Prompt]:
-        """Return the open cards that nobody has been shown yet."""
+    def check(self, prompt_id: str, lease_s: float) -> Prompt | None:
+        """Return a prompt as it is now, recording that its asker still waits; None if there is no such prompt."""
+        prompt = self.get(prompt_id)
+        if prompt is not None and prompt.state == "open":
+            self.renew(prompt_id, lease_s)
+        return prompt
+
+    def relayed(self, session: str, host: Collection[str]) -> list[Prompt]:
+        """Return the prompts that this host process relayed in a session, and that it has no verdict on yet."""
         rows = self.store.rows(
-            "SELECT * FROM prompts WHERE state = 'open' AND sent = 0 AND kind != 'ask' ORDER BY created_at"
+            "SELECT * FROM prompts WHERE state IN ('open', 'answered') AND host != '' AND session = ?", session
+        )
+        return [prompt for row in rows if not (prompt := prompt_of(row)).host.isdisjoint(host)]
+
+    def open_cards(self, *, only_unsent: bool) -> list[Prompt]:
+        """Return the open cards whose asker waits, oldest first; `only_unsent`: nobody has been shown them yet."""
+        rows = self.store.rows(
+            "SELECT * FROM prompts WHERE state = 'open' AND sent <= ? AND kind != 'ask' AND lease_until > ? "
+            "ORDER BY created_at",
+            0 if only_unsent else 1,
+            self._clock(),
         )
         return [prompt_of(row) for row in rows]
 
@@ -169,7 +200,7 @@ class Prompts:
         cells = prompt.spec.cells()
         picked = [cells[position] for position in positions]
         labels = [button.label for _, _, button in picked]
-        result: dict[str, Any] = {"user": person.display_name, "user_id": person.id, "at": self._clock()}
+        result: dict[str, Any] = {"user": person.display_name, "user_id": person.id, "at": time.time()}
         if text is not None:
             result |= {"text": text, "other": True}
         elif prompt.spec.multi:
@@ -177,11 +208,14 @@ class Prompts:
         else:
             row, col, button = picked[0]
             result |= {"label": button.label, "value": _value(button), "row": row, "col": col}
-        self._set(prompt.id, state="answered", result=json.dumps(result))
+        # Only an `ask` takes an answer without its asker.
+        gone = prompt.lease_until <= self._clock()
+        self._set(prompt.id, state="taken" if gone else "answered", result=json.dumps(result))
         answer = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
         key = "outcome_answered" if prompt.kind == "ask" else "outcome_chosen"
-        self._panels.end_prompt(prompt.id, "answered", answer, translate(key, **_outcome(result)))
+        sentence = translate("outcome_as_message" if gone else key, **_outcome(result))
+        self._panels.end_prompt(prompt.id, "answered", answer, sentence)
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
 
     def _refusal(self, prompt: Prompt | None) -> str | None:
@@ -208,13 +242,52 @@ class Prompts:
                 self._panels.end_prompt(prompt_id, "closed", "", sentence)
             return bool(ended)
 
-    def take(self, prompt_id: str) -> None:
-        """Record that the asker has the answer: a card says so, and the event that was kept of it is answered."""
+    def replace_relayed(self, session: str, request_id: str) -> None:
+        """Close what a session relayed under this id before: the new request is another one."""
+        rows = self.store.rows(
+            "SELECT id FROM prompts WHERE state = 'open' AND host != '' AND session = ? AND request_id = ?",
+            session,
+            request_id,
+        )
+        for row in rows:
+            self.close(row["id"], translate("prompt_unanswered"))
+
+    def take(self, prompt_id: str) -> bool:
+        """Record that the asker has the answer; return False if it went another way meanwhile.
+
+        A card says so. The event that was kept of the answer to an `ask` is answered; `confirm` it once the asker
+        certainly has the answer.
+        """
         with self.store.transaction():
             prompt = self.get(prompt_id)
-            if prompt is not None and prompt.kind != "ask":
+            if prompt is None or prompt.state != "answered":
+                return False
+            if prompt.kind != "ask":
                 self._end_card(prompt, "taken", "outcome_delivered")
             self._inbox.prompt_taken(prompt_id)
+            return True
+
+    def confirm(self, prompt_ids: Sequence[str]) -> None:
+        """Record that the answers to these `ask`s reached their askers: they never become events."""
+        with self.store.transaction() as db:
+            db.executemany(
+                "UPDATE prompts SET state = 'taken' WHERE id = ? AND state = 'answered'", [(i,) for i in prompt_ids]
+            )
+
+    def abandon(self, prompt_id: str) -> None:
+        """Record that nobody waits for the answer to an `ask` any more: given or still to come, it becomes an event."""
+        with self.store.transaction():
+            self._set(prompt_id, lease_until=0.0)
+            prompt = self.get(prompt_id)
+            if prompt is not None and prompt.state == "answered":
+                self._hand_on(prompt)
+
+    def _hand_on(self, prompt: Prompt) -> None:
+        """Make the answer to an `ask` an ordinary event, and say so where it was given."""
+        with self.store.transaction():
+            self._inbox.open_answer(prompt.id)
+            self._set(prompt.id, state="taken")
+            self._panels.set_sentence(prompt.id, translate("outcome_as_message", **_outcome(prompt.result or {})))
 
     def sweep(self) -> bool:
         """Close what is past its deadline; return True if there was anything.
@@ -222,14 +295,19 @@ class Prompts:
         An answer that a vanished asker never took becomes an ordinary event; a card says that it reached nobody.
         """
         now = self._clock()
-        expired = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ?", now)
+        # An asker that still waits closes its question itself.
+        expired = self.store.rows(
+            "SELECT id FROM prompts WHERE state = 'open' AND expires_at <= ? AND lease_until <= ?", now, now
+        )
         for row in expired:
             self.close(row["id"], translate("prompt_unanswered"))
-        lost = self.store.rows(
-            "SELECT * FROM prompts WHERE state = 'answered' AND kind != 'ask' AND lease_until <= ?", now
-        )
+        lost = self.store.rows("SELECT * FROM prompts WHERE state = 'answered' AND lease_until <= ?", now)
         for row in lost:
-            self._end_card(prompt_of(row), "closed", "outcome_undelivered")
+            prompt = prompt_of(row)
+            if prompt.kind == "ask":
+                self._hand_on(prompt)
+            else:
+                self._end_card(prompt, "closed", "outcome_undelivered")
         return bool(expired or lost) | bool(self._inbox.open_orphaned_answers(now))
 
     def end_late_cards(self, prompt_id: str) -> None:

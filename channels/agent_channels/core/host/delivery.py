@@ -176,7 +176,7 @@ class Delivery:
                 self._inbox.withdraw_offer(ids)
             # Otherwise it may have been read before the end; `redelivered` on the next offer is the honest mark.
             self._inbox.finish_offer(ids)
-            self._inbox.escalate(self._link.session, "wake", time.time() + 1)
+            self._inbox.escalate(self._link.session, "wake", self._inbox.now() + 1)
             self._modes.fail("wake", f"failed: {redact(str(error))}")
             return False
         for entry in offered:
@@ -197,11 +197,12 @@ class Delivery:
 
     # ---- what calls of the agent's take
 
-    def take(self, limit: int, before: float) -> list[Entry]:
+    def take(self, limit: int, again_after_s: float) -> list[Entry]:
         """Return what an agent that asks for messages is shown now, recorded as offered by pull.
 
-        What it was offered before then (epoch seconds) and did not answer is shown again.
+        What it was offered so many seconds ago and did not answer is shown again.
         """
+        before = self._inbox.now() - again_after_s
         self.record_through()
         session, unproven = self._link.session, self._modes.unproven()
         if not self._inbox.pullable(session, 1, unproven, before):

@@ -99,7 +99,7 @@ class Modes:
             self._revision = revision
             self.refresh()
         known = self._cached_session()
-        return known is not None and known.waiting_until > time.time()
+        return known is not None and known.waiting_until > self._inbox.now()
 
     def acted(self, chat_id: str) -> None:
         """Prove the modes that carried what the agent is answering in a chat; called before the answer is counted."""
@@ -137,7 +137,7 @@ class Modes:
         if mode not in self.unproven():
             return False
         below = [name for name, _ in self._ladder() if name != mode and name not in self._failed]
-        if not below or not self._inbox.escalate(self._session, mode, time.time() - self._after_s):
+        if not below or not self._inbox.escalate(self._session, mode, self._inbox.now() - self._after_s):
             return False
         self.fail(mode, f"drew no answer in {self._after_s:.0f} s")
         return True

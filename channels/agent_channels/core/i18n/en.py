@@ -85,6 +85,7 @@ TEXTS: dict[str, str] = {
     "tap_foreign": "This question is for somebody else.",
     "tap_not_allowed": "You are not allowed to answer here.",
     "outcome_answered": "✅ {label} · {user}",
+    "outcome_as_message": "✅ {label} · {user} – given to the agent as a message",
     "outcome_chosen": "☑️ {label} · {user}",
     "outcome_delivered": "☑️ {label} · {user} – passed on to the session",
     "outcome_undelivered": "⌛ {label} · {user} – not delivered: the session no longer waits for it",

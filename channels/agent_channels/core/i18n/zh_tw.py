@@ -78,6 +78,7 @@ TEXTS: dict[str, str] = {
     "tap_foreign": "這個問題是問別人的。",
     "tap_not_allowed": "你不能在這裡回答。",
     "outcome_answered": "✅ {label} · {user}",
+    "outcome_as_message": "✅ {label} · {user} – 已以訊息的方式交給代理",
     "outcome_chosen": "☑️ {label} · {user}",
     "outcome_delivered": "☑️ {label} · {user} – 已轉交給工作階段",
     "outcome_undelivered": "⌛ {label} · {user} – 沒有送達：工作階段已不再等候",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 
 from agent_channels.core.contract.messages import Attachment, RawEvent
 from agent_channels.core.journal.entry import (
@@ -43,6 +45,18 @@ _UNTOLD = f"state IN {sql_list(State.READY, State.OFFERING, State.OFFERED)} AND 
 _OVER = sql_list(State.ANSWERED, State.DROPPED, State.JOINED)
 # A row that was not counted as somebody's message, but is kept so that its event is not taken twice.
 _COUNTED_OVER = sql_list(State.ANSWERED, State.DROPPED)
+# There may be thousands, so it seeks from chat to chat in the index instead of looking at all that waits.
+_READY_CHATS = f"""
+    WITH RECURSIVE chats (chat_id) AS (
+        SELECT min(chat_id) FROM inbox INDEXED BY inbox_ready WHERE state = '{State.READY}'
+        UNION ALL SELECT (
+            SELECT min(chat_id) FROM inbox INDEXED BY inbox_ready
+            WHERE state = '{State.READY}' AND chat_id > chats.chat_id
+        ) FROM chats WHERE chat_id IS NOT NULL
+    )
+    SELECT chat_id FROM chats WHERE chat_id IS NOT NULL
+    ORDER BY (SELECT min(id) FROM inbox WHERE state = '{State.READY}' AND inbox.chat_id = chats.chat_id) LIMIT ?
+"""
 # Longer than any wait for more messages: a deadline beyond it was set by a clock that has been put back since.
 FAR_S = 10.0
 # What a reader that died had not confirmed is among the last so many events that were offered.
@@ -66,8 +80,9 @@ class WaitingChat:
 class Inbox:
     """The inbox table."""
 
-    def __init__(self, store: Store, history: History) -> None:
-        self.store, self._history = store, history
+    def __init__(self, store: Store, history: History, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` (epoch seconds) is what the age of an offer is measured by."""
+        self.store, self._history, self.now = store, history, clock
 
     # ---- journalling
 
@@ -334,8 +349,24 @@ class Inbox:
     # ---- offering
 
     def ready(self, limit: int) -> list[Entry]:
-        """Return the oldest entries to offer."""
-        return self._entries(f"state = '{State.READY}' ORDER BY id LIMIT ?", limit)
+        """Return the oldest entries to offer; one chat with thousands waiting does not hold up the others.
+
+        If it would take more than half of the places, or leave none to a chat, every chat has its turn: first the
+        oldest of each, then the second oldest of each, and so on.
+        """
+        rows = self.store.rows(f"SELECT * FROM inbox WHERE state = '{State.READY}' ORDER BY id LIMIT ?", limit)
+        if len(rows) < limit:
+            return [_entry(row) for row in rows]
+        chats, places = self.store.rows(_READY_CHATS, limit), Counter(row["chat_id"] for row in rows)
+        if len(chats) == 1 or (len(chats) == len(places) and 2 * max(places.values()) <= limit):
+            return [_entry(row) for row in rows]
+        oldest = f"SELECT * FROM inbox WHERE state = '{State.READY}' AND chat_id = ? ORDER BY id LIMIT ?"
+        found = [
+            (turn, row["id"], row)
+            for chat in chats
+            for turn, row in enumerate(self.store.rows(oldest, chat["chat_id"], 1 + limit // len(chats)))
+        ]
+        return [_entry(row) for _, _, row in sorted(found, key=itemgetter(0, 1))[:limit]]
 
     def any_ready(self) -> bool:
         """Return True if there is anything to offer."""
@@ -344,15 +375,17 @@ class Inbox:
     def begin_offer(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
         """Record that entries are about to be offered to a session; return those that are, with the offer counted.
 
+        They are returned in the order in which they came, whichever chat's turn it was.
+
         It is written before the host sees them, so that a death in between shows up as `redelivered` and never as a
         duplicate that looks new.
         """
-        now = time.time()
+        now = self.now()
         with self.store.transaction() as db:
             # What another process dropped or answered since it was read here stays so.
             offered = [
                 entry
-                for entry in entries
+                for entry in sorted(entries, key=attrgetter("id"))
                 if db.execute(
                     f"UPDATE inbox SET state = '{State.OFFERING}', offers = offers + 1, offered_at = ?, session = ?, "
                     f"mode = ? WHERE id = ? AND state IN {sql_list(State.READY, State.OFFERED)}",
@@ -403,16 +436,18 @@ class Inbox:
             ).rowcount
 
     def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
-        """Return what an agent that asks for messages is shown.
+        """Return what an agent that asks for messages is shown, each chat in its turn.
 
         That is what is ready, what `unproven` modes carried, and what it was offered before then (epoch seconds).
         """
         modes = ", ".join("?" for _ in unproven)
-        return self._entries(
-            f"state = '{State.READY}' OR (state = '{State.OFFERED}' AND session = ? AND "
-            f"(mode IN ({modes}) OR offered_at < ?)) ORDER BY id LIMIT ?",
+        rows = self.store.rows(
+            "SELECT inbox.* FROM inbox JOIN (SELECT id, row_number() OVER (PARTITION BY chat_id ORDER BY id) AS turn "
+            f"FROM inbox WHERE state = '{State.READY}' OR (state = '{State.OFFERED}' AND session = ? AND "
+            f"(mode IN ({modes}) OR offered_at < ?)) ORDER BY turn, id LIMIT ?) AS chosen USING (id) ORDER BY turn, id",
             session, *unproven, before, limit,
         )  # fmt: skip
+        return [_entry(row) for row in rows]
 
     def offered_modes(self, chat_id: str, session: str) -> list[str]:
         """Return by which modes a session was offered what is open in a chat."""
@@ -500,6 +535,15 @@ class Inbox:
                 f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? "
                 f"WHERE state = '{State.ASKED}' AND prompt_id = ?",
                 (time.time(), prompt_id),
+            )
+
+    def open_answer(self, prompt_id: str) -> None:
+        """Make the answer to a prompt an ordinary event, marked as offered before if its asker may have it."""
+        with self.store.transaction() as db:
+            db.execute(
+                f"UPDATE inbox SET offers = offers + (state = '{State.ANSWERED}'), state = '{State.READY}', "
+                f"answered_at = NULL WHERE prompt_id = ? AND state IN {sql_list(State.ASKED, State.ANSWERED)}",
+                (prompt_id,),
             )
 
     def open_orphaned_answers(self, now: float) -> int:

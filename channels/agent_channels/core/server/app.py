@@ -13,17 +13,18 @@ from mcp.server.connection import Connection
 from agent_channels import __version__
 from agent_channels.core import log
 from agent_channels.core.contract.channel import Channel
-from agent_channels.core.errors import ChannelError, ConfigError, Refused, StoreError
+from agent_channels.core.errors import ChannelError, ConfigError, StoreError
 from agent_channels.core.host.protocol import REQUEST
 from agent_channels.core.limits import limits_in_force, system_fault
-from agent_channels.core.runtime.runtime import ChannelRuntime, open_runtime
+from agent_channels.core.runtime.runtime import open_runtime
 from agent_channels.core.runtime.status import facts
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.config_watch import ConfigWatch
+from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.instructions import instructions
-from agent_channels.core.server.permission_relay import PermissionRequest, relay
+from agent_channels.core.server.permission_relay import PermissionRelay, PermissionRequest
 from agent_channels.core.server.session import McpSession
 from agent_channels.core.server.stdin import StdinLines
 from agent_channels.core.server.stdio import HostReader, HostWriter
@@ -40,8 +41,6 @@ __all__ = ["run"]
 logger = logging.getLogger(__name__)
 # What is being sent when a setting changes is finished first, for at most so long.
 FINISH_WITHIN_S = 60.0
-# How long a tool call waits for the bot to be opened.
-OPEN_WITHIN_S = 20.0
 
 
 def run(channel: Channel, handshake: Handshake) -> NoReturn:
@@ -63,6 +62,7 @@ async def _serve(channel: Channel, handshake: Handshake) -> None:
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout)
+        group.start_soon(server.current.run)
 
         def start(connection: Connection) -> None:
             group.start_soon(server.keep_open, connection)
@@ -86,19 +86,16 @@ async def _write(stdout: Stdout) -> None:
 
 
 class _Server:
-    """The session, and the bot behind it while it is open. `problem` says why it is not; "" while it is."""
+    """The session, and the bot behind it."""
 
     def __init__(self, channel: Channel, env: Environment) -> None:
         self.channel, self.env = channel, env
-        self.runtime: ChannelRuntime | None = None
-        self.problem = "starting"
-        # Set while it is known whether the bot is open, or why not.
-        self._settled = anyio.Event()
+        self.current = CurrentRuntime()
         self.session = McpSession(
             channel.name,
             __version__,
             instructions(channel.name),
-            tool_table(self._open_runtime, self._status, channel.formats),
+            tool_table(self.current, self._status, channel.formats),
             {"listen": ("Keep waiting for messages from people and answering them", LISTEN_PROMPT)},
             {REQUEST: (PermissionRequest, self._relay)},
         )
@@ -112,8 +109,8 @@ class _Server:
         while True:
             watch = ConfigWatch(self.channel, self.env)
             pause_s = await self._run_once(watch, backoff)
-            if self.problem:
-                self._settled.set()
+            if self.current.problem:
+                self.current.settle()
             if pause_s is None:
                 await watch.until_touched()
             else:
@@ -128,14 +125,14 @@ class _Server:
                 open_runtime(self.channel, self.env, self.session.push, self.session.client) as runtime,
                 anyio.create_task_group() as group,
             ):
-                self.runtime, self.problem = runtime, ""
-                self._settled.set()
+                group.start_soon(PermissionRelay(runtime.context).run)
+                self.current.opened(runtime)
                 group.start_soon(runtime.run)
                 await watch.until_changed(runtime.context.env.token(), runtime.context.settings, self._report)
                 with anyio.move_on_after(FINISH_WITHIN_S):
                     while runtime.sender.busy:  # noqa: ASYNC110 - rare, and over soon
                         await anyio.sleep(0.05)
-                self._unsettle()
+                self.current.closed()
                 group.cancel_scope.cancel()
         except* ConfigError as errors:
             pause_s = None
@@ -155,60 +152,50 @@ class _Server:
                 self._fail(_unforeseen(error, self.env.state_dir), logging.ERROR)
                 logger.debug("the channel failed", exc_info=error)
             else:
-                self.problem = "the channel failed unexpectedly and is opened again; the server's log says more"
+                self.current.problem = "the channel failed unexpectedly and is opened again; the server's log says more"
                 logger.exception("the channel failed")
         finally:
-            self._unsettle()
+            self.current.closed()
         return pause_s
 
     def _report(self, problem: str) -> None:
-        self.problem = problem
+        self.current.problem = problem
 
     def _fail(self, problem: str, level: int) -> None:
-        if problem != self.problem:
+        if problem != self.current.problem:
             logger.log(level, "%s", problem)
-        self.problem = problem
+        self.current.problem = problem
 
-    def _unsettle(self) -> None:
-        """From now on tool calls wait for the bot to be opened again, or for the reason why it is not."""
-        self.runtime = None
-        if self._settled.is_set():
-            self._settled = anyio.Event()
-
-    # ---- what tool calls need
-
-    async def _open_runtime(self) -> ChannelRuntime:
-        if not self._settled.is_set():
-            with anyio.move_on_after(OPEN_WITHIN_S):
-                await self._settled.wait()
-        if self.runtime is None:
-            raise Refused(self.problem)
-        return self.runtime
+    # ---- what the host asks for
 
     async def _relay(self, request: PermissionRequest) -> None:
-        if self.runtime is not None:
-            await relay(self.runtime, request)
+        try:
+            runtime = await self.current.get()
+            PermissionRelay(runtime.context).ask(request)
+        except ChannelError as error:
+            # The host has its own dialog.
+            logger.warning("a permission request is not relayed: %s", error)
 
     def _status(self) -> dict[str, Any]:
         from agent_channels.core.doctor.examine import glance
 
         known = self._facts()
-        env = self.runtime.context.env if self.runtime is not None else self.env
+        env = self.current.open.context.env if self.current.open is not None else self.env
         findings = glance(self.channel, env, known)
         return {**known, "findings": findings, "more": f"`channels doctor {self.channel.name}` looks deeper"}
 
     def _facts(self) -> dict[str, Any]:
         name, state_dir = self.channel.name, self.env.state_dir
         try:
-            if (runtime := self.runtime) is not None:
+            if (runtime := self.current.open) is not None:
                 context = runtime.context
-                known = facts(name, state_dir, context.services, context.bot_id, self.problem or None)
+                known = facts(name, state_dir, context.services, context.bot_id, self.current.problem or None)
                 mode, why = runtime.mode()
                 if runtime.reader is not None and (latest := context.services.health.latest()):
                     known["reader"] |= {"state": latest[0], "error": latest[1] or None}
                 return {**known, "mode": {"name": mode, "why": why}, "host": self.session.client()}
             with Store.open_existing(state_dir) as store:
-                return facts(name, state_dir, Services.of(store), None, self.problem)
+                return facts(name, state_dir, Services.of(store), None, self.current.problem)
         except ChannelError as error:
             return {"channel": name, "state_dir": str(state_dir), "problem": str(error)}
         except VALUE_FAULTS as error:

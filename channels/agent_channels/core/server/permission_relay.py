@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+
+import anyio
 from pydantic import BaseModel, ConfigDict
 
 from agent_channels.core.buttons.card_content import permission_spec, preview_body
-from agent_channels.core.buttons.leases import PromptLease
+from agent_channels.core.buttons.prompt_spec import Prompt
+from agent_channels.core.errors import StoreError
+from agent_channels.core.host.process import host_keys
 from agent_channels.core.host.protocol import VERDICT
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.runtime.runtime import ChannelRuntime
+from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.settings.paths import project_dir
 
-__all__ = ["PermissionRequest", "relay"]
+__all__ = ["PermissionRelay", "PermissionRequest"]
 
+logger = logging.getLogger(__name__)
 # The host does not say that its prompt was answered at the terminal; after this a card is certainly stale.
 TIMEOUT_S = 1800.0
 LEASE_S = 15.0
@@ -31,32 +37,62 @@ class PermissionRequest(BaseModel):
     input_preview: str = ""
 
 
-async def relay(runtime: ChannelRuntime, request: PermissionRequest) -> None:
-    """Ask the approvers and pass their verdict on to the host; without one, say nothing."""
-    context = runtime.context
-    prompts, wakeups = context.services.prompts, context.wakeups
-    if not context.settings.permission_relay or not context.services.access.approvers():
-        return
-    prompt = prompts.create(
-        "permission",
-        permission_spec(
+class PermissionRelay:
+    """What this host process asked in this session, by whichever server process: the approvers' verdict goes back."""
+
+    def __init__(self, context: BotContext) -> None:
+        self._context, self._prompts, self._wakeups = context, context.services.prompts, context.wakeups
+        self._session, self._host = context.link.session, host_keys(context.env.environ)
+
+    def ask(self, request: PermissionRequest) -> None:
+        """Ask the approvers; without any, say nothing. Raises `StoreError`."""
+        context = self._context
+        if not context.settings.permission_relay or not context.services.access.approvers():
+            return
+        spec = permission_spec(
             request.tool_name,
             preview_body(request.input_preview, request.description),
             project_dir(context.env.environ).name,
             request.request_id,
-        ),
-        session=context.link.session,
-        timeout_s=TIMEOUT_S,
-        lease_s=LEASE_S,
-        request_id=request.request_id,
-    )
-    wakeups.card_due.set()
-    try:
-        result = await PromptLease(prompts, prompt, LEASE_S).wait(wakeups.changed.wait, RENEW_EVERY_S)
-        if result is not None:
-            await context.link.push(VERDICT, {"request_id": request.request_id, "behavior": result["value"]})
-            prompts.take(prompt.id)
-            wakeups.outcome_due.set()
-    finally:
-        if prompts.close(prompt.id, translate("prompt_unanswered")):
-            wakeups.outcome_due.set()
+        )
+        with context.services.store.transaction():
+            self._prompts.replace_relayed(self._session, request.request_id)
+            self._prompts.create(
+                "permission",
+                spec,
+                session=self._session,
+                timeout_s=TIMEOUT_S,
+                lease_s=LEASE_S,
+                request_id=request.request_id,
+                host=self._host,
+            )
+        self._wakeups.relayed.set()
+        self._wakeups.card_due.set()
+        self._wakeups.outcome_due.set()
+
+    async def run(self) -> None:
+        """Pass verdicts on to the host until cancelled; begin with what an earlier process left open."""
+        while True:
+            try:
+                while waiting := self._prompts.relayed(self._session, self._host):
+                    for prompt in waiting:
+                        await self._follow(prompt)
+                    await self._wakeups.changed.wait(RENEW_EVERY_S)
+            except StoreError as error:
+                logger.warning("verdicts are passed on later: %s", error)
+                await anyio.sleep(1.0)
+                continue
+            await self._wakeups.relayed.wait()
+
+    async def _follow(self, prompt: Prompt) -> None:
+        self._prompts.renew(prompt.id, LEASE_S)
+        if prompt.state == "answered" and prompt.result is not None:
+            await self._context.link.push(
+                VERDICT, {"request_id": prompt.request_id, "behavior": prompt.result["value"]}
+            )
+            self._prompts.take(prompt.id)
+        elif prompt.expires_at > self._prompts.now() or not self._prompts.close(
+            prompt.id, translate("prompt_unanswered")
+        ):
+            return
+        self._wakeups.outcome_due.set()

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from mcp import types
 from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.runner import serve_connection
 from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -26,10 +27,18 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.settings.validation import explain_problem, shorten_value
 
-__all__ = ["McpSession", "Tool"]
+__all__ = ["CallResult", "McpSession", "Tool"]
 
 logger = logging.getLogger(__name__)
-Handler = Callable[[Any], Awaitable[str]]
+Handler = Callable[[Any], Awaitable["str | CallResult"]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """The agent's text. `written` is called once the host's pipe has it, and never if the host is gone by then."""
+
+    text: str
+    written: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ class McpSession:
         for method, (model, handle) in notification_handlers.items():
             self._server.add_notification_handler(method, model, _without_context(handle))
         self._connection: Connection | None = None
+        self._written: dict[str | int, Callable[[], None]] = {}
 
     async def serve(
         self,
@@ -99,7 +109,7 @@ class McpSession:
         Our responses to the requests in `answered` are dropped: the host has one already.
         """
         dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
-            read, _DropDuplicateResponses(write, answered), inline_methods=frozenset({"initialize"})
+            read, _Responses(write, answered, self._written), inline_methods=frozenset({"initialize"})
         )
         self._connection = Connection.for_loop(dispatcher)
         options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
@@ -132,13 +142,13 @@ class McpSession:
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=description, messages=[message])
 
-    async def _call(self, _context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def _call(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = self.tools.get(params.name)
         if tool is None:
             return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
         try:
             arguments = tool.model.model_validate(params.arguments or {})
-            return _text(await tool.handler(arguments))
+            result = await tool.handler(arguments)
         except ValidationError as error:
             return _failed(f"{params.name} was not run: {_explain(error, tool)}")
         except ChannelError as error:
@@ -147,6 +157,11 @@ class McpSession:
             # The text of an unforeseen error may hold anything: it goes to the log, and the agent gets only its type.
             logger.exception("tool %s failed", params.name)
             return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
+        if isinstance(result, str):
+            return _text(result)
+        if result.written is not None and context.request_id is not None:
+            self._written[context.request_id] = result.written
+        return _text(result.text)
 
 
 def _without_context(handle: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
@@ -204,11 +219,16 @@ def _drop_titles(schema: object) -> None:
             _drop_titles(value)
 
 
-class _DropDuplicateResponses:
-    """A write stream that drops the responses which the host has already."""
+class _Responses:
+    """A write stream that drops the responses which the host has already, and tells which results were written."""
 
-    def __init__(self, inner: WriteStream[SessionMessage], answered: set[str | int]) -> None:
-        self._inner, self._answered = inner, answered
+    def __init__(
+        self,
+        inner: WriteStream[SessionMessage],
+        answered: set[str | int],
+        written: dict[str | int, Callable[[], None]],
+    ) -> None:
+        self._inner, self._answered, self._written = inner, answered, written
 
     async def send(self, item: SessionMessage) -> None:
         message = item.message
@@ -218,6 +238,10 @@ class _DropDuplicateResponses:
                 self._answered.discard(request_id)
                 return
         await self._inner.send(item)
+        if self._written and getattr(message, "method", None) is None:
+            tell = self._written.pop(getattr(message, "id", ""), None)
+            if tell is not None:
+                tell()
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -197,6 +197,16 @@ _JOINS: tuple[str, ...] = (
     "CREATE INDEX audit_at ON audit (at)",
 )
 
+# Waits that outlive a process. host: the keys of the host process that waits for the verdict on a prompt it relayed, a
+# line each. An `ask` is taken once its result was written to the host; until then its answer may become an event.
+_LASTING_WAITS: tuple[str, ...] = (
+    "ALTER TABLE prompts ADD COLUMN host TEXT NOT NULL DEFAULT ''",
+    """UPDATE prompts SET state = 'taken' WHERE kind = 'ask' AND state = 'answered'
+        AND id NOT IN (SELECT prompt_id FROM inbox WHERE state = 'asked' AND prompt_id IS NOT NULL)""",
+    # Each chat's turn is found without looking at the rows.
+    "CREATE INDEX inbox_ready ON inbox (chat_id) WHERE state = 'ready'",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS
+    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS, _LASTING_WAITS
 )  # fmt: skip

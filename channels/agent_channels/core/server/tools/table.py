@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.server.session import Tool
+from agent_channels.core.server.current_runtime import CurrentRuntime
+from agent_channels.core.server.session import CallResult, Tool
 from agent_channels.core.server.tools import (
     ask,
     channel_status,
@@ -23,22 +24,28 @@ from agent_channels.core.server.tools.arguments import Arguments
 __all__ = ["tool_table"]
 
 Handler = Callable[[ChannelRuntime, Any], Awaitable[str]]
+WaitingHandler = Callable[[CurrentRuntime, Any], Awaitable[CallResult]]
+"""For a call that outlasts the bot's being closed and opened again."""
 
 
-def tool_table(
-    open_runtime: Callable[[], Awaitable[ChannelRuntime]], status: Callable[[], dict[str, Any]], formats: str
-) -> list[Tool]:
+def tool_table(current: CurrentRuntime, status: Callable[[], dict[str, Any]], formats: str) -> list[Tool]:
     """Return every tool.
 
-    `open_runtime` raises `Refused` while the bot is not open; `status` is answered even then; `formats` names the
-    platform's text formats.
+    Tools are refused while the bot is not open; `status` is answered even then; `formats` names the platform's text
+    formats.
     """
 
     def tool(handler: Handler, model: type[Arguments], description: str, *, read_only: bool = False) -> Tool:
         async def call(args: Any) -> str:
-            return await handler(await open_runtime(), args)
+            return await handler(await current.get(), args)
 
         return Tool(handler.__name__, description.format(formats=formats), model, call, read_only)
+
+    def waiting_tool(handler: WaitingHandler, model: type[Arguments], description: str) -> Tool:
+        async def call(args: Any) -> CallResult:
+            return await handler(current, args)
+
+        return Tool(handler.__name__, description, model, call)
 
     async def status_text(_args: Any) -> str:
         return json.dumps(status(), ensure_ascii=False, indent=1)
@@ -52,8 +59,8 @@ def tool_table(
             download_attachment.DownloadArguments,
             download_attachment.DESCRIPTION,
         ),
-        tool(ask.ask, ask.AskArguments, ask.DESCRIPTION),
-        tool(
+        waiting_tool(ask.ask, ask.AskArguments, ask.DESCRIPTION),
+        waiting_tool(
             wait_for_messages.wait_for_messages,
             wait_for_messages.WaitArguments,
             wait_for_messages.DESCRIPTION,

@@ -7,10 +7,12 @@ import time
 import anyio
 from pydantic import Field
 
-from agent_channels.core.errors import Refused
+from agent_channels.core.errors import Refused, StoreError
 from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.runtime.runtime import ChannelRuntime
+from agent_channels.core.server.current_runtime import CurrentRuntime
+from agent_channels.core.server.session import CallResult
 from agent_channels.core.server.tools.arguments import Arguments, Ids
 
 __all__ = ["DESCRIPTION", "LISTEN_PROMPT", "WaitArguments", "wait_for_messages"]
@@ -43,44 +45,50 @@ class WaitArguments(Arguments):
     ack: Ids = Field([], description="delivery_ids that need no answer: they are done")
 
 
-async def wait_for_messages(runtime: ChannelRuntime, args: WaitArguments) -> str:
+async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> CallResult:
     """Return blocks of open messages, or a sentence that there are none.
 
     Raises `Refused` naming the holder if another process reads the bot.
     """
-    acknowledged = runtime.context.services.inbox.acknowledge(args.ack) if args.ack else 0
-    runtime.claim.record_pull()
     deadline = time.monotonic() + args.timeout_s
-    await _wait_for_reader(runtime)
-    entries = _take(runtime, args.limit)
-    while not entries and (left := deadline - time.monotonic()) > 0:
-        entries = await _wait(runtime, left, args.limit)
+    runtime = await current.get()
+    acknowledged = runtime.context.services.inbox.acknowledge(args.ack) if args.ack else 0
     head = f"{acknowledged} acknowledged.\n" if args.ack else ""
-    if not entries:
-        return f"{head}No messages are waiting."
-    return head + channel_blocks(runtime.context.channel.name, entries)
+    runtime.claim.record_pull()
+    number = current.begin_wait()
+    entries = await _look(current, runtime, args.limit)
+    while not entries and (left := deadline - time.monotonic()) > 0 and number == current.newest_wait:
+        try:
+            await _wait(runtime, left)
+            runtime = await current.get_until(deadline)
+            entries = await _look(current, runtime, args.limit) if number == current.newest_wait else []
+        except StoreError:
+            await current.wait_for_store(deadline)
+    if entries:
+        return CallResult(head + channel_blocks(runtime.context.channel.name, entries))
+    if number != current.newest_wait:
+        return CallResult(f"{head}A newer call of wait_for_messages waits instead of this one.")
+    return CallResult(f"{head}No messages are waiting.")
 
 
-async def _wait_for_reader(runtime: ChannelRuntime) -> None:
+async def _look(current: CurrentRuntime, runtime: ChannelRuntime, limit: int) -> list[Entry]:
     with anyio.move_on_after(CLAIM_WITHIN_S):
-        while runtime.reader is None and runtime.lock.holder() is None:
+        while runtime is current.open and runtime.reader is None and runtime.lock.holder() is None:
             await runtime.context.wakeups.changed.wait(0.1)
-        return
-    if runtime.reader is None and runtime.lock.holder() is None:
-        raise Refused(f"nobody reads the bot yet: {runtime.idle_reason}")
-
-
-def _take(runtime: ChannelRuntime, limit: int) -> list[Entry]:
+    if runtime is not current.open:
+        return []
     if runtime.reader is None:
         holder = runtime.lock.holder()
+        if holder is None:
+            raise Refused(f"nobody reads the bot yet: {runtime.idle_reason}")
         raise Refused(
-            f"this session does not read the bot: {holder.describe() if holder else runtime.idle_reason}. Its messages "
-            f"go there; `channels status {runtime.context.channel.name} --release` asks it to hand over"
+            f"this session does not read the bot: {holder.describe()}. Its messages go there; `channels status "
+            f"{runtime.context.channel.name} --release` asks it to hand over"
         )
-    return runtime.reader.delivery.take(limit, time.time() - SHOW_AGAIN_AFTER_S)
+    return runtime.reader.delivery.take(limit, SHOW_AGAIN_AFTER_S)
 
 
-async def _wait(runtime: ChannelRuntime, left_s: float, limit: int) -> list[Entry]:
+async def _wait(runtime: ChannelRuntime, left_s: float) -> None:
     reader, wakeups = runtime.reader, runtime.context.wakeups
     if reader is not None:
         reader.delivery.waiting_calls += 1
@@ -90,4 +98,3 @@ async def _wait(runtime: ChannelRuntime, left_s: float, limit: int) -> list[Entr
         if reader is not None:
             reader.delivery.waiting_calls -= 1
             wakeups.ready.set()
-    return _take(runtime, limit)
