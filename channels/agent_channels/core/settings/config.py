@@ -209,8 +209,10 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     try:
         return model.model_validate(values)
     except ValidationError as error:
+        written = _read(path)
         sentences = [
-            explain_problem(problem, "setting", model.model_fields) for problem in error.errors(include_url=False)
+            explain_problem(problem, "setting", model.model_fields, RENAMED, written)
+            for problem in error.errors(include_url=False)
         ]
         raise ConfigError(f"{path} (or the environment): " + "; ".join(sentences)) from None
 
