@@ -23,7 +23,7 @@ def event(number: int, text: str, sender: dict[str, Any] = ANN) -> RawEvent:
 
 
 async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> None:
-    """When the reader may confirm it, it is ready for the agent; what came before is not looked at again."""
+    """When the reader may confirm it, it is ready for the agent; earlier events are not sorted again."""
     async with way(tmp_path) as one:
         await one.reader.put([event(1, "one"), event(2, "two")])
         await one.reader.put([event(2, "two"), event(3, "three")])

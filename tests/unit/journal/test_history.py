@@ -74,12 +74,12 @@ def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -
     history.edit_sent("7", "1", "not mine")
     history.edit_sent("7", "99", "never seen")
     assert texts(history.page("7", 9)) == ["the new proposal", "the new answer"]
-    history.add(line(99, "an edit of what came before our time", edited=True))
+    history.add(line(99, "an edit of a message from before our time", edited=True))
     assert len(history.page("7", 9) or []) == 3
 
 
 def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
-    """What a file turned out to hold takes the place of its kind, and is no edit."""
+    """What a file turned out to hold takes the place of its kind, and is not an edit."""
     with Store.open(tmp_path / "state") as store:
         inbox, history = Services.of(store).inbox, History(store)
         inbox.put("1", [RawEvent("a", "{}")])

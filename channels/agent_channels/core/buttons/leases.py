@@ -14,7 +14,7 @@ __all__ = ["PromptLease"]
 class PromptLease:
     """Tell everybody that the asker of a prompt still waits, for as long as it keeps checking.
 
-    Once it stops, a card takes no answer any more, and the answer to an `ask` becomes an ordinary event.
+    Once it stops, a card no longer takes an answer, and the answer to an `ask` becomes an ordinary event.
     """
 
     def __init__(self, prompts: Prompts, prompt: Prompt, seconds: float) -> None:
