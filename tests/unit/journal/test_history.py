@@ -94,6 +94,20 @@ def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
         assert (found.text, found.edited, found.message_id) == ("call the dentist", False, "5")
 
 
+def test_the_text_of_a_group_does_not_replace_one_of_its_messages(tmp_path: Path) -> None:
+    """A picture that failed to arrive changes the event of the whole album; the history keeps each message's words."""
+    with Store.open(tmp_path / "state") as store:
+        inbox, history = Services.of(store).inbox, History(store)
+        inbox.put("1", [RawEvent("a", "{}")])
+        ((entry_id, _),) = inbox.unsorted(9)
+        inbox.open(entry_id, AgentEvent("7", "5", "7", "one", {"user": "ann"}, image=Attachment("photo", "f1")))
+        history.add_received("7", "5", "one", {"user": "ann"}, None, image=True)
+        (entry,) = inbox.fetching()
+        inbox.fetched(entry, "one\ntwo\n[the picture failed]", {"user": "ann", "delivery_ids": '["1.b"]'})
+        assert [ready.content for ready in inbox.ready(9)] == ["one\ntwo\n[the picture failed]"]
+        assert texts(history.page("7", 9)) == ["one"]
+
+
 SAID = (
     "明日の会議は午後三時からです", "我们明天开会讨论数据库迁移", "데이터베이스를 옮깁니다", "ПРИВЕТ, мир",
     "Straße gesperrt",
