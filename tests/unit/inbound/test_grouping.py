@@ -151,6 +151,30 @@ def test_a_paste_ends_with_its_short_part_or_anything_else(bench: Bench) -> None
     assert not bench.say("much later")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"reply": ReplyContext("1", None, None)}, {"edited": True}, {"command": "status"}, paper(9)],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_its_sender_says_next_completes_a_group(bench: Bench, other: dict[str, Any]) -> None:
+    """The group is shown at once, and before it: the agent reads in the order in which it was said."""
+    bench.say("y" * 4000)
+    assert not bench.say(**other)
+    bench.later(0)
+    assert bench.shown()[:1] == [["1"]]
+
+
+@pytest.mark.parametrize(
+    "other", [{"sender": BOB}, {"chat": TEAM}, {"thread_id": "5"}], ids=lambda other: next(iter(other))
+)
+def test_what_is_said_elsewhere_completes_no_group(bench: Bench, other: dict[str, Any]) -> None:
+    """Somebody else, another chat and another thread do not end the waiting for the rest."""
+    bench.say("y" * 4000)
+    assert not bench.say("hi", **other)
+    assert bench.shown() == [["2"]]
+    assert bench.say("the rest")
+
+
 def test_pieces_are_capped(bench: Bench) -> None:
     """Twenty messages or 100,000 characters; the next one begins anew, and nothing is lost."""
     for _ in range(MESSAGES_MAX + 1):
