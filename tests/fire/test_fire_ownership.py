@@ -111,7 +111,7 @@ async def hands_over(stage: Stage, note: Note, *, shared: bool) -> None:
     assert (await ann.next_message())["text"] == "still sending"
     assert all(event.content != "after the hand-over" for event in holder.events)
 
-    # Standing back is no leaving: when the next one is gone, the old holder reads again.
+    # Standing back is not leaving: when the next one is gone, the old holder reads again.
     await waiting.done("reply", chat_id=ann.id, text="done")
     await waiting.kill()
     ann.send("anybody?")

@@ -83,7 +83,7 @@ async def test_a_typed_label_or_number_is_the_result(stage: Stage, typed: str, l
 
 
 async def test_other_text_is_an_ordinary_message(stage: Stage) -> None:
-    """A text that is no answer reaches the agent as what it is, and the question stays open."""
+    """A text that is not an answer reaches the agent as what it is, and the question stays open."""
     ann = stage.person()
     host = await stage.reading(CHANNELS_CLAIM="always")
     call, message = await asking(host, ann)
@@ -345,7 +345,7 @@ async def test_a_grid_that_cannot_answer_is_refused(stage: Stage) -> None:
     ann = stage.person()
     host = await stage.host()
     for buttons, words in (
-        ([], "no button"),
+        ([], "buttons is empty"),
         ([[{"label": "Open", "url": "https://example.com"}]], "url"),
         ([[f"b{n}"] for n in range(101)], "at most 100"),
     ):

@@ -275,7 +275,7 @@ async def test_an_unanswered_question_is_left_to_the_terminal(stage: Stage, hook
 
 
 async def test_only_approvers_are_asked_and_only_they_answer(stage: Stage, hooks: Hooks) -> None:
-    """Somebody paired sees no card; who is no approver any more is told so, and what they type is a message."""
+    """Somebody paired sees no card; who is no longer an approver is told so, and what they type is a message."""
     ann, bob = await approver(stage), stage.person("bob")
     host = await reader(stage)
     run = await questions(hooks, COLOUR)

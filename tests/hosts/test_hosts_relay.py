@@ -104,7 +104,7 @@ async def test_a_tap_is_the_verdict(stage: Stage, label: str, behavior: str) -> 
     ("typed", "behavior"), [("yes abcde", "allow"), ("NO ABCDE", "deny"), (" y  abcde ", "allow"), ("n abcde", "deny")]
 )
 async def test_a_typed_verdict(stage: Stage, typed: str, behavior: str) -> None:
-    """`yes abcde` and `no abcde`, as the reference channels take them; it is no message for the agent."""
+    """`yes abcde` and `no abcde`, as the reference channels take them; it is not a message for the agent."""
     ann = await approver(stage)
     host = await channel(stage)
     relay(host)

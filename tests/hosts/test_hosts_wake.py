@@ -235,7 +235,7 @@ async def test_a_full_socket_is_given_up_and_nothing_is_lost(stage: Stage, socke
 
 
 async def test_a_connection_the_host_closed_is_made_anew(stage: Stage, inbox: InboxSocket) -> None:
-    """A cut connection is no refusal: the next message comes over a new one, announced again, once."""
+    """A cut connection is not a refusal: the next message comes over a new one, announced again, once."""
     ann = stage.person()
     host = await woken(stage)
     ann.send("one")

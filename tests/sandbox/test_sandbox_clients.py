@@ -105,8 +105,6 @@ async def test_aiogram_journey(tg, aio):
     await aio.set_message_reaction(ann.id, update.message.message_id, [types.ReactionTypeEmoji(emoji="👍")])
     await aio.set_my_commands([types.BotCommand(command="start", description="Begin")])
     assert (await aio.get_my_commands())[0].command == "start"
-    chat = await aio.get_chat(ann.id)
-    assert (chat.type, chat.first_name) == ("private", "Ann")
 
 
 KINDS = "message edited_message callback_query message_reaction my_chat_member poll poll_answer".split()  # noqa: SIM905
@@ -158,19 +156,6 @@ async def test_both_clients_parse_everything(tg, bot, aio, raw):
             assert set(message.api_kwargs) <= {"all_members_are_administrators"}
     last = by_ptb[-1]
     assert last.poll_answer or last.poll
-
-
-async def test_both_clients_read_chats(tg, bot, aio):
-    """getChat, members and administrators parse in private chats, groups and forums."""
-    ann = tg.person("ann")
-    ann.start()
-    group = tg.group("Team", members=[ann], administrator=True)
-    for client in (bot, aio):
-        assert (await client.get_chat(ann.id)).first_name == "Ann"
-        assert (await client.get_chat(group.id)).title == "Team"
-        assert (await client.get_chat_member(group.id, tg.bot_id)).status == "administrator"
-        (owner,) = await client.get_chat_administrators(group.id)
-        assert owner.user.id == ann.id
 
 
 async def test_clients_raise_their_own_errors(tg, bot, aio):

@@ -147,7 +147,7 @@ class World:
     # ---- judging
 
     def impure(self) -> list[bytes]:
-        """Every line any server wrote to stdout that is no JSON-RPC message."""
+        """Every line any server wrote to stdout that is not a JSON-RPC message."""
         return [line for host in self.hosts for line in host.lines if not _is_message(line)]
 
     def everything_said(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Self
 __all__ = ["PATIENCE_S", "Event", "Host", "Result"]
 
 PUSH = "notifications/claude/channel"
-# Patience is no promise: a busy machine takes long to start eight servers at once.
+# This is not a promise: a busy machine takes long to start eight servers at once.
 PATIENCE_S = 30.0
 # How long to wait for news before asking for a status again.
 LOOK_EVERY_S = 0.05

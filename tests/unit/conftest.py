@@ -11,7 +11,7 @@ from hypothesis import settings
 from agent_channels.core.store.database import Store
 from clock import Clock
 
-# A busy machine is no failure; what has to be quick is measured in the test that says so.
+# A busy machine is not a failure; what has to be quick is measured in the test that says so.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 

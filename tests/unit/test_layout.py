@@ -1,4 +1,7 @@
-"""Who may import whom, read from the source. Late imports and those for type checkers count like any other."""
+"""Who may import whom, read from the source.
+
+Late imports and those for type checkers count like any other, and so does a module that is named in a string.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ LINE = (
 # What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
 FOR_PLATFORMS = ("errors", "log", "scheduling", "text", "i18n", "settings", "contract", "files")
 MAY_USE = {
-    "registry": [f"{CORE}.contract"],
+    # Its strings name the platforms.
+    "registry": [f"{CORE}.contract", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
     "hooks": [CORE, f"{PACKAGE}.registry"],
     "cli": [CORE, f"{PACKAGE}.registry"],
     "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
@@ -40,6 +44,11 @@ for module in FAKES:
 for name in PLATFORMS:
     MAY_USE[name] = [f"{CORE}.{room}" for room in FOR_PLATFORMS]
     MAY_USE[f"sandbox.{name}"] = FAKES
+# The functions that import a module by its name, and the modules that may pass them a name that they did not write out.
+BY_NAME = {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}
+MAY_CHOOSE = {"registry", "cli.main", "hooks.run", "core.i18n.messages", "core.server.slim_imports"}
+# What a module names in order to start it as a process of its own, which imports nothing.
+MAY_START = {f"{PACKAGE}.sandbox.agent.processes": {f"{PACKAGE}.cli.main"}}
 # Libraries that belong to one platform's folder.
 LIBRARIES = {"telegram": "telegram", "discord": "discord", "aiogram": "tests", "slack_sdk": "slack"}
 
@@ -55,16 +64,44 @@ MODULES = pytest.mark.parametrize("module", FILES)
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """Every module that a module imports, wherever in its text."""
+    """Every module that a module imports or names, wherever in its text."""
+    source = FILES[module].read_text(encoding="utf-8")
+    found = imports_in(source, may_choose=module.removeprefix(f"{PACKAGE}.") in MAY_CHOOSE)
+    return found - MAY_START.get(module, set())
+
+
+def imports_in(source: str, *, may_choose: bool = False) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
+            assert node.level == 0, "relative import"
             full = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in FILES else str(node.module) for name in full}
+        elif isinstance(node, ast.Call) and function_name(node) in BY_NAME:
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.Constant):
+                assert not str(name.value).startswith("."), "relative import"
+                found.add(str(name.value))
+            else:
+                assert may_choose, f"{ast.unparse(node)}: an import whose module is not written out"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            found |= {known_module(name) for name in re.findall(rf"\b{PACKAGE}(?:\.\w+)+", node.value)}
     return frozenset(found)
+
+
+def function_name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def known_module(name: str) -> str:
+    """The longest beginning of a dotted name that is a module."""
+    while name not in FILES:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def ours(module: str) -> list[str]:
@@ -97,6 +134,39 @@ def test_rooms_outside_core_import_what_they_may(module: str) -> None:
     allowed = (f"{PACKAGE}.{room}", *MAY_USE[room])
     wrong = [name for name in ours(module) if name != PACKAGE and not any(within(name, prefix) for prefix in allowed)]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import agent_channels.core.server.app",
+        "def late():\n    from agent_channels.core.server import app",
+        "importlib.import_module('agent_channels.core.server.app')",
+        "__import__('agent_channels.core.server.app')",
+        "ENTRY = {'key': 'agent_channels.core.server.app'}",
+        "pkgutil.resolve_name('agent_channels.core.server.app:main')",
+        "subprocess.run([sys.executable, '-m', 'agent_channels.core.server.app'])",
+        "code = f'from agent_channels.core.server.app import {name}'",
+    ],
+)
+def test_every_way_to_name_a_module_counts(source: str) -> None:
+    """An import that a rule forbids is not hidden by a string."""
+    assert "agent_channels.core.server.app" in imports_in(source, may_choose=True)
+
+
+@pytest.mark.parametrize(
+    "source", ["importlib.import_module(name)", "import_module(PREFIX + '.app')", "import_module('.app', __package__)"]
+)
+def test_a_module_is_chosen_in_few_places(source: str) -> None:
+    """Elsewhere the module is written out, so that it can be found and checked."""
+    with pytest.raises(AssertionError, match="import"):
+        imports_in(source)
+
+
+def test_prose_is_not_an_import() -> None:
+    """A docstring may mention any module."""
+    source = '"""See agent_channels.core.server.app."""\nx = 1\n"agent_channels.core.server.app"'
+    assert imports_in(source) == frozenset()
 
 
 @MODULES

@@ -112,7 +112,7 @@ async def test_every_kind_goes_as_what_it_is(stage: Stage) -> None:
 
 
 async def test_pictures_the_platform_refuses_go_as_documents(stage: Stage) -> None:
-    """One of an album that is no picture, or too wide: each file arrives, once, and the ids are told."""
+    """One of an album that is not a picture, or too wide: each file arrives, once, and the ids are told."""
     ann = stage.person()
     host = await stage.reading()
     files = [*pictures(stage, 2), *written(stage, wide_png=sample_png(9000, 10), fake_png=b"not a picture")]

@@ -63,7 +63,7 @@ async def test_a_reaction_in_a_group_is_for_the_bot_on_its_own_messages(stage: S
 
 
 async def test_a_vote_in_the_bots_poll_is_an_event(stage: Stage) -> None:
-    """Choices are numbered from one; a vote of a stranger is no reason to write to them."""
+    """Choices are numbered from one; a vote of a stranger is not a reason to write to them."""
     ann, eve = stage.person(), stage.tg.person("eve")
     eve.dm.started = True
     host = await stage.reading()

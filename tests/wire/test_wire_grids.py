@@ -74,8 +74,8 @@ REFUSED: list[tuple[Any, str]] = [
     ([["ok", ""]], "row 0, column 1"),
     ([["ok"], [" \u200e "]], "empty label"),
     ([["x" * 5000]], "4096"),
-    ([], "no button"),
-    ([[]], "no button"),
+    ([], "buttons is empty"),
+    ([[]], "buttons is empty"),
     ([[{"label": "x", "url": "javascript:alert(1)"}]], "https://"),
     ([[{"label": "x", "url": "https://example.com", "value": "v"}]], "url and value"),
     ([[{"label": "x", "colour": "red"}]], "colour"),
@@ -172,7 +172,7 @@ async def test_only_named_people_may_tap(stage: Stage) -> None:
     assert refused.show_alert
     assert "somebody else" in refused.text
     assert "reply_markup" in group.messages()[-1]
-    # Typing the label is no way around it.
+    # Typing the label does not get around it.
     ann.send("@sandbox_bot Yes", chat=group)
     assert "button" not in (await host.event()).meta
     bob.tap(grid["message_id"], label="No", chat=group)

@@ -46,7 +46,7 @@ async def test_the_first_to_open_the_link_is_paired(stage: Stage) -> None:
 
 
 async def test_it_waits_for_a_server(stage: Stage) -> None:
-    """Without a server the platform keeps the tap, which counts from when it was made; `allowlist` is no obstacle."""
+    """Without a server the platform keeps the tap, which counts from when it was made, under `allowlist` too."""
     await stage.access("policy", "allowlist")
     ran = await stage.access("invite", "--json")
     assert ran.code == 0, ran.err

@@ -160,7 +160,7 @@ async def test_a_file_that_is_too_big_is_refused_with_the_limit(stage: Stage) ->
 
 
 async def test_only_files_of_the_chat_are_handed_out(stage: Stage) -> None:
-    """A file id is no right to a file: it must belong to a message that was delivered from that chat."""
+    """A file id does not give a right to a file: it must belong to a message that was delivered from that chat."""
     ann, bob = stage.person("ann"), stage.person("bob")
     host = await stage.reading()
     ann.send_document(b"private")

@@ -10,6 +10,7 @@ import pytest
 
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
+from agent_channels.core.inbound.pipeline import BATCH_MAX
 from agent_channels.core.services import Services
 from updates import ANN, message, update
 from ways import CHAT, way
@@ -23,7 +24,7 @@ def event(number: int, text: str, sender: dict[str, Any] = ANN) -> RawEvent:
 
 
 async def test_what_comes_is_journalled_and_sorted_at_once(tmp_path: Path) -> None:
-    """When the reader may confirm it, it is ready for the agent; what came before is not looked at again."""
+    """When the reader may confirm it, it is ready for the agent; earlier events are not sorted again."""
     async with way(tmp_path) as one:
         await one.reader.put([event(1, "one"), event(2, "two")])
         await one.reader.put([event(2, "two"), event(3, "three")])
@@ -47,6 +48,17 @@ async def test_what_cannot_be_sorted_is_journalled(tmp_path: Path) -> None:
             db.execute("ALTER TABLE elsewhere RENAME TO chats")
         assert await one.take()
         assert [entry.content for entry in one.inbox.ready(9)] == ["one"]
+
+
+async def test_more_than_a_batch_is_sorted_at_once(tmp_path: Path) -> None:
+    """What one transaction leaves over is sorted right after it, without waiting for the next event."""
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        group.start_soon(one.pipeline.run)
+        await anyio.wait_all_tasks_blocked()
+        await one.reader.put([event(number, str(number)) for number in range(1, 2 * BATCH_MAX + 6)])
+        await anyio.wait_all_tasks_blocked()
+        assert one.inbox.unsorted(9) == []
+        group.cancel_scope.cancel()
 
 
 async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ async def test_empty_and_overlong_edits_are_refused(stage: Stage) -> None:
     assert "only a message that the bot sent" in await host.refused(
         "edit_message", chat_id=ann.id, message_id=said["message_id"], text="x"
     )
-    # That it reads like that already is no error.
+    # It is not an error that it reads like that already.
     await host.done("edit_message", chat_id=ann.id, message_id=message["message_id"], text="progress")
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
 from harness import Stage
+from updates import ANN, message, update
 
 # A state folder's database as that version left it: an open message, an open grid, an applicant, a group, a history.
 STATES = sorted((Path(__file__).parents[1] / "states").glob("*.sql"))
@@ -61,3 +65,25 @@ async def test_an_earlier_versions_state_goes_on(stage: Stage, dump: Path) -> No
     (report,) = (await stage.cli("doctor", "telegram", "--json")).json["channels"]
     settings = next(found for found in report["checks"] if found["check"] == "settings")
     assert "told_after_s is now called wait_notice_after_s" in str(settings)
+
+
+@pytest.mark.parametrize("updated", [True, False])
+async def test_what_an_earlier_version_could_not_process_is_tried_once(stage: Stage, updated: bool) -> None:
+    """After an update it reaches the agent; the version that failed on it does not try again at each start."""
+    ann = stage.person()
+    host = await stage.reading()
+    await host.kill()
+    with Store.open(stage.state) as store:
+        services = Services.of(store)
+        text = message(text="kept", **{"from": {**ANN, "id": ann.id}, "chat": {"id": ann.id, "type": "private"}})
+        services.inbox.put(str(stage.tg.bot_id), [RawEvent("1", update("message", text))])
+        ((entry_id, _),) = services.inbox.unsorted(9)
+        services.inbox.fail(entry_id)
+        assert services.key_values.get("version")
+        if updated:
+            services.key_values.set("version", "0.0.1")
+    host = await stage.reading()
+    ann.send("new")
+    expected = ["kept", "new"] if updated else ["new"]
+    assert [event.content for event in await host.take(len(expected))] == expected
+    assert (await host.status())["inbox"]["failed"] == (0 if updated else 1)

@@ -78,7 +78,7 @@ def _with_link(bot: Identity, link: str) -> str:
 def _with_code(made: Invitation, bot: Identity, join: str | None) -> str:
     lines = [f"Invitation to @{bot.username}, {_validity()}. Send it to the bot as a direct message:", f"  {made.code}"]
     if join:
-        lines += ["If you share no server with the bot yet, let it into one first:", f"  {join}"]
+        lines += ["If you do not share a server with the bot yet, add it to one first:", f"  {join}"]
     return "\n".join(lines)
 
 

@@ -178,7 +178,7 @@ class AiohttpRequest(BaseRequest):
             if request_data is not None:
                 options |= {"data": _json(request_data), "headers": _JSON}
             answer = await self.session.request(method, address, **options)
-            # Read to its end, or in vain: either way its connection is given back, or closed.
+            # Whether or not this succeeds, the connection is released or closed.
             return answer.status, await answer.read()
         except TimeoutError as error:
             raise TimedOut from error

@@ -66,8 +66,8 @@ def test_ids_are_new_each_time_and_cannot_be_guessed(store: Store) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ((), "holds no button"),
-        (((),), "holds no button"),
+        ((), "is empty"),
+        (((),), "is empty"),
         (grid(*[["b"] * 10] * 10, ["one more"]), "101 buttons; one message takes at most 100"),
         (grid(["fine", ""]), "row 0, column 1 has an empty label"),
         (grid(["fine"], [" \n\t "]), "row 1, column 0 has an empty label"),
@@ -121,7 +121,7 @@ def test_a_row_of_nine_becomes_eight_and_one() -> None:
 
 
 def test_a_url_button_carries_no_data_but_has_a_position() -> None:
-    """A link opens a page and is never reported back; the buttons after it count it."""
+    """A link only opens a page and sends nothing back; the buttons after it count it."""
     made = ((Button("Docs", url="https://e.org"), Button("Yes", style="success")),)
     ((docs, yes),) = lay_out(PANEL_ID, made, LIMITS)
     assert (docs.data, docs.url) == (None, "https://e.org")

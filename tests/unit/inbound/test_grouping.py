@@ -99,7 +99,7 @@ def test_a_part_that_comes_too_late_is_an_event_of_its_own(bench: Bench) -> None
 
 
 def test_two_albums_at_once_stay_apart(bench: Bench) -> None:
-    """Another album ends the one before; other people's and other chats' are no part of it."""
+    """Another album ends the one before; other people's and other chats' are not part of it."""
     bench.say(album_id="a", **paper(1))
     bench.say(album_id="b", **paper(2))
     bench.say(album_id="b", sender=BOB, **paper(3))
@@ -132,7 +132,7 @@ def test_a_single_text_is_never_held(bench: Bench) -> None:
 
 
 def test_a_paste_ends_with_its_short_part_or_anything_else(bench: Bench) -> None:
-    """The end is shown at once; a reply, a file, an edit or a command is no part of it, and comes after it."""
+    """The end is shown at once; a reply, a file, an edit or a command is not part of it, and comes after it."""
     bench.say("x" * 4096)
     assert bench.say("the end")
     assert bench.shown() == [["1", "2"]]
@@ -149,6 +149,30 @@ def test_a_paste_ends_with_its_short_part_or_anything_else(bench: Bench) -> None
     bench.say("z" * 4000)
     bench.later(5)
     assert not bench.say("much later")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"reply": ReplyContext("1", None, None)}, {"edited": True}, {"command": "status"}, paper(9)],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_its_sender_says_next_completes_a_group(bench: Bench, other: dict[str, Any]) -> None:
+    """The group is shown at once, and before it: the agent reads in the order in which it was said."""
+    bench.say("y" * 4000)
+    assert not bench.say(**other)
+    bench.later(0)
+    assert bench.shown()[:1] == [["1"]]
+
+
+@pytest.mark.parametrize(
+    "other", [{"sender": BOB}, {"chat": TEAM}, {"thread_id": "5"}], ids=lambda other: next(iter(other))
+)
+def test_what_is_said_elsewhere_completes_no_group(bench: Bench, other: dict[str, Any]) -> None:
+    """Somebody else, another chat and another thread do not end the waiting for the rest."""
+    bench.say("y" * 4000)
+    assert not bench.say("hi", **other)
+    assert bench.shown() == [["2"]]
+    assert bench.say("the rest")
 
 
 def test_pieces_are_capped(bench: Bench) -> None:

@@ -75,12 +75,12 @@ def test_an_edit_replaces_and_is_found_by_its_new_words_only(history: History) -
     history.edit_sent("7", "1", "not mine")
     history.edit_sent("7", "99", "never seen")
     assert texts(history.page("7", 9)) == ["the new proposal", "the new answer"]
-    history.add(line(99, "an edit of what came before our time", edited=True))
+    history.add(line(99, "an edit of a message from before our time", edited=True))
     assert len(history.page("7", 9) or []) == 3
 
 
 def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
-    """What a file turned out to hold takes the place of its kind, and is no edit."""
+    """What a file turned out to hold takes the place of its kind, and is not an edit."""
     with Store.open(tmp_path / "state") as store:
         inbox, history = Services.of(store).inbox, History(store)
         inbox.put("1", [RawEvent("a", "{}")])
@@ -93,6 +93,20 @@ def test_a_voice_note_is_found_by_what_was_said_in_it(tmp_path: Path) -> None:
         inbox.fetched(entry, "call the dentist", {"user": "ann"})
         (found,) = history.page("7", 9, query="dentist") or []
         assert (found.text, found.edited, found.message_id) == ("call the dentist", False, "5")
+
+
+def test_the_text_of_a_group_does_not_replace_one_of_its_messages(tmp_path: Path) -> None:
+    """A picture that failed to arrive changes the event of the whole album; the history keeps each message's words."""
+    with Store.open(tmp_path / "state") as store:
+        inbox, history = Services.of(store).inbox, History(store)
+        inbox.put("1", [RawEvent("a", "{}")])
+        ((entry_id, _),) = inbox.unsorted(9)
+        inbox.open(entry_id, AgentEvent("7", "5", "7", "one", {"user": "ann"}, image=Attachment("photo", "f1")))
+        history.add_received("7", "5", "one", {"user": "ann"}, None, image=True)
+        (entry,) = inbox.fetching()
+        inbox.fetched(entry, "one\ntwo\n[the picture failed]", {"user": "ann", "delivery_ids": '["1.b"]'})
+        assert [ready.content for ready in inbox.ready(9)] == ["one\ntwo\n[the picture failed]"]
+        assert texts(history.page("7", 9)) == ["one"]
 
 
 SAID = (

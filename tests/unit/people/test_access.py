@@ -208,3 +208,16 @@ def test_who_was_let_in_or_out_is_written_down(access: Access, store: Store) -> 
         ("group add", "-100"),
         ("group rm", "-100"),
     ]
+
+
+def test_an_approver_who_blocked_the_bot_has_no_chat(access: Access) -> None:
+    """No card is sent where the platform refuses it; after unblocking it is sent again."""
+    for person in (ANN, BOB):
+        access.allow(person.id, by="test")
+        access.set_approver(person.id, approver=True)
+    access._chats.record(DM, ANN)
+    assert access.approver_chats() == [(ANN.id, DM.id), (BOB.id, None)]
+    access._chats.record(DM, ANN, present=False)
+    assert access.approver_chats() == [(ANN.id, None), (BOB.id, None)]
+    access._chats.record(DM, ANN)
+    assert access.approver_chats() == [(ANN.id, DM.id), (BOB.id, None)]

@@ -33,7 +33,7 @@ def said(text: str, at: float, who: str = "7", kind: str = "direct", **more: boo
 
 
 def test_a_code_lets_one_person_in_and_leaves_a_line(store: Store) -> None:
-    """The first who sends it is in and told; for the second it is no code any more; the audit names the first."""
+    """The first who sends it is in and told; for the second it is no longer a code; the audit names the first."""
     clock = Clock()
     invites = Services.of(store, clock=clock).invites
     code = invites.create().code

@@ -149,10 +149,36 @@ def test_an_old_name_keeps_working(folder: Path, old: str, new: str) -> None:
     env = environment(folder)
     assert renamed_settings(env) == [f"{old} is now called {new}; the old name still works"]
     assert config_values(env) == {new: 0}
-    with pytest.raises(ConfigError, match=f"setting '{new}' is 'soon'"):
-        settings(folder, f"{old}: soon")
     assert getattr(settings(folder, f"{new}: 0"), new) == 0
     assert renamed_settings(env) == []
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_wrong_value_is_told_under_the_name_that_the_file_uses(folder: Path, old: str, new: str) -> None:
+    """The person looks for it in the file; the new name follows."""
+    with pytest.raises(ConfigError, match=rf"setting '{old}' is 'maybe': .* \(its new name is '{new}'\)$"):
+        settings(folder, f"{old}: maybe")
+    with pytest.raises(ConfigError, match=f"setting '{new}' is 'maybe': ") as refused:
+        settings(folder, f"{new}: maybe")
+    assert old not in str(refused.value).replace(new, "").removeprefix(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("near", "old"), [("mark", "marks"), ("markss", "marks"), ("told_after", "told_after_s"), ("rely", "relay")]
+)
+def test_an_old_name_that_is_misspelt_leads_to_the_new_one(folder: Path, near: str, old: str) -> None:
+    """Both are named: the person knows the old one."""
+    with pytest.raises(ConfigError) as refused:
+        settings(folder, f"{near}: true")
+    assert f"unknown setting {near!r}; did you mean {RENAMED[old]!r}, formerly {old!r}?" in str(refused.value)
+
+
+def test_the_list_of_settings_holds_current_names(folder: Path) -> None:
+    """Nobody learns an old name from an error."""
+    with pytest.raises(ConfigError) as refused:
+        settings(folder, "zzz: 1")
+    listed = str(refused.value).rpartition("there are ")[2].split(", ")
+    assert listed == list(Sample.model_fields)
 
 
 def test_an_old_name_beside_the_new_one_is_refused(folder: Path) -> None:

@@ -38,7 +38,7 @@ def check_grid(grid: Grid, limits: Limits) -> None:
     """Raise `Refused`, naming the limit, if the platform cannot show the grid."""
     cells = [button for row in grid for button in row]
     if not cells:
-        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+        raise Refused('buttons is empty; give rows of labels, such as [["Yes", "No"]]')
     if len(cells) > limits.buttons:
         raise Refused(f"buttons holds {len(cells)} buttons; one message takes at most {limits.buttons}")
     if limits.links is not None and len(cells) > limits.links and any(button.url for button in cells):
@@ -56,7 +56,7 @@ def check_grid(grid: Grid, limits: Limits) -> None:
             if button.url is not None and (problem := _url_problem(button.url)):
                 raise Refused(f"the url of the {where} is {button.url[:80]!r}; {problem}")
             if button.url is not None and button.value is not None:
-                raise Refused(f"the {where} has both url and value; a url button is never reported back, drop one")
+                raise Refused(f"the {where} has both url and value; a url button sends nothing back, so drop one")
 
 
 def _url_problem(url: str) -> str | None:

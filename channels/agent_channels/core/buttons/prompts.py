@@ -219,7 +219,7 @@ class Prompts:
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
 
     def _refusal(self, prompt: Prompt | None) -> str | None:
-        """Return why a prompt takes no answer any more; None while it does."""
+        """Return why a prompt no longer takes an answer; None while it does."""
         if prompt is None:
             return translate("tap_unknown")
         now = self._clock()

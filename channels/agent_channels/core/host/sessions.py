@@ -102,7 +102,7 @@ class Sessions:
         self._set(session_id, mode=mode, why=why)
 
     def prove(self, session_id: str, mode: str) -> None:
-        """Record that the agent answered what came by this mode."""
+        """Record that the agent answered a message delivered by this mode."""
         known = self.get(session_id)
         if known is not None and mode and mode not in known.proven:
             self._set(session_id, proven=",".join(sorted(known.proven | {mode})))

@@ -502,7 +502,7 @@ class Inbox:
     def answer(self, chat_id: str, session: str = "", seen: Sequence[int] | None = None) -> int:
         """Answer what a session had been shown of a chat when its agent acted there; return how many entries.
 
-        `seen` is what `shown_to` gave when the action began: what came meanwhile stays open.
+        `seen` is what `shown_to` gave when the action began: messages that arrived since then stay open.
         """
         seen = self.shown_to(chat_id, session) if seen is None else seen
         with self.store.transaction() as db:

@@ -89,7 +89,7 @@ class Edits:
         if not self._services.outbox.contains(edit.chat_id, edit.message_id):
             raise Refused(
                 f"message {edit.message_id!r} cannot be edited: only a message that the bot sent by reply or ask can, "
-                "and none that is older than what is kept"
+                "and only while its record is kept"
             )
         if not edit.text.strip():
             raise Refused("text is empty; a message cannot be emptied")

@@ -57,7 +57,7 @@ class Invites:
         return 0
 
     def redeem(self, message: Message, notice: str) -> bool:
-        """Let the sender of a valid code in and have them told `notice`; return False if a message is no such code.
+        """Let the sender of a valid code in and have them told `notice`; return False if the message is not one.
 
         What counts is when the code was sent, by the platform's clock or by ours.
         """

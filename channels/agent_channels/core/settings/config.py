@@ -214,11 +214,12 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     try:
         return model.model_validate(values)
     except ValidationError as error:
+        written = _read(path)
         sentences = []
         for problem in error.errors(include_url=False):
             variable = variables.get(str(problem["loc"][0])) if problem["loc"] else None
             origin = f" (set by {variable})" if variable else ""
-            sentences.append(explain_problem(problem, "setting", model.model_fields) + origin)
+            sentences.append(explain_problem(problem, "setting", model.model_fields, RENAMED, written) + origin)
         raise ConfigError(f"{path} (or the environment): " + "; ".join(sentences)) from None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent_channels.core.settings.network import shown_url
@@ -15,29 +16,51 @@ __all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value"]
 VALUE_MAX = 120
 # How alike a name has to be (0 to 1) to be what was meant; below, the suggestion would be a guess.
 NEAR = 0.65
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def explain_problem(problem: ErrorDetails, kind: str, known: Collection[str]) -> str:
+def explain_problem(
+    problem: ErrorDetails,
+    kind: str,
+    known: Collection[str],
+    renamed: Mapping[str, str] = _NONE,
+    written: Collection[str] = (),
+) -> str:
     """Return one of a `ValidationError`'s errors as a sentence.
 
-    `kind` is the word for the model's fields, such as "setting"; `known` are their names.
+    `kind` is the word for the model's fields, such as "setting"; `known` are their names. `renamed` maps old names that
+    are still accepted to names in `known`; those of them in `written` are what the person wrote, and are named too.
     """
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden" and name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        return f"unknown {kind} {name!r}; {hint}"
+        return f"unknown {kind} {shorten_value(name)}; {_hint(name, known, renamed)}"
     if problem["type"] == "missing" and name in known:
         return f"{kind} {name!r} is missing"
     reason = problem["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
-    # Without a name it is about several fields together, and says which.
+    if not name:
+        # About several fields together; the reason says which.
+        return reason
     value = problem.get("input")
     # A password in a URL is nobody's business.
     value = shown_url(value) if isinstance(value, str) and "://" in value else value
-    return invalid_value(kind, name, value, reason) if name else reason
+    for old in written:
+        if renamed.get(old) == name:
+            return f"{invalid_value(kind, old, value, reason)} (its new name is {name!r})"
+    return invalid_value(kind, name, value, reason)
+
+
+def _hint(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:
+    """Return what to write instead of an unknown name."""
+    import difflib
+
+    if not known:
+        return "it takes none"
+    near = difflib.get_close_matches(name, [*known, *renamed], n=1, cutoff=NEAR)
+    if not near:
+        return f"there are {', '.join(known)}"
+    found = near[0]
+    return f"did you mean {renamed[found]!r}, formerly {found!r}?" if found in renamed else f"did you mean {found!r}?"
 
 
 def invalid_value(kind: str, name: str, value: object, reason: str) -> str:

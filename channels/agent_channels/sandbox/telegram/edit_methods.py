@@ -12,7 +12,7 @@ from agent_channels.sandbox.telegram.records import SERVICE_FIELDS, Message, Tel
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
 from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fields
 from agent_channels.sandbox.telegram.state import TelegramState
-from agent_channels.sandbox.telegram.targets import known_chat, message_of, writable_chat
+from agent_channels.sandbox.telegram.targets import message_of, writable_chat
 
 __all__ = ["REACTIONS", "method"]
 
@@ -113,25 +113,6 @@ def _may_delete(state: TelegramState, chat: TelegramChat, message: Message) -> b
     return own or not chat.is_group
 
 
-@method("deleteMessages")
-def delete_messages(state: TelegramState, params: Params) -> bool:
-    """Delete 1-100 messages, skipping those that do not exist or that the bot may not delete."""
-    chat = writable_chat(state, params)
-    ids = params.decoded("message_ids", "message identifiers")
-    if not isinstance(ids, list) or not ids:
-        raise bad("message identifiers are not specified")
-    if len(ids) > 100:
-        raise bad("too many message identifiers specified")
-    if not all(isinstance(message_id, int) for message_id in ids):
-        raise bad("message identifiers are not specified")
-    for message_id in ids:
-        message = chat.messages.get(message_id)
-        if message is not None and _may_delete(state, chat, message):
-            del chat.messages[message_id]
-    state.changed()
-    return True
-
-
 @method("setMessageReaction")
 def set_message_reaction(state: TelegramState, params: Params) -> bool:
     """Set the bot's one reaction to a message; an empty list removes it."""
@@ -177,16 +158,3 @@ def answer_callback_query(state: TelegramState, params: Params) -> bool:
     query.answer = {"text": text, "show_alert": params.flag("show_alert"), "url": params.text("url")}
     state.changed()
     return True
-
-
-@method("stopPoll")
-def stop_poll(state: TelegramState, params: Params) -> dict[str, Any]:
-    """Close the bot's poll."""
-    message = message_of(known_chat(state, params), params, "message with poll to stop not found")
-    if "poll" not in message or message["from"]["id"] != state.bot.id:
-        raise bad("message with poll to stop not found")
-    if message["poll"]["is_closed"]:
-        raise bad("poll has already been closed")
-    message["poll"]["is_closed"] = True
-    state.changed()
-    return dict(message["poll"])

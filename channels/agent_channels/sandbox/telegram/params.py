@@ -44,13 +44,6 @@ class Params:
         except (TypeError, ValueError):
             return default
 
-    def number(self, name: str) -> float:
-        """Return the value as a float. Raises BotApiError when it is missing or not a number."""
-        try:
-            return float(self.values[name])
-        except (KeyError, TypeError, ValueError):
-            raise bad(f"{name} is empty") from None
-
     def flag(self, name: str) -> bool:
         """Return True for true, "true", "yes" and 1."""
         return str(self.values.get(name, "")).lower() in {"true", "yes", "1"}

@@ -97,7 +97,6 @@ class TelegramChat:
     closed_topics: set[int] = field(default_factory=set)
     reactions: dict[int, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
     actions: list[tuple[float, str, int | None]] = field(default_factory=list)
-    pinned: list[int] = field(default_factory=list)
     bot_message_ids: list[int] = field(default_factory=list)
     next_unread: int = 0
     started: bool = False

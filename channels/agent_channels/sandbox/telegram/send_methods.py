@@ -13,7 +13,7 @@ from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params, field_number, field_text
 from agent_channels.sandbox.telegram.records import Message, new_poll
 from agent_channels.sandbox.telegram.state import TelegramState
-from agent_channels.sandbox.telegram.targets import deliver, known_chat, message_of, placement, writable_chat
+from agent_channels.sandbox.telegram.targets import deliver, placement, writable_chat
 
 __all__ = ["caption_fields", "method", "text_fields"]
 
@@ -26,7 +26,6 @@ UNMIXED_KINDS = {"document": "Document", "audio": "Audio"}
 FACTS = ("duration", "width", "height", "length", "title", "performer")
 CHAT_ACTIONS = """typing upload_photo record_video upload_video record_voice upload_voice upload_document
 choose_sticker find_location record_video_note upload_video_note"""
-COPIED_FIELDS = ("text", "entities", "caption", "caption_entities", *MEDIA, "location", "contact", "poll")
 
 
 def text_fields(state: TelegramState, params: Params) -> Message:
@@ -131,32 +130,6 @@ def _album_item(state: TelegramState, params: Params, item: Any) -> Message:
     return fields | caption_fields(state, caption, mode, item.get("caption_entities"))
 
 
-@method("sendLocation")
-def send_location(state: TelegramState, params: Params) -> Message:
-    """Send a point on the map."""
-    latitude, longitude = params.number("latitude"), params.number("longitude")
-    if abs(latitude) > 90 or abs(longitude) > 180:
-        raise bad("wrong location specified")
-    return deliver(state, params, {"location": {"latitude": latitude, "longitude": longitude}})
-
-
-@method("sendContact")
-def send_contact(state: TelegramState, params: Params) -> Message:
-    """Send a phone number with a name."""
-    contact = {name: params.text(name) for name in ("phone_number", "first_name", "last_name", "vcard")}
-    if not contact["phone_number"]:
-        raise bad("phone number is empty")
-    if not contact["first_name"]:
-        raise bad("contact must have a first name")
-    return deliver(state, params, {"contact": {name: value for name, value in contact.items() if value}})
-
-
-@method("sendDice")
-def send_dice(state: TelegramState, params: Params) -> Message:
-    """Send a die with a value of 1-6."""
-    return deliver(state, params, {"dice": {"emoji": params.text("emoji") or "🎲", "value": secrets.randbelow(6) + 1}})
-
-
 @method("sendPoll")
 def send_poll(state: TelegramState, params: Params) -> Message:
     """Send a poll of 2-12 options; votes come back as `poll_answer` when it is not anonymous."""
@@ -178,34 +151,6 @@ def send_poll(state: TelegramState, params: Params) -> Message:
     anonymous = params.values.get("is_anonymous") is None or params.flag("is_anonymous")
     poll = new_poll(question, texts, anonymous=anonymous, multiple=params.flag("allows_multiple_answers"))
     return deliver(state, params, {"poll": poll})
-
-
-def _copied_fields(state: TelegramState, params: Params, action: str) -> tuple[Message, Message]:
-    """Return (source message, its content fields). `action` is "forward" or "copy", for the refusal."""
-    chat = known_chat(state, params, "from_chat_id")
-    source = message_of(chat, params, f"message to {action} not found")
-    fields = {name: source[name] for name in COPIED_FIELDS if name in source}
-    if not fields:
-        raise bad(f"message can't be {'forwarded' if action == 'forward' else 'copied'}")
-    return source, fields
-
-
-@method("forwardMessage")
-def forward_message(state: TelegramState, params: Params) -> Message:
-    """Send a message again with its origin."""
-    source, fields = _copied_fields(state, params, "forward")
-    origin = source.get("forward_origin") or {"type": "user", "date": source["date"], "sender_user": source["from"]}
-    return deliver(state, params, {**fields, "forward_origin": origin})
-
-
-@method("copyMessage")
-def copy_message(state: TelegramState, params: Params) -> dict[str, int]:
-    """Send a message again without its origin, with a new caption if one is given."""
-    _, fields = _copied_fields(state, params, "copy")
-    if "caption" in params.values:
-        fields = {name: value for name, value in fields.items() if not name.startswith("caption")}
-        fields |= _caption_of(state, params)
-    return {"message_id": deliver(state, params, fields)["message_id"]}
 
 
 @method("sendChatAction")

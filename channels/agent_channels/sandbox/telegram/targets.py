@@ -10,14 +10,14 @@ from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, Tele
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
 from agent_channels.sandbox.telegram.state import TelegramState
 
-__all__ = ["deliver", "known_chat", "message_of", "placement", "writable_chat"]
+__all__ = ["deliver", "message_of", "placement", "writable_chat"]
 
 
-def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
+def _known_chat(state: TelegramState, params: Params) -> TelegramChat:
     """Return the chat of a call if the bot has ever met it. Raises BotApiError."""
-    raw = params.text(name).strip()
+    raw = params.text("chat_id").strip()
     if not raw:
-        raise bad(f"{name} is empty")
+        raise bad("chat_id is empty")
     try:
         chat = state.chats.get(int(raw))
     except ValueError:
@@ -29,9 +29,9 @@ def known_chat(state: TelegramState, params: Params, name: str = "chat_id") -> T
     return chat
 
 
-def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -> TelegramChat:
+def writable_chat(state: TelegramState, params: Params) -> TelegramChat:
     """Return the chat of a call that writes there. Raises BotApiError, 403 where the bot may not write."""
-    chat = known_chat(state, params, name)
+    chat = _known_chat(state, params)
     if chat.user is not None:
         if chat.user.is_deactivated:
             raise forbidden("user is deactivated")
@@ -39,10 +39,8 @@ def writable_chat(state: TelegramState, params: Params, name: str = "chat_id") -
             raise forbidden("bot was blocked by the user")
         if not chat.started:
             raise forbidden("bot can't initiate conversation with a user")
-    elif (status := chat.members[state.bot.id]) == "kicked":
+    elif chat.members[state.bot.id] == "kicked":
         raise forbidden(f"bot was kicked from the {chat.kind} chat")
-    elif status == "left":
-        raise forbidden(f"bot is not a member of the {chat.kind} chat")
     return chat
 
 

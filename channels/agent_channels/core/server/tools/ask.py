@@ -111,9 +111,9 @@ def _json(result: dict[str, Any]) -> str:
 def _checked_grid(args: AskArguments) -> Grid:
     grid = to_grid(args.buttons)
     if not grid:
-        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]]')
+        raise Refused('buttons is empty; give rows of labels, such as [["Yes", "No"]]')
     if any(button.url for row in grid for button in row):
-        raise Refused("a url button opens a page and is never reported back, so it is no answer; drop it from ask")
+        raise Refused("a url button only opens a page and cannot be an answer; leave it out of ask")
     return grid
 
 

@@ -43,7 +43,7 @@ async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
     """Send the reply; what the agent had been shown of the chat is answered by it."""
     grid = to_grid(args.buttons)
     if args.buttons is not None and not grid:
-        raise Refused('buttons holds no button; give rows of labels, such as [["Yes", "No"]], or leave it out')
+        raise Refused('buttons is empty; give rows of labels, such as [["Yes", "No"]], or leave it out')
     chat_id = await runtime.resolve_chat(args.chat_id)
     wanted = Reply(
         chat_id=chat_id,

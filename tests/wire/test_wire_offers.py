@@ -156,6 +156,32 @@ async def test_what_others_take_is_left_to_them(tmp_path: Path, whose: str) -> N
         group.cancel_scope.cancel()
 
 
+async def test_what_a_hook_did_not_take_is_pushed(tmp_path: Path) -> None:
+    """The hook it was left to was killed: nothing else happens, and it is pushed all the same."""
+    shown, pushed = Shown(), anyio.Event()
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+
+        async def push(method: str, params: dict[str, object]) -> None:
+            await shown.push(method, params)
+            pushed.set()
+
+        one.deliver_to(push, group)
+        one.services.sessions.record(SESSION)
+        one.services.sessions.set_waiting(SESSION, time.time() + 60)
+        one.modes.refresh()
+        await anyio.wait_all_tasks_blocked()
+        assert await one.take([event(1)])
+        await anyio.wait_all_tasks_blocked()
+        assert shown.texts == []
+        one.services.sessions.set_waiting(SESSION, 0.0)
+        one.modes.refresh()
+        group.start_soon(one.delivery.escalate)
+        with anyio.fail_after(10):
+            await pushed.wait()
+        assert shown.texts == ["1"]
+        group.cancel_scope.cancel()
+
+
 async def test_pictures_do_not_wait_for_what_is_to_be_said(tmp_path: Path) -> None:
     """Their download begins though the platform takes nothing that is to be said at the moment."""
     stranger = {"id": 99, "is_bot": False, "first_name": "Eve"}
