@@ -63,6 +63,7 @@ REVIEWED = {
         "core/server/handshake.py",
         "select.poll",
     ): "hasattr is asked first; without, the session's reading sees the end of stdin",
+    ("core/store/steady_clock.py", "/proc"): "not there: an OSError, and each process counts for itself",
     ("core/host/process.py", "/proc"): "whether it is there is asked first; else ps, where that is",
     (
         "core/host/process.py",

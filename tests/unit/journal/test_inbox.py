@@ -247,10 +247,17 @@ class Journal(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4), through=st.booleans())
     def offers_some(self, limit: int, through: bool) -> None:
-        """The oldest are offered; maybe the process dies before they are known to be through."""
-        expected = [event_id for event_id, state in self.states.items() if state == "ready"][:limit]
+        """The oldest of each chat are offered, and no chat is left out; maybe the process dies before it is known."""
+        ready = [event_id for event_id, state in self.states.items() if state == "ready"]
         entries = self.inbox.begin_offer(self.inbox.ready(limit))
-        assert [entry.content for entry in entries] == expected
+        got = [entry.content for entry in entries]
+        assert len(got) == min(limit, len(ready))
+        assert got == [event_id for event_id in ready if event_id in got]
+        waiting = {chat: [event_id for event_id in ready if self.chats[event_id] == chat] for chat in ("7", "8")}
+        for theirs in waiting.values():
+            taken = [event_id for event_id in theirs if event_id in got]
+            assert taken == theirs[: len(taken)]
+            assert taken or not theirs or limit == 1
         for entry in entries:
             self.offers[entry.content] += 1
             assert entry.offers == self.offers[entry.content]

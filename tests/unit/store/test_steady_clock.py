@@ -54,8 +54,7 @@ def test_without_a_shared_beginning_a_process_has_its_own(store: Store, boot: Pa
         boot.unlink()
     elif fault == "garbage":
         KeyValue(store).set("clock", "first soon")
-    folder = store.path.parent
-    with Store.open_read_only(folder) if fault == "read only" else Store.open(folder) as other:
+    with Store.open_read_only(store.path) if fault == "read only" else Store(store.path) as other:
         clock = SteadyClock(KeyValue(other))
         first = clock()
         assert first == pytest.approx(time.time(), abs=1)

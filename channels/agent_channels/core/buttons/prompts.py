@@ -214,7 +214,7 @@ class Prompts:
         answer = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
         key = "outcome_answered" if prompt.kind == "ask" else "outcome_chosen"
-        sentence = translate("outcome_as_message" if gone else key, **_outcome(result))
+        sentence = _outcome("outcome_as_message" if gone else key, result)
         self._panels.end_prompt(prompt.id, "answered", answer, sentence)
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
 
@@ -287,7 +287,7 @@ class Prompts:
         with self.store.transaction():
             self._inbox.open_answer(prompt.id)
             self._set(prompt.id, state="taken")
-            self._panels.set_sentence(prompt.id, translate("outcome_as_message", **_outcome(prompt.result or {})))
+            self._panels.set_sentence(prompt.id, _outcome("outcome_as_message", prompt.result))
 
     def sweep(self) -> bool:
         """Close what is past its deadline; return True if there was anything.
@@ -317,7 +317,7 @@ class Prompts:
             if prompt is None or prompt.state == "open":
                 return
             key = {"answered": "outcome_chosen", "taken": "outcome_delivered"}.get(prompt.state, "prompt_unanswered")
-            self._panels.end_late_cards(prompt_id, translate(key, **_outcome(prompt.result or {})))
+            self._panels.end_late_cards(prompt_id, _outcome(key, prompt.result))
 
     def _end_card(self, prompt: Prompt, state: str, key: str) -> None:
         """Say on an answered card what became of its answer, once."""
@@ -325,7 +325,7 @@ class Prompts:
             if db.execute(
                 "UPDATE prompts SET state = ? WHERE id = ? AND state = 'answered'", (state, prompt.id)
             ).rowcount:
-                self._panels.set_sentence(prompt.id, translate(key, **_outcome(prompt.result or {})))
+                self._panels.set_sentence(prompt.id, _outcome(key, prompt.result))
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` prompts that are over and expired before then (epoch seconds); return how many."""
@@ -345,5 +345,7 @@ def _chosen(result: dict[str, Any]) -> str:
     return str(result.get("text") or result.get("label") or ", ".join(result.get("labels", ())))
 
 
-def _outcome(result: dict[str, Any]) -> dict[str, str]:
-    return {"label": label(_chosen(result), 200), "user": label(str(result.get("user", "")), 64)}
+def _outcome(key: str, result: dict[str, Any] | None) -> str:
+    """Return the sentence that says what was chosen, and by whom."""
+    result = result or {}
+    return translate(key, label=label(_chosen(result), 200), user=label(str(result.get("user", "")), 64))
