@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.settings.state_folder import adopt, make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 from faults_harness import Account, inbox_states, world
@@ -73,6 +74,7 @@ async def test_a_disk_that_is_full_while_running(stage: Stage) -> None:
 async def test_a_disk_that_is_full_at_the_start(stage: Stage) -> None:
     """No room for a database: the server stays up, says so, reads nothing, and goes on when there is room."""
     shutil.rmtree(stage.state)
+    make_state_folder(stage.state)
     stage.config(grace_s=0)
     host = await stage.start()
     limit_files(host, 1)
@@ -125,6 +127,9 @@ async def test_a_state_folder_that_cannot_be_used(open_to_all: Path, how: str) -
     async with world(open_to_all / "world") as stage:
         ann = stage.person()
         ann.send("hello")
+        # The list of the user's own folders is that user's too.
+        stage.env["CHANNELS_DATA_DIR"] = str(stage.folder / "data")
+        adopt(stage.state, stage.folder / "data")
         kept = {path.name: path.read_bytes() for path in stage.state.iterdir()}
         if root:
             for path in [stage.folder, *stage.folder.rglob("*")]:
@@ -256,6 +261,7 @@ MIGRATING = """
 import sys
 from pathlib import Path
 from agent_channels.core.store.migrations import MIGRATIONS
+from agent_channels.core.settings.state_folder import adopt, make_state_folder
 from agent_channels.core.store.database import Store
 
 SLOW = (

@@ -168,6 +168,6 @@ async def test_everything_leaves_as_json_lines(play: Play) -> None:
     assert [json.loads(line)["text"] for line in one.out.splitlines()] == ["こんにちは\nsecond line"]
     assert (await play.stage.cli("history", "export", channel, "--since", "2999-01-01")).out == ""
     wrong = await play.stage.cli("history", "export", channel, "--since", "yesterday")
-    assert wrong.code == 1
+    assert wrong.code == 2
     assert "'yesterday'" in wrong.err
     assert "7d" in wrong.err

@@ -109,6 +109,11 @@ class BrokenSetup:
     database: str = "whole"
     seed: int = 0
 
+    def __repr__(self) -> str:
+        files = {path: None if content is None else len(content) for path, content in self.files.items()}
+        variables = {name: value[:80] for name, value in self.variables.items()}
+        return f"BrokenSetup({self.channel}, {variables}, bytes in files: {files}, {self.database}, seed={self.seed})"
+
 
 @st.composite
 def broken_setups(draw: st.DrawFn) -> BrokenSetup:

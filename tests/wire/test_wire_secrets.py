@@ -142,7 +142,7 @@ async def test_nothing_is_readable_for_others_and_no_core_is_dumped(stage: Stage
     ran = await stage.run(*start, "setup", "telegram", "--token-stdin", stdin=stage.tg.token, TELEGRAM_BOT_TOKEN=None)
     assert ran.code == 0, ran.err
     assert (await stage.run(*start, "hook", "session", stdin="{}")).code == 0
-    assert (await stage.run(*start, "access", "telegram", "pair", "x")).code == 1
+    assert (await stage.run(*start, "access", "telegram", "pair", "x")).code == 2
     ours = [path for path in (stage.state, *stage.state.rglob("*")) if path.name != "config.yaml"]
     assert [path for path in ours if path.stat().st_mode & 0o077] == []
     keep = "from agent_channels.core.process import *; import os, resource; keep_private(for_good={}); {}"

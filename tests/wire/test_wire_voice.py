@@ -137,7 +137,7 @@ async def test_the_local_model(stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
         encoding="utf-8",
     )
     monkeypatch.setattr(harness, "COMMAND", [str(stage.folder / "venv" / "bin" / "python"), harness.COMMAND[1]])
-    host = await stage.reading()
+    host = await (await stage.start(cold=True)).attach()
     assert (await heard(stage, host, "hello")).endswith("(transcript, may be wrong) tiny: hello")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.discord.channel import CHANNEL
 from harness import DiscordStage
 
@@ -90,11 +91,9 @@ async def test_a_clock_that_is_behind(stage: DiscordStage) -> None:
     assert found["check"] == "clock"
 
 
-async def test_a_gateway_that_came_with_the_clone(stage: DiscordStage) -> None:
-    """The gateway gets the token too: one that a tracked config.yaml names is a finding, and is not connected to."""
+async def test_a_gateway_that_came_with_a_repository(stage: DiscordStage) -> None:
+    """The gateway gets the token too: of a folder that is not the user's own nothing is read, its address included."""
     (stage.state / "config.yaml").write_text("gateway_url: wss://192.0.2.1/gateway\n")
-    for words in (["init", "-q"], ["add", "-f", "config.yaml"]):
-        assert (await stage.run("git", "-C", str(stage.state), *words)).code == 0
+    (stage.state / KEY_FILE).unlink()
     (found,) = (await wrong(stage, DISCORD_GATEWAY_URL=None)).values()
-    assert found["check"] == "server"
-    assert "192.0.2.1" in found["found"]
+    assert found["check"] == "trust"

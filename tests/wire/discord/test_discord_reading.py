@@ -14,6 +14,7 @@ import psutil
 import yaml
 
 from agent_channels.core.services import Services
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from harness import DiscordStage, Event
 
@@ -116,8 +117,8 @@ async def test_two_servers_have_one_reader(stage: DiscordStage, tmp_path: Path) 
     """One token, two projects: one connection, nothing twice; killed, the other takes over within 3 s by one login."""
     ann = stage.person("ann")
     other, state = tmp_path / "other", tmp_path / "other-state"
-    for path in (other, state):
-        path.mkdir(mode=0o700)
+    other.mkdir(mode=0o700)
+    make_state_folder(state)
     (state / "config.yaml").write_text(yaml.safe_dump({"grace_s": 0}), encoding="utf-8")
     with Store.open(state) as store:
         Services.of(store).access.allow(str(ann.id), by="test", name="ann")
