@@ -62,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
     keep_compiled_files_whole()
     _prefer_installed_modules()
-    _guard_output()
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    # The sandbox prints the tokens of its own bots, which work nowhere else.
+    _guard_output(redacted=words[:1] != ["sandbox"])
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
     from agent_channels.core.errors import ChannelError
@@ -104,14 +105,14 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         return run(args)
 
 
-def _guard_output() -> None:
+def _guard_output(*, redacted: bool) -> None:
     """Keep the output going whatever is printed, and free of tokens."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-        if stream is not None:
+        if stream is not None and redacted:
             setattr(sys, name, _RedactedOutput(stream))
 
 
