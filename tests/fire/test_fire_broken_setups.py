@@ -40,12 +40,12 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pristine_database(tmp_path_factory.mktemp("pristine"))
 
 
 @contextlib.contextmanager
-def living_in(setup: BrokenSetup, folder: Path, pristine: bytes) -> Iterator[io.StringIO]:
+def living_in(setup: BrokenSetup, folder: Path, pristine: Path) -> Iterator[io.StringIO]:
     """The process's environment, working folder and output are those of the set-up; yields what it says."""
     folder /= str(next(NUMBERS))
     folder.mkdir()
@@ -88,7 +88,7 @@ ODDITIES = settings(
 @pytest.mark.usefixtures("in_process")
 @given(setup=broken_setups())
 @ODDITIES
-def test_every_command_ends_in_sentences(setup: BrokenSetup, pristine: bytes, tmp_path: Path) -> None:
+def test_every_command_ends_in_sentences(setup: BrokenSetup, pristine: Path, tmp_path: Path) -> None:
     """status, inbox, access, history and doctor: an exit code and words, never an error that nobody foresaw."""
     with living_in(setup, tmp_path, pristine) as said:
         for verb, *options in LINES:
@@ -102,7 +102,7 @@ def test_every_command_ends_in_sentences(setup: BrokenSetup, pristine: bytes, tm
 @pytest.mark.usefixtures("in_process")
 @given(setup=broken_setups())
 @ODDITIES
-def test_the_server_opens_or_says_why_not(setup: BrokenSetup, pristine: bytes, tmp_path: Path) -> None:
+def test_the_server_opens_or_says_why_not(setup: BrokenSetup, pristine: Path, tmp_path: Path) -> None:
     """What a tool call would be answered is there, with a problem or without, and the log holds sentences."""
 
     async def serve() -> None:
@@ -121,7 +121,7 @@ def test_the_server_opens_or_says_why_not(setup: BrokenSetup, pristine: bytes, t
                     await settled.wait()
                     over.set()
 
-                group.start_soon(opened, server._settled)
+                group.start_soon(opened, server.current._settled)
                 group.start_soon(run)
                 await over.wait()
                 assert json.dumps(server._status())

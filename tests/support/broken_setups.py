@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agent_channels.core.settings.state_folder import adopt
 from agent_channels.core.store.database import Store
 
 __all__ = ["BrokenSetup", "broken_setups", "build", "pristine_database"]
@@ -33,8 +34,8 @@ URLS = st.one_of(
     WORDS,
 )  # fmt: skip
 PLACES = st.sampled_from([
-    "/nonexistent/x", "@folder", "@file", "@file/below", "@text", "@odd", "@pipe", "relative/place", "~nobody/x", "",
-    "@long", "${HOME}",
+    "/proc/nonexistent/x", "@folder", "@file", "@file/below", "@text", "@odd", "@pipe", "relative/place",
+    "~no-such-user/x", "", "@long", "${HOME}",
 ])  # fmt: skip
 VARIABLES: dict[str, st.SearchStrategy[str]] = {
     **dict.fromkeys(
@@ -43,7 +44,8 @@ VARIABLES: dict[str, st.SearchStrategy[str]] = {
     ),
     **dict.fromkeys(
         ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
-         "SSLKEYLOGFILE", "XDG_RUNTIME_DIR", "{}_STATE_DIR", "CLAUDE_PROJECT_DIR", "TMPDIR", "CLAUDE_CONFIG_DIR"],
+         "SSLKEYLOGFILE", "XDG_RUNTIME_DIR", "{}_STATE_DIR", "CLAUDE_PROJECT_DIR", "TMPDIR", "CLAUDE_CONFIG_DIR",
+         "CHANNELS_DATA_DIR"],
         PLACES,
     ),
     **dict.fromkeys(
@@ -129,8 +131,8 @@ def broken_setups(draw: st.DrawFn) -> BrokenSetup:
     )
 
 
-def pristine_database(folder: Path) -> bytes:
-    """A database with a row or more in most tables, of today's schema."""
+def pristine_database(folder: Path) -> Path:
+    """Make a database with a row or more in most tables, of today's schema."""
     path = folder / "channel.db"
     db = sqlite3.connect(path)
     db.executescript((STATES / "0.1.0.sql").read_text(encoding="utf-8"))
@@ -139,10 +141,10 @@ def pristine_database(folder: Path) -> bytes:
     db = sqlite3.connect(path)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
-    return path.read_bytes()
+    return path
 
 
-def build(setup: BrokenSetup, folder: Path, database: bytes) -> dict[str, str]:
+def build(setup: BrokenSetup, folder: Path, database: Path) -> dict[str, str]:
     """Make the set-up in an empty folder; return its whole environment."""
     for name in ("state", "project/.claude", "home/.claude", "run", "places/folder"):
         (folder / name).mkdir(parents=True, mode=0o700)
@@ -155,6 +157,8 @@ def build(setup: BrokenSetup, folder: Path, database: bytes) -> dict[str, str]:
         else:
             (folder / path).write_bytes(content)
     _build_database(setup, folder / "state" / "channel.db", database)
+    # The user's own, however broken: of a folder that is not, nothing would be read.
+    adopt(folder / "state", folder / "data")
     prefix = setup.channel.upper()
     environ = {
         "PATH": "/usr/bin:/bin",
@@ -165,6 +169,7 @@ def build(setup: BrokenSetup, folder: Path, database: bytes) -> dict[str, str]:
         f"{prefix}_BOT_TOKEN": TOKENS[setup.channel],
         f"{prefix}_API_ROOT": f"http://{NOBODY}",
         "CHANNELS_CLAIM": "always",
+        "CHANNELS_DATA_DIR": str(folder / "data"),
     }
     places = {
         "@folder": "places/folder", "@file/below": "places/file/below", "@file": "places/file", "@text": "places/text",
@@ -175,9 +180,10 @@ def build(setup: BrokenSetup, folder: Path, database: bytes) -> dict[str, str]:
     return environ
 
 
-def _build_database(setup: BrokenSetup, path: Path, pristine: bytes) -> None:
+def _build_database(setup: BrokenSetup, path: Path, whole: Path) -> None:
     if setup.database == "none":
         return
+    pristine = whole.read_bytes()
     path.write_bytes(pristine)
     path.chmod(0o600)
     chance = random.Random(setup.seed)  # noqa: S311

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_channel, add_json
@@ -18,6 +17,7 @@ from agent_channels.core.people.reference_plugin import apply, read
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, config_values
 from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.paths import expand_home
 from agent_channels.core.settings.state_folder import set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Import what can be imported; a second run changes nothing."""
     row, env = channel(args.channel), Environment(args.channel)
-    found = read(Path(args.folder).expanduser(), _token_name(row))
+    found = read(expand_home(args.folder), _token_name(row))
     if found.token:
         register_secret(found.token)
     with Store.open(env.state_dir) as store:

@@ -12,7 +12,7 @@ from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.log import redact
 from agent_channels.core.settings.config_file import parse_config
-from agent_channels.core.settings.paths import state_dir
+from agent_channels.core.settings.paths import expand_home, state_dir
 from agent_channels.core.settings.state_folder import StateFolder, adopt, is_trusted
 from agent_channels.core.store.inspect import summarize
 from agent_channels.core.text.sanitize import label
@@ -73,7 +73,7 @@ def _folders(named: str | None) -> list[Path]:
     if named is None:
         candidates = [state_dir(name) for name in CHANNELS]
     else:
-        folder = Path(named).expanduser().absolute()
+        folder = expand_home(named).absolute()
         candidates = [folder / "state" / name for name in CHANNELS]
         if not any(candidate.exists() for candidate in candidates):
             candidates = [folder / name for name in CHANNELS]

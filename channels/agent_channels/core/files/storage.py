@@ -19,7 +19,7 @@ from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.secret_names import secret_content, secret_name
 from agent_channels.core.log import redact
-from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.settings.state_folder import forbid_links
 from agent_channels.core.text.sanitize import label
@@ -56,7 +56,7 @@ class Files:
         # Files that are being downloaded, or not recorded yet, with the bytes that each may come to.
         self._reserved: dict[str, int] = {}
         defaults = [project_dir(environ), Path(tempfile.gettempdir()), self.folder]
-        self.roots = [Path(os.path.realpath(root)) for root in (*defaults, *(root.expanduser() for root in roots))]
+        self.roots = [Path(os.path.realpath(root)) for root in (*defaults, *(expand_home(root) for root in roots))]
 
     # ---- out
 

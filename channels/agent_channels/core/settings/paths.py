@@ -11,7 +11,16 @@ from pathlib import Path
 
 from agent_channels.core.settings.private_files import ensure_private_dir
 
-__all__ = ["KEY_FILE", "data_dir", "env_value", "find_project", "project_dir", "runtime_dir", "state_dir"]
+__all__ = [
+    "KEY_FILE",
+    "data_dir",
+    "env_value",
+    "expand_home",
+    "find_project",
+    "project_dir",
+    "runtime_dir",
+    "state_dir",
+]
 
 
 # Lies in every state folder that this program made or adopted.
@@ -27,10 +36,15 @@ def env_value(name: str, environ: Mapping[str, str] | None = None) -> str | None
     return None if not value or value.startswith("${") else value
 
 
+def expand_home(path: str | Path) -> Path:
+    """Return a path with `~` or `~user` at its beginning replaced; an unknown user's stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises RuntimeError for an unknown user
+
+
 def project_dir(environ: Mapping[str, str] | None = None) -> Path:
     """Return `$CLAUDE_PROJECT_DIR`, else the project that the working directory is in."""
     named = env_value("CLAUDE_PROJECT_DIR", environ)
-    return Path(named).expanduser() if named else find_project(Path.cwd())
+    return expand_home(named) if named else find_project(Path.cwd())
 
 
 def find_project(start: Path) -> Path:
@@ -62,7 +76,7 @@ def state_dir(channel: str, environ: Mapping[str, str] | None = None) -> Path:
     `<CHANNEL>_STATE_DIR`, else `state/<channel>` in the project.
     """
     named = env_value(f"{channel.upper()}_STATE_DIR", environ)
-    path = Path(named).expanduser() if named else project_dir(environ) / "state" / channel
+    path = expand_home(named) if named else project_dir(environ) / "state" / channel
     return path.absolute()
 
 
@@ -74,7 +88,7 @@ def data_dir() -> Path:
     import platformdirs
 
     named = env_value("CHANNELS_DATA_DIR")
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
+    return expand_home(named) if named else Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
 
 
 def runtime_dir() -> Path:

@@ -93,9 +93,10 @@ class StateFolder:
         except OSError as error:
             reason = "it is a symbolic link" if error.errno in {errno.ELOOP, errno.EMLINK} else error.strerror
             raise ConfigError(f"{path} cannot be read ({reason}); replace it by a file of your own") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ConfigError(f"{path} cannot be read: it is not a file; remove it")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{path} cannot be read: it is not a file; remove it")
             try:
                 data = file.read(max_bytes + 1)
             except OSError as error:
