@@ -98,7 +98,8 @@ class Way:
     @property
     def follow_ups(self) -> list[FollowUp]:
         """The calls to the platform that wait."""
-        return list(self.pipeline.follow_ups._waiting)
+        follow_ups = self.pipeline.follow_ups
+        return [*follow_ups._waiting, *follow_ups._courtesies]
 
     async def message(self, sender: dict[str, Any] = ANN) -> None:
         """From the platform's answer to the host."""
