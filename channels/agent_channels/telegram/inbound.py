@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from agent_channels.core.contract.messages import (
+    Attachment,
     Chat,
     ChatMigrated,
     Command,
@@ -104,9 +105,7 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         return ThreadRenamed(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
     if edited and message.get("location"):
         return Ignored("a live location that moved")
-    attachments, image, text = attachments_of(message), photo_of(message), text_of(message)
-    if not (text or attachments or image):
-        text = describe(message)
+    text, image, attachments = _content(message)
     if not (text or attachments or image):
         return Ignored("a service message")
     written = message.get("text") or message.get("caption") or ""
@@ -134,6 +133,15 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         album_id=message.get("media_group_id"),
         for_another_bot=for_another_bot and chat.kind == "group" and not mentioned,
     )
+
+
+def _content(message: Json) -> tuple[str, Attachment | None, tuple[Attachment, ...]]:
+    """Return the words, the picture and the other files of a message; all empty for a service message."""
+    if message.get("text") and not message.get("entities"):
+        # A text stands alone (Bot API, `Message.text`), and most have no formatting.
+        return str(message["text"]), None, ()
+    text, image, attachments = text_of(message), photo_of(message), attachments_of(message)
+    return text or ("" if image or attachments else describe(message)), image, attachments
 
 
 def _reply(message: Json, me: Identity) -> ReplyContext | None:
