@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,9 +19,6 @@ IN_PROCESS = {"unit", "contract"}
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 TESTS = Path(__file__).parent
-# Which state folders are this user's own: noted for the tests alone, never in the home of who runs them.
-_DATA = tempfile.TemporaryDirectory(prefix="channels-tests-")
-os.environ["CHANNELS_DATA_DIR"] = _DATA.name
 TABLES = pytest.StashKey[dict[str, list[str]]]()
 
 

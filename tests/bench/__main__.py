@@ -59,13 +59,14 @@ class Host:
     inbox: asyncio.Queue[tuple[float, dict[str, Any]]] = field(default_factory=asyncio.Queue)
 
     @classmethod
-    async def start(cls, place: Place, state: Path) -> Host:
-        """Spawns the server for a sandbox bot."""
+    async def start(cls, place: Place, home: Path) -> Host:
+        """Spawns the server for a sandbox bot; its state folder is `state` in its home."""
         env = {
             "PATH": os.environ["PATH"],
-            "HOME": str(state),
-            "XDG_RUNTIME_DIR": str(state),
-            f"{place.channel.upper()}_STATE_DIR": str(state),
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(home),
+            "CHANNELS_DATA_DIR": os.environ["CHANNELS_DATA_DIR"],
+            f"{place.channel.upper()}_STATE_DIR": str(home / "state"),
             "CHANNELS_CLAIM": "always",
             **place.environ,
         }
@@ -114,10 +115,10 @@ async def one_run(channel: str, figures: Figures) -> None:
     """One fresh bot, state folder and process, through every figure but the exits."""
     async with PLACES[channel]() as place:
         with tempfile.TemporaryDirectory() as folder:
-            state = Path(folder)
-            place.allow(state)
+            home = Path(folder)
+            place.allow(home / "state")
             begun = time.perf_counter()
-            host = await Host.start(place, state)
+            host = await Host.start(place, home)
             reading = asyncio.create_task(host.read())
             host.initialize()
             figures["spawn -> initialize answer"].append(((await host.next())[0] - begun) * 1e3)
@@ -233,8 +234,11 @@ def main() -> None:
     given = parser.parse_args()
     if given.runs < 1:
         parser.error(f"RUNS is {given.runs}; give 1 or more")
-    for wanted in [given.channel] if given.channel else PLACES:
-        asyncio.run(measure(wanted, given.runs))
+    with tempfile.TemporaryDirectory() as data:
+        # The list of the user's own state folders, which these servers and this process share.
+        os.environ["CHANNELS_DATA_DIR"] = data
+        for wanted in [given.channel] if given.channel else PLACES:
+            asyncio.run(measure(wanted, given.runs))
 
 
 if __name__ == "__main__":

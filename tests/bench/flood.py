@@ -7,14 +7,12 @@ host has such a message, how many calls the bot made to the platform, and how mu
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
 from rich.console import Console
 from rich.table import Table
@@ -62,7 +60,7 @@ FLOODS: dict[str, tuple[Flood, int]] = {
 
 async def measure(flood: Flood, count: int) -> list[str]:
     """Play one flood; return a row of the table."""
-    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, CHANNELS_DATA_DIR=f"{folder}/data"):
+    with tempfile.TemporaryDirectory() as folder:
         async with TelegramSandbox(TOKEN) as tg, Stage(tg, Path(folder)) as stage:
             ann, known = stage.person(), stage.person("known")
             host = await stage.reading()

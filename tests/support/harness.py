@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import sysconfig
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"
 # A line may carry a whole 100,000-character message.
 LINE_LIMIT = 1 << 24
+# Which state folders are this user's own: noted for these processes alone, never in the home of who runs them.
+_DATA = tempfile.TemporaryDirectory(prefix="channels-tests-")
+os.environ["CHANNELS_DATA_DIR"] = _DATA.name
 
 
 @dataclass(frozen=True)
