@@ -182,7 +182,7 @@ class ButtonAnswers:
         self, tap: Tap, text: str, follow_ups: list[FollowUp], *, alert: bool = False, counted: bool = False
     ) -> None:
         answer = partial(self._adapter.answer_tap, tap.tap_id, redact(text), alert=alert, counted=counted)
-        # Whoever taps what does not count may tap it ten thousand times.
+        # A tap that does not count may be repeated ten thousand times.
         follow_ups.append(answer if counted else Courtesy(answer, tap.sender.id))
 
 

@@ -54,7 +54,7 @@ class StateFolder:
     @classmethod
     @contextlib.contextmanager
     def opened(cls, path: Path) -> Iterator[StateFolder]:
-        """Open a folder without judging it. Raises FileNotFoundError, and `ConfigError` if it is no folder of ours."""
+        """Open a folder, trusted or not. Raises FileNotFoundError, and `ConfigError` if it cannot be a state folder."""
         descriptor = None
         try:
             descriptor = _open_directory(path)
@@ -149,15 +149,28 @@ class StateFolder:
                 "make that folder writable, or name another one with CHANNELS_DATA_DIR"
             ) from error
 
+    def require_known(self) -> None:
+        """Raise `UntrustedState` unless the registry knows this folder, and `ConfigError` if its key cannot be read."""
+        if not self.is_known():
+            raise UntrustedState(
+                f"the state folder {self.path} was not made by you on this machine, so nothing in it was read: it may "
+                "have come with a repository. If it is yours, run `channels trust` in the project",
+                self.path,
+            )
+
+    def create_file(self, name: str, text: str) -> None:
+        """Create a private file. Raises OSError, also if something of that name is there."""
+        descriptor = self.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+
     def _write_key(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if self._descriptor is None:
                 (self.path / KEY_FILE).unlink()
             else:
                 os.unlink(KEY_FILE, dir_fd=self._descriptor)
-        descriptor = self.open_file(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{key}\n")
+        self.create_file(KEY_FILE, f"{key}\n")
 
 
 def is_trusted(path: Path) -> bool:
@@ -178,25 +191,13 @@ def is_empty(path: Path) -> bool:
         return True
 
 
-@contextlib.contextmanager
-def _trusted(path: Path) -> Iterator[StateFolder]:
-    """Open a folder that is trusted. Raises FileNotFoundError, `UntrustedState` or `ConfigError`."""
-    with StateFolder.opened(path) as folder:
-        if not folder.is_known():
-            raise UntrustedState(
-                f"the state folder {path} was not made by you on this machine, so nothing in it was read: it may have "
-                "come with a repository. If it is yours, run `channels trust` in the project",
-                path,
-            )
-        yield folder
-
-
 def read_state_file(path: Path) -> str:
     """Return the text of a file in a state folder, "" if there is none. Raises `UntrustedState` or `ConfigError`."""
     if not os.path.lexists(path):
         return ""
     try:
-        with _trusted(path.parent) as folder:
+        with StateFolder.opened(path.parent) as folder:
+            folder.require_known()
             return folder.read_text(path.name)
     except FileNotFoundError:
         return ""
@@ -211,11 +212,10 @@ def make_state_folder(path: Path) -> Path:
     with StateFolder.opened(path) as folder:
         if created or set(folder.names()) <= _HARMLESS:
             _adopt(folder)
-        elif not folder.is_known():
-            with _trusted(path):
-                pass
-        elif _POSIX and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            path.chmod(0o700)
+        else:
+            folder.require_known()
+            if _POSIX and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+                path.chmod(0o700)
     return path
 
 
@@ -289,9 +289,7 @@ def _adopt(folder: StateFolder, data: Path | None = None) -> None:
     # It holds a token, which must stay out of the project's version control.
     for name, text in ((".gitignore", "*\n"), *((name, "") for name in _RESERVED)):
         with contextlib.suppress(OSError):
-            descriptor = folder.open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
+            folder.create_file(name, text)
 
 
 def _open_directory(path: Path) -> int | None:

@@ -35,7 +35,7 @@ FILES = {
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
-# What whoever has no secret gets: a page that says what to do, and its looks.
+# Served without the secret: a page that says what to do, and its looks.
 HELP_PAGE = "no_secret.html"
 OPEN_FILES = ("/page.css", "/icon.svg")
 HEADERS = {
@@ -101,7 +101,7 @@ class PageServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:
-        """Refuse other sites' pages, domain names that resolve to loopback, and whoever does not know the secret."""
+        """Refuse other sites' pages, domain names that resolve to loopback, and anybody without the secret."""
         if not self._is_own(request):
             raise web.HTTPForbidden(text="this page answers only itself, on loopback\n", headers=HEADERS)
         try:
