@@ -17,12 +17,13 @@ import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage
 from agent_channels.cli.doctor import configured_channels, examine_all
+from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
 from agent_channels.core.doctor.host import CHANNELS_OFF, entry_name
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
-from agent_channels.core.host.install import shipped_hooks
+from agent_channels.core.host.install import shipped_hooks, turn_hooks
 from agent_channels.core.log import configure, redact
 from agent_channels.core.process import undo_for_child
 from agent_channels.core.settings.config import Environment
@@ -106,8 +107,12 @@ def _prepare(host: str, names: list[str], reports: list[Report], arguments: list
     environ = {f"{name.upper()}_STATE_DIR": str(Environment(name).state_dir) for name in names}
     warnings = [warning for report in reports for warning in _warnings(report)]
     reason = _why_channels_are_off(reports[0])
-    flags, remark = _hook_flags(names[0], reports[0], reason) if reason else _channel_flags(names)
-    # Our flags come last: the channel flag takes every word that follows it.
+    if reason:
+        flags, remark = _hook_flags(host, names[0], reports[0], reason)
+    else:
+        channel_flags, remark = _channel_flags(names)
+        # These come last: the channel flag takes every word that follows it.
+        flags = [*_settings(_turn_hooks(host, names[0], reports[0])), *channel_flags]
     return _Start([host, *arguments, *flags], environ, [*warnings, remark])
 
 
@@ -150,14 +155,29 @@ def _why_channels_are_off(report: Report) -> str:
     return ""
 
 
-def _hook_flags(name: str, report: Report, reason: str) -> tuple[list[str], str]:
+def _hook_flags(host: str, name: str, report: Report, reason: str) -> tuple[list[str], str]:
     """Return the flags that bring the hooks along, unless they are installed, and a remark."""
     remark = f"channels cannot work here: {reason}. The hooks bring the messages instead"
     finding = report.findings.get("hooks")
     if finding is not None and finding.state == "ok":
         return [], f"{remark}; they are installed."
-    settings = json.dumps({"hooks": shipped_hooks(Environment(name))}, ensure_ascii=False)
-    return ["--settings", settings], f"{remark}, for this session."
+    hooks = shipped_hooks(Environment(name))
+    for event, groups in _turn_hooks(host, name, report).items():
+        hooks.setdefault(event, []).extend(groups)
+    return _settings(hooks), f"{remark}, for this session."
+
+
+def _turn_hooks(host: str, name: str, report: Report) -> dict[str, list[dict[str, Any]]]:
+    """Return the hooks that call the running servers, unless they are installed or come with the plugin."""
+    finding = report.findings.get("hooks")
+    if finding is not None and finding.state == "ok":
+        return {}
+    servers = turn_hook_servers(Environment(name), host)
+    return turn_hooks(servers) if servers else {}
+
+
+def _settings(hooks: dict[str, list[dict[str, Any]]]) -> list[str]:
+    return ["--settings", json.dumps({"hooks": hooks}, ensure_ascii=False)] if hooks else []
 
 
 def _channel_flags(names: list[str]) -> tuple[list[str], str]:

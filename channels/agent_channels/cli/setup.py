@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 
 from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
@@ -19,7 +20,7 @@ from agent_channels.core.doctor import local as doctor_local
 from agent_channels.core.doctor.examine import gather, platform_findings
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin
-from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
+from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks, hooks_file, servers_file
 from agent_channels.core.log import configure, register_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
@@ -205,8 +206,11 @@ def _write_host_files(args: argparse.Namespace, row: Channel, env: Environment, 
     path = hooks_file(env)
     question = f"Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?"
     if dialogue.confirm(args.hooks, question):
-        dialogue.data["hooks"] = add_hooks(env)
+        servers = turn_hook_servers(env)
+        dialogue.data["hooks"] = add_hooks(env, calls_servers=bool(servers))
         dialogue.say(f"✓ {dialogue.data['hooks']}.")
+        dialogue.data["turn_hooks"] = add_turn_hooks(env, servers)
+        dialogue.say(f"✓ {dialogue.data['turn_hooks']}.")
 
 
 def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, dialogue: _Dialogue) -> None:

@@ -89,6 +89,10 @@ class Wakeups:
     """An approval card has to be sent."""
     relayed: Wakeup = field(default_factory=Wakeup)
     """The host relayed a permission prompt, and waits for the verdict."""
+    turn_changed: Wakeup = field(default_factory=Wakeup)
+    """A turn began, came further, or ended: what people are shown of it is out of date."""
+    answer_due: Wakeup = field(default_factory=Wakeup)
+    """What the agent said at the end of a turn has to be sent, or offered."""
     changed: Broadcast = field(default_factory=Broadcast)
     """Something changed for tool calls that wait: a prompt was answered, a message offered, the reader changed."""
 
@@ -99,7 +103,9 @@ class Wakeups:
 
     def store_changed(self) -> None:
         """Another process committed: look at everything it may have changed."""
-        for wakeup in (self.download_due, self.ready, self.outcome_due, self.card_due):
+        for wakeup in (
+            self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed, self.answer_due
+        ):  # fmt: skip
             wakeup.set()
         self.changed.notify_all()
 

@@ -9,7 +9,9 @@ from typing import Self
 
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.buttons.prompts import Prompts
+from agent_channels.core.host.final_answers import FinalAnswers
 from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.host.turns import Turns
 from agent_channels.core.journal.cursors import Cursors
 from agent_channels.core.journal.group_context import GroupContext
 from agent_channels.core.journal.history import History
@@ -48,6 +50,8 @@ class Services:
     pairing: Pairing
     invites: Invites
     sessions: Sessions
+    turns: Turns
+    final_answers: FinalAnswers
     panels: Panels
     prompts: Prompts
 
@@ -81,6 +85,8 @@ class Services:
             pairing=pairing,
             invites=Invites(pairing, audit, clock=clock),
             sessions=Sessions(store),
+            turns=Turns(store),
+            final_answers=FinalAnswers(store),
             panels=panels,
             prompts=Prompts(panels, inbox, clock=steady),
         )

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.i18n.messages import set_language, translate
-from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.hooks.channel import HookChannel
 
@@ -23,16 +22,10 @@ SEND_WITHIN_S = 10.0
 
 def channel_with_approvers(channels: list[HookChannel]) -> HookChannel | None:
     """Return the first channel that has approvers and a process that can show them cards; speak its language."""
-    found = next((c for c in channels if Services.of(c.store).access.approvers() and _is_read(c)), None)
+    found = next((c for c in channels if Services.of(c.store).access.approvers() and c.is_read()), None)
     if found is not None:
         set_language(found.settings().language)
     return found
-
-
-def _is_read(channel: HookChannel) -> bool:
-    bot_id = channel.health.get("bot_id")
-    holder = ReaderLock(channel.name, bot_id, channel.folder).holder() if bot_id else None
-    return holder is not None and holder.state_dir == str(channel.folder)
 
 
 def ask(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -10,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent_channels.core.errors import ChannelError
-from agent_channels.core.host.frames import channel_block, channel_blocks
+from agent_channels.core.host.final_answers import FinalAnswers
+from agent_channels.core.host.hand_over import ENTRIES_MAX, hand_over
 from agent_channels.core.host.sessions import HostSession, Sessions
+from agent_channels.core.host.turns import Turns
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
@@ -26,9 +27,6 @@ from agent_channels.registry import CHANNELS
 
 __all__ = ["HookChannel", "open_hook_channels"]
 
-ENTRIES_MAX = 20
-# A host moves more than 10,000 characters of a hook's context into a file and shows the model only the beginning.
-CONTEXT_MAX = 9_000
 WAIT_LEASE_S = 6.0
 
 
@@ -43,6 +41,7 @@ class HookChannel:
         # Not all of `Services`: most hooks need no more, and importing the rest takes time.
         self.inbox = Inbox(store, History(store), clock=SteadyClock(KeyValue(store)))
         self.sessions, self.health = Sessions(store), Health(store)
+        self.turns, self.answers = Turns(store), FinalAnswers(store)
         self.session, self._host = event.session, event.host
         self._lease_ends = 0.0
         self._settings: tuple[float, HookSettings] | None = None
@@ -68,25 +67,32 @@ class HookChannel:
         return self.inbox.ready(ENTRIES_MAX)
 
     def hand_over(self) -> str:
-        """Offer the waiting messages that fit into a hook's context; return them as text, "" if none is waiting.
+        """Offer the waiting messages that fit into a hook's context; return them as text, "" if none is waiting."""
+        return hand_over(self.inbox, self.turns, self.session, self.name).text
 
-        One transaction, since the server may offer them at the same moment in another mode.
-        """
-        if not self.waiting():
-            return ""
+    def end_turn(self, said: str) -> str | None:
+        """Record that the session's turn ended, and what its agent said then; return its id if it ended by this."""
+        if (turn := self.turns.current(self.session)) is None:
+            return None
         with self.store.transaction():
-            waiting = self.waiting()
-            fitting = [entry for entry, size in zip(waiting, self._sizes(waiting), strict=True) if size <= CONTEXT_MAX]
-            offered = self.inbox.begin_offer(fitting, self.session, "hook")
-            self.inbox.finish_offer([entry.id for entry in offered])
-        left = len(waiting) - len(offered)
-        more = f"{left} more, or too long for this place: call wait_for_messages (timeout_s 0) of {self.name}."
-        return "\n".join(filter(None, (channel_blocks(self.name, offered), more if left else "")))
+            if not self.turns.end(turn.id, "done"):
+                return None
+            if said.strip() and turn.places:
+                self.answers.add(turn, said)
+        return turn.id
 
-    def _sizes(self, entries: list[Entry]) -> list[int]:
-        """How much of the context each entry fills together with all before it, in UTF-16 units."""
-        sizes = (len(channel_block(self.name, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
-        return list(itertools.accumulate(sizes))
+    def sends_answer(self, turn_id: str) -> bool:
+        """Return whether a process that reads the bot has still to look after what was said at a turn's end."""
+        return self.answers.are_due(turn_id) and self.is_read()
+
+    def is_read(self) -> bool:
+        """Return whether a process reads the bot for this state folder."""
+        # Most hooks need no more than the store.
+        from agent_channels.core.runtime.reader_lock import ReaderLock
+
+        bot_id = self.health.get("bot_id")
+        holder = ReaderLock(self.name, bot_id, self.folder).holder() if bot_id else None
+        return holder is not None and holder.state_dir == str(self.folder)
 
     def has_unread_post(self) -> bool:
         """Return whether a message was just posted to the session's socket: a host does not read it during a hook."""

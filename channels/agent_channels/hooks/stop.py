@@ -10,6 +10,9 @@ from agent_channels.hooks.event import HookEvent, print_answer
 __all__ = ["run"]
 
 POLL_S = 0.5
+# A server notices within half a second what a hook wrote down, and then sends it.
+ANSWERED_WITHIN_S = 8.0
+SENT_POLL_S = 0.05
 
 
 def run(event: HookEvent) -> int:
@@ -20,6 +23,7 @@ def run(event: HookEvent) -> int:
         channels = [channel for channel in every if channel.is_ours()]
         going_on = event.values.get("stop_hook_active") is True
         began, waits_since = time.time(), time.monotonic()
+        said = event.values.get("last_assistant_message")
         try:
             while channels and not event.host.is_gone():
                 for channel in channels:
@@ -27,6 +31,8 @@ def run(event: HookEvent) -> int:
                     if reason:
                         print_answer("Stop", additionalContext=reason)
                         return 0
+                ended = [(c, turn) for c in every if (turn := c.end_turn(said if isinstance(said, str) else ""))]
+                _wait_for_answers(ended)
                 waited_s = time.monotonic() - waits_since
                 waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
                 if not waiting:
@@ -38,6 +44,13 @@ def run(event: HookEvent) -> int:
             for channel in channels:
                 channel.withdraw_wait()
     return 0
+
+
+def _wait_for_answers(ended: list[tuple[HookChannel, str]]) -> None:
+    """Wait a little until what was said at the end is sent: a session without a screen ends with this hook."""
+    deadline = time.monotonic() + ANSWERED_WITHIN_S
+    while time.monotonic() < deadline and any(channel.sends_answer(turn_id) for channel, turn_id in ended):
+        time.sleep(SENT_POLL_S)
 
 
 def _reason_to_go_on(channel: HookChannel, *, going_on: bool, began: float) -> str:

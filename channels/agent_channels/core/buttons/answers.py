@@ -9,9 +9,11 @@ from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.buttons.prompts import AnswerResult, Prompts
+from agent_channels.core.buttons.turn_buttons import STOP, TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing
+from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.entry import AgentEvent
 from agent_channels.core.journal.events import add_thread, message_event, sender_meta
@@ -35,10 +37,17 @@ class ButtonAnswers:
     """
 
     def __init__(
-        self, adapter: Adapter, inbox: Inbox, history: History, access: Access, prompts: Prompts, panels: Panels
+        self,
+        adapter: Adapter,
+        inbox: Inbox,
+        history: History,
+        access: Access,
+        prompts: Prompts,
+        panels: Panels,
+        turn_buttons: TurnButtons,
     ) -> None:
         self._adapter, self._inbox, self._history, self._access = adapter, inbox, history, access
-        self._prompts, self._panels = prompts, panels
+        self._prompts, self._panels, self._turn_buttons = prompts, panels, turn_buttons
 
     # ---- tapped
 
@@ -53,6 +62,8 @@ class ButtonAnswers:
         if located and located[0].prompt_id:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
             return True
+        if located and located[0].turn_id:
+            return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, located[1], follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
 
     def refuse_tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> None:
@@ -82,6 +93,26 @@ class ButtonAnswers:
             close = partial(self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "")
             follow_ups.append(Courtesy(close, tap.sender.id))
         return False
+
+    def _tap_turn(
+        self, entry_id: int, tap: Tap, panel: Panel, turn_id: str, position: int, follow_ups: list[FollowUp]
+    ) -> bool:
+        """Count a tap on a button about a turn, which the agent is not told of."""
+        self._inbox.end(entry_id)
+        if panel.cells()[position][2].value == STOP:
+            # Its message goes on being edited until the turn has ended, and says then how it did.
+            stopping = self._turn_buttons.stop([turn_id], tap.sender)
+            text = stopping_words(stopping) if stopping else self._turn_buttons.stop_feedback(turn_id)
+            self._tell(tap, text, follow_ups, alert=True, counted=bool(stopping))
+            return bool(stopping)
+        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
+        if press.refused is not None or press.button is None:
+            text = translate(f"tap_{press.refused}", label=label(press.outcome or "", 120))
+            self._tell(tap, text, follow_ups, alert=True)
+            return False
+        self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), press.button.value or "")
+        self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
+        return True
 
     def _tap_prompt(self, entry_id: int, tap: Tap, panel: Panel, position: int, follow_ups: list[FollowUp]) -> None:
         refusal = self._may_not_answer(panel, tap)

@@ -31,7 +31,7 @@ class Panel:
     """One grid that was sent. `tappers` None: everybody the gate lets through in that chat.
 
     `message_id` is None until the platform's answer is known. `sentence` is what its message shows at the end instead
-    of the default outcome; `prompt_id` names the prompt that it shows.
+    of the default outcome; `prompt_id` names the prompt that it shows, `turn_id` the turn that its buttons are about.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Panel:
     outcome: str | None
     prompt_id: str | None
     sentence: str | None
+    turn_id: str | None = None
 
     def cells(self) -> list[tuple[int, int, Button]]:
         """Return every button with its row and column, in reading order."""
@@ -86,16 +87,17 @@ class Panels:
         tappers: Collection[str] | None = None,
         single_use: bool = True,
         prompt_id: str | None = None,
+        turn_id: str | None = None,
     ) -> str:
         """Store a grid before it is sent; return its id."""
         panel_id, now = secrets.token_urlsafe(16), self._clock()
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
-                "prompt_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "prompt_id, turn_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     panel_id, chat_id, thread_id, _dump(grid), None if tappers is None else json.dumps(sorted(tappers)),
-                    single_use, now, now + ttl_s, prompt_id,
+                    single_use, now, now + ttl_s, prompt_id, turn_id,
                 ),
             )  # fmt: skip
         return panel_id
@@ -175,7 +177,7 @@ class Panels:
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "
-            "AND expires_at > ? AND created_at > ? AND coalesce(prompt_id, '') NOT IN "
+            "AND expires_at > ? AND created_at > ? AND turn_id IS NULL AND coalesce(prompt_id, '') NOT IN "
             "(SELECT id FROM prompts WHERE kind = 'permission') ORDER BY created_at DESC, rowid DESC LIMIT 1",
             chat_id, thread_id, now, now - TYPED_WITHIN_S,
         )  # fmt: skip
@@ -338,4 +340,5 @@ def _panel(row: Row) -> Panel:
         outcome=row["outcome"],
         prompt_id=row["prompt_id"],
         sentence=row["sentence"],
+        turn_id=row["turn_id"],
     )

@@ -20,12 +20,13 @@ from agent_channels.core.host.config_files import (
     program_exists,
     read_json,
     settings_files,
+    turn_hook_servers,
 )
 from agent_channels.core.host.process import channel_flag
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, project_dir
 
-__all__ = ["CHANNELS_OFF", "entry", "entry_name", "flag", "hooks", "mode", "policy", "telemetry"]
+__all__ = ["CHANNELS_OFF", "entry", "entry_name", "entry_names", "flag", "hooks", "mode", "policy", "telemetry"]
 
 # With one of these, whatever its value, the host does not ask which features are enabled, and channels are one of them.
 TELEMETRY = ("DISABLE_TELEMETRY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
@@ -82,6 +83,11 @@ def entry_name(env: Environment) -> str:
     return next(iter(ours), env.channel)
 
 
+def entry_names(env: Environment) -> list[str]:
+    """Return every name under which the host's lists start this channel's server. Raises `ConfigError`."""
+    return _entries(env)[0]
+
+
 def _entries(env: Environment) -> tuple[list[str], dict[str, str]]:
     """Return the names of the host's entries that start this server, and why others that look like it do not.
 
@@ -121,6 +127,7 @@ def hooks(setup: Setup) -> Finding:
     """Check that our hooks are installed and can run."""
     environ, install = setup.env.environ, f"`channels setup {setup.env.channel} --hooks yes` installs them"
     installed: dict[str, str] = {}
+    called: set[str] = set()
     for path in settings_files(environ):
         try:
             settings = read_json(path)
@@ -129,6 +136,7 @@ def hooks(setup: Setup) -> Finding:
         if settings.get("disableAllHooks") is True:
             return wrong("the host's hooks are switched off", f"disableAllHooks in {path}", "remove that line")
         installed |= dict(hook_commands(settings))
+        called |= turn_hook_servers(settings)
     if not installed:
         if env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the hooks come with the plugin")
@@ -147,10 +155,36 @@ def hooks(setup: Setup) -> Finding:
             ", ".join(repr(command[:200]) for command in foreign),
             f"they may have come with a repository: remove them unless they are yours; {install}",
         )
-    missing = DELIVERY_HOOKS - set(installed)
+    return _turn_hooks(called, set(installed), install, environ)
+
+
+def _turn_hooks(called: set[str], installed: set[str], install: str, environ: Mapping[str, str]) -> Finding:
+    """Check the hooks that call running servers; `installed` are the names of our commands."""
+    if stale := sorted(called - _started_servers(environ)):
+        return wrong(
+            "hooks call a server that the host does not start, which shows an error at every step",
+            ", ".join(repr(name[:40]) for name in stale),
+            install,
+        )
+    missing = DELIVERY_HOOKS - installed - ({"prompt"} if called else set())
     if missing:
         return note(f"some hooks are missing: {', '.join(sorted(missing))}", "", install)
-    return fine("the hooks are installed", ", ".join(sorted(installed)))
+    if not called:
+        return note(
+            "the phone does not see what the agent does, and cannot stop it: the hooks of turns are missing",
+            "they need Claude Code 2.1.118 or later",
+            install,
+        )
+    return fine("the hooks are installed", ", ".join([*sorted(installed), *sorted(called)]))
+
+
+def _started_servers(environ: Mapping[str, str]) -> set[str]:
+    """Return the names of every server in the host's own lists."""
+    try:
+        files = (config_dir(environ).parent / ".claude.json", project_dir(environ) / ".mcp.json")
+        return {name for path in files for name in _servers(read_json(path))}
+    except ConfigError:
+        return set()
 
 
 def flag(setup: Setup) -> Finding:

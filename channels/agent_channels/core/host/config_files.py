@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.host.hook_call import EVENTS, HOOK_TOOL
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
@@ -29,10 +30,12 @@ __all__ = [
     "hook_commands",
     "hook_entries",
     "is_this_program",
+    "is_turn_hook",
     "managed_files",
     "program_exists",
     "read_json",
     "settings_files",
+    "turn_hook_servers",
 ]
 
 _HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question)\s*$")
@@ -206,6 +209,22 @@ def hook_entries(groups: object) -> Iterator[dict[str, Any]]:
     for group in groups if isinstance(groups, list) else ():
         entries = group.get("hooks") if isinstance(group, dict) else None
         yield from (entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict))
+
+
+def is_turn_hook(entry: object) -> bool:
+    """Return whether a hook entry is one of ours that calls a running server."""
+    if not isinstance(entry, dict) or entry.get("type") != "mcp_tool" or entry.get("tool") != HOOK_TOOL:
+        return False
+    given = entry.get("input")
+    return isinstance(given, dict) and given.get("event") in EVENTS
+
+
+def turn_hook_servers(settings: Mapping[str, Any]) -> set[str]:
+    """Return which servers our hooks in the content of a settings file call."""
+    hooks = settings.get("hooks")
+    groups = hooks.values() if isinstance(hooks, dict) else ()
+    entries = (entry for group in groups for entry in hook_entries(group) if is_turn_hook(entry))
+    return {str(entry.get("server")) for entry in entries}
 
 
 def hook_command(entry: Mapping[str, Any]) -> HookCommand | None:

@@ -55,9 +55,9 @@ class Delivery:
         modes: Modes,
         typing: TypingIndicator,
         wakeups: Wakeups,
-        before_offer: Callable[[Sequence[Entry]], None],
+        before_offer: Callable[[Sequence[Entry], str], None],
     ) -> None:
-        """`before_offer` is called with the entries that are about to be offered, in their transaction."""
+        """`before_offer` gets the entries that are about to be offered, and the mode, in their transaction."""
         self._inbox, self._link, self._modes, self._typing = inbox, link, modes, typing
         self._wakeups, self._before_offer = wakeups, before_offer
         # Agents that are blocked in wait_for_messages right now: they take what comes.
@@ -142,9 +142,9 @@ class Delivery:
         """Record what is ready as being offered: in one transaction, since hooks of the session take it too."""
         with self._inbox.store.transaction():
             entries = self._inbox.ready(BATCH_MAX)
-            self._before_offer(entries)
             if mode == "wake":
                 entries = entries[: InboxSocket.count_fitting(entries)]
+            self._before_offer(entries, mode)
             return self._inbox.begin_offer(entries, self._link.session, mode)
 
     async def _push(self, entries: list[Entry]) -> None:
@@ -209,7 +209,7 @@ class Delivery:
             return []
         with self._inbox.store.transaction():
             entries = _fitting_one_result(self._inbox.pullable(session, limit, unproven, before))
-            self._before_offer(entries)
+            self._before_offer(entries, "pull")
             taken = self._inbox.begin_offer(entries, session, "pull")
             self._inbox.finish_offer([entry.id for entry in taken])
         for entry in taken:

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,27 @@ from agent_channels.core.host.config_files import (
     hook_command,
     hook_entries,
     is_this_program,
+    is_turn_hook,
     read_json,
 )
+from agent_channels.core.host.hook_call import EVENTS, hook_entry
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.private_files import write_atomically
 
-__all__ = ["add_hooks", "add_server", "hooks_file", "servers_file", "shipped_hooks"]
+__all__ = [
+    "add_hooks",
+    "add_server",
+    "add_turn_hooks",
+    "hooks_file",
+    "servers_file",
+    "shipped_hooks",
+    "turn_hooks",
+    "turn_hooks_file",
+]
 
 JSON = dict[str, Any]
+PROMPT_EVENT = "UserPromptSubmit"
 
 
 def servers_file(env: Environment) -> Path:
@@ -40,6 +52,11 @@ def servers_file(env: Environment) -> Path:
 def hooks_file(env: Environment) -> Path:
     """Return the path of the host's settings for the project."""
     return project_dir(env.environ) / ".claude" / "settings.json"
+
+
+def turn_hooks_file(env: Environment) -> Path:
+    """Return the path of this user's own settings for the project, which are not for its repository."""
+    return project_dir(env.environ) / ".claude" / "settings.local.json"
 
 
 def add_server(row: Channel, env: Environment) -> str:
@@ -72,21 +89,78 @@ def _server_entry(row: Channel, env: Environment) -> JSON:
     return {"command": _program(env, "${CLAUDE_PROJECT_DIR:-.}"), "args": ["serve", row.name], "env": values}
 
 
-def add_hooks(env: Environment) -> str:
-    """Enter our hooks into the host's settings for the project; return what was done. Raises as `add_server` does."""
+def add_hooks(env: Environment, *, calls_servers: bool) -> str:
+    """Enter our commands into the host's settings for the project; return what was done. Raises as `add_server` does.
+
+    `calls_servers`: the hooks of turns are installed too, which do what the command `hook prompt` does elsewhere.
+    """
     path, shipped = hooks_file(env), shipped_hooks(env)
 
     def change(found: JSON) -> None:
-        hooks = found.setdefault("hooks", {})
-        if not isinstance(hooks, dict):
-            raise ConfigError(f"hooks in {path} is not an object; fix it first")
+        hooks = _hooks_in(found, path)
         for event, groups in shipped.items():
-            installed = hooks.setdefault(event, [])
-            if not isinstance(installed, list):
-                raise ConfigError(f"hooks.{event} in {path} is not a list; fix it first")
-            _add_missing(installed, groups, env)
+            installed = _groups_in(hooks, event, path)
+            if event == PROMPT_EVENT and calls_servers:
+                _remove(installed, lambda entry: (hook_command(entry) or ("",))[0] == "prompt")
+            else:
+                _add_missing(installed, groups, env)
+            if not installed:
+                del hooks[event]
 
     return _merge(path, change, "the hooks")
+
+
+def add_turn_hooks(env: Environment, servers: Sequence[str]) -> str:
+    """Enter the hooks that call the running servers, and no others; return what was done.
+
+    `servers` are our names in the host's list: for one that is not in it the host shows an error at every step. Raises
+    as `add_server` does.
+    """
+    path = turn_hooks_file(env)
+
+    def change(found: JSON) -> None:
+        if not servers and "hooks" not in found:
+            return
+        hooks = _hooks_in(found, path)
+        for event, added in turn_hooks(servers).items():
+            groups = _groups_in(hooks, event, path)
+            _remove(groups, is_turn_hook)
+            groups += added
+            if not groups:
+                del hooks[event]
+
+    return _merge(path, change, "the hooks of turns")
+
+
+def turn_hooks(servers: Sequence[str]) -> dict[str, list[JSON]]:
+    """Return the hooks that call the running servers, by event; empty lists without any."""
+    return {
+        event: [{"hooks": [hook_entry(event, server) for server in servers]}] if servers else [] for event in EVENTS
+    }
+
+
+def _hooks_in(found: JSON, path: Path) -> JSON:
+    hooks = found.setdefault("hooks", {})
+    if not isinstance(hooks, dict):
+        raise ConfigError(f"hooks in {path} is not an object; fix it first")
+    return hooks
+
+
+def _groups_in(hooks: JSON, event: str, path: Path) -> list[Any]:
+    groups = hooks.setdefault(event, [])
+    if not isinstance(groups, list):
+        raise ConfigError(f"hooks.{event} in {path} is not a list; fix it first")
+    return groups
+
+
+def _remove(groups: list[Any], ours: Callable[[JSON], bool]) -> None:
+    """Remove entries of ours from an event's groups, and groups that are empty then."""
+    for group in [group for group in groups if isinstance(group, dict) and isinstance(group.get("hooks"), list)]:
+        kept = [entry for entry in group["hooks"] if not (isinstance(entry, dict) and ours(entry))]
+        if len(kept) < len(group["hooks"]):
+            group["hooks"] = kept
+            if not kept:
+                groups.remove(group)
 
 
 def _add_missing(installed: list[Any], groups: list[JSON], env: Environment) -> None:

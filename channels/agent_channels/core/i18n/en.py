@@ -25,7 +25,8 @@ TEXTS: dict[str, str] = {
     "help": (
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
-        "/status – is the bot connected?\n/inbox – messages waiting for the agent\n/cancel – close open questions\n"
+        "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
+        "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
         "/session status – who reads this chat, and what is saved\n"
         "/session clear – forget this chat and start over\n"
@@ -71,10 +72,36 @@ TEXTS: dict[str, str] = {
     "waiting_ended": "The terminal session no longer waits for messages from this chat.",
     "waiting_none": "No terminal session is waiting for messages.",
     "menu_status": "Is the bot connected?",
+    "menu_stop": "Stop what the agent is doing",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
     "menu_session": "This chat's history: status, clear, export",
     "menu_help": "What this bot can do",
+    # Turns: what the agent does, and how it ends.
+    "turn_step": "1 step",
+    "turn_steps": "{count} steps",
+    "turn_file": "1 file",
+    "turn_files": "{count} files",
+    "turn_running": "Still running: {what}",
+    "turn_compacting": "Making room in the conversation…",
+    "turn_steered": "📨 Your message has reached the agent in the middle of its work.",
+    "turn_stopped": "⏹ Stopped by {user} after {summary}.",
+    "turn_failed_rate_limit": "⚠️ The agent cannot go on: its usage limit is reached.",
+    "turn_failed_overloaded": "⚠️ The agent cannot go on: its model's service is overloaded or down.",
+    "turn_failed_login": "⚠️ The agent cannot go on: it has to log in again at the terminal.",
+    "turn_failed_billing": "⚠️ The agent cannot go on: there is a problem with its account's billing.",
+    "turn_failed_other": "⚠️ The agent could not go on.",
+    "turn_failed_kept": "Your message stays open until the agent works again.",
+    "turn_dialog": "⏸ The agent is waiting for somebody at the terminal: {message}",
+    "stop_requested": "⏹ Stopping: the agent ends at its next step.",
+    "stop_too_late": "It has already ended.",
+    "stop_already": "Already being stopped by {user}.",
+    "stop_nothing": "The agent isn't working on anything for this chat.",
+    "button_stop": "Stop",
+    "answer_from_terminal": "💻 *Said at the terminal:*",
+    "answer_offer": "💻 The agent answered at the terminal, but not here.",
+    "button_send": "Send it here",
+    "button_dont_send": "Don't",
     # Taps on buttons, and what becomes of the answer.
     "tap_accepted": "{label}",
     "tap_relayed": "{label}: on its way to the session.",

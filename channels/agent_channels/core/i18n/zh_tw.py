@@ -22,7 +22,7 @@ TEXTS: dict[str, str] = {
     "help": (
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
-        "/status – 機器人連線了嗎？\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
+        "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
@@ -64,10 +64,36 @@ TEXTS: dict[str, str] = {
     "waiting_ended": "終端機裡的工作階段不再等候這個聊天的訊息。",
     "waiting_none": "目前沒有終端機工作階段在等候訊息。",
     "menu_status": "機器人連線了嗎？",
+    "menu_stop": "停止代理正在做的事",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
     "menu_session": "這個聊天的記錄：status、clear、export",
     "menu_help": "這個機器人能做什麼",
+    # Turns: what the agent does, and how it ends.
+    "turn_step": "1 步",
+    "turn_steps": "{count} 步",
+    "turn_file": "1 個檔案",
+    "turn_files": "{count} 個檔案",
+    "turn_running": "仍在執行：{what}",
+    "turn_compacting": "正在壓縮對話…",
+    "turn_steered": "📨 你的訊息已在代理工作途中送達。",
+    "turn_stopped": "⏹ 已由 {user} 停止（{summary}）。",
+    "turn_failed_rate_limit": "⚠️ 代理無法繼續：已達用量上限。",
+    "turn_failed_overloaded": "⚠️ 代理無法繼續：模型服務過載或中斷。",
+    "turn_failed_login": "⚠️ 代理無法繼續：需要在終端機重新登入。",
+    "turn_failed_billing": "⚠️ 代理無法繼續：帳號的帳單有問題。",
+    "turn_failed_other": "⚠️ 代理無法繼續。",
+    "turn_failed_kept": "你的訊息會保留，等代理恢復後再處理。",
+    "turn_dialog": "⏸ 代理正在等終端機前的人：{message}",
+    "stop_requested": "⏹ 正在停止：代理會在下一步結束。",
+    "stop_too_late": "已經結束了。",
+    "stop_already": "{user} 已經要求停止。",
+    "stop_nothing": "代理目前沒有在為這個聊天工作。",
+    "button_stop": "停止",
+    "answer_from_terminal": "💻 *在終端機裡的回答：*",
+    "answer_offer": "💻 代理在終端機回答了，但沒有傳到這裡。",
+    "button_send": "傳到這裡",
+    "button_dont_send": "不要",
     # Taps on buttons, and what becomes of the answer.
     "tap_accepted": "{label}",
     "tap_relayed": "{label}：正送往工作階段。",

@@ -28,6 +28,7 @@ def command_menu() -> list[MenuEntry]:
     """Return the commands that people can choose from, in the language in force."""
     return [
         MenuEntry("status", translate("menu_status")),
+        MenuEntry("stop", translate("menu_stop")),
         MenuEntry("inbox", translate("menu_inbox")),
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),

@@ -17,11 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent_channels.core.buttons.panels import Panel
+from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Command, Message
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
@@ -65,6 +67,7 @@ class Commands:
         """`session()` says who reads the bot."""
         self._adapter, self._services, self._files = adapter, services, files
         self._wakeups, self._session = wakeups, session
+        self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.audit)
         self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
             "start": lambda incoming, _: self._say(incoming, translate("start")),
             "help": lambda incoming, _: self._say(incoming, translate("help")),
@@ -73,6 +76,7 @@ class Commands:
             "cancel": self._cancel,
             "session": self._session_command,
             "end": self._end_waiting,
+            "stop": self._stop,
         }
 
     def run(self, incoming: IncomingMessage, command: Command) -> bool:
@@ -139,6 +143,21 @@ class Commands:
     def _end_waiting(self, incoming: IncomingMessage, _argument: str) -> None:
         ended = self._services.sessions.end_waiting()
         self._say(incoming, translate("waiting_ended") if ended else translate("waiting_none"))
+
+    def _stop(self, incoming: IncomingMessage, _argument: str) -> None:
+        message, turns = incoming.message, self._services.turns
+        working = turns.working_for(Place(message.chat.id, message.thread_id))
+        if not working and message.chat.kind == "direct" and self._services.access.is_approver(message.sender.id):
+            # Somebody who left the terminal stops what they began there.
+            working = turns.running()
+        stopping = self._turn_buttons.stop([turn.id for turn in working], message.sender)
+        if stopping:
+            self._wakeups.turn_changed.set()
+            self._say(incoming, stopping_words(stopping))
+        elif working:
+            self._say(incoming, self._turn_buttons.stop_feedback(working[-1].id))
+        else:
+            self._say(incoming, translate("stop_nothing"))
 
     def _cancel(self, incoming: IncomingMessage, _argument: str) -> None:
         message, prompts, panels = incoming.message, self._services.prompts, self._services.panels

@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 
 from agent_channels.core.buttons.answers import ButtonAnswers
+from agent_channels.core.buttons.turn_buttons import TurnButtons
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
     ChatMigrated,
@@ -81,7 +82,13 @@ class InboundPipeline:
         self._receipts, self._wakeups, self._transcribe = receipts, wakeups, transcribe
         self.follow_ups = FollowUps()
         self._answers = ButtonAnswers(
-            adapter, services.inbox, services.history, services.access, services.prompts, services.panels
+            adapter,
+            services.inbox,
+            services.history,
+            services.access,
+            services.prompts,
+            services.panels,
+            TurnButtons(services.turns, services.final_answers, services.audit),
         )
         self._grouping = MessageGrouping(services.inbox, adapter.limits)
         self._groups = GroupRules(services, context_count)
@@ -234,6 +241,8 @@ class InboundPipeline:
             self._services.chats.record(tap.chat, tap.sender)
             if self._answers.tap(entry_id, tap, follow_ups):
                 self._wakeups.answer_given()
+                self._wakeups.turn_changed.set()
+                self._wakeups.answer_due.set()
         batch.follow_ups += follow_ups
 
     def _process_message(self, incoming: IncomingMessage, batch: Batch) -> None:

@@ -485,6 +485,15 @@ class Inbox:
         with self.store.transaction() as db:
             db.execute(f"UPDATE inbox SET announced_to = ? WHERE state = '{State.READY}'", (session,))
 
+    def places_of(self, delivery_ids: Sequence[str]) -> list[tuple[str, str | None]]:
+        """Return the chats, and their threads, that entries came from; ids that nobody knows are left out."""
+        marks = ", ".join("?" for _ in delivery_ids)
+        rows = self.store.rows(
+            f"SELECT DISTINCT chat_id, thread_id FROM inbox WHERE delivery_id IN ({marks}) AND chat_id IS NOT NULL",
+            *delivery_ids,
+        )
+        return [(row["chat_id"], row["thread_id"]) for row in rows]
+
     # ---- answers
 
     def shown_to(self, chat_id: str, session: str = "") -> list[int]:

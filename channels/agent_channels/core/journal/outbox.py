@@ -99,6 +99,21 @@ class Outbox:
             )
         )
 
+    def sent_since(self, chat_id: str, since: float, *, without: str) -> bool:
+        """Return True if anything was sent to a chat since then (epoch seconds), or may have been.
+
+        Sends whose key begins with `without` do not count.
+        """
+        return bool(
+            self.store.value(
+                "SELECT 1 FROM outbox o JOIN outbox_parts p ON p.outbox_id = o.id WHERE o.chat_id = ? "
+                "AND o.created_at >= ? AND p.state != 'failed' AND o.key NOT LIKE ? || '%' LIMIT 1",
+                chat_id,
+                since,
+                without,
+            )
+        )
+
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` sends begun before then (epoch seconds); return how many."""
         with self.store.transaction() as db:

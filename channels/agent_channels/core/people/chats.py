@@ -46,6 +46,10 @@ class Chats:
             is not None
         )
 
+    def is_direct(self, chat_id: str) -> bool:
+        """Return True if this is somebody's direct chat."""
+        return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
+
     def groups_not_enabled(self) -> list[tuple[str, str]]:
         """Return the groups that the bot is in and that are not enabled, newest first: (id, title)."""
         rows = self.store.rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 import anyio
 
@@ -20,19 +21,27 @@ from agent_channels.core.inbound.pipeline import InboundPipeline
 from agent_channels.core.inbound.reader import Reader
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.wait_notices import WaitNotices
+from agent_channels.core.journal.entry import Entry
 from agent_channels.core.outbound.outcomes import Outcomes
+from agent_channels.core.outbound.sender import Sender
+from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.retention import Retention
+from agent_channels.core.runtime.turn_tracker import TurnTracker
 
 __all__ = ["ActiveReader"]
 
 STALLED_S = 10.0
+# How long messages wait for the answers that an earlier session gave at its terminal to be sent.
+SETTLE_WITHIN_S = 5.0
 
 
 class ActiveReader:
     """Everything that runs while this process holds the bot's lock."""
 
-    def __init__(self, context: BotContext, seen_elsewhere: frozenset[str]) -> None:
+    def __init__(
+        self, context: BotContext, sender: Sender, tracker: TurnTracker, seen_elsewhere: frozenset[str]
+    ) -> None:
         """`seen_elsewhere`: what another project's agent was shown before this process took over."""
         adapter, services, settings = context.adapter, context.services, context.settings
         wakeups = context.wakeups
@@ -43,9 +52,8 @@ class ActiveReader:
         self._wait_notices = WaitNotices(
             services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s
         )
-        self.delivery = Delivery(
-            services.inbox, context.link, context.modes, self._typing, wakeups, self._wait_notices.before_offer
-        )
+        self._tracker = tracker
+        self.delivery = Delivery(services.inbox, context.link, context.modes, self._typing, wakeups, self._before_offer)
         transcriber = Transcriber(settings.transcribe, settings.transcribe_s, os.environ)
         self._downloads = Downloads(adapter, services.inbox, context.files, wakeups, transcriber)
         self._pipeline = InboundPipeline(
@@ -69,11 +77,16 @@ class ActiveReader:
         )
         self._outcomes = Outcomes(adapter, services.panels, services.notices, wakeups)
         self._cards = ApprovalCards(adapter, services.access, services.prompts, services.panels, context.files, wakeups)
+        self._terminal_answers = TerminalAnswers(adapter, services, sender, wakeups, settings.answers)
         self._retention = Retention(services, context.files, settings)
 
     async def run(self) -> None:
         """Work until cancelled, or until one of the tasks fails."""
         services = self._context.services
+        services.turns.end_gone(self._context.link.session)
+        # What an earlier session answered is not asked of this one.
+        with anyio.move_on_after(SETTLE_WITHIN_S):
+            await self._terminal_answers.settle()
         async with self._group as group:
             for task in (
                 self.delivery.run,
@@ -83,6 +96,7 @@ class ActiveReader:
                 self._outcomes.run,
                 self._cards.run,
                 self._cards.sweep,
+                self._terminal_answers.run,
                 self._retention.run,
             ):
                 group.start_soon(task)
@@ -109,6 +123,10 @@ class ActiveReader:
         mode, why = self._context.modes.current()
         project = self._context.files.roots[0].name
         return ListeningSession(known.client if known else "", project, mode, why, self._since)
+
+    def _before_offer(self, entries: Sequence[Entry], mode: str) -> None:
+        self._wait_notices.before_offer(entries)
+        self._tracker.offered(entries, mode)
 
     # ---- the agent acts
 

@@ -54,6 +54,8 @@ class Retention:
             + services.prompts.prune(before, STEP)
             + services.audit.prune(before, keep_rows, STEP)
             + services.notices.prune(before, STEP)
+            + services.turns.prune(before, STEP)
+            + services.final_answers.prune(before, STEP)
             + services.chats.prune(before, STEP)
             + services.pairing.prune()
             + services.invites.prune()

@@ -25,6 +25,7 @@ from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
+from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
@@ -61,6 +62,7 @@ class ChannelRuntime:
             panel_ttl_s=settings.panel_ttl_h * 3600,
             file_above=settings.file_above,
         )
+        self.tracker = TurnTracker(context)
         self.reader: ActiveReader | None = None
         self.idle_reason = "starting"
         self._handovers = HandoverRequests(context.services.key_values)
@@ -109,6 +111,7 @@ class ChannelRuntime:
         await anyio.sleep(context.settings.grace_s)
         async with anyio.create_task_group() as group:
             group.start_soon(StoreWatcher(context.services.store, self._store_changed).run)
+            group.start_soon(self.tracker.run)
             while True:
                 while self.claim.reason() is None:
                     self.idle_reason = self.claim.refusal()
@@ -135,13 +138,14 @@ class ChannelRuntime:
         self._handovers.take()
         seen_elsewhere = self._continue_from_other_projects()
         with anyio.CancelScope() as self._reading:
-            self.reader = ActiveReader(context, seen_elsewhere)
+            self.reader = ActiveReader(context, self.sender, self.tracker, seen_elsewhere)
+            self.tracker.reads = True
             context.modes.publish()
             context.services.health.set_session(context.link.session, host_keys(context.env.environ))
             try:
                 await self.reader.run()
             finally:
-                self.reader = None
+                self.reader, self.tracker.reads = None, False
 
     def _continue_from_other_projects(self) -> frozenset[str]:
         """Continue where the last project to read this bot had come; return what other projects' agents were shown."""

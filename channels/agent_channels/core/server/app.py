@@ -23,6 +23,7 @@ from agent_channels.core.server.config_watch import ConfigWatch
 from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.handshake import Handshake
+from agent_channels.core.server.hook_calls import HookCalls
 from agent_channels.core.server.instructions import instructions
 from agent_channels.core.server.permission_relay import PermissionRelay, PermissionRequest
 from agent_channels.core.server.session import McpSession
@@ -69,7 +70,8 @@ async def _serve(channel: Channel, handshake: Handshake) -> None:
 
         try:
             lines = StdinLines(handshake.source, handshake.replay)
-            await server.session.serve(HostReader(lines, stdout), HostWriter(stdout), start, handshake.answered)
+            reader = HostReader(lines, stdout, HookCalls(server.current).answer)
+            await server.session.serve(reader, HostWriter(stdout), start, handshake.answered)
         except Exception as error:  # noqa: BLE001 - the process ends, with the reason
             _log_failure("the session", error)
             leave(code=1)

@@ -6,6 +6,7 @@ The SDK's own streams pass every message through two queues and two tasks; these
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,13 +42,14 @@ class _Stream:
 
 
 class HostReader(_Stream):
-    """The host's messages; a line that is not a message comes as the error that says why.
+    """The host's messages; a line that is not a message comes as the error that says why, a hook's call is answered.
 
     At the end of the stream the process ends at once if the host has not read what it was sent: nobody will.
     """
 
-    def __init__(self, lines: StdinLines, stdout: Stdout) -> None:
-        self._lines, self._stdout = lines, stdout
+    def __init__(self, lines: StdinLines, stdout: Stdout, answer_hook: Callable[[str], str | None]) -> None:
+        """`answer_hook(line)` returns the response to a line that is a hook's call, None for any other."""
+        self._lines, self._stdout, self._answer_hook = lines, stdout, answer_hook
 
     def __aiter__(self) -> Self:
         return self
@@ -55,6 +57,9 @@ class HostReader(_Stream):
     async def __anext__(self) -> SessionMessage | Exception:
         try:
             line = await anext(self._lines)
+            while (response := self._answer_hook(line)) is not None:
+                await _write(self._stdout, response)
+                line = await anext(self._lines)
         except StopAsyncIteration:
             if self._stdout.stuck:
                 leave()

@@ -30,8 +30,10 @@ from agent_channels.core.settings.validation import explain_problem
 __all__ = [
     "Claim",
     "Environment",
+    "Forwarding",
     "Language",
     "Mode",
+    "Progress",
     "Root",
     "Settings",
     "config_values",
@@ -43,6 +45,8 @@ __all__ = [
 Mode = Literal["auto", "push", "wake", "hook", "pull"]
 Claim = Literal["auto", "always", "never"]
 Language = Literal["en", "zh-TW"]
+Progress = Literal["off", "brief", "on", "verbose"]
+Forwarding = Literal["auto", "forward", "offer", "off"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
@@ -106,6 +110,12 @@ class Settings(BaseModel):
     permission_relay: bool = Field(
         True,  # noqa: FBT003
         description="ask approvers in chat when the host asks for a permission",
+    )
+    progress: Progress = Field("on", description="what people see of a turn: off, brief, on or verbose; /progress")
+    progress_after_s: float = Field(5, ge=0, le=3600, description="seconds after which a turn shows its progress")
+    answers: Forwarding = Field(
+        "auto",
+        description="what was answered at the terminal only: forward it, offer it, off; auto: offer it in groups",
     )
     receipts: bool = Field(True, description="react to a message once it is received and stored")  # noqa: FBT003
     file_above: int = Field(8000, ge=200, description="length above which `as_file: auto` sends a text as a file")

@@ -207,6 +207,27 @@ _LASTING_WAITS: tuple[str, ...] = (
     "CREATE INDEX inbox_ready ON inbox (chat_id) WHERE state = 'ready'",
 )
 
+# What the agent did from a prompt to its end. places: the chats that it works for, as JSON; detail: what people are
+# shown of it, as JSON; seen_at: when its host last said something; ending: done, stopped, failed, interrupted, gone.
+# final_answers: what the agent said at the end, for each chat of the turn; state: due, offered, wanted, sent,
+# dropped.
+_TURNS: tuple[str, ...] = (
+    """CREATE TABLE turns (
+        id TEXT PRIMARY KEY, session TEXT NOT NULL, began_at REAL NOT NULL, seen_at REAL NOT NULL,
+        places TEXT NOT NULL DEFAULT '[]', detail TEXT NOT NULL DEFAULT '[]', stop_at REAL, stop_by TEXT, ended_at REAL,
+        ending TEXT
+    )""",
+    "CREATE INDEX turns_running ON turns (session, began_at) WHERE ended_at IS NULL",
+    """CREATE TABLE final_answers (
+        id INTEGER PRIMARY KEY, turn_id TEXT NOT NULL, session TEXT NOT NULL, chat_id TEXT NOT NULL, thread_id TEXT,
+        since REAL NOT NULL, text TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'due', created_at REAL NOT NULL
+    )""",
+    "CREATE INDEX final_answers_due ON final_answers (id) WHERE state IN ('due', 'wanted')",
+    # A grid with a button that stops this turn, or sends what was said at its end.
+    "ALTER TABLE panels ADD COLUMN turn_id TEXT",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS, _LASTING_WAITS
+    _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
+    _LASTING_WAITS, _TURNS,
 )  # fmt: skip

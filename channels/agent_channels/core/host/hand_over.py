@@ -1,0 +1,60 @@
+"""Messages handed to the agent as the context that a hook adds: once, as many as fit, recorded as offered by `hook`."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from agent_channels.core.host.frames import channel_block, channel_blocks
+from agent_channels.core.host.turns import Place, Turn, Turns
+from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.inbox import Inbox
+
+__all__ = ["HandedOver", "hand_over"]
+
+ENTRIES_MAX = 20
+# A host moves more than 10,000 characters of a hook's context into a file and shows the model only the beginning.
+CONTEXT_MAX = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What was handed over, as the text that the model reads; "" if nothing waited. `turn` is the turn that has it."""
+
+    text: str = ""
+    entries: tuple[Entry, ...] = ()
+    turn: Turn | None = None
+
+    @property
+    def places(self) -> list[Place]:
+        """The chats that it came from."""
+        return list(dict.fromkeys(Place(entry.chat_id, entry.thread_id) for entry in self.entries))
+
+
+def hand_over(inbox: Inbox, turns: Turns, session: str, source: str) -> HandedOver:
+    """Offer the waiting messages that fit into a hook's context; `source` is our name in `<channel>` blocks.
+
+    One transaction, since the server and a hook may offer them at the same moment.
+    """
+    if not inbox.any_ready():
+        return HandedOver()
+    with inbox.store.transaction():
+        waiting = inbox.ready(ENTRIES_MAX)
+        if not waiting:
+            return HandedOver()
+        sizes = _sizes(source, waiting)
+        fitting = [entry for entry, size in zip(waiting, sizes, strict=True) if size <= CONTEXT_MAX]
+        offered = inbox.begin_offer(fitting, session, "hook")
+        inbox.finish_offer([entry.id for entry in offered])
+        places = [Place(entry.chat_id, entry.thread_id) for entry in offered]
+        turn = turns.show(session, places) if places else None
+    left = len(waiting) - len(offered)
+    more = f"{left} more, or too long for this place: call wait_for_messages (timeout_s 0) of {source}."
+    text = "\n".join(filter(None, (channel_blocks(source, offered), more if left else "")))
+    return HandedOver(text, tuple(offered), turn)
+
+
+def _sizes(source: str, entries: list[Entry]) -> list[int]:
+    """How much of the context each entry fills together with all before it, in UTF-16 units."""
+    sizes = (len(channel_block(source, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
+    return list(itertools.accumulate(sizes))

@@ -1,0 +1,42 @@
+"""What a tool does, in a line for people: its name and the command or path, never the contents of a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+
+from agent_channels.core.log import redact
+from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.secret_values import mask_secrets
+
+__all__ = ["WORDS_MAX", "describe_tool", "is_writing"]
+
+# DESIGN's limit for what a chat is shown of a tool's input, in characters.
+WORDS_MAX = 80
+_WRITING = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
+
+
+def is_writing(tool: str) -> bool:
+    """Return whether a tool changes the file that it names."""
+    return tool in _WRITING
+
+
+def describe_tool(tool: str, subject: str, project: PurePath | None = None) -> str:
+    """Return `Bash: npm test`, `Edit: src/app.py`, `github: create_issue`; `subject` is its command, path or query.
+
+    Paths are shown relative to the project. Secrets are masked before the line is cut, so half of one never shows.
+    """
+    name = label(_plain_name(tool), 40)
+    prefix = f"{project}{os.sep}" if project is not None else ""
+    if prefix and subject.startswith(prefix):
+        subject = subject[len(prefix) :]
+    words = label(mask_secrets(redact(subject)), WORDS_MAX)
+    return f"{name}: {words}" if words else name
+
+
+def _plain_name(tool: str) -> str:
+    """Return `server: tool` for a tool of an MCP server, which hosts call `mcp__server__tool`."""
+    if not tool.startswith("mcp__"):
+        return tool
+    server, _, name = tool.removeprefix("mcp__").partition("__")
+    return f"{server}: {name}" if name else server

@@ -1,0 +1,280 @@
+"""What the host's hooks say of a turn, kept and answered: seen, steered and stopped at its next step.
+
+Every answer comes from memory and an indexed statement or two: the host waits for it at each step.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.host.hand_over import HandedOver, hand_over
+from agent_channels.core.host.hook_call import HookCall
+from agent_channels.core.host.tool_words import describe_tool, is_writing
+from agent_channels.core.host.turns import Ending, Place, Step, Turn
+from agent_channels.core.i18n.messages import translate
+from agent_channels.core.journal.entry import Entry
+from agent_channels.core.log import redact
+from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.turn_notices import TurnNotices
+from agent_channels.core.scheduling import Wakeup
+from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.secret_values import mask_secrets
+
+__all__ = ["TurnTracker"]
+
+logger = logging.getLogger(__name__)
+# How often what people are shown is written down while a turn goes on.
+SAVE_EVERY_S = 1.0
+# How often a turn in which nothing happens shows that its host is there; well within `turns.GONE_AFTER_S`.
+ALIVE_EVERY_S = 30.0
+_DELIVERY_ID = re.compile(r' delivery_id="([^"]{1,100})"')
+# Messages fetched or pushed reach the agent on their own; by these modes nothing is carried to a busy one.
+_STEERED_MODES = frozenset({"hook", "pull"})
+_WAIT_TOOL = "wait_for_messages"
+
+Answer = dict[str, Any]
+
+
+class TurnTracker:
+    """The turns of one host session, as its hooks tell them to the server of one bot."""
+
+    def __init__(self, context: BotContext) -> None:
+        self._context, self._services = context, context.services
+        self._session = context.link.session
+        self._notices = TurnNotices(context)
+        self._project = Path(project_dir(context.env.environ)).absolute()
+        self._turn: Turn | None = None
+        self._dirty = Wakeup()
+        # Whether this session's messages are ours to hand over; set by the runtime that reads the bot.
+        self.reads = False
+        # Whether this host calls its hooks here: elsewhere nothing would tell when a turn ends.
+        self._has_hooks = False
+        # The host's id of the prompt whose turn was stopped: what it still begins is denied until the next prompt.
+        self._stopped: str | None = None
+        self._handlers = {
+            "UserPromptSubmit": self._prompt,
+            "PreToolUse": self._tool,
+            "PostToolBatch": self._batch,
+            "MessageDisplay": self._words,
+            "StopFailure": self._failure,
+            "Notification": self._notification,
+            "TaskCreated": self._task,
+            "TaskCompleted": self._task,
+            "SubagentStop": self._subagent_ended,
+            "PreCompact": self._compacting,
+            "PostCompact": self._compacting,
+        }
+
+    async def run(self) -> None:
+        """Write down how far the turn has come, until cancelled."""
+        while True:
+            with anyio.move_on_after(ALIVE_EVERY_S):
+                await self._dirty.wait()
+            if self._turn is not None:
+                try:
+                    self._services.turns.save(self._turn)
+                except StoreError as error:
+                    logger.warning("how far the turn has come is written down later: %s", error)
+                self._context.wakeups.turn_changed.set()
+                await anyio.sleep(SAVE_EVERY_S)
+
+    def handle(self, call: HookCall) -> Answer:
+        """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
+        self._has_hooks = True
+        return self._handlers[call.event](call)
+
+    def offered(self, entries: Sequence[Entry], mode: str) -> None:
+        """Take messages that are about to be offered for the running turn's, in the caller's transaction."""
+        if not self._has_hooks or not entries:
+            return
+        # What reaches an idle agent begins a turn that its prompt tells of; what it fetches itself does not.
+        if mode == "pull" or self._services.turns.current(self._session) is not None:
+            places = dict.fromkeys(Place(entry.chat_id, entry.thread_id) for entry in entries)
+            self._services.turns.show(self._session, places)
+            self._context.wakeups.turn_changed.set()
+
+    # ---- the events
+
+    def _prompt(self, call: HookCall) -> Answer:
+        """Begin a turn, and add the messages that wait to what its prompt says."""
+        services = self._services
+        ids = _DELIVERY_ID.findall(call.prompt)[:100]
+        places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
+        self._stopped = None
+        with services.store.transaction():
+            services.sessions.record_hook(self._session, "prompt")
+            self._begin(call.turn, places)
+            handed = self._hand_over()
+        if not handed.text:
+            return {}
+        intro = "Messages that came in by chat meanwhile (answer each with the reply tool):"
+        return _adding(call.event, f"{intro}\n{handed.text}")
+
+    def _tool(self, call: HookCall) -> Answer:
+        """Count a tool that is about to run; deny it in a turn that was asked to stop."""
+        ours = self._is_ours(call.tool)
+        if ours and call.tool.endswith(_WAIT_TOOL):
+            # An agent that waits for messages is done with those it had.
+            self._end_for_waiting()
+            return {}
+        turn = self._current(call)
+        if turn is None or turn.stop_at is not None:
+            return self._stop(turn, call)
+        if ours:
+            return {}
+        for position, (text, done) in enumerate(call.todo_list()):
+            turn.detail.put_in_plan(f"todo {position}", self._shown(text), done=done)
+        words = describe_tool(call.tool, call.subject or call.words, self._project)
+        file = call.file if is_writing(call.tool) else ""
+        turn.detail.begin_step(Step(call.call, words, time.time(), call.agent), file=file)
+        self._dirty.set()
+        return {}
+
+    def _batch(self, call: HookCall) -> Answer:
+        """Count what ran as done; end the turn if it was asked to stop; hand over the messages that came meanwhile."""
+        turn = self._current(call)
+        if turn is not None:
+            turn.detail.end_steps(call.agent)
+            self._dirty.set()
+        if turn is None or turn.stop_at is not None:
+            return self._stop(turn, call)
+        # A subagent is not who people write to.
+        if call.agent or self._context.modes.current()[0] not in _STEERED_MODES:
+            return {}
+        handed = self._hand_over()
+        if not handed.text:
+            return {}
+        self._notices.tell_steered(turn, handed.places)
+        intro = "Messages that came in by chat while you work (answer each with the reply tool):"
+        return _adding(call.event, f"{intro}\n{handed.text}")
+
+    def _words(self, call: HookCall) -> Answer:
+        lines = [line for line in call.words.splitlines() if line.strip()]
+        if lines and not call.agent and (turn := self._current(call)) is not None:
+            turn.detail.words = self._shown(lines[-1])
+            self._dirty.set()
+        return {}
+
+    def _failure(self, call: HookCall) -> Answer:
+        """Tell the chats of the turn why it ended; their messages stay open."""
+        turn = self._current(call)
+        if turn is not None and self._end(turn, "failed"):
+            self._notices.tell_failed(turn, call.error, mask_secrets(redact(call.words)))
+        return {}
+
+    def _notification(self, call: HookCall) -> Answer:
+        turn = self._services.turns.current(self._session)
+        if call.kind == "idle_prompt":
+            # The host waits for its user: somebody pressed Escape, of which no other event tells.
+            if turn is not None:
+                self._end(turn, "interrupted")
+        elif call.kind in {"permission_prompt", "elicitation_dialog"}:
+            self._notices.tell_dialog(turn, self._shown(call.words))
+        return {}
+
+    def _task(self, call: HookCall) -> Answer:
+        if (turn := self._current(call)) is not None:
+            done = call.event == "TaskCompleted"
+            turn.detail.put_in_plan(f"task {call.task}", self._shown(call.words), done=done)
+            self._dirty.set()
+        return {}
+
+    def _subagent_ended(self, call: HookCall) -> Answer:
+        turn = self._services.turns.current(self._session)
+        if call.agent and turn is not None and (turn := self._current(call)) is not None:
+            turn.detail.end_steps(call.agent)
+            self._dirty.set()
+        return {}
+
+    def _compacting(self, call: HookCall) -> Answer:
+        if (turn := self._current(call)) is not None:
+            turn.detail.note = translate("turn_compacting") if call.event == "PreCompact" else ""
+            self._dirty.set()
+        return {}
+
+    # ---- the turn
+
+    def _current(self, call: HookCall) -> Turn | None:
+        """Return the turn that runs, with what was not written down yet; begin one if none does.
+
+        None: its turn was stopped, and what it still begins belongs to that.
+        """
+        stored = self._services.turns.current(self._session)
+        if stored is None:
+            stopped = self._stopped is not None and self._stopped == call.turn
+            return None if stopped else self._begin(call.turn, [])
+        if self._turn is not None and self._turn.id == stored.id:
+            stored.detail = self._turn.detail
+        self._turn = stored
+        return stored
+
+    def _begin(self, host_id: str, places: list[Place]) -> Turn:
+        turns, now = self._services.turns, time.time()
+        # The host goes on under the same id after a Stop hook, and after the agent waited for messages.
+        taken = not host_id or turns.get(host_id) is not None
+        turn_id = f"{host_id}.{now:.3f}" if taken else host_id
+        self._turn = Turn(turn_id, self._session, now, places)
+        turns.begin(self._turn)
+        self._context.wakeups.turn_changed.set()
+        return self._turn
+
+    def _end(self, turn: Turn, ending: Ending) -> bool:
+        turn.detail.end_steps()
+        self._services.turns.save(turn)
+        ended = self._services.turns.end(turn.id, ending)
+        self._context.wakeups.turn_changed.set()
+        return ended
+
+    def _end_for_waiting(self) -> None:
+        turn = self._services.turns.current(self._session)
+        if turn is not None:
+            if self._turn is not None and self._turn.id == turn.id:
+                turn.detail = self._turn.detail
+            self._end(turn, "done")
+        self._turn = None
+
+    def _stop(self, turn: Turn | None, call: HookCall) -> Answer:
+        """End a turn that was asked to stop, and with it what it was asked to do; say so on the host's screen."""
+        by = turn.stop_by if turn is not None else None
+        reason = f"Stopped from the chat by {label(by)}" if by else "Stopped from the chat"
+        if turn is not None and not call.agent:
+            with self._services.store.transaction():
+                if self._end(turn, "stopped"):
+                    for chat_id in {place.chat_id for place in turn.places}:
+                        self._services.inbox.answer(chat_id, self._session)
+                    self._notices.tell_stopped(turn)
+            self._stopped = call.turn
+        answer: Answer = {"continue": False, "stopReason": reason}
+        if call.event == "PreToolUse":
+            # Without this the tool would still run.
+            denied = {"permissionDecision": "deny", "permissionDecisionReason": reason}
+            answer["hookSpecificOutput"] = {"hookEventName": call.event, **denied}
+        return answer
+
+    def _hand_over(self) -> HandedOver:
+        if not self.reads:
+            return HandedOver()
+        handed = hand_over(self._services.inbox, self._services.turns, self._session, self._context.link.source)
+        if handed.turn is not None and self._turn is not None:
+            self._turn.places = handed.turn.places
+        return handed
+
+    def _is_ours(self, tool: str) -> bool:
+        server, _, name = tool.removeprefix("mcp__").rpartition("__")
+        return tool.startswith("mcp__") and server.endswith(self._context.channel.name) and name != ""
+
+    def _shown(self, text: str) -> str:
+        return label(mask_secrets(redact(text)), 200)
+
+
+def _adding(event: str, text: str) -> Answer:
+    return {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}

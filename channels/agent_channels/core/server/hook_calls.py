@@ -1,0 +1,55 @@
+"""The host's calls of the hidden tool `hook`, answered before the SDK sees them.
+
+A host waits for such a call at every step of its agent; on the SDK's way an answer takes several times as long. The
+answer is never an error: the host would show it at each step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.host.hook_call import HOOK_TOOL, HookCall
+from agent_channels.core.log import redact
+from agent_channels.core.server.current_runtime import CurrentRuntime
+
+__all__ = ["HookCalls"]
+
+logger = logging.getLogger(__name__)
+_MARK = f'"{HOOK_TOOL}"'
+
+
+class HookCalls:
+    """Answer the hooks of the host by the bot that is open; without one they have no effect."""
+
+    def __init__(self, current: CurrentRuntime) -> None:
+        self._current = current
+
+    def answer(self, line: str) -> str | None:
+        """Return the response to a line that calls the tool, with its line end; None for any other line."""
+        if _MARK not in line:
+            return None
+        try:
+            request: Any = json.loads(line)
+            called = request["method"] == "tools/call" and request["params"]["name"] == HOOK_TOOL
+            request_id = request["id"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return None
+        if not called or isinstance(request_id, bool) or not isinstance(request_id, int | str):
+            return None
+        # Empty text would be added to the conversation as "hook success".
+        text = json.dumps(self._handle(request["params"].get("arguments")))
+        result = {"content": [{"type": "text", "text": text}], "isError": False}
+        return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + "\n"
+
+    def _handle(self, arguments: object) -> dict[str, Any]:
+        try:
+            call, runtime = HookCall.of(arguments), self._current.open
+            return {} if call is None or runtime is None else runtime.tracker.handle(call)
+        except StoreError as error:
+            logger.warning("a hook has no effect: %s", error)
+        except Exception as error:  # noqa: BLE001 - a hook never fails its host
+            logger.error("a hook failed: %s", redact(repr(error)))  # noqa: TRY400
+        return {}

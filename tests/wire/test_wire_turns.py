@@ -1,0 +1,223 @@
+"""One turn in a person's hand: what the host's hooks tell the server, and what it answers them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from agent_channels.core.host.hook_call import EVENTS
+from agent_channels.core.host.turns import Place, Turn
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
+from faults_harness import inbox_states
+from harness import Stage
+from hook_runs import SESSION, Hooks, kept
+from hooked_turns import HookedTurn
+from inbox_socket import blocks_in
+
+
+@pytest.fixture
+async def hooks(stage: Stage) -> AsyncIterator[Hooks]:
+    """Command hooks of the same session."""
+    async with Hooks(stage) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def hook_mode(stage: Stage) -> None:
+    stage.config(grace_s=0, mode="hook", progress="off")
+    stage.env["CLAUDE_CODE_SESSION_ID"] = SESSION
+
+
+def turns(stage: Stage) -> list[Turn]:
+    """Every turn, oldest first, as the store has them."""
+    with Store.open(stage.state) as store:
+        service = Services.of(store).turns
+        ids = [row["id"] for row in store.rows("SELECT id FROM turns ORDER BY began_at")]
+        return [turn for turn_id in ids if (turn := service.get(turn_id))]
+
+
+async def until(stage: Stage, what: Any) -> None:
+    """Wait until the store says so; each look waits for a whole process."""
+    async with asyncio.timeout(20):
+        while not what():
+            await stage.cli("--version")
+
+
+async def test_the_hook_tool_is_hidden_and_answers(stage: Stage) -> None:
+    """It is not in tools/list; every event gets an answer that is no error, also nonsense."""
+    host = await stage.reading()
+    listed = await host.ask("tools/list")
+    assert "hook" not in {tool["name"] for tool in listed["result"]["tools"]}
+    turn = HookedTurn(host)
+    for event in (*EVENTS, "Unknown", ""):
+        assert await turn.hook(event) == {}
+    for arguments in (
+        {},
+        {"event": 7},
+        {"event": ["PreToolUse"]},
+        {"event": "PreToolUse", "tool": {"a": 1}, "turn": None},
+    ):
+        response = await host.ask("tools/call", {"name": "hook", "arguments": arguments})
+        assert response["result"]["content"] == [{"type": "text", "text": "{}"}]
+
+
+async def test_a_message_in_the_middle_reaches_the_agent_with_the_next_results(stage: Stage) -> None:
+    """Steering: at the end of the batch the message is added, once; the person is told so in words, once a turn."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    assert await turn.prompt() == ""
+    assert await turn.step() == ""
+    ann.send("use tabs")
+    await kept(stage)
+    (block,) = blocks_in(await turn.step())
+    assert block.content == "use tabs"
+    assert await turn.step() == ""
+    assert "in the middle of its work" in (await ann.next_message())["text"]
+    ann.send("no, spaces")
+    await kept(stage)
+    assert "no, spaces" in await turn.step()
+    await host.done("reply", chat_id=ann.id, text="spaces it is")
+    assert (await ann.next_message())["text"] == "spaces it is"
+    assert inbox_states(stage.state) == {"answered": 2}
+
+
+async def test_stop_ends_the_turn_before_any_further_tool(stage: Stage) -> None:
+    """/stop: what runs is named at once, further tools are denied, the batch ends the turn, and the chat is told."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("build it")
+    await kept(stage)
+    assert "build it" in await turn.prompt()
+    assert await turn.tool("Bash", "make all") == {}
+    ann.send("/stop")
+    asked = (await ann.next_message())["text"]
+    assert "ends at its next step" in asked
+    assert "Bash: make all" in asked
+    ann.send("/stop")
+    assert "Already being stopped by" in (await ann.next_message())["text"]
+    denied = await turn.tool("Write", "a.txt")
+    assert denied["continue"] is False
+    assert denied["hookSpecificOutput"]["permissionDecision"] == "deny"
+    assert (await ann.next_message())["text"].startswith("⏹ Stopped by")
+    # What was called at the same time, and what a subagent still does.
+    for fields in ({}, {"agent": "sub-1"}):
+        again = await turn.tool("Bash", "make more", **fields)
+        assert (again["continue"], again["hookSpecificOutput"]["permissionDecision"]) == (False, "deny")
+    assert (await turn.batch())["continue"] is False
+    # The message, and the two commands.
+    assert inbox_states(stage.state) == {"answered": 3}
+    assert [one.ending for one in turns(stage)] == ["stopped"]
+    # Nothing of it is left over for the next turn.
+    following = HookedTurn(host)
+    assert await following.prompt() == ""
+    assert await following.step() == ""
+    ann.send("/stop")
+    assert "isn't working on anything for this chat" in (await ann.next_message())["text"]
+
+
+async def test_a_stop_that_comes_too_late_does_nothing(stage: Stage, hooks: Hooks) -> None:
+    """A turn that has ended is not stopped, and neither is the one after it."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("quick")
+    await kept(stage)
+    assert "quick" in await turn.prompt()
+    await host.done("reply", chat_id=ann.id, text="done")
+    await ann.next_message()
+    assert (await hooks.run("stop")).silent
+    (ended,) = turns(stage)
+    assert ended.ending == "done"
+    with Store.open(stage.state) as store:
+        assert not Services.of(store).turns.request_stop(ended.id, "ann")
+    following = HookedTurn(host)
+    assert await following.prompt() == ""
+    assert await following.step() == ""
+
+
+async def test_an_answer_given_at_the_terminal_is_sent_once(stage: Stage, hooks: Hooks) -> None:
+    """A turn of a chat that ends without any of our tools: its last words are sent, marked, and count as the answer."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("how many?")
+    await kept(stage)
+    assert "how many?" in await turn.prompt()
+    assert await turn.step() == ""
+    assert (await hooks.run("stop", last_assistant_message="It is **42**.")).silent
+    text = (await ann.next_message())["text"]
+    assert text == "💻 Said at the terminal:\n\nIt is 42."
+    assert inbox_states(stage.state) == {"answered": 1}
+    # A turn of nobody's, and one that replied, send nothing more.
+    quiet = HookedTurn(host)
+    await quiet.prompt()
+    assert (await hooks.run("stop", last_assistant_message="for the terminal")).silent
+    replied = HookedTurn(host)
+    ann.send("and now?")
+    await kept(stage)
+    assert "and now?" in await replied.prompt()
+    await host.done("reply", chat_id=ann.id, text="43")
+    assert (await ann.next_message())["text"] == "43"
+    assert (await hooks.run("stop", last_assistant_message="I said 43.")).silent
+    ann.send("/status")
+    assert "Every message has been answered" in (await ann.next_message())["text"]
+
+
+async def test_a_failure_is_told_in_words_and_the_message_stays_open(stage: Stage) -> None:
+    """StopFailure: the chats of the turn are told why, with the host's own words; nothing counts as answered."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("go")
+    await kept(stage)
+    assert "go" in await turn.prompt()
+    await turn.hook("StopFailure", error="rate_limit", words="Your limit resets at 3pm. token=abcdefgh1234")
+    text = (await ann.next_message())["text"]
+    assert "usage limit" in text
+    assert "resets at 3pm" in text
+    assert "abcdefgh" not in text
+    assert inbox_states(stage.state) == {"offered": 1}
+
+
+async def test_the_row_says_what_the_agent_does(stage: Stage) -> None:
+    """Steps, what runs, changed files and the plan are in the store, with secrets masked, for every process to say."""
+    host = await stage.reading()
+    ann = stage.person()
+    turn = HookedTurn(host)
+    ann.send("ship it")
+    await kept(stage)
+    await turn.prompt()
+    await turn.step("Edit", str(stage.project / "src/a.py"), file=str(stage.project / "src/a.py"))
+    await turn.hook("TaskCreated", task="1", words="Write tests")
+    await turn.hook("TaskCompleted", task="1", words="")
+    await turn.tool("Bash", "export TOKEN=ghp_abcdefghijklmnopqrstuvwxyz0123456789 && make")
+    await until(stage, lambda: turns(stage)[0].detail.steps == 2)
+    (row,) = turns(stage)
+    assert row.places == [Place(str(ann.id), None)]
+    assert row.detail.recent == ["Edit: src/a.py"]
+    assert [step.words for step in row.detail.running] == ["Bash: export TOKEN=[secret] && make"]
+    assert len(row.detail.files) == 1
+    assert row.detail.plan == [("task 1", "Write tests", True)]
+
+
+async def test_a_new_server_goes_on_with_the_turn(stage: Stage) -> None:
+    """The server is killed in the middle: the next one knows the turn, and a stop asked for meanwhile is obeyed."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("long work")
+    await kept(stage)
+    assert "long work" in await turn.prompt()
+    await turn.step()
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+    await host.kill()
+    again = HookedTurn(await stage.reading(), turn.id)
+    assert (await again.tool())["continue"] is False
+    assert (await ann.next_message())["text"].startswith("⏹ Stopped by")
