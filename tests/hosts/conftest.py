@@ -30,6 +30,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def tmux() -> None:
+    if shutil.which("tmux") is None:
+        pytest.skip("there is no tmux to show an interactive session in")
+
+
+@pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with TelegramSandbox(TOKEN) as tg:
         async with Stage(tg, tmp_path) as made:

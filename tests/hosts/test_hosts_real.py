@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import statistics
 import time
 from asyncio.subprocess import Process
@@ -34,12 +33,6 @@ async def model() -> AsyncIterator[ScriptedModel]:
     async with ScriptedModel(answering) as made:
         yield made
         assert made.failed == []
-
-
-@pytest.fixture
-def tmux() -> None:
-    if shutil.which("tmux") is None:
-        pytest.skip("there is no tmux to show an interactive session in")
 
 
 async def answering(asked: Asked) -> list[dict[str, Any]]:

@@ -14,12 +14,13 @@ import shutil
 import subprocess
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
+from agent_channels.core.host.install import turn_hooks
 from harness import COMMAND, Stage
 from scripted_model import ScriptedModel
 
@@ -36,11 +37,20 @@ class RealHost:
     """How the host is started in one test."""
 
     def __init__(
-        self, stage: Stage, model: ScriptedModel, program: Path, *, hooks: bool = True, **settings: Any
+        self,
+        stage: Stage,
+        model: ScriptedModel,
+        program: Path,
+        *,
+        hooks: bool = True,
+        turns: Sequence[str] = (),
+        allowed: str = TOOLS,
+        **settings: Any,
     ) -> None:
-        self.stage, self.program = stage, program
+        """`turns`: the servers that the hooks of turns call; `allowed`: the tools that need no permission."""
+        self.stage, self.program, self.allowed = stage, program, allowed
         home = stage.folder / "host-home"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         project = str(stage.project.resolve())
         trusted = {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}
         answered = {"hasCompletedOnboarding": True, "theme": "dark", "projects": {project: trusted}}
@@ -67,13 +77,18 @@ class RealHost:
         if hooks:
             ran = json.dumps(" ".join(f"'{part}'" for part in COMMAND))[1:-1]
             settings["hooks"] = json.loads(HOOKS.read_text().replace(WRITTEN_AS, ran))["hooks"]
+        if turns:
+            installed = settings.setdefault("hooks", {})
+            installed.pop("UserPromptSubmit", None)
+            for event, groups in turn_hooks(turns).items():
+                installed[event] = [*installed.get(event, ()), *groups]
         self.settings = stage.folder / "settings.json"
         self.settings.write_text(json.dumps(settings))
 
     def command(self, *more: str) -> list[str]:
         """The host's command line."""
         wired = ["--mcp-config", str(self.config), "--strict-mcp-config", "--settings", str(self.settings)]
-        return [str(self.program), *wired, "--allowedTools", TOOLS, "--permission-mode", "default", *more]
+        return [str(self.program), *wired, "--allowedTools", self.allowed, "--permission-mode", "default", *more]
 
     @contextlib.asynccontextmanager
     async def printing(self, prompt: str) -> AsyncIterator[Process]:

@@ -89,8 +89,15 @@ class TurnTracker:
 
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
-        self._has_hooks = True
+        self.host_has_hooks()
         return self._handlers[call.event](call)
+
+    def host_has_hooks(self) -> None:
+        """Record, once, that this host calls its hooks here, and takes messages from them. Raises `StoreError`."""
+        if not self._has_hooks:
+            self._services.sessions.record_hook(self._session, "prompt")
+            self._context.modes.refresh()
+            self._has_hooks = True
 
     def offered(self, entries: Sequence[Entry], mode: str) -> None:
         """Take messages that are about to be offered for the running turn's, in the caller's transaction."""
@@ -111,7 +118,6 @@ class TurnTracker:
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
         self._stopped = None
         with services.store.transaction():
-            services.sessions.record_hook(self._session, "prompt")
             self._begin(call.turn, places)
             handed = self._hand_over()
         if not handed.text:

@@ -39,6 +39,8 @@ class CurrentRuntime:
         self.open: ChannelRuntime | None = None
         self.problem = "starting"
         self.newest_wait = 0
+        # Whether the host called a hook while no bot was open.
+        self.host_has_hooks = False
         # Set while it is known whether the bot is open, or why not.
         self._settled = anyio.Event()
         self._changed = Broadcast()
@@ -48,7 +50,9 @@ class CurrentRuntime:
     # ---- opening and closing
 
     def opened(self, runtime: ChannelRuntime) -> None:
-        """From now on tool calls use this one."""
+        """From now on tool calls use this one. Raises `StoreError`."""
+        if self.host_has_hooks:
+            runtime.tracker.host_has_hooks()
         self.open, self.problem = runtime, ""
         self.settle()
 

@@ -47,7 +47,9 @@ class HookCalls:
     def _handle(self, arguments: object) -> dict[str, Any]:
         try:
             call, runtime = HookCall.of(arguments), self._current.open
-            return {} if call is None or runtime is None else runtime.tracker.handle(call)
+            if call is not None and runtime is not None:
+                return runtime.tracker.handle(call)
+            self._current.host_has_hooks |= call is not None
         except StoreError as error:
             logger.warning("a hook has no effect: %s", error)
         except Exception as error:  # noqa: BLE001 - a hook never fails its host

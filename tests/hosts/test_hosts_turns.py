@@ -1,0 +1,207 @@
+"""The real agent host's turns in a person's hand: steered, stopped, answered, and no error line on its screen."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults_harness import inbox_states
+from harness import Stage
+from hook_runs import kept
+from inbox_socket import blocks_in
+from real_host import TOOLS, RealHost
+from scripted_model import Asked, ScriptedModel, say, use
+
+pytestmark = pytest.mark.timeout(400)
+Note = Callable[[str, str], None]
+Script = Callable[[Asked], Any]
+REPLY = "mcp__telegram__reply"
+ALLOWED = f"{TOOLS},Bash"
+TABLE = "turns"
+STEPS = 10
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel(lambda _: asyncio.sleep(0, [say("done")])) as made:
+        yield made
+        assert made.failed == []
+
+
+def step(number: int, command: str = "") -> list[dict[str, Any]]:
+    """The model runs a command that leaves a trace."""
+    return [use("Bash", command=f"{command}echo {number} >> steps.txt", description=f"Step {number}")]
+
+
+def ran(stage: Stage) -> list[str]:
+    """Return the steps that were really run."""
+    path = stage.project / "steps.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+@pytest.mark.parametrize("way", ["-p", "screen"])
+async def test_a_message_in_the_middle_of_a_turn_is_read_with_the_next_results(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, way: str, note: Note
+) -> None:
+    """Ten tool calls, a message during each: every one is before the model with that batch's results, and once."""
+    ann = stage.person()
+    written: list[float] = []
+    took: list[float] = []
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        number = len(written)
+        if "read all" in asked.text:
+            return [say("done")]
+        if number:
+            blocks = [block.content for block in blocks_in(asked.latest)]
+            assert f"message {number - 1}." in blocks, asked.latest
+            took.append(asked.at - written[-1])
+        else:
+            await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        if number == STEPS:
+            return [say("read all"), use(REPLY, chat_id=str(ann.id), text="read all")]
+        ann.send(f"message {number}.")
+        await kept(stage)
+        written.append(time.perf_counter())
+        return step(number)
+
+    model.script = working
+    host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
+    if way == "-p":
+        async with host.printing("Work on it.") as process:
+            async with asyncio.timeout(60):
+                await process.communicate()
+    else:
+        async with host.screen() as screen:
+            await screen.type("Work on it.")
+            await stage.tg.wait_for(lambda: any(m["text"] == "read all" for m in ann.messages()), 60)
+    shown = [block.content for asked in model.asked for block in blocks_in(asked.latest)]
+    assert shown == [f"message {number}." for number in range(STEPS)]
+    assert ran(stage) == [str(number) for number in range(STEPS)]
+    median = statistics.median(took)
+    note(TABLE, f"steered, {way}: from the model's call to its next request median {median:.2f} s of {len(took)}")
+
+
+@pytest.mark.parametrize("way", ["-p", "screen"])
+async def test_stop_ends_the_turn_before_another_tool_runs(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, way: str, note: Note
+) -> None:
+    """/stop in the middle: no further tool runs, no further request is made, and the chat is told within a second."""
+    ann = stage.person()
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        number = len(ran(stage))
+        if number == 0:
+            await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+            ann.send("build it.")
+            await kept(stage)
+        if number == 2:
+            return step(number, "touch started; sleep 3; ")
+        return step(number) if number < STEPS else [say("done")]
+
+    model.script = working
+    host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
+
+    async def stopped() -> None:
+        async with asyncio.timeout(60):
+            while not (stage.project / "started").exists():
+                # Each look waits for a whole process: a file rings no bell.
+                await stage.cli("--version")
+        ann.send("/stop")
+        await stage.tg.wait_for(lambda: any("ends at its next step" in m["text"] for m in ann.messages()), 10)
+        await stage.tg.wait_for(lambda: any("Stopped by ann" in m["text"] for m in ann.messages()), 30)
+        took = time.time() - (stage.project / "steps.txt").stat().st_mtime
+        note(TABLE, f"stopped, {way}: from the end of the tool that ran to the words in the chat {took:.2f} s")
+
+    if way == "-p":
+        async with host.printing("Work on it.") as process:
+            await stopped()
+            async with asyncio.timeout(30):
+                await process.communicate()
+    else:
+        async with host.screen() as screen:
+            await screen.type("Work on it.")
+            await stopped()
+            assert "Stopped from the chat by ann" in await screen.shows("Stopped from the chat by ann")
+            asked = len(model.asked)
+            # Nothing is left over for the next turn.
+            model.script = after
+            await screen.type("And now?")
+            await model.wait_for(lambda: len(model.asked) > asked)
+            await screen.shows("after all")
+    assert ran(stage) == ["0", "1", "2"]
+    assert "ready" not in inbox_states(stage.state)
+
+
+async def after(_asked: Asked) -> list[dict[str, Any]]:
+    return [say("after all")]
+
+
+def error_lines(screen: str) -> Sequence[str]:
+    """Return the lines of a screen that tell of a hook's failure."""
+    return [line for line in screen.splitlines() if "hook" in line.lower() and ("error" in line or "failed" in line)]
+
+
+async def test_a_message_that_wakes_a_session_begins_a_turn_for_its_chat(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None
+) -> None:
+    """The inbox socket wakes an idle session: what it says at the terminal only goes to the chat, marked, once."""
+    ann = stage.person()
+
+    async def talking(asked: Asked) -> list[dict[str, Any]]:
+        return [say("It is **42**.")] if "how many" in asked.latest else [say("done")]
+
+    model.script = talking
+    async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        ann.send("how many?")
+        assert (await ann.next_message(30))["text"] == "💻 Said at the terminal:\n\nIt is 42."
+        await screen.shows("It is 42")
+    assert inbox_states(stage.state) == {"answered": 1}
+
+
+async def test_only_the_session_that_works_for_the_chat_is_stopped(
+    stage: Stage, model: ScriptedModel, program: Path
+) -> None:
+    """Two sessions in one project, both in a turn: /stop ends the one that has the chat's message."""
+    ann = stage.person()
+    first_began, stopped, second_began = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        mine = "first" if "FIRST" in asked.text else "second"
+        done = sum(step == mine for step in ran(stage))
+        if mine == "second":
+            second_began.set()
+            await stopped.wait()
+            return [use("Bash", command="echo second >> steps.txt", description="s")] if done < 2 else [say("done")]
+        if not done:
+            await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+            ann.send("build it.")
+            await kept(stage)
+        elif done == 2:
+            first_began.set()
+            await stopped.wait()
+        return [use("Bash", command="echo first >> steps.txt", description="f")]
+
+    model.script = working
+    host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
+    async with host.printing("FIRST work on it.") as first:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        async with host.printing("SECOND work on it.") as second:
+            async with asyncio.timeout(60):
+                await first_began.wait()
+                await second_began.wait()
+            ann.send("/stop")
+            await stage.tg.wait_for(lambda: any("ends at its next step" in m["text"] for m in ann.messages()), 10)
+            stopped.set()
+            async with asyncio.timeout(60):
+                await first.communicate()
+                await second.communicate()
+    assert sorted(ran(stage)) == ["first", "first", "second", "second"]
+    assert sum("Stopped by ann" in message["text"] for message in ann.messages()) == 1
