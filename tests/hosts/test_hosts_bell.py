@@ -132,7 +132,7 @@ def test_hooks_json_is_what_the_hooks_are() -> None:
     }
     assert set(found) == {
         ("SessionStart", "session"), ("SessionStart", "bell"), ("UserPromptSubmit", "prompt"), ("Stop", "stop"),
-        ("Stop", "bell"), ("PermissionRequest", "permission"), ("PreToolUse", "question"),
+        ("Stop", "bell"), ("PermissionRequest", "permission"), ("PreToolUse", "question"), ("SessionEnd", "end"),
     }  # fmt: skip
     for (_, name), (entry, matcher) in found.items():
         assert entry["type"] == "command"

@@ -290,3 +290,25 @@ async def test_a_session_that_goes_on_under_another_id_is_the_same(stage: Stage,
     await host.done("reply", chat_id=ann.id, text="heard")
     assert inbox_states(stage.state) == {"answered": 1}
     assert "answered that way" in (await host.status())["mode"]["why"]
+
+
+async def test_the_end_of_a_session_is_told_to_those_who_wait(stage: Stage, hooks: Hooks) -> None:
+    """SessionEnd: who has an open message is told once; nobody else is, and a cleared conversation is no end."""
+    ann, bob = stage.person(), stage.person("bob")
+    host = await hooked(stage, hooks)
+    bob.send("quick")
+    await kept(stage)
+    assert "quick" in (await hooks.run("stop")).specific["additionalContext"]
+    await host.done("reply", chat_id=bob.id, text="done")
+    await bob.next_message()
+    ann.send("one")
+    ann.send("two")
+    await kept(stage, 2)
+    assert (await hooks.run("end", reason="clear")).silent
+    assert (await hooks.run("end")).silent
+    text = (await ann.next_message())["text"]
+    assert text == "💤 The agent's session on project has ended. Your 2 messages are kept for the next one."
+    assert (await hooks.run("end")).silent
+    await host.close()
+    assert (len(ann.inbox), len(bob.inbox)) == (1, 1)
+    assert inbox_states(stage.state)["ready"] == 2

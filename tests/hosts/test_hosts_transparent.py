@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cold
 
 Note = Callable[[str, str], None]
 RUNS = 9
-ALL = ("session", "prompt", "stop", "bell", "permission", "question")
+ALL = ("session", "prompt", "stop", "bell", "permission", "question", "end")
 
 
 async def test_another_session_gets_nothing(stage: Stage, hooks: Hooks) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import kept
@@ -25,6 +27,7 @@ REPLY = "mcp__telegram__reply"
 ALLOWED = f"{TOOLS},Bash"
 TABLE = "turns"
 STEPS = 10
+DISCORD_TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB"
 
 
 @pytest.fixture
@@ -143,11 +146,6 @@ async def after(_asked: Asked) -> list[dict[str, Any]]:
     return [say("after all")]
 
 
-def error_lines(screen: str) -> Sequence[str]:
-    """Return the lines of a screen that tell of a hook's failure."""
-    return [line for line in screen.splitlines() if "hook" in line.lower() and ("error" in line or "failed" in line)]
-
-
 async def test_a_message_that_wakes_a_session_begins_a_turn_for_its_chat(
     stage: Stage, model: ScriptedModel, program: Path, tmux: None
 ) -> None:
@@ -172,9 +170,14 @@ async def test_only_the_session_that_works_for_the_chat_is_stopped(
     """Two sessions in one project, both in a turn: /stop ends the one that has the chat's message."""
     ann = stage.person()
     first_began, stopped, second_began = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    sessions: list[str] = []
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
-        mine = "first" if "FIRST" in asked.text else "second"
+        # A session is told of the other one, so its texts do not tell which it is.
+        session = str(asked.body["metadata"])
+        if session not in sessions:
+            sessions.append(session)
+        mine = ("first", "second")[sessions.index(session)]
         done = sum(step == mine for step in ran(stage))
         if mine == "second":
             second_began.set()
@@ -191,9 +194,9 @@ async def test_only_the_session_that_works_for_the_chat_is_stopped(
 
     model.script = working
     host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
-    async with host.printing("FIRST work on it.") as first:
-        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
-        async with host.printing("SECOND work on it.") as second:
+    async with host.printing("Work on it.") as first:
+        await model.wait_for(lambda: bool(sessions))
+        async with host.printing("Work on it too.") as second:
             async with asyncio.timeout(60):
                 await first_began.wait()
                 await second_began.wait()
@@ -205,3 +208,78 @@ async def test_only_the_session_that_works_for_the_chat_is_stopped(
                 await second.communicate()
     assert sorted(ran(stage)) == ["first", "first", "second", "second"]
     assert sum("Stopped by ann" in message["text"] for message in ann.messages()) == 1
+
+
+def failures(text: str) -> list[str]:
+    """Return the lines of a screen that tell of a hook's failure."""
+    return [line for line in text.splitlines() if "hook" in line.lower() and ("error" in line or "failed" in line)]
+
+
+@pytest.mark.parametrize("channels", [["telegram"], ["telegram", "discord"]], ids=["one channel", "both"])
+async def test_no_error_line_in_two_hundred_steps(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, channels: list[str], note: Note
+) -> None:
+    """On the host's screen nothing is said of our hooks, with one channel's server or both."""
+    taken = 0
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        nonlocal taken
+        taken += 1
+        return [use("Bash", command="true", description=f"Step {taken}")] if taken <= 200 else [say("all two hundred")]
+
+    model.script = working
+    async with DiscordSandbox(DISCORD_TOKEN) as dc:
+        env = {"DISCORD_BOT_TOKEN": dc.token, "DISCORD_API_ROOT": dc.root, "DISCORD_GATEWAY_URL": dc.gateway_url}
+        more = {"discord": {**env, "DISCORD_STATE_DIR": str(stage.folder / "discord")}} if len(channels) > 1 else {}
+        host = RealHost(stage, model, program, turns=channels, allowed=ALLOWED, more=more)
+        async with host.screen() as screen:
+            await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+            await screen.type("Work on it.")
+            await screen.shows("all two hundred", 300)
+            shown = await screen.history()
+    note(TABLE, f"200 steps, {' and '.join(channels)}: {len(failures(shown))} error lines")
+    assert failures(shown) == []
+
+
+async def test_a_killed_server_costs_one_line_a_step(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, note: Note
+) -> None:
+    """Its server is killed in the middle: the turn goes on, with at most one line a step, none once it is back."""
+    taken = 0
+    halves = asyncio.Event(), asyncio.Event()
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        nonlocal taken
+        taken += 1
+        if taken == 10:
+            halves[0].set()
+            await halves[1].wait()
+        return [use("Bash", command="true", description=f"Step {taken}")] if taken <= 20 else [say("all done")]
+
+    model.script = working
+    async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        await screen.type("Work on it.")
+        async with asyncio.timeout(60):
+            await halves[0].wait()
+        host = psutil.Process(await screen.host_pid())
+        (server,) = [p for p in host.children(recursive=True) if p.cmdline()[-2:] == ["serve", "telegram"]]
+        server.kill()
+        halves[1].set()
+        await screen.shows("all done", 60)
+        first = await screen.history()
+        # One for each of the two hooks that a step has; nothing of ours can answer while its server is dead.
+        assert 0 < len(failures(first)) <= 2 * 11
+        await screen.type("/mcp reconnect telegram")
+        await screen.shows("Reconnected")
+        before = len(failures(await screen.history()))
+        taken = 10
+        await screen.type("Again.")
+        await model.wait_for(lambda: taken > 20)
+        shown = await screen.history()
+        print(shown)
+    note(
+        TABLE,
+        f"server killed at step 10 of 20: {len(failures(first))} error lines, {len(failures(shown)) - before} after",
+    )
+    assert len(failures(shown)) == before

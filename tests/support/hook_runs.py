@@ -23,6 +23,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "session": {"hook_event_name": "SessionStart", "source": "startup", "model": "a-model"},
     "prompt": {"hook_event_name": "UserPromptSubmit", "prompt": "go on"},
     "stop": {"hook_event_name": "Stop", "stop_hook_active": False, "last_assistant_message": "done"},
+    "end": {"hook_event_name": "SessionEnd", "reason": "prompt_input_exit"},
     "bell": {"hook_event_name": "SessionStart", "source": "startup"},
     "permission": {
         "hook_event_name": "PermissionRequest",

@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import psutil
@@ -45,9 +46,13 @@ class RealHost:
         hooks: bool = True,
         turns: Sequence[str] = (),
         allowed: str = TOOLS,
+        more: Mapping[str, dict[str, str]] = MappingProxyType({}),
         **settings: Any,
     ) -> None:
-        """`turns`: the servers that the hooks of turns call; `allowed`: the tools that need no permission."""
+        """`turns`: the servers that the hooks of turns call; `allowed`: the tools that need no permission.
+
+        `more`: the environment of further channels' servers, by channel.
+        """
         self.stage, self.program, self.allowed = stage, program, allowed
         home = stage.folder / "host-home"
         home.mkdir(exist_ok=True)
@@ -71,9 +76,12 @@ class RealHost:
             **{name: stage.env[name] for name in ours},
         }
         server = {name: stage.env[name] for name in ("TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ROOT")}
-        line = {"command": COMMAND[0], "args": [*COMMAND[1:], "serve", "telegram"], "env": server, "alwaysLoad": True}
+        servers = {
+            name: {"command": COMMAND[0], "args": [*COMMAND[1:], "serve", name], "env": env, "alwaysLoad": True}
+            for name, env in {"telegram": server, **more}.items()
+        }
         self.config = stage.folder / "mcp.json"
-        self.config.write_text(json.dumps({"mcpServers": {"telegram": line}}))
+        self.config.write_text(json.dumps({"mcpServers": servers}))
         if hooks:
             ran = json.dumps(" ".join(f"'{part}'" for part in COMMAND))[1:-1]
             settings["hooks"] = json.loads(HOOKS.read_text().replace(WRITTEN_AS, ran))["hooks"]
@@ -134,6 +142,10 @@ class Screen:
     async def text(self) -> str:
         """What the terminal shows now."""
         return await self._tmux("capture-pane", "-p", "-t", "host")
+
+    async def history(self) -> str:
+        """What the terminal has shown, with what scrolled away."""
+        return await self._tmux("capture-pane", "-p", "-S", "-", "-t", "host")
 
     async def type(self, text: str) -> None:
         """Types a line and presses Enter."""

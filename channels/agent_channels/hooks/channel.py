@@ -42,7 +42,7 @@ class HookChannel:
         self.inbox = Inbox(store, History(store), clock=SteadyClock(KeyValue(store)))
         self.sessions, self.health = Sessions(store), Health(store)
         self.turns, self.answers = Turns(store), FinalAnswers(store)
-        self.session, self._host = event.session, event.host
+        self.session, self.project, self._host = event.session, event.project, event.host
         self._lease_ends = 0.0
         self._settings: tuple[float, HookSettings] | None = None
         self.is_ours()

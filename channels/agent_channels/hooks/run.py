@@ -27,6 +27,7 @@ HOOKS = {
     "session": "tells the model how the channels stand",
     "permission": "asks approvers for a permission",
     "question": "asks approvers a multiple-choice question",
+    "end": "tells people that the session is over",
 }
 
 

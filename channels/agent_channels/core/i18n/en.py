@@ -93,6 +93,10 @@ TEXTS: dict[str, str] = {
     "turn_failed_other": "⚠️ The agent could not go on.",
     "turn_failed_kept": "Your message stays open until the agent works again.",
     "turn_dialog": "⏸ The agent is waiting for somebody at the terminal: {message}",
+    "session_ended_one": "💤 The agent's session on {project} has ended. Your message is kept for the next one.",
+    "session_ended_many": (
+        "💤 The agent's session on {project} has ended. Your {count} messages are kept for the next one."
+    ),
     "stop_requested": "⏹ Stopping: the agent ends at its next step.",
     "stop_too_late": "It has already ended.",
     "stop_already": "Already being stopped by {user}.",

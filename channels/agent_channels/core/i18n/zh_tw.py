@@ -85,6 +85,8 @@ TEXTS: dict[str, str] = {
     "turn_failed_other": "⚠️ 代理無法繼續。",
     "turn_failed_kept": "你的訊息會保留，等代理恢復後再處理。",
     "turn_dialog": "⏸ 代理正在等終端機前的人：{message}",
+    "session_ended_one": "💤 代理在 {project} 的工作階段已結束。你的訊息會保留給下一個。",
+    "session_ended_many": "💤 代理在 {project} 的工作階段已結束。你的 {count} 則訊息會保留給下一個。",
     "stop_requested": "⏹ 正在停止：代理會在下一步結束。",
     "stop_too_late": "已經結束了。",
     "stop_already": "{user} 已經要求停止。",
