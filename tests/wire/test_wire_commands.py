@@ -200,3 +200,18 @@ async def test_an_export_holds_what_the_asker_could_have_read(stage: Stage) -> N
     text = await exported(bob)
     assert "back again" in text
     assert "without bob" not in text
+
+
+async def test_a_forwarded_command_is_not_the_forwarders(stage: Stage) -> None:
+    """Somebody else's words are shown to the agent, with their author, and nothing is done."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    ann.send("keep this")
+    await host.event()
+    for command in ("/session clear", "/end", "/cancel"):
+        ann.send(command, forward_from="Mallory")
+        event = await host.event()
+        assert (event.content, event.meta["forward_from"]) == (command, "Mallory")
+    assert "keep this" in (await stage.cli("history", "export", "telegram")).out
+    assert stage.tg.calls_of("sendMessage") == []

@@ -320,7 +320,10 @@ class InboundPipeline:
 
     def _run_command(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
-        return message.command is not None and not message.edited and self._commands.run(incoming, message.command)
+        # A forwarded command is somebody else's.
+        if message.command is None or message.edited or message.forward_from:
+            return False
+        return self._commands.run(incoming, message.command)
 
     def _add_to_history(self, incoming: IncomingMessage) -> bool:
         event = incoming.event
