@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.host.config_files import foreign_server, foreign_variables
+from agent_channels.core.host.config_files import foreign_server, foreign_variables, hook_command
 from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks
 from agent_channels.core.settings.config import Environment
 from agent_channels.registry import channel
@@ -74,6 +74,19 @@ def test_variables_in_a_projects_settings_are_named(environ: dict[str, str], nam
     for variable, value in steering.items():
         path.write_text(json.dumps({"env": {"DEBUG": "1", variable: value}}))
         assert foreign_variables("telegram", environ) == f"{variable} in {path}"
+
+
+def test_a_hook_that_does_more_than_run_this_program_is_another_command() -> None:
+    """It is of another kind, or its command has more in it."""
+    ours = f"{OURS['command']} hook stop"
+    assert hook_command({"type": "command", "command": ours}) == ("stop", OURS["command"])
+    for entry in (
+        {"type": "http", "url": "http://example.net", "command": ours},
+        {"type": "command", "command": f"sh x; {ours}"},
+        {"type": "command", "command": f"sh x\n{ours}"},
+        {"type": "command", "command": f"X=1 {ours}"},
+    ):
+        assert hook_command(entry) == ("stop", entry["command"])
 
 
 def test_nothing_is_written_through_a_link_out_of_the_project(environ: dict[str, str], tmp_path: Path) -> None:

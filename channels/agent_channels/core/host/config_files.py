@@ -46,7 +46,7 @@ MAX_BYTES = 4 * 1024 * 1024
 # What an entry of the host's list may hold: not an address to connect to instead, nor a file of variables.
 _ENTRY = {"type", "command", "args", "env", "timeout", "alwaysLoad", "description", "disabled"}
 # What decides which program runs, for which project, whom it trusts and where it connects.
-_STEERS = re.compile(r"CLAUDE_PROJECT_DIR|HOME|PATH|XDG_DATA_HOME|(CHANNELS|PYTHON|LD|DYLD|SSL)\w*|\w+_CA_BUNDLE")
+_STEERS = re.compile(r"CLAUDE_PROJECT_DIR|HOME|PATH|XDG_DATA_HOME|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL)\w*|\w+_CA_BUNDLE")
 _PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""
@@ -256,7 +256,8 @@ def hook_command(entry: Mapping[str, Any]) -> HookCommand | None:
     if not found or "channels" not in command:
         return None
     try:
-        words = shlex.split(command)
+        # A hook of another kind sends what happens elsewhere.
+        words = shlex.split(command) if entry.get("type") in {"command", None} else []
     except ValueError:
         words = []
     # Anything more than the program, the verb and the name is another command.

@@ -176,7 +176,7 @@ def _add_missing(installed: list[Any], groups: list[JSON], env: Environment) -> 
                 if ours == name:
                     known = True
                     if not is_this_program(program, env.environ):
-                        entry["command"] = hook["command"]
+                        entry |= {"type": "command", "command": hook["command"]}
             if not known:
                 missing.append(hook)
         if missing:
