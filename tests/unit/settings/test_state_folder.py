@@ -66,6 +66,20 @@ def test_an_empty_folder_is_made_ones_own(tmp_path: Path) -> None:
     assert is_trusted(make_state_folder(tmp_path / "state"))
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize("ignored", [None, "", "!*\n", "*\n!.env\n", "* !.gitignore", "*\n!.gitignore\n"])
+def test_git_ignores_the_token_whatever_gitignore_came_with_the_project(tmp_path: Path, ignored: str | None) -> None:
+    """An empty folder with a .gitignore of its own is adopted, and what is put into it is no part of the project."""
+    folder = tmp_path / "state" / "telegram"
+    folder.mkdir(parents=True)
+    if ignored is not None:
+        (folder / ".gitignore").write_text(ignored)
+    make_state_folder(folder)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in (".env", KEY_FILE):
+        subprocess.run(["git", "check-ignore", "-q", str(folder / name)], cwd=tmp_path, check=True)
+
+
 def test_the_registry_is_private_and_holds_no_key(folder: Path) -> None:
     """Who reads the registry cannot make a folder that it knows."""
     registry = data_dir() / "state-folders"

@@ -177,12 +177,16 @@ class StateFolder:
                     os.fchmod(descriptor, stat.S_IMODE(mode) & 0o700)
                 os.close(descriptor)
 
-    def _write_key(self, key: str) -> None:
+    def remove_file(self, name: str) -> None:
+        """Remove a file from the folder, if it is there. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             if self._descriptor is None:
-                (self.path / KEY_FILE).unlink()
+                (self.path / name).unlink()
             else:
-                os.unlink(KEY_FILE, dir_fd=self._descriptor)
+                os.unlink(name, dir_fd=self._descriptor)
+
+    def _write_key(self, key: str) -> None:
+        self.remove_file(KEY_FILE)
         self.create_file(KEY_FILE, f"{key}\n")
 
 
@@ -313,11 +317,14 @@ def _create(path: Path) -> bool:
 
 
 def _adopt(folder: StateFolder, data: Path | None = None) -> None:
+    ignored = set(folder.read_text(".gitignore").split("\n")) - {""}
     folder.register(data or data_dir())
     if _POSIX:
         folder.path.chmod(0o700)
         folder.make_files_private()
-    # It holds a token, which must stay out of the project's version control.
+    # It holds a token, which must stay out of the project's version control, whatever .gitignore came with that.
+    if ignored not in ({"*"}, {"*", "!.gitignore"}):
+        folder.remove_file(".gitignore")
     for name, text in ((".gitignore", "*\n"), *((name, "") for name in _RESERVED)):
         with contextlib.suppress(OSError):
             folder.create_file(name, text)
