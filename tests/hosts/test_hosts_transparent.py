@@ -82,8 +82,9 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
     if state == "missing":
         shutil.rmtree(stage.state)
     elif state == "empty":
-        db.touch()
+        db.touch(mode=0o600)
     elif state == "corrupt":
+        db.touch(mode=0o600)
         db.write_bytes(b"this is no database at all" * 400)
     elif state == "truncated":
         stage.person()

@@ -134,6 +134,7 @@ def broken_setups(draw: st.DrawFn) -> BrokenSetup:
 def pristine_database(folder: Path) -> Path:
     """Make a database with a row or more in most tables, of today's schema."""
     path = folder / "channel.db"
+    path.touch(mode=0o600)
     db = sqlite3.connect(path)
     db.executescript((STATES / "0.1.0.sql").read_text(encoding="utf-8"))
     db.close()

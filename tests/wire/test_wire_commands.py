@@ -200,3 +200,46 @@ async def test_an_export_holds_what_the_asker_could_have_read(stage: Stage) -> N
     text = await exported(bob)
     assert "back again" in text
     assert "without bob" not in text
+
+
+async def test_an_edit_or_a_pause_shows_nobody_what_was_said_before_they_joined(stage: Stage) -> None:
+    """Neither a message that is edited later, nor one from before the group was disabled for a while."""
+    ann, bob, eve = stage.person(), stage.person("bob"), stage.person("eve")
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann])
+    assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    for person in (bob, eve):
+        assert (await stage.access("approver", "add", str(person.id))).code == 0
+    host = await stage.reading()
+    old = ann.send("before anybody", chat=group)
+    await host.event()
+    group.add(bob)
+    ann.edit(old["message_id"], "before anybody, edited", chat=group)
+    await host.event()
+    assert (await stage.access("group", "rm", str(group.id))).code == 0
+    group.add(eve)
+    await stage.tg.wait_for(lambda: stage.tg.confirmed == stage.tg.state.updates.latest)
+    assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    ann.send("with everybody", chat=group)
+    await host.event()
+    for person in (bob, eve):
+        person.send("/session export", chat=group)
+        document = (await group.next_message())["document"]
+        text = stage.tg.state.files.by_id[document["file_id"]].data.decode()
+        assert "with everybody" in text
+        assert "before anybody" not in text
+
+
+async def test_a_forwarded_command_is_not_the_forwarders(stage: Stage) -> None:
+    """Somebody else's words are shown to the agent, with their author, and nothing is done."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    ann.send("keep this")
+    await host.event()
+    for command in ("/session clear", "/end", "/cancel"):
+        ann.send(command, forward_from="Mallory")
+        event = await host.event()
+        assert (event.content, event.meta["forward_from"]) == (command, "Mallory")
+    assert "keep this" in (await stage.cli("history", "export", "telegram")).out
+    assert stage.tg.calls_of("sendMessage") == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import Stage
 
@@ -132,8 +134,11 @@ async def test_what_was_downloaded_may_be_sent_on(stage: Stage) -> None:
     assert "photo" in await ann.next_message()
 
 
-async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: Stage) -> None:
-    """What arrives is what was checked, although its name leads to the token's file by then; alone and in an album."""
+@pytest.mark.parametrize("swap", ["by a link", "in place"])
+async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: Stage, swap: str) -> None:
+    """What arrives is what was checked, although its name leads to the token's file by then, or that was copied over
+    it; alone and in an album.
+    """
     ann = stage.person()
     host = await stage.reading()
     (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={stage.tg.token}\n")
@@ -145,14 +150,18 @@ async def test_a_file_that_is_swapped_while_a_rate_limit_is_waited_for(stage: St
         call = host.calling("reply", chat_id=ann.id, files=names)
         await stage.tg.wait_for(lambda method=method: stage.tg.calls_of(method) or None)
         for name in names:
-            (stage.project / name).unlink()
-            (stage.project / name).symlink_to(stage.state / ".env")
+            if swap == "in place":
+                (stage.project / name).write_bytes((stage.state / ".env").read_bytes())
+            else:
+                (stage.project / name).unlink()
+                (stage.project / name).symlink_to(stage.state / ".env")
         assert "waited 1 s" in (await host.answered(call)).text
         for name in names:
             message = await ann.next_message()
             file = message.get("document") or message["photo"][-1]
             assert stage.tg.state.files.by_id[file["file_id"]].data == before[name]
-        assert "state folder" in await host.refused("reply", chat_id=ann.id, files=names)
+        reason = "holds a secret" if swap == "in place" else "state folder"
+        assert reason in await host.refused("reply", chat_id=ann.id, files=names)
 
 
 async def test_hard_links_and_keys_under_other_names_are_refused(stage: Stage) -> None:

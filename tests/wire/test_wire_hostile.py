@@ -162,3 +162,31 @@ async def test_what_is_adopted_was_shown(stage: Stage) -> None:
             for part in ("1 people", "1 approvers", "TELEGRAM_BOT_TOKEN", f"api_root: {address}", "send_roots"):
                 assert part in shown.out
             assert "1:x" not in shown.out
+
+
+async def test_what_would_be_adopted_is_shown_whatever_lies_beside_it(stage: Stage) -> None:
+    """People in the database are counted, however many files come before it by name."""
+    async with attacker() as (_, address):
+        with hostile_repository(address) as hostile:
+            env = environment(stage, hostile)
+            stage.project = hostile.project
+            for number in range(30):
+                (hostile.state / f".{number}").touch()
+            shown = await stage.run(*COMMAND, "trust", "--show", str(hostile.state), **env)
+            assert "1 people, 1 approvers" in shown.out
+
+
+async def test_a_look_at_a_folder_ends(stage: Stage) -> None:
+    """A pipe for a database, and settings that stand for more values than any memory holds, are named at once."""
+    async with attacker() as (_, address):
+        with hostile_repository(address) as hostile:
+            env = environment(stage, hostile)
+            stage.project = hostile.project
+            (hostile.state / "channel.db").unlink()
+            os.mkfifo(hostile.state / "channel.db")
+            values = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+            (hostile.state / "config.yaml").write_text(f"a0: &a0 [{'x, ' * 9}]\n{values}")
+            shown = await stage.run(*COMMAND, "trust", "--show", str(hostile.state), **env)
+            assert shown.code == 0
+            assert "channel.db   it cannot be read" in shown.out
+            assert "a value stands for another one" in shown.out

@@ -183,6 +183,7 @@ async def test_the_state_folder_can_be_named_in_three_ways(stage: Stage) -> None
 
 async def test_a_database_that_cannot_be_used_is_told(stage: Stage) -> None:
     """A damaged channel.db is named and never overwritten, by server and command line alike."""
+    (stage.state / "channel.db").touch(mode=0o600)
     (stage.state / "channel.db").write_bytes(b"this is not a database, but somebody may want it back" * 100)
     before = (stage.state / "channel.db").read_bytes()
     host = await stage.host()

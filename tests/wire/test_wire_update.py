@@ -25,6 +25,7 @@ def restore(dump: Path, path: Path) -> None:
     """Make a database from a dump, as if its last entry had been made just now."""
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
+    path.touch(mode=0o600)
     with sqlite3.connect(path) as db:
         db.executescript(dump.read_text(encoding="utf-8"))
         passed = time.time() - float(db.execute("SELECT max(received_at) FROM inbox").fetchone()[0])

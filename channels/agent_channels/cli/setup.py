@@ -27,7 +27,7 @@ from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import config_template
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.private_files import ensure_private_file
-from agent_channels.core.settings.state_folder import make_state_folder, set_dotenv_value, write_new
+from agent_channels.core.settings.state_folder import make_state_folder, require_own_file, set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 
@@ -129,6 +129,7 @@ def _make_private(env: Environment) -> None:
     folder = make_state_folder(env.state_dir)
     for path in (folder / ".env", *folder.glob("channel.db*")):
         try:
+            require_own_file(path)
             if path.exists():
                 ensure_private_file(path)
         except OSError as error:

@@ -103,7 +103,7 @@ def _describe(folder: Path) -> dict[str, Any]:
                     found[name] = read(opened.read_text(name), folder / name)
                 except ConfigError as error:
                     found[name] = redact(str(error))
-    if "channel.db" in found["files"]:
+    if "channel.db" in names:
         counts = summarize(folder / "channel.db")
         found["channel.db"] = counts or "it cannot be read"
     return found

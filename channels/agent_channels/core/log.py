@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 
-__all__ = ["MASK", "configure", "may_contain_secret", "redact", "register_secret"]
+__all__ = ["MASK", "configure", "holds_registered", "may_contain_secret", "redact", "register_secret"]
 
 MASK = "[token]"
 # The shapes of bot tokens, so that even an unregistered one is masked: digits, a colon and 30 or more characters (it
@@ -35,6 +35,11 @@ def redact(text: str) -> str:
         if secret in text:
             text = text.replace(secret, MASK)
     return _TOKEN.sub(MASK, text) if ":" in text or "." in text or "%3" in text else text
+
+
+def holds_registered(data: bytes) -> bool:
+    """Return True if bytes hold a registered secret, in UTF-8 or as Windows programs write text, in UTF-16."""
+    return any(secret.encode(code, "replace") in data for secret in _secrets for code in ("utf-8", "utf-16-le"))
 
 
 def may_contain_secret(line: str) -> bool:

@@ -74,7 +74,7 @@ async def json_body(request: web.Request) -> Body:
     """Return the JSON object of a POST, {} for an empty body. Raises ControlError."""
     try:
         body = json.loads(await request.read() or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ControlError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise ControlError("the body is not a JSON object")

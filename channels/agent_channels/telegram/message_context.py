@@ -57,8 +57,9 @@ def _files(message: Json) -> tuple[Attachment, ...]:
 
 
 def forward_origin(message: Json) -> str | None:
-    """Return the name of the author of a forwarded message."""
-    return _name(message.get("forward_origin"))
+    """Return the name of the author of a forwarded message; None if it is not one."""
+    origin = message.get("forward_origin")
+    return (_name(origin) or "somebody") if origin else None
 
 
 def _name(origin: Json | None) -> str | None:

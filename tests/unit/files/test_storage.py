@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.storage import Files
+from agent_channels.core.files.storage import HEAD, Files
+from agent_channels.core.log import register_secret
 from unprivileged import unprivileged
 
 LIMIT = 1000
@@ -43,10 +44,10 @@ def files(folders: Path) -> Files:
     return Files(folders / "state", environ={"CLAUDE_PROJECT_DIR": str(folders / "project")})
 
 
-def sendable(files: Files, path: str, limit: int) -> Path:
-    """The real path of the file that is opened for sending."""
+def sendable(files: Files, path: str, limit: int) -> tuple[str, bytes]:
+    """The name and the content of the file that is opened for sending."""
     with closing(files.open_sendable(path, limit)) as file, file.stream() as stream:
-        return Path(f"/dev/fd/{stream.fileno()}").readlink()
+        return file.name, stream.read()
 
 
 @pytest.mark.parametrize("name", ["project/report.pdf", "state/files/photo.jpg", "tmp/made.txt"])
@@ -54,8 +55,8 @@ def test_files_of_the_project_the_downloads_and_the_temporary_folder_are_sendabl
     files: Files, folders: Path, name: str
 ) -> None:
     """These are the default roots; a relative path starts at the project."""
-    assert sendable(files, str(folders / name), LIMIT) == (folders / name).resolve()
-    assert sendable(files, "report.pdf", LIMIT) == (folders / "project/report.pdf").resolve()
+    assert sendable(files, str(folders / name), LIMIT) == (Path(name).name, b"content")
+    assert sendable(files, "report.pdf", LIMIT) == ("report.pdf", b"content")
 
 
 def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
@@ -63,7 +64,7 @@ def test_the_operator_adds_roots(files: Files, folders: Path) -> None:
     with pytest.raises(Refused, match=r"outside the folders that may be sent from .*send_roots in config.yaml"):
         sendable(files, str(folders / "elsewhere/letter.txt"), LIMIT)
     opened = Files(folders / "state", roots=[Path("~/../elsewhere")], environ={})
-    assert sendable(opened, str(folders / "elsewhere/letter.txt"), LIMIT).name == "letter.txt"
+    assert sendable(opened, str(folders / "elsewhere/letter.txt"), LIMIT)[0] == "letter.txt"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_a_symbolic_link_gives_no_access(files: Files, folders: Path, target: st
 def test_a_link_into_the_downloads_is_sendable(files: Files, folders: Path) -> None:
     """A link to a sendable file is sendable."""
     (folders / "project/link.jpg").symlink_to(folders / "state/files/photo.jpg")
-    assert sendable(files, "link.jpg", LIMIT).name == "photo.jpg"
+    assert sendable(files, "link.jpg", LIMIT)[0] == "photo.jpg"
 
 
 def test_a_state_folder_that_is_a_link_is_protected(folders: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_secret_in_the_project_is_refused(files: Files, folders: Path, name: s
 def test_harmless_names_are_sendable(files: Files, folders: Path, name: str) -> None:
     """A word in a name does not make it a secret."""
     (folders / "project" / name).write_text("content")
-    assert sendable(files, name, LIMIT).name == name
+    assert sendable(files, name, LIMIT)[0] == name
 
 
 def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
@@ -165,7 +166,7 @@ def test_sizes_are_limited_by_the_platform(files: Files, folders: Path) -> None:
     with pytest.raises(Refused, match="has 1,001 bytes; the platform takes at most 1,000"):
         sendable(files, str(path), LIMIT)
     path.write_bytes(b"x" * LIMIT)
-    assert sendable(files, str(path), LIMIT) == path.resolve()
+    assert sendable(files, str(path), LIMIT) == (path.name, path.read_bytes())
 
 
 def test_only_regular_files_are_sent(files: Files, folders: Path) -> None:
@@ -273,6 +274,41 @@ def test_a_file_that_is_swapped_after_the_check_is_not_sent(files: Files, folder
             with file.stream() as stream:
                 assert stream.read() == b"made"
         assert (file.name, file.size) == ("made.txt", 4)
+
+
+def test_what_is_written_into_a_file_after_the_check_is_not_sent(files: Files, folders: Path) -> None:
+    """The content is that which was checked, though the token's file was copied over it or a log grew since."""
+    path = folders / "project/made.txt"
+    path.write_text("made")
+    with closing(files.open_sendable("made.txt", LIMIT)) as file:
+        path.write_text("TELEGRAM_BOT_TOKEN=1\nand more")
+        with file.stream() as stream:
+            assert stream.read() == b"made"
+        assert file.size == 4
+    assert sorted(found.name for found in (folders / "state/files").iterdir()) == ["photo.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("at", [0, HEAD - 20, 3 * HEAD])
+def test_the_token_is_found_anywhere_in_a_file(files: Files, folders: Path, encoding: str, at: int) -> None:
+    """At the end of a long log, on the border of what is read at once, and in what Windows programs write."""
+    token = "7007007007:" + "AAHsomewhereInALongFileThatNobodyReads"
+    register_secret(token)
+    (folders / "project/long.log").write_bytes(b"x" * at + token.encode(encoding))
+    with pytest.raises(Refused, match="holds a secret"):
+        files.open_sendable("long.log", 10 * HEAD)
+
+
+def test_hidden_files_of_the_home_folder_are_not_sent(folders: Path) -> None:
+    """They are programs' settings, of whatever program, unless a hidden folder itself is one to send from."""
+    for name in (".unheard-of/settings.toml", ".shellrc"):
+        path = folders / "home" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("content")
+        with pytest.raises(Refused, match=rf"the settings of a program \({folders}/home/\.[a-z-]+\)"):
+            sendable(Files(folders / "state", roots=[Path("~")], environ={}), str(path), LIMIT)
+    opened = Files(folders / "state", roots=[Path("~/.unheard-of")], environ={})
+    assert sendable(opened, "~/.unheard-of/settings.toml", LIMIT) == ("settings.toml", b"content")
 
 
 @pytest.mark.parametrize("swap", ["link", "folder", "hard link", "pipe"])

@@ -21,6 +21,7 @@ CATASTROPHIC = [
     r"([a-zA-Z0-9]+)*@",
     r"(deploy|deploydeploy)+!$",
     r"(\d+)*z",
+    r"(.*?,){8}now",
 ]
 
 
@@ -69,6 +70,12 @@ async def test_a_pattern_from_before_is_given_up_and_rests(matcher: PatternMatch
     # At rest, they are not even asked about.
     assert await matcher.matching(bad, [text]) == set()
     assert await matcher.matching([*bad, "!"], [text]) == {text}
+
+
+def test_a_pattern_is_given_up_that_takes_long_for_all_texts_together() -> None:
+    """Each of them is quick enough by itself: whoever writes a hundred of them keeps everybody waiting."""
+    slow = r"(.*?,){8}now"
+    assert match([slow, "x"], ["a," * 13] * 500 + ["x"]) == {"found": [False] * 500 + [True], "slow": [slow]}
 
 
 async def test_a_process_that_ended_is_started_again(matcher: PatternMatcher) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def test_an_empty_folder_is_made_ones_own(tmp_path: Path) -> None:
     assert is_empty(tmp_path / "state")
     assert not is_trusted(tmp_path / "state")
     assert is_trusted(make_state_folder(tmp_path / "state"))
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize("ignored", [None, "", "!*\n", "*\n!.env\n", "* !.gitignore", "*\n!.gitignore\n"])
+def test_git_ignores_the_token_whatever_gitignore_came_with_the_project(tmp_path: Path, ignored: str | None) -> None:
+    """An empty folder with a .gitignore of its own is adopted, and what is put into it is no part of the project."""
+    folder = tmp_path / "state" / "telegram"
+    folder.mkdir(parents=True)
+    if ignored is not None:
+        (folder / ".gitignore").write_text(ignored)
+    make_state_folder(folder)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in (".env", KEY_FILE):
+        subprocess.run(["git", "check-ignore", "-q", str(folder / name)], cwd=tmp_path, check=True)
 
 
 def test_the_registry_is_private_and_holds_no_key(folder: Path) -> None:
@@ -134,6 +149,45 @@ def test_a_lost_registry_is_no_permission(folder: Path, monkeypatch: pytest.Monk
     assert is_trusted(folder)
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize("name", [".env", "config.yaml", "channel.db", "channel.db-wal", "channel.db-journal"])
+def test_what_a_pull_brings_into_ones_own_folder_is_not_read(tmp_path: Path, name: str) -> None:
+    """Git replaces ignored files without a word; the file is named, and stays as it is. After a look it can be used."""
+
+    def git(project: Path, *words: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.net", "-c", "init.defaultBranch=main")
+        subprocess.run(["git", *who, *words], cwd=project, check=True, capture_output=True)
+
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    git(theirs, "init")
+    git(theirs, "commit", "--allow-empty", "-m", "first")
+    git(tmp_path, "clone", str(theirs), str(mine))
+    folder = make_state_folder(mine / "state" / "telegram")
+    (theirs / "state" / "telegram").mkdir(parents=True)
+    (theirs / "state" / "telegram" / name).write_text("")
+    git(theirs, "add", "-f", ".")
+    git(theirs, "commit", "-m", "second")
+    git(mine, "pull")
+    path = folder / name
+    read = (lambda: Store.open(folder).close()) if name.startswith("channel") else (lambda: read_state_file(path))
+    with pytest.raises((ConfigError, StoreError), match=f"{path} is open to other users .*chmod 600 {path}"):
+        read()
+    assert mode(path) & 0o044
+    path.chmod(0o600)
+    read()
+
+
+def test_what_is_adopted_is_made_private(tmp_path: Path) -> None:
+    """Every file in it, so that it can be used; a link is not followed."""
+    path = foreign(tmp_path / "state" / "telegram")
+    (tmp_path / "elsewhere").write_text("")
+    (path / "channel.db").symlink_to(tmp_path / "elsewhere")
+    adopt(path)
+    assert {mode(path / name) for name in (".env", "config.yaml")} == {0o600}
+    assert mode(tmp_path / "elsewhere") & 0o044
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs the right to give files away")
 def test_another_users_folder_is_refused(folder: Path) -> None:
     """Even a known one, and it cannot be adopted."""
@@ -160,6 +214,16 @@ def test_links_to_the_folder_are_refused(folder: Path, at: str, tmp_path: Path) 
     for use in (make_state_folder, adopt, is_trusted, Store.open):
         with pytest.raises(UntrustedState, match="leads through a symbolic link"):
             use(linked)
+
+
+def test_no_folder_is_made_through_a_link(tmp_path: Path) -> None:
+    """A repository may bring `state` as a link to a folder of the user's own: nothing is put there."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "clone").mkdir()
+    (tmp_path / "clone" / "state").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UntrustedState, match="leads through a symbolic link"):
+        make_state_folder(tmp_path / "clone" / "state" / "telegram")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_links_above_the_project_are_the_users_own(folder: Path, tmp_path: Path) -> None:

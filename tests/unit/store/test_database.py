@@ -41,10 +41,9 @@ def test_a_database_is_made_from_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
-    """An existing state folder and database lose the rights of others."""
+    """An existing state folder loses the rights of others."""
     folder = tmp_path / "state"
     make_state_folder(folder).chmod(0o755)
-    (folder / "channel.db").touch(mode=0o644)
     with Store.open(folder) as store:
         assert folder.stat().st_mode & 0o777 == 0o700
         assert store.path.stat().st_mode & 0o777 == 0o600
@@ -134,6 +133,7 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def garbage(path: Path) -> None:
+    path.touch(mode=0o600)
     path.write_bytes(b"This is somebody's diary, and no database at all.\n" * 100)
 
 

@@ -189,3 +189,18 @@ async def test_what_is_the_operators_is_for_approvers_in_a_room(
     assert room.messages()[-1]["components"]
     allowed = ann.command(name, channel=room, **options)
     assert "approver" not in (await allowed.next_message())["content"]
+
+
+async def test_a_forwarded_command_is_not_the_forwarders(stage: DiscordStage) -> None:
+    """Somebody else's words are shown to the agent, and nothing is done."""
+    ann, mallory = stage.person(), stage.dc.person("mallory")
+    room = stage.dc.guild("Server", members=[ann, mallory]).channel("general")
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    ann.send("keep this")
+    await host.event()
+    ann.forward(mallory.send("/session clear", channel=room))
+    event = await host.event()
+    assert (event.content, event.meta["forward_from"]) == ("/session clear", "somebody")
+    assert "keep this" in (await stage.cli("history", "export", "discord")).out
+    assert ann.messages()[-1]["author"]["id"] == str(ann.id)

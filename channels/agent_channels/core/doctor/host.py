@@ -14,6 +14,7 @@ from agent_channels.core.host.config_files import (
     config_dir,
     enabled_plugin,
     foreign_server,
+    foreign_variables,
     hook_commands,
     is_this_program,
     managed_files,
@@ -50,6 +51,12 @@ def entry(setup: Setup) -> Finding:
             f"the entry {name[:40]!r} of .mcp.json is not this program",
             f"{reason} ({path})",
             f"it may have come with a repository: remove it unless it is yours; {add_entry}",
+        )
+    if variables := foreign_variables(channel, environ):
+        return wrong(
+            "the project's settings set variables that steer this program",
+            variables,
+            "they may have come with a repository: remove them, or set them in your own settings or environment",
         )
     if not ours:
         if setup.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):

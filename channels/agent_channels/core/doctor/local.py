@@ -101,6 +101,7 @@ def state_folder(setup: Setup) -> Finding:
         return wrong(
             f"other users of this machine can read {', '.join(sorted(readable))}",
             f"in {folder}",
+            "look at them first, since a pull from a repository may have brought them: "
             f"chmod 700 {folder}; chmod 600 {folder}/.env {folder}/channel.db*",
         )
     return _writable(folder)

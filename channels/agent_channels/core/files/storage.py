@@ -11,23 +11,25 @@ import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.secret_names import secret_content, secret_name
-from agent_channels.core.log import redact
+from agent_channels.core.log import holds_registered, redact
 from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
-from agent_channels.core.settings.state_folder import forbid_links
+from agent_channels.core.settings.state_folder import require_own_file
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files", "open_file"]
 
-# So much of a file is searched for what must not leave.
+# So much of a file is searched for what looks like a secret; for the tokens in use, all of it.
 HEAD = 1024 * 1024
+# No token is longer.
+OVERLAP = 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _SUFFIX_BY_MIME = {
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4",
@@ -63,9 +65,9 @@ class Files:
     def open_sendable(self, path: str, limit: int) -> OpenFile:
         """Open a file that may be sent; relative paths start at the project. The caller closes it.
 
-        What is checked is the open file, so that another one put in its place afterwards is not sent. Raises `Refused`
-        with the reason: missing, not a file, empty, more than `limit` bytes, outside the allowed folders, inside a
-        state folder, or probably a secret.
+        What is checked is a copy, which is what is sent, so that whatever is put in the file's place or written into it
+        afterwards is not. Raises `Refused` with the reason: missing, not a file, empty, more than `limit` bytes,
+        outside the allowed folders, inside a state folder, or probably a secret.
         """
         quoted = repr(path if len(path) <= 300 else path[:299] + "…")
         if "\x00" in path or not path.strip():
@@ -84,39 +86,45 @@ class Files:
             raise Refused(f"the file path {quoted} is not a path: {error}") from error
         except OSError as error:
             raise Refused(f"the file {quoted} cannot be read: {error.strerror or error}") from error
-        try:
-            self._check_open(file, quoted, limit)
-        except BaseException:
-            file.close()
-            raise
-        return file
+        with closing(file):
+            try:
+                return self._checked_copy(file, quoted, limit)
+            except OSError as error:
+                raise Refused(f"the file {quoted} cannot be copied: {error.strerror or error}") from error
 
     def open_own(self, path: Path) -> OpenFile:
         """Open a file that this program has just written into its folder. The caller closes it."""
         return open_file(path)
 
-    def _check_open(self, file: OpenFile, quoted: str, limit: int) -> None:
-        """Raise `Refused` if the open file is not one that may be sent."""
+    def _checked_copy(self, file: OpenFile, quoted: str, limit: int) -> OpenFile:
+        """Return a copy, without a name, of an open file. Raises `Refused` if it may not be sent, and OSError."""
         with file.stream() as stream:
             info = os.fstat(stream.fileno())
-            if info.st_size == 0:
-                raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
-            if info.st_size > limit:
-                raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
             if info.st_nlink > 1:
                 # Any of the other names may be that of the token's file, and none of them can be found from here.
                 raise Refused(
                     f"the file {quoted} has {info.st_nlink} names on the disk (hard links), of which another may be a "
                     "secret's; it is never sent. If it holds none, copy its content into a new file and send that"
                 )
-            head = stream.read(HEAD)
-        found = secret_content(head)
-        if found is None and redact(text := head.decode("utf-8", "replace")) != text:
-            found = "the token of a bot"
+            if info.st_size > limit:
+                raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
+            with tempfile.TemporaryFile(dir=self.path_of("")) as copy:
+                size, before, found = 0, b"", None
+                # Not more than it had: a log may be written meanwhile.
+                while not found and (part := stream.read(min(HEAD, info.st_size - size))):
+                    found = _secret_in(before + part, shapes=size == 0)
+                    copy.write(part)
+                    size, before = size + len(part), part[-OVERLAP:]
+                copy.flush()
+                checked = OpenFile(os.dup(copy.fileno()), file.name, size)
+        if size and not found:
+            return checked
+        checked.close()
         if found:
             raise Refused(
                 f"the file {quoted} holds a secret ({found}); it is never sent. Send a copy from which that was removed"
             )
+        raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
 
     def _check_location(self, real: Path, quoted: str) -> None:
         """Raise `Refused` for a file that must not leave this machine, and for one outside the allowed folders."""
@@ -129,6 +137,12 @@ class Files:
             raise Refused(
                 f"the file {quoted} looks like a secret ({secret}); it is never sent. Write what people need to know "
                 "of it into the text, without keys, tokens and passwords"
+            )
+        hidden = _hidden_in_home(real)
+        if hidden and not any(root.is_relative_to(hidden) for root in self.roots):
+            raise Refused(
+                f"the file {quoted} belongs to the settings of a program ({hidden}), which may hold credentials; it is "
+                "never sent. Copy what people need to know of it into a new file"
             )
         if not any(real.is_relative_to(root) for root in self.roots):
             roots = ", ".join(map(str, self.roots))
@@ -177,7 +191,7 @@ class Files:
 
     def path_of(self, name: str) -> Path:
         """Return the path of a file called `name` in our folder, which is created if it does not exist."""
-        forbid_links(self.folder)
+        require_own_file(self.folder)
         ensure_private_dir(self.folder)
         return self.folder / name
 
@@ -222,6 +236,24 @@ def open_file(path: Path) -> OpenFile:
         return file
     file.close()
     raise OSError(errno.ESTALE, "it was replaced while it was opened; try again")
+
+
+def _hidden_in_home(real: Path) -> Path | None:
+    """Return the hidden entry of the home folder that a file is, or lies in; None for any other file."""
+    home = Path(os.path.realpath(expand_home("~")))
+    if not real.is_relative_to(home) or real == home:
+        return None
+    first = home / real.relative_to(home).parts[0]
+    return first if first.name.startswith(".") else None
+
+
+def _secret_in(data: bytes, *, shapes: bool) -> str | None:
+    """Return which kind of secret a part of a file holds; `shapes`: not only the tokens in use are looked for."""
+    if shapes and (found := secret_content(data)):
+        return found
+    if holds_registered(data) or (shapes and redact(text := data.decode("utf-8", "replace")) != text):
+        return "the token of a bot"
+    return None
 
 
 def _size(path: str) -> int:

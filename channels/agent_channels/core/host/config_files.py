@@ -26,6 +26,7 @@ __all__ = [
     "config_dir",
     "enabled_plugin",
     "foreign_server",
+    "foreign_variables",
     "hook_command",
     "hook_commands",
     "hook_entries",
@@ -42,6 +43,10 @@ _HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question|end)
 # The names that the host takes for a server.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024
+# What an entry of the host's list may hold: not an address to connect to instead, nor a file of variables.
+_ENTRY = {"type", "command", "args", "env", "timeout", "alwaysLoad", "description", "disabled"}
+# What decides which program runs, for which project, whom it trusts and where it connects.
+_STEERS = re.compile(r"CLAUDE_PROJECT_DIR|HOME|PATH|XDG_DATA_HOME|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL)\w*|\w+_CA_BUNDLE")
 _PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""
@@ -143,24 +148,41 @@ def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str,
         return f"it starts a program that does not exist, {command[:200]!r}"
     if not (is_this_program(command, environ) and args == ["serve", channel]):
         return f"it starts {shlex.join([command, *args])[:200]!r}, which is not this program"
-    env = entry.get("env") or {}
-    odd = (
-        [str(key) for key, value in env.items() if not _passes_on(str(key), value, channel)]
-        if _is_object(env)
-        else ["env"]
-    )
+    if entry.keys() - _ENTRY or entry.get("type", "stdio") != "stdio":
+        odd = sorted(str(key) for key in entry.keys() - _ENTRY) or ["type"]
+    else:
+        env = entry.get("env") or {}
+        odd = (
+            [str(key) for key, value in env.items() if not _passes_on(str(key), value, channel, environ)]
+            if isinstance(env, dict)
+            else ["env"]
+        )
     return f"it sets {', '.join(label(key, 40) for key in odd[:5])} for the server" if odd else ""
 
 
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+def foreign_variables(channel: str, environ: Mapping[str, str]) -> str:
+    """Return which variables the project's own settings set that steer this program, and where; "" without any."""
+    for path in settings_files(environ)[:2]:
+        found = _object(path).get("env")
+        steering = [
+            key
+            for key, value in (found.items() if isinstance(found, dict) else ())
+            if (_STEERS.fullmatch(key) or key.startswith(f"{channel.upper()}_"))
+            and not _passes_on(key, value, channel, environ)
+        ]
+        if steering:
+            return f"{', '.join(label(key, 40) for key in steering[:5])} in {path}"
+    return ""
 
 
-def _passes_on(key: str, value: object, channel: str) -> bool:
-    """Return whether an entry's variable leaves the decision to the user's environment; the state folder is checked."""
+def _passes_on(key: str, value: object, channel: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a variable leaves the decision to the user's environment; the state folder is checked."""
     prefix = channel.upper()
-    if key in {f"{prefix}_STATE_DIR", "CLAUDE_PROJECT_DIR"}:
+    if key == f"{prefix}_STATE_DIR":
         return True
+    if key == "CLAUDE_PROJECT_DIR":
+        # Any file of the project may be sent, so another one is somebody's decision.
+        return value in {f"${{{key}}}", f"${{{key}:-.}}", ".", str(project_dir(environ))}
     ours = key.startswith((f"{prefix}_", "CHANNELS_"))
     return ours and isinstance(value, str) and value in {"", f"${{{key}:-}}", f"${{{key}}}"}
 
@@ -234,7 +256,8 @@ def hook_command(entry: Mapping[str, Any]) -> HookCommand | None:
     if not found or "channels" not in command:
         return None
     try:
-        words = shlex.split(command)
+        # A hook of another kind sends what happens elsewhere.
+        words = shlex.split(command) if entry.get("type") in {"command", None} else []
     except ValueError:
         words = []
     # Anything more than the program, the verb and the name is another command.

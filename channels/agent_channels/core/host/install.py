@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shlex
 import shutil
@@ -76,7 +77,7 @@ def add_server(row: Channel, env: Environment) -> str:
             return
         servers[row.name] = _server_entry(row, env)
 
-    return _merge(path, change, f"the server {row.name!r}")
+    return _merge(project_dir(env.environ), path, change, f"the server {row.name!r}")
 
 
 def _server_entry(row: Channel, env: Environment) -> JSON:
@@ -107,7 +108,7 @@ def add_hooks(env: Environment, *, calls_servers: bool) -> str:
             if not installed:
                 del hooks[event]
 
-    return _merge(path, change, "the hooks")
+    return _merge(project_dir(env.environ), path, change, "the hooks")
 
 
 def add_turn_hooks(env: Environment, servers: Sequence[str]) -> str:
@@ -129,7 +130,7 @@ def add_turn_hooks(env: Environment, servers: Sequence[str]) -> str:
             if not groups:
                 del hooks[event]
 
-    return _merge(path, change, "the hooks of turns")
+    return _merge(project_dir(env.environ), path, change, "the hooks of turns")
 
 
 def turn_hooks(servers: Sequence[str]) -> dict[str, list[JSON]]:
@@ -175,7 +176,7 @@ def _add_missing(installed: list[Any], groups: list[JSON], env: Environment) -> 
                 if ours == name:
                     known = True
                     if not is_this_program(program, env.environ):
-                        entry["command"] = hook["command"]
+                        entry |= {"type": "command", "command": hook["command"]}
             if not known:
                 missing.append(hook)
         if missing:
@@ -208,7 +209,10 @@ def _program(env: Environment, project: str) -> str:
         return str(script)
 
 
-def _merge(path: Path, change: Callable[[JSON], None], what: str) -> str:
+def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str) -> str:
+    if not path.resolve().is_relative_to(project.resolve()):
+        # A repository may bring a link to a file of the user's.
+        raise ConfigError(f"{path} leads out of the project, to {path.resolve()}; it is unchanged: replace the link")
     try:
         before = read_json(path)
     except ConfigError as error:
@@ -229,7 +233,7 @@ def _backup(path: Path) -> Path | None:
     if not path.exists():
         return None
     names = (path.with_name(f"{path.name}.backup{number or ''}") for number in range(1000))
-    backup = next(name for name in names if not name.exists())
+    backup = next(name for name in names if not os.path.lexists(name))
     shutil.copy2(path, backup)
     return backup
 

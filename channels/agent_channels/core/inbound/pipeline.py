@@ -228,8 +228,8 @@ class InboundPipeline:
 
     def _process_join(self, joined: Joined) -> None:
         services = self._services
-        # In a group that nobody enabled nothing is kept that could be read.
-        if services.access.group_of(joined.chat) is not None:
+        # In a group that nobody ever enabled nothing is kept that could be read.
+        if services.access.group_of(joined.chat) is not None or services.history.extent(joined.chat.id)[0]:
             services.chats.record_join(joined.chat.id, joined.user_ids, services.history.last_id())
 
     def _process_tap(self, entry_id: int, tap: Tap, batch: Batch) -> None:
@@ -320,7 +320,10 @@ class InboundPipeline:
 
     def _run_command(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
-        return message.command is not None and not message.edited and self._commands.run(incoming, message.command)
+        # A forwarded command is somebody else's.
+        if message.command is None or message.edited or message.forward_from:
+            return False
+        return self._commands.run(incoming, message.command)
 
     def _add_to_history(self, incoming: IncomingMessage) -> bool:
         event = incoming.event

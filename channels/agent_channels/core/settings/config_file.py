@@ -16,6 +16,9 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
     import yaml
 
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            # A few of them, one in another, stand for more values than any memory holds.
+            raise ConfigError(f"{path} cannot be read: a value stands for another one (*name); write it out")
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error

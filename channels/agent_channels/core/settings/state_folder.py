@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +25,11 @@ from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_privat
 __all__ = [
     "StateFolder",
     "adopt",
-    "forbid_links",
     "is_empty",
     "is_trusted",
     "make_state_folder",
     "read_state_file",
+    "require_own_file",
     "set_dotenv_value",
     "write_new",
 ]
@@ -80,8 +81,8 @@ class StateFolder:
         """Return the names of what lies in the folder, sorted."""
         return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))  # noqa: PTH208 - relative
 
-    def read_text(self, name: str, max_bytes: int = TEXT_MAX) -> str:
-        """Return a file's text, "" if there is no such file.
+    def read_text(self, name: str, max_bytes: int = TEXT_MAX, *, own: bool = False) -> str:
+        """Return a file's text, "" if there is no such file; `own`: it counts only if nobody else can open it.
 
         Raises `ConfigError` for a link, a pipe, a file that is too large, unreadable, or not UTF-8.
         """
@@ -97,6 +98,8 @@ class StateFolder:
             os.close(descriptor)
             raise ConfigError(f"{path} cannot be read: it is not a file; remove it")
         with os.fdopen(descriptor, "rb") as file:
+            if own:
+                _require_private(path, os.fstat(descriptor).st_mode, self.stat().st_mode)
             try:
                 data = file.read(max_bytes + 1)
             except OSError as error:
@@ -164,12 +167,26 @@ class StateFolder:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
 
-    def _write_key(self, key: str) -> None:
+    def make_files_private(self) -> None:
+        """Restrict every file in the folder to its owner."""
+        for name in self.names():
+            with contextlib.suppress(OSError):
+                descriptor = self.open_file(name, os.O_RDONLY)
+                mode = os.fstat(descriptor).st_mode
+                if stat.S_ISREG(mode) and mode & 0o077:
+                    os.fchmod(descriptor, stat.S_IMODE(mode) & 0o700)
+                os.close(descriptor)
+
+    def remove_file(self, name: str) -> None:
+        """Remove a file from the folder, if it is there. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             if self._descriptor is None:
-                (self.path / KEY_FILE).unlink()
+                (self.path / name).unlink()
             else:
-                os.unlink(KEY_FILE, dir_fd=self._descriptor)
+                os.unlink(name, dir_fd=self._descriptor)
+
+    def _write_key(self, key: str) -> None:
+        self.remove_file(KEY_FILE)
         self.create_file(KEY_FILE, f"{key}\n")
 
 
@@ -198,7 +215,7 @@ def read_state_file(path: Path) -> str:
     try:
         with StateFolder.opened(path.parent) as folder:
             folder.require_known()
-            return folder.read_text(path.name)
+            return folder.read_text(path.name, own=True)
     except FileNotFoundError:
         return ""
 
@@ -228,13 +245,28 @@ def adopt(path: Path, data: Path | None = None) -> None:
         _adopt(folder, data)
 
 
-def forbid_links(path: Path) -> None:
-    """Raise `ConfigError` if something other than a file, or than a folder, is at `path`; nothing there is fine."""
+def require_own_file(path: Path) -> None:
+    """Raise `ConfigError` if what is at `path` is neither a private file nor a folder; nothing there is fine."""
     with contextlib.suppress(FileNotFoundError):
         mode = path.lstat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a file"
             raise ConfigError(f"{path} is {kind}; nothing in a state folder is followed out of it: remove it")
+        if stat.S_ISREG(mode):
+            _require_private(path, mode, path.parent.stat().st_mode)
+
+
+def _require_private(path: Path, mode: int, folder_mode: int) -> None:
+    """Raise `ConfigError` for a file that others may open: this program makes none, and git makes no other.
+
+    A pull replaces files that are ignored, as these are, without a word. Where not even the folder is private, the file
+    system has no such modes.
+    """
+    if _POSIX and mode & 0o077 and not folder_mode & 0o077:
+        raise ConfigError(
+            f"{path} is open to other users (mode {stat.S_IMODE(mode):03o}), as a file is that came with a repository, "
+            f"so it was not read; look at it, and if it is yours, run `chmod 600 {shlex.quote(str(path))}`"
+        )
 
 
 def write_new(path: Path, text: str) -> bool:
@@ -268,6 +300,8 @@ def _write(path: Path, text: str) -> None:
 
 def _create(path: Path) -> bool:
     """Create the folder, and those above it, for their owner only; return False if it exists."""
+    if path.parent.name == "state" and path.parent.is_symlink():
+        raise _leads_through_link(path)
     try:
         for folder in reversed([path, *path.parents]):
             # The mode of `mkdir` is for the last folder alone, and a lax umask would open the others to everybody.
@@ -283,10 +317,14 @@ def _create(path: Path) -> bool:
 
 
 def _adopt(folder: StateFolder, data: Path | None = None) -> None:
+    ignored = set(folder.read_text(".gitignore").split("\n")) - {""}
     folder.register(data or data_dir())
     if _POSIX:
         folder.path.chmod(0o700)
-    # It holds a token, which must stay out of the project's version control.
+        folder.make_files_private()
+    # It holds a token, which must stay out of the project's version control, whatever .gitignore came with that.
+    if ignored not in ({"*"}, {"*", "!.gitignore"}):
+        folder.remove_file(".gitignore")
     for name, text in ((".gitignore", "*\n"), *((name, "") for name in _RESERVED)):
         with contextlib.suppress(OSError):
             folder.create_file(name, text)
@@ -315,13 +353,16 @@ def _open_directory(path: Path) -> int | None:
         raise
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and (path.is_symlink() or above.is_symlink()):
-            raise UntrustedState(
-                f"the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder "
-                "itself"
-            ) from error
+            raise _leads_through_link(path) from error
         raise ConfigError(
             f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
         ) from error
+
+
+def _leads_through_link(path: Path) -> UntrustedState:
+    return UntrustedState(
+        f"the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder itself"
+    )
 
 
 def _registry_file(data: Path, key: str) -> Path:

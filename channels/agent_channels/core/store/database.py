@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
-from agent_channels.core.settings.state_folder import forbid_links, is_empty, make_state_folder
+from agent_channels.core.settings.state_folder import is_empty, make_state_folder, require_own_file
 from agent_channels.core.store.faults import (
     CALLERS_FAULT,
     VALUE_FAULTS,
@@ -286,7 +286,7 @@ class Store:
 def _prepare(path: Path) -> None:
     ensure_private_dir(path.parent)
     for suffix in ("", "-wal", "-shm", "-journal"):
-        forbid_links(path.with_name(path.name + suffix))
+        require_own_file(path.with_name(path.name + suffix))
     ensure_private_file(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import stat
 from pathlib import Path
 
 __all__ = ["summarize"]
@@ -25,6 +26,8 @@ def summarize(path: Path) -> dict[str, int] | None:
     """
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
             db.execute("PRAGMA trusted_schema = OFF")
             db.set_progress_handler(lambda: 1, STEPS_MAX)
