@@ -286,6 +286,7 @@ def test_any_file_name_is_a_plain_name(text: str) -> None:
         ("cut \x1b", "cut "),
         ("[31m as written", "[31m as written"),
         ("日本\x1b[1m語", "日本語"),
+        ("done\x07 12\x083 \x80\tx\n", "done 123 \tx\n"),
     ],
 )
 def test_terminal_sequences_leave_their_words(written: str, seen: str) -> None:

@@ -107,11 +107,12 @@ _LOOK_ALIKES = str.maketrans(
 )
 # Terminal control sequences (ECMA-48), each with its introducer as ESC and a letter, or as one C1 control: strings such
 # as OSC (a link, a title) up to their terminator, or to the end of the line if it is missing; CSI (colours, cursor
-# moves); and all others, which are ESC, intermediates and a final character.
+# moves); all others, which are ESC, intermediates and a final character; and single controls that end no line.
 _ESCAPE_SEQUENCE = re.compile(
     "(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
     "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
     "|\x1b[ -/]*[0-~]?"
+    "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -122,8 +123,8 @@ def well_formed(text: str) -> str:
 
 
 def strip_escapes(text: str) -> str:
-    """Return `text` without the control sequences of terminals: of a link the words stay, of a colour nothing."""
-    return _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text or not text.isascii() else text
+    """Return `text` without the controls of terminals, but with white space: of a link the words stay."""
+    return text if text.isascii() and text.isprintable() else _ESCAPE_SEQUENCE.sub("", text)
 
 
 def scrub(text: str) -> str:
