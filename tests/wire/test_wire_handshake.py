@@ -93,6 +93,18 @@ async def test_stdout_carries_nothing_but_the_protocol_when_a_library_prints(sta
     assert stage.impure() == []
 
 
+@pytest.mark.cold
+@pytest.mark.parametrize("env", [{"PYTHONWARNINGS": "error"}, {"PYTHONVERBOSE": "1"}])
+async def test_variables_for_the_users_own_programs_do_no_harm(stage: Stage, env: dict[str, str | None]) -> None:
+    """Warnings that are errors, or every import on stderr: the server works, and commands end."""
+    ann = stage.person()
+    host = await stage.reading(**env)
+    ann.send("hi")
+    assert (await host.event()).content == "hi"
+    ran = await stage.cli("status", "telegram", **env)
+    assert (ran.code, "Traceback" in ran.err + host.log()) == (0, False)
+
+
 async def test_a_wrong_tool_or_argument_says_what_would_be_right(stage: Stage) -> None:
     """Unknown tools, unknown, missing and wrong arguments are isError results that name the next step."""
     host = await stage.host()

@@ -90,6 +90,24 @@ async def test_too_few_open_files_are_named(stage: Stage) -> None:
         await host.close()
 
 
+# ---- the working folder
+
+GONE = ["sh", "-c", 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$@"', "sh"]
+
+
+async def test_a_working_folder_that_was_removed_is_named(stage: Stage) -> None:
+    """As of a worktree that is done with: with the project's folder named all works, else one sentence says it."""
+    ann = stage.person()
+    host = await stage.start(before=GONE, cold=True)
+    await host.attach()
+    ann.send("hello")
+    assert (await host.event()).content == "hello"
+    assert (await stage.run(*GONE, *COMMAND, "status", "telegram")).code == 0
+    ran = await stage.run(*GONE, *COMMAND, "status", "telegram", CLAUDE_PROJECT_DIR=None)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "does not exist any more: change to another one" in ran.err
+
+
 # ---- locks
 
 NO_LOCKS = """
@@ -137,6 +155,20 @@ async def test_a_file_system_without_locks_is_named(stage: Stage, tmp_path: Path
 
 
 # ---- the host's pipes
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_closed_streams_break_no_command(stage: Stage, closed: str) -> None:
+    """Whichever of the three is closed: commands do their work, and `serve` says that it cannot."""
+    before = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    for words in (["doctor", "telegram"], ["setup", "telegram", "--token-stdin"], ["inbox", "telegram"]):
+        ran = await stage.run(*before, *COMMAND, *words, stdin=stage.tg.token)
+        assert ran.code in {0, 1}
+        assert "Traceback" not in ran.out + ran.err
+    if closed != "2>&-":
+        ran = await stage.run(*before, *COMMAND, "serve", "telegram")
+        assert ran.code == 1
+        assert "2>" in closed or ran.err.count("\n") == 1
 
 
 async def test_a_host_that_closes_only_what_we_write_to_is_gone(stage: Stage) -> None:

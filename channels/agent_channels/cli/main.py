@@ -9,6 +9,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -61,8 +62,16 @@ class Verb(Protocol):
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
     keep_compiled_files_whole()
+    if not _has_working_folder():
+        sys.exit(_fail("the folder that this was started in does not exist any more: change to another one"))
     _prefer_installed_modules()
+    if sys.warnoptions:
+        # PYTHONWARNINGS is meant for the user's own programs; as errors, warnings would end the libraries' imports.
+        warnings.simplefilter("ignore")
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    if words[:1] == ["serve"] and (sys.stdin is None or sys.stdout is None):
+        sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
+    _open_closed_streams()
     # The sandbox prints the tokens of its own bots, which work nowhere else.
     _guard_output(redacted=words[:1] != ["sandbox"])
     # The host that `launch` becomes is not ours to restrict.
@@ -105,6 +114,13 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         return run(args)
 
 
+def _open_closed_streams() -> None:
+    """Open the null device where a standard stream is closed: a file, such as the database, could get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def _guard_output(*, redacted: bool) -> None:
     """Keep the output going whatever is printed, and free of tokens."""
     for name in ("stdout", "stderr"):
@@ -114,6 +130,18 @@ def _guard_output(*, redacted: bool) -> None:
             stream.reconfigure(errors="backslashreplace")
         if stream is not None and redacted:
             setattr(sys, name, _RedactedOutput(stream))
+
+
+def _has_working_folder() -> bool:
+    """Return whether there is a working folder; where it was removed, it becomes the project that the host names."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        try:
+            os.chdir(os.environ.get("CLAUDE_PROJECT_DIR", ""))
+        except OSError:
+            return False
+    return True
 
 
 def _prefer_installed_modules() -> None:
@@ -178,11 +206,17 @@ class _RedactedOutput:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._redact: Callable[[str], str] | None = None
+        self._imports = False
 
     def write(self, text: str) -> int:
-        from agent_channels.core.log import redact
+        if self._redact is None and not self._imports:
+            # With PYTHONVERBOSE an import writes here itself, also once the modules are being taken down.
+            self._imports = True
+            from agent_channels.core.log import redact
 
-        self._stream.write(redact(text))
+            self._redact, self._imports = redact, False
+        self._stream.write(self._redact(text) if self._redact else text)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 
 import anyio
 
-__all__ = ["Backoff", "Broadcast", "Courtesy", "FollowUp", "Wakeup", "Wakeups", "seconds_to_tick", "wait_for_tick"]
+__all__ = [
+    "Backoff",
+    "Broadcast",
+    "Budget",
+    "Courtesy",
+    "FollowUp",
+    "Wakeup",
+    "Wakeups",
+    "seconds_to_tick",
+    "wait_for_tick",
+]
 
 FollowUp = Callable[[], Awaitable[object]]
 """A call to the platform that follows from something decided in a transaction, made after the commit."""
@@ -29,6 +39,27 @@ class Courtesy:
     def __call__(self) -> Awaitable[object]:
         """Make the call."""
         return self.call()
+
+
+class Budget:
+    """How many calls each person, and all together, may still cause: numbers that grow by one each second."""
+
+    def __init__(self, all_max: int, each_max: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._all_max, self._each_max, self._clock = all_max, each_max, clock
+        self._all, self._at = float(all_max), clock()
+        self._spent: dict[str, float] = {}
+
+    def take(self, user_id: str, cost: int = 1) -> bool:
+        """Return True, and count it, if this person may cause one more; `cost` is what all together lose by it."""
+        now = self._clock()
+        passed, self._at = now - self._at, now
+        self._all = min(self._all_max, self._all + passed)
+        self._spent = {user: left for user, spent in self._spent.items() if (left := spent - passed) > 0}
+        if self._all < cost or self._spent.get(user_id, 0) > self._each_max - 1:
+            return False
+        self._all -= cost
+        self._spent[user_id] = self._spent.get(user_id, 0) + 1
+        return True
 
 
 # Servers on one machine should not all wake at the same moment.

@@ -47,6 +47,8 @@ _CONNECT_S = 30.0
 _SHORT_S = 5.0
 # Close codes after which there is nothing to resume: "Invalid seq", "Session timed out".
 _SESSION_OVER = frozenset({4007, 4009})
+# What comes of reading a payload or an event that is not what Discord promises.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class GatewayReader:
@@ -127,7 +129,7 @@ class GatewayReader:
             if error.code == 4014:
                 self._session = {}
             raise
-        except (zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (zlib.error, RecursionError, *_MALFORMED) as error:
             # Nor can what follows in a compressed stream. Resuming repeats it, intact if only the wire was at fault;
             # if it cannot be read again, a new session leaves it behind.
             logger.warning("the gateway sent what cannot be read (%s); connecting again", type(error).__name__)
@@ -157,6 +159,8 @@ class GatewayReader:
                     )
         except ReconnectWebSocket as error:
             raise Unavailable("Discord ended the connection while it was being made") from error
+        except (zlib.error, RecursionError, *_MALFORMED) as error:
+            raise Unavailable("the gateway greeted with what cannot be read") from error
         except PlatformError as error:
             raise as_unavailable(error) from error
         self._sink.mark_alive()
@@ -180,8 +184,9 @@ class GatewayReader:
         ws = self._ws
         if ws is None or ws.sequence is None:
             return
-        if name == "INTERACTION_CREATE" and not self._acknowledge(data):
-            return
+        with suppress(*_MALFORMED):
+            if name == "INTERACTION_CREATE" and not self._acknowledge(data):
+                return
         self._queue.put_nowait((ws.sequence, name, data))
 
     async def _wait_stored(self) -> None:
@@ -213,13 +218,13 @@ class GatewayReader:
             if name in {"READY", "RESUMED"} and self._session.get("behind"):
                 await self._catch_up()
                 del self._session["behind"]
-            self._channels.learn(name, data)
             try:
+                self._channels.learn(name, data)
                 event = await self._journal_event(name, data, seq)
                 if name == "MESSAGE_CREATE":
                     cursors |= self._moved_cursor(data)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                # Not what Discord promises: kept for inspection, without holding up the events after it.
+            except _MALFORMED:
+                # Kept for inspection, without holding up the events after it.
                 event = RawEvent(f"u{self._session.get('id')}.{seq}", json.dumps({"t": name, "d": data}))
             if event is not None:
                 events.append(event)

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import discord
     from discord import utils
-    from discord.gateway import DiscordWebSocket
+    from discord.gateway import DiscordWebSocket, KeepAliveHandler, ReconnectWebSocket
     from discord.http import HTTPClient
 
 from agent_channels.core.errors import Forbidden, RateLimited
@@ -41,6 +41,8 @@ _SPARE = 5
 _PAYLOAD_MAX = 16 * 1024 * 1024
 # A gateway whose stream broke off does not answer our closing either.
 _CLOSE_WAIT_S = 1.0
+# Discord asks for a heartbeat every 41 seconds.
+_BEAT_MIN_S = 1.0
 
 
 class RawParsers(dict[str, Callable[[Json], None]]):
@@ -78,12 +80,36 @@ class _Inflater:
 
 
 class GatewaySocket(DiscordWebSocket):
-    """The library's connection, with a bound on what one payload takes."""
+    """The library's connection, with a bound on what one payload takes, and on what the gateway may ask for."""
+
+    _beats: KeepAliveHandler | None = None
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(socket, loop=loop)
         if utils._ActiveDecompressionContext.COMPRESSION_TYPE == "zlib-stream":  # noqa: SLF001 - what it asks for
             self._decompressor = _Inflater()  # type: ignore[assignment]
+
+    @property
+    def _keep_alive(self) -> KeepAliveHandler | None:
+        return self._beats
+
+    @_keep_alive.setter
+    def _keep_alive(self, beats: KeepAliveHandler | None) -> None:
+        """Set the thread that sends heartbeats, made at a HELLO. Raises ValueError if it would send them all the time.
+
+        The library would let the one before it go on.
+        """
+        if beats is not None and not (beats.interval and beats.interval >= _BEAT_MIN_S):
+            raise ValueError("the gateway wants heartbeats all the time")
+        if self._beats is not None:
+            self._beats.stop()
+        self._beats = beats
+
+    async def send(self, data: str, /) -> None:
+        """Send a payload, but leave a gateway that wants more answers than it takes: waiting would make us deaf."""
+        if self.is_ratelimited():
+            raise ReconnectWebSocket(self.shard_id)
+        await super().send(data)
 
     @property
     def close_code(self) -> int | None:

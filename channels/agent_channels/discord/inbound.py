@@ -23,7 +23,7 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.discord.chats import EPOCH_MS, Json, chat_of, person_of, snowflake
-from agent_channels.discord.content import describe, files_of, readable_text
+from agent_channels.discord.content import describe, extras_of, files_of, readable_text
 from agent_channels.discord.markup import FORM, snapshot
 from agent_channels.discord.message_context import forwarded_message, is_addressed, reply_context
 
@@ -88,13 +88,14 @@ def _read(message: Json, channel: Json, me: Identity, *, edited: bool) -> Messag
     images = [file for file in files if file.kind == "photo"]
     only_image = len(files) == 1 and images
     text = readable_text(message, me) or (readable_text(original, me) if original else "")
+    whole = "\n".join(filter(None, (text, extras_of(body))))
     chat = chat_of(message, channel)
     return Message(
         chat=chat,
         message_id=snowflake(message["id"]),
         sender=person_of(message["author"], message.get("member"), webhook=bool(message.get("webhook_id"))),
         ts=datetime.fromisoformat(message["timestamp"]),
-        text=text or ("" if files else describe(body)),
+        text=whole or ("" if files else describe(body)),
         addressed=chat.kind == "direct" or is_addressed(message, me.id),
         thread_name=chat.title if chat.parent_id else None,
         attachments=() if only_image else tuple(files),

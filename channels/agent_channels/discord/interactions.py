@@ -1,5 +1,7 @@
 """Interactions: taps and commands are acknowledged at once, since Discord gives three seconds, and answered later.
 
+Those of a person who makes very many are only answered, if at all, so that a flood of them holds up nobody.
+
 The id that the core hands back is `ID:TOKEN` for a tap and `/ID:TOKEN` for a command from the menu.
 """
 
@@ -17,6 +19,7 @@ from discord.http import HTTPClient
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import PlatformError, TooOld
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.scheduling import Budget
 from agent_channels.discord import markup, outbound
 from agent_channels.discord.inbound import COMMAND, COMMAND_MARK
 
@@ -25,6 +28,8 @@ __all__ = ["Interactions", "command_menu"]
 # Discord refuses an acknowledgement that comes later.
 ACK_S = 3.0
 _KEPT = 2000
+# How many are acknowledged at once, of everybody and of each person; one more each second.
+ALL_MAX, EACH_MAX = 200, 20
 # "Interaction Callback Type"
 _REPLY, _DEFER, _DEFER_UPDATE, _MODAL = 4, 5, 6, 9
 _EPHEMERAL = 1 << 6
@@ -37,6 +42,7 @@ class Interactions:
         """`application` returns the id under which later answers are sent."""
         self._http, self._application = http, application
         self._acks: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
+        self._budget = Budget(ALL_MAX, EACH_MAX)
 
     def close(self) -> None:
         """Cancel the acknowledgements that are on their way."""
@@ -44,25 +50,32 @@ class Interactions:
             task.cancel()
 
     def begin(self, raw: dict[str, Any]) -> bool:
-        """Start to acknowledge an interaction; return False for one that only opens a form."""
+        """Start to acknowledge an interaction; return False for one that only opens a form.
+
+        Raises LookupError, TypeError, ValueError or AttributeError for one that cannot be read.
+        """
         data = raw.get("data") or {}
         custom_id = str((data.get("values") or [""])[0] or data.get("custom_id") or "")
         opens = raw.get("type") == 3 and custom_id.endswith(markup.FORM)
+        person = raw.get("user") or (raw.get("member") or {}).get("user") or {}
+        if not self._budget.take(str(person.get("id"))):
+            return not opens
         body: dict[str, Any] = {"type": _DEFER_UPDATE}
         if opens:
             body = {"type": _MODAL, "data": markup.form(custom_id, translate("form_title"))}
         elif raw.get("type") == COMMAND:
             # Only the person who typed it sees the answer: the bot's status does not concern a whole room.
             body = {"type": _DEFER, "data": {"flags": _EPHEMERAL}}
-        self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(raw, body))
+        callback = f"/interactions/{raw['id']}/{raw['token']}/callback"
+        self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(callback, body))
         while len(self._acks) > _KEPT:
             self._acks.popitem(last=False)
         return not opens
 
-    async def _acknowledge(self, raw: dict[str, Any], body: dict[str, Any]) -> bool:
+    async def _acknowledge(self, callback: str, body: dict[str, Any]) -> bool:
         try:
             async with asyncio.timeout(ACK_S):
-                await self._call("POST", f"/interactions/{raw['id']}/{raw['token']}/callback", body)
+                await self._call("POST", callback, body)
         except (PlatformError, TimeoutError):
             return False
         return True

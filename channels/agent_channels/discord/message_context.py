@@ -6,7 +6,7 @@ from typing import cast
 
 from agent_channels.core.contract.messages import Identity, ReplyContext
 from agent_channels.discord.chats import Json, person_of, snowflake
-from agent_channels.discord.content import describe, files_of, readable_text
+from agent_channels.discord.content import describe, extras_of, files_of, readable_text
 
 __all__ = ["forwarded_message", "is_addressed", "reply_context"]
 
@@ -34,7 +34,7 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     return ReplyContext(
         snowflake(replied["id"]),
         person_of(replied["author"]).display_name,
-        readable_text(body, me) or describe(body),
+        "\n".join(filter(None, (readable_text(body, me), extras_of(body)))) or describe(body),
         tuple(files_of(body, str(replied.get("channel_id") or message["channel_id"]), str(replied["id"]))),
     )
 

@@ -11,6 +11,7 @@ import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from telegram import MessageEntity
@@ -19,6 +20,7 @@ from agent_channels.core.errors import Refused
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
 from agent_channels.core.text.markdown import is_plain, parse
 from agent_channels.core.text.split import split_formatted
+from agent_channels.core.text.times import epoch_iso
 from agent_channels.core.text.units import length
 from agent_channels.telegram.chats import Json
 from agent_channels.telegram.markup import LIMITS, parse_mode
@@ -180,18 +182,21 @@ def _utf16_offsets(text: str) -> Sequence[int]:
 # What changes the meaning of words: struck out, hidden, quoted, or to be taken letter by letter. Bold type does not.
 _LINE_MARKS = {"strikethrough": "~~", "spoiler": "||"}
 _QUOTES = frozenset({"blockquote", "expandable_blockquote"})
-_READ = frozenset({*_LINE_MARKS, *_QUOTES, "code", "pre", "text_link"})
+_READ = frozenset({*_LINE_MARKS, *_QUOTES, "code", "pre", "text_link", "date_time"})
 
 
 def marked(text: str, entities: Sequence[Json]) -> str:
-    """Return a text with its formatting as Markdown; an address that is hidden behind words stands after them."""
+    """Return a text with its formatting as Markdown; an address or a moment that stands for words comes after them."""
     found = [entity for entity in entities if entity["type"] in _READ]
     if not found:
         return text
     # One character for each UTF-16 unit, in which Telegram counts.
     encoded = text.encode("utf-16-le", "surrogatepass")
     units = "".join(map(chr, struct.unpack(f"<{len(encoded) // 2}H", encoded)))
-    marks = sorted(mark for rank, entity in enumerate(found) for mark in _marks(units, entity, rank))
+    quotes = [
+        range(entity["offset"], entity["offset"] + entity["length"]) for entity in found if entity["type"] in _QUOTES
+    ]
+    marks = sorted(mark for rank, entity in enumerate(found) for mark in _marks(units, entity, rank, quotes))
     parts, at = [], 0
     for position, *_, mark in marks:
         parts += [units[at:position], mark]
@@ -204,7 +209,7 @@ def marked(text: str, entities: Sequence[Json]) -> str:
 _Mark = tuple[int, bool, int, int, str]
 
 
-def _marks(units: str, entity: Json, rank: int) -> Iterator[_Mark]:
+def _marks(units: str, entity: Json, rank: int, quotes: Sequence[range]) -> Iterator[_Mark]:
     start = max(0, min(int(entity["offset"]), len(units)))
     end = max(start, min(start + int(entity["length"]), len(units)))
     covered, kind = units[start:end], entity["type"]
@@ -214,12 +219,17 @@ def _marks(units: str, entity: Json, rank: int) -> Iterator[_Mark]:
         url = str(entity.get("url") or "")
         if url and covered.strip().rstrip("/") != url.rstrip("/"):
             yield _closing(start, end, rank, f" ({url})")
+    elif kind == "date_time":
+        # Programs show it in each reader's own time zone.
+        with suppress(ValueError, OverflowError, TypeError):
+            yield _closing(start, end, rank, f" ({epoch_iso(float(entity['unix_time']))})")
     elif kind == "pre":
         fence = "`" * max(3, _longest_run(covered) + 1)
-        before = "" if _is_line_start(units, start) else "\n"
-        yield _opening(start, end, rank, f"{before}{fence}{entity.get('language') or ''}\n")
-        after = "" if covered.endswith("\n") else "\n"
-        yield _closing(start, end, rank, f"{after}{fence}{_break(units, end)}")
+        line_end = "\n> " if any(start in quote for quote in quotes) else "\n"
+        before = "" if _is_line_start(units, start) else line_end
+        yield _opening(start, end, rank, f"{before}{fence}{entity.get('language') or ''}{line_end}")
+        after = "" if covered.endswith("\n") else line_end
+        yield _closing(start, end, rank, f"{after}{fence}{line_end if _break(units, end) else ''}")
     elif kind in _QUOTES:
         for line in re.finditer("^(?!\\Z)", covered, re.MULTILINE):
             at = start + line.start()

@@ -258,6 +258,10 @@ def test_a_kind_that_is_not_as_it_should_be_is_named(kind: str, broken: Any) -> 
         ("yes, then", [entity("bold", 0, 3), entity("italic", 5, 4)], "yes, then"),
         ("x", [entity("strikethrough", 5, 4), entity("pre", 1, 0)], "x"),
         ("a  b", [entity("strikethrough", 1, 2)], "a  b"),
+        ("say ls ok", [entity("blockquote", 0, 9), entity("pre", 4, 2)], "> say \n> ```\n> ls\n> ```\n>  ok"),
+        ("at 5pm", [entity("date_time", 3, 3, unix_time=1_785_580_000)], "at 5pm (2026-08-01T10:26:40Z)"),
+        ("at 5pm", [entity("date_time", 3, 3, unix_time=10**15)], "at 5pm"),
+        ("at 5pm", [entity("date_time", 3, 3, unix_time=None)], "at 5pm"),
     ],
 )  # fmt: skip
 def test_formatting_that_changes_the_meaning_is_shown(text: str, entities: list[dict[str, Any]], shown: str) -> None:

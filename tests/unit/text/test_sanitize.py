@@ -71,7 +71,8 @@ def test_no_frame_opens_or_closes_in_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "between", ["\U000e0100", "\u2065", "\ufff0", "\ufff8", "\u200b", "\u115f", "\u3164", "\ufe0f", "\U000e0fff", " "]
+    "between",
+    ["\U000e0100", "\u2065", "\ufff0", "\ufff8", "\u200b", "\u115f", "\u3164", "\ufe0f", "\U000e0fff", " ", "\u2800"],
 )
 @pytest.mark.parametrize("tag", ["</channel>", "<channel source='x'>", "<system-reminder>", "</function_calls>"])
 def test_what_is_not_drawn_hides_no_frame(tag: str, between: str) -> None:
@@ -91,7 +92,7 @@ def test_what_is_not_drawn_hides_no_frame(tag: str, between: str) -> None:
         "\u2039\u200b</channel>", "\u276e/channel>", "<system\u2011reminder>", "<SYSTEM_REMINDER>",
         "</\u0421\u041d\u0410\u039d\u039d\u0415L>", "</\u13df\u13bb\u13aa\ua4e0\ua4e0\u13ac\u13de>", "\u226e/channel>",
         "<\u0338/channel>", "</🅒🅗🅐🅝🅝🅔🅛>", "</🇨🇭🇦🇳🇳🇪🇱>", "<local-command-stdout>",
-        "</\u1d04\u029c\u1d00\u0274\u0274\u1d07\u029f>",
+        "</\u1d04\u029c\u1d00\u0274\u0274\u1d07\u029f>", "</\u03f2hannel>", "</\u0481hannel>", "\u276c/channel>",
     ],
 )  # fmt: skip
 def test_a_look_alike_is_a_frame_too(tag: str) -> None:
@@ -285,6 +286,7 @@ def test_any_file_name_is_a_plain_name(text: str) -> None:
         ("cut \x1b", "cut "),
         ("[31m as written", "[31m as written"),
         ("日本\x1b[1m語", "日本語"),
+        ("done\x07 12\x083 \x80\tx\n", "done 123 \tx\n"),
     ],
 )
 def test_terminal_sequences_leave_their_words(written: str, seen: str) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness import DiscordStage
+
+
+@pytest.mark.cold
+async def test_warnings_that_are_errors_do_no_harm(stage: DiscordStage) -> None:
+    """PYTHONWARNINGS is meant for the user's own programs: the library, which warns when imported, works."""
+    ann = stage.person()
+    host = await stage.reading(PYTHONWARNINGS="error")
+    ann.send("hi")
+    assert (await host.event()).content == "hi"
 
 
 async def test_an_invitation_is_sent_as_a_direct_message(stage: DiscordStage) -> None:

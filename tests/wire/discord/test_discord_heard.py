@@ -100,3 +100,27 @@ async def test_code_and_html_arrive_as_they_were_typed(stage: DiscordStage) -> N
     content = (await host.event()).content
     assert "<" not in content
     assert "\uff1c" not in content
+
+
+async def test_what_stands_beside_a_text_is_said_too(stage: DiscordStage) -> None:
+    """A sticker or a poll beside a text or a file, answers that are only an emoji, and moments as times."""
+    ann = stage.person("ann")
+    host = await stage.reading()
+    sent = ann.send("at <t:1785580000:R> or <t:999999999999>")
+    assert (await host.event()).content == "at 2026-08-01T10:26:40Z or <t:999999999999>"
+    (session,) = stage.dc.sessions
+    answers = [{"poll_media": {"text": "yes", "emoji": {"name": "🍕"}}}, {"poll_media": {"emoji": {"name": "🍔"}}}]
+    poll = {"question": {"text": "Lunch?"}, "answers": answers}
+    file = {"id": sent["id"], "filename": "Report.PDF", "title": "report.pdf", "size": 3, "url": "", "proxy_url": ""}
+    for number, (body, content) in enumerate(
+        [
+            ({"content": "look", "sticker_items": [{"name": "Wave"}]}, "look\n(sticker: Wave)"),
+            ({"content": "vote", "poll": poll}, "vote\n(poll: Lunch? – 🍕 yes | 🍔)"),
+            ({"content": "", "attachments": [file], "sticker_items": [{"name": "Wave"}]}, "(sticker: Wave)"),
+        ],
+        1,
+    ):
+        session.dispatch("MESSAGE_CREATE", sent | body | {"id": str(int(sent["id"]) + number)})
+        event = await host.event()
+        assert event.content == content
+    assert event.meta["attachment_name"] == "report.pdf"

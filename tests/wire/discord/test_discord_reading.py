@@ -273,3 +273,38 @@ async def test_a_session_that_timed_out_and_garbage_are_left_at_once(stage: Disc
         await stage.dc.wait_for(lambda: stage.dc.connected, 20)
     assert psutil.Process(pid).memory_info().rss < 200 * 2**20
     assert {event.meta.get("redelivered") for event in host.events} == {None}
+
+
+async def test_malformed_events_stop_nothing(stage: DiscordStage) -> None:
+    """Events without their fields, or with other ones, cost neither the connection nor what is said after them."""
+    ann = stage.person()
+    host = await stage.reading()
+    (session,) = stage.dc.sessions
+    wrong = {"id": {}, "channel_id": "../x", "author": "ann", "channels": [1], "roles": 1}
+    for name in ("MESSAGE_CREATE", "GUILD_CREATE", "CHANNEL_UPDATE", "GUILD_ROLE_DELETE", "INTERACTION_CREATE", "NEW"):
+        for data in (None, [1], "x", {}, wrong):
+            session.dispatch(name, data)
+    session.dispatch("INTERACTION_CREATE", {"id": "5", "token": "t", "type": 3, "user": "ann", "data": {"values": 5}})
+    ann.send("after all of it")
+    assert (await host.event()).content == "after all of it"
+    assert (len(stage.dc.identifies), len(stage.dc.resumes)) == (1, 0)
+    assert "Traceback" not in host.log()
+
+
+async def test_a_gateway_that_wants_heartbeats_all_the_time_is_left(stage: DiscordStage) -> None:
+    """No interval between them, or thousands of requests for one: the session is resumed over a new connection."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("before")
+    assert (await host.event()).content == "before"
+    # "Gateway Opcodes": 1 asks for a heartbeat, 10 says how often to send one.
+    for number, (op, data, times) in enumerate([(10, {"heartbeat_interval": 0}, 1), (10, {}, 1), (1, None, 500)], 1):
+        await stage.dc.wait_for(lambda: stage.dc.connected, 20)
+        connection = stage.dc.sessions[0].connection
+        assert connection is not None
+        for _ in range(times):
+            connection.push(op, data)
+        ann.send(f"after {number}")
+        assert (await host.event()).content == f"after {number}"
+        await stage.dc.wait_for(lambda: len(stage.dc.resumes) == number, 20)  # noqa: B023
+    assert len(stage.dc.identifies) == 1

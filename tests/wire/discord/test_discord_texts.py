@@ -156,6 +156,17 @@ async def test_react_edit_and_typing(stage: DiscordStage) -> None:
     assert "cannot be edited" in theirs
 
 
+async def test_what_nobody_can_see_is_not_sent(stage: DiscordStage) -> None:
+    """Controls are in no text of any format, and a text of invisible characters alone is refused."""
+    ann = stage.person()
+    host = await stage.reading()
+    for format_ in ("markdown", "text"):
+        await host.done("reply", chat_id=str(ann.dm.id), text="done\x07 12\x083", format=format_)
+        assert (await ann.next_message())["content"] == "done 123"
+        reason = await host.refused("reply", chat_id=str(ann.dm.id), text="\u200b\u2060\ufeff", format=format_)
+        assert "nothing to see" in reason
+
+
 async def test_a_message_that_cannot_be_replied_to_is_answered_all_the_same(stage: DiscordStage) -> None:
     """A system message, and a channel whose history the bot may not read: posted without the reference, and said so."""
     ann = stage.person("ann")

@@ -11,7 +11,7 @@ import anyio
 
 from agent_channels.core.errors import PlatformError
 from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Courtesy, FollowUp, Wakeup
+from agent_channels.core.scheduling import Budget, Courtesy, FollowUp, Wakeup
 
 __all__ = ["FollowUps"]
 
@@ -35,11 +35,11 @@ class FollowUps:
         self._courtesies: deque[FollowUp] = deque()
         self._running = 0
         self._changed = Wakeup()
-        self._budget = _Budget(clock)
+        self._budget = Budget(ALL_MAX, EACH_MAX, clock)
 
     def add(self, follow_up: FollowUp) -> None:
         """Queue a call, or leave it out if it is a courtesy to somebody who had enough of them lately."""
-        if isinstance(follow_up, Courtesy) and not self._budget.take(follow_up):
+        if isinstance(follow_up, Courtesy) and not self._budget.take(follow_up.user_id, 0 if follow_up.asked else 1):
             return
         if isinstance(follow_up, Courtesy) and not follow_up.asked:
             self.add_courtesy(follow_up)
@@ -81,25 +81,3 @@ class FollowUps:
         finally:
             self._running -= 1
             self._changed.set()
-
-
-class _Budget:
-    """How many courtesies each person, and all together, may still cause: a number that grows by one each second."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._all, self._at = float(ALL_MAX), clock()
-        self._spent: dict[str, float] = {}
-
-    def take(self, courtesy: Courtesy) -> bool:
-        """Return True, and count it, if this person may cause one more."""
-        user_id, cost = courtesy.user_id, 0 if courtesy.asked else 1
-        now = self._clock()
-        passed, self._at = now - self._at, now
-        self._all = min(ALL_MAX, self._all + passed)
-        self._spent = {user: left for user, spent in self._spent.items() if (left := spent - passed) > 0}
-        if self._all < cost or self._spent.get(user_id, 0) > EACH_MAX - 1:
-            return False
-        self._all -= cost
-        self._spent[user_id] = self._spent.get(user_id, 0) + 1
-        return True

@@ -18,7 +18,7 @@ from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.core.text.sanitize import strip_escapes
+from agent_channels.core.text.sanitize import scrub, strip_escapes
 from agent_channels.core.text.units import length
 
 __all__ = [
@@ -64,7 +64,7 @@ async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart
         parts = adapter.render(text, format_)
     else:
         parts = await anyio.to_thread.run_sync(adapter.render, text, format_)
-    if not parts:
+    if not any(scrub(part.text).strip() for part in parts):
         raise Refused(f"there is nothing to see in this text: {text[:80]!r}")
     for part in parts:
         shown = html.unescape(_ESCAPED.sub(r"\1", part.plain))

@@ -68,7 +68,7 @@ _FRAMES = (
 # Applied to what `_plain` makes of a text. A capital i is read as an l too.
 _FRAME = re.compile(rf"<[/\\]*(?:{'|'.join(_FRAMES)})".replace("l", "[li]"))
 _FRAME_MAX = 40
-_BRACKET = re.compile("[<\u02c2\u1438\u226e\u227a\u2329\u2770\u276e\u27e8\u3008\ufe64\uff1c]")
+_BRACKET = re.compile("[<\u02c2\u1438\u16b2\u226e\u227a\u2329\u2770\u276c\u276e\u27e8\u3008\ufe64\uff1c\U0001d236]")
 # Letters and signs that look like those of the frames' names, beside those that NFKD makes plain.
 _LOOK_ALIKES = str.maketrans(
     {
@@ -78,7 +78,7 @@ _LOOK_ALIKES = str.maketrans(
             "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u02d7\u06d4\u2043",
             "a": "\u0430\u03b1\u0251\u1d00\u13aa\ua4ee",
             "b": "\u0412\u0432\u044c\u0299\u13f4\u0184\ua4d0",
-            "c": "\u0441\u03f2\u1d04\u0188\u2ca5\u023c\u13df\ua4da",
+            "c": "\u0441\u0481\u2201\u03f2\u1d04\u0188\u2ca5\u023c\u13df\ua4da",
             "d": "\u0501\u0257\u1d05\u0111\u13a0\ua4d3",
             "e": "\u0435\u0454\u212e\u03b5\u1d07\u04bd\u0247\u13ac\ua4f0",
             "f": "\u0192\u0584\ua730\u03dd\ua4dd",
@@ -107,11 +107,12 @@ _LOOK_ALIKES = str.maketrans(
 )
 # Terminal control sequences (ECMA-48), each with its introducer as ESC and a letter, or as one C1 control: strings such
 # as OSC (a link, a title) up to their terminator, or to the end of the line if it is missing; CSI (colours, cursor
-# moves); and all others, which are ESC, intermediates and a final character.
+# moves); all others, which are ESC, intermediates and a final character; and single controls that end no line.
 _ESCAPE_SEQUENCE = re.compile(
     "(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
     "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
     "|\x1b[ -/]*[0-~]?"
+    "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -122,8 +123,8 @@ def well_formed(text: str) -> str:
 
 
 def strip_escapes(text: str) -> str:
-    """Return `text` without the control sequences of terminals: of a link the words stay, of a colour nothing."""
-    return _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text or not text.isascii() else text
+    """Return `text` without the controls of terminals, but with white space: of a link the words stay."""
+    return text if text.isascii() and text.isprintable() else _ESCAPE_SEQUENCE.sub("", text)
 
 
 def scrub(text: str) -> str:
@@ -195,12 +196,15 @@ def _neutral_bracket(found: re.Match[str]) -> str:
 @lru_cache(maxsize=1024)
 def _plain(character: str) -> str:
     """Return the ASCII that a character looks like: `?` for none, nothing for white space and marks on a letter."""
-    # Twice: a capital and its small letter may look like two different letters.
-    looks = unicodedata.normalize("NFKD", character).translate(_LOOK_ALIKES).casefold().translate(_LOOK_ALIKES)
+    # Three times: a capital and its small letter may look like two different letters, and what a letter is to Unicode
+    # like yet another one.
+    looks = unicodedata.normalize("NFKD", character.translate(_LOOK_ALIKES))
+    looks = looks.translate(_LOOK_ALIKES).casefold().translate(_LOOK_ALIKES)
     return "".join(
         part if part.isascii() else "?"
         for part in looks
-        if not part.isspace() and unicodedata.category(part) not in {"Mn", "Me", "Cf", "Cc"}
+        # U+2800, a Braille cell without dots, is a symbol that is drawn as a space.
+        if not part.isspace() and part != "\u2800" and unicodedata.category(part) not in {"Mn", "Me", "Cf", "Cc"}
     )
 
 
