@@ -49,7 +49,7 @@ def healthy(stage: Stage) -> None:
     env = Environment("telegram", stage.env)
     set_dotenv_value(stage.state, "TELEGRAM_BOT_TOKEN", stage.tg.token)
     add_server(CHANNEL, env)
-    add_hooks(env)
+    add_hooks(env, calls_servers=False)
     stage.person()
 
 

@@ -22,7 +22,7 @@ COMMON = {"transcript_path": "/nowhere/transcript.jsonl", "permission_mode": "de
 INPUTS: dict[str, dict[str, Any]] = {
     "session": {"hook_event_name": "SessionStart", "source": "startup", "model": "a-model"},
     "prompt": {"hook_event_name": "UserPromptSubmit", "prompt": "go on"},
-    "stop": {"hook_event_name": "Stop", "stop_hook_active": False, "last_assistant_message": "done"},
+    "stop": {"hook_event_name": "Stop", "stop_hook_active": False, "last_assistant_message": ""},
     "end": {"hook_event_name": "SessionEnd", "reason": "prompt_input_exit"},
     "bell": {"hook_event_name": "SessionStart", "source": "startup"},
     "permission": {
