@@ -186,6 +186,13 @@ def test_a_secret_is_masked_before_anything_is_compared(tmp_path: Path, file: Pa
         assert "[token]" in spec.dump()
 
 
+def test_a_secret_of_many_lines_is_masked_in_a_diff(tmp_path: Path, file: Path) -> None:
+    """A private key, whose lines each have a sign before them; and a value whose name stands before it."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\nAAAA\n-----END PRIVATE KEY-----\n"
+    spec = card(tmp_path, "Write", {"file_path": str(file), "content": f"{FILE}{key}PASSWORD=hunter22\n"})
+    assert spec.code == "@@ -1,3 +1,5 @@\n one\n two\n three\n+[secret]\n+PASSWORD=[secret]"
+
+
 def test_the_session_button_says_what_it_allows(tmp_path: Path, file: Path) -> None:
     """Only where there are rules; a long command is named as the one above."""
     assert labels(card(tmp_path, "Bash", {"command": "x"})) == [["Allow", "Deny"]]

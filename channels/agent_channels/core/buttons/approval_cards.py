@@ -171,8 +171,10 @@ def _file(files: Files, stem: str, suffix: str, text: str) -> Iterator[OpenFile]
 
 def _masked(spec: PromptSpec) -> PromptSpec:
     """Return a card's words without secrets. Masked, not refused: without the card nobody could answer."""
-    words = (spec.head, spec.body, spec.foot, spec.code, spec.file, spec.below)
-    head, body, foot, code, file, below = map(masked, words)
+    words = (spec.head, spec.body, spec.foot, spec.file, spec.below)
+    head, body, foot, file, below = map(masked, words)
+    # A line each: in a diff, the sign of the next one is no value of a name at the end of this one.
+    code = "\n".join(map(masked, spec.code.split("\n")))
     return replace(spec, head=head, body=body, foot=foot, code=code, file=file, below=below)
 
 

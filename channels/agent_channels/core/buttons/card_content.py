@@ -14,6 +14,7 @@ from agent_channels.core.host.session_rules import EDIT_TOOLS, Rule
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import label, reveal, scrub
+from agent_channels.core.text.secret_values import mask_secrets
 
 __all__ = ["masked", "permission_spec", "preview_input", "question_spec"]
 
@@ -31,7 +32,7 @@ PATH_MAX, RULE_MAX = 300, 80
 
 def masked(text: str) -> str:
     """Return a text for a card, without secrets. Nothing else decides what is one."""
-    return redact(text)
+    return mask_secrets(redact(text))
 
 
 def permission_spec(
