@@ -50,16 +50,17 @@ async def ends(stage: Stage, person: TelegramPerson, card: dict[str, Any], text:
 
 @pytest.mark.parametrize(("label", "behavior"), [("Allow", "allow"), ("Deny", "deny")])
 async def test_a_permission_is_decided_from_the_phone(stage: Stage, hooks: Hooks, label: str, behavior: str) -> None:
-    """The card has the command, who asks and where; the tap is printed as the decision, and the card says so."""
+    """The card has the command as code, what it does above, who asks and where; the tap is printed, and shown."""
     ann = await approver(stage)
     await reader(stage)
     run = await hooks.start("permission")
     card = await ann.next_message()
     assert labels(card) == ["Allow", "Deny"]
-    head, command, *_ = card["text"].split("\n\n")
+    head, description, command, *_ = card["text"].split("\n\n")
     assert "Bash" in head
-    assert command == "touch made.txt"
-    assert "Makes a file" in card["text"]
+    assert (description, command) == ("Makes a file", "touch made.txt")
+    (code,) = card["entities"]
+    assert (code["type"], code["length"], code["language"]) == ("pre", len(command), "bash")
     assert stage.project.name in card["text"]
     ann.tap(card["message_id"], label=label)
     specific = (await run.ran()).specific
@@ -163,8 +164,8 @@ async def test_any_tools_input_is_shown_whole(stage: Stage, hooks: Hooks) -> Non
     """Path first, then every other field by name; hidden characters do not hide anything."""
     ann = await approver(stage)
     await reader(stage)
-    given = {"content": "line one\nline two\u202e", "file_path": "/etc/hosts", "deep": {"a": [1, 2]}}
-    run = await hooks.start("permission", tool_name="Write", tool_input=given)
+    given = {"content": "line one\nline two\u202e", "path": "/etc/hosts", "deep": {"a": [1, 2]}}
+    run = await hooks.start("permission", tool_name="Other", tool_input=given)
     card = await ann.next_message()
     body = card["text"].split("\n\n", 1)[1]
     assert body.startswith("/etc/hosts")

@@ -210,7 +210,7 @@ async def test_a_session_without_a_screen_is_a_phone_session(
     assert [message["text"] for message in ann.inbox[:2]] == ["Which colour?\n\n✅ Blue · ann", "Blue it is"]
 
 
-@pytest.mark.parametrize("decision", ["Allow", "Deny", "nothing"])
+@pytest.mark.parametrize("decision", ["Allow once", "Deny", "nothing"])
 async def test_a_bash_permission_is_decided_from_the_phone(
     stage: Stage, model: ScriptedModel, program: Path, decision: str, note: Note
 ) -> None:
@@ -234,7 +234,7 @@ async def test_a_bash_permission_is_decided_from_the_phone(
         out, err = await ended(process)
         note(TABLE, f"-p, permission, {decision}: to the end of the session {time.perf_counter() - began:.2f} s")
         assert process.returncode == 0, err + out
-    assert (stage.project / "made.txt").exists() is (decision == "Allow")
+    assert (stage.project / "made.txt").exists() is (decision == "Allow once")
     if decision == "Deny":
         assert "Denied from the phone by ann" in model.asked[-1].latest
     # The session may be over before its card is cleaned up; then the next one does it.
@@ -248,13 +248,60 @@ async def test_a_bash_permission_is_decided_from_the_phone(
     await stage.tg.wait_for(closed, 10)
 
 
+async def test_what_is_allowed_for_the_session_is_not_asked_again(
+    stage: Stage, model: ScriptedModel, program: Path
+) -> None:
+    """The same command runs a second time, and the same file is changed again, without a card; others ask again.
+
+    The commands and files are such that a rule which is only a little wider would let them through as well.
+    """
+    stage.config(grace_s=0, hook_bound_s=60)
+    ann = await approver(stage)
+    (stage.project / "a.txt").write_text("one\ntwo\n")
+    made, edited = str(stage.project / "b.txt"), str(stage.project / "a.txt")
+    steps = [
+        use("Bash", command="touch made.txt"),
+        use("Bash", command="touch made.txt"),
+        use("Bash", command="touch made.txt too.txt"),
+        use("Read", file_path=edited),
+        use("Edit", file_path=edited, old_string="one", new_string="1"),
+        use("Edit", file_path=edited, old_string="two", new_string="2"),
+        use("Write", file_path=made, content="b"),
+    ]
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        return [steps.pop(0)] if steps else [say("done")]
+
+    model.script = working
+    async with RealHost(stage, model, program).printing("Work.") as process:
+        for shown, label in (
+            ("touch made.txt\n\n“Allow for this session” allows Bash(touch made.txt), and nothing", "session"),
+            ("touch made.txt too.txt", "once"),
+            ("a.txt\n\n@@ -1,2 +1,2 @@\n-one\n+1\n two\n\n“Allow for this session” allows every change", "session"),
+            ("b.txt (new file)", "Deny"),
+        ):
+            card = await ann.next_message(40)
+            assert shown in card["text"]
+            keys = [key["text"] for row in card["reply_markup"]["inline_keyboard"] for key in row]
+            assert keys == ["Allow once", "Deny", "Allow for this session"]
+            ann.tap(card["message_id"], label=next(key for key in keys if key.endswith(label)))
+        out, err = await ended(process)
+        assert process.returncode == 0, err + out
+    assert sum("asks for permission" in message.get("text", "") for message in ann.messages()) == 4
+    assert (stage.project / "too.txt").exists()
+    assert (stage.project / "a.txt").read_text() == "1\n2\n"
+    assert not (stage.project / "b.txt").exists()
+    assert not list(stage.project.glob(".claude/*")), "a rule for the session is not written to the project"
+
+
 @pytest.mark.usefixtures("tmux")
-@pytest.mark.parametrize("decision", ["Allow", "nothing"])
+@pytest.mark.parametrize("decision", ["Allow once", "nothing"])
 async def test_a_permission_in_a_terminal(
     stage: Stage, model: ScriptedModel, program: Path, decision: str, note: Note
 ) -> None:
     """Beside the terminal's dialog: a tap decides and the dialog goes; without one the dialog stands."""
-    stage.config(grace_s=0, hook_bound_s=60 if decision == "Allow" else 2)
+    stage.config(grace_s=0, hook_bound_s=60 if decision == "Allow once" else 2)
     ann = await approver(stage)
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
@@ -268,8 +315,8 @@ async def test_a_permission_in_a_terminal(
         await screen.type("make the file")
         card = await ann.next_message(30)
         began = time.perf_counter()
-        if decision == "Allow":
-            ann.tap(card["message_id"], label="Allow")
+        if decision == "Allow once":
+            ann.tap(card["message_id"], label="Allow once")
             await model.wait_for(lambda: len(model.asked) > 1)
             note(TABLE, f"terminal, permission, Allow: tap to model {model.asked[1].at - began:.2f} s")
             assert (stage.project / "made.txt").exists()

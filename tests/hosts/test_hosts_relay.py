@@ -78,15 +78,15 @@ async def settled(host: Host, person: TelegramPerson) -> None:
 
 @pytest.mark.parametrize(("label", "behavior"), [("Allow", "allow"), ("Deny", "deny")])
 async def test_a_tap_is_the_verdict(stage: Stage, label: str, behavior: str) -> None:
-    """Each approver has the card, command first; a tap is the verdict for that id, and all copies are cleaned."""
+    """Each approver has the card with the command; a tap is the verdict for that id, and all copies are cleaned."""
     ann, bob = await approver(stage), await approver(stage, "bob")
     host = await channel(stage)
     relay(host)
     card, copy = await asyncio.gather(ann.next_message(), bob.next_message())
-    head, command, *_ = card["text"].split("\n\n")
+    head, description, command, *_ = card["text"].split("\n\n")
     assert "Bash" in head
-    assert command == "rm -rf build"
-    for words in ('"timeout": 5', "Deletes the build folder", ID, stage.project.name):
+    assert (description, command) == ("Deletes the build folder", "rm -rf build")
+    for words in ("timeout: 5", ID, stage.project.name):
         assert words in card["text"]
     assert copy["text"] == card["text"]
     assert buttons(ann, card) == ["Allow", "Deny"]
@@ -275,6 +275,20 @@ async def test_the_relay_can_be_switched_off(stage: Stage) -> None:
     relay(host)
     await settled(host, ann)
     assert ann.inbox == []
+
+
+async def test_a_relayed_change_is_a_diff(stage: Stage) -> None:
+    """If the preview is whole; the host takes no answer but Allow and Deny."""
+    ann = await approver(stage)
+    host = await channel(stage)
+    (stage.project / "a.txt").write_text("one\ntwo\n")
+    given = {"file_path": str(stage.project / "a.txt"), "old_string": "one", "new_string": "1"}
+    relay(host, tool_name="Edit", description="", input_preview=json.dumps(given))
+    card = await ann.next_message()
+    assert "a.txt\n\n@@ -1,2 +1,2 @@\n-one\n+1\n two\n\nProject" in card["text"]
+    assert buttons(ann, card) == ["Allow", "Deny"]
+    ann.tap(card["message_id"], label="Allow")
+    assert await verdict(host) == {"request_id": ID, "behavior": "allow"}
 
 
 @pytest.mark.parametrize("preview", ["plain", "astral", "cut json"])

@@ -153,6 +153,12 @@ class Play(Protocol):
     async def wait_for(self, predicate: Callable[[], Any]) -> Any:
         """Waits for something to be true on the platform."""
 
+    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
+        """The code in a message that is drawn as a diff, as it looks now; folded where the platform can."""
+
+    def file(self, phone: Phone, message: Said) -> tuple[str, bytes]:
+        """The name and the content of the file in a message."""
+
 
 class TelegramPlay:
     """A play in Telegram."""
@@ -172,6 +178,25 @@ class TelegramPlay:
     def friend(self, name: str) -> Phone:
         return TelegramPhone(self._stage.person(name))
 
+    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
+        found = self._message(phone, message)
+        drawn = {entity["type"]: entity for entity in found["entities"] if entity["type"] != "code"}
+        assert set(drawn) == {"pre", "expandable_blockquote"}
+        block, fold = drawn["pre"], drawn["expandable_blockquote"]
+        assert (block["offset"], block["length"], block["language"]) == (fold["offset"], fold["length"], "diff")
+        units = found["text"].encode("utf-16-le")
+        return units[2 * block["offset"] : 2 * (block["offset"] + block["length"])].decode("utf-16-le")
+
+    def file(self, phone: Phone, message: Said) -> tuple[str, bytes]:
+        assert "document" in self._message(phone, message)
+        sent = self._stage.tg.calls_of("sendDocument")[-1].params["document"]
+        return self._message(phone, message)["document"]["file_name"], sent.data
+
+    @staticmethod
+    def _message(phone: Phone, message: Said) -> dict[str, Any]:
+        assert isinstance(phone, TelegramPhone)
+        return next(m for m in phone.person.messages() if str(m["message_id"]) == message.id)
+
 
 class DiscordPlay:
     """A play in Discord."""
@@ -190,6 +215,23 @@ class DiscordPlay:
 
     def friend(self, name: str) -> Phone:
         return DiscordPhone(self._stage.person(name, met=False))
+
+    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
+        content = str(self._message(phone, message)["content"])
+        match = re.search(r"^```diff\n(.*?)\n```$", content, re.DOTALL | re.MULTILINE)
+        assert match is not None, content
+        # What keeps ticks from ending the block.
+        return match[1].replace("\u200b", "")
+
+    def file(self, phone: Phone, message: Said) -> tuple[str, bytes]:
+        (file,) = self._message(phone, message)["attachments"]
+        stored = [one for one in self._stage.dc.state.files.by_id.values() if one.name == file["filename"]]
+        return str(file["filename"]), stored[-1].data
+
+    @staticmethod
+    def _message(phone: Phone, message: Said) -> dict[str, Any]:
+        assert isinstance(phone, DiscordPhone)
+        return next(m for m in phone.person.messages() if m["id"] == message.id)
 
 
 @asynccontextmanager

@@ -80,6 +80,7 @@ class Way:
             self.delivery,
             self.receipts,
             self.wakeups,
+            self.files,
         )
         self.reader = Reader(self.adapter, "1", self.services, self.pipeline, self.wakeups, silence_s=60.0)
         if start:

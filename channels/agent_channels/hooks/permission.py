@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Any
 
-from agent_channels.core.buttons.card_content import permission_spec, tool_input_body
-from agent_channels.core.buttons.prompt_spec import LETTERS
+from agent_channels.core.buttons.card_content import permission_spec
+from agent_channels.core.buttons.file_changes import READ_MAX
+from agent_channels.core.buttons.prompt_spec import LETTERS, SESSION
+from agent_channels.core.files.storage import Files
+from agent_channels.core.host.session_rules import Rule, permission_update, session_rules
 from agent_channels.hooks.ask import ask, channel_with_approvers
 from agent_channels.hooks.channel import open_hook_channels
 from agent_channels.hooks.event import HookEvent, print_answer
@@ -24,12 +28,26 @@ def run(event: HookEvent) -> int:
         if channel is None:
             return 0
         request_id = "".join(secrets.choice(LETTERS) for _ in range(5))
-        spec = permission_spec(tool, tool_input_body(tool_input), event.project.name, request_id)
+        rules = session_rules(tool, tool_input, event.values.get("permission_suggestions"), event.cwd)
+        files = Files(channel.folder, environ={"CLAUDE_PROJECT_DIR": str(event.project)})
+        spec = permission_spec(
+            tool,
+            tool_input,
+            project=event.project,
+            request_id=request_id,
+            read=partial(files.read_text, limit=READ_MAX),
+            rules=rules,
+        )
         bound_s = channel.settings().hook_bound_s
         answer = ask(channel, spec, "permission", bound_s=bound_s, request_id=request_id)
     if answer is not None:
-        decision: dict[str, Any] = {"behavior": answer["value"]}
-        if answer["value"] == "deny":
-            decision["message"] = f"Denied from the phone by {answer['user']}."
-        print_answer("PermissionRequest", decision=decision)
+        print_answer("PermissionRequest", decision=_decision(answer, rules))
     return 0
+
+
+def _decision(answer: dict[str, Any], rules: list[Rule]) -> dict[str, Any]:
+    if answer["value"] == SESSION:
+        return {"behavior": "allow", "updatedPermissions": [permission_update(rules)]}
+    if answer["value"] == "deny":
+        return {"behavior": "deny", "message": f"Denied from the phone by {answer['user']}."}
+    return {"behavior": answer["value"]}

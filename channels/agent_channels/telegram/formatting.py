@@ -43,6 +43,8 @@ _KINDS = {
     "link": MessageEntity.TEXT_LINK,
     "quote": MessageEntity.BLOCKQUOTE,
     "heading": MessageEntity.BOLD,
+    # May hold a code block, as td takes them; clients show its first three lines.
+    "fold": MessageEntity.EXPANDABLE_BLOCKQUOTE,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from agent_channels.core.buttons.approval_cards import send_whole_change
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
@@ -13,6 +14,7 @@ from agent_channels.core.buttons.turn_buttons import STOP, TurnButtons, stopping
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing
+from agent_channels.core.files.storage import Files
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.entry import AgentEvent
@@ -45,9 +47,10 @@ class ButtonAnswers:
         prompts: Prompts,
         panels: Panels,
         turn_buttons: TurnButtons,
+        files: Files,
     ) -> None:
         self._adapter, self._inbox, self._history, self._access = adapter, inbox, history, access
-        self._prompts, self._panels, self._turn_buttons = prompts, panels, turn_buttons
+        self._prompts, self._panels, self._turn_buttons, self._files = prompts, panels, turn_buttons, files
 
     # ---- tapped
 
@@ -122,11 +125,14 @@ class ButtonAnswers:
             result = self._prompts.fill_in(panel, tap.text, tap.sender)
         else:
             result = self._prompts.press(panel, position, tap.sender)
-        counted = result.final or result.grid is not None
+        counted = result.final or result.whole or result.grid is not None
         self._tell(tap, result.feedback, follow_ups, alert=result.alert, counted=counted)
         self._settle(entry_id, tap, panel, result)
         if result.grid is not None:
             follow_ups.append(self._redraw(tap, panel.id, result.grid))
+        if result.whole and result.prompt is not None:
+            send = partial(send_whole_change, self._adapter, self._files, result.prompt.spec, tap.chat.id)
+            follow_ups.append(Courtesy(send, tap.sender.id, asked=True))
 
     def _may_not_answer(self, panel: Panel, answer: Tap | Message) -> str | None:
         prompt = self._prompts.get(panel.prompt_id or "")

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, closing
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
+from agent_channels.core.buttons.card_content import masked
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panels
-from agent_channels.core.buttons.prompt_spec import Prompt
+from agent_channels.core.buttons.prompt_spec import WHOLE, Prompt, PromptSpec
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.messages import Attachment
-from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.contract.outgoing import Button, Grid, OpenFile, Outgoing
 from agent_channels.core.errors import PlatformError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
 from agent_channels.core.scheduling import Wakeups, wait_for_tick
+from agent_channels.core.text.diff import cut_lines
+from agent_channels.core.text.formatted_text import RenderedPart, Span
 
-__all__ = ["ApprovalCards"]
+__all__ = ["ApprovalCards", "send_whole_change"]
 
 logger = logging.getLogger(__name__)
 # A body of more messages than this goes as a file: nobody reads twenty parts before they tap.
 PARTS_MAX = 4
+# How much of one message a diff may fill: the rest is for the path, the words around it, and the outcome at the end, so
+# that a change is one message on every platform. Who wants to see more asks for the file.
+DIFF_SHARE = 0.6
+# A diff is cut shorter where the words around it, or what a platform escapes in it, need the room; never below this.
+DIFF_MIN = 100
 SWEEP_EVERY_S = 1.0
 
 
@@ -71,7 +79,7 @@ class ApprovalCards:
                 if chat_id not in shown_in:
                     await self._send(prompt, chat_id)
                     reached += 1
-            except PlatformError as error:
+            except (PlatformError, OSError) as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
         if not reached:
             self._prompts.close(prompt.id, translate("prompt_unanswered"))
@@ -80,13 +88,17 @@ class ApprovalCards:
 
     async def _send(self, prompt: Prompt, chat_id: str) -> None:
         """Send the complete body first, with the buttons under its last part."""
+        spec = _masked(prompt.spec)
+        grid = spec.drawn_grid(prompt.chosen)
         with ExitStack() as opened:
-            await self._send_all(prompt, chat_id, self._messages(prompt, chat_id, opened))
+            messages, is_cut = self._messages(spec, chat_id, opened)
+            if is_cut:
+                grid = (*grid, (Button(translate("button_whole_change"), WHOLE),))
+            await self._send_all(prompt, grid, chat_id, messages)
 
-    async def _send_all(self, prompt: Prompt, chat_id: str, messages: list[Outgoing]) -> None:
+    async def _send_all(self, prompt: Prompt, grid: Grid, chat_id: str, messages: list[Outgoing]) -> None:
         *before, last = messages
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
-        grid = prompt.spec.drawn_grid(prompt.chosen)
         panel_id = self._panels.create(
             chat_id, grid, ttl_s=max(1.0, prompt.expires_at - self._prompts.now()), prompt_id=prompt.id
         )
@@ -100,20 +112,94 @@ class ApprovalCards:
             raise
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
-    def _messages(self, prompt: Prompt, chat_id: str, opened: ExitStack) -> list[Outgoing]:
-        # Masked, not refused: without the card nobody could answer.
-        spec = replace(prompt.spec, head=redact(prompt.spec.head), body=redact(prompt.spec.body))
-        parts = self._adapter.render(_paragraphs(spec.head, spec.body, spec.foot), "text")
-        if len(parts) <= PARTS_MAX:
-            return [Outgoing(chat_id, part.text) for part in parts]
-        summary = self._adapter.render(_paragraphs(spec.head, translate("card_body_in_file"), spec.foot), "text")[0]
-        file = opened.enter_context(closing(self._files.open_own(self._write(spec.body))))
-        return [Outgoing(chat_id, file=file), Outgoing(chat_id, summary.text)]
+    def _messages(self, spec: PromptSpec, chat_id: str, opened: ExitStack) -> tuple[list[Outgoing], bool]:
+        """Return a card's messages, and whether they show only the beginning of a change.
 
-    def _write(self, body: str) -> Path:
-        path = self._files.download_path(Attachment("document", "", "request.txt", "text/plain"))
-        path.write_text(body, encoding="utf-8", errors="replace")
-        return path
+        As many as it needs; above `PARTS_MAX` one message, and a file with all of it before that.
+        """
+        parts, is_cut = self._change(spec) if spec.file else (self._parts(spec, spec.code), False)
+        if len(parts) <= PARTS_MAX:
+            return [_outgoing(chat_id, part) for part in parts], is_cut
+        summary = self._adapter.render(_paragraphs(spec.head, translate("card_body_in_file"), spec.foot), "text")[0]
+        text = _paragraphs(spec.body, spec.code, spec.below)
+        file = opened.enter_context(_file(self._files, "request", ".txt", text))
+        return [Outgoing(chat_id, file=file), _outgoing(chat_id, summary)], False
+
+    def _change(self, spec: PromptSpec) -> tuple[list[RenderedPart], bool]:
+        """Return a card with the beginning of a diff, folded where the platform can; and whether there is more."""
+        limits = self._adapter.limits
+        room = int(limits.text * DIFF_SHARE)
+        while True:
+            shown, left = cut_lines(spec.code, room, limits.unit)
+            parts = self._parts(spec, shown, _left_out(shown != spec.code, left))
+            if len(parts) == 1 or room < DIFF_MIN:
+                break
+            room //= 2
+        return [replace(part, spans=_folded(part.spans)) for part in parts], shown != spec.code
+
+    def _parts(self, spec: PromptSpec, code: str, note: str = "") -> list[RenderedPart]:
+        if not spec.code:
+            return self._adapter.render(_paragraphs(spec.head, spec.body, spec.below, spec.foot), "text")
+        head, body, *others = map(self._escaped, (spec.head, spec.body, note, spec.below, spec.foot))
+        return self._adapter.render(_paragraphs(head, body, _fenced(code, spec.language), *others), "markdown")
+
+    def _escaped(self, text: str) -> str:
+        # Markdown takes white space at the beginning of a line for markup.
+        return "\n".join(self._adapter.escape(line.strip(), "markdown") for line in text.split("\n"))
+
+
+async def send_whole_change(adapter: Adapter, files: Files, spec: PromptSpec, chat_id: str) -> None:
+    """Send the whole diff of a card as a file into a chat. Raises `PlatformError`."""
+    spec = _masked(spec)
+    try:
+        with _file(files, "change", ".diff", f"--- {spec.file}\n+++ {spec.file}\n{spec.code}\n") as file:
+            await adapter.send(Outgoing(chat_id, file=file))
+    except OSError as error:
+        logger.warning("a change could not be sent as a file: %s", error)
+
+
+@contextmanager
+def _file(files: Files, stem: str, suffix: str, text: str) -> Iterator[OpenFile]:
+    """Open a file with this text, of which nothing is left once it was sent. Raises `OSError`."""
+    path = files.write_text(stem, suffix, text)
+    try:
+        with closing(files.open_own(path)) as file:
+            yield file
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _masked(spec: PromptSpec) -> PromptSpec:
+    """Return a card's words without secrets. Masked, not refused: without the card nobody could answer."""
+    words = (spec.head, spec.body, spec.foot, spec.file, spec.below)
+    head, body, foot, file, below = map(masked, words)
+    # A line each: in a diff, the sign of the next one is no value of a name at the end of this one.
+    code = "\n".join(map(masked, spec.code.split("\n")))
+    return replace(spec, head=head, body=body, foot=foot, code=code, file=file, below=below)
+
+
+def _left_out(is_cut: bool, lines: int) -> str:  # noqa: FBT001
+    """Return the sentence that says what of a diff is not shown."""
+    if not is_cut:
+        return ""
+    return translate("card_change_cut", lines=f"{lines:,}") if lines else translate("card_line_cut")
+
+
+def _outgoing(chat_id: str, part: RenderedPart) -> Outgoing:
+    return Outgoing(chat_id, part.text, format=part.format, spans=part.spans, plain=part.plain)
+
+
+def _folded(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Return the spans with a fold around each code block."""
+    return tuple(
+        one for span in spans for one in ((Span("fold", span.start, span.end), span) if span.kind == "pre" else (span,))
+    )
+
+
+def _fenced(code: str, language: str) -> str:
+    """Return code as a block of Markdown, in a fence that is longer than any in the code."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+    return f"{fence}{language}\n{code}\n{fence}"
 
 
 def _paragraphs(*texts: str) -> str:

@@ -10,11 +10,13 @@ from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.database import Row
 
-__all__ = ["DONE", "LETTERS", "OTHER", "Kind", "Prompt", "PromptSpec", "prompt_of"]
+__all__ = ["ALLOW", "DENY", "DONE", "LETTERS", "OTHER", "SESSION", "WHOLE", "Kind", "Prompt", "PromptSpec", "prompt_of"]
 
 Kind = Literal["ask", "permission", "question"]
 # The values of the extra buttons.
-OTHER, DONE = "·other·", "·done·"
+OTHER, DONE, WHOLE = "·other·", "·done·", "·whole·"
+# The values of a permission's answers.
+ALLOW, SESSION, DENY = "allow", "session", "deny"
 # Five letters without l, as hosts write their request ids.
 LETTERS = "abcdefghijkmnopqrstuvwxyz"
 CHECKED, UNCHECKED = "☑ ", "☐ "
@@ -22,9 +24,11 @@ CHECKED, UNCHECKED = "☑ ", "☐ "
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """What is asked. A card shows `head`, the complete `body` and `foot`; an `ask` has its own message instead.
+    """What is asked. A card shows `head`, `body`, `code`, `below` and `foot`; an `ask` has its own message instead.
 
-    `multi`: several answers, then Done. `other`: free text is an answer too.
+    `multi`: several answers, then Done. `other`: free text is an answer too. `language` is that of `code`, and `file`
+    the path of the file that `code` is a diff of: such a card shows the beginning of a long one, and sends it whole to
+    who asks for it.
     """
 
     grid: Grid
@@ -33,11 +37,16 @@ class PromptSpec:
     foot: str = ""
     multi: bool = False
     other: bool = False
+    code: str = ""
+    language: str = ""
+    file: str = ""
+    below: str = ""
 
     def dump(self) -> str:
         """Return it as JSON."""
         grid = [[[b.label, b.value, b.style, b.url] for b in row] for row in self.grid]
-        return json.dumps([grid, self.head, self.body, self.foot, self.multi, self.other])
+        words = (self.head, self.body, self.foot)
+        return json.dumps([grid, *words, self.multi, self.other, self.code, self.language, self.file, self.below])
 
     @classmethod
     def load(cls, text: str) -> PromptSpec:

@@ -16,7 +16,7 @@ from typing import Any
 
 from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.buttons.panels import Panel, Panels
-from agent_channels.core.buttons.prompt_spec import DONE, LETTERS, OTHER, Kind, Prompt, PromptSpec, prompt_of
+from agent_channels.core.buttons.prompt_spec import DONE, LETTERS, OTHER, WHOLE, Kind, Prompt, PromptSpec, prompt_of
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
@@ -28,13 +28,17 @@ __all__ = ["AnswerResult", "Prompts"]
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """What a tap or a typed text did. `feedback`: what the person is told; `grid`: the keyboard to draw, if any."""
+    """What a tap or a typed text did. `feedback`: what the person is told; `grid`: the keyboard to draw, if any.
+
+    `whole`: the person asked to see the whole change, which answers nothing.
+    """
 
     feedback: str
     alert: bool = False
     final: bool = False
     grid: Grid | None = None
     prompt: Prompt | None = None
+    whole: bool = False
 
 
 class Prompts:
@@ -141,6 +145,8 @@ class Prompts:
             if prompt is None or refusal:
                 return AnswerResult(refusal or translate("tap_unknown"), alert=True)
             button = panel.cells()[position][2]
+            if button.value == WHOLE:
+                return AnswerResult(translate("tap_whole_change"), prompt=prompt, whole=True)
             if prompt.spec.other and button.value == OTHER:
                 self._set(prompt.id, typing_by=person.id)
                 return AnswerResult(translate("prompt_type_answer"))
@@ -185,7 +191,8 @@ class Prompts:
             refusal = self._refusal(prompt)
             if refusal:
                 return AnswerResult(refusal, alert=True)
-            return self._answer(prompt, [0 if behavior == "allow" else 1], None, person)
+            values = [button.value for _, _, button in prompt.spec.cells()]
+            return self._answer(prompt, [values.index(behavior)], None, person)
 
     def _toggle(self, prompt: Prompt, button: Button, position: int, person: Person) -> AnswerResult:
         if button.value == DONE:

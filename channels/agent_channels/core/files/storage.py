@@ -96,6 +96,20 @@ class Files:
         """Open a file that this program has just written into its folder. The caller closes it."""
         return open_file(path)
 
+    def read_text(self, path: str, limit: int) -> str | None:
+        """Return the text of a file of the project that may be sent; None if it may not.
+
+        None, too, for one that is empty, larger than `limit` bytes, or not UTF-8.
+        """
+        try:
+            if not Path(os.path.realpath(self.roots[0] / path)).is_relative_to(self.roots[0]):
+                return None
+            with closing(self.open_sendable(path, limit)) as file, file.stream() as stream:
+                data = stream.read(limit)
+            return None if b"\0" in data else data.decode()
+        except (Refused, OSError, ValueError):
+            return None
+
     def _checked_copy(self, file: OpenFile, quoted: str, limit: int) -> OpenFile:
         """Return a copy, without a name, of an open file. Raises `Refused` if it may not be sent, and OSError."""
         with file.stream() as stream:

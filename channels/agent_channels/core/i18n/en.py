@@ -109,6 +109,7 @@ TEXTS: dict[str, str] = {
     # Taps on buttons, and what becomes of the answer.
     "tap_accepted": "{label}",
     "tap_relayed": "{label}: on its way to the session.",
+    "tap_whole_change": "The whole change comes as a file.",
     "tap_unknown": "This button no longer works.",
     "tap_expired": "This question has expired.",
     "tap_closed": "This question is closed.",
@@ -123,6 +124,9 @@ TEXTS: dict[str, str] = {
     "button_other": "Other…",
     "button_done": "Done",
     "button_allow": "Allow",
+    "button_allow_once": "Allow once",
+    "button_allow_session": "Allow for this session",
+    "button_whole_change": "Whole diff",
     "button_deny": "Deny",
     "form_title": "Your answer",
     # Questions of the agent.
@@ -133,6 +137,14 @@ TEXTS: dict[str, str] = {
     "prompt_timed_out": "⌛ Closed: nobody answered in time.",
     "prompt_withdrawn": "⌛ Closed: the question was withdrawn.",
     "card_body_in_file": "(the full request is in the file above)",
+    "card_change_new": "{file} (new file)",
+    "card_change_unseen": "{file} (what it holds now is not shown)",
+    "card_change_none": "Nothing changes, or only what is not shown here.",
+    "card_change_cut": "… and {lines} more lines.",
+    "card_line_cut": "… and the rest of the line.",
+    "card_session": "“Allow for this session” allows {allowed}, and nothing else.",
+    "card_session_command": "exactly this command",
+    "card_session_file": "every change to this file",
     "card_permission_head": "🔐 The agent asks for permission: {tool}",
     "card_permission_foot": (
         "Project {project}. Request {request_id}: tap a button, or type yes {request_id} or no {request_id}."

@@ -26,6 +26,7 @@ from agent_channels.core.contract.messages import (
     ThreadRenamed,
 )
 from agent_channels.core.errors import StoreError
+from agent_channels.core.files.storage import Files
 from agent_channels.core.host.delivery import Delivery
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.commands import Commands
@@ -73,6 +74,7 @@ class InboundPipeline:
         delivery: Delivery,
         receipts: Receipts,
         wakeups: Wakeups,
+        files: Files,
         *,
         context_count: int = 0,
         transcribe: bool = False,
@@ -89,6 +91,7 @@ class InboundPipeline:
             services.prompts,
             services.panels,
             TurnButtons(services.turns, services.final_answers, services.audit),
+            files,
         )
         self._grouping = MessageGrouping(services.inbox, adapter.limits)
         self._groups = GroupRules(services, context_count)

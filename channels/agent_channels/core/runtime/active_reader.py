@@ -63,6 +63,7 @@ class ActiveReader:
             self.delivery,
             self._receipts,
             wakeups,
+            context.files,
             context_count=settings.group_context,
             transcribe=transcriber.enabled,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import anyio
 from pydantic import BaseModel, ConfigDict
 
-from agent_channels.core.buttons.card_content import permission_spec, preview_body
+from agent_channels.core.buttons.card_content import permission_spec, preview_input
+from agent_channels.core.buttons.file_changes import READ_MAX
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.process import host_keys
@@ -51,9 +53,11 @@ class PermissionRelay:
             return
         spec = permission_spec(
             request.tool_name,
-            preview_body(request.input_preview, request.description),
-            project_dir(context.env.environ).name,
-            request.request_id,
+            preview_input(request.input_preview),
+            project=project_dir(context.env.environ),
+            request_id=request.request_id,
+            read=partial(context.files.read_text, limit=READ_MAX),
+            description=request.description,
         )
         with context.services.store.transaction():
             self._prompts.replace_relayed(self._session, request.request_id)

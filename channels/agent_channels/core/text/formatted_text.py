@@ -11,7 +11,19 @@ from typing import Literal, NamedTuple
 __all__ = ["Dialect", "FormattedText", "FormattedTextBuilder", "RenderedPart", "Span", "SpanKind", "outermost"]
 
 SpanKind = Literal[
-    "bold", "italic", "strike", "spoiler", "code", "pre", "link", "quote", "heading", "bullet", "task", "address"
+    "bold",
+    "italic",
+    "strike",
+    "spoiler",
+    "code",
+    "pre",
+    "link",
+    "quote",
+    "heading",
+    "bullet",
+    "task",
+    "address",
+    "fold",
 ]
 
 
@@ -20,7 +32,7 @@ class Span(NamedTuple):
 
     `value` is a link's URL, a code block's language or a heading's level. `pre` is a code block or a table; `header` is
     the length of a table's header, which is repeated where the table is cut. `bullet` and `task` cover a list marker,
-    `address` a bare URL.
+    `address` a bare URL. `fold` covers what a platform that can fold shows folded; others ignore it.
     """
 
     kind: SpanKind

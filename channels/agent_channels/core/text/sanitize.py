@@ -17,6 +17,7 @@ __all__ = [
     "decode_json_line",
     "file_name",
     "label",
+    "reveal",
     "scrub",
     "strip_escapes",
     "well_formed",
@@ -137,6 +138,26 @@ def scrub(text: str) -> str:
         return text
     letter_forms = len(_LETTER_FORM.findall(text)) <= _LETTER_FORMS_MAX
     return _FLAG_OR_UNSEEN.sub(lambda found: _seen(found, letter_forms=letter_forms), text)
+
+
+def reveal(text: str) -> str:
+    r"""Return code as people see it: what `scrub` would remove is written as an escape, such as \u202e.
+
+    In a command or a change to a file, such a character is part of what is approved.
+    """
+    text = well_formed(text)
+    letter_forms = len(_LETTER_FORM.findall(text)) <= _LETTER_FORMS_MAX
+
+    def escaped(found: re.Match[str]) -> str:
+        run = found[0]
+        return run if _seen(found, letter_forms=letter_forms) == run else "".join(map(_escaped, run))
+
+    return _FLAG_OR_UNSEEN.sub(escaped, text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _seen(found: re.Match[str], *, letter_forms: bool) -> str:

@@ -35,10 +35,11 @@ _PREFIXED = re.compile(
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 # `name=value`, `name: value`, `--name value`: what is called a secret is one, whatever it looks like.
 _WORD = r"token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credentials?"
-_NAME = rf"[\w.-]*(?:{_WORD})[\w.-]*"
+# Bounds keep the search linear in a long text without white space.
+_NAME = rf"[\w.-]{{0,64}}(?:{_WORD})[\w.-]{{0,64}}"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&;|<>]+)"""
 _NAMED = re.compile(
-    rf"""(?P<name>(?<![\w$])(?:{_NAME}|pass|pwd)["']?\s*(?:=|:(?!//)\s*)|--{_NAME}\s+)(?P<value>{_VALUE})""",
+    rf"""(?P<name>(?<![\w$])(?:{_NAME}|pass|pwd)["']?\s*(?:=|:(?!//)\s*)|(?<![\w-])--{_NAME}\s+)(?P<value>{_VALUE})""",
     re.IGNORECASE,
 )
 _HEADER = re.compile(
@@ -49,7 +50,7 @@ _HEADER = re.compile(
 _BEARER = re.compile(r"(?P<name>\bbearer\s+)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE)
 # curl's and others' `-u user:password`, and the same in an address.
 _USER = re.compile(r"""(?P<name>(?:\s-u|--user)[ =]["']?[^\s:"']+:)[^\s"']+""")
-_USERINFO = re.compile(r"(?P<name>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)")
+_USERINFO = re.compile(r"(?P<name>(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@]{0,256}:)[^\s/@]+(?=@)")
 
 
 def mask_secrets(text: str) -> str:
