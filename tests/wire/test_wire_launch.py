@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from agent_channels.cli import launch as cli_launch
-from agent_channels.core.host.install import add_hooks
+from agent_channels.core.host.hook_call import EVENTS
+from agent_channels.core.host.install import add_hooks, add_turn_hooks
 from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Ran, Stage
 
 DEVELOPMENT = ["--dangerously-load-development-channels", "server:telegram"]
-HOOKS = {"SessionStart", "UserPromptSubmit", "Stop", "PermissionRequest", "PreToolUse"}
+HOOKS = {"SessionStart", "SessionEnd", "UserPromptSubmit", "Stop", "PermissionRequest", "PreToolUse", *EVENTS}
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,8 @@ def is_there(path: Path) -> bool:
 
 
 def without_hooks(stage: Stage) -> None:
-    (stage.project / ".claude" / "settings.json").unlink()
+    for path in (stage.project / ".claude").iterdir():
+        path.unlink()
 
 
 async def launch(stage: Stage, *words: str, **env: str | None) -> Ran:
@@ -92,7 +94,7 @@ async def test_a_servers_name_is_the_projects(stage: Stage, host: Path) -> None:
     path = stage.project / ".mcp.json"
     path.write_text(path.read_text().replace('"telegram": {', '"phone": {'))
     assert (await launch(stage, "telegram")).code == 7
-    assert started(host)["argv"] == [DEVELOPMENT[0], "server:phone"]
+    assert started(host)["argv"][-2:] == [DEVELOPMENT[0], "server:phone"]
 
 
 @pytest.mark.parametrize("variable", ["DISABLE_TELEMETRY", "CLAUDE_CODE_USE_BEDROCK"])
@@ -106,11 +108,15 @@ async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: P
     assert (mine, flag) == (["-p", "hi"], "--settings")
     hooks = json.loads(settings)["hooks"]
     assert set(hooks) == HOOKS
-    for entry in (entry for groups in hooks.values() for group in groups for entry in group["hooks"]):
+    entries = [entry for groups in hooks.values() for group in groups for entry in group["hooks"]]
+    assert {entry["server"] for entry in entries if entry["type"] == "mcp_tool"} == {"telegram"}
+    for entry in (entry for entry in entries if entry["type"] == "command"):
         # It can be run as it stands, by a shell, outside any plugin.
         assert (await stage.run("sh", "-c", f"{entry['command'].rsplit(' hook ')[0]} --version")).code == 0
 
-    add_hooks(Environment("telegram", stage.env), calls_servers=False)
+    env = Environment("telegram", stage.env)
+    add_hooks(env, calls_servers=True)
+    add_turn_hooks(env, ["telegram"])
     ran = await launch(stage, "telegram", **{variable: "1"})
     assert started(host)["argv"] == []
     assert "they are installed" in ran.err
@@ -204,8 +210,9 @@ async def test_a_disabled_plugin_is_not_used(stage: Stage, host: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"enabledPlugins": {"agent-channels@ours": on}}))
     assert (await launch(stage, "telegram")).code == 7
-    assert started(host)["argv"] == DEVELOPMENT
-    (stage.project / ".claude" / "settings.json").unlink()
+    assert started(host)["argv"][-2:] == DEVELOPMENT
+    for path in (stage.project / ".claude").iterdir():
+        path.unlink()
     assert (await launch(stage, "telegram")).code == 7
     assert started(host)["argv"] == [DEVELOPMENT[0], "plugin:agent-channels@ours"]
 

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     configure("ERROR")
     names = list(dict.fromkeys(args.channels)) or configured_channels()
     host = _program(args.host, must_exist=not args.print)
-    start = _prepare(host, names, anyio.run(examine_all, names), args.host_arguments)
+    start = _prepare(host, "" if args.print else host, names, anyio.run(examine_all, names), args.host_arguments)
     for remark in start.remarks:
         print(redact(f"channels: {remark}"), file=sys.stderr)
     if args.print:
@@ -102,17 +102,18 @@ def _program(named: str | None, *, must_exist: bool) -> str:
     return found or name
 
 
-def _prepare(host: str, names: list[str], reports: list[Report], arguments: list[str]) -> _Start:
+def _prepare(host: str, asked: str, names: list[str], reports: list[Report], arguments: list[str]) -> _Start:
+    """Return what to start; `asked` is the program to ask for its version, "" for none."""
     _refuse_fatal(reports)
     environ = {f"{name.upper()}_STATE_DIR": str(Environment(name).state_dir) for name in names}
     warnings = [warning for report in reports for warning in _warnings(report)]
     reason = _why_channels_are_off(reports[0])
     if reason:
-        flags, remark = _hook_flags(host, names[0], reports[0], reason)
+        flags, remark = _hook_flags(asked, names[0], reports[0], reason)
     else:
         channel_flags, remark = _channel_flags(names)
         # These come last: the channel flag takes every word that follows it.
-        flags = [*_settings(_turn_hooks(host, names[0], reports[0])), *channel_flags]
+        flags = [*_settings(_turn_hooks(asked, names[0], reports[0])), *channel_flags]
     return _Start([host, *arguments, *flags], environ, [*warnings, remark])
 
 

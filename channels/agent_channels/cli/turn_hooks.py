@@ -16,9 +16,11 @@ __all__ = ["turn_hook_servers"]
 def turn_hook_servers(env: Environment, program: str | None = None) -> list[str]:
     """Return our names in the host's list of servers, of every channel; empty for a host too old to call them.
 
-    `program` is the host's; by default `claude`, if there is one.
+    `program` is the host's, which is asked for its version; by default `claude`, if there is one; "": none is asked.
     """
-    if not takes_turn_hooks(program or shutil.which("claude", path=env.environ.get("PATH")), env.environ):
+    if program is None:
+        program = shutil.which("claude", path=env.environ.get("PATH"))
+    if not takes_turn_hooks(program, env.environ):
         return []
     names: list[str] = []
     for channel in CHANNELS:
