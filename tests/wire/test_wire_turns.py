@@ -221,3 +221,83 @@ async def test_a_new_server_goes_on_with_the_turn(stage: Stage) -> None:
     again = HookedTurn(await stage.reading(), turn.id)
     assert (await again.tool())["continue"] is False
     assert (await ann.next_message())["text"].startswith("⏹ Stopped by")
+
+
+async def test_in_a_group_the_answer_is_offered_first(stage: Stage, hooks: Hooks) -> None:
+    """A card with Send and Don't; only what somebody wants is sent, once, into the topic that had asked."""
+    ann = stage.person()
+    group = stage.tg.group("Team", members=[ann])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    host = await stage.reading()
+    for number, label in enumerate(("Send it here", "Don't")):
+        turn = HookedTurn(host)
+        ann.send(f"@sandbox_bot question {number}", chat=group)
+        await kept(stage)
+        assert f"question {number}" in await turn.prompt()
+        assert (await hooks.run("stop", last_assistant_message=f"answer {number}")).silent
+        card = await group.next_message()
+        assert card["text"] == "💻 The agent answered at the terminal, but not here."
+        tap = ann.tap(card["message_id"], label=label, chat=group)
+        assert (await tap.answered()).text == label
+        if not number:
+            assert (await group.next_message())["text"] == "💻 Said at the terminal:\n\nanswer 0"
+    ann.send("/status", chat=group)
+    assert "Connected as" in (await group.next_message())["text"]
+    assert inbox_states(stage.state)["offered"] == 1
+
+
+async def test_an_agent_that_waits_again_is_done(stage: Stage) -> None:
+    """In a listening session the work for a message ends with the next wait, and the next message begins another."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    await turn.prompt("listen")
+    for number in range(2):
+        ann.send(f"task {number}")
+        await kept(stage)
+        await turn.tool("mcp__telegram__wait_for_messages")
+        assert f"task {number}" in await host.done("wait_for_messages", timeout_s=0)
+        await turn.batch()
+        await turn.step("Bash", f"work {number}")
+        await host.done("reply", chat_id=ann.id, text=f"done {number}")
+    await turn.tool("mcp__telegram__wait_for_messages")
+    ended = turns(stage)
+    assert [one.ending for one in ended] == ["done", "done", "done"]
+    assert [len(one.places) for one in ended] == [0, 1, 1]
+    assert [one.detail.steps for one in ended] == [0, 1, 1]
+
+
+async def test_a_dialog_at_the_terminal_is_told_once(stage: Stage) -> None:
+    """A dialog that no card covers: the approver and the turn's chats are told, once."""
+    ann, bob = stage.person(), stage.person("bob")
+    assert (await stage.access("approver", "add", str(bob.id))).code == 0
+    bob.send("hi")
+    host = await stage.reading()
+    await kept(stage)
+    turn = HookedTurn(host)
+    ann.send("go")
+    await kept(stage, 2)
+    await turn.prompt()
+    for _ in range(2):
+        await turn.hook("Notification", kind="permission_prompt", words="Claude needs your permission to use Bash")
+    text = "⏸ The agent is waiting for somebody at the terminal: Claude needs your permission to use Bash"
+    assert (await ann.next_message())["text"] == text
+    assert (await bob.next_message())["text"] == text
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+
+
+async def test_an_approver_stops_what_began_at_the_terminal(stage: Stage) -> None:
+    """A turn of no chat: an approver's /stop in their direct chat ends it, anybody else's does not."""
+    ann, bob = stage.person(), stage.person("bob")
+    assert (await stage.access("approver", "add", str(bob.id))).code == 0
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.step()
+    ann.send("/stop")
+    assert "isn't working on anything for this chat" in (await ann.next_message())["text"]
+    assert await turn.step() == ""
+    bob.send("/stop")
+    assert "ends at its next step" in (await bob.next_message())["text"]
+    assert (await turn.tool())["continue"] is False

@@ -142,7 +142,7 @@ class TurnTracker:
         words = describe_tool(call.tool, call.subject or call.words, self._project)
         file = call.file if is_writing(call.tool) else ""
         turn.detail.begin_step(Step(call.call, words, time.time(), call.agent), file=file)
-        self._dirty.set()
+        self._show(turn)
         return {}
 
     def _batch(self, call: HookCall) -> Answer:
@@ -150,7 +150,7 @@ class TurnTracker:
         turn = self._current(call)
         if turn is not None:
             turn.detail.end_steps(call.agent)
-            self._dirty.set()
+            self._show(turn)
         if turn is None or turn.stop_at is not None:
             return self._stop(turn, call)
         # A subagent is not who people write to.
@@ -232,6 +232,11 @@ class TurnTracker:
         turns.begin(self._turn)
         self._context.wakeups.turn_changed.set()
         return self._turn
+
+    def _show(self, turn: Turn) -> None:
+        """Write down at once what runs: whoever stops the turn is told of it."""
+        self._services.turns.save(turn)
+        self._context.wakeups.turn_changed.set()
 
     def _end(self, turn: Turn, ending: Ending) -> bool:
         turn.detail.end_steps()
