@@ -185,7 +185,9 @@ async def test_setup_adopts_no_folder_unasked(empty: Stage) -> None:
     assert empty.tg.calls == []
     shown = await empty.cli("trust", "--show", **root)
     assert "api_root: https://api.telegram.org.example.com" in shown.out
-    adopted = await empty.cli("trust", **root)
+    assert (await empty.cli("trust", **root)).code == 1
+    assert [path.name for path in empty.state.iterdir()] == ["config.yaml"]
+    adopted = await empty.cli("trust", "--yes", **root)
     assert (adopted.code, "adopted" in adopted.out) == (0, True)
     ran = await setup(empty)
     assert ran.code == 0

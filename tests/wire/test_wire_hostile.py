@@ -159,7 +159,7 @@ async def test_what_is_adopted_was_shown(stage: Stage) -> None:
             stage.project = hostile.project
             shown = await stage.run(*COMMAND, "trust", "--show", str(hostile.state), **env)
             assert shown.code == 0
-            for part in ("1 people", "1 approvers", "TELEGRAM_BOT_TOKEN", f"api_root: {address}", "send_roots"):
+            for part in ("1 person", "1 approver", "TELEGRAM_BOT_TOKEN", f"api_root: {address}", "send_roots"):
                 assert part in shown.out
             assert "1:x" not in shown.out
 
