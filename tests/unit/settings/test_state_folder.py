@@ -282,6 +282,22 @@ def test_the_project_is_found_upwards(folder: Path) -> None:
     assert find_project(project.parent / "plain") == project.parent / "plain"
 
 
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_git_project_is_found_upwards(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is any state, also in a work tree or a submodule; a home folder in git is not one big project."""
+    project, deep = tmp_path / "home" / "project", tmp_path / "home" / "project" / "src" / "deep"
+    deep.mkdir(parents=True)
+    (project / ".git").mkdir() if kind == "folder" else (project / ".git").write_text("gitdir: elsewhere\n")
+    assert find_project(deep) == project
+    # What is there already decides, wherever it lies.
+    (project / "src" / ".mcp.json").write_text("{}")
+    assert find_project(deep) == project / "src"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / ".git").mkdir()
+    (tmp_path / "home" / "notes").mkdir()
+    assert find_project(tmp_path / "home" / "notes") == tmp_path / "home" / "notes"
+
+
 def test_a_folder_that_anybody_may_write_is_no_project(tmp_path: Path) -> None:
     """Somebody else's .mcp.json in /tmp decides nothing for the folders below it."""
     (tmp_path / "open" / "mine").mkdir(parents=True)
