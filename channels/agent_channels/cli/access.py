@@ -44,7 +44,7 @@ POLICIES: dict[Policy, str] = {
     "disabled": "Nobody can write directly; enabled groups still work.",
 }
 _NOTIFIED = {
-    "by the server": "The running server tells them.",
+    "by the server": "The running server will tell them.",
     "now": "They have been told.",
     "later": "They will be told when a server next reads this bot.",
 }

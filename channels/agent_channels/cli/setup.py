@@ -211,7 +211,10 @@ def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
     for name, finding in findings.items():
         if finding.state in {"wrong", "note"}:
             sign = "✗" if finding.state == "wrong" else "·"
-            dialogue.say(f"{sign} {name}: {finding.found}.\n  -> {finding.next}")
+            found = finding.found
+            # Some findings begin with the name of their check.
+            named = f"{found[0].upper()}{found[1:]}" if found.startswith(name) else f"{name}: {found}"
+            dialogue.say(f"{sign} {named}.\n  -> {finding.next}")
     wrong = [finding.to_json(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
         dialogue.data |= {"ok": False, "findings": wrong}

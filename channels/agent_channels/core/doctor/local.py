@@ -154,7 +154,7 @@ def trust(setup: Setup) -> Finding:
         if is_trusted(folder):
             return fine("the state folder is your own", str(folder))
         if is_empty(folder):
-            return fine("there is no state yet that anybody could have brought along")
+            return fine("there is no state yet, so none that came from elsewhere")
     except ConfigError as error:
         return wrong("the state folder cannot be used, so nothing in it was read", str(error), "follow that message")
     return wrong(

@@ -2,7 +2,7 @@
 
 A code is 8 characters of a 32-letter alphabet without look-alikes (40 bits), kept only as a salted hash and valid for
 one hour. Each person has one code at a time: the process that made it can repeat it, another one makes a new one in its
-place. At most 3 people wait at a time, each gets at most 4 replies, and 5 wrong codes lock approval for an hour.
+place. At most 3 people wait at a time, each gets at most 2 replies, and 5 wrong codes lock approval for an hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
 VALID_S = 3600.0
 PENDING_MAX = 3
-REPLIES_MAX = 4
+REPLIES_MAX = 2
 HELD_MAX = 3
 # To how many people an hour the bot writes that too many wait: a flood must not make it write to thousands.
 CROWDED_MAX = 20
