@@ -109,7 +109,9 @@ async def test_a_script_that_says_nothing_gets_no_files_of_the_host(empty: Stage
 async def test_the_next_step_is_the_one_that_is_missing(empty: Stage) -> None:
     """A host that was not told of the server does not start it: that comes first, here and with an invitation."""
     entered = "channels setup telegram --mcp-json yes"
-    assert entered in (await setup(empty)).out
+    first = (await setup(empty)).out
+    assert entered in first
+    assert "· Privacy mode is on" in first
     invited = (await setup(empty, "--invite", "yes")).out
     assert f"No server reads this bot yet: enter the server into your agent host's list (`{entered}`" in invited
     assert entered in (await empty.access("invite")).out

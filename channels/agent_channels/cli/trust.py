@@ -29,7 +29,7 @@ SUMMARY = "adopt a state folder that came from elsewhere, after a look at what i
 NAMES_MAX = 20
 _SINGULAR = {"people": "person"}
 # Nobody's state lies there, whatever the folder holds.
-_SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr", "/System")
+_SYSTEM = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/System")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

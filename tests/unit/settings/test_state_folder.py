@@ -105,7 +105,9 @@ def test_nothing_of_a_foreign_folder_is_read(tmp_path: Path) -> None:
         lambda: write_new(path / "new", "x"),
         lambda: Store.open(path),
     ):
-        with pytest.raises(UntrustedState, match=f"{path} was not made by you .* run `channels trust`") as refused:
+        with pytest.raises(
+            UntrustedState, match=f"{path} was not made by you .* copied or restored, .* 0.1.0. .* run `channels trust`"
+        ) as refused:
             use()
         assert refused.value.folder == path
     assert {found.name: found.read_bytes() for found in path.iterdir()} == before
@@ -192,7 +194,7 @@ def test_what_is_adopted_is_made_private(tmp_path: Path) -> None:
 def test_another_users_folder_is_refused(folder: Path) -> None:
     """Even a known one, and it cannot be adopted."""
     os.chown(folder, 12345, 12345)
-    with pytest.raises(UntrustedState, match="belongs to another user"):
+    with pytest.raises(UntrustedState, match=r"belongs to another user.*\(TELEGRAM_STATE_DIR=FOLDER\)"):
         is_trusted(folder)
     with pytest.raises(UntrustedState, match="belongs to another user"):
         adopt(folder)
