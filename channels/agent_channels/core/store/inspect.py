@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import StateFolder
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
@@ -56,7 +57,7 @@ def _copy(folder: StateFolder, target: Path) -> str:
     for _ in range(TRIES):
         before = _states(folder)
         if any(not stat.S_ISREG(info.st_mode) for info in before.values()):
-            return "a link or a pipe is in its place"
+            return "it cannot be read: a link or a pipe is in its place"
         # Rolling back what a journal begins touches files that the journal names.
         if (journal := before.pop("channel.db-journal", None)) is not None and journal.st_size:
             return "it was left in the middle of a change (channel.db-journal), so nobody can tell what it holds"
@@ -66,7 +67,9 @@ def _copy(folder: StateFolder, target: Path) -> str:
             place = target.with_name(name)
             place.unlink(missing_ok=True)
             if name in before:
-                with os.fdopen(folder.open_file(name, os.O_RDONLY), "rb") as source, place.open("wb") as made:
+                # As private as a store has to be.
+                copy = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+                with os.fdopen(copy, "wb") as made, os.fdopen(folder.open_file(name, os.O_RDONLY), "rb") as source:
                     shutil.copyfileobj(source, made)
         if _unchanged(before, _states(folder)):
             return ""
