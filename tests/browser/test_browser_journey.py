@@ -109,6 +109,10 @@ async def test_a_menu_and_a_form_on_discord(show) -> None:  # type: ignore[no-un
     await form.get_by_role("button", name="Submit").click()
     await screen.sees("It is called Cassiopeia.")
     await expect(form).to_be_hidden()
+    # The tap opened a form, which is all that it asked for.
+    opened = screen.life("tap: Other…")
+    await expect(opened).to_have_attribute("data-life", "handled")
+    await expect(opened).to_contain_text("handled by the server")
 
 
 async def test_a_rating_and_a_plan_that_is_skipped(show) -> None:  # type: ignore[no-untyped-def]
@@ -130,6 +134,22 @@ async def test_a_permission_is_given_on_the_card(show) -> None:  # type: ignore[
     await expect(card.get_by_role("button", name="Deny")).to_be_visible()
     await screen.tap("Allow")
     await screen.sees("Allowed: the tag is pushed.")
+    await expect(screen.life("tap: Allow")).to_contain_text("handled by the server")
+    await screen.say("permission")
+    await expect(screen.tab.locator("#log .message", has_text="git push origin v4.2")).to_have_count(2)
+    await screen.tap("Deny")
+    await expect(screen.life("tap: Deny")).to_contain_text("handled by the server")
+
+
+@pytest.mark.parametrize("chat", ["telegram/ann", "telegram/sam"])
+async def test_a_command_is_handled_by_the_server(show, chat: str) -> None:  # type: ignore[no-untyped-def]
+    """No agent answers it, so the list of its stages ends with who did; a stranger's is answered with a code."""
+    screen: Screen = await show(chat)
+    await screen.say("/start")
+    await screen.sees("Your pairing code" if chat == "telegram/sam" else "You're paired")
+    life = screen.life("/start")
+    await expect(life).to_have_attribute("data-life", "handled")
+    await expect(life).to_contain_text("handled by the server")
 
 
 async def test_a_stranger_is_paired_from_the_page(show) -> None:  # type: ignore[no-untyped-def]

@@ -86,7 +86,7 @@ async def approver(play: Play) -> Phone:
 async def change_a_setting(play: Play, host: Host) -> None:
     """Change config.yaml, and wait until the bot is open again with it."""
     play.stage.config(grace_s=0, mode="pull")
-    await host.status_when(lambda status: status["mode"]["why"] == "fixed by the operator")
+    await host.status_when(lambda status: status["mode"]["why"] == "set by the operator")
     await play.being_read()
 
 

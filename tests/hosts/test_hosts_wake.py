@@ -307,7 +307,7 @@ async def test_a_mode_fixed_to_wake_waits_for_its_socket(stage: Stage, sockets: 
     host = await woken(stage, CHANNELS_CLAIM=None, **env)
     ann.send("anybody?")
     await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0, PATIENCE_S)
-    await mode_is(host, "wake", "fixed by the operator")
+    await mode_is(host, "wake", "set by the operator")
     await host.done("reply", chat_id=ann.id, text="sends work")
     if socket_given:
         async with InboxSocket(path) as inbox:

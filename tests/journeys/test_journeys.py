@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent_channels.core.people.pairing import HELD_MAX, REPLIES_MAX
 from agent_channels.registry import CHANNELS
 from harness import Event, Host
 from hook_runs import Hooks, bound
@@ -66,6 +67,24 @@ async def paired(play: Play, phone: Phone) -> str:
     assert ran.code == 0, ran.err
     assert "Paired" in (await phone.hear()).text
     return first
+
+
+async def test_a_stranger_has_one_code(play: Play) -> None:
+    """Each answer repeats it, and the last one says that it is the last; what was said meanwhile is delivered."""
+    host = await play.reading()
+    ann = play.stranger("ann")
+    codes = []
+    for number in range(REPLIES_MAX):
+        ann.say(f"hello {number}")
+        heard = (await ann.hear()).text
+        codes += re.findall(r"\b[A-HJ-NP-Z2-9]{8}\b", heard)
+        assert ("not answer here again" in heard) is (number == REPLIES_MAX - 1)
+    assert len(set(codes)) == 1
+    ann.say("is anybody there?")
+    assert (await play.stage.access("pair", codes[0])).code == 0
+    assert "Paired" in (await ann.hear()).text
+    heard_later = [event.content for event in await host.take(HELD_MAX)]
+    assert heard_later == ["hello 0", "hello 1", "is anybody there?"]
 
 
 async def test_paired_chatted_with_and_asked(play: Play) -> None:

@@ -179,6 +179,24 @@ async def test_the_secret_is_new_each_time_and_on_no_command_line(
     assert f"url={url[1]}" in content
 
 
+async def test_without_a_screen_no_browser_is_opened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And that is said."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was opened"))
+    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    said = ""
+    async with asyncio.timeout(PATIENCE_S):
+        while "No browser was opened: there is no screen here." not in said:
+            await asyncio.sleep(0)
+            said += capsys.readouterr().out
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
     """The policy allows no foreign or inline script or style; the page has none; other sites may only link to it."""
     policy = HEADERS["Content-Security-Policy"]
@@ -228,13 +246,28 @@ def echo(event: ChannelEvent) -> ToolCall:
     return ToolCall("reply", {"chat_id": event.meta["chat_id"], "text": f"heard {event.content}"})
 
 
+def roundabout(command: list[str]) -> list[str]:
+    """The same command by a path that goes up and down again, as people type it from another folder."""
+    path = Path(command[0])
+    return [str(path.parent / ".." / path.parent.name / path.name), *command[1:]]
+
+
 async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> None:
     """The printed .mcp.json attaches a host to both platforms; both get the page's messages; Ctrl-C leaves nothing."""
     temp = tmp_path / "temp"
     temp.mkdir()
     environ = {**os.environ, "TMPDIR": str(temp), "TELEGRAM_BOT_TOKEN": "123:broken", "CHANNELS_MODE": "hook"}
     process = await asyncio.create_subprocess_exec(
-        *program(), "sandbox", "--agent", "none", "--port", "0", "--no-open", stdout=PIPE, env=environ, cwd=tmp_path
+        *roundabout(program()),
+        "sandbox",
+        "--agent",
+        "none",
+        "--port",
+        "0",
+        "--no-open",
+        stdout=PIPE,
+        env=environ,
+        cwd=tmp_path,
     )
     assert process.stdout is not None
     try:
@@ -244,6 +277,7 @@ async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> N
             assert block
             entries = json.loads(block[0])["mcpServers"]
             assert set(entries) == {"telegram", "discord"}
+            assert all("/../" not in entry["command"] for entry in entries.values())
             assert psutil.Process(process.pid).children() == []
             url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", printed)
             assert url

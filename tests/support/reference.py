@@ -90,7 +90,7 @@ def _tool_section(tool: Tool) -> str:
         for name, field in schema.get("properties", {}).items()
     ]
     table = ["", "| argument | default | meaning |", "|---|---|---|", *rows] if rows else []
-    return "\n".join([f"## {tool.name}", "", tool.description, *table, ""])
+    return "\n".join([f"### {tool.name}", "", tool.description, *table, ""])
 
 
 def _default(field: dict[str, Any]) -> str:

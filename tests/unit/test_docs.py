@@ -36,6 +36,13 @@ def test_every_generated_part_is_on_a_page() -> None:
 
 
 @EVERY_PAGE
+def test_a_page_has_one_title(page: Path) -> None:
+    """Its sections are below it."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+
+
+@EVERY_PAGE
 def test_links_lead_somewhere(page: Path) -> None:
     """No link to a file or a heading is dead."""
     text = page.read_text(encoding="utf-8")

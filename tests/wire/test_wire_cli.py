@@ -261,7 +261,7 @@ async def test_a_pairing_without_a_server_is_told_by_the_next_one(stage: Stage) 
 
 
 async def test_strangers_are_limited(stage: Stage) -> None:
-    """Three may wait, each gets two answers; others are told once to try later, and the operator sees how many."""
+    """Three may wait, each gets two answers with one code; others are told to try later; the operator sees how many."""
     host = await stage.reading()
     people = [stage.tg.person(f"p{number}") for number in range(5)]
     for _ in range(3):
@@ -272,6 +272,10 @@ async def test_strangers_are_limited(stage: Stage) -> None:
     assert (await host.event()).content == "end"
     await stage.tg.wait_for(lambda: sum(len(person.inbox) for person in people) == 8 or None)
     assert [len(person.inbox) for person in people] == [2, 2, 2, 1, 1]
+    for person in people[:3]:
+        texts = [message["text"] for message in person.inbox]
+        assert len({re.search(r"\b[A-HJ-NP-Z2-9]{8}\b", text)[0] for text in texts}) == 1  # type: ignore[index]
+        assert ["not answer here again" in text for text in texts] == [False, True]
     assert f"allow {people[4].id}" in people[4].inbox[0]["text"]
     plain, known = await both(stage)
     assert len(known["pending"]) == 3

@@ -118,6 +118,18 @@ async def test_the_tool_reports_local_findings(stage: Stage) -> None:
     assert len(stage.tg.calls) == calls
 
 
+async def test_the_tool_invents_no_faults_in_a_foreign_folder(stage: Stage) -> None:
+    """Of a folder that is not the user's own nothing was read, so nothing in it can be wrong; as `doctor` says."""
+    break_setup, _, _ = BROKEN["state_that_came_with_a_repository"]
+    async with break_setup(stage) as env:
+        host = await stage.host(**env)
+        status = await host.status()
+        checks = [finding["check"] for finding in status["findings"]]
+    assert "channels trust" in status["problem"]
+    assert checks[0] == "trust"
+    assert not {"settings", "token", "database", "people", "messages", "reader"} & set(checks)
+
+
 async def test_an_update_that_the_library_cannot_parse_is_not_a_finding(stage: Stage) -> None:
     """The check for another poller ignores it, as the server does: here a poll in the form of an older Bot API."""
     stage.person()

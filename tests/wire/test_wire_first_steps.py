@@ -106,6 +106,51 @@ async def test_a_script_that_says_nothing_gets_no_files_of_the_host(empty: Stage
     assert [path.name for path in empty.project.iterdir()] == ["state"]
 
 
+async def test_the_next_step_is_the_one_that_is_missing(empty: Stage) -> None:
+    """A host that was not told of the server does not start it: that comes first, here and with an invitation."""
+    entered = "channels setup telegram --mcp-json yes"
+    first = (await setup(empty)).out
+    assert entered in first
+    assert "· Privacy mode is on" in first
+    invited = (await setup(empty, "--invite", "yes")).out
+    assert f"No server reads this bot yet: enter the server into your agent host's list (`{entered}`" in invited
+    assert entered in (await empty.access("invite")).out
+    for said in (await setup(empty, *EVERYTHING), await empty.access("invite")):
+        assert "start your agent host in the project" in said.out
+        assert entered not in said.out
+
+
+async def test_setup_in_a_subfolder_is_for_the_whole_project(empty: Stage) -> None:
+    """In a git project, state and host files go to its root, and setup says so; other verbs look there too."""
+    root, sub = empty.project, empty.project / "src" / "deep"
+    sub.mkdir(parents=True)
+    (root / ".git").mkdir()
+    del empty.env["CLAUDE_PROJECT_DIR"]
+    empty.project = sub
+    ran = await setup(empty, *EVERYTHING)
+    assert f"The project is {root}: its files are written there, not in {sub}." in ran.out
+    assert list(sub.iterdir()) == []
+    assert {path.name for path in root.iterdir()} == {".git", "src", "state", ".mcp.json", ".claude"}
+    assert (await empty.cli("status", "telegram", "--json")).json["state_dir"] == str(root / "state" / "telegram")
+    empty.project = root
+    assert "The project is" not in (await setup(empty, *EVERYTHING)).out
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_platform_that_cannot_be_reached(empty: Stage, stored: bool) -> None:
+    """The error says what became of the token, and what to do next; a token that works stays stored."""
+    if stored:
+        await setup(empty)
+    given = "" if stored else empty.tg.token
+    words = () if stored else ("--token-stdin",)
+    ran = await empty.cli("setup", "telegram", *words, stdin=given, TELEGRAM_API_ROOT="http://127.0.0.1:9")
+    assert ran.code == 1
+    assert "cannot be reached" in ran.err
+    assert ("the token stays as it was" if stored else "the token was not stored") in ran.err
+    assert "`channels doctor telegram`" in ran.err
+    assert (empty.tg.token in (empty.state / ".env").read_text()) is stored
+
+
 THEIRS = """{
     "mcpServers": {
         "other": {"command": "other-server", "args": ["ü"]}
@@ -185,7 +230,9 @@ async def test_setup_adopts_no_folder_unasked(empty: Stage) -> None:
     assert empty.tg.calls == []
     shown = await empty.cli("trust", "--show", **root)
     assert "api_root: https://api.telegram.org.example.com" in shown.out
-    adopted = await empty.cli("trust", **root)
+    assert (await empty.cli("trust", **root)).code == 1
+    assert [path.name for path in empty.state.iterdir()] == ["config.yaml"]
+    adopted = await empty.cli("trust", "--yes", **root)
     assert (adopted.code, "adopted" in adopted.out) == (0, True)
     ran = await setup(empty)
     assert ran.code == 0

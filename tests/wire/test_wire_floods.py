@@ -16,7 +16,7 @@ def rows(stage: Stage, table: str, where: str = "1") -> int:
 
 
 async def test_one_strangers_flood_costs_a_few_answers_and_rows(stage: Stage) -> None:
-    """Two codes and three kept messages; nothing else of it is stored but that it was seen; Ann is heard in order."""
+    """A few answers and three kept messages; of the rest only that it was seen is stored; Ann is heard in order."""
     ann, eve = stage.person(), stage.tg.person("eve")
     host = await stage.reading()
     for number in range(FLOOD):

@@ -159,7 +159,7 @@ async def test_what_is_adopted_was_shown(stage: Stage) -> None:
             stage.project = hostile.project
             shown = await stage.run(*COMMAND, "trust", "--show", str(hostile.state), **env)
             assert shown.code == 0
-            for part in ("1 people", "1 approvers", "TELEGRAM_BOT_TOKEN", f"api_root: {address}", "send_roots"):
+            for part in ("1 person", "1 approver", "TELEGRAM_BOT_TOKEN", f"api_root: {address}", "send_roots"):
                 assert part in shown.out
             assert "1:x" not in shown.out
 
@@ -173,7 +173,7 @@ async def test_what_would_be_adopted_is_shown_whatever_lies_beside_it(stage: Sta
             for number in range(30):
                 (hostile.state / f".{number}").touch()
             shown = await stage.run(*COMMAND, "trust", "--show", str(hostile.state), **env)
-            assert "1 people, 1 approvers" in shown.out
+            assert "1 person, 1 approver" in shown.out
 
 
 async def test_a_look_at_a_folder_ends(stage: Stage) -> None:

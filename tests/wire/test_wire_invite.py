@@ -41,8 +41,25 @@ async def test_the_first_to_open_the_link_is_paired(stage: Stage) -> None:
 
     bob = stage.tg.person("bob")
     bob.start(found[1])
-    assert "Paired" not in (await bob.next_message())["text"]
+    told = (await bob.next_message())["text"]
+    assert "This invitation was used already" in told
+    assert "too many people are waiting" in told
     assert len((await stage.access("--json")).json["paired"]) == 1
+
+
+async def test_a_used_invitation_says_so(stage: Stage) -> None:
+    """The second to open it gets a stranger's code, and is told why; who guesses a code learns nothing."""
+    await stage.reading()
+    code = (await stage.access("invite", "--json")).json["code"]
+    ann, bob, eve = (stage.tg.person(name) for name in ("ann", "bob", "eve"))
+    ann.start(code)
+    assert "Paired" in (await ann.next_message())["text"]
+    bob.start(code)
+    told = (await bob.next_message())["text"]
+    assert "This invitation was used already" in told
+    assert "Your pairing code: " in told
+    eve.start("ABCDEFGHJKLM")
+    assert "invitation" not in (await eve.next_message())["text"]
 
 
 async def test_it_waits_for_a_server(stage: Stage) -> None:

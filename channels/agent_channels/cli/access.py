@@ -44,7 +44,7 @@ POLICIES: dict[Policy, str] = {
     "disabled": "Nobody can write directly; enabled groups still work.",
 }
 _NOTIFIED = {
-    "by the server": "The running server tells them.",
+    "by the server": "The running server will tell them.",
     "now": "They have been told.",
     "later": "They will be told when a server next reads this bot.",
 }
@@ -107,8 +107,13 @@ def _add_actions(
 def run(args: argparse.Namespace) -> int:
     """Run one action; print what it did, as text or as JSON."""
     try:
-        open_store = Store.open_existing if args.action is _status else Store.open
-        with open_store(state_dir(args.channel)) as store:
+        if args.action is _invite:
+            from agent_channels.cli.invite import require_token
+
+            require_token(args.channel)
+        # What looks, or changes what is there, has nothing to do where there is no state, and creates none.
+        begins = args.action in {_allow, _policy, _enable_group, _invite}
+        with (Store.open if begins else Store.open_existing)(state_dir(args.channel)) as store:
             data, text = args.action(args, Services.of(store))
     except ChannelError as error:
         if isinstance(error, UntrustedState) and can_ask():

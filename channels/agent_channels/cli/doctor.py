@@ -14,12 +14,14 @@ from agent_channels.core.doctor.examine import Report, examine
 from agent_channels.core.log import configure, redact
 from agent_channels.core.server.exit import leave
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.text.numbers import counted
 from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "configured_channels", "examine_all", "run"]
 
 SUMMARY = "find out why the bot is silent: check every known cause"
 _SIGNS = {"ok": "✓", "note": "·", "skipped": "-", "wrong": "✗"}
+_LEGEND = "✓ fine   · good to know   - not checked   ✗ to be fixed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=CHANNELS,
         nargs="?",
         metavar="CHANNEL",
-        help=f"{CHANNEL_NAMES}; default: every channel that was set up",
+        help=f"{CHANNEL_NAMES}; default: every channel that was set up, or all if none was",
     )
     add_json(parser)
 
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         data = {"ok": healthy, "channels": [report.to_json() for report in reports]}
         print(redact(json.dumps(data, ensure_ascii=False)))
     else:
-        print(redact("\n\n".join(_text(report) for report in reports)))
+        print(redact("\n\n".join([*(_text(report) for report in reports), _LEGEND])))
     sys.stdout.flush()
     # A name server that does not answer keeps a thread busy, and a plain exit would wait for it.
     leave(code=0 if healthy else 1)
@@ -80,7 +82,7 @@ def _text(report: Report) -> str:
 
 def _verdict(report: Report) -> str:
     causes = report.wrong()
-    return f"{len(causes)} found: {', '.join(causes)}" if causes else "nothing stands in the way"
+    return f"{counted(len(causes), 'problem')}: {', '.join(causes)}" if causes else "nothing stands in the way"
 
 
 def _lines(name: str, finding: Finding) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_json
 from agent_channels.core.errors import Refused
 from agent_channels.core.journal.entry import OPEN, State
+from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
@@ -49,9 +50,13 @@ def run(args: argparse.Namespace) -> int:
     with Store.open_existing(state_dir(args.channel)) as store:
         inbox = Services.of(store).inbox
         if args.redeliver:
-            return _report(args, "redelivered", args.redeliver, done=inbox.redeliver(args.redeliver))
+            if not inbox.redeliver(args.redeliver):
+                raise Refused(_why_not(args, "redelivered", args.redeliver, inbox))
+            return _report(args, "redelivered", args.redeliver)
         if args.drop:
-            return _report(args, "dropped", args.drop, done=inbox.give_up(args.drop))
+            if not inbox.give_up(args.drop):
+                raise Refused(_why_not(args, "dropped", args.drop, inbox))
+            return _report(args, "dropped", args.drop)
         entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))]
     if args.json:
         print(json.dumps(entries, ensure_ascii=False))
@@ -66,12 +71,27 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _report(args: argparse.Namespace, change: str, delivery_id: str, *, done: bool) -> int:
-    if not done:
-        raise Refused(
-            f"no entry {delivery_id!r} can be {change}; `channels inbox {args.channel} --json` lists them by "
-            "delivery_id"
-        )
+def _why_not(args: argparse.Namespace, change: str, delivery_id: str, inbox: Inbox) -> str:
+    """Return why a message cannot be dropped or redelivered."""
+    found = inbox.state_of(delivery_id)
+    if found is None:
+        return f"there is no message {delivery_id!r}; `channels inbox {args.channel} --json` lists them by delivery_id"
+    state, has_content = found
+    if state is State.HELD:
+        access = f"channels access {args.channel}"
+        reason = f"its sender waits to be let in: `{access} pair CODE`, or `{access} deny CODE`, which drops it"
+    elif state is State.ANSWERED:
+        reason = "it is answered already" if has_content else "this program answered it itself; it is not for the agent"
+    elif state is State.DROPPED:
+        reason = "it is dropped already" if has_content else "it is not for the agent"
+    elif state is State.FAILED:
+        reason = "this version could not process it, and it is kept for a newer one"
+    else:
+        reason = "it is not ready yet, or is part of another message"
+    return f"{delivery_id} cannot be {change}: {reason}"
+
+
+def _report(args: argparse.Namespace, change: str, delivery_id: str) -> int:
     print(json.dumps({"ok": True, change: delivery_id}) if args.json else f"{delivery_id} {change}")
     return 0
 
@@ -97,6 +117,9 @@ def _entry(row: Row) -> dict[str, Any]:
 
 def _line(entry: dict[str, Any]) -> str:
     message = f"{entry['user'] or '-'}: {entry['text']}"
+    if entry["user"] is None and not entry["text"]:
+        # No message for the agent was made of it: a command, a verdict on a permission, or what is not read yet.
+        message = "(for this program, which answered it)" if entry["state"] == State.ANSWERED else "(not read yet)"
     return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  {message}"
 
 

@@ -7,7 +7,9 @@ import sys
 from typing import Any
 
 from agent_channels.core.contract.channel import Channel
+from agent_channels.core.contract.checks import Setup
 from agent_channels.core.contract.messages import Identity
+from agent_channels.core.doctor.host import entry
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
@@ -16,17 +18,16 @@ from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import channel
 
-__all__ = ["invite", "invite_to"]
+__all__ = ["how_to_start", "invite", "invite_to", "require_token"]
 
 
 def invite(channel_name: str, services: Services, *, qr_code: bool) -> tuple[dict[str, Any], str]:
-    """Find out who the bot is and invite somebody to it; return the invitation as data and as text."""
+    """Find out who the bot is and invite somebody to it; return the invitation as data and as text.
+
+    `require_token` comes first.
+    """
     row, env = channel(channel_name), Environment(channel_name)
-    settings, token = load(row.settings, env), env.token()
-    if token is None:
-        raise ConfigError(
-            f"no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first"
-        )
+    settings, token = load(row.settings, env), env.token() or ""
     bot_id = row.bot_id(token)
 
     import anyio
@@ -63,8 +64,27 @@ def invite_to(
     if link and qr_code:
         text = f"{text}\n{_qr_code(link)}"
     if not is_read:
-        text += "\nNo server reads this bot yet: start your agent host in the project; it answers then."
+        text += f"\nNo server reads this bot yet: {how_to_start(Environment(row.name))}; it answers then."
     return data, text
+
+
+def how_to_start(env: Environment) -> str:
+    """Return what starts a server, as an order: the host, after the server was entered into its list if it is not."""
+    start = "start your agent host in the project"
+    if entry(Setup(env)).state == "ok":
+        return start
+    return (
+        f"enter the server into your agent host's list (`channels setup {env.channel} --mcp-json yes` does it in "
+        f".mcp.json), {start}"
+    )
+
+
+def require_token(channel_name: str) -> None:
+    """Raise `ConfigError` if there is no bot to invite to; creates nothing."""
+    if Environment(channel_name).token() is None:
+        raise ConfigError(
+            f"no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first"
+        )
 
 
 def _validity() -> str:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_channel,
         nargs="*",
         metavar="CHANNEL",
-        help=f"{CHANNEL_NAMES}; default: every channel that was set up",
+        help=f"{CHANNEL_NAMES}; default: every channel that was set up, or all if none was",
     )
     parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
     parser.add_argument("--print", action="store_true", help="show the command, and start nothing")

@@ -7,25 +7,27 @@ import getpass
 import json
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.invite import how_to_start, invite_to
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor import local as doctor_local
 from agent_channels.core.doctor.examine import gather, platform_findings
-from agent_channels.core.errors import ConfigError
+from agent_channels.core.errors import Ambiguous, ConfigError, PlatformError, Unavailable
 from agent_channels.core.host.config_files import enabled_plugin
 from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks, hooks_file, servers_file
 from agent_channels.core.log import configure, register_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import config_template
-from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.private_files import ensure_private_file
 from agent_channels.core.settings.state_folder import make_state_folder, require_own_file, set_dotenv_value, write_new
 from agent_channels.core.store.database import Store
@@ -86,11 +88,15 @@ def run(args: argparse.Namespace) -> int:
     row, env = channel(args.channel), Environment(args.channel)
     dialogue = _Dialogue(quiet=args.json, interactive=sys.stdin.isatty() and not args.token_stdin)
     settings = load(row.settings, env)
+    _name_project(env, dialogue)
     _check_machine(row, env, settings, dialogue)
     token, is_new = _obtain_token(args, row, env, dialogue)
     register_secret(token)
     row.bot_id(token)
-    bot = anyio.run(_verify, row, env, settings, token)
+    try:
+        bot = anyio.run(_verify, row, env, settings, token)
+    except PlatformError as error:
+        raise _not_verified(error, row, is_new=is_new) from error
     me = bot.identity
     dialogue.say(f"✓ The token works: {row.title} bot @{me.username} ({me.name}).")
     dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
@@ -105,6 +111,24 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(dialogue.data, ensure_ascii=False))
     return 0
+
+
+def _name_project(env: Environment, dialogue: _Dialogue) -> None:
+    """Say where the files go, if that is not the folder that the person is in."""
+    project = project_dir(env.environ)
+    if project.resolve() != Path.cwd():
+        dialogue.say(f"The project is {project}: its files are written there, not in {Path.cwd()}.")
+
+
+def _not_verified(error: PlatformError, row: Channel, *, is_new: bool) -> ConfigError:
+    """Return why the token could not be tried out, what became of it, and what to do."""
+    kept = "the token was not stored" if is_new else "the token stays as it was"
+    if isinstance(error, (Unavailable, Ambiguous)):
+        return ConfigError(
+            f"{error}; {kept}. Check that this machine is online (`channels doctor {row.name}` checks the way to the "
+            "platform), then run this again"
+        )
+    return ConfigError(f"{error}; {kept}")
 
 
 def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: _Dialogue) -> None:
@@ -187,7 +211,10 @@ def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
     for name, finding in findings.items():
         if finding.state in {"wrong", "note"}:
             sign = "✗" if finding.state == "wrong" else "·"
-            dialogue.say(f"{sign} {name}: {finding.found}.\n  -> {finding.next}")
+            found = finding.found
+            # Some findings begin with the name of their check.
+            named = f"{found[0].upper()}{found[1:]}" if found.startswith(name) else f"{name}: {found}"
+            dialogue.say(f"{sign} {named}.\n  -> {finding.next}")
     wrong = [finding.to_json(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
         dialogue.data |= {"ok": False, "findings": wrong}
@@ -220,7 +247,6 @@ def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot,
         services = Services.of(store)
         nobody_paired = not services.access.members()
         if dialogue.confirm(args.invite, "Invite somebody now?", default=nobody_paired):
-            from agent_channels.cli.invite import invite_to
             from agent_channels.core.runtime.reader_lock import ReaderLock
 
             is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).holder() is not None
@@ -228,8 +254,8 @@ def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot,
             dialogue.data["invite"] = data
             dialogue.say(f"\n{text}")
             return
+    bot_name = f"@{bot.identity.username}"
     dialogue.say(
-        f"Next: start your agent host in this project, then `channels access {row.name} invite` (or write to "
-        f"@{bot.identity.username} and let yourself in with the code it answers: `channels access {row.name} pair "
-        "CODE`)."
+        f"Next: {how_to_start(env)}, then `channels access {row.name} invite` (or write to {bot_name} and let yourself "
+        f"in with the code it answers: `channels access {row.name} pair CODE`)."
     )

@@ -57,10 +57,16 @@ def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> 
     holder = ReaderLock(args.channel, bot_id, env.state_dir).holder() if bot_id else None
     if holder is None:
         raise Refused("nobody reads this bot, so there is nothing to hand over")
+    # Imported here: it brings in all that reading a bot takes.
+    from agent_channels.core.runtime.runtime import STAND_BACK_S
+
     # The request goes where the holder looks for it: into its own state folder.
     with Store.open(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
         HandoverRequests(KeyValue(store)).request()
-    text = f"Asked {holder.describe()}, to hand the bot over; a server that waits for it takes over within seconds."
+    text = (
+        f"Asked {holder.describe()}, to hand the bot over. Another server that waits for it takes over within seconds; "
+        f"without one, nobody reads the bot for {STAND_BACK_S:.0f} seconds, and then that process goes on."
+    )
     print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else text)
     return 0
 

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
-from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.errors import ConfigError, Refused, UntrustedState
 from agent_channels.core.log import redact
+from agent_channels.core.settings.config import RENAMED
 from agent_channels.core.settings.config_file import parse_config
-from agent_channels.core.settings.paths import expand_home, state_dir
-from agent_channels.core.settings.state_folder import StateFolder, adopt, is_trusted
-from agent_channels.core.store.inspect import summarize
+from agent_channels.core.settings.paths import KEY_FILE, env_value, expand_home, state_dir
+from agent_channels.core.settings.state_folder import StateFolder, adopt, forget, is_ours_by_name, is_trusted
+from agent_channels.core.store.inspect import DATABASE_FILES, summarize
+from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
-from agent_channels.registry import CHANNELS
+from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "offer", "run"]
 
 SUMMARY = "adopt a state folder that came from elsewhere, after a look at what it holds"
 NAMES_MAX = 20
+_SINGULAR = {"people": "person"}
+# Nobody's state lies there, whatever the folder holds.
+_SYSTEM = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/System")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the folder, --yes, --show and --json."""
+    """Declare the folder, what to do, and --json."""
     parser.add_argument(
         "folder",
         nargs="?",
         metavar="DIR",
         help="a state folder, or a project with state folders; default: this project",
     )
-    parser.add_argument("--yes", action="store_true", help="adopt without asking")
-    parser.add_argument("--show", action="store_true", help="only show what the folder holds")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--yes", action="store_true", help="adopt without asking; needed where nobody can be asked")
+    action.add_argument("--show", action="store_true", help="only show what the folder holds")
+    action.add_argument("--forget", action="store_true", help="undo an adoption: the folder is not used any more")
     add_json(parser)
 
 
@@ -43,30 +53,61 @@ def run(args: argparse.Namespace) -> int:
     if not folders:
         where = args.folder or "this project"
         raise Refused(f"there is no state folder in {where}; name one, or `channels setup` makes one")
-    done = []
-    for folder in folders:
-        known = is_trusted(folder)
-        found = _describe(folder)
-        if not args.json:
-            print(_text(folder, found, known=known))
-        adopted = not known and not args.show and (args.yes or args.json or _agrees(folder))
-        if adopted:
-            adopt(folder)
-            if not args.json:
-                print("  adopted: this program uses it from now on")
-        done.append({"folder": str(folder), "trusted": known or adopted, "adopted": adopted, "holds": found})
+    if args.forget:
+        return _forget(folders, as_json=args.json)
+    done = [_look_and_adopt(folder, args) for folder in folders]
+    is_done = args.show or all(entry["trusted"] for entry in done)
     if args.json:
-        print(json.dumps({"ok": True, "folders": done}, ensure_ascii=False))
-    return 0 if args.show or all(entry["trusted"] for entry in done) else 1
+        print(json.dumps({"ok": is_done, "folders": done}, ensure_ascii=False))
+    if not is_done and not all(entry["trusted"] or entry["objection"] for entry in done) and not _asks(args):
+        raise Refused(
+            "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
+        )
+    return 0 if is_done else 1
 
 
 def offer(folder: Path) -> bool:
     """Show a person at the terminal what an untrusted folder holds, and adopt it if they say so; return whether."""
+    if objection := _objection(folder):
+        raise UntrustedState(f"the state folder {folder} cannot be adopted, and nothing in it was read: {objection}")
     print(_text(folder, _describe(folder), known=False), file=sys.stderr)
     if not _agrees(folder):
         return False
     adopt(folder)
     return True
+
+
+def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Show a folder, adopt it if that is wanted and possible, and return what was found and done."""
+    known = is_trusted(folder)
+    found, objection = _describe(folder), "" if known else _objection(folder)
+    if not args.json:
+        print(_text(folder, found, known=known), flush=True)
+        if objection:
+            print(f"  cannot be adopted: {objection}")
+    wanted = not (known or args.show or objection)
+    adopted = wanted and (args.yes or (_asks(args) and _agrees(folder)))
+    if adopted:
+        adopt(folder)
+        if not args.json:
+            print(f"  adopted: this program uses it from now on; `channels trust --forget {folder}` undoes that")
+    entry = {"folder": str(folder), "trusted": known or adopted, "adopted": adopted, "holds": found}
+    return {**entry, "objection": objection or None}
+
+
+def _asks(args: argparse.Namespace) -> bool:
+    return can_ask() and not args.json
+
+
+def _forget(folders: list[Path], *, as_json: bool) -> int:
+    forgotten = [str(folder) for folder in folders if forget(folder)]
+    if not forgotten:
+        raise Refused(f"{', '.join(map(str, folders))}: not adopted, so there is nothing to undo")
+    if as_json:
+        print(json.dumps({"ok": True, "forgotten": forgotten}, ensure_ascii=False))
+    else:
+        print("\n".join(f"{name}: forgotten; its files stay, and nothing in it is used any more" for name in forgotten))
+    return 0
 
 
 def _folders(named: str | None) -> list[Path]:
@@ -83,36 +124,78 @@ def _folders(named: str | None) -> list[Path]:
 
 
 def _agrees(folder: Path) -> bool:
-    """Return whether the folder may be adopted: what a person at a terminal answers; a script has called for it."""
-    if not can_ask():
-        return True
+    """Return whether a person at the terminal says that the folder may be adopted."""
     print(f"Adopt {folder}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower().startswith("y")
+    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+        return True
+    print("Nothing was changed.", file=sys.stderr)
+    return False
+
+
+def _objection(folder: Path) -> str:
+    """Return why this is not a state folder that could be adopted, naming what is there; "" if it is one."""
+    place = folder.resolve()
+    home, project = expand_home("~").resolve(), env_value("CLAUDE_PROJECT_DIR")
+    if place in (home, *home.parents):
+        return "it is your home folder" if place == home else "your home folder lies in it"
+    if os.name == "posix" and any(place.is_relative_to(system) for system in _SYSTEM):
+        return "it is a folder of the system"
+    if project and place == expand_home(project).resolve():
+        return "it is the project's own folder; its state folders lie below it"
+    with StateFolder.opened(folder) as opened:
+        names = opened.names()
+        foreign = [label(name, 80) for name in names if not is_ours_by_name(name)]
+        if foreign:
+            more = f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
+            return (
+                f"it also holds {', '.join(map(repr, foreign[:5]))}{more}, which this program does not make; name the "
+                "state folder itself, or move those files out of it first"
+            )
+        if not {KEY_FILE, "channel.db"} & set(names) and not _has_our_words(opened):
+            return "it holds nothing of this program; `channels setup` makes a state folder"
+    return ""
+
+
+def _has_our_words(opened: StateFolder) -> bool:
+    """Return whether a folder without a database has a .env or a config.yaml of this program."""
+    variables, settings = _read(opened, ".env", _variables), _read(opened, "config.yaml", _settings)
+    prefixes = tuple(f"{name.upper()}_" for name in (*CHANNELS, "channels"))
+    if isinstance(variables, list) and any(name.startswith(prefixes) for name in variables):
+        return True
+    known = {*RENAMED, *(key for row in map(channel, CHANNELS) for key in row.settings.model_fields)}
+    return isinstance(settings, dict) and bool(known & settings.keys())
 
 
 def _describe(folder: Path) -> dict[str, Any]:
     """Return what an untrusted folder holds, by file, in words that are safe to print."""
     with StateFolder.opened(folder) as opened:
-        names = opened.names()
+        # What decides something comes first: no number of other files may hide it.
+        names = sorted(opened.names(), key=lambda name: (not is_ours_by_name(name), name))
         found: dict[str, Any] = {"files": [label(name, 80) for name in names[:NAMES_MAX]]}
         if len(names) > NAMES_MAX:
             found["files"].append(f"and {len(names) - NAMES_MAX} more")
         for name, read in ((".env", _variables), ("config.yaml", _settings)):
             if name in names:
-                try:
-                    found[name] = read(opened.read_text(name), folder / name)
-                except ConfigError as error:
-                    found[name] = redact(str(error))
-    if "channel.db" in names:
-        counts = summarize(folder / "channel.db")
-        found["channel.db"] = counts or "it cannot be read"
+                found[name] = _read(opened, name, read)
+        if set(DATABASE_FILES) & set(names):
+            found["channel.db"] = summarize(opened)
     return found
+
+
+def _read(opened: StateFolder, name: str, read: Callable[[str, Path], Any]) -> Any:
+    """Return what a file of the folder says, or in words why it cannot be read."""
+    try:
+        return read(opened.read_text(name), opened.path / name)
+    except ConfigError as error:
+        return redact(str(error))
 
 
 def _variables(text: str, _path: Path) -> list[str]:
     """Return the names that a .env file sets; never the values."""
-    lines = (line.removeprefix("export ").partition("=") for line in text.splitlines())
-    return [label(name.strip(), 80) for name, equals, _ in lines if equals and not name.lstrip().startswith("#")]
+    from dotenv import dotenv_values
+
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return [label(name, 80) for name, value in found.items() if value is not None]
 
 
 def _settings(text: str, path: Path) -> dict[str, str]:
@@ -138,4 +221,4 @@ def _words(found: Any, verb: str) -> str:
         return verb + (", ".join(found) or "nothing")
     if verb:
         return verb + (", ".join(f"{name}: {value}" for name, value in found.items()) or "nothing")
-    return ", ".join(f"{count} {name}" for name, count in found.items())
+    return ", ".join(counted(n, _SINGULAR.get(name, name.removesuffix("s")), name) for name, n in found.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +51,12 @@ def test_what_cannot_be_done_exits_with_1(channels, words: str) -> None:
     said = channels(*words.split())
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("channels: ")
+
+
+@pytest.mark.parametrize(
+    "words", ["invite", "pair ABCDEFGH", "deny ABCDEFGH", "remove 5", "approver add 5", "group rm 5"]
+)
+def test_what_cannot_be_done_creates_nothing(channels, tmp_path: Path, words: str) -> None:
+    """In a project that was never set up there is still no state folder afterwards."""
+    assert channels("access", "telegram", *words.split()).code == 1
+    assert list(tmp_path.iterdir()) == []

@@ -68,6 +68,21 @@ def test_it_counts_when_it_was_sent_not_when_it_was_read(store: Store) -> None:
     assert not invites.redeem(said(old.code, old.expires_at - VALID_S), "Paired")
 
 
+def test_a_code_that_was_issued_says_why_it_is_over(store: Store) -> None:
+    """Used or run out; a guess, a code in a group and an edited one are told nothing."""
+    clock = Clock()
+    invites = Services.of(store, clock=clock).invites
+    used, late = invites.create().code, invites.create().code
+    invites.redeem(said(used, clock()), "Paired")
+    clock.now += VALID_S + 1
+    assert invites.why_not(said(f"/start {used}", clock(), who="8")) == "used"
+    assert invites.why_not(said(late.lower(), clock(), who="8")) == "expired"
+    for text in ("A" * 12, "hello", "", used[:11], f"{used}A"):
+        assert invites.why_not(said(text, clock(), who="8")) is None
+    assert invites.why_not(said(used, clock(), who="8", kind="group")) is None
+    assert invites.why_not(said(used, clock(), who="8", edited=True)) is None
+
+
 def test_only_in_a_direct_chat_and_only_by_a_person(store: Store) -> None:
     """In a group others would see it; an edited message and a bot open nothing either."""
     clock = Clock()

@@ -19,6 +19,7 @@ from agent_channels.core.people.pairing import (
     LOCKOUT_S,
     PENDING_MAX,
     REFUSED_MAX,
+    REPLIES_MAX,
     VALID_S,
     Applicant,
     Pairing,
@@ -82,28 +83,48 @@ def test_a_code_is_nowhere_on_disk(pairing: Pairing, store: Store, tmp_path: Pat
         assert code.lower().encode() not in data
 
 
-def test_two_codes_of_one_person_have_unlike_hashes(pairing: Pairing, store: Store) -> None:
+def test_two_codes_have_unlike_hashes(pairing: Pairing, store: Store) -> None:
     """Every row has a salt of its own."""
-    code_for(pairing)
-    code_for(pairing)
+    for number in (1, 2):
+        code_for(pairing, person(number))
     rows = store.rows("SELECT salt, code_hash FROM pairings")
     assert len({bytes(row["salt"]) for row in rows}) == len({bytes(row["code_hash"]) for row in rows}) == 2
 
 
-def test_a_person_gets_two_replies_and_both_codes_work(pairing: Pairing) -> None:
-    """The third question is not answered; either code lets the person in."""
-    first, second = code_for(pairing), code_for(pairing)
+def test_a_person_has_one_code_while_it_is_valid(pairing: Pairing, clock: Clock) -> None:
+    """It is repeated as often as they get replies, and is another one after an hour."""
+    first = code_for(pairing)
+    assert [code_for(pairing) for _ in range(REPLIES_MAX - 1)] == [first] * (REPLIES_MAX - 1)
+    assert pairing.replies("7") == REPLIES_MAX
     assert pairing.ask(Chat("7", "direct"), ANN) is None
     assert [asker.user_id for asker in pairing.pending()] == ["7"]
-    assert pairing.approve(first, notice).user_id == "7"
-    with pytest.raises(Refused, match="no pending pairing"):
-        pairing.approve(second, notice)
+    clock.forward(VALID_S)
+    assert code_for(pairing) != first
+    with pytest.raises(Refused, match=r"no pending pairing|expired"):
+        pairing.approve(first, notice)
 
 
-def test_the_second_code_works_too(pairing: Pairing) -> None:
-    """As above, with the other code."""
-    code_for(pairing)
-    assert pairing.approve(code_for(pairing), notice) == Applicant("7", "7", "Ann Smith", "ann", 1_800_000_000.0)
+def test_another_process_makes_a_new_code_in_its_place(pairing: Pairing, store: Store, clock: Clock) -> None:
+    """A code is nowhere to be read: a server that was started later cannot repeat it. There is still only one."""
+    first, later = code_for(pairing), Services.of(store, clock=clock).pairing
+    clock.forward(60)
+    second = code_for(later)
+    assert second != first
+    assert [asker.asked_at for asker in later.pending()] == [1_800_000_000.0]
+    # The first process reads again: what it remembers is no longer valid.
+    third = code_for(pairing)
+    assert third not in {first, second}
+    for stale in (first, second):
+        with pytest.raises(Refused, match="no pending pairing"):
+            pairing.approve(stale, notice)
+    assert pairing.approve(third, notice).user_id == "7"
+
+
+def test_whoever_was_denied_gets_a_new_code(pairing: Pairing) -> None:
+    """A code that was used, for a yes or a no, is never shown again."""
+    first = code_for(pairing)
+    pairing.deny(first)
+    assert code_for(pairing) != first
 
 
 def test_three_people_wait_at_a_time(pairing: Pairing, store: Store, clock: Clock) -> None:
@@ -111,7 +132,7 @@ def test_three_people_wait_at_a_time(pairing: Pairing, store: Store, clock: Cloc
     codes = [code_for(pairing, person(n)) for n in (1, 2, 3)]
     assert pairing.ask(Chat("4", "direct"), person(4)) is None
     assert store.value("SELECT subject FROM audit WHERE what = 'pairing refused'") == "4"
-    # Those who wait already still get their second reply.
+    # Those who wait already still get their code again.
     code_for(pairing, person(1))
     pairing.approve(codes[1], notice)
     code_for(pairing, person(4))
@@ -222,7 +243,7 @@ def test_an_expired_code_is_told_from_a_wrong_one(pairing: Pairing, clock: Clock
 
 
 def test_what_was_kept_goes_when_the_last_code_runs_out(pairing: Pairing, store: Store, clock: Clock) -> None:
-    """A second, younger code keeps the messages alive; with it they go."""
+    """Whoever asks again keeps the messages alive, and the code with them; with it they go."""
     code_for(pairing)
     say(store, "1", "hello")
     clock.forward(VALID_S / 2)

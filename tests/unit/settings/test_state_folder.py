@@ -105,7 +105,9 @@ def test_nothing_of_a_foreign_folder_is_read(tmp_path: Path) -> None:
         lambda: write_new(path / "new", "x"),
         lambda: Store.open(path),
     ):
-        with pytest.raises(UntrustedState, match=f"{path} was not made by you .* run `channels trust`") as refused:
+        with pytest.raises(
+            UntrustedState, match=f"{path} was not made by you .* copied or restored, .* 0.1.0. .* run `channels trust`"
+        ) as refused:
             use()
         assert refused.value.folder == path
     assert {found.name: found.read_bytes() for found in path.iterdir()} == before
@@ -192,7 +194,7 @@ def test_what_is_adopted_is_made_private(tmp_path: Path) -> None:
 def test_another_users_folder_is_refused(folder: Path) -> None:
     """Even a known one, and it cannot be adopted."""
     os.chown(folder, 12345, 12345)
-    with pytest.raises(UntrustedState, match="belongs to another user"):
+    with pytest.raises(UntrustedState, match=r"belongs to another user.*\(TELEGRAM_STATE_DIR=FOLDER\)"):
         is_trusted(folder)
     with pytest.raises(UntrustedState, match="belongs to another user"):
         adopt(folder)
@@ -280,6 +282,22 @@ def test_the_project_is_found_upwards(folder: Path) -> None:
     assert find_project(other / "src") == other
     (project.parent / "plain").mkdir()
     assert find_project(project.parent / "plain") == project.parent / "plain"
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_git_project_is_found_upwards(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is any state, also in a work tree or a submodule; a home folder in git is not one big project."""
+    project, deep = tmp_path / "home" / "project", tmp_path / "home" / "project" / "src" / "deep"
+    deep.mkdir(parents=True)
+    (project / ".git").mkdir() if kind == "folder" else (project / ".git").write_text("gitdir: elsewhere\n")
+    assert find_project(deep) == project
+    # What is there already decides, wherever it lies.
+    (project / "src" / ".mcp.json").write_text("{}")
+    assert find_project(deep) == project / "src"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / ".git").mkdir()
+    (tmp_path / "home" / "notes").mkdir()
+    assert find_project(tmp_path / "home" / "notes") == tmp_path / "home" / "notes"
 
 
 def test_a_folder_that_anybody_may_write_is_no_project(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -
 def glance(channel: Channel, env: Environment, known: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return what the local checks that only read find wrong, as {check, found, next}; `known` are the facts."""
     setup = gather(channel, env) if "inbox" not in known else _read_settings(channel, Setup(env, facts=known))
-    findings = _run(SETTINGS_CHECKS | STORE_CHECKS | HOST_CHECKS, setup)
+    trust = {"trust": MACHINE_CHECKS["trust"]}
+    findings = _without_consequences(_run(trust | SETTINGS_CHECKS | STORE_CHECKS | HOST_CHECKS, setup))
     return [
         {"check": name, "found": finding.found, "next": finding.next}
         for name, finding in findings.items()

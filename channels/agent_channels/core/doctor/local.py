@@ -154,12 +154,12 @@ def trust(setup: Setup) -> Finding:
         if is_trusted(folder):
             return fine("the state folder is your own", str(folder))
         if is_empty(folder):
-            return fine("there is no state yet that anybody could have brought along")
+            return fine("there is no state yet, so none that came from elsewhere")
     except ConfigError as error:
         return wrong("the state folder cannot be used, so nothing in it was read", str(error), "follow that message")
     return wrong(
         "the state folder was not made by you on this machine, so nothing in it was read",
-        f"{folder}; it may have come with a repository",
+        f"{folder}; it came with a repository, was copied or restored, or is of version 0.1.0",
         "if it is yours, run `channels trust`, which lists what it found; otherwise remove it",
     )
 

@@ -51,7 +51,7 @@ class Modes:
     def current(self) -> tuple[str, str]:
         """Return the mode in force, and why."""
         if self._fixed:
-            return self._fixed, "fixed by the operator"
+            return self._fixed, "set by the operator"
         known = self._cached_session()
         proven = known.proven if known else frozenset()
         failed = "".join(f"; {mode} {why}" for mode, why in self._failed.items())

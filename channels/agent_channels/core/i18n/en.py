@@ -13,6 +13,13 @@ TEXTS: dict[str, str] = {
         "The code is valid for one hour. The first {kept} messages you send until then are saved, and delivered once "
         "you're in."
     ),
+    "pairing_code_again": (
+        "You don't have access yet. Your pairing code is still {code}, valid for another hour. The bot's operator can "
+        "let you in with:\n{command}"
+    ),
+    "pairing_silent": "I will not answer here again until you're in, or your code has run out.",
+    "invite_used": "This invitation was used already: each one lets in one person. Ask the operator for a new one.",
+    "invite_expired": "This invitation has run out. Ask the operator for a new one.",
     "pairing_queue_full": (
         "Hi! This bot belongs to someone's coding agent, and too many people are waiting for access right now. "
         "Please try again in an hour, or ask the operator to let you in with:\n{command}"

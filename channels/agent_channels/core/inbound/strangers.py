@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import Message
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.grouping import MessageGrouping
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
-from agent_channels.core.people.pairing import HELD_MAX
+from agent_channels.core.people.pairing import HELD_MAX, REPLIES_MAX
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 
@@ -60,11 +61,27 @@ class Strangers:
         access = f"channels access {self._adapter.channel}"
         if code:
             services.chats.record(message.chat, message.sender)
-            text = translate("pairing_code", code=code, command=f"{access} pair {code}", kept=HELD_MAX)
+            text = self._offer(message, code, f"{access} pair {code}")
             incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
         elif pairing.crowded_out(message.sender.id):
             text = translate("pairing_queue_full", command=f"{access} allow {message.sender.id}")
-            incoming.follow_ups.append(answer_with(self._adapter, message, text))
+            incoming.follow_ups.append(answer_with(self._adapter, message, self._after_invite(message, text)))
+
+    def _offer(self, message: Message, code: str, command: str) -> str:
+        """Return the answer with the code: whole the first time, a reminder later, the last one saying so."""
+        replies = self._services.pairing.replies(message.sender.id)
+        if replies == 1:
+            parts = [translate("pairing_code", code=code, command=command, kept=HELD_MAX)]
+        else:
+            parts = [translate("pairing_code_again", code=code, command=command)]
+        if replies == REPLIES_MAX:
+            parts.append(translate("pairing_silent"))
+        return self._after_invite(message, "\n\n".join(parts))
+
+    def _after_invite(self, message: Message, text: str) -> str:
+        """Put before an answer why the invitation that the message holds, if any, does not work."""
+        reason = self._services.invites.why_not(message)
+        return f"{translate(f'invite_{reason}')}\n\n{text}" if reason else text
 
     def _is_settled(self, user_id: str) -> bool:
         until, revision = self._settled.get(user_id, (0.0, 0))

@@ -587,6 +587,12 @@ class Inbox:
                 ).rowcount
             )
 
+    def state_of(self, delivery_id: str) -> tuple[State, bool] | None:
+        """Return the state of an entry, and whether it has content for the agent; None if there is no such entry."""
+        query = "SELECT state, content IS NOT NULL AS has_content FROM inbox WHERE delivery_id = ?"
+        row = self.store.row(query, delivery_id)
+        return (State(row["state"]), bool(row["has_content"])) if row else None
+
     # ---- what people are told about waiting
 
     def overdue(self, before: float) -> list[WaitingChat]:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.people.pairing import ALPHABET, Applicant, Pairing
@@ -61,15 +62,15 @@ class Invites:
 
         What counts is when the code was sent, by the platform's clock or by ours.
         """
-        sender, found = message.sender, _CODE.fullmatch(message.text.strip())
-        if found is None or message.chat.kind != "direct" or message.edited or sender.is_bot:
+        sender, code = message.sender, _code_in(message)
+        if code is None:
             return False
         now = self._clock()
         with self.store.transaction() as db:
             taken = db.execute(
                 "UPDATE invites SET used_at = ?, used_by = ? WHERE code_hash = ? AND used_at IS NULL AND "
                 "expires_at > ? AND (expires_at >= ? OR expires_at >= ?)",
-                (now, sender.id, _hash(found[1].upper()), now - KEEP_S, now, message.ts.timestamp()),
+                (now, sender.id, _hash(code), now - KEEP_S, now, message.ts.timestamp()),
             ).rowcount
             if not taken:
                 return False
@@ -77,6 +78,22 @@ class Invites:
             self._pairing.let_in(applicant, by="invite", notice=notice)
             self._audit.add("invite used", sender.id)
         return True
+
+    def why_not(self, message: Message) -> Literal["used", "expired"] | None:
+        """Return why a code that was really issued lets its sender in no more; None for any other message."""
+        code = _code_in(message)
+        row = self.store.row("SELECT used_at FROM invites WHERE code_hash = ?", _hash(code)) if code else None
+        if row is None:
+            return None
+        return "expired" if row["used_at"] is None else "used"
+
+
+def _code_in(message: Message) -> str | None:
+    """Return the code that a message is, if it can be one at all."""
+    found = _CODE.fullmatch(message.text.strip())
+    if found is None or message.chat.kind != "direct" or message.edited or message.sender.is_bot:
+        return None
+    return found[1].upper()
 
 
 def _hash(code: str) -> bytes:

@@ -1,7 +1,8 @@
 """Pairing: a stranger gets a code, the operator types it at a terminal, the person is in.
 
 A code is 8 characters of a 32-letter alphabet without look-alikes (40 bits), kept only as a salted hash and valid for
-one hour. At most 3 people wait at a time, each gets at most 2 replies, and 5 wrong codes lock approval for an hour.
+one hour. Each person has one code at a time: the process that made it can repeat it, another one makes a new one in its
+place. At most 3 people wait at a time, each gets at most 2 replies, and 5 wrong codes lock approval for an hour.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from agent_channels.core.store.database import Row
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.store.notices import Notices
 
-__all__ = ["ALPHABET", "HELD_MAX", "LENGTH", "Applicant", "Pairing", "is_code"]
+__all__ = ["ALPHABET", "HELD_MAX", "LENGTH", "REPLIES_MAX", "Applicant", "Pairing", "is_code"]
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
@@ -52,6 +53,15 @@ class Applicant:
     asked_at: float
 
 
+@dataclass(slots=True)
+class _GivenCode:
+    """A code that this process made: the salt of its row, and how often its person got it."""
+
+    code: str
+    salt: bytes
+    replies: int = 0
+
+
 class Pairing:
     """The pairings table, with the access and inbox rows that change together with it."""
 
@@ -68,28 +78,54 @@ class Pairing:
         self.store = access.store
         self._access, self._inbox, self._notices = access, inbox, notices
         self._key_values, self._audit, self._clock = key_values, audit, clock
+        # By user id. Only this process can repeat these: the store has their hashes alone.
+        self._given: dict[str, _GivenCode] = {}
 
     def ask(self, chat: Chat, person: Person) -> str | None:
-        """Return a new code for a stranger; None if they had their replies or too many others wait."""
+        """Return a stranger's code, valid from now on; None if they had their replies or too many others wait.
+
+        It is the code that they have, as long as that is valid.
+        """
         now = self._clock()
         with self.store.transaction() as db:
             self.expire()
-            active = self.store.rows("SELECT user_id FROM pairings WHERE expires_at > ?", now)
-            waiting = {row["user_id"] for row in active}
-            given = sum(row["user_id"] == person.id for row in active)
-            if given >= REPLIES_MAX or (not given and len(waiting) >= PENDING_MAX):
+            active = self.store.rows("SELECT user_id, created_at, salt FROM pairings WHERE expires_at > ?", now)
+            waiting = {row["user_id"]: row for row in active}
+            if person.id not in waiting and len(waiting) >= PENDING_MAX:
                 # Counted for the operator; a flood is not written down line by line.
-                if not given and self._audit.count("pairing refused", since=time.time() - VALID_S) < REFUSED_MAX:
+                if self._audit.count("pairing refused", since=time.time() - VALID_S) < REFUSED_MAX:
                     self._audit.add("pairing refused", person.id, "too many people are waiting")
                 return None
-            code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-            salt = secrets.token_bytes(16)
+            current = {bytes(row["salt"]) for row in active}
+            self._given = {who: given for who, given in self._given.items() if given.salt in current}
+            given = self._given.get(person.id)
+            if given is None:
+                given = self._given[person.id] = self._new_code(chat, person, waiting.get(person.id), now)
+            if given.replies >= REPLIES_MAX:
+                return None
+            given.replies += 1
+            db.execute("UPDATE pairings SET expires_at = ? WHERE salt = ?", (now + VALID_S, given.salt))
+            return given.code
+
+    def _new_code(self, chat: Chat, person: Person, old: Row | None, now: float) -> _GivenCode:
+        """Make a code, in place of an `old` one that another process made."""
+        code, salt = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), secrets.token_bytes(16)
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM pairings WHERE user_id = ? AND expires_at > ?", (person.id, now))
             db.execute(
                 "INSERT INTO pairings (user_id, chat_id, name, username, salt, code_hash, created_at, expires_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (person.id, chat.id, person.name, person.username, salt, _hash(code, salt), now, now + VALID_S),
-            )
-            return code
+                (
+                    person.id, chat.id, person.name, person.username, salt, _hash(code, salt),
+                    old["created_at"] if old else now, now + VALID_S,
+                ),
+            )  # fmt: skip
+        return _GivenCode(code, salt)
+
+    def replies(self, user_id: str) -> int:
+        """Return how often this process gave somebody the code that they have."""
+        given = self._given.get(user_id)
+        return given.replies if given else 0
 
     def is_waiting(self, user_id: str) -> bool:
         """Return True if this person has a code that can still be approved."""

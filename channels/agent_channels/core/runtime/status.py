@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
@@ -55,8 +56,8 @@ def facts(
         ],
         "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in services.chats.groups_not_enabled()],
         "owner": {**asdict(holder), "since": epoch_iso(holder.since)} if holder else None,
-        "mode": _mode(services, health.get("session") if holder else None),
-        "idle_server": _idle(services),
+        "mode": _mode(services, holder, health.get("session") if holder else None),
+        "idle_server": _idle(services, holder),
         "reader": {
             "state": health.get("reader") if holder else "idle",
             "error": health.get("error") or None,
@@ -79,10 +80,13 @@ def message_counts(inbox: dict[str, int]) -> str:
     return ", ".join(words)
 
 
-def _idle(services: Services) -> str | None:
+def _idle(services: Services, holder: LockHolder | None) -> str | None:
     """Return why a server that is attached to a host does not read; None if there is no such server."""
     try:
         idle = json.loads(services.health.get("idle") or "{}")
+        if holder is not None and (int(idle["pid"]), socket.gethostname()) == (holder.pid, holder.host):
+            # What it wrote before it took over.
+            return None
         if os.name == "posix":
             # Signal 0 only asks whether the process exists.
             os.kill(int(idle["pid"]), 0)
@@ -98,9 +102,9 @@ def _problem(health: dict[str, Any], *, held: bool) -> str | None:
     return None
 
 
-def _mode(services: Services, session: str | None) -> dict[str, str]:
+def _mode(services: Services, holder: LockHolder | None, session: str | None) -> dict[str, str]:
     """Return the mode of the session that the bot is read for."""
     if session is None:
-        return {"name": "none", "why": _idle(services) or "no running server reads this bot"}
+        return {"name": "none", "why": _idle(services, holder) or "no running server reads this bot"}
     known = services.sessions.get(session)
     return {"name": known.mode, "why": known.why} if known and known.mode else {"name": "none", "why": "starting"}

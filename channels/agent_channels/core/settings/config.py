@@ -28,6 +28,7 @@ from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
 
 __all__ = [
+    "RENAMED",
     "Claim",
     "Environment",
     "Forwarding",

@@ -48,13 +48,17 @@ def project_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def find_project(start: Path) -> Path:
-    """Return the nearest folder, from `start` upwards, that has a state folder, else one that has a list of servers.
+    """Return the nearest folder, from `start` upwards, that has a state folder, else a list of servers, else a `.git`.
 
-    Without either it is `start`. Folders that others can write to are not looked at.
+    Without any it is `start`. Folders that others can write to are not looked at, and a home folder that is kept in git
+    makes no project of all that lies in it.
     """
     above = [start, *itertools.takewhile(_is_own, start.parents)]
-    for marker in (f"state/*/{KEY_FILE}", ".mcp.json"):
+    home = expand_home("~")
+    for marker in (f"state/*/{KEY_FILE}", ".mcp.json", ".git"):
         for folder in above:
+            if marker == ".git" and folder == home:
+                break
             with contextlib.suppress(OSError):
                 if any(folder.glob(marker)):
                     return folder

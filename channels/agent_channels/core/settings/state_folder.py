@@ -13,10 +13,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agent_channels.core.errors import ConfigError, UntrustedState
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
@@ -25,7 +27,9 @@ from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_privat
 __all__ = [
     "StateFolder",
     "adopt",
+    "forget",
     "is_empty",
+    "is_ours_by_name",
     "is_trusted",
     "make_state_folder",
     "read_state_file",
@@ -42,6 +46,11 @@ _DIRECTORY = (os.O_DIRECTORY | os.O_NOFOLLOW) if _POSIX else 0
 _FILE = (os.O_NOFOLLOW | os.O_NONBLOCK) if _POSIX else 0
 # What may lie in a folder that counts as empty: it decides nothing.
 _HARMLESS = {".gitignore"}
+# What this program leaves in a state folder, drafts and copies included; and what a file manager does.
+_OUR_NAMES = re.compile(
+    r"\.(env|key|gitignore)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
+    r"|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
+)
 # Created with the folder, so that nothing that comes with a repository later takes their place.
 _RESERVED = (".env", "config.yaml")
 
@@ -66,7 +75,7 @@ class StateFolder:
             if _POSIX and info.st_uid != os.geteuid():
                 raise UntrustedState(
                     f"the state folder {path} belongs to another user, so nothing in it was read; name a folder of "
-                    "your own"
+                    f"your own ({_variable(path)}=FOLDER)"
                 )
             yield folder
         finally:
@@ -80,6 +89,12 @@ class StateFolder:
     def names(self) -> list[str]:
         """Return the names of what lies in the folder, sorted."""
         return sorted(os.listdir(self.path if self._descriptor is None else self._descriptor))  # noqa: PTH208 - relative
+
+    def status_of(self, name: str) -> os.stat_result:
+        """Return the status of what has this name; a link's is its own. Raises FileNotFoundError."""
+        if self._descriptor is None:
+            return os.lstat(self.path / name)
+        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
 
     def read_text(self, name: str, max_bytes: int = TEXT_MAX, *, own: bool = False) -> str:
         """Return a file's text, "" if there is no such file; `own`: it counts only if nobody else can open it.
@@ -124,23 +139,31 @@ class StateFolder:
 
     def is_known(self) -> bool:
         """Return whether the registry knows this folder. Raises `ConfigError` if its key cannot be read."""
+        return self._entry() is not None
+
+    def _entry(self) -> tuple[Path, Any] | None:
+        """Return the registry's file about this folder with what it says; None if there is none."""
         key = self.read_text(KEY_FILE, 256).strip()
         if not key:
-            return False
+            return None
+        path = _registry_file(data_dir(), key)
         try:
-            entry = json.loads(_registry_file(data_dir(), key).read_text(encoding="utf-8"))
+            entry = json.loads(path.read_text(encoding="utf-8"))
             known = entry["device"], entry["inode"], entry["path"]
         except (OSError, ValueError, KeyError, TypeError):
-            return False
+            return None
         info = self.stat()
         # Some file systems get another device number at each mount, and a folder may be moved.
-        return bool(known[1] == info.st_ino and (known[0] == info.st_dev or known[2] == str(self.path)))
+        is_this = known[1] == info.st_ino and (known[0] == info.st_dev or known[2] == str(self.path))
+        return (path, entry) if is_this else None
 
     def register(self, data: Path) -> None:
         """Enter this folder into the registry in a user's data folder, with a new key. Raises `ConfigError`."""
         key = os.urandom(32).hex()
         info = self.stat()
-        entry = {"path": str(self.path), "device": info.st_dev, "inode": info.st_ino}
+        # The mode is what `unregister` restores.
+        mode = stat.S_IMODE(info.st_mode)
+        entry = {"path": str(self.path), "device": info.st_dev, "inode": info.st_ino, "mode": mode}
         path = _registry_file(data, key)
         try:
             ensure_private_dir(path.parent)
@@ -152,12 +175,33 @@ class StateFolder:
                 "make that folder writable, or name another one with CHANNELS_DATA_DIR"
             ) from error
 
+    def unregister(self) -> bool:
+        """Take this folder off the registry, and restore its mode; return False if it was not there.
+
+        Raises `ConfigError`.
+        """
+        if (found := self._entry()) is None:
+            return False
+        path, entry = found
+        try:
+            path.unlink(missing_ok=True)
+            self.remove_file(KEY_FILE)
+            if _POSIX and isinstance(entry.get("mode"), int):
+                self.path.chmod(stat.S_IMODE(entry["mode"]))
+        except OSError as error:
+            raise ConfigError(
+                f"the state folder {self.path} cannot be forgotten ({error.strerror or error}); fix the permissions of "
+                f"{error.filename or self.path}"
+            ) from error
+        return True
+
     def require_known(self) -> None:
         """Raise `UntrustedState` unless the registry knows this folder, and `ConfigError` if its key cannot be read."""
         if not self.is_known():
             raise UntrustedState(
-                f"the state folder {self.path} was not made by you on this machine, so nothing in it was read: it may "
-                "have come with a repository. If it is yours, run `channels trust` in the project",
+                f"the state folder {self.path} was not made by you on this machine, so nothing in it was read: it "
+                "came with a repository, was copied or restored, or is of version 0.1.0. If it is yours, run `channels "
+                "trust` in the project",
                 self.path,
             )
 
@@ -197,6 +241,11 @@ def is_trusted(path: Path) -> bool:
             return folder.is_known()
     except FileNotFoundError:
         return False
+
+
+def is_ours_by_name(name: str) -> bool:
+    """Return whether this program makes files of that name in its state folders."""
+    return _OUR_NAMES.fullmatch(name) is not None
 
 
 def is_empty(path: Path) -> bool:
@@ -243,6 +292,15 @@ def adopt(path: Path, data: Path | None = None) -> None:
     """
     with StateFolder.opened(path) as folder:
         _adopt(folder, data)
+
+
+def forget(path: Path) -> bool:
+    """Undo an adoption: nothing in the folder is used any more; return False if it was not this user's own.
+
+    The files stay. Raises `ConfigError`, and FileNotFoundError if there is no such folder.
+    """
+    with StateFolder.opened(path) as folder:
+        return folder.unregister()
 
 
 def require_own_file(path: Path) -> None:
@@ -311,7 +369,8 @@ def _create(path: Path) -> bool:
                     return True
     except OSError as error:
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+            f"the folder {path} cannot be used ({error.strerror or error}); fix its permissions, or name another one "
+            f"({_variable(path)}=FOLDER)"
         ) from error
     return False
 
@@ -355,7 +414,8 @@ def _open_directory(path: Path) -> int | None:
         if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and (path.is_symlink() or above.is_symlink()):
             raise _leads_through_link(path) from error
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+            f"the folder {path} cannot be used ({error.strerror or error}); fix its permissions, or name another one "
+            f"({_variable(path)}=FOLDER)"
         ) from error
 
 
@@ -363,6 +423,11 @@ def _leads_through_link(path: Path) -> UntrustedState:
     return UntrustedState(
         f"the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder itself"
     )
+
+
+def _variable(path: Path) -> str:
+    """Return the name of the variable that names another state folder: the last part of a path is the channel."""
+    return f"{path.name.upper() if path.parent.name == 'state' else '<CHANNEL>'}_STATE_DIR"
 
 
 def _registry_file(data: Path, key: str) -> Path:

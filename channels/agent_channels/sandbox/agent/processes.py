@@ -26,7 +26,7 @@ def program() -> list[str]:
     """Return the command that runs `channels` from any folder: its script, or this interpreter if there is none."""
     own = Path(sys.argv[0])
     if own.stem == "channels" and own.is_file():
-        return [str(own.absolute())]
+        return [os.path.abspath(own)]  # noqa: PTH100 - without `..`, and with the links that make a script's environment
     script = shutil.which("channels", path=str(Path(sys.executable).parent))
     return [script] if script else [sys.executable, "-c", "from agent_channels.cli.main import main; main()"]
 

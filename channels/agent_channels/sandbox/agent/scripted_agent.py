@@ -58,7 +58,7 @@ async def answer(event: Event) -> None:
 | Every host | delivery | four modes |
 | Buttons are objects | panels | two thumbs at once |
 
-~~Typing long answers on a phone~~ is over; see [the protocol](https://modelcontextprotocol.io) for the rest.
+~~Type long answers on a phone.~~ Tap a button. The rest is in [the protocol](https://modelcontextprotocol.io).
 """
 SERVICE_NAMES = """api billing cache cron docs edge feeds files flags geo hooks images inbox jobs keys limits logs mail
 maps media metrics notes orders pages push queue search sync tags web"""

@@ -64,7 +64,10 @@ class PageActions:
         # A Discord reaction has no id by which to find it in the journal; it appears when it is journalled.
         if not (platform == "discord" and verb == "react"):
             self._lifecycles.record(PageAction(event_id, chat, who, _describe(verb, body), message_id, at))
-        return await action
+        answer = await action
+        if (answer.get("answer") or {}).get("modal"):
+            self._lifecycles.record_answer(event_id)
+        return answer
 
     async def approve(self, body: Body) -> Body:
         """Pair the person with this pairing code as the operator does it, over the command line."""

@@ -6,10 +6,12 @@ The channel servers' part is read from their stores, over a read-only connection
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agent_channels.core.journal.entry import State
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
@@ -18,6 +20,8 @@ __all__ = ["MessageLifecycles", "PageAction"]
 
 ROWS = 150
 KEPT = 300
+# How the page describes commands, taps, choices and forms.
+BY_THE_SERVER = ("/", "tap: ", "choice: ", "form: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class MessageLifecycles:
         self._scene, self._pid_at = scene, pid_at
         self._stores = {channel: Store.open_read_only(scene.state_dir(channel) / "channel.db") for channel in CHANNELS}
         self._actions: dict[str, list[PageAction]] = {channel: [] for channel in CHANNELS}
+        # Actions that a server answered with a form at once, without a line in its journal.
+        self._answered: deque[str] = deque(maxlen=KEPT)
         self.recorded = 0
 
     def close(self) -> None:
@@ -53,6 +59,12 @@ class MessageLifecycles:
         actions = self._actions[action.chat.platform]
         actions.append(action)
         del actions[:-KEPT]
+
+    def record_answer(self, event_id: str | None) -> None:
+        """Record that the server answered an action without journalling it."""
+        if event_id is not None:
+            self.recorded += 1
+            self._answered.append(event_id)
 
     def version(self) -> tuple[int, ...]:
         """Return a value that changes whenever a channel server or the command line writes."""
@@ -79,12 +91,17 @@ class MessageLifecycles:
             if row is not None:
                 yield self._journalled(channel, row, action)
             else:
-                yield self._unjournalled(channel, action, dropped=action.event_id in dropped)
+                yield self._ended(channel, action, dropped=action.event_id in dropped)
         for row in rows.values():
             # From outside the page, such as curl.
             yield self._journalled(channel, row, None)
 
-    def _unjournalled(self, channel: str, action: PageAction, *, dropped: bool) -> dict[str, Any]:
+    def _ended(self, channel: str, action: PageAction, *, dropped: bool) -> dict[str, Any]:
+        """Return the life of an action that is not in the journal, or is there without being for the agent."""
+        state = "unheard" if action.event_id is None else "dropped" if dropped else "waiting"
+        # The server answers these itself, whatever it answers.
+        if action.event_id in self._answered or (dropped and action.what.startswith(BY_THE_SERVER)):
+            state = "handled"
         return {
             "id": f"{channel}/{action.event_id or action.message_id}",
             "chat": action.chat.key,
@@ -92,7 +109,7 @@ class MessageLifecycles:
             "what": action.what,
             "message": action.message_id,
             "at": action.at,
-            "state": "unheard" if action.event_id is None else "dropped" if dropped else "waiting",
+            "state": state,
             "offers": 0,
             "stages": [{"name": "received", "at": action.at, "by": channel}],
         }
@@ -112,7 +129,8 @@ class MessageLifecycles:
             "what": action.what if action else button or row["content"] or "",
             "message": action.message_id if action else row["message_id"],
             "at": at,
-            "state": row["state"],
+            # Commands and permissions: no agent was asked, so no agent answered.
+            "state": "handled" if row["state"] == State.ANSWERED and not row["answered_at"] else row["state"],
             "offers": row["offers"],
             "stages": stages,
         }

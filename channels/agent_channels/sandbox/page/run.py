@@ -95,7 +95,9 @@ async def _run(*, port: int, browser: bool, scripted: bool) -> None:
             _print(_mcp_json(page.scene))
             _print("claude --dangerously-load-development-channels server:telegram server:discord")
         _print("Ctrl-C ends all of it.")
-        if browser and _has_display():
+        if browser and not _has_display():
+            _print("No browser was opened: there is no screen here. Open the address above in one on this machine.")
+        elif browser:
             _print("It opens in your browser. If it does not, open the address above.")
             await asyncio.to_thread(webbrowser.open, opener(page))
         await asyncio.get_running_loop().create_future()

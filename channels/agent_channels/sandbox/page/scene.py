@@ -142,7 +142,7 @@ class Scene:
         for handle, person in people.items():
             title = person.user.global_name or handle
             yield SceneChat("discord", handle, str(person.dm.id), title, _about(handle), (handle,))
-        about, actors = "a channel; the bot hears everything", tuple(PAIRED)
+        about, actors = "a channel; in this sandbox the bot hears all of it", tuple(PAIRED)
         yield SceneChat("discord", str(channel.id), str(channel.id), f"#{channel.name}", about, actors, group=True)
 
 

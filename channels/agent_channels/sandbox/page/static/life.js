@@ -7,6 +7,7 @@ export const STATES = {
   waiting: "kept by the platform until a server reads it",
   unheard: "the platform does not show this to the bot (privacy mode)",
   dropped: "journalled; not for the agent",
+  handled: "handled by the server",
   raw: "journalled",
   held: "held until its sender is paired",
   fetching: "journalled; its picture is being downloaded",
@@ -45,7 +46,7 @@ export function drawLives(lives) {
   const list = byId("lives");
   if (!lives.length) {
     drawn.clear();
-    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered."));
+    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered. Commands and permissions are handled by the server."));
     return;
   }
   list.querySelector(".none")?.remove();
