@@ -61,6 +61,16 @@ async def test_edit_replaces_text_and_keyboard(bench: Bench) -> None:
     assert bench.platform.shown(message_id)["labels"] == []
 
 
+async def test_delete_takes_a_message_away(bench: Bench) -> None:
+    """It is gone for everybody; one that is gone already is a definite refusal."""
+    message_id = await bench.send(text="going", keyboard=FIRST)
+    await bench.adapter.delete(bench.platform.chat_id, message_id)
+    with pytest.raises(StopIteration):
+        bench.platform.shown(message_id)
+    with pytest.raises(Rejected):
+        await bench.adapter.delete(bench.platform.chat_id, message_id)
+
+
 async def test_close_panel_writes_the_outcome_and_keeps_the_formatting(bench: Bench) -> None:
     """The keyboard goes, the outcome stands under the text, bold stays bold; closing again is not an error."""
     format_, text, reads = bench.platform.formatted

@@ -38,7 +38,7 @@ class Phone(Protocol):
     chat_id: str
     name: str
 
-    def say(self, text: str) -> str:
+    def say(self, text: str, *, reply_to: str | None = None) -> str:
         """Writes; the message's id."""
 
     async def hear(self) -> Said:
@@ -53,6 +53,9 @@ class Phone(Protocol):
     def shown(self, message_id: str) -> Said:
         """A message as it looks now."""
 
+    def is_there(self, message_id: str) -> bool:
+        """Whether nobody has deleted a message."""
+
 
 class TelegramPhone:
     """A person in Telegram."""
@@ -63,8 +66,8 @@ class TelegramPhone:
         self.name = person.handle
         self._first: dict[str, str] = {}
 
-    def say(self, text: str) -> str:
-        return str(self.person.send(text)["message_id"])
+    def say(self, text: str, *, reply_to: str | None = None) -> str:
+        return str(self.person.send(text, reply_to=int(reply_to) if reply_to else None)["message_id"])
 
     async def hear(self) -> Said:
         return self._said(await self.person.next_message())
@@ -85,6 +88,9 @@ class TelegramPhone:
     def shown(self, message_id: str) -> Said:
         return self._said(next(m for m in self.person.messages() if str(m["message_id"]) == message_id))
 
+    def is_there(self, message_id: str) -> bool:
+        return any(str(message["message_id"]) == message_id for message in self.person.messages())
+
     def _said(self, message: dict[str, Any]) -> Said:
         rows = message.get("reply_markup", {}).get("inline_keyboard", [])
         if rows:
@@ -102,8 +108,8 @@ class DiscordPhone:
         self.name = person.handle
         self._first: dict[str, str] = {}
 
-    def say(self, text: str) -> str:
-        return str(self.person.send(text)["id"])
+    def say(self, text: str, *, reply_to: str | None = None) -> str:
+        return str(self.person.send(text, reply_to=reply_to)["id"])
 
     async def hear(self) -> Said:
         return self._said(await self.person.next_message())
@@ -124,6 +130,9 @@ class DiscordPhone:
     def shown(self, message_id: str) -> Said:
         return self._said(next(m for m in self.person.messages() if m["id"] == message_id))
 
+    def is_there(self, message_id: str) -> bool:
+        return any(message["id"] == message_id for message in self.person.messages())
+
     def _said(self, message: dict[str, Any]) -> Said:
         rows = [row["components"] for row in message.get("components") or []]
         if rows and rows[0][0].get("custom_id"):
@@ -137,6 +146,7 @@ class Play(Protocol):
     """A world on one platform, and its people."""
 
     stage: World
+    sandbox: TelegramSandbox | DiscordSandbox
 
     def stranger(self, name: str) -> Phone:
         """Somebody nobody knows."""
@@ -166,6 +176,7 @@ class TelegramPlay:
     def __init__(self, stage: Stage) -> None:
         self.stage: World = stage
         self._stage = stage
+        self.sandbox: TelegramSandbox | DiscordSandbox = stage.tg
         self.reading = stage.reading
         self.wait_for = stage.tg.wait_for
 
@@ -204,6 +215,7 @@ class DiscordPlay:
     def __init__(self, stage: DiscordStage) -> None:
         self.stage: World = stage
         self._stage = stage
+        self.sandbox: TelegramSandbox | DiscordSandbox = stage.dc
         self.reading = stage.reading
         self.wait_for = stage.dc.wait_for
 

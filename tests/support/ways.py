@@ -76,6 +76,7 @@ class Way:
                 self.files,
                 self.wakeups,
                 lambda: ListeningSession("host", "project", "push", "", 0.0),
+                "off",
             ),
             self.delivery,
             self.receipts,

@@ -91,6 +91,7 @@ def _text(known: dict[str, Any]) -> str:
         f"  messages      {message_counts(known['inbox'])}"
         + (f"; the oldest open since {known['oldest_open']}" if known["oldest_open"] else ""),
     ]
+    lines += [f"  working       {_working(turn)}" for turn in known["working"]]
     lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
     lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]
     lines += [f"  note          {reader['note']}"] if reader["note"] else []
@@ -102,3 +103,9 @@ def _reader(owner: dict[str, Any] | None) -> str:
     if owner is None:
         return "nobody"
     return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {owner['since']}"
+
+
+def _working(turn: dict[str, Any]) -> str:
+    running = "; ".join(turn["running"]) or "thinking"
+    stopping = ", asked to stop" if turn["stopping"] else ""
+    return f"since {turn['since']}: {running} ({counted(turn['steps'], 'step')}{stopping})"

@@ -156,6 +156,10 @@ class DiscordAdapter:
         """PATCH of a message's components."""
         await outbound.edit_keyboard(await self._http(), chat_id, message_id, keyboard)
 
+    async def delete(self, chat_id: str, message_id: str) -> None:
+        """DELETE of a message."""
+        await outbound.delete(await self._http(), chat_id, message_id)
+
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """PATCH of a message: its text stays, the outcome stands under it."""
         await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, self.send)

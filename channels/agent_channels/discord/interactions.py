@@ -152,7 +152,7 @@ def command_menu(entries: Sequence[MenuEntry]) -> list[dict[str, Any]]:
                     "type": 3,
                     "name": "what",
                     "description": entry.description,
-                    "required": True,
+                    "required": False,
                     "choices": [{"name": choice, "value": choice} for choice in entry.choices],
                 }
             ]

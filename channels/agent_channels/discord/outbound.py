@@ -32,6 +32,7 @@ __all__ = [
     "call",
     "checked_id",
     "close_panel",
+    "delete",
     "edit",
     "edit_keyboard",
     "find_chat",
@@ -145,6 +146,11 @@ async def edit(http: HTTPClient, chat_id: str, message_id: str, part: RenderedPa
 async def edit_keyboard(http: HTTPClient, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
     """Replace a message's components."""
     await call(http, "PATCH", _message(chat_id, message_id), {"components": components(keyboard)})
+
+
+async def delete(http: HTTPClient, chat_id: str, message_id: str) -> None:
+    """Delete a message."""
+    await call(http, "DELETE", _message(chat_id, message_id))
 
 
 async def close_panel(

@@ -178,6 +178,15 @@ class TelegramAdapter:
         """EditMessageReplyMarkup."""
         await outbound.edit_keyboard(self._bot, chat_id, message_id, keyboard)
 
+    async def delete(self, chat_id: str, message_id: str) -> None:
+        """DeleteMessage."""
+        with translated():
+            await self._request.api(
+                "deleteMessage",
+                chat_id=outbound.number(chat_id, "chat_id"),
+                message_id=outbound.number(message_id, "message_id"),
+            )
+
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)

@@ -58,6 +58,8 @@ LIMITS = Limits(
     download=20 * 1024 * 1024,
     reactions=REACTIONS,
     typing_every_s=4.0,
+    # 20 messages a minute in one group, edits included.
+    group_edit_every_s=6.0,
     caption=1024,
     # Clients split a long text at white space, if there is any near the end of what fits.
     paste=3900,

@@ -10,7 +10,7 @@ from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.buttons.prompts import AnswerResult, Prompts
-from agent_channels.core.buttons.turn_buttons import STOP, TurnButtons, stopping_words
+from agent_channels.core.buttons.turn_buttons import TurnButtons, is_stop, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing
@@ -25,11 +25,16 @@ from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
 from agent_channels.core.scheduling import Courtesy, FollowUp
 from agent_channels.core.text.sanitize import attribute, content, label
+from agent_channels.core.text.units import truncate
 
 __all__ = ["ButtonAnswers", "tap_event"]
 
 # Typed verdicts name the request they are for, as the reference channel plugins have it.
 _VERDICT = re.compile(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
+
+
+# The shortest text that a platform takes for the person who tapped.
+TOLD_MAX = 200
 
 
 class ButtonAnswers:
@@ -66,7 +71,7 @@ class ButtonAnswers:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
             return True
         if located and located[0].turn_id:
-            return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, located[1], follow_ups)
+            return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
 
     def refuse_tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> None:
@@ -97,17 +102,19 @@ class ButtonAnswers:
             follow_ups.append(Courtesy(close, tap.sender.id))
         return False
 
-    def _tap_turn(
-        self, entry_id: int, tap: Tap, panel: Panel, turn_id: str, position: int, follow_ups: list[FollowUp]
-    ) -> bool:
+    def _tap_turn(self, entry_id: int, tap: Tap, panel: Panel, turn_id: str, follow_ups: list[FollowUp]) -> bool:
         """Count a tap on a button about a turn, which the agent is not told of."""
         self._inbox.end(entry_id)
-        if panel.cells()[position][2].value == STOP:
+        if is_stop(panel):
             # Its message goes on being edited until the turn has ended, and says then how it did.
             stopping = self._turn_buttons.stop([turn_id], tap.sender)
-            text = stopping_words(stopping) if stopping else self._turn_buttons.stop_feedback(turn_id)
-            self._tell(tap, text, follow_ups, alert=True, counted=bool(stopping))
-            return bool(stopping)
+            if not stopping:
+                self._tell(tap, self._turn_buttons.stop_feedback(turn_id), follow_ups, alert=True)
+                return False
+            # The message shows it seconds later; whoever taps is told at once, on every platform.
+            text = truncate(redact(stopping_words(stopping)), TOLD_MAX, "utf16")
+            follow_ups.append(partial(self._adapter.answer_tap, tap.tap_id, text, alert=True, counted=False))
+            return True
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is not None or press.button is None:
             text = translate(f"tap_{press.refused}", label=label(press.outcome or "", 120))

@@ -169,11 +169,12 @@ class Panels:
     def answerable(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
         """Return the open panel that a typed text may answer: the one it replies to, else the newest.
 
-        Permissions are never answered by a bare word.
+        Permissions are never answered by a bare word, and buttons about a turn by no word at all.
         """
         if reply_to and self._has_panel(chat_id, reply_to):
             # It answers this question and no other, even if it is closed.
-            return self.open_on(chat_id, reply_to)
+            panel = self.open_on(chat_id, reply_to)
+            return None if panel is not None and panel.turn_id else panel
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "

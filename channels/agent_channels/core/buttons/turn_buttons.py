@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.final_answers import FinalAnswers
@@ -13,7 +14,7 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.audit import Audit
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["DROP", "SEND", "STOP", "TurnButtons", "offer_grid", "stop_grid", "stopping_words"]
+__all__ = ["DROP", "SEND", "STOP", "TurnButtons", "is_stop", "offer_grid", "stop_grid", "stopping_words"]
 
 STOP, SEND, DROP = "stop", "send", "drop"
 
@@ -21,6 +22,11 @@ STOP, SEND, DROP = "stop", "send", "drop"
 def stop_grid() -> Grid:
     """Return the button that stops a turn."""
     return ((Button(translate("button_stop"), STOP, "danger"),),)
+
+
+def is_stop(panel: Panel) -> bool:
+    """Return whether a panel is the button that stops a turn, and so no question."""
+    return panel.turn_id is not None and panel.grid[0][0].value == STOP
 
 
 def offer_grid() -> Grid:

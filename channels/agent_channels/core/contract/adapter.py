@@ -125,6 +125,10 @@ class Adapter(Protocol):
         """Replace a message's keyboard and nothing else."""
         ...
 
+    async def delete(self, chat_id: str, message_id: str) -> None:
+        """Delete a message of the bot's for everybody. Raises `Rejected` if it is gone, or too old to be deleted."""
+        ...
+
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """Remove a panel's keyboard and write `outcome` under its text, whose formatting is kept.
 

@@ -38,6 +38,8 @@ class Limits:
     """Seconds after which the typing indicator has to be sent again."""
     edit_every_s: float = 1.0
     """Seconds between two edits of one message that cause no rate limit."""
+    group_edit_every_s: float = 1.0
+    """Seconds between two edits in one group that leave room for as many messages."""
     caption: int = 0
     """Length of a text under a file."""
     album_keyboard: bool = False

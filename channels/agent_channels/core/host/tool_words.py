@@ -6,10 +6,10 @@ import os
 from pathlib import PurePath
 
 from agent_channels.core.log import redact
-from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.sanitize import label, scrub
 from agent_channels.core.text.secret_values import mask_secrets
 
-__all__ = ["WORDS_MAX", "describe_tool", "is_writing"]
+__all__ = ["WORDS_MAX", "describe_tool", "is_writing", "masked_line"]
 
 # DESIGN's limit for what a chat is shown of a tool's input, in characters.
 WORDS_MAX = 80
@@ -30,8 +30,16 @@ def describe_tool(tool: str, subject: str, project: PurePath | None = None) -> s
     prefix = f"{project}{os.sep}" if project is not None else ""
     if prefix and subject.startswith(prefix):
         subject = subject[len(prefix) :]
-    words = label(mask_secrets(redact(subject)), WORDS_MAX)
+    words = masked_line(subject, WORDS_MAX)
     return f"{name}: {words}" if words else name
+
+
+def masked_line(text: str, cap: int) -> str:
+    """Return a text as one line of at most `cap` code points, with secrets masked.
+
+    Invisible characters go first: with one in its middle, a secret would look like none. The cut comes last.
+    """
+    return label(mask_secrets(redact(scrub(text))), cap)
 
 
 def _plain_name(tool: str) -> str:

@@ -33,7 +33,8 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
+        "/progress – what you see while it works\n/inbox – messages waiting for the agent\n"
+        "/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
         "/session status – who reads this chat, and what is saved\n"
         "/session clear – forget this chat and start over\n"
@@ -80,6 +81,7 @@ TEXTS: dict[str, str] = {
     "waiting_none": "No terminal session is waiting for messages.",
     "menu_status": "Is the bot connected?",
     "menu_stop": "Stop what the agent is doing",
+    "menu_progress": "What this chat sees while the agent works",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
     "menu_session": "This chat's history: status, clear, export",
@@ -90,6 +92,26 @@ TEXTS: dict[str, str] = {
     "turn_file": "1 file",
     "turn_files": "{count} files",
     "turn_running": "Still running: {what}",
+    "progress_working": "⏳ Working: {summary}",
+    "progress_stopping": "⏹ Stopping… {summary}",
+    "progress_step": "✓ {words}",
+    "progress_running": "▸ {what}",
+    "progress_thinking": "thinking",
+    "progress_words": "💬 {words}",
+    "progress_plan_done": "☑ {count} done before these",
+    "progress_more": "… and {count} more",
+    "progress_done": "✅ Done in {summary}",
+    "progress_stopped": "⏹ Stopped by {user} after {summary}",
+    "progress_failed": "⚠️ Failed after {summary}",
+    "progress_interrupted": "⏹ Interrupted at the terminal after {summary}",
+    "progress_gone": "⌛ The session ended after {summary}",
+    "progress_in_force": "Progress in this chat: {level} – {what}.",
+    "progress_off": "nothing is shown while the agent works",
+    "progress_brief": "what the agent does is shown while it works, and then removed",
+    "progress_on": "what the agent does is shown while it works, and how it ended",
+    "progress_verbose": "as with on, with what the agent says, and for work begun at the terminal",
+    "progress_usage": "/progress off, brief, on or verbose changes it.",
+    "status_working": "Working: {what}",
     "turn_compacting": "Making room in the conversation…",
     "turn_steered": "📨 Your message has reached the agent in the middle of its work.",
     "turn_stopped": "⏹ Stopped by {user} after {summary}.",

@@ -28,7 +28,8 @@ TEXTS: dict[str, str] = {
     "help": (
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
-        "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
+        "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
+        "/progress – 代理工作時你看到什麼\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
@@ -71,6 +72,7 @@ TEXTS: dict[str, str] = {
     "waiting_none": "目前沒有終端機工作階段在等候訊息。",
     "menu_status": "機器人連線了嗎？",
     "menu_stop": "停止代理正在做的事",
+    "menu_progress": "代理工作時這個聊天看到什麼",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
     "menu_session": "這個聊天的記錄：status、clear、export",
@@ -81,6 +83,26 @@ TEXTS: dict[str, str] = {
     "turn_file": "1 個檔案",
     "turn_files": "{count} 個檔案",
     "turn_running": "仍在執行：{what}",
+    "progress_working": "⏳ 進行中：{summary}",
+    "progress_stopping": "⏹ 正在停止… {summary}",
+    "progress_step": "✓ {words}",
+    "progress_running": "▸ {what}",
+    "progress_thinking": "思考中",
+    "progress_words": "💬 {words}",
+    "progress_plan_done": "☑ 先前已完成 {count} 項",
+    "progress_more": "…還有 {count} 項",
+    "progress_done": "✅ 完成（{summary}）",
+    "progress_stopped": "⏹ 已由 {user} 停止（{summary}）",
+    "progress_failed": "⚠️ 失敗（{summary}）",
+    "progress_interrupted": "⏹ 在終端機被中斷（{summary}）",
+    "progress_gone": "⌛ 工作階段已結束（{summary}）",
+    "progress_in_force": "這個聊天的進度顯示：{level} – {what}。",
+    "progress_off": "代理工作時不顯示任何內容",
+    "progress_brief": "代理工作時顯示它在做什麼，結束後移除",
+    "progress_on": "代理工作時顯示它在做什麼，以及如何結束",
+    "progress_verbose": "同 on，另外顯示代理說的話，也顯示在終端機開始的工作",
+    "progress_usage": "用 /progress off、brief、on 或 verbose 來變更。",
+    "status_working": "進行中：{what}",
     "turn_compacting": "正在壓縮對話…",
     "turn_steered": "📨 你的訊息已在代理工作途中送達。",
     "turn_stopped": "⏹ 已由 {user} 停止（{summary}）。",

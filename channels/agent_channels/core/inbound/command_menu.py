@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict
+from typing import get_args
 
 import anyio
 
@@ -15,6 +16,7 @@ from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, St
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff
+from agent_channels.core.settings.config import Progress
 from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["command_menu", "publish_command_menu"]
@@ -29,6 +31,7 @@ def command_menu() -> list[MenuEntry]:
     return [
         MenuEntry("status", translate("menu_status")),
         MenuEntry("stop", translate("menu_stop")),
+        MenuEntry("progress", translate("menu_progress"), get_args(Progress)),
         MenuEntry("inbox", translate("menu_inbox")),
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),

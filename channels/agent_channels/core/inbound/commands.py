@@ -15,14 +15,16 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 from agent_channels.core.buttons.panels import Panel
-from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
+from agent_channels.core.buttons.turn_buttons import TurnButtons, is_stop, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Command, Message
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.host.turn_text import working_line
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
@@ -31,15 +33,17 @@ from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Courtesy, Wakeups
 from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Progress
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Commands", "ListeningSession"]
 
 logger = logging.getLogger(__name__)
 # In a group these are for approvers: they tell, or change, what belongs to the operator or to everybody there.
-FOR_APPROVERS = frozenset({"cancel", "session", "end"})
+FOR_APPROVERS = frozenset({"cancel", "session", "end", "progress"})
 LISTED_MAX = 10
 LISTED_TEXT_MAX = 60
+WORKING_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,11 @@ class Commands:
         files: Files,
         wakeups: Wakeups,
         session: Callable[[], ListeningSession],
+        progress: Progress,
     ) -> None:
-        """`session()` says who reads the bot."""
+        """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else."""
         self._adapter, self._services, self._files = adapter, services, files
-        self._wakeups, self._session = wakeups, session
+        self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.audit)
         self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
             "start": lambda incoming, _: self._say(incoming, translate("start")),
@@ -77,6 +82,7 @@ class Commands:
             "session": self._session_command,
             "end": self._end_waiting,
             "stop": self._stop,
+            "progress": self._progress,
         }
 
     def run(self, incoming: IncomingMessage, command: Command) -> bool:
@@ -108,6 +114,8 @@ class Commands:
         # The project and the mode are the operator's business.
         if incoming.message.chat.kind == "direct" and self._services.access.is_approver(incoming.message.sender.id):
             lines.append(self._agent_status())
+            working = self._services.turns.running()[-WORKING_MAX:]
+            lines += [translate("status_working", what=working_line(turn)) for turn in working]
         self._say(incoming, "\n".join(lines))
 
     def _agent_status(self) -> str:
@@ -159,6 +167,16 @@ class Commands:
         else:
             self._say(incoming, translate("stop_nothing"))
 
+    def _progress(self, incoming: IncomingMessage, argument: str) -> None:
+        chat_id, chats = incoming.message.chat.id, self._services.chats
+        level = argument.strip().lower()
+        if level in get_args(Progress):
+            chats.set_progress(chat_id, level)
+            self._wakeups.turn_changed.set()
+        in_force = chats.progress(chat_id) or self._default_progress
+        text = translate("progress_in_force", level=in_force, what=translate(f"progress_{in_force}"))
+        self._say(incoming, text if level == in_force else f"{text}\n{translate('progress_usage')}")
+
     def _cancel(self, incoming: IncomingMessage, _argument: str) -> None:
         message, prompts, panels = incoming.message, self._services.prompts, self._services.panels
         sentence = translate("cancelled", user=label(message.sender.display_name))
@@ -174,7 +192,7 @@ class Commands:
 
     def _may_cancel(self, panel: Panel, message: Message) -> bool:
         """Return True if the sender may answer the question, and so may take it back; a topic's stay in their topic."""
-        if message.thread_id is not None and panel.thread_id != message.thread_id:
+        if is_stop(panel) or (message.thread_id is not None and panel.thread_id != message.thread_id):
             return False
         prompt = self._services.prompts.get(panel.prompt_id) if panel.prompt_id else None
         if prompt is not None and prompt.kind != "ask":

@@ -104,6 +104,11 @@ class Sender:
         """Whether something is being sent."""
         return self._retrier.calls_running > 0 or any(turn.locked() for turn in self._turns.values())
 
+    def is_sending(self, chat_id: str) -> bool:
+        """Return whether a reply or an edit of the agent's is on its way into a chat, or waits for its turn there."""
+        turn = self._turns.get(chat_id)
+        return turn is not None and turn.locked()
+
     def _turn(self, chat_id: str) -> AbstractAsyncContextManager[None]:
         """Return the right to send in a chat: two replies are never interleaved."""
         return self._turns[chat_id]

@@ -50,6 +50,27 @@ class Chats:
         """Return True if this is somebody's direct chat."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
 
+    def set_progress(self, chat_id: str, level: str) -> None:
+        """Remember what people in a chat want to see of a turn."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE chats SET progress = ? WHERE chat_id = ?", (level, chat_id))
+
+    def progress(self, chat_id: str) -> str | None:
+        """Return what people in a chat want to see of a turn; a thread has what was chosen in its chat."""
+        found: str | None = self.store.value(
+            "SELECT coalesce(c.progress, p.progress) FROM chats c LEFT JOIN chats p ON p.chat_id = c.parent_id "
+            "WHERE c.chat_id = ?",
+            chat_id,
+        )
+        return found
+
+    def groups_with_progress(self, level: str) -> list[str]:
+        """Return the groups, and threads that are chats of their own, in which this level was chosen."""
+        rows = self.store.rows(
+            "SELECT chat_id FROM chats WHERE progress = ? AND kind = 'group' AND present ORDER BY chat_id", level
+        )
+        return [row["chat_id"] for row in rows]
+
     def groups_not_enabled(self) -> list[tuple[str, str]]:
         """Return the groups that the bot is in and that are not enabled, newest first: (id, title)."""
         rows = self.store.rows(

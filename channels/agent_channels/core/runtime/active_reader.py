@@ -23,6 +23,7 @@ from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.wait_notices import WaitNotices
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.outbound.outcomes import Outcomes
+from agent_channels.core.outbound.progress import TurnProgress
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
@@ -59,7 +60,7 @@ class ActiveReader:
         self._pipeline = InboundPipeline(
             adapter,
             services,
-            Commands(adapter, services, context.files, wakeups, self._session),
+            Commands(adapter, services, context.files, wakeups, self._session, settings.progress),
             self.delivery,
             self._receipts,
             wakeups,
@@ -79,6 +80,7 @@ class ActiveReader:
         self._outcomes = Outcomes(adapter, services.panels, services.notices, wakeups)
         self._cards = ApprovalCards(adapter, services.access, services.prompts, services.panels, context.files, wakeups)
         self._terminal_answers = TerminalAnswers(adapter, services, sender, wakeups, settings.answers)
+        self._progress = TurnProgress(adapter, services, sender, wakeups, settings, context.link.session)
         self._retention = Retention(services, context.files, settings)
 
     async def run(self) -> None:
@@ -98,6 +100,7 @@ class ActiveReader:
                 self._cards.run,
                 self._cards.sweep,
                 self._terminal_answers.run,
+                self._progress.run,
                 self._retention.run,
             ):
                 group.start_soon(task)

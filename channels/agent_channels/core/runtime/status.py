@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agent_channels.core.host.turns import Turn
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
@@ -25,7 +26,8 @@ def facts(
     Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
     a server that is attached to a host does not read, or null), reader {state, error, note}, last_poll_ok (ISO time or
-    null), inbox {received, open, offered, answered, held, failed}, oldest_open, problem.
+    null), working (a list of {since, running, steps, files, stopping}, `running` in words), inbox {received, open,
+    offered, answered, held, failed}, oldest_open, problem.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
@@ -64,6 +66,7 @@ def facts(
             "note": health.get("note") or None,
         },
         "last_poll_ok": epoch_iso(health.get("last_poll_ok")),
+        "working": [_working(turn) for turn in services.turns.running()],
         "inbox": inbox.counts(),
         "oldest_open": epoch_iso(inbox.oldest_open()),
         "problem": problem or _problem(health, held=holder is not None),
@@ -78,6 +81,17 @@ def message_counts(inbox: dict[str, int]) -> str:
     words += [f"{inbox['held']} held until the sender is let in"] if inbox["held"] else []
     words += [f"{inbox['failed']} failed"] if inbox["failed"] else []
     return ", ".join(words)
+
+
+def _working(turn: Turn) -> dict[str, Any]:
+    detail = turn.detail
+    return {
+        "since": epoch_iso(turn.began_at),
+        "running": [step.words for step in detail.running],
+        "steps": detail.steps,
+        "files": len(detail.files),
+        "stopping": turn.stop_at is not None,
+    }
 
 
 def _idle(services: Services, holder: LockHolder | None) -> str | None:

@@ -17,7 +17,7 @@ import anyio
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.hand_over import HandedOver, hand_over
 from agent_channels.core.host.hook_call import HookCall
-from agent_channels.core.host.tool_words import describe_tool, is_writing
+from agent_channels.core.host.tool_words import describe_tool, is_writing, masked_line
 from agent_channels.core.host.turns import Ending, Place, Step, Turn
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.entry import Entry
@@ -284,7 +284,7 @@ class TurnTracker:
         return tool.startswith("mcp__") and server.endswith(self._context.channel.name) and name != ""
 
     def _shown(self, text: str) -> str:
-        return label(mask_secrets(redact(text)), 200)
+        return masked_line(text, 200)
 
 
 def _adding(event: str, text: str) -> Answer:

@@ -227,7 +227,19 @@ _TURNS: tuple[str, ...] = (
     "ALTER TABLE panels ADD COLUMN turn_id TEXT",
 )
 
+# The status message of a turn in one chat or thread; state: open until it shows how the turn ended, then over. Its
+# message is the one that holds the panel. chats.progress: what people in a chat see of a turn, where they chose that.
+_PROGRESS: tuple[str, ...] = (
+    """CREATE TABLE progress_messages (
+        id INTEGER PRIMARY KEY, turn_id TEXT NOT NULL, chat_id TEXT NOT NULL, thread_id TEXT, panel_id TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'open', created_at REAL NOT NULL
+    )""",
+    "CREATE INDEX progress_messages_turn ON progress_messages (turn_id)",
+    "CREATE INDEX progress_messages_open ON progress_messages (id) WHERE state = 'open'",
+    "ALTER TABLE chats ADD COLUMN progress TEXT",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS,
+    _LASTING_WAITS, _TURNS, _PROGRESS,
 )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Which chats show the progress of which turn, in which of their messages."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from agent_channels.core.host.turns import Place
+from agent_channels.core.store.database import Row, Store
+
+__all__ = ["ProgressMessage", "ProgressMessages"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMessage:
+    """The status message of a turn in one place.
+
+    Its panel knows the message's id, once that is known. `over`: it says how the turn ended, or never will.
+    """
+
+    id: int
+    turn_id: str
+    place: Place
+    panel_id: str
+    over: bool
+
+
+class ProgressMessages:
+    """The table progress_messages."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def open(self) -> list[ProgressMessage]:
+        """Return the messages that do not say yet how their turn ended, oldest first."""
+        rows = self.store.rows("SELECT * FROM progress_messages WHERE state = 'open' ORDER BY id")
+        return [_message(row) for row in rows]
+
+    def of_turn(self, turn_id: str) -> list[ProgressMessage]:
+        """Return every message of a turn."""
+        return [_message(row) for row in self.store.rows("SELECT * FROM progress_messages WHERE turn_id = ?", turn_id)]
+
+    def add(self, turn_id: str, place: Place, panel_id: str) -> ProgressMessage:
+        """Record a message that is about to be sent."""
+        with self.store.transaction() as db:
+            added = db.execute(
+                "INSERT INTO progress_messages (turn_id, chat_id, thread_id, panel_id, created_at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (turn_id, *place, panel_id, time.time()),
+            )
+        return ProgressMessage(added.lastrowid or 0, turn_id, place, panel_id, over=False)
+
+    def forget(self, message_id: int) -> None:
+        """Delete the record of a message that was not sent, or was deleted."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM progress_messages WHERE id = ?", (message_id,))
+
+    def finish(self, message_id: int) -> None:
+        """Record that a message says how its turn ended, or cannot be changed any more."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE progress_messages SET state = 'over' WHERE id = ?", (message_id,))
+
+    def prune(self, before: float, limit: int) -> int:
+        """Delete at most `limit` messages that are over, sent before then (epoch seconds); return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "DELETE FROM progress_messages WHERE id IN "
+                "(SELECT id FROM progress_messages WHERE state = 'over' AND created_at < ? LIMIT ?)",
+                (before, limit),
+            ).rowcount
+
+
+def _message(row: Row) -> ProgressMessage:
+    place = Place(row["chat_id"], row["thread_id"])
+    return ProgressMessage(row["id"], row["turn_id"], place, row["panel_id"], over=row["state"] == "over")
