@@ -27,8 +27,8 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     """The first reader registers the commands; the next sessions do not, since nothing changed."""
     host = await stage.reading()
     commands = await registered(stage)
-    assert names(commands) == ["status", "inbox", "cancel", "session", "help"]
-    (option,) = commands[3]["options"]
+    assert names(commands) == ["status", "stop", "progress", "inbox", "cancel", "session", "help"]
+    (option,) = commands[5]["options"]
     assert [one["value"] for one in option["choices"]] == ["status", "clear", "export"]
     await host.close()
     host = await stage.reading()

@@ -79,13 +79,16 @@ class TurnTracker:
         while True:
             with anyio.move_on_after(ALIVE_EVERY_S):
                 await self._dirty.wait()
-            if self._turn is not None:
-                try:
-                    self._services.turns.save(self._turn)
-                except StoreError as error:
-                    logger.warning("how far the turn has come is written down later: %s", error)
-                self._context.wakeups.turn_changed.set()
-                await anyio.sleep(SAVE_EVERY_S)
+            try:
+                # A server that was started in the middle of a turn keeps it alive until its next step tells more.
+                turn = self._turn or self._services.turns.current(self._session)
+                if turn is None:
+                    continue
+                self._services.turns.save(turn)
+            except StoreError as error:
+                logger.warning("how far the turn has come is written down later: %s", error)
+            self._context.wakeups.turn_changed.set()
+            await anyio.sleep(SAVE_EVERY_S)
 
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
