@@ -50,7 +50,7 @@ async def test_a_turn_shows_what_it_does_and_ends_in_one_line(play: Play, hooks:
     turn = await asked(play, ann, host)
     await turn.step("Edit", str(play.stage.project / "a.py"), file=str(play.stage.project / "a.py"))
     await turn.hook("TaskCreated", task="1", words="Write tests")
-    await turn.hook("TaskCreated", task="2", words="Ship")
+    await turn.hook("TaskCreated", task="2", words=f"Ship with {SECRET}")
     await turn.hook("TaskCompleted", task="1", words="")
     await turn.tool("Bash", f"export TOKEN={SECRET} && make")
     message = await ann.hear()
@@ -62,7 +62,7 @@ async def test_a_turn_shows_what_it_does_and_ends_in_one_line(play: Play, hooks:
         "Edit: a.py",
         "Bash: export TOKEN=[secret] && make (0:",
         "☑ Write tests",
-        "☐ Ship",
+        "☐ Ship with ghp",
     )
     assert shown.labels == [["Stop"]]
     await turn.batch()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
+from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.telegram.markup import LIMITS
@@ -109,3 +111,41 @@ async def test_a_message_that_a_person_deleted_is_left_alone(stage: Stage) -> No
     again = await ann.next_message()
     assert again["text"].startswith("⏳ Working")
     assert again["message_id"] != message["message_id"]
+
+
+async def test_a_message_that_may_not_have_arrived_is_not_sent_twice(stage: Stage) -> None:
+    """The connection is cut after the platform took it: no second one comes, and a tap on its button finds it again."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    stage.tg.faults.add("drop_after", method="sendMessage", times=1)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    message = await ann.next_message()
+    await turn.tool("Bash", "make")
+    await host.done("reply", chat_id=ann.id, text="on it")
+    assert (await ann.next_message())["text"] == "on it"
+    tap = ann.tap(message["message_id"], label="Stop")
+    assert "Bash: make" in (await tap.answered()).text
+    await turn.batch()
+    assert "Stopped by" in (await ann.next_message())["text"]
+    await stage.tg.wait_for(lambda: ann.messages()[1]["text"].startswith("⏹ Stopped by"))
+    assert len([m for m in ann.messages() if m["text"].startswith("⏳")]) == 0
+
+
+async def test_a_host_that_goes_away_is_noticed_in_the_middle(stage: Stage) -> None:
+    """Not only at the reader's start: the turn of another session ends some time after its host fell silent."""
+    ann = stage.person()
+    await stage.reading()
+    ann.send("hello")
+    await stage.tg.wait_for(lambda: stage.tg.confirmed)
+    with Store.open(stage.state) as store:
+        Services.of(store).turns.begin(Turn("elsewhere", "another", time.time(), [Place(str(ann.id), None)]))
+    message = await ann.next_message()
+    assert message["text"].startswith("⏳ Working")
+    with Store.open(stage.state) as store, store.transaction() as db:
+        db.execute("UPDATE turns SET seen_at = seen_at - 600")
+    await stage.tg.wait_for(
+        lambda: any(m["text"].startswith("⌛ The session ended") for m in ann.messages() if "text" in m)
+    )

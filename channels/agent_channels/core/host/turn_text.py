@@ -81,7 +81,7 @@ def progress_text(turn: Turn, now: float, *, verbose: bool = False) -> str:
     if len(detail.running) > RUNNING_MAX:
         lines.append(translate("progress_more", count=len(detail.running) - RUNNING_MAX))
     if not (detail.running or detail.note or stopping):
-        lines.append(translate("progress_thinking"))
+        lines.append(translate("progress_running", what=translate("progress_thinking")))
     if detail.note:
         lines.append(detail.note)
     if stopping:

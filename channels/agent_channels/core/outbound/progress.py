@@ -50,7 +50,7 @@ TICK_SHARE = 30
 # While an answer is on its way into a chat, its frames wait; this often it is seen whether it has arrived.
 SENDING_S = 0.5
 # How often it is looked whether the hosts of other sessions are still there.
-GONE_EVERY_S = 30.0
+GONE_EVERY_S = 10.0
 # The button works as long as its turn runs.
 PANEL_TTL_S = 30 * 24 * 3600.0
 

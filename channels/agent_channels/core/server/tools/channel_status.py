@@ -7,8 +7,8 @@ from agent_channels.core.server.tools.arguments import Arguments
 __all__ = ["DESCRIPTION", "StatusArguments"]
 
 DESCRIPTION = (
-    "How this channel stands: bot, who is paired, who reads the bot, delivery mode, open messages, faults and what to "
-    "do about them."
+    "How this channel stands: bot, who is paired, who reads the bot, delivery mode, what is worked on, open messages, "
+    "faults and what to do about them."
 )
 
 
