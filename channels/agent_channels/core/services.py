@@ -10,6 +10,7 @@ from typing import Self
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.host.final_answers import FinalAnswers
+from agent_channels.core.host.loops import Loops
 from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.host.turns import Turns
 from agent_channels.core.journal.cursors import Cursors
@@ -52,6 +53,7 @@ class Services:
     sessions: Sessions
     turns: Turns
     final_answers: FinalAnswers
+    loops: Loops
     panels: Panels
     prompts: Prompts
 
@@ -87,6 +89,7 @@ class Services:
             sessions=Sessions(store),
             turns=Turns(store),
             final_answers=FinalAnswers(store),
+            loops=Loops(store, notices, audit),
             panels=panels,
             prompts=Prompts(panels, inbox, clock=steady),
         )

@@ -152,11 +152,11 @@ def command_menu(entries: Sequence[MenuEntry]) -> list[dict[str, Any]]:
                     "type": 3,
                     "name": "what",
                     "description": entry.description,
-                    "required": True,
-                    "choices": [{"name": choice, "value": choice} for choice in entry.choices],
+                    "required": not entry.free,
                 }
+                | ({"choices": [{"name": one, "value": one} for one in entry.choices]} if entry.choices else {})
             ]
-            if entry.choices
+            if entry.choices or entry.free
             else [],
         }
         for entry in entries

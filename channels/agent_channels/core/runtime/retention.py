@@ -56,6 +56,7 @@ class Retention:
             + services.notices.prune(before, STEP)
             + services.turns.prune(before, STEP)
             + services.final_answers.prune(before, STEP)
+            + services.loops.prune(before, STEP)
             + services.chats.prune(before, STEP)
             + services.pairing.prune()
             + services.invites.prune()
