@@ -75,7 +75,7 @@ class Way:
                 self.services,
                 self.files,
                 self.wakeups,
-                lambda: ListeningSession("host", "project", "push", "", 0.0),
+                lambda: ListeningSession("session", "host", "project", "push", "", 0.0),
                 "off",
             ),
             self.delivery,

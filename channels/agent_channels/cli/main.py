@@ -37,6 +37,7 @@ VERBS = {
     "inbox": "agent_channels.cli.inbox",
     "history": "agent_channels.cli.history",
     "access": "agent_channels.cli.access",
+    "loop": "agent_channels.cli.loop",
     "trust": "agent_channels.cli.trust",
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",

@@ -10,6 +10,7 @@ from typing import Self
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.host.final_answers import FinalAnswers
+from agent_channels.core.host.loops import Loops
 from agent_channels.core.host.progress_messages import ProgressMessages
 from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.host.turns import Turns
@@ -54,6 +55,7 @@ class Services:
     turns: Turns
     final_answers: FinalAnswers
     progress_messages: ProgressMessages
+    loops: Loops
     panels: Panels
     prompts: Prompts
 
@@ -90,6 +92,7 @@ class Services:
             turns=Turns(store),
             final_answers=FinalAnswers(store),
             progress_messages=ProgressMessages(store),
+            loops=Loops(store, notices, audit),
             panels=panels,
             prompts=Prompts(panels, inbox, clock=steady),
         )

@@ -153,10 +153,10 @@ def command_menu(entries: Sequence[MenuEntry]) -> list[dict[str, Any]]:
                     "name": "what",
                     "description": entry.description,
                     "required": False,
-                    "choices": [{"name": choice, "value": choice} for choice in entry.choices],
                 }
+                | ({"choices": [{"name": one, "value": one} for one in entry.choices]} if entry.choices else {})
             ]
-            if entry.choices
+            if entry.choices or entry.free
             else [],
         }
         for entry in entries

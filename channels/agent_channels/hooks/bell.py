@@ -11,6 +11,7 @@ import time
 import zlib
 from pathlib import Path
 
+from agent_channels.core.host.loops import round_text
 from agent_channels.core.settings.paths import env_value, runtime_dir
 from agent_channels.hooks.channel import HookChannel, open_hook_channels
 from agent_channels.hooks.event import HookEvent
@@ -39,6 +40,9 @@ def run(event: HookEvent) -> int:
         for channel in channels:
             channel.sessions.record_hook(channel.session, "bell")
         while channels and not event.host.is_gone():
+            if (loop := next(filter(None, (channel.take_due_loop() for channel in channels)), None)) is not None:
+                print(round_text(loop), file=sys.stderr)
+                return 2
             waking = [channel for channel in channels if _should_wake(channel)]
             if waking:
                 for channel in waking:

@@ -10,17 +10,20 @@ from pathlib import Path
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.final_answers import FinalAnswers
-from agent_channels.core.host.hand_over import ENTRIES_MAX, hand_over
-from agent_channels.core.host.sessions import HostSession, Sessions
+from agent_channels.core.host.hand_over import CONTEXT_MAX, ENTRIES_MAX, hand_over
+from agent_channels.core.host.loops import Loop, Loops
+from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
 from agent_channels.core.host.turns import Turns
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.settings.hook_settings import HookSettings, load_hook_settings
 from agent_channels.core.settings.paths import state_dir
+from agent_channels.core.store.audit import Audit
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.health import Health
 from agent_channels.core.store.keyvalue import KeyValue
+from agent_channels.core.store.notices import Notices
 from agent_channels.core.store.steady_clock import SteadyClock
 from agent_channels.hooks.event import HookEvent
 from agent_channels.registry import CHANNELS
@@ -42,7 +45,10 @@ class HookChannel:
         self.inbox = Inbox(store, History(store), clock=SteadyClock(KeyValue(store)))
         self.sessions, self.health = Sessions(store), Health(store)
         self.turns, self.answers = Turns(store), FinalAnswers(store)
+        self.notices = Notices(store)
+        self.loops = Loops(store, self.notices, Audit(store))
         self.session, self.project, self._host = event.session, event.project, event.host
+        self._named = event.session
         self._lease_ends = 0.0
         self._settings: tuple[float, HookSettings] | None = None
         self.is_ours()
@@ -66,9 +72,9 @@ class HookChannel:
         """Return the open messages that were not handed to this session yet."""
         return self.inbox.ready(ENTRIES_MAX)
 
-    def hand_over(self) -> str:
-        """Offer the waiting messages that fit into a hook's context; return them as text, "" if none is waiting."""
-        return hand_over(self.inbox, self.turns, self.session, self.name).text
+    def hand_over(self, room: int = CONTEXT_MAX) -> str:
+        """Offer the waiting messages that fit into `room` characters; return them as text, "" if none is waiting."""
+        return hand_over(self.inbox, self.turns, self.session, self.name, room).text
 
     def end_turn(self, said: str) -> str | None:
         """Record that the session's turn ended, and what its agent said then; return its id if it ended by this."""
@@ -97,6 +103,50 @@ class HookChannel:
     def has_unread_post(self) -> bool:
         """Return whether a message was just posted to the session's socket: a host does not read it during a hook."""
         return self.inbox.posted_since(self.session, "wake", self.inbox.now() - self.settings().escalate_after_s)
+
+    # ---- the loop
+
+    def loop(self) -> Loop | None:
+        """Return the loop that runs in the session, by the host's id for it or by the servers'."""
+        return self.loops.current(*self._ids())
+
+    def has_begun(self, loop: Loop) -> bool:
+        """Return whether the agent was shown the message that began a loop; it is not handed over again then.
+
+        The server may have been started again since, and offers what is not answered once more.
+        """
+        if not self.is_ours() or loop.delivery_id is None:
+            return True
+        known = self.host_session()
+        unproven = [mode for mode in CARRIED if known is None or mode not in known.proven]
+        if loop.round == 1 and self.inbox.is_unseen(loop.delivery_id, unproven):
+            return False
+        with self.store.transaction():
+            again = [entry for entry in self.waiting() if entry.delivery_id == loop.delivery_id]
+            self.inbox.finish_offer([entry.id for entry in self.inbox.begin_offer(again, self.session, "hook")])
+        return True
+
+    def end_loop(self) -> bool:
+        """End the session's loop, since the session is over; return False if none runs."""
+        loop = self.loop()
+        if loop is None:
+            return False
+        from agent_channels.core.i18n.messages import set_language
+
+        set_language(self.settings().language)
+        return self.loops.end(loop, "gone")
+
+    def prompted(self) -> None:
+        """Record that a prompt reached the session."""
+        self.sessions.record_hook(self.session, "prompt")
+        self.loops.prompted(*self._ids())
+
+    def take_due_loop(self) -> Loop | None:
+        """Return the loop for whose next round the session has to be woken now; the caller does so."""
+        return self.loops.take_due(*self._ids())
+
+    def _ids(self) -> set[str]:
+        return {self.session, self._named}
 
     # ---- waiting for messages
 

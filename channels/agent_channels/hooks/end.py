@@ -1,4 +1,4 @@
-"""The hook `end` (SessionEnd): tells people whose messages wait that the session is over.
+"""The hook `end` (SessionEnd): tells people whose messages wait, or whose loop runs, that the session is over.
 
 The session's server ends within a tenth of a second and could not; it is over, or about to be, when this runs.
 """
@@ -19,14 +19,16 @@ SEND_WITHIN_S = 6.0
 
 
 def run(event: HookEvent) -> int:
-    """End the session's turn, and send a notice to each chat with open messages. Returns 0."""
+    """End the session's turn and loop, and tell each chat with open messages, and the loop's. Returns 0."""
     if event.values.get("reason") in GOES_ON:
         return 0
     with open_hook_channels(event) as channels:
-        for channel in [channel for channel in channels if channel.is_ours()]:
-            if (turn := channel.turns.current(channel.session)) is not None:
+        for channel in channels:
+            ours, looped = channel.is_ours(), channel.end_loop()
+            if ours and (turn := channel.turns.current(channel.session)) is not None:
                 channel.turns.end(turn.id, "gone")
-            if waiting := channel.inbox.overdue(channel.inbox.now()):
+            waiting = channel.inbox.overdue(channel.inbox.now()) if ours else []
+            if waiting or looped:
                 _tell(channel, waiting)
     return 0
 
@@ -59,5 +61,12 @@ def _tell(channel: HookChannel, waiting: list[WaitingChat]) -> None:
                     except PlatformError:
                         # Blocked, removed, or not reachable: the others may be.
                         continue
+                # What says that the loop ended; a reader that is still there, or the next one, sends the rest.
+                while (notice := channel.notices.claim()) is not None:
+                    try:
+                        await adapter.send(Outgoing(notice.chat_id, notice.text, thread_id=notice.thread_id))
+                    except PlatformError:
+                        break
+                    channel.notices.delete(notice)
 
     anyio.run(send)

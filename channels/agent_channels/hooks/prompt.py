@@ -13,7 +13,7 @@ def run(event: HookEvent) -> int:
     messages = []
     with open_hook_channels(event) as channels:
         for channel in channels:
-            channel.sessions.record_hook(channel.session, "prompt")
+            channel.prompted()
             messages.append(channel.hand_over() if channel.is_ours() else "")
     if any(messages):
         text = "\n".join(filter(None, messages))

@@ -1,4 +1,7 @@
-"""The hook `stop` (Stop): hands open messages over as the reason to go on; may wait for the next message first."""
+"""The hook `stop` (Stop): begins the next round of a loop, or hands open messages over, as the reason to go on.
+
+It may wait for the next message first.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ SENT_POLL_S = 0.05
 
 
 def run(event: HookEvent) -> int:
-    """Print waiting messages, so that the turn goes on; nothing if there is none within `stop_wait_s`. Returns 0."""
+    """Print what the turn goes on with; nothing if there is none within `stop_wait_s`. Returns 0."""
     with open_hook_channels(event) as every:
         for channel in every:
             channel.sessions.record_hook(channel.session, "stop")
         channels = [channel for channel in every if channel.is_ours()]
         going_on = event.values.get("stop_hook_active") is True
         began, waits_since = time.time(), time.monotonic()
-        said = event.values.get("last_assistant_message")
+        given = event.values.get("last_assistant_message")
+        said = given if isinstance(given, str) else ""
+        if _begins_round(every, said, going_on=going_on):
+            return 0
         try:
             while channels and not event.host.is_gone():
                 for channel in channels:
@@ -31,7 +37,7 @@ def run(event: HookEvent) -> int:
                     if reason:
                         print_answer("Stop", additionalContext=reason)
                         return 0
-                ended = [(c, turn) for c in every if (turn := c.end_turn(said if isinstance(said, str) else ""))]
+                ended = [(c, turn) for c in every if (turn := c.end_turn(said))]
                 _wait_for_answers(ended)
                 waited_s = time.monotonic() - waits_since
                 waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
@@ -44,6 +50,19 @@ def run(event: HookEvent) -> int:
             for channel in channels:
                 channel.withdraw_wait()
     return 0
+
+
+def _begins_round(every: list[HookChannel], said: str, *, going_on: bool) -> bool:
+    """Begin the next round of the session's loop; return False if there is none."""
+    if not any(channel.loop() for channel in every):
+        return False
+    # Most turns are not a loop's.
+    from agent_channels.hooks.looping import go_on
+
+    reason = go_on(every, said, going_on=going_on)
+    if reason:
+        print_answer("Stop", additionalContext=reason)
+    return reason is not None
 
 
 def _wait_for_answers(ended: list[tuple[HookChannel, str]]) -> None:

@@ -8,6 +8,7 @@ from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.final_answers import FinalAnswers
+from agent_channels.core.host.loops import Loops
 from agent_channels.core.host.turn_text import running_words
 from agent_channels.core.host.turns import Place, Turn, Turns
 from agent_channels.core.i18n.messages import translate
@@ -44,15 +45,17 @@ def stopping_words(turns: Sequence[Turn]) -> str:
 class TurnButtons:
     """Decide in the transaction of the tap or command."""
 
-    def __init__(self, turns: Turns, answers: FinalAnswers, audit: Audit) -> None:
-        self._turns, self._answers, self._audit = turns, answers, audit
+    def __init__(self, turns: Turns, answers: FinalAnswers, loops: Loops, audit: Audit) -> None:
+        self._turns, self._answers, self._loops, self._audit = turns, answers, loops, audit
 
     def stop(self, turn_ids: Sequence[str], by: Person) -> list[Turn]:
-        """Ask turns to stop; return those that run and were not asked before."""
+        """Ask turns to stop, and end the loops that would begin the next; return those not asked before."""
         asked = [turn_id for turn_id in turn_ids if self._turns.request_stop(turn_id, by.display_name)]
         for turn_id in asked:
             self._audit.add("stop", by.id, turn_id)
-        return [turn for turn_id in asked if (turn := self._turns.get(turn_id)) is not None]
+        stopping = [turn for turn_id in asked if (turn := self._turns.get(turn_id)) is not None]
+        self._loops.stop_in((turn.session for turn in stopping), (by.id, by.display_name))
+        return stopping
 
     def stop_feedback(self, turn_id: str) -> str:
         """Return what somebody is told whose tap on Stop changed nothing."""

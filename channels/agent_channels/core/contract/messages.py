@@ -126,6 +126,8 @@ class MenuEntry:
     description: str
     choices: tuple[str, ...] = ()
     """The words of which it takes one as its argument; empty: it takes none."""
+    free: bool = False
+    """Whether it takes any words instead, or none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from agent_channels.core.host.turns import Place, Turn, Turns
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
 
-__all__ = ["HandedOver", "hand_over"]
+__all__ = ["CONTEXT_MAX", "HandedOver", "hand_over"]
 
 ENTRIES_MAX = 20
 # A host moves more than 10,000 characters of a hook's context into a file and shows the model only the beginning.
@@ -31,8 +31,8 @@ class HandedOver:
         return list(dict.fromkeys(Place(entry.chat_id, entry.thread_id) for entry in self.entries))
 
 
-def hand_over(inbox: Inbox, turns: Turns, session: str, source: str) -> HandedOver:
-    """Offer the waiting messages that fit into a hook's context; `source` is our name in `<channel>` blocks.
+def hand_over(inbox: Inbox, turns: Turns, session: str, source: str, room: int = CONTEXT_MAX) -> HandedOver:
+    """Offer the waiting messages that fit into `room` characters; `source` is our name in `<channel>` blocks.
 
     One transaction, since the server and a hook may offer them at the same moment.
     """
@@ -43,7 +43,7 @@ def hand_over(inbox: Inbox, turns: Turns, session: str, source: str) -> HandedOv
         if not waiting:
             return HandedOver()
         sizes = _sizes(source, waiting)
-        fitting = [entry for entry, size in zip(waiting, sizes, strict=True) if size <= CONTEXT_MAX]
+        fitting = [entry for entry, size in zip(waiting, sizes, strict=True) if size <= room]
         offered = inbox.begin_offer(fitting, session, "hook")
         inbox.finish_offer([entry.id for entry in offered])
         places = [Place(entry.chat_id, entry.thread_id) for entry in offered]

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import uuid
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import anyio
 
@@ -21,7 +23,7 @@ from agent_channels.core.journal.entry import Entry
 from agent_channels.core.log import redact
 from agent_channels.core.settings.paths import env_value
 
-__all__ = ["InboxSocket"]
+__all__ = ["InboxSocket", "post_text"]
 
 # The host takes about 1 MB a message; a post stays well below that.
 MESSAGE_MAX = 256 * 1024
@@ -125,6 +127,28 @@ class InboxSocket:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+
+def post_text(path: str, token: str | None, text: str) -> bool:
+    """Post a text as one message, from a process that has no event loop; return False if the socket cannot be reached.
+
+    What a host refuses is not told.
+    """
+    lines: list[dict[str, object]] = [{"type": "auth", "token": token}] if token else []
+    lines.append({"type": "user", "msg_id": str(uuid.uuid4()), "message": {"role": "user", "content": redact(text)}})
+    data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    try:
+        if os.name == "nt":
+            with Path(path).open("r+b", buffering=0) as pipe:
+                pipe.write(data)
+        else:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(SEND_WITHIN_S)
+                connection.connect(path)
+                connection.sendall(data)
+    except OSError:
+        return False
+    return True
 
 
 async def _connect_pipe(path: str) -> asyncio.StreamWriter:

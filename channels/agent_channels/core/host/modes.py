@@ -9,14 +9,12 @@ from __future__ import annotations
 import time
 
 from agent_channels.core.host.inbox_socket import InboxSocket
-from agent_channels.core.host.sessions import HostSession, Sessions
+from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.settings.config import Settings
 
 __all__ = ["Modes"]
 
-# The modes by which we carry messages to the host.
-CARRIED = ("push", "wake")
 # The hooks that hand messages over; the others only show that the host runs hooks.
 HANDING = ("bell", "prompt", "stop")
 # A hook that ran this long ago may be gone from the settings.

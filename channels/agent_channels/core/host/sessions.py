@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from agent_channels.core.store.database import Row, Store
 
-__all__ = ["HostSession", "Sessions"]
+__all__ = ["CARRIED", "HostSession", "Sessions"]
+
+# The modes by which we carry messages to the host.
+CARRIED = ("push", "wake")
 
 # Older rows are of sessions long gone.
 KEEP_S = 14 * 86_400.0

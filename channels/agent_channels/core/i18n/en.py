@@ -33,8 +33,9 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/progress – what you see while it works\n/inbox – messages waiting for the agent\n"
-        "/cancel – close open questions\n"
+        "/progress – what you see while it works\n"
+        "/loop – have the agent work in rounds until it is done (approvers)\n"
+        "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
         "/session status – who reads this chat, and what is saved\n"
         "/session clear – forget this chat and start over\n"
@@ -82,6 +83,7 @@ TEXTS: dict[str, str] = {
     "menu_status": "Is the bot connected?",
     "menu_stop": "Stop what the agent is doing",
     "menu_progress": "What this chat sees while the agent works",
+    "menu_loop": "Have the agent work in rounds until it is done",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
     "menu_session": "This chat's history: status, clear, export",
@@ -135,6 +137,45 @@ TEXTS: dict[str, str] = {
     "answer_offer": "💻 The agent answered at the terminal, but not here.",
     "button_send": "Send it here",
     "button_dont_send": "Don't",
+    # Loops: the same prompt again until the agent promises that it is done.
+    "loop_usage": '/loop "work until the tests pass" --max 20 --until DONE',
+    "loop_begun": (
+        "🔁 Loop begun: the agent goes on with this, at most {most} rounds, until it promises {word}. "
+        "/loop says how it stands; /stop ends it."
+    ),
+    "loop_round": "🔁 Round {round} of {most}",
+    "loop_details": "· begun {age} ago by {user} · until the agent promises {word}",
+    "loop_none": "No loop is running here. To begin one:",
+    "loop_nothing_to_stop": "No loop is running here.",
+    "loop_stopped": "⏹ The loop has ended.",
+    "loop_runs": "A loop is running in the agent's session already. /loop says how it stands; /stop ends it.",
+    "loop_approvers_only": "Only an approver can begin a loop.",
+    "loop_no_hooks": (
+        "The agent's session runs none of our hooks, which begin the rounds. Run channels setup in a terminal, then "
+        "start the session again."
+    ),
+    "loop_ended_promised": "✅ Loop done in round {round} of {most}: the agent promised {word}.",
+    "loop_ended_rounds": "🔁 Loop ended: its {most} rounds are over, and the agent has not promised {word}.",
+    "loop_ended_stopped": "⏹ Loop stopped by {user} in round {round} of {most}.",
+    "loop_ended_failed": "⚠️ Loop ended in round {round} of {most}: the agent could not go on.",
+    "loop_ended_interrupted": "⏹ Loop ended in round {round} of {most}: somebody interrupted it at the terminal.",
+    "loop_ended_gone": "⚠️ Loop ended in round {round} of {most}: the agent's session is gone.",
+    "loop_ended_blocked": (
+        "⚠️ Loop ended after round {round} of {most}: the agent's host begins no more rounds in a row, and there is no "
+        "other way to wake it."
+    ),
+    "loop_ended_second": "⚠️ Loop ended: another one is running in the agent's session.",
+    "loop_wrong_prompt": 'Say what the agent should do, such as: /loop "work until the tests pass"',
+    "loop_wrong_length": "The text of a loop may have {most} characters; put more into a file, and name the file.",
+    "loop_wrong_max": "--max takes a number from 1 to {most}, not “{value}”.",
+    "loop_wrong_word": (
+        "--until takes at most {most} characters on one line, without < and >, such as DONE; not “{value}”."
+    ),
+    "loop_wrong_twice": "{option} may be given once.",
+    "loop_wrong_option": (
+        "{option} needs a value, and stands before or after the text, not in its middle, such as: {usage}"
+    ),
+    "loop_wrong_quote": "The quotation mark at the end of the text is missing.",
     # Taps on buttons, and what becomes of the answer.
     "tap_accepted": "{label}",
     "tap_relayed": "{label}: on its way to the session.",

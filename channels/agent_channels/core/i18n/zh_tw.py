@@ -29,7 +29,8 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
-        "/progress – 代理工作時你看到什麼\n/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
+        "/progress – 代理工作時你看到什麼\n/loop – 讓代理一輪一輪做到完成（核准者）\n"
+        "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
@@ -73,6 +74,7 @@ TEXTS: dict[str, str] = {
     "menu_status": "機器人連線了嗎？",
     "menu_stop": "停止代理正在做的事",
     "menu_progress": "代理工作時這個聊天看到什麼",
+    "menu_loop": "讓代理一輪一輪做到完成",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
     "menu_session": "這個聊天的記錄：status、clear、export",
@@ -124,6 +126,38 @@ TEXTS: dict[str, str] = {
     "answer_offer": "💻 代理在終端機回答了，但沒有傳到這裡。",
     "button_send": "傳到這裡",
     "button_dont_send": "不要",
+    # Loops: the same prompt again until the agent promises that it is done.
+    "loop_usage": '/loop "一直做到測試通過" --max 20 --until DONE',
+    "loop_begun": (
+        "🔁 迴圈開始：代理會一直做這件事，最多 {most} 輪，直到它承諾 {word}。輸入 /loop 看進度；輸入 /stop 結束。"
+    ),
+    "loop_round": "🔁 第 {round} 輪，共 {most} 輪",
+    "loop_details": "· 由 {user} 在 {age}前開始 · 直到代理承諾 {word}",
+    "loop_none": "這裡沒有迴圈在執行。要開始一個：",
+    "loop_nothing_to_stop": "這裡沒有迴圈在執行。",
+    "loop_stopped": "⏹ 迴圈已結束。",
+    "loop_runs": "代理的工作階段已經有一個迴圈在執行。輸入 /loop 看進度；輸入 /stop 結束。",
+    "loop_approvers_only": "只有核准者可以開始迴圈。",
+    "loop_no_hooks": (
+        "代理的工作階段沒有執行我們的 hook，而每一輪都由它開始。請在終端機執行 channels setup，再重新啟動工作階段。"
+    ),
+    "loop_ended_promised": "✅ 迴圈在第 {round} 輪完成（共 {most} 輪）：代理承諾了 {word}。",
+    "loop_ended_rounds": "🔁 迴圈結束：{most} 輪都做完了，代理還沒有承諾 {word}。",
+    "loop_ended_stopped": "⏹ 迴圈在第 {round} 輪由 {user} 停止（共 {most} 輪）。",
+    "loop_ended_failed": "⚠️ 迴圈在第 {round} 輪結束（共 {most} 輪）：代理無法繼續。",
+    "loop_ended_interrupted": "⏹ 迴圈在第 {round} 輪結束（共 {most} 輪）：有人在終端機中斷了它。",
+    "loop_ended_gone": "⚠️ 迴圈在第 {round} 輪結束（共 {most} 輪）：代理的工作階段已經不在了。",
+    "loop_ended_blocked": (
+        "⚠️ 迴圈在第 {round} 輪之後結束（共 {most} 輪）：代理的主程式不再連續開始新的一輪，也沒有別的方法喚醒它。"
+    ),
+    "loop_ended_second": "⚠️ 迴圈結束：代理的工作階段已經有另一個迴圈在執行。",
+    "loop_wrong_prompt": '請寫出代理要做什麼，例如：/loop "一直做到測試通過"',
+    "loop_wrong_length": "迴圈的文字最多 {most} 個字元；更多的內容請放進檔案，並寫出檔名。",
+    "loop_wrong_max": "--max 要是 1 到 {most} 的數字，不是「{value}」。",
+    "loop_wrong_word": "--until 要是一行最多 {most} 個字元、沒有 < 和 > 的文字，例如 DONE；不是「{value}」。",
+    "loop_wrong_twice": "{option} 只能寫一次。",
+    "loop_wrong_option": "{option} 需要一個值，而且要寫在文字前面或後面，不在中間，例如：{usage}",
+    "loop_wrong_quote": "文字最後少了引號。",
     # Taps on buttons, and what becomes of the answer.
     "tap_accepted": "{label}",
     "tap_relayed": "{label}：正送往工作階段。",

@@ -32,6 +32,7 @@ def command_menu() -> list[MenuEntry]:
         MenuEntry("status", translate("menu_status")),
         MenuEntry("stop", translate("menu_stop")),
         MenuEntry("progress", translate("menu_progress"), get_args(Progress)),
+        MenuEntry("loop", translate("menu_loop"), free=True),
         MenuEntry("inbox", translate("menu_inbox")),
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),

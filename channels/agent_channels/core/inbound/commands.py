@@ -24,6 +24,8 @@ from agent_channels.core.contract.messages import Command, Message
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.host.loop_spec import LoopSpec, WrongLoop
+from agent_channels.core.host.loops import Loop, how_to_end, round_line
 from agent_channels.core.host.turn_text import working_line
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
@@ -48,8 +50,9 @@ WORKING_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class ListeningSession:
-    """The session that the bot is read for: its host, project and delivery mode; `since` in epoch seconds."""
+    """The session that the bot is read for: its id, host, project and delivery mode; `since` in epoch seconds."""
 
+    id: str
     client: str
     project: str
     mode: str
@@ -72,7 +75,7 @@ class Commands:
         """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else."""
         self._adapter, self._services, self._files = adapter, services, files
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
-        self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.audit)
+        self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
         self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
             "start": lambda incoming, _: self._say(incoming, translate("start")),
             "help": lambda incoming, _: self._say(incoming, translate("help")),
@@ -83,6 +86,7 @@ class Commands:
             "end": self._end_waiting,
             "stop": self._stop,
             "progress": self._progress,
+            "loop": self._loop,
         }
 
     def run(self, incoming: IncomingMessage, command: Command) -> bool:
@@ -153,15 +157,20 @@ class Commands:
         self._say(incoming, translate("waiting_ended") if ended else translate("waiting_none"))
 
     def _stop(self, incoming: IncomingMessage, _argument: str) -> None:
-        message, turns = incoming.message, self._services.turns
-        working = turns.working_for(Place(message.chat.id, message.thread_id))
-        if not working and message.chat.kind == "direct" and self._services.access.is_approver(message.sender.id):
+        message, turns, place = incoming.message, self._services.turns, _place(incoming.message)
+        # Between two rounds of a loop no turn runs.
+        working, loops = turns.working_for(place), self._loops_in(place)
+        if not working and not loops and self._is_approvers_own(message):
             # Somebody who left the terminal stops what they began there.
-            working = turns.running()
+            working, loops = turns.running(), self._services.loops.running()
         stopping = self._turn_buttons.stop([turn.id for turn in working], message.sender)
+        loops = self._stop_loops(loops, message)
         if stopping:
             self._wakeups.turn_changed.set()
+            self._wakeups.outcome_due.set()
             self._say(incoming, stopping_words(stopping))
+        elif loops:
+            self._say_stopped(incoming, loops)
         elif working:
             self._say(incoming, self._turn_buttons.stop_feedback(working[-1].id))
         else:
@@ -176,6 +185,84 @@ class Commands:
         in_force = chats.progress(chat_id) or self._default_progress
         text = translate("progress_in_force", level=in_force, what=translate(f"progress_{in_force}"))
         self._say(incoming, text if level == in_force else f"{text}\n{translate('progress_usage')}")
+
+    # ---- /loop
+
+    def _loop(self, incoming: IncomingMessage, argument: str) -> None:
+        match argument.strip().lower():
+            case "" | "status":
+                lines = [self._loop_status(loop) for loop in self._loops_of(incoming.message)]
+                none = [translate("loop_none"), translate("loop_usage")]
+                self._say(incoming, "\n".join(lines or none))
+            case "stop" | "end":
+                if loops := self._stop_loops(self._loops_of(incoming.message), incoming.message):
+                    self._say_stopped(incoming, loops)
+                else:
+                    self._say(incoming, translate("loop_nothing_to_stop"))
+            case _:
+                self._begin_loop(incoming, argument)
+
+    def _begin_loop(self, incoming: IncomingMessage, argument: str) -> None:
+        message, services, session = incoming.message, self._services, self._session().id
+        if not services.access.is_approver(message.sender.id):
+            self._say(incoming, translate("loop_approvers_only"))
+            return
+        try:
+            spec = LoopSpec.parse(argument)
+        except WrongLoop as error:
+            self._say(incoming, str(error))
+            return
+        known = services.sessions.get(session)
+        if known is None or not known.hooks:
+            self._say(incoming, translate("loop_no_hooks"))
+            return
+        loop = services.loops.start(
+            spec,
+            session,
+            services.health.get("host") or "",
+            (message.sender.id, message.sender.display_name),
+            place=_place(message),
+            delivery_id=services.inbox.delivery_id(incoming.entry_id),
+        )
+        if loop is None:
+            self._say(incoming, translate("loop_runs"))
+            return
+        event = replace(incoming.event, content=f"{spec.prompt}\n\n({how_to_end(spec.word)})")
+        services.inbox.open(incoming.entry_id, event)
+        services.history.add_received(
+            event.chat_id, event.message_id, spec.prompt, event.meta, event.thread_id, image=False
+        )
+        self._wakeups.ready.set()
+        self._say(incoming, translate("loop_begun", most=spec.rounds_max, word=spec.word))
+
+    def _loops_of(self, message: Message) -> list[Loop]:
+        """Return the loops of a thread or chat; in an approver's direct chat, if it has none, every one."""
+        here = self._loops_in(_place(message))
+        return here or (self._services.loops.running() if self._is_approvers_own(message) else [])
+
+    def _loops_in(self, place: Place) -> list[Loop]:
+        return [loop for loop in self._services.loops.running() if loop.place == place]
+
+    def _is_approvers_own(self, message: Message) -> bool:
+        """Return whether a message is from an approver's direct chat."""
+        return message.chat.kind == "direct" and self._services.access.is_approver(message.sender.id)
+
+    def _stop_loops(self, loops: list[Loop], message: Message) -> list[Loop]:
+        stopped = self._services.loops.stop(loops, (message.sender.id, message.sender.display_name))
+        if stopped:
+            self._wakeups.outcome_due.set()
+        return stopped
+
+    def _say_stopped(self, incoming: IncomingMessage, loops: list[Loop]) -> None:
+        """Answer where the loops' end is not told anyhow, or where the platform wants the command itself answered."""
+        here = _place(incoming.message)
+        if incoming.message.answer_id is not None or any(loop.place != here for loop in loops):
+            self._say(incoming, translate("loop_stopped"))
+
+    def _loop_status(self, loop: Loop) -> str:
+        age = _age(time.time() - loop.began_at)
+        details = translate("loop_details", age=age, user=label(loop.begun_by), word=loop.word)
+        return f"{round_line(loop)} {details}\n{label(loop.prompt, LISTED_TEXT_MAX)}"
 
     def _cancel(self, incoming: IncomingMessage, _argument: str) -> None:
         message, prompts, panels = incoming.message, self._services.prompts, self._services.panels
@@ -283,6 +370,10 @@ class Commands:
         path = self._files.path_of(f"history-{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(3)}.txt")
         path.write_bytes(b"".join(lines))
         return path
+
+
+def _place(message: Message) -> Place:
+    return Place(message.chat.id, message.thread_id)
 
 
 def _text_line(line: HistoryLine) -> str:

@@ -90,7 +90,7 @@ class InboundPipeline:
             services.access,
             services.prompts,
             services.panels,
-            TurnButtons(services.turns, services.final_answers, services.audit),
+            TurnButtons(services.turns, services.final_answers, services.loops, services.audit),
             files,
         )
         self._grouping = MessageGrouping(services.inbox, adapter.limits)

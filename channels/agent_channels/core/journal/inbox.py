@@ -372,6 +372,17 @@ class Inbox:
         """Return True if there is anything to offer."""
         return self.store.row(f"SELECT 1 FROM inbox WHERE state = '{State.READY}' LIMIT 1") is not None
 
+    def was_never_offered(self, delivery_id: str | None) -> bool:
+        """Return whether an entry has yet to be offered for the first time."""
+        return self.is_unseen(delivery_id, ())
+
+    def is_unseen(self, delivery_id: str | None, unproven: Sequence[str]) -> bool:
+        """Return whether an entry waits that was never offered, or only by a mode that may not reach the agent."""
+        marks = ", ".join("?" * len(unproven))
+        waits = f"state IN {sql_list(State.FETCHING, State.READY)} AND (offers = 0 OR mode IN ({marks}))"
+        values = (delivery_id, *unproven)
+        return self.store.row(f"SELECT 1 FROM inbox WHERE delivery_id = ? AND {waits}", *values) is not None
+
     def begin_offer(self, entries: Sequence[Entry], session: str = "", mode: str = "push") -> list[Entry]:
         """Record that entries are about to be offered to a session; return those that are, with the offer counted.
 

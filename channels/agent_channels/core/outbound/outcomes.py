@@ -72,7 +72,8 @@ class Outcomes:
 
     async def _send(self, notice: Notice) -> bool:
         try:
-            await self._adapter.send(Outgoing(notice.chat_id, notice.text, thread_id=notice.thread_id))
+            outgoing = Outgoing(notice.chat_id, notice.text, thread_id=notice.thread_id, silent=notice.silent)
+            await self._adapter.send(outgoing)
         except (Unavailable, RateLimited):
             self._notices.release(notice)
             return True

@@ -87,6 +87,7 @@ class ActiveReader:
         """Work until cancelled, or until one of the tasks fails."""
         services = self._context.services
         services.turns.end_gone(self._context.link.session)
+        services.loops.end_gone(self._context.link.session)
         # What an earlier session answered is not asked of this one.
         with anyio.move_on_after(SETTLE_WITHIN_S):
             await self._terminal_answers.settle()
@@ -126,7 +127,8 @@ class ActiveReader:
         known = self._context.services.sessions.get(self._context.link.session)
         mode, why = self._context.modes.current()
         project = self._context.files.roots[0].name
-        return ListeningSession(known.client if known else "", project, mode, why, self._since)
+        session = self._context.link.session
+        return ListeningSession(session, known.client if known else "", project, mode, why, self._since)
 
     def _before_offer(self, entries: Sequence[Entry], mode: str) -> None:
         self._wait_notices.before_offer(entries)

@@ -57,6 +57,7 @@ class Retention:
             + services.turns.prune(before, STEP)
             + services.final_answers.prune(before, STEP)
             + services.progress_messages.prune(before, STEP)
+            + services.loops.prune(before, STEP)
             + services.chats.prune(before, STEP)
             + services.pairing.prune()
             + services.invites.prune()

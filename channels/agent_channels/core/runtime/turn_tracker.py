@@ -76,9 +76,13 @@ class TurnTracker:
 
     async def run(self) -> None:
         """Write down how far the turn has come, until cancelled."""
+        checked_at = time.monotonic()
         while True:
             with anyio.move_on_after(ALIVE_EVERY_S):
                 await self._dirty.wait()
+            if time.monotonic() - checked_at >= ALIVE_EVERY_S:
+                checked_at = time.monotonic()
+                self._look_after_loops()
             try:
                 # A server that was started in the middle of a turn keeps it alive until its next step tells more.
                 turn = self._turn or self._services.turns.current(self._session)
@@ -121,6 +125,7 @@ class TurnTracker:
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
         self._stopped = None
         with services.store.transaction():
+            services.loops.prompted(self._session)
             self._begin(call.turn, places)
             handed = self._hand_over()
         if not handed.text:
@@ -154,6 +159,8 @@ class TurnTracker:
         if turn is not None:
             turn.detail.end_steps(call.agent)
             self._show(turn)
+        if not call.agent:
+            self._services.loops.worked(self._session)
         if turn is None or turn.stop_at is not None:
             return self._stop(turn, call)
         # A subagent is not who people write to.
@@ -176,6 +183,8 @@ class TurnTracker:
     def _failure(self, call: HookCall) -> Answer:
         """Tell the chats of the turn why it ended; their messages stay open."""
         turn = self._current(call)
+        if self._services.loops.end_failed(self._session):
+            self._context.wakeups.outcome_due.set()
         if turn is not None and self._end(turn, "failed"):
             self._notices.tell_failed(turn, call.error, mask_secrets(redact(call.words)))
         return {}
@@ -186,6 +195,8 @@ class TurnTracker:
             # The host waits for its user: somebody pressed Escape, of which no other event tells.
             if turn is not None:
                 self._end(turn, "interrupted")
+            if not self._waits_to_begin() and self._services.loops.end_idle(self._session):
+                self._context.wakeups.outcome_due.set()
         elif call.kind in {"permission_prompt", "elicitation_dialog"}:
             self._notices.tell_dialog(turn, self._shown(call.words))
         return {}
@@ -209,6 +220,22 @@ class TurnTracker:
             turn.detail.note = translate("turn_compacting") if call.event == "PreCompact" else ""
             self._dirty.set()
         return {}
+
+    # ---- the loop
+
+    def _look_after_loops(self) -> None:
+        """Show that this loop's host is there, and end the loops whose host is not."""
+        try:
+            self._services.loops.seen(self._session)
+            if self._services.loops.end_gone(self._session):
+                self._context.wakeups.outcome_due.set()
+        except StoreError as error:
+            logger.warning("loops are looked after later: %s", error)
+
+    def _waits_to_begin(self) -> bool:
+        """Return whether the agent has yet to be shown the message that began the loop."""
+        loop = self._services.loops.current(self._session)
+        return loop is not None and self._services.inbox.was_never_offered(loop.delivery_id)
 
     # ---- the turn
 

@@ -239,7 +239,22 @@ _PROGRESS: tuple[str, ...] = (
     "ALTER TABLE chats ADD COLUMN progress TEXT",
 )
 
+# The same prompt again in one session, round after round. delivery_id: the message that began it; host: the keys of its
+# host, a line each; in_a_row: how often the Stop hook let the turn go on since a tool was used; due_at: from when on
+# the session has to be woken for the round; ending: promised, rounds, stopped, failed, interrupted, gone, blocked,
+# second.
+_LOOPS: tuple[str, ...] = (
+    """CREATE TABLE loops (
+        id INTEGER PRIMARY KEY, session TEXT NOT NULL, host TEXT NOT NULL DEFAULT '', chat_id TEXT, thread_id TEXT,
+        delivery_id TEXT, prompt TEXT NOT NULL, word TEXT NOT NULL, rounds_max INTEGER NOT NULL,
+        round INTEGER NOT NULL DEFAULT 1, in_a_row INTEGER NOT NULL DEFAULT 0, due_at REAL, begun_by TEXT NOT NULL,
+        began_at REAL NOT NULL, moved_at REAL NOT NULL, seen_at REAL NOT NULL, ended_at REAL, ending TEXT
+    )""",
+    "CREATE UNIQUE INDEX loops_running ON loops (session) WHERE ended_at IS NULL",
+    "ALTER TABLE notices ADD COLUMN silent INTEGER NOT NULL DEFAULT 0",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS,
 )  # fmt: skip

@@ -15,12 +15,13 @@ LEASE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A text to send to a chat, and to one of its threads if `thread_id` is set."""
+    """A text to send to a chat, and to one of its threads if `thread_id` is set; `silent`: nobody is notified."""
 
     id: int
     chat_id: str
     thread_id: str | None
     text: str
+    silent: bool = False
 
 
 class Notices:
@@ -29,12 +30,12 @@ class Notices:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def add(self, chat_id: str, text: str, *, thread_id: str | None = None) -> None:
+    def add(self, chat_id: str, text: str, *, thread_id: str | None = None, silent: bool = False) -> None:
         """Queue a notice."""
         with self.store.transaction() as db:
             db.execute(
-                "INSERT INTO notices (chat_id, thread_id, text, created_at) VALUES (?, ?, ?, ?)",
-                (chat_id, thread_id, text, time.time()),
+                "INSERT INTO notices (chat_id, thread_id, text, silent, created_at) VALUES (?, ?, ?, ?, ?)",
+                (chat_id, thread_id, text, silent, time.time()),
             )
 
     def claim(self) -> Notice | None:
@@ -48,7 +49,7 @@ class Notices:
             if row is None:
                 return None
             db.execute("UPDATE notices SET claimed_at = ? WHERE id = ?", (now, row["id"]))
-            return Notice(row["id"], row["chat_id"], row["thread_id"], row["text"])
+            return Notice(row["id"], row["chat_id"], row["thread_id"], row["text"], bool(row["silent"]))
 
     def release(self, notice: Notice) -> None:
         """Give a claimed notice back; it was not sent."""

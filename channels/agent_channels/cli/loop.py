@@ -1,0 +1,184 @@
+"""`channels loop`: has the agent of this session work in rounds until it is done; says how that stands, or ends it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from agent_channels.cli.arguments import WrongUsage, add_command, add_json
+from agent_channels.core.errors import Refused
+from agent_channels.core.host.loop_spec import ROUNDS, ROUNDS_MAX, WORD, LoopSpec, WrongLoop
+from agent_channels.core.host.loops import Loop, how_to_end
+from agent_channels.core.i18n.messages import set_language
+from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.services import Services
+from agent_channels.core.settings.hook_settings import load_hook_settings
+from agent_channels.core.settings.paths import env_value, state_dir
+from agent_channels.core.store.database import Store
+from agent_channels.core.text.numbers import counted
+from agent_channels.core.text.sanitize import attribute
+from agent_channels.core.text.times import epoch_iso
+from agent_channels.registry import CHANNELS
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "have this session's agent work in rounds until it is done"
+TERMINAL = "the terminal"
+TEXT_MAX = 60
+
+
+class _ProjectStore:
+    """The store of one channel of this project."""
+
+    def __init__(self, name: str, folder: Path, store: Store) -> None:
+        self.name, self.folder = name, folder
+        self.services = Services.of(store)
+
+    def is_read(self) -> bool:
+        """Return whether a process reads the bot for this store."""
+        bot_id = self.services.health.get("bot_id")
+        holder = ReaderLock(self.name, bot_id, self.folder).holder() if bot_id else None
+        return holder is not None and holder.state_dir == str(self.folder)
+
+    def session(self) -> str:
+        """Return the id by which the servers know the session that runs this command; "" outside of one."""
+        health = self.services.health
+        keys = set((health.get("host") or "").split("\n"))
+        known = not keys.isdisjoint(_host_keys()) and health.get("session")
+        # A host that clears its conversation goes on under a new id; its servers keep the old one.
+        return known or env_value("CLAUDE_CODE_SESSION_ID") or ""
+
+    def has_hooks(self, session: str) -> bool:
+        """Return whether our hooks ran in a session."""
+        known = self.services.sessions.get(session)
+        return known is not None and bool(known.hooks)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the three actions."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    start = add_command(actions, "start", "begin a loop in the session that runs this command")
+    start.add_argument("prompt", metavar="TEXT", help="what the agent should do, in one argument")
+    start.add_argument("--max", metavar="N", help=f"at most so many rounds: 1 to {ROUNDS_MAX} (default {ROUNDS})")
+    start.add_argument("--until", metavar="WORD", help=f"the word by which the agent promises the end ({WORD})")
+    stop = add_command(actions, "stop", "end this session's loop; outside of a session, every loop of the project")
+    status = add_command(actions, "status", "list the loops that run in this project")
+    for action in (start, stop, status):
+        add_json(action)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Begin, end or list loops."""
+    with _project_stores() as stores:
+        match args.action:
+            case "start":
+                _start(args, stores)
+            case "stop":
+                _stop(args, stores)
+            case _:
+                _status(args, stores)
+    return 0
+
+
+def _start(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
+    try:
+        spec = LoopSpec.of(args.prompt, args.max, args.until)
+    except WrongLoop as error:
+        raise WrongUsage(str(error)) from None
+    if not env_value("CLAUDE_CODE_SESSION_ID"):
+        raise Refused("a loop belongs to an agent's session: run this in one (CLAUDE_CODE_SESSION_ID is not set)")
+    if not stores:
+        raise Refused("this project has no channel yet; run `channels setup`")
+    for store in stores:
+        if running := store.services.loops.current(store.session()):
+            raise Refused(
+                f"a loop runs in this session already ({_place_words(running, store)}, {_round_words(running)}); "
+                "`channels loop stop` ends it"
+            )
+    # What begins the rounds is the Stop hook, and it looks into every store of the project.
+    if not any(store.has_hooks(store.session()) for store in stores):
+        raise Refused(
+            "no hook of ours has run in this session, so nothing would begin the rounds; run `channels setup`"
+        )
+    store = next((store for store in stores if store.is_read()), stores[0])
+    loop = store.services.loops.start(spec, store.session(), "\n".join(_host_keys()), (None, TERMINAL))
+    if loop is None:
+        raise Refused("a loop runs in this session already; `channels loop stop` ends it")
+    if args.json:
+        print(json.dumps({"ok": True, "loop": _facts(loop, store)}, ensure_ascii=False))
+    else:
+        print(f"Loop begun: at most {counted(loop.rounds_max, 'round')}, this is the first. {how_to_end(loop.word)}")
+
+
+def _stop(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
+    inside = env_value("CLAUDE_CODE_SESSION_ID") is not None
+    stopped: list[dict[str, Any]] = []
+    for store in stores:
+        loops = store.services.loops
+        mine = [loop for loop in loops.running() if not inside or loop.session == store.session()]
+        # People read in their chat that it ended.
+        set_language(load_hook_settings(store.folder / "config.yaml")[0].language)
+        stopped += [_facts(loop, store) for loop in loops.stop(mine, (None, TERMINAL))]
+    if args.json:
+        print(json.dumps({"ok": True, "stopped": stopped}, ensure_ascii=False))
+    else:
+        print(f"{counted(len(stopped), 'loop')} stopped." if stopped else "No loop is running.")
+
+
+def _status(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
+    found = [(loop, store) for store in stores for loop in store.services.loops.running()]
+    if args.json:
+        print(json.dumps([_facts(loop, store) for loop, store in found], ensure_ascii=False))
+        return
+    lines = [f"{_round_words(loop)}  {_place_words(loop, store)}: {_text(loop)}" for loop, store in found]
+    print("\n".join(lines) or "No loop is running.")
+
+
+@contextmanager
+def _project_stores() -> Iterator[list[_ProjectStore]]:
+    """Open the stores that this project has; one that cannot be used fails the command."""
+    with ExitStack() as stack:
+        folders = [(name, state_dir(name)) for name in CHANNELS]
+        yield [
+            _ProjectStore(name, folder, stack.enter_context(Store.open(folder)))
+            for name, folder in folders
+            if (folder / "channel.db").is_file()
+        ]
+
+
+def _host_keys() -> list[str]:
+    """Return what the session's host is known by, as it tells its commands."""
+    pid, socket = env_value("CLAUDE_PID"), env_value("CLAUDE_CODE_MESSAGING_SOCKET")
+    return [*([socket] if socket else []), *([f"pid {pid}"] if pid else [])]
+
+
+def _facts(loop: Loop, store: _ProjectStore) -> dict[str, Any]:
+    return {
+        "channel": store.name,
+        "session": loop.session,
+        "chat_id": loop.place.chat_id if loop.place else None,
+        "thread_id": loop.place.thread_id if loop.place else None,
+        "begun_by": loop.begun_by,
+        "began_at": epoch_iso(loop.began_at),
+        "round": loop.round,
+        "max": loop.rounds_max,
+        "until": loop.word,
+        "prompt": loop.prompt,
+    }
+
+
+def _round_words(loop: Loop) -> str:
+    return f"round {loop.round} of {loop.rounds_max}"
+
+
+def _place_words(loop: Loop, store: _ProjectStore) -> str:
+    begun = f"begun by {attribute(loop.begun_by)}"
+    return f"{begun} in {store.name} chat {loop.place.chat_id}" if loop.place else begun
+
+
+def _text(loop: Loop) -> str:
+    return attribute(loop.prompt, TEXT_MAX)
