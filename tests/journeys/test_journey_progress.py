@@ -131,8 +131,6 @@ async def test_progress_is_chosen_in_the_chat(play: Play, hooks: Hooks) -> None:
     assert (await ann.hear()).text == "built"
     assert (await hooks.run("stop")).silent
     await play.wait_for(lambda: not ann.is_there(message.id))
-    with Store.open(play.stage.state) as store:
-        assert Services.of(store).progress_messages.open() == []
 
 
 async def test_a_message_that_cannot_be_deleted_becomes_the_line(play: Play, hooks: Hooks) -> None:
