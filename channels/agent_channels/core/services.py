@@ -70,6 +70,7 @@ class Services:
         steady, clock = clock or SteadyClock(key_values), clock or time.time
         history, chats = History(store), Chats(store)
         inbox = Inbox(store, history, clock=steady)
+        progress_messages = ProgressMessages(store)
         access = Access(store, chats, key_values, audit)
         pairing = Pairing(access, inbox, notices, key_values, audit, clock=clock)
         panels = Panels(store, clock=steady)
@@ -91,8 +92,8 @@ class Services:
             sessions=Sessions(store),
             turns=Turns(store),
             final_answers=FinalAnswers(store),
-            progress_messages=ProgressMessages(store),
-            loops=Loops(store, notices, audit),
+            progress_messages=progress_messages,
+            loops=Loops(store, notices, audit, progress_messages),
             panels=panels,
             prompts=Prompts(panels, inbox, clock=steady),
         )

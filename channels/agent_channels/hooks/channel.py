@@ -12,6 +12,7 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.final_answers import FinalAnswers
 from agent_channels.core.host.hand_over import CONTEXT_MAX, ENTRIES_MAX, hand_over
 from agent_channels.core.host.loops import Loop, Loops
+from agent_channels.core.host.progress_messages import ProgressMessages
 from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
 from agent_channels.core.host.turns import Turns
 from agent_channels.core.journal.entry import Entry
@@ -46,7 +47,7 @@ class HookChannel:
         self.sessions, self.health = Sessions(store), Health(store)
         self.turns, self.answers = Turns(store), FinalAnswers(store)
         self.notices = Notices(store)
-        self.loops = Loops(store, self.notices, Audit(store))
+        self.loops = Loops(store, self.notices, Audit(store), ProgressMessages(store))
         self.session, self.project, self._host = event.session, event.project, event.host
         self._named = event.session
         self._lease_ends = 0.0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from agent_channels.core.host.progress_messages import ProgressMessages
 from agent_channels.core.host.turns import GONE_AFTER_S, Place
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.audit import Audit
@@ -85,8 +86,9 @@ def round_line(loop: Loop) -> str:
 class Loops:
     """The loops table."""
 
-    def __init__(self, store: Store, notices: Notices, audit: Audit) -> None:
+    def __init__(self, store: Store, notices: Notices, audit: Audit, progress_messages: ProgressMessages) -> None:
         self.store, self._notices, self._audit = store, notices, audit
+        self._progress_messages = progress_messages
 
     # ---- reading
 
@@ -144,9 +146,10 @@ class Loops:
                 (number, in_a_row, due_at, now, now, loop.id, loop.round),
             ).rowcount
             after = self.current(loop.session) if moved else None
-            if after is not None and not first and after.place is not None:
-                # The one place where a round is told: what shows the turn's progress may show `round_line` instead.
-                self._notices.add(after.place.chat_id, round_line(after), thread_id=after.place.thread_id, silent=True)
+            place = None if after is None or first else after.place
+            # What shows the turn's progress shows its round too.
+            if after is not None and place is not None and not self._progress_messages.is_shown(place):
+                self._notices.add(place.chat_id, round_line(after), thread_id=place.thread_id, silent=True)
             return after
 
     def end(self, loop: Loop, ending: LoopEnding, by: tuple[str | None, str] | None = None) -> bool:

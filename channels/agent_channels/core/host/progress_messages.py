@@ -40,6 +40,14 @@ class ProgressMessages:
         """Return every message of a turn."""
         return [_message(row) for row in self.store.rows("SELECT * FROM progress_messages WHERE turn_id = ?", turn_id)]
 
+    def is_shown(self, place: Place) -> bool:
+        """Return whether a chat or thread sees a message of a turn that goes on."""
+        return bool(
+            self.store.value(
+                "SELECT 1 FROM progress_messages WHERE state = 'open' AND chat_id = ? AND thread_id IS ?", *place
+            )
+        )
+
     def add(self, turn_id: str, place: Place, panel_id: str) -> ProgressMessage:
         """Record a message that is about to be sent."""
         with self.store.transaction() as db:

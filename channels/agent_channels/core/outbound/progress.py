@@ -29,6 +29,7 @@ from agent_channels.core.errors import (
     StoreError,
     Unavailable,
 )
+from agent_channels.core.host.loops import round_line
 from agent_channels.core.host.progress_messages import ProgressMessage
 from agent_channels.core.host.turn_text import ending_line, progress_text
 from agent_channels.core.host.turns import Place, Turn
@@ -218,7 +219,9 @@ class TurnProgress:
         return True
 
     def _text(self, turn: Turn, level: Progress, now: float) -> str:
-        return progress_text(turn, now, verbose=level == "verbose")
+        loop = self._services.loops.current(turn.session)
+        text = progress_text(turn, now, verbose=level == "verbose")
+        return text if loop is None else f"{round_line(loop)}\n{text}"
 
     def _every_s(self, chat_id: str) -> float:
         limits = self._adapter.limits
