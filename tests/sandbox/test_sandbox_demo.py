@@ -152,6 +152,8 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
         'redelivered="true"',
         "✅ Publish · ann",
         "image_path=…/files/",
+        "⏳ Working: 0:0",
+        "▸ Edit: src/price.py",
         "Your message has reached the agent",
         "PostToolBatch -> adds:",
         '"Leave the changelog alone" chat_id=',

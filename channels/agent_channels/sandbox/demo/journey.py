@@ -202,7 +202,16 @@ class Journey:
             await turn.hook("TaskCreated", task_id=str(number), task_subject=subject)
         await turn.use("Bash", {"command": "npm test"}, _at_once)
         await turn.hook("TaskCompleted", task_id="1", task_subject=PLAN[0])
-        await turn.use("Edit", {"file_path": "src/price.py"}, _at_once)
+
+        def shown() -> dict[str, Any] | None:
+            return next((message for message in self.ann.inbox if "▸ Edit" in message.get("text", "")), None)
+
+        async def watch() -> None:
+            await self._next_message("that the agent works")
+            message = await self.stage.within("the step in the status message", self._wait_for(shown))
+            self._hooks(turn, self.transcript.phone.message(message))
+
+        await turn.use("Edit", {"file_path": "src/price.py"}, watch)
         self._hooks(turn)
         return turn
 

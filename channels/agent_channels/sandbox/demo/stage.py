@@ -92,6 +92,8 @@ class Stage:
         """
         command, environ = [*program(), "serve", "telegram"], self.environ
         if hooks:
+            # The work is shorter than anybody's: its progress is shown soon.
+            (self.state_dir / "config.yaml").write_text("progress_after_s: 0.5\n", encoding="utf-8")
             self._session = AgentSession.begin("telegram", {**environ, "CHANNELS_MODE": "hook"}, self.folder)
             environ = dict(self._session.environ)
         self._host = await ScriptedHost.start(command, environ, self.folder, self.log, decide)
