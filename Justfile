@@ -34,6 +34,10 @@ trip *arguments:
 docs:
     {{python}} -m tests.support.reference
 
+# Take the pictures of the docs (needs Chromium and a font with emoji)
+pictures *names:
+    {{python}} -m tests.support.pictures {{names}}
+
 # Correct what the linter and the formatter can
 fix:
     {{python}} -m ruff check --fix .

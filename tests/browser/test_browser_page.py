@@ -17,7 +17,7 @@ WEIGHT_MAX = 100_000
 async def fill_chat(screen: Screen) -> None:
     """Fill a chat with several kinds of messages."""
     await screen.say("long answer")
-    await screen.sees("for the rest")
+    await screen.sees("The rest is in")
     await screen.say("hello")
     await screen.sees("scripted agent")
     await screen.say("deploy")

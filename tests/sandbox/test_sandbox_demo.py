@@ -135,13 +135,13 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
         assert max(cell_len(line) for line in lines) <= width
         assert not any(line.endswith(" ") for line in lines)
         assert any("taps [Approve] │" in line for line in lines) == (width >= 100)
-        assert len(set(re.findall(r"\(process (\d+)\)", one.printed))) == 2
+        assert len(set(re.findall(r"\(process (\d+)\)", one.printed))) == 3
         assert_nothing_left(one, started_by(one.printed))
     if width == 100:
         assert undocumented(lines) == [], "docs/sandbox.md shows an older transcript"
     told_twice = re.findall(r"delivery_id=(\S+)", one.printed)
-    assert len(told_twice) == 8
-    assert len(set(told_twice)) == 7
+    assert len(told_twice) == 10
+    assert len(set(told_twice)) == 9
     text = stripped(one.printed)
     for happened in (
         "Your pairing code: ",
@@ -152,7 +152,15 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
         'redelivered="true"',
         "✅ Publish · ann",
         "image_path=…/files/",
-        "7 received, 7 answered, 0 open, 0 lost",
+        "⏳ Working: 0:0",
+        "▸ Edit: src/price.py",
+        "Your message has reached the agent",
+        "PostToolBatch -> adds:",
+        '"Leave the changelog alone" chat_id=',
+        "Stopping: the agent ends at its next",
+        "PostToolBatch -> continue: false",
+        "Stopped by ann after",
+        "10 received, 10 answered, 0 open, 0 lost",
         "channels setup telegram",
         "`channels sandbox` shows all of this on a chat page",
     ):

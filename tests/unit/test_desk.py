@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 JUST = Path(sys.executable).with_name("just")
-COMMANDS = ["tests", "tests.bench", "tests.bench.trip", "tests.soak", "tests.support.reference"]
+COMMANDS = [
+    "tests",
+    "tests.bench",
+    "tests.bench.trip",
+    "tests.soak",
+    "tests.support.reference",
+    "tests.support.pictures",
+]
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -31,7 +38,7 @@ def test_help_explains_and_does_nothing(command: str) -> None:
 
 @pytest.mark.parametrize(("command", "words"), [
     ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]),
-    ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]),
+    ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]), ("tests.support.pictures", ["nothing"]),
 ])  # fmt: skip
 def test_wrong_words_are_refused(command: str, words: list[str]) -> None:
     """Exit code 2 and a usage, no traceback."""

@@ -131,6 +131,10 @@ class Turns:
         values = () if session is None else (session,)
         return [_turn(row) for row in self.store.rows(f"SELECT * FROM turns WHERE {where} ORDER BY began_at", *values)]
 
+    def newest(self, limit: int) -> list[Turn]:
+        """Return the turns that began last, newest first, running or not."""
+        return [_turn(row) for row in self.store.rows("SELECT * FROM turns ORDER BY began_at DESC LIMIT ?", limit)]
+
     def working_for(self, place: Place) -> list[Turn]:
         """Return the turns that work for a chat, or for a thread of it, and have not ended."""
         return [turn for turn in self.running() if place in turn.places]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,21 @@ from typing import Any, TypeAlias
 
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.host.hook_call import hook_entry
 from agent_channels.core.host.protocol import CHANNEL, PUSH
 
-__all__ = ["ChannelEvent", "HandshakeResult", "ScriptedHost", "StepFailed", "ToolCall", "ToolResult"]
+__all__ = ["ChannelEvent", "HandshakeResult", "ScriptedHost", "StepFailed", "ToolCall", "ToolResult", "events_in"]
 
 JsonRpc: TypeAlias = dict[str, Any]
 
 LINE_MAX = 1 << 24
 EXIT_TIMEOUT_S = 2.0
 METHOD_NOT_FOUND = -32601
+# A message as the agent reads it where nothing is pushed, and one of its attributes.
+BLOCK = re.compile(r'<channel source="[^"]*"((?: [\w-]+="[^"]*")*)>\n(.*?)\n</channel>', re.DOTALL)
+ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*)"')
+# A value that the host fills in from a hook event.
+FIELD = re.compile(r"\$\{([\w.]+)\}")
 
 
 class StepFailed(ChannelError):
@@ -37,6 +44,12 @@ class ChannelEvent:
 
     content: str
     meta: Mapping[str, str]
+
+    def block(self, source: str) -> str:
+        """Return it as the text that a host shows its agent."""
+        quoted = {name: value.replace("&", "&amp;").replace('"', "&quot;") for name, value in self.meta.items()}
+        attributes = "".join(f' {name}="{value}"' for name, value in quoted.items())
+        return f'<channel source="{source}"{attributes}>\n{self.content}\n</channel>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,10 @@ class ScriptedHost:
         self._decide = decide
         self._undecided: asyncio.Queue[ChannelEvent] = asyncio.Queue()
         self._pending: dict[int | str, asyncio.Future[JsonRpc]] = {}
+        # Set once hands were shaken.
+        self.ready = asyncio.Event()
         self._last_id = 0
+        self.ended = False
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._act())]
 
     @classmethod
@@ -120,6 +136,7 @@ class ScriptedHost:
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         listed = _result(await self._request("tools/list", {}))
         server = initialized["serverInfo"]
+        self.ready.set()
         return HandshakeResult(
             probe.get("error", {}).get("code"),
             initialized["protocolVersion"],
@@ -133,6 +150,16 @@ class ScriptedHost:
         answer = _result(await self._request("tools/call", {"name": call.tool, "arguments": call.arguments}))
         text = " ".join(part.get("text", "") for part in answer["content"])
         return ToolResult(call, text, bool(answer.get("isError")))
+
+    async def call_hook(self, server: str, event: str, values: JsonRpc) -> JsonRpc:
+        """Call the hook that a host's settings hold for an event, with the event's JSON; return its answer.
+
+        `server` is our name in the host's list. Raises `StepFailed` when the server ends before it answers.
+        """
+        entry = hook_entry(event, server)
+        arguments = {name: FIELD.sub(lambda found: _field(values, found[1]), of) for name, of in entry["input"].items()}
+        answer: JsonRpc = json.loads((await self.call(ToolCall(entry["tool"], arguments))).text)
+        return answer
 
     def notify(self, method: str, params: JsonRpc) -> None:
         """Send the server a notification."""
@@ -173,6 +200,8 @@ class ScriptedHost:
     async def _request(self, method: str, params: JsonRpc, *, id_: str | None = None) -> JsonRpc:
         self._last_id += 1
         key = id_ or self._last_id
+        if self.ended:
+            raise StepFailed("the server has ended")
         pending = self._pending[key] = asyncio.get_running_loop().create_future()
         self._send({"jsonrpc": "2.0", "id": key, "method": method, "params": params})
         try:
@@ -189,6 +218,7 @@ class ScriptedHost:
             while line := await self.process.stdout.readline():
                 self._handle(json.loads(line))
         finally:
+            self.ended = True
             for pending in self._pending.values():
                 if not pending.done():
                     pending.set_exception(StepFailed("the server ended before it answered"))
@@ -218,6 +248,28 @@ class ScriptedHost:
                 call = self._decide(await self._undecided.get())
                 if call is not None:
                     self.results.put_nowait(await self.call(call))
+
+
+def events_in(text: str) -> list[ChannelEvent]:
+    """Return the messages in a text that the agent reads: a tool's result, or what a hook adds."""
+    return [
+        ChannelEvent(content, {name: _unquoted(value) for name, value in ATTRIBUTE.findall(attributes)})
+        for attributes, content in BLOCK.findall(text)
+    ]
+
+
+def _unquoted(value: str) -> str:
+    return value.replace("&#10;", "\n").replace("&quot;", '"').replace("&amp;", "&")
+
+
+def _field(values: JsonRpc, path: str) -> str:
+    """Return a field of an event as a host fills it in: an object as JSON, what is missing as ""."""
+    found: Any = values
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if found is None:
+        return ""
+    return found if isinstance(found, str) else json.dumps(found)
 
 
 def _result(answer: JsonRpc) -> JsonRpc:

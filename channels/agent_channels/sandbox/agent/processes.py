@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -11,10 +12,11 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from agent_channels.sandbox.agent.host import StepFailed
 
-__all__ = ["clean_environ", "end_on_signals", "program", "run_program"]
+__all__ = ["clean_environ", "end_on_signals", "program", "run_hook", "run_program"]
 
 RUN_TIMEOUT_S = 15.0
 # Variables that would connect a sandbox to the user's own bots, hosts and proxies.
@@ -72,6 +74,28 @@ async def run_program(
     if process.returncode:
         raise StepFailed(f"{command} failed with exit code {process.returncode}: {errors.decode().strip()}")
     return out.decode().strip()
+
+
+async def run_hook(name: str, event: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Run the command hook `name` as a host does, with the event's JSON; return its answer, {} for none.
+
+    It runs as long as it likes, and ends with the task that waits for it.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *program(), "hook", name, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env=dict(environ), cwd=folder,
+    )  # fmt: skip
+    try:
+        out, _ = await process.communicate(json.dumps(event).encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    try:
+        answer = json.loads(out)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def end_on_signals() -> None:

@@ -1,22 +1,36 @@
-"""The scripted agent of the chat page: it answers people through the same tools as a real agent."""
+"""The scripted agent of the chat page: it answers people through the same tools as a real agent.
+
+Nothing is pushed to it. A message wakes its host, which begins a turn; its hooks hand it what people wrote, then and in
+the middle of longer work.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.protocol import REQUEST, VERDICT
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
 from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, StepFailed, ToolCall
+from agent_channels.sandbox.agent.processes import run_hook
+from agent_channels.sandbox.agent.tasks import Work, task_for, work_in_rounds
+from agent_channels.sandbox.agent.turn import AgentSession, HostTurn, TurnStopped
 from agent_channels.sandbox.telegram.images import image_size
 
 __all__ = ["ScriptedAgent"]
 
 SLOW_S = 6.0
+# Long enough to read what happens, and to step in.
+STEP_S = 2.0
+# How often an idle host looks whether something has come; the hook `bell`, which does it for a real one, is slower.
+WAKE_EVERY_S = 0.03
 # The letters of a permission request's id, as the host chooses them: no l, which looks like 1.
 REQUEST_ID_LETTERS = "abcdefghijkmnopqrstuvwxyz"
 
@@ -26,10 +40,20 @@ WELCOME = (
     "Write anything and I echo it, send a picture, or try one of these."
 )
 TOPIC_BUTTONS: list[list[str | dict[str, str]]] = [
-    [{"label": "Deploy", "value": "deploy", "style": "primary"}, {"label": "Rate 1 to 5", "value": "rate"}],
-    [{"label": "Choose a plan", "value": "plan"}, {"label": "Give a name", "value": "name"}],
-    [{"label": "Long answer", "value": "long answer"}, {"label": "Permission", "value": "permission"}],
-    [{"label": "Menu of 30", "value": "menu of 30"}, {"label": "Slow work", "value": "slow"}],
+    [{"label": "Run a longer task", "value": "fix the tests", "style": "primary"}],
+    [{"label": "Edit a file", "value": "edit a file"}, {"label": "Permission", "value": "permission"}],
+    [
+        {"label": "At the terminal", "value": "at the terminal"},
+        {"label": "Usage limit", "value": "usage limit"},
+        {"label": "Dialog", "value": "dialog"},
+    ],
+    [{"label": "Deploy", "value": "deploy"}, {"label": "Rate", "value": "rate"}, {"label": "Plan", "value": "plan"}],
+    [
+        {"label": "Name", "value": "name"},
+        {"label": "Long answer", "value": "long answer"},
+        {"label": "Menu of 30", "value": "menu of 30"},
+        {"label": "Slow", "value": "slow"},
+    ],
 ]
 LONG_ANSWER = """\
 ## What changed in 4.2
@@ -67,10 +91,17 @@ Handler = Callable[[ChannelEvent], Awaitable[None]]
 
 
 class ScriptedAgent:
-    """Acts on every event of one host; chats do not wait for each other. `slow_s`: how long slow work takes."""
+    """Acts on every message of one host session; short answers do not wait for each other, turns do."""
 
-    def __init__(self, host: ScriptedHost, slow_s: float = SLOW_S) -> None:
-        self._host, self._slow_s = host, slow_s
+    def __init__(
+        self, host: ScriptedHost, session: AgentSession, *, slow_s: float = SLOW_S, step_s: float = STEP_S
+    ) -> None:
+        """`slow_s`: how long slow work takes; `step_s`: how long a tool does. In seconds."""
+        self._host, self._session = host, session
+        self._slow_s, self._step_s = slow_s, step_s
+        # Longer work that waits for its turn, and whether there is some in hand.
+        self._tasks: list[ChannelEvent] = []
+        self._working = False
         # The chat of each permission request that is not decided yet.
         self._requests: dict[str, str] = {}
         self._topics: dict[str, Handler] = {
@@ -85,30 +116,94 @@ class ScriptedAgent:
         }
 
     async def run(self) -> None:
-        """Act until the server ends."""
+        """Act from the handshake on, until the server ends."""
+        await self._host.ready.wait()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._handle_verdicts())
-            while event := await self._host.events.get():
-                group.create_task(self._act(event))
+            verdicts = group.create_task(self._handle_verdicts())
+            group.create_task(self._begin_session())
+            with contextlib.suppress(StepFailed):
+                while True:
+                    await self._play_turn(group)
+            verdicts.cancel()
 
-    async def _act(self, event: ChannelEvent) -> None:
+    async def _play_turn(self, group: asyncio.TaskGroup) -> None:
+        """Begin a turn with the messages that wait, or with longer work that was asked for before; do it all."""
+
+        async def take(events: Sequence[ChannelEvent]) -> None:
+            for event in events:
+                if task_for(event, _topic(event)):
+                    self._tasks.append(event)
+                else:
+                    group.create_task(self._act(event, steered=self._working))
+
+        turn = HostTurn(self._host, self._session, take)
+        if self._tasks:
+            await turn.begin(self._tasks[0].block(self._session.server))
+        else:
+            await self._wait_for_messages()
+            await turn.begin("")
+        if self._tasks:
+            self._working = True
+            # A turn that is stopped just ends: the server tells the chat.
+            with contextlib.suppress(TurnStopped):
+                await self._work(self._tasks.pop(0), turn)
+            self._working = False
+
+    async def _wait_for_messages(self) -> None:
+        """Wait, as a host that is idle, until something has come. Raises `StepFailed` when the server has ended."""
+        server = self._session.server
+        # The server learns from this that the agent is done with what it had.
+        await self._host.call_hook(server, "PreToolUse", {"tool_name": f"mcp__{server}__wait_for_messages"})
+        with Store.open_read_only(self._session.state_dir / "channel.db") as store:
+            inbox = Services.of(store).inbox
+            while not inbox.any_ready():
+                if self._host.ended:
+                    raise StepFailed("the server has ended")
+                await asyncio.sleep(WAKE_EVERY_S)
+
+    async def _begin_session(self) -> None:
+        """Run the hook of a session's start; the server knows by it that this host runs hooks."""
+        event = {"session_id": self._session.id, "hook_event_name": "SessionStart", "source": "startup"}
+        await run_hook("session", event, self._session.environ, self._session.folder)
+
+    # --- turns
+
+    async def _work(self, event: ChannelEvent, turn: HostTurn) -> None:
+        """Work on a task to the end of its turn, and as long as that is gone on with. Raises `TurnStopped`."""
+        task = task_for(event, _topic(event))
+        work = Work(turn, event, self._step_s)
+        said = await task(work) if task else ""
+        going_on = said and await turn.end(said)
+        while going_on:
+            if task is work_in_rounds:
+                said = await task(work)
+            going_on = await turn.end(said, going_on=True)
+
+    # --- short answers
+
+    async def _act(self, event: ChannelEvent, *, steered: bool = False) -> None:
+        handler = self._handler(event)
         try:
-            await self._handler(event)(event)
+            await (self._take_up if steered and handler == self._echo else handler)(event)
         except StepFailed:
             # The server has ended; the next one delivers unanswered messages again.
             return
 
+    async def _take_up(self, event: ChannelEvent) -> None:
+        text = f"I read this in the middle of my work, and take it up: {event.content}"
+        await self._reply(event, text, format="text")
+
     def _handler(self, event: ChannelEvent) -> Handler:
         if event.meta.get("button") == "true":
-            return self._topics.get(event.meta["button_value"], self._button)
+            return self._topics.get(_topic(event), self._button)
         if "image_path" in event.meta:
             return self._picture
         if "attachment_kind" in event.meta:
             return self._file
         if "reaction" in event.meta:
             return self._reaction
-        words = _topic_words(event.content)
-        return self._welcome if words in GREETINGS else self._topics.get(words, self._echo)
+        topic = _topic(event)
+        return self._welcome if topic in GREETINGS else self._topics.get(topic, self._echo)
 
     # --- answers
 
@@ -221,6 +316,8 @@ def _target(event: ChannelEvent) -> dict[str, str]:
     return {"chat_id": event.meta["chat_id"], **thread}
 
 
-def _topic_words(text: str) -> str:
-    """Return a message in lower case, without mentions, a command's slash and a final mark."""
-    return re.sub(r"<?@!?\w[\w-]*>?|‹@!?\d+›|^/", "", text).strip(" .!?:,\n").casefold()
+def _topic(event: ChannelEvent) -> str:
+    """Return a button's value, or a message in lower case, without mentions, a command's slash and a final mark."""
+    if event.meta.get("button") == "true":
+        return event.meta["button_value"]
+    return re.sub(r"<?@!?\w[\w-]*>?|‹@!?\d+›|^/", "", event.content).strip(" .!?:,\n").casefold()

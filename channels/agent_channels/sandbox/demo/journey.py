@@ -1,4 +1,4 @@
-"""The journey, step by step: from a stranger's first message to a picture, through a crash.
+"""The journey, step by step: from a stranger's first message, through a crash, to longer work that is stopped.
 
 Everything printed was observed; the first step that does not happen in time ends the journey.
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rich.text import Text
 
-from agent_channels.sandbox.agent.host import ChannelEvent, HandshakeResult, StepFailed
-from agent_channels.sandbox.demo.script import HANDLE, MESSAGES, NAME
+from agent_channels.sandbox.agent.host import ChannelEvent, HandshakeResult, StepFailed, ToolCall
+from agent_channels.sandbox.agent.turn import HostTurn, TurnStopped
+from agent_channels.sandbox.demo.script import HANDLE, MESSAGES, NAME, PLAN, STEERED
 from agent_channels.sandbox.demo.stage import Stage
-from agent_channels.sandbox.demo.transcript import Transcript, WireLine, event_lines, tool_lines
+from agent_channels.sandbox.demo.transcript import Transcript, WireLine, event_lines, hook_lines, tool_lines
 from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.utf16 import entity_text
 
@@ -55,6 +56,8 @@ class Journey:
         self.stage, self.transcript, self.tg = stage, transcript, stage.tg
         self.ann = self.tg.person(HANDLE, NAME)
         self._sent = 0
+        # Of these, the commands: they are not for the agent.
+        self._commands = 0
         self._calls_before_step = 0
         self._handshake: HandshakeResult | None = None
         self._delivery_ids: list[str] = []
@@ -71,6 +74,9 @@ class Journey:
         await self._restart(unanswered)
         await self._typed_answer()
         await self._picture()
+        turn = await self._longer_work()
+        await self._steering(turn)
+        await self._stop(turn)
         return await self._count()
 
     # --- the steps
@@ -184,6 +190,65 @@ class Journey:
         self.transcript.row(self.transcript.phone.message(photo), [*update, *event_lines(event)])
         await self._reply("to the picture")
 
+    async def _longer_work(self) -> HostTurn:
+        self._step("She asks for longer work; the host's hooks tell the server each step")
+        await self.stage.stop_server()
+        attached = await self._attach(hooks=True)
+        turn = HostTurn(self.stage.host, self.stage.begun_session, self._steered)
+        sent, update = await self._send("work", lambda counts: counts["received"] == self._sent)
+        self.transcript.row(sent, [*attached, *update])
+        await turn.begin("")
+        for number, subject in enumerate(PLAN, 1):
+            await turn.hook("TaskCreated", task_id=str(number), task_subject=subject)
+        await turn.use("Bash", {"command": "npm test"}, _at_once)
+        await turn.hook("TaskCompleted", task_id="1", task_subject=PLAN[0])
+
+        def shown() -> dict[str, Any] | None:
+            return next((message for message in self.ann.inbox if "▸ Edit" in message.get("text", "")), None)
+
+        async def watch() -> None:
+            await self._next_message("that the agent works")
+            message = await self.stage.within("the step in the status message", self._wait_for(shown))
+            self._hooks(turn, self.transcript.phone.message(message))
+
+        await turn.use("Edit", {"file_path": "src/price.py"}, watch)
+        self._hooks(turn)
+        return turn
+
+    async def _steering(self, turn: HostTurn) -> None:
+        self._step("She writes in the middle of it, and the agent reads it at that step")
+
+        async def write() -> None:
+            self._hooks(turn)
+            sent, update = await self._send("steer", lambda counts: counts["received"] == self._sent)
+            self.transcript.row(sent, update)
+
+        await turn.use("Bash", {"command": "npm test"}, write)
+        told = await self._next_message("that her message has reached the agent")
+        self._hooks(turn, self.transcript.phone.message(told))
+        call = ToolCall("reply", {"chat_id": str(self.ann.id), "text": STEERED})
+        await turn.reply(call.arguments)
+        answer = await self._next_message("the agent's answer to what she wrote")
+        self._hooks(turn, self.transcript.phone.message(answer))
+
+    async def _stop(self, turn: HostTurn) -> None:
+        self._step("She stops it: what runs comes to its end, nothing further begins")
+
+        async def stop() -> None:
+            self._hooks(turn)
+            sent, update = await self._send("stop", lambda counts: counts["received"] == self._sent)
+            self._commands += 1
+            asked = await self._next_message("that the agent is being stopped")
+            self.transcript.row([*sent, *self.transcript.phone.message(asked)], update)
+
+        try:
+            await turn.use("Bash", {"command": "npm run deploy"}, stop)
+        except TurnStopped:
+            stopped = await self._next_message("that the agent has stopped")
+            self._hooks(turn, self.transcript.phone.message(stopped))
+        else:
+            raise StepFailed("the turn went on although she had stopped it")
+
     async def _count(self) -> JourneyResult:
         self._step("The server's own count")
         inbox = json.loads(await self.stage.run("status", "telegram", "--json"))["inbox"]
@@ -195,7 +260,7 @@ class Journey:
             inbox["received"],
             inbox["answered"],
             inbox["open"],
-            lost=self._sent - distinct,
+            lost=self._sent - self._commands - distinct,
             redelivered=len(self._delivery_ids) - distinct,
         )
 
@@ -205,8 +270,16 @@ class Journey:
         self._calls_before_step = len(self.tg.calls)
         self.transcript.step(heading)
 
-    async def _attach(self) -> list[WireLine]:
-        handshake = await self.stage.attach()
+    async def _steered(self, events: Sequence[ChannelEvent]) -> None:
+        self._delivery_ids += [event.meta["delivery_id"] for event in events]
+
+    def _hooks(self, turn: HostTurn, drawn: Sequence[Text] = ()) -> None:
+        """Print the hooks that were called since the last time, beside what the phone shows."""
+        self.transcript.row(drawn, [line for call in turn.log for line in hook_lines(*call)])
+        turn.log.clear()
+
+    async def _attach(self, *, hooks: bool = False) -> list[WireLine]:
+        handshake = await self.stage.attach(hooks=hooks)
         if not handshake.is_channel:
             raise StepFailed("the server did not declare that it is a channel")
         shell: WireLine = ("shell", f"$ channels serve telegram   (process {self.stage.host.pid})")
@@ -282,3 +355,7 @@ class Journey:
 
     async def _wait_for(self, predicate: Callable[[], T | None]) -> T:
         return await self.tg.wait_for(predicate, self.stage.step_timeout_s)
+
+
+async def _at_once() -> None:
+    """A tool that is done at once."""

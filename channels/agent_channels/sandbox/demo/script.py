@@ -8,7 +8,7 @@ from typing import Any
 from agent_channels.sandbox.agent.host import ChannelEvent, ToolCall
 from agent_channels.sandbox.telegram.images import image_size
 
-__all__ = ["HANDLE", "MESSAGES", "NAME", "decide"]
+__all__ = ["HANDLE", "MESSAGES", "NAME", "PLAN", "STEERED", "decide"]
 
 HANDLE, NAME = "ann", "Ann"
 
@@ -19,6 +19,9 @@ MESSAGES = {
     "changelog": "Then get the changelog ready",
     "typed": "publish",
     "photo": "The start page looks odd",
+    "work": "Fix the tests",
+    "steer": "Leave the changelog alone",
+    "stop": "/stop",
 }
 ANSWERS: dict[str, dict[str, Any]] = {
     MESSAGES["hello"]: {"text": "Hello! I am the coding agent of this project. What shall I do?"},
@@ -30,6 +33,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     MESSAGES["progress"]: {"text": "Done: 4.2 is live on all three machines."},
     MESSAGES["changelog"]: {"text": "It is written. Publish it?", "buttons": [["Publish", "Not yet"]]},
 }
+PLAN = ("Find out which tests fail", "Correct the rounding")
+STEERED = "I leave the changelog alone."
 BUTTON_ANSWERS = {"Approve": "Good, deploying 4.2 now.", "Publish": "Published."}
 
 

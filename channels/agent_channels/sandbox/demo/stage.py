@@ -14,6 +14,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.agent.host import HandshakeResult, ScriptedHost, StepFailed
 from agent_channels.sandbox.agent.processes import clean_environ, program, run_program
+from agent_channels.sandbox.agent.turn import AgentSession
 from agent_channels.sandbox.demo.script import decide
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
@@ -37,6 +38,7 @@ class Stage:
         self.state_dir = self.folder / "state"
         self.log = self.folder / "server.log"
         self._host: ScriptedHost | None = None
+        self._session: AgentSession | None = None
 
     async def __aenter__(self) -> Self:
         (self.folder / "run").mkdir(mode=0o700)
@@ -76,10 +78,25 @@ class Stage:
             raise StepFailed("no server is running")
         return self._host
 
-    async def attach(self) -> HandshakeResult:
-        """Start the real server with the scripted agent, and shake hands. Raises `StepFailed`."""
-        command = [*program(), "serve", "telegram"]
-        self._host = await ScriptedHost.start(command, self.environ, self.folder, self.log, decide)
+    @property
+    def begun_session(self) -> AgentSession:
+        """The session of a host whose hooks hand messages over. Raises `StepFailed` when there is none."""
+        if self._session is None:
+            raise StepFailed("the host runs no hooks")
+        return self._session
+
+    async def attach(self, *, hooks: bool = False) -> HandshakeResult:
+        """Start the real server with the scripted agent, and shake hands. Raises `StepFailed`.
+
+        `hooks`: nothing is pushed; the host's hooks hand messages over, in the session that begins here.
+        """
+        command, environ = [*program(), "serve", "telegram"], self.environ
+        if hooks:
+            # The work is shorter than anybody's: its progress is shown soon.
+            (self.state_dir / "config.yaml").write_text("progress_after_s: 0.5\n", encoding="utf-8")
+            self._session = AgentSession.begin("telegram", {**environ, "CHANNELS_MODE": "hook"}, self.folder)
+            environ = dict(self._session.environ)
+        self._host = await ScriptedHost.start(command, environ, self.folder, self.log, decide)
         return await self.within("the server's handshake", self._host.shake_hands())
 
     async def kill_server(self) -> int:

@@ -12,14 +12,22 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from agent_channels.sandbox.agent.host import ChannelEvent, ToolResult
+from agent_channels.sandbox.agent.host import ChannelEvent, ToolResult, events_in
 from agent_channels.sandbox.demo.phone import DemoPhone
 
-__all__ = ["Transcript", "WireLine", "event_lines", "tool_lines"]
+__all__ = ["Transcript", "WireLine", "event_lines", "hook_lines", "tool_lines"]
 
 TWO_COLUMNS, WIDEST = 100, 120
 TAG_WIDTH = 8
-COLOURS = {"update": "yellow", "event": "cyan", "call": "magenta", "result": "green", "shell": "bold", "server": "red"}
+COLOURS = {
+    "update": "yellow",
+    "event": "cyan",
+    "call": "magenta",
+    "hook": "magenta",
+    "result": "green",
+    "shell": "bold",
+    "server": "red",
+}
 # The meta keys of an event that are printed; any others are abbreviated to "…".
 PRINTED_META = (
     "chat_id", "message_id", "user", "button", "button_label", "button_row", "button_col", "panel_id", "image_path",
@@ -115,6 +123,20 @@ def event_lines(event: ChannelEvent) -> list[WireLine]:
 def tool_lines(result: ToolResult) -> list[WireLine]:
     """Return the lines of a tool call and its result."""
     return [("call", f"{result.call.tool} {_arguments(result.call.arguments)}"), ("result", result.text)]
+
+
+def hook_lines(event: str, values: Mapping[str, Any], answer: Mapping[str, Any]) -> list[WireLine]:
+    """Return the lines of a hook that the host called: what it told, and what it was answered."""
+    told = values.get("tool_input", {})
+    words = (values.get("tool_name"), told.get("command") or told.get("file_path"), values.get("task_subject"))
+    line = " ".join(filter(None, (event, *words)))
+    specific = answer.get("hookSpecificOutput", {})
+    messages = [part for message in events_in(specific.get("additionalContext", "")) for part in event_lines(message)]
+    if "permissionDecision" in specific:
+        line += f" -> {specific['permissionDecision']}"
+    if answer.get("continue") is False:
+        line += f" -> continue: false ({answer.get('stopReason', '')})"
+    return [("hook", line + (" -> adds:" if messages else "")), *messages]
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:

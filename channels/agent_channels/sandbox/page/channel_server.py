@@ -14,6 +14,7 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.agent.host import ScriptedHost
 from agent_channels.sandbox.agent.processes import clean_environ, program
 from agent_channels.sandbox.agent.scripted_agent import ScriptedAgent
+from agent_channels.sandbox.agent.turn import AgentSession
 
 __all__ = ["ChannelServer"]
 
@@ -50,13 +51,15 @@ class ChannelServer:
             if self._host is not None:
                 return
             self._set_state("starting")
-            environ = {**clean_environ(self._folder), **self._settings}
+            # The host's hooks hand messages over, also in the middle of the agent's work.
+            environ = {**clean_environ(self._folder), **self._settings, "CHANNELS_MODE": "hook"}
+            session = AgentSession.begin(self.channel, environ, self._folder)
             command = [*program(), "serve", self.channel]
-            host = await ScriptedHost.start(command, environ, self._folder, self.log, lambda _: None)
+            host = await ScriptedHost.start(command, session.environ, self._folder, self.log, lambda _: None)
             self._host = host
             run = _Run(host.pid, time.time())
             self._runs.append(run)
-            self._task = asyncio.create_task(self._supervise(host, run))
+            self._task = asyncio.create_task(self._supervise(host, run, session))
             try:
                 async with asyncio.timeout(START_TIMEOUT_S):
                     await host.shake_hands()
@@ -96,9 +99,9 @@ class ChannelServer:
         if self._task is not None:
             await self._task
 
-    async def _supervise(self, host: ScriptedHost, run: _Run) -> None:
+    async def _supervise(self, host: ScriptedHost, run: _Run, session: AgentSession) -> None:
         """Let the agent act until the process ends, in whatever way it ends."""
-        acting = asyncio.create_task(ScriptedAgent(host).run())
+        acting = asyncio.create_task(ScriptedAgent(host, session).run())
         code = await host.process.wait()
         run.ended = time.time()
         self._host = None

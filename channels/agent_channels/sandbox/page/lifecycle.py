@@ -1,16 +1,21 @@
 """The lifecycle of each message: received by the platform, journalled, offered, answered; when, and by which process.
 
+Beside it the turns in which the agent works: what runs, when it was steered or asked to stop, and how it ended.
+
 The channel servers' part is read from their stores, over a read-only connection.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agent_channels.core.host.turn_text import duration, summary
+from agent_channels.core.host.turns import Turn
 from agent_channels.core.journal.entry import State
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
@@ -19,6 +24,9 @@ from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 __all__ = ["MessageLifecycles", "PageAction"]
 
 ROWS = 150
+TURNS = 40
+# What came with a turn's prompt was offered at once; what was offered later, in the middle of it.
+STEERED_AFTER_S = 0.3
 KEPT = 300
 # How the page describes commands, taps, choices and forms.
 BY_THE_SERVER = ("/", "tap: ", "choice: ", "form: ")
@@ -75,8 +83,8 @@ class MessageLifecycles:
         return {member.user_id for member in Services.of(self._stores[channel]).access.members()}
 
     def as_list(self) -> list[dict[str, Any]]:
-        """Return every lifecycle as the page shows it, oldest first."""
-        found = [lifecycle for channel in CHANNELS for lifecycle in self._of(channel)]
+        """Return every lifecycle and turn as the page shows it, oldest first."""
+        found = [one for channel in CHANNELS for part in (self._of, self._turns) for one in part(channel)]
         return sorted(found, key=lambda lifecycle: lifecycle["at"])
 
     # --- inside
@@ -135,6 +143,41 @@ class MessageLifecycles:
             "stages": stages,
         }
 
+    def _turns(self, channel: str) -> Iterator[dict[str, Any]]:
+        """Yield the turns in which a tool was used, in each of their chats."""
+        services = Services.of(self._stores[channel])
+        rows = services.inbox.newest(only_open=False, limit=ROWS)
+        for turn in services.turns.newest(TURNS):
+            for chat_id in {place.chat_id for place in turn.places} if turn.detail.steps else ():
+                steered = [
+                    {"name": "steered", "at": row["offered_at"], "by": row["content"] or ""}
+                    for row in rows
+                    if row["chat_id"] == chat_id
+                    and turn.began_at + STEERED_AFTER_S < (row["offered_at"] or 0) <= (turn.ended_at or time.time())
+                ]
+                yield {
+                    **_turn(turn, steered),
+                    "id": f"{channel}/turn {turn.id}",
+                    "chat": self._chat_key(channel, chat_id),
+                }
+
     def _chat_key(self, channel: str, chat_id: str | None) -> str:
         chats = (chat for chat in self._scene.chats if chat.platform == channel)
         return next((chat.key for chat in chats if chat.chat_id == chat_id), "")
+
+
+def _turn(turn: Turn, steered: list[dict[str, Any]]) -> dict[str, Any]:
+    now, detail = time.time(), turn.detail
+    asked = [{"name": "asked to stop", "at": turn.stop_at, "by": turn.stop_by or ""}] if turn.stop_at else []
+    running = [] if turn.ended_at else [[step.words, duration(now - step.since)] for step in detail.running]
+    return {
+        "turn": "running" if turn.ending is None and turn.stop_at is None else turn.ending or "stopping",
+        "at": turn.began_at,
+        "summary": summary(turn, now),
+        "running": running,
+        "recent": detail.recent,
+        "plan": [[text, done] for _, text, done in detail.plan],
+        "note": "" if turn.ended_at else detail.note,
+        "stages": sorted([*steered, *asked], key=lambda stage: float(stage["at"])),
+        "ended": turn.ended_at,
+    }

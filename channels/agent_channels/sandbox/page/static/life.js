@@ -1,4 +1,4 @@
-// Beside the chat: the channel servers, and the stages that each message has reached.
+// Beside the chat: the channel servers, the stages that each message has reached, and the turns of the agent.
 
 import { byId, element, post, redraw } from "./dom.js";
 
@@ -17,6 +17,16 @@ export const STATES = {
   asked: "journalled; it answers a question",
   answered: "answered",
   failed: "could not be read; kept for inspection",
+};
+// What became of a turn.
+const TURNS = {
+  running: "at work",
+  stopping: "stopping: ends at its next step",
+  done: "ended",
+  stopped: "stopped",
+  failed: "failed: the agent's host could not go on",
+  interrupted: "interrupted at the terminal",
+  gone: "the agent's session ended",
 };
 const NEWEST = 40;
 
@@ -46,14 +56,14 @@ export function drawLives(lives) {
   const list = byId("lives");
   if (!lives.length) {
     drawn.clear();
-    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered. Commands and permissions are handled by the server."));
+    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered; and each longer turn of the agent with its steps. Commands and permissions are handled by the server."));
     return;
   }
   list.querySelector(".none")?.remove();
   redraw(list, drawn, lives.slice(-NEWEST).reverse(), {
     key: (life) => life.id,
     describe: (life) => life,
-    draw: drawLife,
+    draw: (life) => (life.turn ? drawTurn(life) : drawLife(life)),
     replace: (old, node) => old.replaceWith(node),
   });
 }
@@ -63,6 +73,26 @@ function drawLife(life) {
   item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, life.what || "…")));
   item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages[index - 1], life))));
   if (life.state !== "answered") item.append(element("p", { class: "state" }, STATES[life.state] ?? life.state));
+  return item;
+}
+
+function drawTurn(turn) {
+  const item = element("li", { class: `life turn ${turn.turn}`, "data-turn": turn.turn });
+  item.append(element("p", { class: "what" }, element("b", {}, "Turn"), element("span", {}, `${TURNS[turn.turn] ?? turn.turn}, ${turn.summary}`)));
+  const steps = turn.recent.map((what) => element("li", {}, element("span", { dir: "auto" }, what)));
+  for (const [what, time] of turn.running) {
+    steps.push(element("li", { class: "now" }, element("span", { dir: "auto" }, what), element("small", {}, "now"), element("time", {}, time)));
+  }
+  if (turn.note) steps.push(element("li", { class: "now" }, element("span", {}, turn.note)));
+  for (const stage of turn.stages) {
+    const by = stage.name === "steered" ? `“${stage.by}”` : `by ${stage.by}`;
+    steps.push(element("li", { class: "event", "data-stage": stage.name }, element("span", {}, stage.name), element("small", { dir: "auto" }, by), element("time", {}, duration(stage.at - turn.at))));
+  }
+  item.append(element("ol", { class: "stages" }, ...steps));
+  if (turn.plan.length) {
+    const plan = turn.plan.map(([text, done]) => element("li", {}, element("span", { role: "img", "aria-label": done ? "done" : "to do" }, done ? "☑" : "☐"), " ", element("span", { dir: "auto" }, text)));
+    item.append(element("ul", { class: "plan", "aria-label": "Plan" }, ...plan));
+  }
   return item;
 }
 

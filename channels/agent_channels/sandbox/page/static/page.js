@@ -36,7 +36,7 @@ function draw() {
 
 function suggestions(place) {
   if (place.about.startsWith("a stranger")) return ["May I come in?"];
-  const texts = ["Hello", "Deploy", "Rate", "Long answer"];
+  const texts = ["Hello", "Fix the tests", "Deploy", "Rate"];
   if (!place.group || place.platform !== "telegram") return texts;
   // In a Telegram group the bot gets only messages that mention it.
   return [...texts.map((text) => `@${place.bot} ${text.toLowerCase()}`), "Just between us"];

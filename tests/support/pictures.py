@@ -1,0 +1,162 @@
+"""Takes the pictures of the docs from the sandbox's chat page: python -m tests.support.pictures [NAME ...].
+
+Everything in them happens while they are taken. They need Chromium, and a font with emoji (`fonts-noto-color-emoji`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright, expect
+
+from agent_channels.sandbox.page.run import open_page
+
+# As pytest does for the tests.
+sys.path.insert(0, str(Path(__file__).parent))
+from browser_page import Screen
+
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What happens before a picture is taken, in which chat, and on how large a screen."""
+
+    play: Callable[[Screen], Awaitable[None]]
+    chat: str = "telegram/ann"
+    width: int = 390
+    height: int = 640
+    scheme: str = "light"
+
+
+async def hello(screen: Screen) -> None:
+    """Greet the agent, which shows what can be tried."""
+    await screen.say("Hello")
+    await screen.answered("Hello")
+    await screen.sees("scripted agent")
+
+
+async def desktop(screen: Screen) -> None:
+    """A question with buttons, and longer work beside its life."""
+    await screen.say("deploy")
+    await screen.tap("Approve")
+    await screen.sees("Deploying 4.2 now.")
+    await progress(screen)
+
+
+async def progress(screen: Screen) -> None:
+    """The status message in the middle of longer work."""
+    await screen.say("Fix the tests")
+    message = await screen.sees("Working:")
+    await expect(message).to_contain_text("☑")
+    await expect(message).to_contain_text("▸")
+
+
+async def steer(screen: Screen) -> None:
+    """A message that reaches the agent in the middle of its work."""
+    await progress(screen)
+    await screen.say("Leave the changelog alone")
+    await screen.sees("take it up")
+
+
+async def stop(screen: Screen) -> None:
+    """The button Stop, and what the chat is told."""
+    await progress(screen)
+    await screen.tap("Stop")
+    await screen.sees("Stopped by")
+    # The status message gets its last line, and the notice of the tap goes.
+    await expect(screen.tab.locator(".grid button")).to_have_count(0)
+    await expect(screen.tab.locator("#toast")).not_to_have_class(re.compile("shown"))
+
+
+async def answer(screen: Screen) -> None:
+    """An answer that was given at the terminal only."""
+    await screen.say("How long does the build take?")
+    await screen.sees("You said")
+    await screen.say("At the terminal")
+    await screen.sees("Said at the terminal")
+
+
+async def failure(screen: Screen) -> None:
+    """A turn that the host could not go on with."""
+    await screen.say("Usage limit")
+    await screen.sees("resets at 3pm")
+
+
+async def dialog(screen: Screen) -> None:
+    """A question that waits at the terminal, and that no card covers."""
+    await screen.say("Dialog")
+    await screen.sees("waiting for somebody at the terminal")
+
+
+async def permission(screen: Screen) -> None:
+    """The card of an edit."""
+    await screen.say("Edit a file")
+    await screen.sees("asks for permission: Edit")
+
+
+async def command(screen: Screen) -> None:
+    """The card of a command."""
+    await permission(screen)
+    await screen.tab.locator(".grid button", has_text="Allow").first.click()
+    await screen.sees("git push origin main")
+    await screen.tab.locator(".grid button", has_text="Deny").last.wait_for()
+
+
+SHOWN: dict[str, Picture] = {
+    "phone": Picture(hello, chat="discord/ann", height=760, scheme="dark"),
+    "desktop": Picture(desktop, width=1180, height=760),
+    "turn-progress": Picture(progress),
+    "turn-steer": Picture(steer),
+    "turn-stop": Picture(stop, height=440),
+    "turn-answer": Picture(answer, height=440),
+    "turn-failure": Picture(failure, height=440),
+    "turn-dialog": Picture(dialog, height=440),
+    "turn-permission": Picture(permission, height=900),
+    "turn-command": Picture(command, height=900),
+}
+
+
+async def take(name: str, browser: Browser) -> None:
+    """Play what happens in a sandbox of its own, and write the picture."""
+    picture = SHOWN[name]
+    async with open_page(0, scripted=True) as page:
+        size = {"width": picture.width, "height": picture.height}
+        context = await browser.new_context(viewport=size, color_scheme=picture.scheme)  # type: ignore[arg-type]
+        screen = Screen(await context.new_page(), page)
+        await screen.open(picture.chat)
+        await picture.play(screen)
+        await screen.tab.evaluate("document.activeElement.blur()")
+        await screen.tab.mouse.move(0, 0)
+        # What has just been drawn is scrolled to in the next frame.
+        await screen.tab.evaluate("() => new Promise((done) => setTimeout(done, 150))")
+        await screen.tab.screenshot(path=PICTURES / f"{name}.png")
+        await context.close()
+
+
+async def take_all(names: list[str]) -> None:
+    """Take these pictures, one after the other."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for name in names:
+            await take(name, browser)
+            print(f"docs/pictures/{name}.png", flush=True)
+        await browser.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.pictures",
+        description="Take the pictures of the docs from the sandbox's chat page; without names, all of them.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*SHOWN, []], help=f"one of {', '.join(SHOWN)}")
+    asyncio.run(take_all(parser.parse_args().names or list(SHOWN)))
