@@ -49,9 +49,12 @@ async def test_an_answer_at_the_terminal_reaches_the_chat(play: Play, hooks: Hoo
     ann.say("why?")
     await kept(play.stage)
     assert "why?" in await turn.prompt()
-    assert (await hooks.run("stop", last_assistant_message="Because.\n\n" + "word " * 1200)).silent
+    said = "Because.\n\n" + "word " * 1200 + "\n<promise>DONE</promise>"
+    assert (await hooks.run("stop", last_assistant_message=said)).silent
     assert "Said at the terminal" in (await ann.hear()).text
-    assert "word" in (await ann.hear()).text
+    rest = (await ann.hear()).text
+    assert "word" in rest
+    assert "promise" not in rest
     await play.wait_for(lambda: inbox_states(play.stage.state) == {"answered": 1})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import anyio
 
@@ -25,6 +26,8 @@ __all__ = ["TerminalAnswers"]
 logger = logging.getLogger(__name__)
 KEY = "answer-"
 OFFER_TTL_S = 24 * 3600.0
+# What ends a loop is for the loop alone.
+_PROMISE = re.compile(r"<promise>[^<>]{0,200}</promise>")
 
 
 class TerminalAnswers:
@@ -77,7 +80,7 @@ class TerminalAnswers:
     def _is_wanted(self, answer: FinalAnswer) -> bool:
         """Return whether the agent left what a chat asked unanswered, and used none of our tools to say something."""
         services, chat_id = self._services, answer.place.chat_id
-        if self._way(answer) == "off" or not answer.text.strip():
+        if self._way(answer) == "off" or not _PROMISE.sub("", answer.text).strip():
             return False
         if services.outbox.sent_since(chat_id, answer.since, without=KEY):
             return False
@@ -91,9 +94,10 @@ class TerminalAnswers:
     async def _send(self, answer: FinalAnswer) -> None:
         chat_id, thread_id = answer.place
         seen = self._services.inbox.shown_to(chat_id, answer.session)
+        said = mask_secrets(_PROMISE.sub("", answer.text)).strip()
         reply = Reply(
             chat_id=chat_id,
-            text=f"{translate('answer_from_terminal')}\n\n{mask_secrets(answer.text)}",
+            text=f"{translate('answer_from_terminal')}\n\n{said}",
             format=self._adapter.capabilities.default_format,
             thread_id=thread_id,
             idempotency_key=f"{KEY}{answer.id}",
