@@ -218,13 +218,11 @@ async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch
         await told(ann, "git push origin main")
         ann.tap(ann.inbox[-1]["message_id"], label="Deny")
         await told(ann, "it is not published")
-        await until(
-            page, lambda found: bool(found) and found[0].detail.recent == ["Read: src/price.py", "Edit: src/price.py"]
-        )
+        done = ["Read: src/price.py", "Edit: src/price.py", "Bash: git push origin main"]
+        await until(page, lambda found: bool(found) and found[0].detail.recent == done)
         ann.send("edit a file")
         # The edit is not asked for again.
         assert "for permission: Bash" in await told(ann, "for permission")
         ann.tap(ann.inbox[-1]["message_id"])
         await told(ann, "The correction is published.")
-        done = ["Read: src/price.py", "Edit: src/price.py", "Bash: git push origin main"]
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)

@@ -52,6 +52,7 @@ _KINDS = {
 _WORD = re.compile(r"[^\s<>\"'`()\[\]{},;|*，。：；！？、（）「」『』“”…]+")
 # What Telegram may take for a domain. Bounds keep the search linear.
 _DOMAIN = re.compile(r"[\w-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,16}\.([A-Za-z]{2,24})(?![A-Za-z0-9_-])")
+_FOLDERS = re.compile(r"(?<![^\s(])[A-Za-z0-9._~-]{0,64}(?:/[A-Za-z0-9._~-]{0,64}){0,32}/$")
 _FOREIGN_LEAD = re.compile(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
 # Endings that are a site's rather than a file's, so that a link is what was meant.
 _SITES = frozenset({"com", "org", "net", "edu", "gov", "io", "dev", "app", "tw", "cn", "jp", "de", "uk", "eu"})
@@ -127,7 +128,10 @@ def _file_names(text: str) -> Iterator[tuple[int, int]]:
             is_site = match[1].lower() in _SITES or written[match.end() : match.end() + 1] == "/"
             if in_path or not is_site:
                 lead = _FOREIGN_LEAD.match(written, match.start())
-                yield word.start() + (lead.end() if lead else match.start()), word.start() + match.end()
+                begin = lead.end() if lead else match.start()
+                # A path is drawn whole.
+                folders = _FOLDERS.search(written, 0, begin) if not lead else None
+                yield word.start() + (folders.start() if folders else begin), word.start() + match.end()
 
 
 def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[MessageEntity]:

@@ -77,8 +77,8 @@ def test_the_longest_turn_fits_every_platform() -> None:
 def test_only_time_differs_while_nothing_happens() -> None:
     """Two moments of the same turn show the same but for the durations."""
     detail = Detail(steps=1, running=[Step("1", "Bash: make", NOW - 5)], recent=["Edit: a.py"])
-    assert progress_text(turn(detail), NOW) == "⏳ Working: 1:23, 1 step\n✓ Edit: a.py\n▸ Bash: make (0:05)"
-    assert progress_text(turn(detail), NOW + 60) == "⏳ Working: 2:23, 1 step\n✓ Edit: a.py\n▸ Bash: make (1:05)"
+    assert progress_text(turn(detail), NOW) == "⏳ Working: 1:23, 1 step\n· Edit: a.py\n▸ Bash: make (0:05)"
+    assert progress_text(turn(detail), NOW + 60) == "⏳ Working: 2:23, 1 step\n· Edit: a.py\n▸ Bash: make (1:05)"
 
 
 def test_each_ending_is_one_line() -> None:

@@ -96,7 +96,7 @@ TEXTS: dict[str, str] = {
     "turn_running": "Still running: {what}",
     "progress_working": "⏳ Working: {summary}",
     "progress_stopping": "⏹ Stopping… {summary}",
-    "progress_step": "✓ {words}",
+    "progress_step": "· {words}",
     "progress_running": "▸ {what}",
     "progress_thinking": "thinking",
     "progress_words": "💬 {words}",

@@ -87,7 +87,7 @@ TEXTS: dict[str, str] = {
     "turn_running": "仍在執行：{what}",
     "progress_working": "⏳ 進行中：{summary}",
     "progress_stopping": "⏹ 正在停止… {summary}",
-    "progress_step": "✓ {words}",
+    "progress_step": "· {words}",
     "progress_running": "▸ {what}",
     "progress_thinking": "思考中",
     "progress_words": "💬 {words}",

@@ -313,7 +313,9 @@ class TurnProgress:
         if message_id is None:
             self._over(message)
             return
-        if job.level in {"off", "brief"}:
+        # Who stopped it is told so in a message of its own, and need not read it twice.
+        told = turn is not None and turn.ending == "stopped" and job.place in turn.places
+        if told or job.level in {"off", "brief"}:
             try:
                 await self._adapter.delete(chat_id, message_id)
             except (Rejected, Forbidden) as error:

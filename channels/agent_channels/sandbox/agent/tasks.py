@@ -34,9 +34,9 @@ class Work:
         self.rounds = 0
         self._step_s = step_s
 
-    async def use(self, tool: str, tool_input: dict[str, str], *, steps: float = 1) -> None:
-        """Use a tool that takes as long as so many steps."""
-        await self.turn.use(tool, tool_input, lambda: asyncio.sleep(self._step_s * steps))
+    async def use(self, tool: str, tool_input: dict[str, str], *, steps: float = 1, ask: bool = False) -> bool:
+        """Use a tool that takes as long as so many steps; return False if it was denied. `ask`: it needs permission."""
+        return await self.turn.use(tool, tool_input, lambda: asyncio.sleep(self._step_s * steps), ask=ask)
 
     def path(self, name: str) -> str:
         """Return the path of a file of the project, as a host names it."""
@@ -97,12 +97,10 @@ async def edit_with_permission(work: Work) -> str:
     await work.reply("I need two permissions for that. The cards go to the approver, who is Ann.", format="text")
     edit = await work.edit()
     await work.use("Read", {"file_path": work.path(PRICE)})
-    if not await work.turn.ask_permission("Edit", edit):
+    if not await work.use("Edit", edit, ask=True):
         await work.reply("Then `src/price.py` stays as it is.")
         return "Nothing was changed."
-    await work.use("Edit", edit)
-    if await work.turn.ask_permission("Bash", PUSH):
-        await work.use("Bash", PUSH)
+    if await work.use("Bash", PUSH, ask=True):
         await work.reply("The correction is published.", format="text")
     else:
         await work.reply("The correction stays here: it is not published.", format="text")

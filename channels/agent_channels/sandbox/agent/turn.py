@@ -70,12 +70,20 @@ class HostTurn:
         """Submit the prompt."""
         await self._take(await self.hook("UserPromptSubmit", prompt=prompt))
 
-    async def use(self, tool: str, tool_input: Mapping[str, Any], run: Callable[[], Awaitable[object]]) -> bool:
-        """Use a tool, which is what `run` does; return False if a hook denied it. Raises `TurnStopped`."""
+    async def use(
+        self, tool: str, tool_input: Mapping[str, Any], run: Callable[[], Awaitable[object]], *, ask: bool = False
+    ) -> bool:
+        """Use a tool, which is what `run` does; return False if a hook denied it, or an approver who is asked.
+
+        Raises `TurnStopped`.
+        """
         self._calls += 1
         call_id = f"toolu_{self._calls}"
         answer = await self.hook("PreToolUse", tool_name=tool, tool_input=dict(tool_input), tool_use_id=call_id)
         allowed: bool = answer.get("hookSpecificOutput", {}).get("permissionDecision") != "deny"
+        if allowed and ask:
+            # The host asks for a permission once its other hooks have let the tool pass.
+            allowed = await self._is_permitted(tool, tool_input)
         if allowed:
             # As in a real host, a turn that is told to end still runs the tool, unless that is denied too.
             await run()
@@ -90,7 +98,7 @@ class HostTurn:
         await self._host.call(ToolCall("reply", dict(arguments)))
         await self._take(await self.hook("PostToolBatch"))
 
-    async def ask_permission(self, tool: str, tool_input: Mapping[str, Any]) -> bool:
+    async def _is_permitted(self, tool: str, tool_input: Mapping[str, Any]) -> bool:
         """Return whether an approver allows a tool; False too if nobody decides in time."""
         rule = (tool, tool_input["command"]) if tool == "Bash" else (tool, f"/{tool_input['file_path']}")
         if rule in self.session.allowed:
