@@ -165,6 +165,11 @@ OLD_ROWS = """
     INSERT INTO invites VALUES ('h', 0, 0, NULL, NULL);
     INSERT INTO sessions (id, started_at) VALUES ('s', 0);
     INSERT INTO audit (at, what) VALUES (0, 'old');
+    INSERT INTO turns (id, session, began_at, seen_at, ended_at, ending) VALUES ('t', 's', 0, 0, 0, 'done');
+    INSERT INTO final_answers (turn_id, session, chat_id, since, text, created_at) VALUES ('t', 's', '1', 0, 'x', 0);
+    INSERT INTO progress_messages (turn_id, chat_id, panel_id, state, created_at) VALUES ('t', '1', 'p', 'over', 0);
+    INSERT INTO loops (session, prompt, word, rounds_max, begun_by, began_at, moved_at, seen_at, ended_at, ending)
+        VALUES ('s', 'x', 'DONE', 1, 'ann', 0, 0, 0, 0, 'stopped');
 """
 
 

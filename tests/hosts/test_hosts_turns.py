@@ -53,6 +53,7 @@ async def test_a_message_in_the_middle_of_a_turn_is_read_with_the_next_results(
     stage: Stage, model: ScriptedModel, program: Path, tmux: None, way: str, note: Note
 ) -> None:
     """Ten tool calls, a message during each: every one is before the model with that batch's results, and once."""
+    stage.config(grace_s=0, escalate_after_s=2)
     ann = stage.person()
     written: list[float] = []
     took: list[float] = []
@@ -96,6 +97,7 @@ async def test_stop_ends_the_turn_before_another_tool_runs(
     stage: Stage, model: ScriptedModel, program: Path, tmux: None, way: str, note: Note
 ) -> None:
     """/stop in the middle: no further tool runs, no further request is made, and the chat is told within a second."""
+    stage.config(grace_s=0, escalate_after_s=2)
     ann = stage.person()
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
@@ -168,6 +170,7 @@ async def test_only_the_session_that_works_for_the_chat_is_stopped(
     stage: Stage, model: ScriptedModel, program: Path
 ) -> None:
     """Two sessions in one project, both in a turn: /stop ends the one that has the chat's message."""
+    stage.config(grace_s=0, escalate_after_s=2)
     ann = stage.person()
     first_began, stopped, second_began = asyncio.Event(), asyncio.Event(), asyncio.Event()
     sessions: list[str] = []
