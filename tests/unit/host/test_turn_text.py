@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_channels.core.host.tool_words import describe_tool
+from agent_channels.core.host.tool_words import describe_tool, masked_line
 from agent_channels.core.host.turn_text import ending_line, progress_text, working_line
 from agent_channels.core.host.turns import Detail, Step, Turn
 
@@ -95,3 +96,11 @@ def test_each_ending_is_one_line() -> None:
         "interrupted": "⏹ Interrupted at the terminal after 2:31, 14 steps, 3 files",
         "gone": "⌛ The session ended after 2:31, 14 steps, 3 files",
     }
+
+
+@pytest.mark.parametrize("lead", [0, 10, 3_950, 3_990, 3_999])
+def test_no_half_of_a_secret_shows_where_a_long_text_is_cut(lead: int) -> None:
+    """However long what stands before it is, and however short that is once it is masked."""
+    secret = "ghp_" + "a1B2" * 9
+    shown = masked_line(f'TOKEN="{"x" * lead}" {secret} ' + "y " * 50_000, 200)
+    assert "a1B2" not in shown

@@ -13,6 +13,8 @@ __all__ = ["WORDS_MAX", "describe_tool", "is_writing", "masked_line"]
 
 # DESIGN's limit for what a chat is shown of a tool's input, in characters.
 WORDS_MAX = 80
+# Masking takes some milliseconds for this many characters, while the host waits.
+READ_MAX = 4_000
 _WRITING = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 
 
@@ -37,8 +39,11 @@ def describe_tool(tool: str, subject: str, project: PurePath | None = None) -> s
 def masked_line(text: str, cap: int) -> str:
     """Return a text as one line of at most `cap` code points, with secrets masked.
 
-    Invisible characters go first: with one in its middle, a secret would look like none. The cut comes last.
+    Invisible characters go first: with one in its middle, a secret would look like none. The cut comes last; of a text
+    that nobody would read to its end, the beginning is looked at, up to a whole word.
     """
+    if len(text) > READ_MAX:
+        text = text[:READ_MAX].rpartition(" ")[0]
     return label(mask_secrets(redact(scrub(text))), cap)
 
 

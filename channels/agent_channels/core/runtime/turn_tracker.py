@@ -85,8 +85,7 @@ class TurnTracker:
                 self._look_after_loops()
             try:
                 # A server that was started in the middle of a turn keeps it alive until its next step tells more.
-                turn = self._turn or self._services.turns.current(self._session)
-                if turn is None:
+                if (turn := self._stored()) is None:
                     continue
                 self._services.turns.save(turn)
             except StoreError as error:
@@ -190,7 +189,7 @@ class TurnTracker:
         return {}
 
     def _notification(self, call: HookCall) -> Answer:
-        turn = self._services.turns.current(self._session)
+        turn = self._stored()
         if call.kind == "idle_prompt":
             # The host waits for its user: somebody pressed Escape, of which no other event tells.
             if turn is not None:
@@ -209,8 +208,7 @@ class TurnTracker:
         return {}
 
     def _subagent_ended(self, call: HookCall) -> Answer:
-        turn = self._services.turns.current(self._session)
-        if call.agent and turn is not None and (turn := self._current(call)) is not None:
+        if call.agent and (turn := self._stored()) is not None:
             turn.detail.end_steps(call.agent)
             self._dirty.set()
         return {}
@@ -244,11 +242,16 @@ class TurnTracker:
 
         None: its turn was stopped, and what it still begins belongs to that.
         """
-        stored = self._services.turns.current(self._session)
+        stored = self._stored()
         if stored is None:
             stopped = self._stopped is not None and self._stopped == call.turn
             return None if stopped else self._begin(call.turn, [])
-        if self._turn is not None and self._turn.id == stored.id:
+        return stored
+
+    def _stored(self) -> Turn | None:
+        """Return the turn that runs, with what was not written down yet; None if none does."""
+        stored = self._services.turns.current(self._session)
+        if stored is not None and self._turn is not None and self._turn.id == stored.id:
             stored.detail = self._turn.detail
         self._turn = stored
         return stored
@@ -276,12 +279,8 @@ class TurnTracker:
         return ended
 
     def _end_for_waiting(self) -> None:
-        turn = self._services.turns.current(self._session)
-        if turn is not None:
-            if self._turn is not None and self._turn.id == turn.id:
-                turn.detail = self._turn.detail
+        if (turn := self._stored()) is not None:
             self._end(turn, "done")
-        self._turn = None
 
     def _stop(self, turn: Turn | None, call: HookCall) -> Answer:
         """End a turn that was asked to stop, and with it what it was asked to do; say so on the host's screen."""
