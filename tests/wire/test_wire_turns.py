@@ -301,3 +301,21 @@ async def test_an_approver_stops_what_began_at_the_terminal(stage: Stage) -> Non
     bob.send("/stop")
     assert "ends at its next step" in (await bob.next_message())["text"]
     assert (await turn.tool())["continue"] is False
+
+
+async def test_a_prompt_in_the_middle_is_of_the_same_turn(stage: Stage) -> None:
+    """What was typed or posted while the agent works comes as a prompt with the turn's own id: nothing begins anew."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("build it")
+    await kept(stage)
+    assert "build it" in await turn.prompt()
+    await turn.step()
+    assert await turn.prompt("and be quick") == ""
+    await turn.step()
+    (one,) = turns(stage)
+    assert (one.detail.steps, one.places, one.ended_at) == (2, [Place(str(ann.id), None)], None)
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+    assert (await turn.tool())["continue"] is False

@@ -122,10 +122,13 @@ class TurnTracker:
         services = self._services
         ids = _DELIVERY_ID.findall(call.prompt)[:100]
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
-        self._stopped = None
         with services.store.transaction():
             services.loops.prompted(self._session)
-            self._begin(call.turn, places)
+            if not self._goes_on(call.turn):
+                self._stopped = None
+                self._begin(call.turn, places)
+            elif places:
+                services.turns.show(self._session, places)
             handed = self._hand_over()
         if not handed.text:
             return {}
@@ -255,6 +258,11 @@ class TurnTracker:
             stored.detail = self._turn.detail
         self._turn = stored
         return stored
+
+    def _goes_on(self, host_id: str) -> bool:
+        """Return whether a prompt is of the turn that runs: what came in its middle has the id of its first one."""
+        turn = self._stored()
+        return bool(host_id) and turn is not None and host_id in {turn.id, turn.id.rpartition(".")[0]}
 
     def _begin(self, host_id: str, places: list[Place]) -> Turn:
         turns, now = self._services.turns, time.time()
