@@ -183,6 +183,8 @@ async def test_a_failure_is_told_in_words_and_the_message_stays_open(stage: Stag
     assert "resets at 3pm" in text
     assert "abcdefgh" not in text
     assert inbox_states(stage.state) == {"offered": 1}
+    # It comes again with the next prompt.
+    assert "go" in await HookedTurn(host).prompt()
 
 
 async def test_the_row_says_what_the_agent_does(stage: Stage) -> None:
@@ -319,3 +321,29 @@ async def test_a_prompt_in_the_middle_is_of_the_same_turn(stage: Stage) -> None:
     ann.send("/stop")
     assert "ends at its next step" in (await ann.next_message())["text"]
     assert (await turn.tool())["continue"] is False
+
+
+async def test_a_stop_answers_the_card_that_waits(stage: Stage, hooks: Hooks) -> None:
+    """A permission that is asked for is denied at once, on its card too, and one asked for later is not even shown."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    ann.send("publish it")
+    await kept(stage)
+    assert "publish it" in await turn.prompt()
+    assert await turn.tool("Bash", "git push") == {}
+    asking = await hooks.start("permission")
+    card = await ann.next_message()
+    assert "permission" in card["text"]
+    ann.send("/stop")
+    ran = await asking.ran()
+    decision = ran.specific["decision"]
+    assert decision == {"behavior": "deny", "message": "Stopped from the chat by ann."}
+    await stage.tg.wait_for(
+        lambda: next("reply_markup" not in m for m in ann.messages() if m["message_id"] == card["message_id"])
+    )
+    later = await hooks.run("permission")
+    assert later.specific["decision"]["behavior"] == "deny"
+    assert (await turn.batch())["continue"] is False
+    assert sum("permission: " in message["text"] for message in ann.messages()) == 1

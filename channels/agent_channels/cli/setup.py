@@ -237,8 +237,15 @@ def _write_host_files(args: argparse.Namespace, row: Channel, env: Environment, 
         servers = turn_hook_servers(env)
         dialogue.data["hooks"] = add_hooks(env, calls_servers=bool(servers))
         dialogue.say(f"✓ {dialogue.data['hooks']}.")
-        dialogue.data["turn_hooks"] = add_turn_hooks(env, servers)
-        dialogue.say(f"✓ {dialogue.data['turn_hooks']}.")
+        if servers:
+            dialogue.data["turn_hooks"] = f"{add_turn_hooks(env, servers)}; the file is yours: keep it out of git"
+            dialogue.say(f"✓ {dialogue.data['turn_hooks']}.")
+        else:
+            add_turn_hooks(env, [])
+            dialogue.say(
+                "· The hooks that show turns in the chat are left out: they need the server in .mcp.json, and Claude "
+                "Code 2.1.118 or later."
+            )
 
 
 def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, dialogue: _Dialogue) -> None:

@@ -11,7 +11,7 @@ from agent_channels.core.buttons.file_changes import READ_MAX
 from agent_channels.core.buttons.prompt_spec import LETTERS, SESSION
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.session_rules import Rule, permission_update, session_rules
-from agent_channels.hooks.ask import ask, channel_with_approvers
+from agent_channels.hooks.ask import ask, channel_with_approvers, stopped_by
 from agent_channels.hooks.channel import open_hook_channels
 from agent_channels.hooks.event import HookEvent, print_answer
 
@@ -25,7 +25,10 @@ def run(event: HookEvent) -> int:
         return 0
     with open_hook_channels(event) as channels:
         channel = channel_with_approvers(channels)
-        if channel is None:
+        by = stopped_by(channels)
+        if by is not None:
+            print_answer("PermissionRequest", decision=_stopped(by))
+        if by is not None or channel is None:
             return 0
         request_id = "".join(secrets.choice(LETTERS) for _ in range(5))
         rules = session_rules(tool, tool_input, event.values.get("permission_suggestions"), event.cwd)
@@ -39,10 +42,25 @@ def run(event: HookEvent) -> int:
             rules=rules,
         )
         bound_s = channel.settings().hook_bound_s
-        answer = ask(channel, spec, "permission", bound_s=bound_s, request_id=request_id)
+        answer = ask(
+            channel,
+            spec,
+            "permission",
+            bound_s=bound_s,
+            request_id=request_id,
+            stopped=lambda: stopped_by(channels) is not None,
+        )
+        by = None if answer else stopped_by(channels)
     if answer is not None:
         print_answer("PermissionRequest", decision=_decision(answer, rules))
+    elif by is not None:
+        # A card that was left open would run the tool after the stop.
+        print_answer("PermissionRequest", decision=_stopped(by))
     return 0
+
+
+def _stopped(by: str) -> dict[str, Any]:
+    return {"behavior": "deny", "message": f"Stopped from the chat by {by}."}
 
 
 def _decision(answer: dict[str, Any], rules: list[Rule]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from agent_channels.core.buttons.card_content import question_spec
-from agent_channels.hooks.ask import ask, channel_with_approvers
+from agent_channels.hooks.ask import ask, channel_with_approvers, stopped_by
 from agent_channels.hooks.channel import open_hook_channels
 from agent_channels.hooks.event import HookEvent, print_answer
 
@@ -26,8 +26,16 @@ def run(event: HookEvent) -> int:
         deadline = time.monotonic() + channel.settings().hook_bound_s
         for question in questions:
             spec = question_spec(question, event.project.name) if isinstance(question, dict) else None
-            answer = ask(channel, spec, "question", bound_s=deadline - time.monotonic()) if spec else None
+            answer = None
+            if spec is not None:
+                left_s = deadline - time.monotonic()
+                answer = ask(
+                    channel, spec, "question", bound_s=left_s, stopped=lambda: stopped_by(channels) is not None
+                )
             if answer is None:
+                if (by := stopped_by(channels)) is not None:
+                    reason = f"Stopped from the chat by {by}"
+                    print_answer("PreToolUse", permissionDecision="deny", permissionDecisionReason=reason)
                 return 0
             answers[str(question.get("question", ""))] = (
                 answer.get("text") or answer.get("label") or ", ".join(answer.get("labels", ()))

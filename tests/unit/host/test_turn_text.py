@@ -61,7 +61,7 @@ def test_the_longest_turn_fits_every_platform() -> None:
         recent=[words] * 5,
         plan=[(str(n), f"item {n} {words}", n < 20) for n in range(30)],
         words="y" * 200,
-        note="Making room in the conversation…",
+        note="Compacting the conversation…",
     )
     text = progress_text(turn(detail), NOW, verbose=True)
     assert len(text) < 2000

@@ -168,7 +168,7 @@ def hooks(setup: Setup) -> Finding:
 def _turn_hooks(called: set[str], installed: set[str], install: str, environ: Mapping[str, str]) -> Finding:
     """Check the hooks that call running servers; `installed` are the names of our commands."""
     if stale := sorted(called - _started_servers(environ)):
-        return wrong(
+        return note(
             "hooks call a server that the host does not start, which shows an error at every step",
             ", ".join(repr(name[:40]) for name in stale),
             install,

@@ -139,6 +139,11 @@ class Turns:
         """Return the turns that work for a chat, or for a thread of it, and have not ended."""
         return [turn for turn in self.running() if place in turn.places]
 
+    def last(self, session: str) -> Turn | None:
+        """Return the turn that began last in a session, running or not."""
+        row = self.store.row("SELECT * FROM turns WHERE session = ? ORDER BY began_at DESC LIMIT 1", session)
+        return None if row is None else _turn(row)
+
     def current(self, session: str) -> Turn | None:
         """Return the turn that runs in a session: one indexed statement, asked at every step."""
         row = self.store.row(

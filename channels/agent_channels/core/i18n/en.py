@@ -98,6 +98,7 @@ TEXTS: dict[str, str] = {
     "progress_stopping": "⏹ Stopping… {summary}",
     "progress_step": "· {words}",
     "progress_running": "▸ {what}",
+    "progress_asks": "🔐 Waiting for an approver to answer a card",
     "progress_thinking": "thinking",
     "progress_words": "💬 {words}",
     "progress_plan_done": "☑ {count} done before these",
@@ -114,7 +115,7 @@ TEXTS: dict[str, str] = {
     "progress_verbose": "as with on, with what the agent says, and for work begun at the terminal",
     "progress_usage": "/progress off, brief, on or verbose changes it.",
     "status_working": "Working: {what}",
-    "turn_compacting": "Making room in the conversation…",
+    "turn_compacting": "Compacting the conversation…",
     "turn_steered": "📨 Your message has reached the agent in the middle of its work.",
     "turn_stopped": "⏹ Stopped by {user} after {summary}.",
     "turn_failed_rate_limit": "⚠️ The agent cannot go on: its usage limit is reached.",
@@ -149,7 +150,10 @@ TEXTS: dict[str, str] = {
     "loop_nothing_to_stop": "No loop is running here.",
     "loop_stopped": "⏹ The loop has ended.",
     "loop_runs": "A loop is running in the agent's session already. /loop says how it stands; /stop ends it.",
-    "loop_approvers_only": "Only an approver can begin a loop.",
+    "loop_approvers_only": (
+        "Only an approver can begin a loop. "
+        "The operator makes you one: channels access {channel} approver add {user_id}"
+    ),
     "loop_no_hooks": (
         "The agent's session runs none of our hooks, which begin the rounds. Run channels setup in a terminal, then "
         "start the session again."

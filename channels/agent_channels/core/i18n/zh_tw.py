@@ -89,6 +89,7 @@ TEXTS: dict[str, str] = {
     "progress_stopping": "⏹ 正在停止… {summary}",
     "progress_step": "· {words}",
     "progress_running": "▸ {what}",
+    "progress_asks": "🔐 正在等核准者回覆卡片",
     "progress_thinking": "思考中",
     "progress_words": "💬 {words}",
     "progress_plan_done": "☑ 先前已完成 {count} 項",
@@ -137,7 +138,7 @@ TEXTS: dict[str, str] = {
     "loop_nothing_to_stop": "這裡沒有迴圈在執行。",
     "loop_stopped": "⏹ 迴圈已結束。",
     "loop_runs": "代理的工作階段已經有一個迴圈在執行。輸入 /loop 看進度；輸入 /stop 結束。",
-    "loop_approvers_only": "只有核准者可以開始迴圈。",
+    "loop_approvers_only": "只有核准者可以開始迴圈。請操作者執行：channels access {channel} approver add {user_id}",
     "loop_no_hooks": (
         "代理的工作階段沒有執行我們的 hook，而每一輪都由它開始。請在終端機執行 channels setup，再重新啟動工作階段。"
     ),

@@ -119,7 +119,9 @@ class Commands:
         if incoming.message.chat.kind == "direct" and self._services.access.is_approver(incoming.message.sender.id):
             lines.append(self._agent_status())
             working = self._services.turns.running()[-WORKING_MAX:]
-            lines += [translate("status_working", what=working_line(turn)) for turn in working]
+        else:
+            working = self._services.turns.working_for(_place(incoming.message))
+        lines += [translate("status_working", what=working_line(turn)) for turn in working]
         self._say(incoming, "\n".join(lines))
 
     def _agent_status(self) -> str:
@@ -205,7 +207,8 @@ class Commands:
     def _begin_loop(self, incoming: IncomingMessage, argument: str) -> None:
         message, services, session = incoming.message, self._services, self._session().id
         if not services.access.is_approver(message.sender.id):
-            self._say(incoming, translate("loop_approvers_only"))
+            channel, user_id = self._adapter.channel, message.sender.id
+            self._say(incoming, translate("loop_approvers_only", channel=channel, user_id=user_id))
             return
         try:
             spec = LoopSpec.parse(argument)

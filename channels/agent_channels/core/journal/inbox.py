@@ -446,6 +446,13 @@ class Inbox:
                 (session, mode, before),
             ).rowcount
 
+    def offer_again(self, session: str) -> int:
+        """Make ready again what a session was offered and has not answered; return how many entries."""
+        with self.store.transaction() as db:
+            return db.execute(
+                f"UPDATE inbox SET state = '{State.READY}' WHERE state = '{State.OFFERED}' AND session = ?", (session,)
+            ).rowcount
+
     def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
         """Return what an agent that asks for messages is shown, each chat in its turn.
 

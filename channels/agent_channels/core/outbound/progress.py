@@ -33,6 +33,7 @@ from agent_channels.core.host.loops import round_line
 from agent_channels.core.host.progress_messages import ProgressMessage
 from agent_channels.core.host.turn_text import ending_line, progress_text
 from agent_channels.core.host.turns import Place, Turn
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.scheduling import Backoff, Wakeups
@@ -220,8 +221,11 @@ class TurnProgress:
 
     def _text(self, turn: Turn, level: Progress, now: float) -> str:
         loop = self._services.loops.current(turn.session)
-        text = progress_text(turn, now, verbose=level == "verbose")
-        return text if loop is None else f"{round_line(loop)}\n{text}"
+        lines = [round_line(loop)] if loop is not None else []
+        lines.append(progress_text(turn, now, verbose=level == "verbose"))
+        if any(card.session == turn.session for card in self._services.prompts.open_cards(only_unsent=False)):
+            lines.append(translate("progress_asks"))
+        return "\n".join(lines)
 
     def _every_s(self, chat_id: str) -> float:
         limits = self._adapter.limits

@@ -126,7 +126,11 @@ class TurnTracker:
             services.loops.prompted(self._session)
             if not self._goes_on(call.turn):
                 self._stopped = None
+                before = services.turns.last(self._session)
                 self._begin(call.turn, places)
+                if self.reads and before is not None and before.ending == "failed":
+                    # The agent works again: what it could not do then comes with this prompt.
+                    services.inbox.offer_again(self._session)
             elif places:
                 services.turns.show(self._session, places)
             handed = self._hand_over()

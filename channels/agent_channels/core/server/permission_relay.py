@@ -95,8 +95,16 @@ class PermissionRelay:
                 VERDICT, {"request_id": prompt.request_id, "behavior": prompt.result["value"]}
             )
             self._prompts.take(prompt.id)
+        elif self._is_stopping():
+            # A card that was left open would run the tool after the stop.
+            await self._context.link.push(VERDICT, {"request_id": prompt.request_id, "behavior": "deny"})
+            self._prompts.close(prompt.id, translate("prompt_unanswered"))
         elif prompt.expires_at > self._prompts.now() or not self._prompts.close(
             prompt.id, translate("prompt_unanswered")
         ):
             return
         self._wakeups.outcome_due.set()
+
+    def _is_stopping(self) -> bool:
+        turn = self._context.services.turns.current(self._session)
+        return turn is not None and turn.stop_at is not None
