@@ -11,6 +11,7 @@ import pytest
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import Host, Stage
+from inbound_kinds import TELEGRAM
 
 
 async def enable(stage: Stage, group: TelegramGroup, *options: str) -> None:
@@ -216,17 +217,26 @@ async def test_a_sticker_says_its_emoji(stage: Stage) -> None:
 
 
 async def test_a_kind_that_nobody_knows_yet_is_said(stage: Stage) -> None:
-    """Checklists, shared contacts, gifts and what a later version of Telegram sends reach the agent in words."""
+    """What a later version of Telegram sends is journalled, marked as received, and reaches the agent in words."""
     ann = stage.person()
     host = await stage.reading()
-    tasks = [{"id": 1, "text": "milk", "completion_date": 1_785_580_000}, {"id": 2, "text": "bread"}]
-    checklist = ann.send_content({"checklist": {"title": "Shop", "tasks": tasks}})
-    assert (await host.event()).content == "(checklist: Shop – [x] milk | [ ] bread)"
-    done = {"checklist_message": checklist, "marked_as_done_task_ids": [2]}
-    ann.send_content({"checklist_tasks_done": done})
-    assert (await host.event()).content == "(checklist: Shop – done: bread)"
-    ann.send_content({"widget": {"html": "<p>"}})
-    assert "widget" in (await host.event()).content
+    sent = ann.send_content({"hologram": {"title": "The new engine", "id": 4}})
+    event = await host.event()
+    assert event.content == "(a kind this version cannot read: hologram)\nThe new engine"
+    await stage.tg.wait_for(lambda: stage.tg.reactions(ann, sent["message_id"]) == ["👀"])
+    history = json.loads(await host.done("fetch_messages", chat_id=ann.id))["messages"]
+    assert [one["text"] for one in history] == [event.content]
+
+
+async def test_every_kind_of_message_reaches_the_agent(stage: Stage) -> None:
+    """Each in the words of docs/messages.md, over the wire."""
+    ann = stage.person()
+    host = await stage.reading()
+    for kind in TELEGRAM:
+        ann.send_content(kind.body)
+        content = (await host.event()).content
+        # A picture that nobody has uploaded cannot be fetched, which is said below the words.
+        assert content == kind.reads or content.startswith(f"{kind.reads}\n[the picture could not be"), kind.name
 
 
 async def test_a_command_for_another_bot_is_not_ours(stage: Stage) -> None:

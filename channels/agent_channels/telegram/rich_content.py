@@ -215,7 +215,7 @@ class _Walk:
             yield from pass_reaching()
             text = self.inside(cell, depth) if isinstance(cell, dict) else self._inline(cell, depth)
             yield " ".join(text.split()).replace("|", "\\|")
-            for more in range(_span(cell, "colspan")):
+            for more in range(_span(cell, "colspan") if column < COLUMNS_MAX else 1):
                 if more:
                     yield ""
                 reaching[column] = _span(cell, "rowspan") - 1

@@ -116,6 +116,15 @@ async def test_embeds_and_components_are_read(stage: DiscordStage) -> None:
     assert [one["text"] for one in history][:2] == ["Build 7\nfailed\nstep: lint", "## Deploy\nof ~~5~~ 6 files"]
 
 
+async def test_a_kind_that_nobody_knows_yet_is_said(stage: DiscordStage) -> None:
+    """What a later version of Discord sends is marked as received, and reaches the agent in words."""
+    ann = stage.person("ann")
+    host = await stage.reading()
+    sent = ann.send_content({"hologram": {"id": "4"}})
+    assert (await host.event()).content == "(a kind this version cannot read: hologram)"
+    await stage.dc.wait_for(lambda: stage.dc.reactions(sent) == ["👀"])
+
+
 async def test_a_thread_shows_the_message_that_it_was_made_of(stage: DiscordStage) -> None:
     """In a channel where everything is heard, and in the thread's history: whose words, and which."""
     ann, bob = stage.person("ann"), stage.dc.person("bob")
