@@ -9,6 +9,7 @@ import pytest
 
 from agent_channels.core.contract.messages import Identity, Inbound, Message, RawEvent, ReplyContext
 from agent_channels.core.i18n import en, zh_tw
+from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.journal.events import message_event
 from agent_channels.discord.inbound import history_message
 from agent_channels.discord.inbound import to_inbound as from_discord
@@ -91,6 +92,22 @@ def test_every_service_message_has_its_words() -> None:
             assert inbound.reply.text
     words = {key for key in en.TEXTS if key.startswith(("kind_", "service_"))}
     assert words == {key for key in zh_tw.TEXTS if key.startswith(("kind_", "service_"))}
+
+
+def test_the_words_follow_the_language() -> None:
+    """Whatever is not somebody's own words."""
+    set_language("zh-TW")
+    try:
+        told = {
+            kind.name: from_telegram(RawEvent("1", update("message", message(**kind.body))), ME) for kind in TELEGRAM
+        }
+        poll, future = told["poll"], told["a kind of a later version"]
+        assert isinstance(poll, Message)
+        assert poll.text == "(投票: When? – for the move – now | later)"
+        assert isinstance(future, Message)
+        assert future.text.startswith("（這個版本無法讀取的種類：widget）")
+    finally:
+        set_language("en")
 
 
 def test_the_tables_are_long() -> None:

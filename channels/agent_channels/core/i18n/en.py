@@ -235,6 +235,7 @@ TEXTS: dict[str, str] = {
     "text_in_file": "📄 The full text is in the file.",
     "forwarded": "[forwarded from {name}]",
     "transcript": "(transcript, may be wrong) {text}",
+    "transcript_replied": "(transcript of the voice note replied to, may be wrong) {text}",
     "picture_not_downloaded": "[the picture could not be downloaded: {reason}]",
     "picture_not_downloaded_many": "[{count} pictures could not be downloaded: {reason}]",
     "voice_not_downloaded": "[the voice note could not be downloaded: {reason}]",

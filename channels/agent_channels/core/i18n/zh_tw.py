@@ -215,6 +215,7 @@ TEXTS: dict[str, str] = {
     "text_in_file": "📄 全文在檔案裡。",
     "forwarded": "[轉傳自 {name}]",
     "transcript": "（語音轉文字，可能有誤）{text}",
+    "transcript_replied": "（所回覆的語音訊息轉成的文字，可能有誤）{text}",
     "picture_not_downloaded": "[圖片無法下載：{reason}]",
     "picture_not_downloaded_many": "[{count} 張圖片無法下載：{reason}]",
     "voice_not_downloaded": "[語音訊息無法下載：{reason}]",
