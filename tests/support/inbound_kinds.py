@@ -135,6 +135,7 @@ TELEGRAM = (
     Kind("paid media", {"paid_media": {"star_count": 5, "paid_media": []}}, "(paid media)"),
     Kind("a kind of a later version", {"widget": {"html": "<p>", "title": "Weather"}},
          "(a kind this version cannot read: widget)\nWeather"),
+    Kind("a kind of file of a later version", {"hologram": {**_FILE, "file_name": "x.holo"}}, "(hologram)", "hologram"),
     Kind("forward", {"text": "hello", "forward_origin": _ORIGIN}, "hello"),
     Kind("reply to a picture", _answers("wrong?", photo=_PHOTO, caption="the page"), "wrong?", "(photo)", "the page"),
     Kind("reply to a file", _answers("page 2?", document={**_FILE, "file_name": "a.pdf"}), "page 2?", "(document)",

@@ -38,8 +38,14 @@ def files_of(message: Json) -> tuple[Attachment | None, tuple[Attachment, ...]]:
         image = next((file for file in rich.files if file.kind == "photo"), None)
         return image, () if rich.files == (image,) else rich.files
     sizes = message.get("photo") or (message.get("live_photo") or {}).get("photo")
-    kind = next((kind for kind in FILES if message.get(kind)), None)
+    kind = next((kind for kind in FILES if message.get(kind)), None) or _unknown_file(message)
     return picture_of(sizes) if sizes else None, (file_of(kind, message[kind]),) if kind else ()
+
+
+def _unknown_file(message: Json) -> str | None:
+    """Return the kind of a file that this version does not know; None for none."""
+    unknown = ((kind, message[kind]) for kind in message if kind not in _KNOWN)
+    return next((kind for kind, value in unknown if isinstance(value, dict) and value.get("file_id")), None)
 
 
 def describe(message: Json) -> str:

@@ -86,7 +86,7 @@ class _Walk:
     def blocks(self, nodes: Any, depth: int, between: str = "\n") -> str:
         """Return a list of blocks, or one."""
         found = nodes if isinstance(nodes, list) else [nodes]
-        return between.join(filter(None, (self._block(node, depth + 1) for node in found)))
+        return between.join(filter(str.strip, (self._block(node, depth + 1) for node in found)))
 
     def _block(self, node: Any, depth: int) -> str:
         if not isinstance(node, dict):
@@ -126,7 +126,8 @@ class _Walk:
                 parts.append(self._inline(value, depth + 1))
             elif not self._take_file(key, value):
                 parts.append(self._below(value, depth + 1, between, shown=key in _CONTAINERS))
-        return between.join(part for part in parts if part.strip())
+        # A space under some formatting is still a space.
+        return between.join(part for part in parts if part.strip()) or "".join(parts)
 
     def _below(self, value: Any, depth: int, between: str, *, shown: bool) -> str:
         """Return the words below a key that holds nodes; bare strings in it count if they are `shown`."""

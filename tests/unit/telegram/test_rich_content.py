@@ -41,6 +41,7 @@ def said(*blocks: Any, kind: str = "message", **more: Any) -> Message:
         (p("plain"), "plain"),
         (p(["run ", {"type": "code", "text": "pytest -q"}, " twice"]), "run `pytest -q` twice"),
         (p([{"type": "bold", "text": {"type": "italic", "text": "now"}}]), "now"),
+        (p(["one", {"type": "bold", "text": " "}, "two"]), "one two"),
         (p([{"type": "strikethrough", "text": "delete prod"}, " delete staging"]), "~~delete prod~~ delete staging"),
         (p({"type": "strikethrough", "text": "one\n\ntwo "}), "~~one~~\n\n~~two~~ "),
         (p(["it is ", {"type": "spoiler", "text": "Bob"}]), "it is ||Bob||"),
@@ -138,7 +139,7 @@ def test_every_node_is_read(block: Any, text: str) -> None:
 
 def test_blocks_are_paragraphs() -> None:
     """With an empty line between them, as Markdown has it; empty ones leave none."""
-    assert said({"type": "heading", "size": 1, "text": "A"}, p("b"), p(""), p("c")).text == "# A\n\nb\n\nc"
+    assert said({"type": "heading", "size": 1, "text": "A"}, p("b"), p(""), p(" "), p("c")).text == "# A\n\nb\n\nc"
 
 
 def test_files_are_attachments() -> None:
