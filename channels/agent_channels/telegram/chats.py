@@ -34,7 +34,7 @@ def key_of(message: Json) -> str:
     number, own = message["message_id"], message.get("ephemeral_message_id")
     if number or not own:
         return str(number)
-    # Either the bot or the person wrote it; they count such messages together.
+    # Either of the two wrote it.
     people = [user for key in ("from", "receiver_user") if (user := message.get(key)) and not user.get("is_bot")]
     return f"{_EPHEMERAL}{own}.{people[0]['id'] if people else message['chat']['id']}"
 

@@ -202,7 +202,9 @@ def _shown(message: Json) -> frozenset[str] | None:
     if not message.get("date"):
         return None
     rows = (message.get("reply_markup") or {}).get("inline_keyboard") or ()
-    return frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
+    below = frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
+    rich = rich_content(message)
+    return below | rich.button_data if rich else below
 
 
 def _membership(change: Json) -> Inbound:

@@ -50,6 +50,8 @@ class RichContent:
     """Whom it mentions: `@username` in lower case, or an id where an account has no username."""
     command: str | None = None
     """The command that it begins with, as it is written: `/start@bot`."""
+    button_data: frozenset[str] = frozenset()
+    """What the buttons in the text send when they are tapped."""
 
     def mentions(self, me: Identity) -> bool:
         """Return whether it names the bot."""
@@ -65,7 +67,7 @@ def rich_content(message: Json) -> RichContent | None:
     # Telegram sends blocks. Its other two forms are for bots, but hold words too.
     text = walk.blocks(rich["blocks"], 0, "\n\n") if rich.get("blocks") else str(_written(rich))
     command = walk.command if walk.command and text.startswith(walk.command) else None
-    return RichContent(text, tuple(walk.files), frozenset(walk.names), command)
+    return RichContent(text, tuple(walk.files), frozenset(walk.names), command, frozenset(walk.button_data))
 
 
 def _written(rich: Json) -> str:
@@ -79,6 +81,7 @@ class _Walk:
         self.files: list[Attachment] = []
         self.names: set[str] = set()
         self.command: str | None = None
+        self.button_data: set[str] = set()
         self._nodes = 0
 
     # ---- blocks
@@ -237,7 +240,9 @@ class _Walk:
 
     def _button(self, button: Any, depth: int) -> str:
         label = self.inside(button, depth, " ") if isinstance(button, dict) else self._inline(button, depth)
-        url = button.get("url") if isinstance(button, dict) else None
+        url, data = (button.get("url"), button.get("callback_data")) if isinstance(button, dict) else (None, None)
+        if isinstance(data, str):
+            self.button_data.add(data)
         return f"[{label}]" + (f" ({url})" if isinstance(url, str) and url else "") if label.strip() else ""
 
     def _file(self, kind: str, node: Json, depth: int) -> str:
