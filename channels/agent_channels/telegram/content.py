@@ -37,9 +37,19 @@ def files_of(message: Json) -> tuple[Attachment | None, tuple[Attachment, ...]]:
     if rich := rich_content(message):
         image = next((file for file in rich.files if file.kind == "photo"), None)
         return image, () if rich.files == (image,) else rich.files
+    if paid := (message.get("paid_media") or {}).get("paid_media"):
+        return _paid_files(paid)
     sizes = message.get("photo") or (message.get("live_photo") or {}).get("photo")
     kind = next((kind for kind in FILES if message.get(kind)), None) or _unknown_file(message)
     return picture_of(sizes) if sizes else None, (file_of(kind, message[kind]),) if kind else ()
+
+
+def _paid_files(paid: Sequence[Json]) -> tuple[Attachment | None, tuple[Attachment, ...]]:
+    """Return what has been paid for; what has not comes without a file."""
+    files = [picture_of(item["photo"]) for item in paid if item.get("photo")]
+    image = files[0] if files else None
+    files += [file_of(kind, item[kind]) for item in paid for kind in ("video", "live_photo") if item.get(kind)]
+    return image, () if files == [image] else tuple(files)
 
 
 def _unknown_file(message: Json) -> str | None:
@@ -95,6 +105,8 @@ def _unknown(message: Json, kinds: Sequence[str]) -> str:
 
 def _parts(value: Any) -> Any:
     """Return a value as a node of a rich message without a type, whose words are found by the names of their keys."""
+    if isinstance(value, str):
+        return value
     return {key: part for key, part in value.items() if key != "type"} if isinstance(value, dict) else {"parts": value}
 
 

@@ -202,7 +202,7 @@ def test_a_message_without_readable_blocks_is_not_silent(broken: Any) -> None:
     """It says that it is there."""
     inbound = to_inbound(RawEvent("1", update("message", {**message(), "rich_message": broken})), ME)
     assert isinstance(inbound, Message)
-    assert inbound.text in {"(a kind this version cannot read: rich message)", "4"}
+    assert inbound.text.startswith("(a kind this version cannot read: rich message)") or inbound.text == "4"
 
 
 def test_what_lies_very_deep_is_read_without_its_form() -> None:
