@@ -185,7 +185,7 @@ async def test_blocking_reaches_the_bot(ann, updates):
 
 async def test_tokens_and_methods(tg, raw):
     """An unknown method and a malformed token are 404, a wrong token is 401."""
-    assert await raw("sendFax") == (404, {"ok": False, "error_code": 404, "description": "Not Found"})
+    assert await raw("sendFax") == (404, {"ok": False, "error_code": 404, "description": "Not Found: method not found"})
     for token, status, words in (
         ("nonsense", 404, "Not Found"),
         ("7000000001:" + "x" * 35, 401, "Unauthorized"),

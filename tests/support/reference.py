@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import runpy
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,35 @@ def _statements(path: Path) -> str:
     return "\n".join(text for text in texts if text.lstrip()[:6] in {"INSERT", "UPDATE", "DELETE"})
 
 
-PARTS = {"command line": command_line, "settings": settings, "tools": tools, "tables": tables}
+def kinds() -> str:
+    """Return a table of what people send and what the agent reads for each platform, as the tests have them."""
+    found = runpy.run_path(str(Path(__file__).with_name("inbound_kinds.py")))
+    sections = [_kinds_table(channel(name).title, found[name.upper()]) for name in CHANNELS]
+    rows = [f"| {_cell(kind.name)} | {_code(kind.reads)} |" for kind in found["SERVICE"]]
+    return "\n".join(
+        [*sections, "## What Telegram says itself", "", "| what happened | in a reply to it |", "|---|---|", *rows, ""]
+    )
+
+
+def _kinds_table(title: str, found: Sequence[Any]) -> str:
+    rows = [
+        f"| {_cell(kind.name)} | {_code(kind.reads)} | {_cell(kind.files)} | {_code(kind.replied or '')} |"
+        for kind in found
+    ]
+    head = ["| what people send | what the agent reads | files | `reply_to_text` |", "|---|---|---|---|"]
+    return "\n".join([f"## {title}", "", *head, *rows, ""])
+
+
+def _code(text: str) -> str:
+    """Return a text as code, its lines one after the other."""
+    if not text:
+        return ""
+    mark = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    space = " " if "`" in {text[0], text[-1]} else ""
+    return f"{mark}{space}{_cell(text.replace(chr(10), ' ⏎ '))}{space}{mark}"
+
+
+PARTS = {"command line": command_line, "settings": settings, "tools": tools, "tables": tables, "kinds": kinds}
 
 
 def fill(text: str) -> str:

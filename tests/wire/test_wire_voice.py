@@ -65,6 +65,24 @@ async def test_a_command_writes_it_down(stage: Stage) -> None:
     assert "(transcript" in await heard(stage, host, "Yes")
 
 
+async def test_a_voice_note_that_is_replied_to_is_written_down(stage: Stage) -> None:
+    """A mention under a colleague's note: the agent reads the note, and knows that it is not the writer's."""
+    stage.config(grace_s=0, transcribe=script(stage, "print(open(sys.argv[1]).read())"))
+    ann, bob = stage.person(), stage.tg.person("bob")
+    host = await stage.reading()
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann, bob])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    note = bob.send_voice(b"restart the server", chat=group)
+    ann.send("@sandbox_bot do that", chat=group, reply_to=note["message_id"])
+    event = await host.event(30)
+    words = "(transcript of the voice note replied to, may be wrong) restart the server"
+    assert event.content == f"@sandbox_bot do that\n{words}"
+    assert "transcript" not in event.meta
+    (file,) = json.loads(event.meta["reply_to_attachments"])
+    assert Path(file["path"]).read_bytes() == b"restart the server"  # noqa: ASYNC240
+
+
 async def test_a_command_that_fails_loses_nothing(stage: Stage) -> None:
     """An error, silence, no such program, endless output, or no end: the event comes with the file and the reason."""
     faults = {

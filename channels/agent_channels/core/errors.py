@@ -13,6 +13,7 @@ ChannelError                base class: shown as one sentence, without a traceba
     │   ├── TooOld          nobody: the tap can no longer be answered
     │   ├── ReplyRefused    the caller, as a note: the message cannot be replied to, and was sent without that
     │   ├── ParseFailed     the caller, as a note: the formatting was not understood, and plain text was sent
+    │   ├── Unsupported     the caller: the server is older than the method, which no repetition changes
     │   └── Migrated        the caller, as a note: the chat has a new id, and the request was repeated there
     ├── Unauthorized        the operator: the token is wrong or was revoked
     ├── Forbidden           the caller: the bot is blocked, was removed, or lacks a permission there
@@ -44,6 +45,7 @@ __all__ = [
     "TooOld",
     "Unauthorized",
     "Unavailable",
+    "Unsupported",
     "UntrustedState",
 ]
 
@@ -95,6 +97,10 @@ class ReplyRefused(Rejected):
 
 class ParseFailed(Rejected):
     """The platform could not parse the formatting of the text."""
+
+
+class Unsupported(Rejected):
+    """The server does not know this method: it is older than the method."""
 
 
 class Migrated(Rejected):

@@ -19,18 +19,28 @@ from agent_channels.core.contract.messages import (
     Inbound,
     Message,
     RawEvent,
+    ReplyContext,
     Tap,
 )
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import decode_json_line
+from agent_channels.discord.attachments import files_of
 from agent_channels.discord.chats import EPOCH_MS, Json, chat_of, person_of, snowflake
-from agent_channels.discord.content import describe, extras_of, files_of, readable_text
+from agent_channels.discord.content import SYSTEM, describe, readable_text, words_of
 from agent_channels.discord.markup import FORM, snapshot
 from agent_channels.discord.message_context import forwarded_message, is_addressed, reply_context
 
 __all__ = ["COMMAND", "COMMAND_MARK", "created_at", "history_message", "to_inbound"]
 
-# "Message Types": written by a person (plain, a reply, through a command of another program).
-_WRITTEN = frozenset({0, 19, 20, 23})
+# "Message Types": the first message of a thread that was made of a message, which it shows; a poll that ended.
+_THREAD_STARTER, _POLL_RESULT = 21, 46
+# Discord itself says these, and nothing in them is for the agent.
+_NOBODYS = SYSTEM - {_THREAD_STARTER, _POLL_RESULT}
+_PARTS = ("attachments", "embeds", "components", "poll", "sticker_items", "message_snapshots", "activity")
+_ESSENTIAL = (
+    "id", "type", "channel_id", "guild_id", "author", "member", "webhook_id", "content", "timestamp", "mentions",
+    "mention_roles", "own_roles",
+)  # fmt: skip
 _COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
 # "Interaction Types"
 COMMAND, _COMPONENT, _SUBMIT = 2, 3, 5
@@ -64,7 +74,7 @@ def _updated(message: Json, channel: Json, me: Identity) -> Inbound:
 
 
 def _message(message: Json, channel: Json, me: Identity, *, edited: bool) -> Inbound:
-    if message["type"] not in _WRITTEN:
+    if message["type"] in _NOBODYS:
         return Ignored("a system message")
     if message["author"]["id"] == me.id:
         return Ignored("the bot's own message")
@@ -74,7 +84,7 @@ def _message(message: Json, channel: Json, me: Identity, *, edited: bool) -> Inb
 def history_message(message: Json, channel: Json, me: Identity) -> Message | None:
     """Read a message of the history, also of the bot itself; None for system messages and those that cannot be read."""
     try:
-        if message["type"] not in _WRITTEN:
+        if message["type"] in _NOBODYS:
             return None
         return _read(message, channel, me, edited=bool(message.get("edited_timestamp")))
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -82,13 +92,28 @@ def history_message(message: Json, channel: Json, me: Identity) -> Message | Non
 
 
 def _read(message: Json, channel: Json, me: Identity, *, edited: bool) -> Message:
+    try:
+        return _whole(message, channel, me, edited=edited)
+    except Exception:  # noqa: BLE001 - an unexpected detail must not cost the message
+        return _whole(_essential(message), channel, me, edited=edited)
+
+
+def _essential(message: Json) -> Json:
+    """Return a message with its sender, place and text only; other content is named in the text."""
+    lost = [key.replace("_", " ") for key in _PARTS if message.get(key)]
+    named = {} if message.get("content") or not lost else {"content": f"({', '.join(lost)})"}
+    return {key: message[key] for key in _ESSENTIAL if key in message} | named
+
+
+def _whole(message: Json, channel: Json, me: Identity, *, edited: bool) -> Message:
+    if message["type"] == _THREAD_STARTER:
+        return _thread_starter(message, channel, me)
     original = forwarded_message(message)
     body = original if original is not None else message
     files = files_of(body, str(message["channel_id"]), str(message["id"]))
     images = [file for file in files if file.kind == "photo"]
     only_image = len(files) == 1 and images
-    text = readable_text(message, me) or (readable_text(original, me) if original else "")
-    whole = "\n".join(filter(None, (text, extras_of(body))))
+    whole = "\n".join(filter(None, (words_of(message, me), words_of(original, me) if original else "")))
     chat = chat_of(message, channel)
     return Message(
         chat=chat,
@@ -100,10 +125,41 @@ def _read(message: Json, channel: Json, me: Identity, *, edited: bool) -> Messag
         thread_name=chat.title if chat.parent_id else None,
         attachments=() if only_image else tuple(files),
         image=images[0] if images else None,
-        reply=reply_context(message, me),
+        reply=_reply(message, me),
         forward_from="somebody" if original is not None else None,
         edited=edited,
-        command=_command(text) if chat.kind == "direct" else None,
+        command=_command(readable_text(body, me)) if chat.kind == "direct" else None,
+        passive=message["type"] == _POLL_RESULT,
+    )
+
+
+def _reply(message: Json, me: Identity) -> ReplyContext | None:
+    try:
+        return reply_context(message, me)
+    except Exception:  # noqa: BLE001 - what it replies to must not cost the message's own content
+        return None
+
+
+def _thread_starter(message: Json, channel: Json, me: Identity) -> Message:
+    """Read the message that a thread was made of, as the thread shows it. Whoever made the thread wrote nothing."""
+    replied, chat = message.get("referenced_message"), chat_of(message, channel)
+    text, files = translate("thread_starter_gone"), []
+    if replied:
+        body = forwarded_message(replied) or replied
+        author = person_of(replied["author"]).display_name
+        text = f"{translate('thread_starter', user=author)} {words_of(body, me) or describe(body)}"
+        files = files_of(body, str(replied.get("channel_id") or message["channel_id"]), str(replied["id"]))
+    return Message(
+        chat=chat,
+        message_id=snowflake(message["id"]),
+        sender=person_of(message["author"], message.get("member"), webhook=bool(message.get("webhook_id"))),
+        ts=datetime.fromisoformat(message["timestamp"]),
+        text=text,
+        addressed=False,
+        thread_name=chat.title if chat.parent_id else None,
+        attachments=tuple(files),
+        image=next((file for file in files if file.kind == "photo"), None),
+        passive=True,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from agent_channels.core.contract.messages import Identity, ReplyContext
+from agent_channels.discord.attachments import files_of
 from agent_channels.discord.chats import Json, person_of, snowflake
-from agent_channels.discord.content import describe, extras_of, files_of, readable_text
+from agent_channels.discord.content import describe, words_of
 
 __all__ = ["forwarded_message", "is_addressed", "reply_context"]
 
@@ -34,7 +35,7 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     return ReplyContext(
         snowflake(replied["id"]),
         person_of(replied["author"]).display_name,
-        "\n".join(filter(None, (readable_text(body, me), extras_of(body)))) or describe(body),
+        words_of(body, me) or describe(body),
         tuple(files_of(body, str(replied.get("channel_id") or message["channel_id"]), str(replied["id"]))),
     )
 

@@ -25,6 +25,7 @@ from agent_channels.core.files import streaming
 from agent_channels.core.settings.certificates import tls_context
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.telegram import formatting, interactions, markup, outbound
+from agent_channels.telegram.chats import is_ephemeral
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
 from agent_channels.telegram.inbound import to_inbound
@@ -192,7 +193,9 @@ class TelegramAdapter:
         await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
-        """SetMessageReaction."""
+        """SetMessageReaction. A message that only one person sees takes none."""
+        if is_ephemeral(message_id):
+            return
         with translated():
             await self._request.api(
                 "setMessageReaction",

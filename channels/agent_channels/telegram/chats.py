@@ -6,9 +6,10 @@ from typing import Any
 
 from agent_channels.core.contract.messages import Chat, Person
 
-__all__ = ["Json", "chat_of", "person_of", "sender_of", "thread_name_of", "thread_of"]
+__all__ = ["Json", "chat_of", "is_ephemeral", "key_of", "person_of", "sender_of", "thread_name_of", "thread_of"]
 
 Json = dict[str, Any]
+_EPHEMERAL = "e"
 
 
 def chat_of(chat: Json) -> Chat:
@@ -26,6 +27,21 @@ def sender_of(message: Json) -> Person:
     if chat := message.get("sender_chat"):
         return Person(str(chat["id"]), chat.get("title") or "", chat.get("username"))
     return person_of(message["from"])
+
+
+def key_of(message: Json) -> str:
+    """Return the id of a message; for one that only one person sees, whose id is always 0, `e<number>.<person>`."""
+    number, own = message["message_id"], message.get("ephemeral_message_id")
+    if number or not own:
+        return str(number)
+    # Either of the two wrote it.
+    people = [user for key in ("from", "receiver_user") if (user := message.get(key)) and not user.get("is_bot")]
+    return f"{_EPHEMERAL}{own}.{people[0]['id'] if people else message['chat']['id']}"
+
+
+def is_ephemeral(message_id: str) -> bool:
+    """Return whether an id from `key_of` is that of a message that only one person sees."""
+    return message_id.startswith(_EPHEMERAL)
 
 
 def thread_of(message: Json) -> str | None:

@@ -28,6 +28,7 @@ from agent_channels.core.errors import (
     TooOld,
     Unauthorized,
     Unavailable,
+    Unsupported,
 )
 from agent_channels.core.log import redact
 
@@ -42,6 +43,12 @@ _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("reply_message_id_invalid", ReplyRefused),
     ("reply_to_invalid", ReplyRefused),
     ("entit", ParseFailed),
+    # Of rich messages: wrong JSON, blocks or contents that it does not take, too long. The same text goes out plain.
+    ("can't parse inputrich", ParseFailed),
+    ("rich_", ParseFailed),
+    ("rich message must be non-empty", ParseFailed),
+    ("rich message is too long", ParseFailed),
+    ("block is not allowed", ParseFailed),
 )
 _HINTS = (
     ("chat not found", "the bot has never met this chat; its chat_id comes with every message"),
@@ -49,6 +56,8 @@ _HINTS = (
     ("message can't be edited", "only a message that the bot sent itself can be edited"),
     ("message to be replied not found", "leave reply_to out, or take the message_id of an event"),
     ("message thread not found", "leave thread_id out, or take the thread_id of an event"),
+    ("not enough rights to send", "the bot lacks the right to send this kind of message there; an admin can give it"),
+    ("strings must be encoded in utf-8", "the text holds half of a character; write it again"),
     ("reaction_invalid", "Telegram takes only its own fixed list of reactions"),
 )
 
@@ -86,6 +95,9 @@ def translate(error: Exception) -> PlatformError:
             return RateLimited(f"Telegram's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
         case tg.ChatMigrated():
             return Migrated(f"the group became a supergroup with the id {error.new_chat_id}", str(error.new_chat_id))
+        # The library raises this for every 404 too; Telegram answers a malformed token with a plain "Not Found".
+        case tg.InvalidToken() if "method not found" in text.lower():
+            return Unsupported("the Bot API server does not know this method: it is older than the method")
         case tg.InvalidToken():
             return Unauthorized(
                 "Telegram refuses the token (wrong or revoked); set the current one with `channels setup telegram`"

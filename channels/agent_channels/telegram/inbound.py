@@ -22,10 +22,11 @@ from agent_channels.core.contract.messages import (
     ThreadRenamed,
 )
 from agent_channels.core.text.sanitize import decode_json_line
-from agent_channels.telegram.chats import Json, chat_of, person_of, sender_of, thread_name_of, thread_of
-from agent_channels.telegram.content import CONTENT, attachments_of, describe, photo_of, text_of
+from agent_channels.telegram.chats import Json, chat_of, key_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.content import CONTENT, describe, files_of, text_of
 from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.message_context import added_reactions, forward_origin, reply_context
+from agent_channels.telegram.rich_content import rich_content
 
 __all__ = ["ALLOWED_UPDATES", "to_inbound"]
 
@@ -43,7 +44,8 @@ ALLOWED_UPDATES = (
 
 _ESSENTIAL = (
     "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
-    "entities", "caption", "caption_entities", "migrate_to_chat_id",
+    "entities", "caption", "caption_entities", "migrate_to_chat_id", "rich_message", "ephemeral_message_id",
+    "receiver_user",
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def _essential(body: Json) -> Json:
     An older or newer Bot API server may send details, in the message or in the one it replies to, that we cannot read.
     """
     lost = [kind.replace("_", " ") for kind in CONTENT if kind in body]
-    named = {} if "text" in body or "caption" in body or not lost else {"text": f"({', '.join(lost)})"}
+    named = {} if {"text", "caption", "rich_message"} & body.keys() or not lost else {"text": f"({', '.join(lost)})"}
     return {**{key: body[key] for key in _ESSENTIAL if key in body}, **named}
 
 
@@ -108,16 +110,13 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
     text, image, attachments = _content(message)
     if not (text or attachments or image):
         return Ignored("a service message")
-    written = message.get("text") or message.get("caption") or ""
-    entities = message.get("entities") or message.get("caption_entities") or []
-    mentioned = _is_mentioned(written, entities, me)
-    command, target = _command(written, entities)
+    mentioned, command, target = _addressees(message, me)
     for_another_bot = target is not None and target.casefold() != me.username.casefold()
     if for_another_bot:
         command = None
     return Message(
         chat=chat,
-        message_id=str(message["message_id"]),
+        message_id=key_of(message),
         sender=sender_of(message),
         ts=_at(message["date"]),
         text=text,
@@ -140,7 +139,7 @@ def _content(message: Json) -> tuple[str, Attachment | None, tuple[Attachment, .
     if message.get("text") and not message.get("entities"):
         # A text stands alone (Bot API, `Message.text`), and most have no formatting.
         return str(message["text"]), None, ()
-    text, image, attachments = text_of(message), photo_of(message), attachments_of(message)
+    text, (image, attachments) = text_of(message), files_of(message)
     return text or ("" if image or attachments else describe(message)), image, attachments
 
 
@@ -188,7 +187,7 @@ def _tap(query: Json, received_at: float) -> Inbound:
         tap_id=str(query["id"]),
         data=str(query["data"]),
         chat=chat_of(message["chat"]),
-        message_id=str(message["message_id"]),
+        message_id=key_of(message),
         sender=person_of(query["from"]),
         # Telegram does not say when a button was tapped.
         ts=_at(received_at),
@@ -203,7 +202,9 @@ def _shown(message: Json) -> frozenset[str] | None:
     if not message.get("date"):
         return None
     rows = (message.get("reply_markup") or {}).get("inline_keyboard") or ()
-    return frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
+    below = frozenset(str(key["callback_data"]) for row in rows for key in row if "callback_data" in key)
+    rich = rich_content(message)
+    return below | rich.button_data if rich else below
 
 
 def _membership(change: Json) -> Inbound:
@@ -218,15 +219,24 @@ def _at(seconds: float) -> datetime:
 # ---- parts of a message
 
 
-def _command(text: str, entities: list[Json]) -> tuple[Command | None, str | None]:
-    """Return the command that a text begins with, and the username of the bot that it names, if any."""
+def _addressees(message: Json, me: Identity) -> tuple[bool, Command | None, str | None]:
+    """Return whether a message mentions the bot, the command that it begins with, and the bot that this one names."""
+    if rich := rich_content(message):
+        return rich.mentions(me), *_as_command(rich.command or "", rich.text)
+    text = message.get("text") or message.get("caption") or ""
+    entities = message.get("entities") or message.get("caption_entities") or []
     first = entities[0] if entities else None
-    if first is None or first["type"] != "bot_command" or first["offset"] != 0:
-        return None, None
     # A command is ASCII, so its length in UTF-16 units is its length in characters.
-    word, argument = text[1 : first["length"]], text[first["length"] :].strip()
-    name, _, target = word.partition("@")
-    return Command(name.lower(), argument), target or None
+    word = text[: first["length"]] if first and first["type"] == "bot_command" and first["offset"] == 0 else ""
+    return _is_mentioned(text, entities, me), *_as_command(word, text)
+
+
+def _as_command(word: str, text: str) -> tuple[Command | None, str | None]:
+    """Return the command that a text begins with, and the username of the bot that it names, if any."""
+    if len(word) < 2:
+        return None, None
+    name, _, target = word[1:].partition("@")
+    return Command(name.lower(), text[len(word) :].strip()), target or None
 
 
 def _is_for_all(message: Json, me: Identity) -> bool:

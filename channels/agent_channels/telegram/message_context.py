@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_channels.core.contract.messages import Attachment, Identity, ReplyContext
-from agent_channels.telegram.chats import Json, sender_of
-from agent_channels.telegram.content import attachments_of, describe, photo_of, text_of
+from agent_channels.core.i18n.messages import translate
+from agent_channels.telegram.chats import Json, key_of, sender_of
+from agent_channels.telegram.content import describe, files_of, service_words, text_of, words_of
 from agent_channels.telegram.formatting import marked
 
 __all__ = ["added_reactions", "forward_origin", "reply_context"]
@@ -25,18 +26,20 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
     if replied.get("from") or replied.get("sender_chat"):
         person = sender_of(replied)
         author = me.username if person.id == me.id else person.display_name
-    text = part or _chosen(message, replied) or text_of(replied) or describe(replied) or None
-    return ReplyContext(str(replied["message_id"]), author, text, _files(replied))
+    text = part or _chosen(message, replied) or text_of(replied) or describe(replied) or service_words(replied) or None
+    return ReplyContext(key_of(replied), author, text, _files(replied))
 
 
 def _reply_elsewhere(message: Json, part: str | None) -> ReplyContext | None:
     """Return what a reply to a message in another chat, whose id means nothing here, or to a story is about."""
     if elsewhere := message.get("external_reply"):
-        text = part or text_of(elsewhere) or describe(elsewhere) or "(a message in another chat)"
+        text = part or text_of(elsewhere) or describe(elsewhere) or f"({translate('kind_elsewhere')})"
         return ReplyContext("", _name(elsewhere.get("origin")), text, _files(elsewhere))
     if story := message.get("reply_to_story"):
         chat = story.get("chat") or {}
-        return ReplyContext("", chat.get("title") or chat.get("username") or chat.get("first_name"), "(story)")
+        return ReplyContext(
+            "", chat.get("title") or chat.get("username") or chat.get("first_name"), f"({translate('kind_story')})"
+        )
     return None
 
 
@@ -45,15 +48,15 @@ def _chosen(message: Json, replied: Json) -> str | None:
     tasks = (replied.get("checklist") or {}).get("tasks") or ()
     options = (replied.get("poll") or {}).get("options") or ()
     chosen = [
-        *(task["text"] for task in tasks if task["id"] == message.get("reply_to_checklist_task_id")),
-        *(one["text"] for one in options if one.get("persistent_id", "") == message.get("reply_to_poll_option_id")),
+        *(words_of(task) for task in tasks if task["id"] == message.get("reply_to_checklist_task_id")),
+        *(words_of(one) for one in options if one.get("persistent_id", "") == message.get("reply_to_poll_option_id")),
     ]
-    return str(chosen[0]) if chosen else None
+    return chosen[0] if chosen else None
 
 
 def _files(message: Json) -> tuple[Attachment, ...]:
-    photo = photo_of(message)
-    return (*((photo,) if photo else ()), *attachments_of(message))
+    image, others = files_of(message)
+    return others if image is None or image in others else (image, *others)
 
 
 def forward_origin(message: Json) -> str | None:

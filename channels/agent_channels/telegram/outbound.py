@@ -21,10 +21,11 @@ from telegram import (
 from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import NotModified, Refused, Rejected
+from agent_channels.core.errors import NotModified, Refused, Rejected, ReplyRefused
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
+from agent_channels.telegram.chats import is_ephemeral
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities, unfolds
 from agent_channels.telegram.http import AiohttpRequest
@@ -63,6 +64,8 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
     if thread and thread != 1:
         common["message_thread_id"] = thread
     if outgoing.reply_to:
+        if is_ephemeral(outgoing.reply_to):
+            raise ReplyRefused("a message that only one person sees cannot be quoted for all (leave reply_to out)")
         replied = number(outgoing.reply_to, "reply_to")
         common["reply_parameters"] = ReplyParameters(replied, allow_sending_without_reply=True)
     if outgoing.album:

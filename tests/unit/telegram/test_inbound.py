@@ -216,7 +216,7 @@ POLL = {
         ({"successful_payment": {"currency": "XTR", "total_amount": 5}}, "(payment: 5 XTR)"),
         ({"giveaway": {"prize_description": "a car", "winner_count": 1}}, "(giveaway: a car)"),
         ({"paid_media": {"star_count": 5, "paid_media": []}}, "(paid media)"),
-        ({"widget": {"html": "x"}}, "(a kind of message that this version cannot read: widget)"),
+        ({"widget": {"html": "x"}}, "(a kind this version cannot read: widget)"),
         ({"sticker": {"file_id": "f", "emoji": "👍"}}, "👍"),
     ],
 )  # fmt: skip

@@ -57,6 +57,40 @@ def test_what_the_message_has_no_button_for_is_forged() -> None:
     assert read(tapped({**QUESTION, "reply_markup": keyboard}, data="id.1")).forged
 
 
+def test_a_button_within_a_rich_message_is_one() -> None:
+    """It is in the blocks, not in the keyboard; a button that is in neither is forged."""
+    button = {"text": "Yes", "callback_data": "id.7"}
+    blocks = [
+        {"type": "paragraph", "text": ["Sure? ", {"type": "button", "button": button}]},
+        {"type": "buttons", "buttons": [{"text": "No", "callback_data": "id.8"}]},
+    ]
+    rich = {key: value for key, value in QUESTION.items() if key not in {"text", "entities"}}
+    rich["rich_message"] = {"blocks": blocks}
+    for data, forged in (("id.0", False), ("id.7", False), ("id.8", False), ("id.9", True)):
+        got = read(tapped(rich, data=data))
+        assert (got.data, got.forged) == (data, forged)
+    assert json.loads(got.snapshot) == {"text": "Sure? [Yes]\n\n[No]"}
+
+
+@pytest.mark.parametrize(
+    ("people", "key"),
+    [
+        ({"from": BOT, "receiver_user": ANN}, "e12.7"),
+        ({"from": ANN, "receiver_user": BOT}, "e12.7"),
+        ({"from": ANN}, "e12.7"),
+        ({"from": BOT}, "e12.-100"),
+    ],
+)
+def test_a_message_that_only_one_person_sees_has_a_key(people: dict[str, Any], key: str) -> None:
+    """All of them have the id 0; the key is the same in a message, a tap on it and a reply to it."""
+    hidden = message(message_id=0, ephemeral_message_id=12, chat=GROUP, text="Code?", **people)
+    assert read(tapped(hidden)).message_id == key
+    if people["from"] == ANN:
+        assert read(update("message", hidden)).message_id == key
+    answer = read(update("message", message(text="1234", chat=GROUP, reply_to_message=hidden)))
+    assert answer.reply.message_id == key
+
+
 def test_a_tap_in_a_topic() -> None:
     """The thread is that of the message."""
     got = read(tapped({**QUESTION, **forum(message_thread_id=33, is_topic_message=True)}))

@@ -18,7 +18,7 @@ from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
 from agent_channels.core.contract.outgoing import Outgoing
-from agent_channels.core.errors import Refused, Rejected, Unavailable
+from agent_channels.core.errors import Refused, Rejected, Unauthorized, Unavailable, Unsupported
 from agent_channels.core.files.storage import open_file
 from agent_channels.core.files.streaming import save
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -100,6 +100,15 @@ async def test_an_upload_that_nobody_takes_is_given_up(monkeypatch: pytest.Monke
             with pytest.raises(TimedOut):
                 await calls.post(f"http://{place}/sendDocument", upload(b"x" * (1 << 25)))
         over.set()
+
+
+async def test_a_server_that_does_not_know_a_method_has_the_right_token() -> None:
+    """Both are answered with 404; only a token that is none is told as wrong."""
+    async with TelegramSandbox() as tg:
+        for token, kind in ((tg.token, Unsupported), ("nonsense", Unauthorized)):
+            async with opened(f"{tg.root}/bot{token}") as calls:
+                with pytest.raises(kind), translated():
+                    await calls.api("sendHologram", chat_id=1)
 
 
 async def test_files_arrive_under_the_name_they_have(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import DiscordStage, Host
 
@@ -62,6 +64,85 @@ async def test_a_picture_of_somebody_else_comes_with_the_question_about_it(stage
         assert await download(host, chat_id=str(room.id), **arguments) == data
 
 
+@pytest.mark.parametrize("kind", ["document", "voice"])
+async def test_a_file_of_somebody_else_can_be_fetched(stage: DiscordStage, kind: str) -> None:
+    """Where only mentions count, a colleague's report or voice message is named, and can be opened."""
+    ann, bob = stage.person("ann"), stage.dc.person("bob")
+    room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
+    assert (await stage.access("group", "add", str(room.id))).code == 0
+    host = await stage.reading()
+    data = b"OggS or %PDF-1.7"
+    if kind == "voice":
+        sent = bob.send_voice(data, channel=room)
+    else:
+        sent = bob.send(channel=room, attachments=[("report.pdf", data)])
+    ann.send(f"<@{stage.dc.bot_id}> what does it say?", channel=room, reply_to=sent)
+    event = await host.event()
+    (file,) = json.loads(event.meta["reply_to_attachments"])
+    assert (file["kind"], file["name"]) == (kind, "voice-message.ogg" if kind == "voice" else "report.pdf")
+    assert event.meta["reply_to_message_id"] == sent["id"]
+    for arguments in (
+        {"message_id": sent["id"]},
+        {"message_id": event.meta["message_id"]},
+        {"file_id": file["file_id"]},
+    ):
+        assert await download(host, chat_id=str(room.id), **arguments) == data
+
+
+async def test_embeds_and_components_are_read(stage: DiscordStage) -> None:
+    """What a program posted is told in replies, forwards and the history, as what it wrote itself is."""
+    ann = stage.person("ann")
+    room = stage.dc.guild("Team", members=[ann]).channel("general")
+    assert (await stage.access("group", "add", str(room.id))).code == 0
+    host = await stage.reading()
+    bot = f"<@{stage.dc.bot_id}>"
+    embed = {"type": "rich", "title": "Build 7", "description": "failed", "fields": [{"name": "step", "value": "lint"}]}
+    text = {
+        "type": 17,
+        "components": [{"type": 10, "content": "## Deploy"}, {"type": 10, "content": "of ~~5~~ 6 files"}],
+    }
+    posted = ann.send_content({"embeds": [embed]}, channel=room)
+    card = ann.send_content({"components": [text], "flags": 1 << 15}, channel=room)
+    ann.send(f"{bot} why?", channel=room, reply_to=posted)
+    assert (await host.event()).meta["reply_to_text"] == "Build 7\nfailed\nstep: lint"
+    ann.send(f"{bot} when?", channel=room, reply_to=card)
+    assert (await host.event()).meta["reply_to_text"] == "## Deploy\nof ~~5~~ 6 files"
+    ann.forward(posted)
+    event = await host.event()
+    assert (event.content, event.meta["forward_from"]) == ("Build 7\nfailed\nstep: lint", "somebody")
+    ann.forward(card)
+    assert (await host.event()).content == "## Deploy\nof ~~5~~ 6 files"
+    history = json.loads(await host.done("fetch_messages", chat_id=str(room.id)))["messages"]
+    assert [one["text"] for one in history][:2] == ["Build 7\nfailed\nstep: lint", "## Deploy\nof ~~5~~ 6 files"]
+
+
+async def test_a_kind_that_nobody_knows_yet_is_said(stage: DiscordStage) -> None:
+    """What a later version of Discord sends is marked as received, and reaches the agent in words."""
+    ann = stage.person("ann")
+    host = await stage.reading()
+    sent = ann.send_content({"hologram": {"id": "4"}})
+    assert (await host.event()).content == "(a kind this version cannot read: hologram)"
+    await stage.dc.wait_for(lambda: stage.dc.reactions(sent) == ["👀"])
+
+
+async def test_a_thread_shows_the_message_that_it_was_made_of(stage: DiscordStage) -> None:
+    """In a channel where everything is heard, and in the thread's history: whose words, and which."""
+    ann, bob = stage.person("ann"), stage.dc.person("bob")
+    room = stage.dc.guild("Team", members=[ann, bob]).channel("general")
+    assert (await stage.access("group", "add", str(room.id), "--no-mention")).code == 0
+    host = await stage.reading()
+    posted = bob.send("ship on Friday?", channel=room)
+    assert (await host.event()).content == "ship on Friday?"
+    thread = room.thread("ship", by=ann, message=posted)
+    shown = "(this thread began with a message of bob) ship on Friday?"
+    event = await host.event()
+    assert (event.content, event.meta["thread_name"], event.meta["user"]) == (shown, "ship", "ann")
+    ann.send("yes", channel=thread)
+    assert (await host.event()).content == "yes"
+    history = json.loads(await host.done("fetch_messages", chat_id=str(thread.id)))["messages"]
+    assert [one["text"] for one in history] == [shown, "yes"]
+
+
 async def test_a_file_of_the_bot_itself_is_named_in_a_reply(stage: DiscordStage) -> None:
     """A reply to the bot's own report.pdf says so, and the agent can fetch it."""
     ann = stage.person("ann")
@@ -73,7 +154,8 @@ async def test_a_file_of_the_bot_itself_is_named_in_a_reply(stage: DiscordStage)
     event = await host.event()
     assert event.meta["reply_to_text"] == "(document: report.pdf)"
     (file,) = json.loads(event.meta["reply_to_attachments"])
-    assert await download(host, chat_id=str(ann.dm.id), file_id=file["file_id"]) == b"%PDF-1.7 all well"
+    for arguments in ({"file_id": file["file_id"]}, {"message_id": event.meta["reply_to_message_id"]}):
+        assert await download(host, chat_id=str(ann.dm.id), **arguments) == b"%PDF-1.7 all well"
 
 
 async def test_a_file_has_the_name_that_its_sender_gave_it(stage: DiscordStage) -> None:

@@ -16,7 +16,7 @@ from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.files.transcribe import Transcriber
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.journal.entry import FILE_LISTS, Entry
+from agent_channels.core.journal.entry import FILE_LISTS, Entry, replied_files
 from agent_channels.core.journal.events import VOICE
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
@@ -130,9 +130,15 @@ def _completed(entry: Entry, results: _Results) -> tuple[str, dict[str, str]]:
                     attachment["path"] = path
             meta[key] = json.dumps(attachments, ensure_ascii=False)
     lines = [entry.content] if entry.content else []
+    replied = {file.file_id for file in replied_files(entry.meta)}
     for file in entry.files_to_fetch:
-        if file.file_id in results.transcripts:
-            lines.append(translate("transcript", text=results.transcripts[file.file_id]))
+        text = results.transcripts.get(file.file_id)
+        if text is None:
+            continue
+        if file.file_id in replied:
+            lines.append(translate("transcript_replied", text=text))
+        else:
+            lines.append(translate("transcript", text=text))
             meta["transcript"] = "true"
     for (key, reason), count in Counter(results.failures).items():
         lines.append(translate(key if count == 1 else f"{key}_many", count=count, reason=reason))

@@ -20,7 +20,7 @@ VOICE = "voice"
 
 
 def message_event(message: Message, *, transcribe: bool = False) -> AgentEvent:
-    """Return the event of something a person said; `transcribe`: download voice notes too."""
+    """Return the event of something a person said; `transcribe`: download voice notes too, also one replied to."""
     meta = sender_meta(message.chat, message.message_id, message.sender, message.ts)
     add_thread(meta, message.chat, message.thread_id, message.thread_name)
     files = message.files
@@ -51,7 +51,11 @@ def message_event(message: Message, *, transcribe: bool = False) -> AgentEvent:
                 for file in files
                 if file != message.image and (file in message.pictures or (transcribe and file.kind == VOICE))
             ),
-            *(file for file in (message.reply.files if message.reply else ()) if file.kind == PICTURE),
+            *(
+                file
+                for file in (message.reply.files if message.reply else ())
+                if file.kind == PICTURE or (transcribe and file.kind == VOICE)
+            ),
         ),
         said_at=message.ts.timestamp(),
     )

@@ -10,7 +10,7 @@ from agent_channels.sandbox.discord.interactions import COMMAND, COMPONENT, Inte
 from agent_channels.sandbox.discord.message_form import CONTENT_LIMIT, AllowedMentions
 from agent_channels.sandbox.discord.message_routes import message_reference
 from agent_channels.sandbox.discord.records import FORUM, DiscordUser, GuildChannel, Message
-from agent_channels.sandbox.discord.state import REPLY
+from agent_channels.sandbox.discord.state import IS_VOICE, REPLY
 from agent_channels.sandbox.discord.taps import ComponentTap
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 
@@ -105,6 +105,23 @@ class DiscordPerson:
         """Send a sticker, which has no text."""
         record = self._channel(channel)
         return self._post(record, {"sticker_items": [{"id": str(self.state.ids()), "name": name, "format_type": 1}]})
+
+    def send_voice(
+        self, data: bytes = b"OggS", *, channel: HasRecord | None = None, reply_to: MessageOrId | None = None
+    ) -> Message:
+        """Send a voice message, which has no text."""
+        record = self._channel(channel)
+        file = self._store(record, ("voice-message.ogg", data))
+        return self.send_content({"attachments": [file], "flags": IS_VOICE}, channel=channel, reply_to=reply_to)
+
+    def send_content(
+        self, fields: Message, *, channel: HasRecord | None = None, reply_to: MessageOrId | None = None
+    ) -> Message:
+        """Send what no other method sends, given as a message's fields: embeds and components of a program, a poll."""
+        record, body = self._channel(channel), dict(fields)
+        if reply_to is not None:
+            body |= {"type": REPLY, "message_reference": message_reference(record, self._find(reply_to)[1])}
+        return self._post(record, body)
 
     def typing(self, channel: HasRecord | None = None) -> None:
         """Start typing."""

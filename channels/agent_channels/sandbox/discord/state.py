@@ -22,12 +22,14 @@ from agent_channels.sandbox.discord.records import (
 )
 from agent_channels.sandbox.server import SandboxState
 
-__all__ = ["REPLY", "THREAD_STARTER", "DiscordState", "Ephemeral"]
+__all__ = ["IS_VOICE", "REPLY", "THREAD_STARTER", "DiscordState", "Ephemeral"]
 
 # The fields that are blank without the Message Content intent.
 BLANKS: dict[str, Any] = {"content": "", "embeds": [], "attachments": [], "components": []}
 # "Message Types" that refer to another message.
 REPLY, THREAD_STARTER = 19, 21
+# "Message Flags"
+IS_VOICE = 1 << 13
 
 
 @dataclass
@@ -198,6 +200,9 @@ class DiscordState(SandboxState):
         """
         rendered = copy.deepcopy(message)
         rendered["attachments"] = [self.files.attachment_object(int(number)) for number in message["attachments"]]
+        if message["flags"] & IS_VOICE:
+            for file in rendered["attachments"]:
+                file |= {"duration_secs": 3.0, "waveform": "AAAA"}
         if with_referenced and message["type"] in {REPLY, THREAD_STARTER}:
             rendered["referenced_message"] = self._referenced(message, content=content)
         thread = self.channels.get(int(message["id"]))

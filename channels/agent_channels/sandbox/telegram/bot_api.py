@@ -13,7 +13,7 @@ from aiohttp import web
 from agent_channels.sandbox.faults import Fault, Faults
 from agent_channels.sandbox.guard import is_secret
 from agent_channels.sandbox.server import Call
-from agent_channels.sandbox.telegram.errors import BotApiError, not_found, too_many, unauthorized
+from agent_channels.sandbox.telegram.errors import BotApiError, not_found, too_many, unauthorized, unknown_method
 from agent_channels.sandbox.telegram.methods import METHODS
 from agent_channels.sandbox.telegram.params import Params, read_params
 from agent_channels.sandbox.telegram.state import TelegramState
@@ -86,7 +86,7 @@ class BotApi:
         handler = METHODS.get(name.lower())
         try:
             if handler is None:
-                raise not_found()
+                raise unknown_method()
             result = handler(self.state, params)
             if inspect.isawaitable(result):
                 result = await result

@@ -52,10 +52,12 @@ class TelegramControl(ControlInterface):
         return {"person": {"handle": person.handle, **person.user.as_dict()}}
 
     async def send(self, body: Body) -> Body:
-        """Send `text`, or a file: `kind`, with `base64` or `content`, or neither for a sample."""
+        """Send `text`, `blocks` of a rich message, or a file: `kind`, with `base64` or `content`, or with neither."""
         person = self._sender(body)
         options: dict[str, Any] = {"chat": self._group(body)}
         options |= {name: body[name] for name in ("thread_id", "reply_to") if body.get(name) is not None}
+        if "blocks" in body:
+            return {"message": person.send_rich(body["blocks"], **options)}
         if "kind" not in body:
             quote = {"quote": body["quote"]} if "quote" in body else {}
             return {"message": person.send(str(required(body, "text")), **options, **quote)}

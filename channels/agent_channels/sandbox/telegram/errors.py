@@ -17,6 +17,7 @@ __all__ = [
     "not_found",
     "too_many",
     "unauthorized",
+    "unknown_method",
 ]
 
 NOT_MODIFIED = (
@@ -46,6 +47,11 @@ class BotApiError(Exception):
 def unauthorized() -> BotApiError:
     """Return a 401 Unauthorized."""
     return BotApiError(401, "Unauthorized")
+
+
+def unknown_method() -> BotApiError:
+    """Return the 404 for a method that the server does not know."""
+    return BotApiError(404, "Not Found: method not found")
 
 
 def not_found() -> BotApiError:

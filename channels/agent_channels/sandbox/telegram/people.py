@@ -24,6 +24,7 @@ from agent_channels.sandbox.telegram.records import (
     new_poll,
     quote_of,
 )
+from agent_channels.sandbox.telegram.rich_blocks import check_blocks
 from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["ButtonTap", "CallbackAnswer", "HasChat", "TelegramPerson"]
@@ -204,6 +205,16 @@ class TelegramPerson:
         """Send what no other method sends, given as the fields that the Bot API's Message has for it."""
         return self._post_with_options(copy.deepcopy(fields), options)
 
+    def send_rich(self, blocks: Sequence[dict[str, Any]], **options: Any) -> Message:
+        """Send a rich message, as people with the newest programs do; it has no text besides its blocks."""
+        check_blocks(list(blocks))
+        return self._post_with_options({"rich_message": {"blocks": copy.deepcopy(list(blocks))}}, options)
+
+    def send_ephemeral(self, text: str, *, chat: HasChat) -> Message:
+        """Send a text to the bot that nobody else in a group sees: its id is 0, and it has a number of its own."""
+        record = self._chat(chat)
+        return copy.deepcopy(self.state.post_ephemeral(record, self.user, {"text": text, "entities": detect(text)}))
+
     # --- acting on messages
 
     def edit(self, message_id: int, text: str, *, chat: HasChat | None = None) -> Message:
@@ -212,12 +223,26 @@ class TelegramPerson:
         message = self._message(record, message_id)
         if message["from"]["id"] != self.id:
             raise ValueError(f"message {message_id} is not {self.handle}'s to edit")
+        if message.pop("rich_message", None):
+            message["text"] = ""
         name, entities = ("text", "entities") if "text" in message else ("caption", "caption_entities")
         message[name] = text
         message.pop(entities, None)
         if spans := detect(text):
             message[entities] = spans
         self.state.edited(record, message)
+        return copy.deepcopy(message)
+
+    def edit_rich(self, message_id: int, blocks: Sequence[dict[str, Any]], *, chat: HasChat | None = None) -> Message:
+        """Replace the content of the person's own text or rich message by blocks."""
+        check_blocks(list(blocks))
+        message = self._message(self._chat(chat), message_id)
+        if message["from"]["id"] != self.id or not {"text", "rich_message"} & message.keys():
+            raise ValueError(f"message {message_id} is not a text of {self.handle}'s")
+        for name in ("text", "entities"):
+            message.pop(name, None)
+        message["rich_message"] = {"blocks": copy.deepcopy(list(blocks))}
+        self.state.edited(self._chat(chat), message)
         return copy.deepcopy(message)
 
     def delete(self, message_id: int, *, chat: HasChat | None = None) -> None:

@@ -19,6 +19,7 @@ from agent_channels.sandbox.telegram.records import (
     TelegramUser,
     as_replied,
 )
+from agent_channels.sandbox.telegram.rich_blocks import rich_nodes
 from agent_channels.sandbox.telegram.update_queue import UpdateQueue
 from agent_channels.sandbox.telegram.utf16 import entity_text
 from agent_channels.sandbox.token_buckets import TokenBuckets
@@ -48,6 +49,7 @@ class TelegramState(SandboxState):
         self.updates = UpdateQueue(self.now, self.changed)
         self.flood = TokenBuckets(self.now)
         self._message_ids = itertools.count(1)
+        self._ephemeral_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
 
@@ -102,6 +104,21 @@ class TelegramState(SandboxState):
         self.changed()
         return message
 
+    def post_ephemeral(self, chat: TelegramChat, sender: TelegramUser, fields: Message) -> Message:
+        """Queue a message that only its sender and the bot see; it is in no list, and all have the id 0."""
+        message: Message = {
+            "message_id": 0,
+            "ephemeral_message_id": next(self._ephemeral_ids),
+            "from": sender.as_dict(),
+            "receiver_user": self.bot.as_dict(),
+            "chat": chat.as_dict(),
+            "date": int(self.now()),
+            **fields,
+        }
+        self.updates.add("message", message)
+        self.changed()
+        return message
+
     def edited(self, chat: TelegramChat, message: Message) -> None:
         """Record that a message was edited, and queue an update for a person's edit."""
         message["edit_date"] = int(self.now())
@@ -135,6 +152,16 @@ class TelegramState(SandboxState):
                 return True
             if entity["type"] == "text_mention" and entity["user"]["id"] == self.bot.id:
                 return True
+        return any(self._names_bot(node) for node in rich_nodes(message.get("rich_message")))
+
+    def _names_bot(self, node: dict[str, Any]) -> bool:
+        match node:
+            case {"type": "mention", "username": str(name)}:
+                return name.lower() == self.bot.username.lower()
+            case {"type": "text_mention", "user": {"id": number}}:
+                return bool(number == self.bot.id)
+            case {"type": "bot_command", "text": str(word)}:
+                return "@" not in word or word.lower().endswith(f"@{self.bot.username}".lower())
         return False
 
     def spend(self, chat_id: int) -> None:

@@ -23,7 +23,7 @@ class DownloadArguments(Arguments):
     """Arguments of `download_attachment`."""
 
     chat_id: Id
-    message_id: Id | None = None
+    message_id: Id | None = Field(None, description="message_id or reply_to_message_id of an event")
     file_id: str | None = Field(
         None, max_length=512, description="one file, as named in attachments or reply_to_attachments"
     )
