@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from faults_harness import inbox_states
 from harness import Stage
@@ -163,6 +165,34 @@ async def test_a_message_that_wakes_a_session_begins_a_turn_for_its_chat(
         ann.send("how many?")
         assert (await ann.next_message(30))["text"] == "💻 Said at the terminal:\n\nIt is 42."
         await screen.shows("It is 42")
+    assert inbox_states(stage.state) == {"answered": 1}
+
+
+async def test_what_is_typed_meanwhile_leaves_the_chat_its_answer(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None
+) -> None:
+    """Somebody types at the terminal while the agent works for a chat: its turn goes on, and its answer is sent."""
+    ann = stage.person()
+    typed = asyncio.Event()
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        if "how many" not in asked.text or len(ran(stage)) == 3:
+            return [say("It is **42**.")]
+        if ran(stage):
+            await typed.wait()
+        return step(len(ran(stage)))
+
+    model.script = working
+    async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        ann.send("how many?")
+        await model.wait_for(lambda: len(ran(stage)) == 1 and len(model.asked) > 1)
+        await screen.type("and what is b?")
+        await screen.shows("and what is b?")
+        typed.set()
+        await stage.tg.wait_for(lambda: any("It is 42." in message["text"] for message in ann.messages()), 30)
+    with Store.open(stage.state) as store:
+        assert [turn.ending for turn in Services.of(store).turns.newest(9)] == ["done"]
     assert inbox_states(stage.state) == {"answered": 1}
 
 

@@ -65,7 +65,7 @@ class Way:
             self.modes,
             TypingIndicator(self.adapter, group or self._group, 0.0),
             self.wakeups,
-            self.wait_notices.before_offer,
+            lambda entries, _mode: self.wait_notices.before_offer(entries),
         )
         self.pipeline = InboundPipeline(
             self.adapter,

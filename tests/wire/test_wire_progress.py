@@ -130,8 +130,8 @@ async def test_a_message_that_may_not_have_arrived_is_not_sent_twice(stage: Stag
     assert "Bash: make" in (await tap.answered()).text
     await turn.batch()
     assert "Stopped by" in (await ann.next_message())["text"]
-    await stage.tg.wait_for(lambda: ann.messages()[1]["text"].startswith("⏹ Stopped by"))
-    assert len([m for m in ann.messages() if m["text"].startswith("⏳")]) == 0
+    await stage.tg.wait_for(lambda: not any(m["text"].startswith("⏳") for m in ann.messages()))
+    assert sum(m["text"].startswith("⏹ Stopped by") for m in ann.messages()) == 1
 
 
 async def test_a_host_that_goes_away_is_noticed_in_the_middle(stage: Stage) -> None:
@@ -149,3 +149,35 @@ async def test_a_host_that_goes_away_is_noticed_in_the_middle(stage: Stage) -> N
     await stage.tg.wait_for(
         lambda: any(m["text"].startswith("⌛ The session ended") for m in ann.messages() if "text" in m)
     )
+
+
+async def test_a_turn_that_is_back_has_a_message_again(stage: Stage) -> None:
+    """It was taken for gone, while the machine slept: the agent's next step shows it anew."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    first = await ann.next_message()
+    with Store.open(stage.state) as store:
+        with store.transaction() as db:
+            db.execute("UPDATE turns SET seen_at = seen_at - 600")
+        assert Services.of(store).turns.end_gone("another") == 1
+    await stage.tg.wait_for(lambda: any(m.get("text", "").startswith("⌛ The session ended") for m in ann.messages()))
+    await turn.tool("Bash", "make")
+    again = await ann.next_message()
+    assert again["text"].startswith("⏳ Working")
+    assert again["message_id"] != first["message_id"]
+
+
+async def test_a_clock_that_is_set_back_delays_nothing(stage: Stage) -> None:
+    """A turn that began in what is now the future has its message at once."""
+    ann = stage.person()
+    stage.config(progress_after_s=60)
+    await stage.reading()
+    ann.send("hello")
+    await stage.tg.wait_for(lambda: stage.tg.confirmed)
+    with Store.open(stage.state) as store:
+        Services.of(store).turns.begin(Turn("late", "another", time.time() + 3600, [Place(str(ann.id), None)]))
+    assert (await ann.next_message())["text"].startswith("⏳ Working: 0:00")

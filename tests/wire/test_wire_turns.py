@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -347,3 +349,209 @@ async def test_a_stop_answers_the_card_that_waits(stage: Stage, hooks: Hooks) ->
     assert later.specific["decision"]["behavior"] == "deny"
     assert (await turn.batch())["continue"] is False
     assert sum("permission: " in message["text"] for message in ann.messages()) == 1
+
+
+async def test_a_prompt_in_the_middle_of_a_turn_that_went_on(stage: Stage, hooks: Hooks) -> None:
+    """A turn that began with messages handed over at the end of another has that one's id at the host."""
+    ann = stage.person()
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.step()
+    ann.send("build it")
+    await kept(stage)
+    assert "build it" in (await hooks.run("stop")).specific["additionalContext"]
+    await turn.step()
+    await turn.prompt("with tabs")
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+    await turn.prompt("quickly")
+    assert (await turn.tool())["continue"] is False
+    assert [one.ending for one in turns(stage)] == ["done", "stopped"]
+
+
+async def test_fetching_what_came_with_the_prompt_does_not_end_its_turn(stage: Stage, hooks: Hooks) -> None:
+    """A bell has the agent call wait_for_messages, and the prompt brought the messages: both are one turn."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    assert "build it" in await turn.prompt("1 message(s) from people wait: call wait_for_messages (timeout_s 0)")
+    assert await turn.tool("mcp__telegram__wait_for_messages") == {}
+    assert "No messages" in await host.done("wait_for_messages", timeout_s=0)
+    await turn.batch()
+    await turn.step("Bash", "make")
+    assert (await hooks.run("stop", last_assistant_message="built")).silent
+    assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\nbuilt"
+    assert [(one.ending, len(one.places)) for one in turns(stage)] == [("done", 1)]
+
+
+async def test_an_agent_that_is_stopped_does_not_wait_either(stage: Stage) -> None:
+    """Waiting for messages would end the turn, and with it the stop."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.step()
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+    assert (await turn.tool("mcp__telegram__wait_for_messages"))["continue"] is False
+    assert (await ann.next_message())["text"].startswith("⏹ Stopped by")
+
+
+async def test_a_stop_is_obeyed_while_the_store_is_locked(stage: Stage) -> None:
+    """Another process writes for long: the tool is denied well before the host gives up on its hook."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    ann.send("/stop")
+    assert "ends at its next step" in (await ann.next_message())["text"]
+    other = sqlite3.connect(stage.state / "channel.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    denied = await turn.tool()
+    other.execute("ROLLBACK")
+    other.close()
+    assert denied["hookSpecificOutput"]["permissionDecision"] == "deny"
+    assert (await turn.batch())["continue"] is False
+    assert (await ann.next_message())["text"].startswith("⏹ Stopped by")
+    assert [one.ending for one in turns(stage)] == ["stopped"]
+
+
+async def test_somebody_who_was_removed_is_told_nothing(stage: Stage, hooks: Hooks) -> None:
+    """Failures, dialogs and what was said at the terminal go to chats that are still let in."""
+    ann, bob = stage.person(), stage.person("bob")
+    group = stage.tg.group("Team", members=[ann])
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    host = await stage.reading()
+    for person, chat in ((ann, None), (ann, group), (bob, None)):
+        person.send("@sandbox_bot build it", chat=chat)
+    await kept(stage, 3)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    assert (await stage.access("remove", str(ann.id))).code == 0
+    assert (await stage.access("group", "rm", str(group.id))).code == 0
+    await turn.hook("Notification", kind="permission_prompt", words="may it?")
+    assert "may it?" in (await bob.next_message())["text"]
+    assert (await hooks.run("stop", last_assistant_message="built")).silent
+    assert "built" in (await bob.next_message())["text"]
+    assert [call.params["chat_id"] for call in stage.tg.calls_of("sendMessage")] == [bob.id, bob.id]
+
+
+async def test_a_dialog_of_another_step_is_told_again(stage: Stage) -> None:
+    """The host asks in the same words whenever a tool needs a permission."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("go")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    for _ in range(2):
+        await turn.tool()
+        await turn.hook("Notification", kind="permission_prompt", words="Claude needs your permission")
+        assert "Claude needs your permission" in (await ann.next_message())["text"]
+
+
+async def test_a_turn_that_was_taken_for_gone_is_back(stage: Stage, hooks: Hooks) -> None:
+    """The machine slept, or its clock was set: the next step shows that the host is there, for the same chats."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.step()
+    with Store.open(stage.state) as store:
+        with store.transaction() as db:
+            db.execute("UPDATE turns SET seen_at = seen_at - 600")
+        assert Services.of(store).turns.end_gone("another") == 1
+    assert await turn.step() == ""
+    assert [(one.ending, one.detail.steps) for one in turns(stage)] == [(None, 2)]
+    assert (await hooks.run("stop", last_assistant_message="built")).silent
+    assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\nbuilt"
+
+
+async def test_an_answer_is_sent_before_the_next_message_is_handed_over(stage: Stage, hooks: Hooks) -> None:
+    """What was said at the end of a turn that goes on with another message answers the first one."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("first")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    ann.send("second")
+    await kept(stage)
+    ran = await hooks.run("stop", last_assistant_message="one")
+    assert "second" in ran.specific["additionalContext"]
+    assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\none"
+    assert inbox_states(stage.state) == {"answered": 1, "offered": 1}
+    assert (await hooks.run("stop", last_assistant_message="two", stop_hook_active=True)).silent
+    assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\ntwo"
+    assert inbox_states(stage.state) == {"answered": 2}
+
+
+async def test_each_topic_has_the_answer(stage: Stage, hooks: Hooks) -> None:
+    """One turn for two topics: what was said at its end goes to both."""
+    stage.config(grace_s=0, mode="hook", progress="off", answers="forward")
+    ann = stage.person()
+    stage.tg.set_privacy(on=False)
+    group = stage.tg.group("Team", members=[ann], forum=True)
+    assert (await stage.access("group", "add", str(group.id), "--no-mention")).code == 0
+    topics = [group.topic(name).thread_id for name in ("one", "two")]
+    host = await stage.reading()
+    for topic in topics:
+        ann.send("build it", chat=group, thread_id=topic)
+    await kept(stage, 2)
+    await HookedTurn(host).prompt()
+    assert (await hooks.run("stop", last_assistant_message="built")).silent
+    said = [await group.next_message() for _ in topics]
+    assert [message["message_thread_id"] for message in said] == topics
+
+
+async def test_nothing_that_a_host_sends_makes_a_step_slow(stage: Stage) -> None:
+    """Ids and names without end, and steps that never end: what is written down at each step stays small."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    long = "x" * 90_000
+    for number in range(70):
+        names = dict.fromkeys(("call", "agent", "task", "file"), f"{long}{number}")
+        assert await turn.hook("PreToolUse", tool="Write", subject="a", **names) == {}
+        await turn.hook("TaskCreated", words=long, **names)
+    (one,) = turns(stage)
+    assert one.detail.steps == 70
+    assert len(one.detail.dump()) < 100_000
+
+
+async def test_a_list_that_is_written_anew_replaces_the_one_before(stage: Stage) -> None:
+    """A shorter plan leaves nothing of the longer one; tasks stay."""
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.hook("TaskCreated", task="1", words="a task")
+    for texts in (["one", "two", "three"], ["two", "four"]):
+        todos = json.dumps([{"content": text, "status": "pending"} for text in texts])
+        await turn.tool("TodoWrite", "", todos=todos)
+    assert [text for _, text, _ in turns(stage)[0].detail.plan] == ["a task", "two", "four"]
+
+
+async def test_no_secret_is_written_down(stage: Stage) -> None:
+    """Neither in the path of a file that changes nor as a line of a key that the agent shows at the terminal."""
+    host = await stage.reading()
+    turn = HookedTurn(host)
+    await turn.prompt()
+    secret = "ghp_" + "a1B2" * 9
+    await turn.tool("Write", f"/{secret}", file=f"/{secret}")
+    await turn.hook("MessageDisplay", words="-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n")
+    await turn.step()
+    written = turns(stage)[0].detail.dump()
+    assert secret not in written
+    assert "MIIE" not in written

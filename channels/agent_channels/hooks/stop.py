@@ -32,13 +32,14 @@ def run(event: HookEvent) -> int:
             return 0
         try:
             while channels and not event.host.is_gone():
+                # First: what was said is an answer to what came before, not to what is handed over now.
+                ended = [(c, turn) for c in every if (turn := c.end_turn(said))]
+                _wait_for_answers(ended)
                 for channel in channels:
                     reason = _reason_to_go_on(channel, going_on=going_on, began=began)
                     if reason:
                         print_answer("Stop", additionalContext=reason)
                         return 0
-                ended = [(c, turn) for c in every if (turn := c.end_turn(said))]
-                _wait_for_answers(ended)
                 waited_s = time.monotonic() - waits_since
                 waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
                 if not waiting:

@@ -132,6 +132,7 @@ def test_a_cell_is_compared_with_what_it_holds(tmp_path: Path) -> None:
         ("MultiEdit", {"file_path": "/x", "edits": ["y"]}),
         ("Write", {"file_path": "/x", "content": ["y"]}),
         ("NotebookEdit", {"notebook_path": "/x", "edit_mode": "odd", "new_source": "y"}),
+        ("NotebookEdit", {"notebook_path": "/x", "edit_mode": ["odd"], "new_source": "y"}),
     ],
 )
 def test_an_input_of_another_shape_is_shown_by_name(tmp_path: Path, tool: str, given: dict[str, Any]) -> None:
@@ -207,3 +208,27 @@ def test_the_session_button_says_what_it_allows(tmp_path: Path, file: Path) -> N
     assert "allows every change to this file," in change.foot
     web = card(tmp_path, "WebSearch", {"query": "x"}, rules=[{"toolName": "WebSearch"}])
     assert "allows WebSearch, and" in web.foot
+
+
+def test_a_link_is_shown_with_what_it_leads_to(tmp_path: Path) -> None:
+    """What is asked for is a change to another file than the one that is named."""
+    target = tmp_path.parent / f"{tmp_path.name}-outside.txt"
+    target.write_text(FILE)
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "plain").write_text(FILE)
+    assert f"link → {target}" in card(tmp_path, "Edit", edit(tmp_path / "link", "two", "2")).body
+    assert f"link → {target}" in card(tmp_path, "Write", {"file_path": "link", "content": "2"}).body
+    assert "→" not in card(tmp_path, "Edit", edit(tmp_path / "plain", "two", "2")).body
+
+
+def test_a_device_is_not_a_new_file(tmp_path: Path) -> None:
+    """What is there and can hold something is not called new, whatever its size."""
+    assert "new file" not in card(tmp_path, "Write", {"file_path": "/dev/null", "content": "x"}).body
+
+
+def test_replacements_that_grow_without_end_are_shown_by_themselves(tmp_path: Path) -> None:
+    """A few of them would make a text of gigabytes of a small file."""
+    (tmp_path / "a").write_text("a")
+    grows = {"old_string": "a", "new_string": "a" * 50, "replace_all": True}
+    code = card(tmp_path, "MultiEdit", {"file_path": str(tmp_path / "a"), "edits": [grows] * 12}).code
+    assert code.count("@@") == 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -58,7 +59,7 @@ def permission_spec(
     file, code, language, below = "", "", "", ""
     if change is not None:
         file, code, language = _relative(change.path, project), reveal(change.diff), "diff"
-        body = _change_body(change, file)
+        body = _change_body(change, _with_target(file, change.path, project))
         below = _fields({key: value for key, value in values.items() if key not in _IN_CHANGE and value}, indent=None)
     elif isinstance(values.get("command"), str):
         others = {key: value for key, value in values.items() if key not in {"command", "description"}}
@@ -118,6 +119,17 @@ def _relative(path: str, project: Path) -> str:
     """Return a file's path for people: inside the project from there, else whole."""
     pure = PurePath(path)
     return label(str(pure.relative_to(project) if pure.is_relative_to(project) else pure), PATH_MAX)
+
+
+def _with_target(file: str, path: str, project: Path) -> str:
+    """Return a file's name with the path that it really leads to, if links are on the way: that is what changes."""
+    inside = PurePath(path).is_relative_to(project)
+    plain = Path(os.path.realpath(project)) / PurePath(path).relative_to(project) if inside else project / path
+    try:
+        real = os.path.realpath(project / path)
+    except (OSError, ValueError):
+        return file
+    return file if real == os.path.normpath(plain) else f"{file} → {label(masked(real), PATH_MAX)}"
 
 
 def _read_masked(read: Reader, path: str) -> str | None:

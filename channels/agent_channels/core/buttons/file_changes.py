@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ __all__ = ["READ_MAX", "FileChange", "Reader", "file_change"]
 
 # A file is compared up to this size, in bytes: people read a diff on a phone, and a hook has to answer.
 READ_MAX = 256 * 1024
+# What a change makes of it, in characters; beyond, each edit is shown by itself.
+GROWN_MAX = 4 * READ_MAX
 Reader = Callable[[str], str | None]
 """Returns the text of the file with this path; None if it may not be shown."""
 
@@ -57,7 +60,8 @@ def _whole_change(path: str, content: str, read: Reader, project: Path) -> FileC
     if before is not None:
         return FileChange(path, unified_diff(before, content), "old")
     try:
-        exists = (project / path).stat().st_size > 0
+        info = (project / path).stat()
+        exists = info.st_size > 0 or not stat.S_ISREG(info.st_mode)
     except (OSError, ValueError):
         exists = False
     return FileChange(path, unified_diff("", content), "unseen" if exists else "new")
@@ -67,9 +71,11 @@ def _text_change(path: str, edits: list[dict[str, Any]], read: Reader) -> FileCh
     before = after = read(path)
     for edit in edits:
         if after is not None:
-            found = bool(edit["old_string"]) and edit["old_string"] in after
-            count = -1 if edit.get("replace_all") is True else 1
-            after = after.replace(edit["old_string"], edit["new_string"], count) if found else None
+            old, new = edit["old_string"], edit["new_string"]
+            count = after.count(old) if old and edit.get("replace_all") is True else int(bool(old) and old in after)
+            # A few replacements can make a text of gigabytes.
+            grown = len(after) + count * (len(new) - len(old))
+            after = after.replace(old, new, count) if count and grown <= GROWN_MAX else None
     if before is not None and after is not None:
         return FileChange(path, unified_diff(before, after), "old")
     diffs = (unified_diff(edit["old_string"], edit["new_string"], numbered=False) for edit in edits)
@@ -78,7 +84,7 @@ def _text_change(path: str, edits: list[dict[str, Any]], read: Reader) -> FileCh
 
 def _cell_change(path: str, tool_input: dict[str, Any], read: Reader) -> FileChange | None:
     source, mode = tool_input.get("new_source"), tool_input.get("edit_mode") or "replace"
-    if mode not in {"replace", "insert", "delete"} or (mode != "delete" and not isinstance(source, str)):
+    if mode not in ("replace", "insert", "delete") or (mode != "delete" and not isinstance(source, str)):
         return None
     before = "" if mode == "insert" else _cell(read(path), tool_input.get("cell_id"))
     after = source if mode != "delete" and isinstance(source, str) else ""

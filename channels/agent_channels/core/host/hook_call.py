@@ -19,6 +19,8 @@ HOOK_TOOL = "hook"
 TIMEOUT_S = 5
 # Far more than any command that somebody reads; a prompt may be a pasted log.
 TEXT_MAX = 100_000
+# Ids and names of kinds are as long as the host makes them; nobody reads them.
+ID_MAX = 200
 
 _TOOL = {
     "tool": "${tool_name}",
@@ -30,6 +32,7 @@ _TOOL = {
     "words": "${tool_input.pattern}${tool_input.description}${tool_input.subject}",
     "todos": "${tool_input.todos}",
 }
+_TEXTS = {"prompt", "file", "subject", "words", "todos"}
 _TASK = {"task": "${task_id}", "words": "${task_subject}"}
 # The hook events that the server takes, each with the fields it needs.
 EVENTS: Mapping[str, Mapping[str, str]] = {
@@ -78,8 +81,8 @@ class HookCall:
         event = given.get("event")
         if not isinstance(event, str) or event not in EVENTS:
             return None
-        known = (field.name for field in fields(cls))
-        return cls(**{name: given[name][:TEXT_MAX] for name in known if isinstance(given.get(name), str)})
+        texts = {field.name: given[field.name] for field in fields(cls) if isinstance(given.get(field.name), str)}
+        return cls(**{name: text[: TEXT_MAX if name in _TEXTS else ID_MAX] for name, text in texts.items()})
 
     def todo_list(self) -> list[tuple[str, bool]]:
         """Return the plan that the agent wrote down: each item, and whether it is done."""

@@ -100,7 +100,7 @@ class Modes:
         return known is not None and known.waiting_until > self._inbox.now()
 
     def acted(self, chat_id: str) -> None:
-        """Prove the modes that carried what the agent is answering in a chat; called before the answer is counted."""
+        """Prove the modes that carried what the agent has or answers of a chat; called before an answer is counted."""
         changed = False
         for mode in self._inbox.offered_modes(chat_id, self._session):
             changed |= self._failed.pop(mode, None) is not None

@@ -21,8 +21,10 @@ Ending = Literal["done", "stopped", "failed", "interrupted", "gone"]
 GONE_AFTER_S = 120.0
 # What is kept to be shown; a turn of ten thousand steps shows no more than this.
 RECENT_MAX = 5
+RUNNING_MAX = 50
 FILES_MAX = 500
 PLAN_MAX = 30
+_TODO = "todo "
 
 
 class Place(NamedTuple):
@@ -61,9 +63,9 @@ class Detail:
     note: str = ""
 
     def begin_step(self, step: Step, *, file: str = "") -> None:
-        """Count a tool that begins to run; `file` is the path of the file that it changes."""
+        """Count a tool that begins to run; `file` is the path of the file that it changes, without secrets."""
         self.steps += 1
-        self.running.append(step)
+        self.running = [*self.running, step][-RUNNING_MAX:]
         if file and file not in self.files and len(self.files) < FILES_MAX:
             self.files.append(file)
 
@@ -78,6 +80,12 @@ class Detail:
         known = {item[0]: item for item in self.plan}
         known[key] = (key, text or known.get(key, ("", "", False))[1], done)
         self.plan = list(known.values())[:PLAN_MAX]
+
+    def put_todos(self, todos: Iterable[tuple[str, bool]]) -> None:
+        """Replace what the last such list put into the plan; each item is its text, and whether it is done."""
+        others = [item for item in self.plan if not item[0].startswith(_TODO)]
+        listed = [(f"{_TODO}{position}", text, done) for position, (text, done) in enumerate(todos)]
+        self.plan = [*others, *listed][:PLAN_MAX]
 
     def dump(self) -> str:
         """Return it as JSON."""
@@ -215,6 +223,19 @@ class Turns:
                 "WHERE ended_at IS NULL AND session != ? AND seen_at < ?",
                 (session, time.time() - GONE_AFTER_S),
             ).rowcount
+
+    def bring_back(self, turn_id: str) -> bool:
+        """Have a turn run on that was taken for gone: while the machine slept, or as its clock was set.
+
+        Return False if it ended another way.
+        """
+        with self.store.transaction() as db:
+            return bool(
+                db.execute(
+                    "UPDATE turns SET ended_at = NULL, ending = NULL, seen_at = ? WHERE id = ? AND ending = 'gone'",
+                    (time.time(), turn_id),
+                ).rowcount
+            )
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` turns that ended before then (epoch seconds); return how many."""

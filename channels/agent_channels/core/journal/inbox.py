@@ -514,15 +514,17 @@ class Inbox:
 
     # ---- answers
 
-    def shown_to(self, chat_id: str, session: str = "") -> list[int]:
-        """Return the entries that a session was offered of a chat and has not answered.
+    def shown_to(self, chat_id: str, session: str = "", *threads: str | None) -> list[int]:
+        """Return the entries that a session was offered of a chat, or of some of its threads, and has not answered.
 
         What was reopened for another session, but not offered to it yet, counts too.
         """
+        within = f"AND ({' OR '.join('thread_id IS ?' for _ in threads)})" if threads else ""
         rows = self.store.rows(
-            f"SELECT id FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND session = ? AND {_SHOWN}",
+            f"SELECT id FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND session = ? AND {_SHOWN} {within}",
             chat_id,
             session,
+            *threads,
         )
         return [row["id"] for row in rows]
 

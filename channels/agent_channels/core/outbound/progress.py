@@ -178,7 +178,9 @@ class TurnProgress:
             jobs.append(_Job(self._edit_at(message, turn, level, now), message.place, turn, message, level))
         for turn in running:
             known = {message.place for message in services.progress_messages.of_turn(turn.id)}
-            begin_at = now + turn.began_at + self._after_s - time.time()
+            left_s = turn.began_at + self._after_s - time.time()
+            # A clock that was set back does not put it off.
+            begin_at = now + (left_s if left_s <= self._after_s else 0)
             jobs += [
                 _Job(begin_at, place, turn, None, level)
                 for place, level in (levels.get(turn.id) or self._levels(turn)).items()
@@ -206,18 +208,15 @@ class TurnProgress:
         for chat_id in watching:
             if chat_id not in chats and self._level_in(chat_id) == "verbose":
                 levels[Place(chat_id, None)] = "verbose"
-        return {place: level for place, level in levels.items() if level != "off" and self._may_see(place)}
+        return {
+            place: level
+            for place, level in levels.items()
+            if level != "off" and services.access.is_target(place.chat_id)
+        }
 
     def _level_in(self, chat_id: str) -> Progress:
         chosen = self._services.chats.progress(chat_id)
         return cast("Progress", chosen) if chosen else self._level
-
-    def _may_see(self, place: Place) -> bool:
-        try:
-            self._services.access.require_target(place.chat_id, self._adapter.channel)
-        except Refused:
-            return False
-        return True
 
     def _text(self, turn: Turn, level: Progress, now: float) -> str:
         loop = self._services.loops.current(turn.session)
@@ -332,7 +331,8 @@ class TurnProgress:
         else:
             text = ending_line(turn) if ended else self._text(turn, job.level, time.time())
             await self._adapter.edit(chat_id, message_id, self._part(text), None)
-        self._over(message)
+        # A turn that was taken for gone may be back: it has another message then.
+        self._over(message, deleted=turn is not None and turn.ending == "gone")
 
     def _message_id(self, message: ProgressMessage) -> str | None:
         """Return the message's id on the platform; None if it is unknown whether it was sent."""
@@ -340,7 +340,7 @@ class TurnProgress:
         return panel.message_id if panel else None
 
     def _over(self, message: ProgressMessage, *, deleted: bool = False) -> None:
-        """Record that a message is not edited any more; one that was `deleted` may be sent again."""
+        """Record that a message is not edited any more; one that is `deleted` may be sent again."""
         services, message_id = self._services, self._message_id(message)
         with services.store.transaction():
             if message_id is not None:

@@ -80,11 +80,13 @@ class TerminalAnswers:
     def _is_wanted(self, answer: FinalAnswer) -> bool:
         """Return whether the agent left what a chat asked unanswered, and used none of our tools to say something."""
         services, chat_id = self._services, answer.place.chat_id
+        if not services.access.is_target(chat_id):
+            return False
         if self._way(answer) == "off" or not _PROMISE.sub("", answer.text).strip():
             return False
         if services.outbox.sent_since(chat_id, answer.since, without=KEY):
             return False
-        return bool(services.inbox.shown_to(chat_id, answer.session))
+        return bool(services.inbox.shown_to(chat_id, answer.session, answer.place.thread_id))
 
     def _way(self, answer: FinalAnswer) -> Forwarding:
         if self._forwarding != "auto":
@@ -93,7 +95,7 @@ class TerminalAnswers:
 
     async def _send(self, answer: FinalAnswer) -> None:
         chat_id, thread_id = answer.place
-        seen = self._services.inbox.shown_to(chat_id, answer.session)
+        seen = self._services.inbox.shown_to(chat_id, answer.session, thread_id)
         said = mask_secrets(_PROMISE.sub("", answer.text)).strip()
         reply = Reply(
             chat_id=chat_id,

@@ -118,6 +118,14 @@ class Access:
                 f"direct messages are disabled; the operator can change that: `channels access {channel} policy`"
             )
 
+    def is_target(self, chat_id: str) -> bool:
+        """Return whether the gate would deliver from a chat: one that was let in before may not be any more."""
+        try:
+            self.require_target(chat_id, "")
+        except Refused:
+            return False
+        return True
+
     # ---- the policy
 
     def policy(self) -> Policy:

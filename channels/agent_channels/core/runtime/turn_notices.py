@@ -26,7 +26,7 @@ DETAIL_MAX = 300
 
 
 class TurnNotices:
-    """Queue notices for the chats that a turn works for, in the caller's transaction."""
+    """Queue notices for the chats that a turn works for and that are still let in, in the caller's transaction."""
 
     def __init__(self, context: BotContext) -> None:
         self._services, self._wakeups = context.services, context.wakeups
@@ -60,7 +60,8 @@ class TurnNotices:
         """Tell approvers that a dialog waits at the terminal, unless they have a card for it."""
         if self._services.prompts.open_cards(only_unsent=False):
             return
-        key = f"{turn.id if turn else ''} {message}"
+        # The same words may come again, of another step.
+        key = f"{turn.id} {turn.detail.steps} {message}" if turn else message
         if key == self._dialog:
             return
         self._dialog = key
@@ -69,6 +70,6 @@ class TurnNotices:
         self._tell(chats, translate("turn_dialog", message=message))
 
     def _tell(self, places: Iterable[Place], text: str) -> None:
-        for place in places:
+        for place in filter(lambda place: self._services.access.is_target(place.chat_id), places):
             self._services.notices.add(place.chat_id, text, thread_id=place.thread_id)
         self._wakeups.outcome_due.set()

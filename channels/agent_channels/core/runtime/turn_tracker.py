@@ -36,9 +36,13 @@ logger = logging.getLogger(__name__)
 SAVE_EVERY_S = 1.0
 # How often a turn in which nothing happens shows that its host is there; well within `turns.GONE_AFTER_S`.
 ALIVE_EVERY_S = 30.0
+# How long a hook waits for another process to be done with the store; its host waits five seconds for the answer.
+LOCKED_MAX_S = 1.0
 _DELIVERY_ID = re.compile(r' delivery_id="([^"]{1,100})"')
 # Messages fetched or pushed reach the agent on their own; by these modes nothing is carried to a busy one.
 _STEERED_MODES = frozenset({"hook", "pull"})
+# A path that is written down, in characters.
+FILE_MAX = 300
 _WAIT_TOOL = "wait_for_messages"
 
 Answer = dict[str, Any]
@@ -60,6 +64,10 @@ class TurnTracker:
         self._has_hooks = False
         # The host's id of the prompt whose turn was stopped: what it still begins is denied until the next prompt.
         self._stopped: str | None = None
+        # The host's id of the prompt that its own agent, not a subagent, worked on last.
+        self._prompt_id = ""
+        # Whether messages came with the prompt, and nothing was done since: a bell's words have the agent fetch them.
+        self._fetches = False
         self._handlers = {
             "UserPromptSubmit": self._prompt,
             "PreToolUse": self._tool,
@@ -95,8 +103,12 @@ class TurnTracker:
 
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
-        self.host_has_hooks()
-        return self._handlers[call.event](call)
+        with self._services.store.waiting_at_most(LOCKED_MAX_S):
+            self.host_has_hooks()
+            answer = self._handlers[call.event](call)
+        if call.turn and not call.agent:
+            self._prompt_id = call.turn
+        return answer
 
     def host_has_hooks(self) -> None:
         """Record, once, that this host calls its hooks here, and takes messages from them. Raises `StoreError`."""
@@ -118,10 +130,13 @@ class TurnTracker:
     # ---- the events
 
     def _prompt(self, call: HookCall) -> Answer:
-        """Begin a turn, and add the messages that wait to what its prompt says."""
+        """Begin a turn, or go on with the one in whose middle this was typed; add the messages that wait."""
         services = self._services
         ids = _DELIVERY_ID.findall(call.prompt)[:100]
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
+        for chat_id in {place.chat_id for place in places}:
+            # They have arrived, so they are not offered another way.
+            self._context.modes.acted(chat_id)
         with services.store.transaction():
             services.loops.prompted(self._session)
             if not self._goes_on(call.turn):
@@ -134,6 +149,7 @@ class TurnTracker:
             elif places:
                 services.turns.show(self._session, places)
             handed = self._hand_over()
+        self._fetches = bool(handed.text)
         if not handed.text:
             return {}
         intro = "Messages that came in by chat meanwhile (answer each with the reply tool):"
@@ -142,19 +158,24 @@ class TurnTracker:
     def _tool(self, call: HookCall) -> Answer:
         """Count a tool that is about to run; deny it in a turn that was asked to stop."""
         ours = self._is_ours(call.tool)
+        fetches, self._fetches = self._fetches, self._fetches and bool(call.agent)
         if ours and call.tool.endswith(_WAIT_TOOL):
-            # An agent that waits for messages is done with those it had.
-            self._end_for_waiting()
+            turn = self._stored()
+            if turn is not None and turn.stop_at is not None:
+                return self._stop(turn, call)
+            if not fetches:
+                # An agent that waits for messages is done with those it had.
+                self._end_for_waiting()
             return {}
         turn = self._current(call)
         if turn is None or turn.stop_at is not None:
             return self._stop(turn, call)
         if ours:
             return {}
-        for position, (text, done) in enumerate(call.todo_list()):
-            turn.detail.put_in_plan(f"todo {position}", self._shown(text), done=done)
+        if call.todos:
+            turn.detail.put_todos([(self._shown(text), done) for text, done in call.todo_list()])
         words = describe_tool(call.tool, call.subject or call.words, self._project)
-        file = call.file if is_writing(call.tool) else ""
+        file = masked_line(call.file, FILE_MAX) if is_writing(call.tool) else ""
         turn.detail.begin_step(Step(call.call, words, time.time(), call.agent), file=file)
         self._show(turn)
         return {}
@@ -180,7 +201,8 @@ class TurnTracker:
         return _adding(call.event, f"{intro}\n{handed.text}")
 
     def _words(self, call: HookCall) -> Answer:
-        lines = [line for line in call.words.splitlines() if line.strip()]
+        # Masked as a whole: a line of a private key does not look like a secret.
+        lines = [line for line in mask_secrets(redact(call.words)).splitlines() if line.strip()]
         if lines and not call.agent and (turn := self._current(call)) is not None:
             turn.detail.words = self._shown(lines[-1])
             self._dirty.set()
@@ -258,6 +280,8 @@ class TurnTracker:
     def _stored(self) -> Turn | None:
         """Return the turn that runs, with what was not written down yet; None if none does."""
         stored = self._services.turns.current(self._session)
+        if stored is None and self._turn is not None and self._services.turns.bring_back(self._turn.id):
+            stored = self._services.turns.current(self._session)
         if stored is not None and self._turn is not None and self._turn.id == stored.id:
             stored.detail = self._turn.detail
         self._turn = stored
@@ -266,7 +290,8 @@ class TurnTracker:
     def _goes_on(self, host_id: str) -> bool:
         """Return whether a prompt is of the turn that runs: what came in its middle has the id of its first one."""
         turn = self._stored()
-        return bool(host_id) and turn is not None and host_id in {turn.id, turn.id.rpartition(".")[0]}
+        known = {self._prompt_id, turn.id, turn.id.rpartition(".")[0]} if turn is not None else set()
+        return bool(host_id) and host_id in known
 
     def _begin(self, host_id: str, places: list[Place]) -> Turn:
         turns, now = self._services.turns, time.time()
@@ -299,18 +324,26 @@ class TurnTracker:
         by = turn.stop_by if turn is not None else None
         reason = f"Stopped from the chat by {label(by)}" if by else "Stopped from the chat"
         if turn is not None and not call.agent:
-            with self._services.store.transaction():
-                if self._end(turn, "stopped"):
-                    for chat_id in {place.chat_id for place in turn.places}:
-                        self._services.inbox.answer(chat_id, self._session)
-                    self._notices.tell_stopped(turn)
-            self._stopped = call.turn
+            try:
+                self._end_stopped(turn)
+                self._stopped = call.turn
+            except StoreError as error:
+                # Nothing further runs all the same; the turn's next event, or the next prompt, ends it.
+                logger.warning("that a turn was stopped is written down later: %s", error)
         answer: Answer = {"continue": False, "stopReason": reason}
         if call.event == "PreToolUse":
             # Without this the tool would still run.
             denied = {"permissionDecision": "deny", "permissionDecisionReason": reason}
             answer["hookSpecificOutput"] = {"hookEventName": call.event, **denied}
         return answer
+
+    def _end_stopped(self, turn: Turn) -> None:
+        """Record that a turn was stopped, and with it what it was asked to do; tell its chats."""
+        with self._services.store.transaction():
+            if self._end(turn, "stopped"):
+                for chat_id in {place.chat_id for place in turn.places}:
+                    self._services.inbox.answer(chat_id, self._session)
+                self._notices.tell_stopped(turn)
 
     def _hand_over(self) -> HandedOver:
         if not self.reads:

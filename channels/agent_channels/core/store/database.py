@@ -12,7 +12,7 @@ import random
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -213,6 +213,15 @@ class Store:
     def savepoint(self) -> Savepoint:
         """Return the block that is undone alone if it fails, inside an open transaction."""
         return self._savepoint
+
+    @contextlib.contextmanager
+    def waiting_at_most(self, seconds: float) -> Iterator[None]:
+        """Within this block, wait no longer for another process that writes; the statement fails then."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         """Return every row of a query. Raises `StoreError`."""
