@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cold
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes")
-HOOKS = {"session", "bell", "prompt", "stop", "permission", "question"}
+HOOKS = {"session", "bell", "end", "stop", "permission", "question"}
 
 
 @pytest.fixture
@@ -88,11 +88,13 @@ async def test_setup_writes_what_is_asked_for_and_nothing_twice(empty: Stage) ->
     assert {command.split()[-1] for command in commands} == HOOKS
     assert all(COMMAND[1] in command for command in commands)
     assert hooks["PreToolUse"][0]["matcher"] == "AskUserQuestion"
+    turns = json.loads((empty.project / ".claude" / "settings.local.json").read_text())["hooks"]
+    assert {h["server"] for groups in turns.values() for g in groups for h in g["hooks"]} == {"telegram"}
 
     before = tree(empty.project)
     again = await setup(empty, *EVERYTHING)
     assert tree(empty.project) == before
-    assert again.out.count("already") == 2
+    assert again.out.count("already") == 3
     # With the token kept, nothing has to be piped in.
     ran = await empty.cli("setup", "telegram", *EVERYTHING)
     assert ran.code == 0, ran.err
