@@ -1,7 +1,7 @@
 """Run the project's checks; stop at the first that fails.
 
-python -m tests          linter, types, every test, branch coverage (about 15 minutes on two cores)
-python -m tests quick    linter, types, unit and contract tests (under a minute)
+python -m tests          linter, types, every test, branch coverage (under 20 minutes on two cores)
+python -m tests quick    linter, types, unit and contract tests (about a minute)
 
 Further arguments go to pytest: python -m tests -k albums
 """
