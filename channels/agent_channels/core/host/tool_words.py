@@ -11,7 +11,7 @@ from agent_channels.core.text.secret_values import mask_secrets
 
 __all__ = ["WORDS_MAX", "describe_tool", "is_writing", "masked_line"]
 
-# DESIGN's limit for what a chat is shown of a tool's input, in characters.
+# As much of a command or path as a chat is shown, in characters: a line or two of a phone.
 WORDS_MAX = 80
 # Masking takes some milliseconds for this many characters, while the host waits.
 READ_MAX = 4_000
