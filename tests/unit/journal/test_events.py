@@ -20,7 +20,7 @@ from agent_channels.core.host.frames import push_params
 from agent_channels.core.journal.entry import Entry, file_paths, replied_files
 from agent_channels.core.journal.events import message_event
 
-# DESIGN 2: the keys of an event's meta. Those of downloads, groups and commands are added by their own rooms.
+# The keys of an event's meta. Those of downloads, groups and commands are added by their own rooms.
 META_KEYS = {
     "chat_id", "message_id", "user", "user_id", "ts", "attachment_kind", "attachment_file_id", "attachment_size",
     "attachment_mime", "attachment_name", "attachment_count", "attachments", "thread_id", "thread_name",

@@ -24,7 +24,7 @@ from agent_channels.core.text.units import length
 
 __all__ = ["ALBUM_S", "FORWARD_S", "SPLIT_S", "MessageGrouping"]
 
-# How long the next message may take. The parts of an album come within about 500 ms (DESIGN 11); a client uploads the
+# How long the next message may take. The parts of an album come within about 500 ms; a client uploads the
 # parts of a text one after the other.
 ALBUM_S = 0.6
 SPLIT_S = 1.0

@@ -44,7 +44,7 @@ from agent_channels.core.text.formatted_text import RenderedPart
 __all__ = ["TurnProgress"]
 
 logger = logging.getLogger(__name__)
-# DESIGN's limit for edits of one message; here for everything that is shown in one chat.
+# How often one message may be edited without becoming noise; here for everything that is shown in one chat.
 EVERY_S = 3.0
 # How often a message is edited only because time went by: of a turn that takes hours, more seldom.
 TICK_S = 10.0
