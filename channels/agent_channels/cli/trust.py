@@ -169,7 +169,7 @@ def _has_our_words(opened: StateFolder) -> bool:
 def _describe(folder: Path) -> dict[str, Any]:
     """Return what an untrusted folder holds, by file, in words that are safe to print."""
     with StateFolder.opened(folder) as opened:
-        # What decides something comes first: no number of other files may hide it.
+        # Our own files come first, so that they are listed however many others there are.
         names = sorted(opened.names(), key=lambda name: (not is_ours_by_name(name), name))
         found: dict[str, Any] = {"files": [label(name, 80) for name in names[:NAMES_MAX]]}
         if len(names) > NAMES_MAX:

@@ -141,7 +141,7 @@ def _reply(message: Json, me: Identity) -> ReplyContext | None:
 
 
 def _thread_starter(message: Json, channel: Json, me: Identity) -> Message:
-    """Read the message that a thread was made of, as the thread shows it. Whoever made the thread wrote nothing."""
+    """Read the message that a thread was made of, as the thread shows it; who opened the thread wrote nothing."""
     replied, chat = message.get("referenced_message"), chat_of(message, channel)
     text, files = translate("thread_starter_gone"), []
     if replied:

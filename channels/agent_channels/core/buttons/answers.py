@@ -111,7 +111,7 @@ class ButtonAnswers:
             if not stopping:
                 self._tell(tap, self._turn_buttons.stop_feedback(turn_id), follow_ups, alert=True)
                 return False
-            # The message shows it seconds later; whoever taps is told at once, on every platform.
+            # The message shows it only seconds later, so the tap is answered in words at once.
             text = truncate(redact(stopping_words(stopping)), TOLD_MAX, "utf16")
             follow_ups.append(partial(self._adapter.answer_tap, tap.tap_id, text, alert=True, counted=False))
             return True

@@ -304,7 +304,7 @@ class TurnTracker:
         return self._turn
 
     def _show(self, turn: Turn) -> None:
-        """Write down at once what runs: whoever stops the turn is told of it."""
+        """Save what runs now: a person who stops the turn is told what it is."""
         self._services.turns.save(turn)
         self._context.wakeups.turn_changed.set()
 

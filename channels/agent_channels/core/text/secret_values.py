@@ -16,7 +16,7 @@ _PREFIXED = re.compile(
     r"""(?<![A-Za-z0-9])(?:
       (?P<github>gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}
     | (?P<gitlab>gl(?:pat|ptt|dt|rt|soat)-)[A-Za-z0-9_-]{20,}
-    | (?P<slack>xox[abceprs]-|xapp-)[A-Za-z0-9-]{10,}
+    | (?P<xox>xox[abceprs]-|xapp-)[A-Za-z0-9-]{10,}
     | (?P<openai>sk-(?:ant-|proj-|svcacct-)?)[A-Za-z0-9_-]{20,}
     | (?P<stripe>[sr]k_(?:live|test)_|whsec_)[A-Za-z0-9]{16,}
     | (?P<aws>A(?:KIA|SIA|GPA|IDA|ROA))[A-Z0-9]{16}(?![A-Z0-9])
