@@ -40,7 +40,7 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
-    """Open a chat in a browser of this size, colour scheme and time zone. Any error that the page reports fails the test."""
+    """Open a chat in a browser of this size, colours and time zone. Any error that the page reports fails the test."""
     screens: list[Screen] = []
 
     async def opens(

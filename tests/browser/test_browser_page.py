@@ -171,7 +171,10 @@ MARKDOWN = [
     ("- a\n  more\n\n- b\nc", "<ul><li>a\nmore\n</li><li>b</li></ul>c"),
     ("1. a\n- b", '<ol start="1"><li>a</li></ol><ul><li>b</li></ul>'),
     ("+ a\n-b\n1.c", "+ a\n-b\n1.c"),
-    ("***a*** **b*c*d** _e_ f_g_ h", "<em><strong>a</strong></em> <strong>b<em>c</em>d</strong> <em>e</em> f<em>g</em> h"),
+    (
+        "***a*** **b*c*d** _e_ f_g_ h",
+        "<em><strong>a</strong></em> <strong>b<em>c</em>d</strong> <em>e</em> f<em>g</em> h",
+    ),
     ("||a **b**||", SPOILER.format("a <strong>b</strong>")),
     ("`` a`b `` `c", "<code>a`b</code> `c"),
     ("https://a.b/c_d_e). (https://a.b/(x))", f"{a('https://a.b/c_d_e')}). ({a('https://a.b/(x)')})"),

@@ -60,8 +60,7 @@ def _shown(dc: DiscordSandbox, message: Message) -> dict[str, Any]:
             opens = {"id": thread_id, "name": name}
             return {**_message(dc, message), "service": f"{_name(message['author'])} started a thread.", "opens": opens}
         case {"type": 21, "referenced_message": dict(starter)}:
-            # Tapping in it must find it where it is.
-            return {**_message(dc, starter), "at": _message(dc, message)["at"]}
+            return {**_message(dc, starter), "opens": None}
         case {"type": 21}:
             return {**_message(dc, message), "service": "The message of this thread is gone."}
     return _message(dc, message)
