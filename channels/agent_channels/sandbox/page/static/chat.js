@@ -114,7 +114,7 @@ const offered = new Set();
 function offerReply(place, visible, who) {
   const last = visible.at(-1);
   const name = last && `${place.key} ${who} ${last.id}`;
-  if (!last?.force_reply || offered.has(name)) return;
+  if (!last?.force_reply || offered.has(name) || byId("say").value) return;
   offered.add(name);
   replyTo(last, false);
 }
@@ -176,7 +176,7 @@ const drawOpener = (place, thread) => element("button", { type: "button", class:
 
 function drawFoot(message, life) {
   const time = new Date(message.at * 1000);
-  const foot = element("span", { class: "foot" });
+  const foot = element("span", { class: "foot", dir: "ltr" });
   if (message.edited) foot.append(element("span", {}, "edited"));
   foot.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   if (life) {

@@ -224,7 +224,7 @@ function drawCell(cell, pen, depth) {
 }
 
 function drawDetails(block, pen, depth) {
-  const summary = element("summary", { "data-focus": "details" }, ...text(block.summary, pen, depth));
+  const summary = element("summary", { "data-focus": "details" }, ...text(block.summary || "Details", pen, depth));
   const details = element("details", { open: Boolean(block.is_open), "data-fold": "" }, summary, element("div", {}, ...blocks(block.blocks, pen, depth)));
   const touch = () => {
     details.dataset.touched = "";
@@ -242,8 +242,8 @@ function drawGroup(block, pen, depth) {
 }
 
 function drawMap(block, pen, depth) {
-  const { latitude, longitude } = isNode(block.location) ? block.location : {};
-  return element("figure", {}, element("p", { class: "file" }, "Map", element("small", {}, `${Number(latitude)}, ${Number(longitude)}`)), caption(block, pen, depth));
+  const point = isNode(block.location) ? [block.location.latitude, block.location.longitude].filter(Number.isFinite) : [];
+  return element("figure", {}, element("p", { class: "file" }, "Map", point.length === 2 ? element("small", {}, point.join(", ")) : null), caption(block, pen, depth));
 }
 
 function drawMedia(block, pen, depth) {
@@ -252,6 +252,7 @@ function drawMedia(block, pen, depth) {
   const known = isNode(held) ? held : {};
   const words = name(known.file_name) || FILES[kind];
   const sizes = kind === "photo" ? { picture: true, width: Number(known.width) || null, height: Number(known.height) || null } : {};
-  const file = pen.file && name(known.file_id) ? pen.file({ name: words, size: Number(known.file_size) || 0, url: `file/telegram/${encodeURIComponent(known.file_id)}`, ...sizes }) : element("p", { class: "file" }, words);
+  const isStored = pen.file && /^[\w-]+$/.test(name(known.file_id));
+  const file = isStored ? pen.file({ name: words, size: Number(known.file_size) || 0, url: `file/telegram/${known.file_id}`, ...sizes }) : element("p", { class: "file" }, words);
   return element("figure", {}, file, caption(block, pen, depth));
 }
