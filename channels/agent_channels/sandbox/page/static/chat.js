@@ -97,7 +97,7 @@ function drawDrafts(place, chat, who, topic) {
     key: (draft) => `${place.key} ${draft.id}`,
     describe: (draft) => [draft, who],
     draw: (draft) => {
-      const text = element("div", { class: "text", dir: "auto" }, draft.rich ? drawRich(draft.rich) : draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
+      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
       const stop = () => post(`act/${place.platform}/stop_draft`, { place: place.key, as: who, thread_id: draft.topic ? Number(draft.topic) : null });
       const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, "Stop") : null;
       return element("li", { class: "message draft", "aria-label": "Your agent is writing" }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
