@@ -6,6 +6,7 @@ people through `tg.person(...)` and `tg.group(...)` in the same event loop, or o
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -112,6 +113,16 @@ class TelegramSandbox(Sandbox):
         self.state.updates.release()
 
     # --- how Telegram behaves
+
+    def set_version(self, version: str) -> None:
+        """Be a server of another version of the Bot API, such as 10.0, which knows no rich messages; 10.5 by default.
+
+        Raises ValueError for what is no version.
+        """
+        if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
+            raise ValueError(f"{version!r} is no version of the Bot API; write it as 10.0")
+        major, minor = version.split(".")
+        self.state.version = (int(major), int(minor))
 
     def set_flood(self, per_chat_per_s: float | None = 1.0, burst: int = 3) -> None:
         """Answer 429 to a bot that sends faster than this into one chat; None switches the rule off."""

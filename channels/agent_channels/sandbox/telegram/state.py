@@ -34,12 +34,14 @@ SUPERGROUP_BASE = -1_000_000_000_000
 class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
-    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code). `version`: of the Bot
+    API that the server speaks.
     """
 
     def __init__(self, bot: TelegramUser) -> None:
         super().__init__()
         self.bot = bot
+        self.version = (10, 5)
         self.privacy = True
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
