@@ -22,7 +22,13 @@ POLL_S = 3
 
 def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
     """Return the checks by name."""
-    named = {"webhook": webhook, "second poller": second_poller, "privacy mode": privacy, "rich": rich, "clock": clock}
+    named = {
+        "webhook": webhook,
+        "second poller": second_poller,
+        "privacy mode": privacy,
+        "rich messages": rich,
+        "clock": clock,
+    }
     return {name: partial(check, adapter, setup) for name, check in named.items()}
 
 

@@ -15,8 +15,12 @@ from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.rich_blocks import rich_nodes
 from agent_channels.sandbox.telegram.rich_messages import rich_fields
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.formatting import render
+from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.rich_blocks import BLOCKS_MAX, CHARACTERS_MAX, COLUMNS_MAX, LEVELS_MAX, with_block
+from agent_channels.telegram.settings import TelegramSettings
 from markdown_texts import ANYTHING, DOCUMENTS
 from rich_answers import ANSWERS, NESTED, PLAIN_ANSWERS
 from rich_reading import is_within, markdown_words, message_words, words
@@ -250,3 +254,35 @@ def test_a_received_message_is_sent_back_with_one_more_block() -> None:
     assert with_block({"blocks": [{"type": "blockquote", "blocks": [photo]}]}, "x") is None
     assert with_block({"blocks": []}, "x") is None
     assert with_block({"blocks": "?"}, "x") is None
+
+
+async def test_closing_a_panel_keeps_the_blocks_above_it() -> None:
+    """The outcome is one more block; where blocks cannot be sent back, the buttons go and the outcome is a reply."""
+    async with TelegramSandbox() as tg:
+        ann = tg.person("ann")
+        ann.start()
+        keyboard = {"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}]]}
+        adapter = TelegramAdapter(TelegramSettings(api_root=tg.root), tg.token)
+
+        def post(*found: Any) -> dict[str, Any]:
+            fields = {"rich_message": {"blocks": list(found)}, "reply_markup": keyboard}
+            return tg.state.post(ann.dm, tg.state.bot, fields)
+
+        photo = {"type": "photo", "photo": [{"file_id": "x", "width": 1, "height": 1}]}
+        async with adapter:
+            message = post(*blocks(NESTED))
+            before = json.loads(json.dumps(message["rich_message"]["blocks"]))
+            await adapter.close_panel(str(ann.id), str(message["message_id"]), snapshot(message), "✅ Ann: Yes")
+            assert message["rich_message"]["blocks"][-1]["text"] == "✅ Ann: Yes"
+            kept = taken({"blocks": before})["rich_message"]["blocks"]
+            assert message["rich_message"]["blocks"][:-1] == kept
+            assert "reply_markup" not in message
+            for found, version in (([photo], "10.5"), (blocks(NESTED), "10.0")):
+                tg.set_version(version)
+                message = post(*found)
+                await adapter.close_panel(str(ann.id), str(message["message_id"]), snapshot(message), "✅ Ann: Yes")
+                assert message["rich_message"]["blocks"] == found
+                assert "reply_markup" not in message
+                answer = ann.messages()[-1]
+                assert answer["text"] == "✅ Ann: Yes"
+                assert answer["reply_to_message"]["message_id"] == message["message_id"]

@@ -171,7 +171,8 @@ def _label(item: dict[str, Any]) -> str:
 
 def _text(text: Any, *, detects: bool) -> Any:
     if isinstance(text, list):
-        return [_text(one, detects=detects) for one in text]
+        found = [_text(one, detects=detects) for one in text]
+        return [node for one in found for node in (one if isinstance(one, list) else [one])]
     if isinstance(text, dict):
         if text["type"] in DETECTED:
             return _text(text.get("text", ""), detects=detects)
