@@ -152,9 +152,8 @@ class Edits:
 
     async def _send(self, edit: Edit, part: RenderedPart, keyboard: Keyboard | None, report: SendReport) -> Sent:
         # A message with buttons is plain: to close it later, its whole content would have to be sent again.
-        if keyboard or not self._rich.wanted(edit.chat_id):
+        if part.rich is not None and (keyboard or not self._rich.wanted(edit.chat_id)):
             part = replace(part, rich=None)
-
         while True:
             write = partial(self._adapter.edit, edit.chat_id, edit.message_id, part, keyboard)
             try:

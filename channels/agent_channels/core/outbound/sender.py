@@ -242,7 +242,7 @@ class Sender:
 
     async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
         """Send a message; without its rich form, its formatting or `reply_to` if the platform refuses that."""
-        if not self.rich.wanted(outgoing.chat_id):
+        if outgoing.rich is not None and not self.rich.wanted(outgoing.chat_id):
             outgoing = replace(outgoing, rich=None)
         while True:
             try:

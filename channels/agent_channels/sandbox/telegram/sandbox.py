@@ -6,7 +6,6 @@ people through `tg.person(...)` and `tg.group(...)` in the same event loop, or o
 
 from __future__ import annotations
 
-import re
 import secrets
 from pathlib import Path
 
@@ -119,10 +118,7 @@ class TelegramSandbox(Sandbox):
 
         Raises ValueError for what is no version.
         """
-        if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
-            raise ValueError(f"{version!r} is no version of the Bot API; write it as 10.0")
-        major, minor = version.split(".")
-        self.state.version = (int(major), int(minor))
+        self.state.set_version(version)
 
     def set_flood(self, per_chat_per_s: float | None = 1.0, burst: int = 3) -> None:
         """Answer 429 to a bot that sends faster than this into one chat; None switches the rule off."""
