@@ -48,6 +48,7 @@ class TelegramAdapter:
         formats=tuple(markup.FORMATS),
         default_format="markdown",
         invite_link="https://t.me/{bot}?start={code}",
+        rich=True,
         receipt_emoji=("👀", "😴"),
     )
 
@@ -96,6 +97,11 @@ class TelegramAdapter:
     def bot(self) -> Bot:
         """The library's bot, for checks of the set-up."""
         return self._bot
+
+    @property
+    def request(self) -> AiohttpRequest:
+        """The connection that sends, for checks of the set-up."""
+        return self._request
 
     @property
     def updates_request(self) -> AiohttpRequest:
@@ -167,13 +173,13 @@ class TelegramAdapter:
         return user_id
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """sendMessage, sendMediaGroup, or the method that suits the file."""
+        """sendMessage, sendRichMessage, sendMediaGroup, or the method that suits the file."""
         return await outbound.send(self._bot, self._request, outgoing, preview=self._settings.link_preview)
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
         preview = self._settings.link_preview
-        return await outbound.edit(self._bot, chat_id, message_id, part, keyboard, preview=preview)
+        return await outbound.edit(self._bot, self._request, chat_id, message_id, part, keyboard, preview=preview)
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
@@ -190,7 +196,7 @@ class TelegramAdapter:
 
     async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
-        await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
+        await outbound.close_panel(self._bot, self._request, chat_id, message_id, snapshot, outcome)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction. A message that only one person sees takes none."""

@@ -1,4 +1,4 @@
-"""Checks of a set-up that only Telegram has: webhook, another poller, privacy mode, its clock."""
+"""Checks of a set-up that only Telegram has: webhook, another poller, privacy mode, rich messages, its clock."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from functools import partial
 
 from agent_channels.core.contract.checks import Check, Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.contract.clock import skew
-from agent_channels.core.errors import Conflict
+from agent_channels.core.errors import Conflict, Rejected, Unsupported
 from agent_channels.core.text.numbers import counted
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
+from agent_channels.telegram.outbound import RICH_UNKNOWN
 from agent_channels.telegram.settings import PRIVACY_MODE_OFF
 
 __all__ = ["checks"]
@@ -21,7 +22,13 @@ POLL_S = 3
 
 def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
     """Return the checks by name."""
-    named = {"webhook": webhook, "second poller": second_poller, "privacy mode": privacy, "clock": clock}
+    named = {
+        "webhook": webhook,
+        "second poller": second_poller,
+        "privacy mode": privacy,
+        "rich messages": rich,
+        "clock": clock,
+    }
     return {name: partial(check, adapter, setup) for name, check in named.items()}
 
 
@@ -92,6 +99,24 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
         "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, `--pattern`); "
         f"then {PRIVACY_MODE_OFF}",
     )
+
+
+async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
+    """A sendRichMessage to nobody, which does nothing: a server that knows the method misses the chat."""
+    if setup.settings is not None and setup.settings.rich == "off":
+        return fine("tables and task lists are sent as text: rich is off")
+    try:
+        with translated():
+            await adapter.request.api("sendRichMessage")
+    except Unsupported:
+        return note(
+            RICH_UNKNOWN,
+            "sendRichMessage: 404 Not Found: method not found",
+            "update the Bot API server that api_root names, or set `rich: off`",
+        )
+    except Rejected as error:
+        return fine("the server knows rich messages", str(error))
+    return fine("the server knows rich messages")
 
 
 async def clock(adapter: TelegramAdapter, _setup: Setup) -> Finding:

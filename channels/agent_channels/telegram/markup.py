@@ -16,7 +16,6 @@ from agent_channels.core.contract.outgoing import Keyboard
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
 from agent_channels.core.text.units import length
-from agent_channels.telegram.rich_content import rich_content
 
 __all__ = [
     "FORMATS",
@@ -116,12 +115,12 @@ def code_entity(text: str, code: str | None) -> list[MessageEntity] | None:
 
 
 def snapshot(message: dict[str, Any]) -> str | None:
-    """Return a message's text or caption with its entities and preview options, as JSON; None without a text.
+    """Return a message's text or caption with its entities and preview options, or its blocks, as JSON.
 
-    A rich message is kept as its words.
+    None for a message without any of these.
     """
-    if rich := rich_content(message):
-        return json.dumps({"text": rich.text}) if rich.text.strip() else None
+    if isinstance(message.get("rich_message"), dict):
+        return json.dumps({"rich_message": message["rich_message"]})
     kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
     found = {key: message[key] for key in kept if message.get(key)}
     return json.dumps(found) if "text" in found or "caption" in found else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,30 @@ from telegram import (
 from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import NotModified, Refused, Rejected, ReplyRefused
+from agent_channels.core.errors import (
+    Migrated,
+    NotModified,
+    ParseFailed,
+    Refused,
+    Rejected,
+    ReplyRefused,
+    Unsupported,
+)
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
-from agent_channels.telegram.chats import is_ephemeral
+from agent_channels.telegram.chats import Json, is_ephemeral
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities, unfolds
 from agent_channels.telegram.http import AiohttpRequest
 from agent_channels.telegram.markup import LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
+from agent_channels.telegram.rich_blocks import with_block
 
-__all__ = ["close_panel", "edit", "edit_keyboard", "group_files", "number", "send"]
+__all__ = ["RICH_UNKNOWN", "close_panel", "edit", "edit_keyboard", "group_files", "number", "send"]
+
+RICH_UNKNOWN = "the Bot API server is older than 10.1 and knows no rich messages: tables and task lists arrive as text"
+# What the same text in another form would be refused for, too.
+_NOT_THE_FORM = ("thread", "topic", "repl", "rights", "chat not found", "message to edit", "can't be edited", "chat_")
 
 # sendMediaGroup: the kinds that may be together in an album, and how many files.
 _VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
@@ -74,6 +87,10 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
     with translated():
         if outgoing.file is not None:
             return _sent(await _send_file(bot, outgoing.file, common | _caption(outgoing)))
+        if outgoing.rich is not None:
+            with _rich_refused():
+                sent = await request.api("sendRichMessage", rich_message=outgoing.rich, **common)
+            return Sent(str(sent["message_id"]), snapshot(sent))
         sent = await request.api(
             "sendMessage",
             text=outgoing.text,
@@ -153,11 +170,52 @@ def _stream(file: OpenFile, opened: ExitStack, *, attach: bool) -> InputFile:
     return InputFile(stream, filename=upload_name(file.name), attach=attach, read_file_handle=False)
 
 
-async def edit(
-    bot: Bot, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None, *, preview: bool
-) -> Sent:
-    """Replace a message's text and keyboard. A message that already reads like that is not an error."""
+@contextmanager
+def _rich_refused() -> Iterator[None]:
+    """Raise `ParseFailed` for every refusal that the same text without its rich form may not meet.
+
+    Telegram trips over what it takes for an address (`RICH_MESSAGE_EMAIL_INVALID`): without the detection of addresses
+    it would take the blocks, but links would be dead, and for other refusals that would be one more call in vain.
+    """
     try:
+        with translated():
+            yield
+    except (NotModified, ReplyRefused, Migrated, ParseFailed):
+        raise
+    except Unsupported as error:
+        raise Unsupported(RICH_UNKNOWN) from error
+    except Rejected as error:
+        said = str(error).lower()
+        # Of an edit's parameters, an older server leaves out those it does not know.
+        if "message text is empty" in said:
+            raise Unsupported(RICH_UNKNOWN) from error
+        if any(phrase in said for phrase in _NOT_THE_FORM):
+            raise
+        raise ParseFailed(str(error)) from error
+
+
+async def edit(
+    bot: Bot,
+    request: AiohttpRequest,
+    chat_id: str,
+    message_id: str,
+    part: RenderedPart,
+    keyboard: Keyboard | None,
+    *,
+    preview: bool,
+) -> Sent:
+    """Replace a message's content and keyboard. A message that already reads like that is not an error."""
+    try:
+        if part.rich is not None:
+            with _rich_refused():
+                edited = await request.api(
+                    "editMessageText",
+                    chat_id=number(chat_id, "chat_id"),
+                    message_id=number(message_id, "message_id"),
+                    rich_message=part.rich,
+                    reply_markup=keyboard_markup(keyboard),
+                )
+            return Sent(message_id, snapshot(edited) if isinstance(edited, dict) else None)
         with translated():
             edited = await bot.edit_message_text(
                 text=part.text,
@@ -186,13 +244,17 @@ async def edit_keyboard(bot: Bot, chat_id: str, message_id: str, keyboard: Keybo
         return
 
 
-async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | None, outcome: str) -> None:
+async def close_panel(
+    bot: Bot, request: AiohttpRequest, chat_id: str, message_id: str, before: str | None, outcome: str
+) -> None:
     """Remove the keyboard and write the outcome under the text, whose entities stay; without room, reply with it.
 
     `before` is the message's snapshot.
     """
     chat, message = number(chat_id, "chat_id"), number(message_id, "message_id")
     note: dict[str, Any] = json.loads(before) if before else {}
+    if outcome and "rich_message" in note and await _close_rich(request, chat, message, note["rich_message"], outcome):
+        return
     kind = "text" if note.get("text") else "caption" if note.get("caption") else None
     text = f"{note[kind]}\n\n{outcome}" if kind else ""
     fits = kind and outcome and length(text, LIMITS.unit) <= (LIMITS.text if kind == "text" else LIMITS.caption)
@@ -228,6 +290,21 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,
             )
+
+
+async def _close_rich(request: AiohttpRequest, chat: int, message: int, rich: Json, outcome: str) -> bool:
+    """Write the outcome below the blocks of a message; return False if Telegram does not take them back."""
+    longer = with_block(rich, outcome)
+    if longer is None:
+        return False
+    try:
+        with _rich_refused():
+            await request.api("editMessageText", chat_id=chat, message_id=message, rich_message=longer)
+    except NotModified:
+        return True
+    except (ParseFailed, Unsupported):
+        return False
+    return True
 
 
 def _sent(message: TelegramMessage) -> Sent:

@@ -141,7 +141,9 @@ class ApprovalCards:
         if not spec.code:
             return self._adapter.render(_paragraphs(spec.head, spec.body, spec.below, spec.foot), "text")
         head, body, *others = map(self._escaped, (spec.head, spec.body, note, spec.below, spec.foot))
-        return self._adapter.render(_paragraphs(head, body, _fenced(code, spec.language), *others), "markdown")
+        parts = self._adapter.render(_paragraphs(head, body, _fenced(code, spec.language), *others), "markdown")
+        # What somebody is asked to allow is in view.
+        return [replace(part, spans=tuple(span for span in part.spans if span.kind != "fold")) for part in parts]
 
     def _escaped(self, text: str) -> str:
         # Markdown takes white space at the beginning of a line for markup.

@@ -110,15 +110,18 @@ class Adapter(Protocol):
         ...
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Send one message.
+        """Send one message, in its rich form if it has one.
 
         Raises `Ambiguous` when it may have been sent, `Unavailable` when it was not, `ParseFailed` when the platform
-        cannot read its formatting.
+        cannot read its formatting or refuses its rich form, and `Unsupported` when the server knows no rich forms.
         """
         ...
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
-        """Replace a message's text and keyboard; None removes the keyboard. A change to the same is not an error."""
+        """Replace a message's text and keyboard; None removes the keyboard. A change to the same is not an error.
+
+        Raises what `send` raises.
+        """
         ...
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:

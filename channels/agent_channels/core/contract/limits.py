@@ -57,5 +57,7 @@ class Capabilities:
     default_format: str = "text"
     invite_link: str | None = None
     """The link that opens a chat with the bot and hands it a code, with {bot} and {code} in it; None: there is none."""
+    rich: bool = False
+    """Whether `render` gives some texts a rich form too."""
     receipt_emoji: tuple[str, str] | None = None
     """The reactions for "received and kept" and for "nobody has picked it up yet"; None: no reactions are set."""

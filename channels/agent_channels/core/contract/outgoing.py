@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from agent_channels.core.text.formatted_text import Span
 
@@ -92,6 +92,8 @@ class Outgoing:
     spans: tuple[Span, ...] = ()
     plain: str | None = None
     """The text without formatting; None: the same as `text`."""
+    rich: Any = None
+    """As in a `RenderedPart`; only in a message with neither files nor a keyboard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/progress – what you see while it works\n"
+        "/progress – what you see while it works\n{rich}"
         "/loop – have the agent work in rounds until it is done (approvers)\n"
         "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
@@ -41,6 +41,7 @@ TEXTS: dict[str, str] = {
         "/session clear – forget this chat and start over\n"
         "/session export – get this chat as a file\n/help – this message"
     ),
+    "help_rich": "/rich – how tables and task lists are sent\n",
     "status": "Connected as {bot}. {waiting}",
     "status_agent": "Agent: {client}, project {project}; messages reach it by {mode}: {why}.",
     "status_all_answered": "Every message has been answered.",
@@ -83,6 +84,7 @@ TEXTS: dict[str, str] = {
     "menu_status": "Is the bot connected?",
     "menu_stop": "Stop what the agent is doing",
     "menu_progress": "What this chat sees while the agent works",
+    "menu_rich": "How this chat gets tables and task lists",
     "menu_loop": "Have the agent work in rounds until it is done",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
@@ -114,6 +116,12 @@ TEXTS: dict[str, str] = {
     "progress_on": "what the agent does is shown while it works, and how it ended",
     "progress_verbose": "as with on, with what the agent says, and for work begun at the terminal",
     "progress_usage": "/progress off, brief, on or verbose changes it.",
+    "rich_in_force": "Tables and task lists in this chat: {choice} – {what}.",
+    "rich_auto": "wide tables, task lists and long output as rich messages, everything else as plain text",
+    "rich_off": "everything as plain text",
+    "rich_usage": "/rich auto or off changes it.",
+    "folded_one": "1 line",
+    "folded_many": "{count} lines",
     "status_working": "Working: {what}",
     "turn_compacting": "Compacting the conversation…",
     "turn_steered": "📨 Your message has reached the agent in the middle of its work.",

@@ -29,12 +29,13 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
-        "/progress – 代理工作時你看到什麼\n/loop – 讓代理一輪一輪做到完成（核准者）\n"
+        "/progress – 代理工作時你看到什麼\n{rich}/loop – 讓代理一輪一輪做到完成（核准者）\n"
         "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
     ),
+    "help_rich": "/rich – 表格與待辦清單如何傳送\n",
     "status": "已連線，身分是 {bot}。{waiting}",
     "status_agent": "代理：{client}，專案 {project}；訊息經由 {mode} 送達：{why}。",
     "status_all_answered": "每則訊息都已得到回覆。",
@@ -74,6 +75,7 @@ TEXTS: dict[str, str] = {
     "menu_status": "機器人連線了嗎？",
     "menu_stop": "停止代理正在做的事",
     "menu_progress": "代理工作時這個聊天看到什麼",
+    "menu_rich": "這個聊天如何收到表格與待辦清單",
     "menu_loop": "讓代理一輪一輪做到完成",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
@@ -105,6 +107,12 @@ TEXTS: dict[str, str] = {
     "progress_on": "代理工作時顯示它在做什麼，以及如何結束",
     "progress_verbose": "同 on，另外顯示代理說的話，也顯示在終端機開始的工作",
     "progress_usage": "用 /progress off、brief、on 或 verbose 來變更。",
+    "rich_in_force": "這個聊天的表格與待辦清單：{choice} – {what}。",
+    "rich_auto": "寬的表格、待辦清單和長輸出用豐富訊息，其他一律純文字",
+    "rich_off": "一律純文字",
+    "rich_usage": "用 /rich auto 或 off 來變更。",
+    "folded_one": "1 行",
+    "folded_many": "{count} 行",
     "status_working": "進行中：{what}",
     "turn_compacting": "正在壓縮對話…",
     "turn_steered": "📨 你的訊息已在代理工作途中送達。",

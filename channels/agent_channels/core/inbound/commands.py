@@ -33,16 +33,17 @@ from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import Courtesy, Wakeups
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Progress
+from agent_channels.core.settings.config import Progress, Rich
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["Commands", "ListeningSession"]
 
 logger = logging.getLogger(__name__)
 # In a group these are for approvers: they tell, or change, what belongs to the operator or to everybody there.
-FOR_APPROVERS = frozenset({"cancel", "session", "end", "progress"})
+FOR_APPROVERS = frozenset({"cancel", "session", "end", "progress", "rich"})
 LISTED_MAX = 10
 LISTED_TEXT_MAX = 60
 WORKING_MAX = 3
@@ -71,14 +72,15 @@ class Commands:
         wakeups: Wakeups,
         session: Callable[[], ListeningSession],
         progress: Progress,
+        rich: RichForms,
     ) -> None:
         """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else."""
-        self._adapter, self._services, self._files = adapter, services, files
+        self._adapter, self._services, self._files, self._rich_forms = adapter, services, files, rich
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
         self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
             "start": lambda incoming, _: self._say(incoming, translate("start")),
-            "help": lambda incoming, _: self._say(incoming, translate("help")),
+            "help": self._help,
             "status": self._status,
             "inbox": self._list_inbox,
             "cancel": self._cancel,
@@ -87,6 +89,7 @@ class Commands:
             "stop": self._stop,
             "progress": self._progress,
             "loop": self._loop,
+            **({"rich": self._rich} if adapter.capabilities.rich else {}),
         }
 
     def run(self, incoming: IncomingMessage, command: Command) -> bool:
@@ -110,6 +113,10 @@ class Commands:
         incoming.follow_ups.append(Courtesy(answer, incoming.message.sender.id, asked=True))
 
     # ---- one function a command
+
+    def _help(self, incoming: IncomingMessage, _argument: str) -> None:
+        rich = translate("help_rich") if self._adapter.capabilities.rich else ""
+        self._say(incoming, translate("help", rich=rich))
 
     def _status(self, incoming: IncomingMessage, _argument: str) -> None:
         waiting = self._services.inbox.open_count(incoming.message.chat.id)
@@ -187,6 +194,14 @@ class Commands:
         in_force = chats.progress(chat_id) or self._default_progress
         text = translate("progress_in_force", level=in_force, what=translate(f"progress_{in_force}"))
         self._say(incoming, text if level == in_force else f"{text}\n{translate('progress_usage')}")
+
+    def _rich(self, incoming: IncomingMessage, argument: str) -> None:
+        chat_id, choice = incoming.message.chat.id, argument.strip().lower()
+        if choice in get_args(Rich):
+            self._services.chats.set_rich(chat_id, choice)
+        in_force = self._rich_forms.choice(chat_id)
+        text = translate("rich_in_force", choice=in_force, what=translate(f"rich_{in_force}"))
+        self._say(incoming, text if choice == in_force else f"{text}\n{translate('rich_usage')}")
 
     # ---- /loop
 

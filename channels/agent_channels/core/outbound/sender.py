@@ -23,6 +23,7 @@ from agent_channels.core.errors import (
     Rejected,
     ReplyRefused,
     Unauthorized,
+    Unsupported,
 )
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
@@ -39,11 +40,12 @@ from agent_channels.core.outbound.compose import (
     to_file,
     wants_file,
     with_legend,
-    without_formatting,
 )
-from agent_channels.core.outbound.edits import Edits, plain_text_note
+from agent_channels.core.outbound.edits import Edits
 from agent_channels.core.outbound.retry import Retrier, SendReport
+from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Rich
 
 __all__ = ["Reply", "Sender"]
 
@@ -91,13 +93,18 @@ class Sender:
         rate_wait_s: float,
         panel_ttl_s: float,
         file_above: int,
+        rich: Rich,
     ) -> None:
-        """`file_above` is the length of a text that is sent as a file where that is left to us."""
+        """`file_above` is the length of a text that is sent as a file where that is left to us.
+
+        `rich`: whether chats that chose nothing else get messages in the platform's rich form.
+        """
         self._adapter, self._services, self._files = adapter, services, files
         self._panel_ttl_s, self._file_above = panel_ttl_s, file_above
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(partial(anyio.Lock, fast_acquire=True))
         self._retrier = Retrier(rate_wait_s)
-        self.edits = Edits(adapter, services, self._retrier, self._turn, panel_ttl_s)
+        self.rich = RichForms(services.chats, services.health, rich)
+        self.edits = Edits(adapter, services, self._retrier, self._turn, self.rich, panel_ttl_s)
 
     @property
     def busy(self) -> bool:
@@ -195,7 +202,7 @@ class Sender:
         panel_id = None
         if grid:
             panel_id, keyboard = self._create_panel(send.reply, grid)
-            outgoing = replace(outgoing, keyboard=keyboard)
+            outgoing = replace(outgoing, keyboard=keyboard, rich=None)
         numbers = range(number, number + part_count(outgoing))
         if any(shipment.state(i) != "sending" for i in numbers):
             outbox.record(shipment, numbers, "sending")
@@ -234,16 +241,14 @@ class Sender:
             raise
 
     async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        """Send a message; without its formatting or `reply_to` if it is that which the platform refuses."""
+        """Send a message; without its rich form, its formatting or `reply_to` if the platform refuses that."""
+        if outgoing.rich is not None and not self.rich.wanted(outgoing.chat_id):
+            outgoing = replace(outgoing, rich=None)
         while True:
             try:
                 return await self._retrier.call(partial(self._send, outgoing, report), report)
-            except ParseFailed as error:
-                plain = without_formatting(outgoing)
-                if plain is None:
-                    raise
-                report.notes.append(plain_text_note(error))
-                outgoing = plain
+            except (ParseFailed, Unsupported) as error:
+                outgoing = self.rich.plainer(outgoing, error, report)
             except ReplyRefused as error:
                 if outgoing.reply_to is None:
                     raise
@@ -253,7 +258,10 @@ class Sender:
                 outgoing = replace(outgoing, reply_to=None)
 
     async def _send(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        return await self._adapter.send(self._migrated(outgoing, report))
+        sent = await self._adapter.send(self._migrated(outgoing, report))
+        if outgoing.rich is not None:
+            self.rich.worked()
+        return sent
 
     def _migrated(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
         """Return a message to the chat's new id, if the platform gave it one while we were sending."""

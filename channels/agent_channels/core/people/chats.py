@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["Chats"]
 
@@ -15,10 +16,10 @@ STRANGE_MAX = 1000
 
 
 class Chats:
-    """The tables chats, joins and threads."""
+    """The tables chats, joins and threads, and what people chose for a chat."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, key_values: KeyValue) -> None:
+        self.store, self._key_values = store, key_values
 
     def record(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
         """Remember a chat, and whose direct chat it is; `present` is False if the bot was removed or blocked."""
@@ -38,6 +39,8 @@ class Chats:
         with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("UPDATE OR REPLACE joins SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            if choice := self._key_values.get(f"rich:{old_id}"):
+                self._key_values.set(f"rich:{new_id}", choice)
 
     def has_blocked(self, user_id: str) -> bool:
         """Return True if this person blocked the bot in their direct chat."""
@@ -63,6 +66,17 @@ class Chats:
             chat_id,
         )
         return found
+
+    def set_rich(self, chat_id: str, choice: str) -> None:
+        """Remember whether people in a chat want messages in the platform's rich form."""
+        self._key_values.set(f"rich:{chat_id}", choice)
+
+    def rich(self, chat_id: str) -> str | None:
+        """Return whether people in a chat want rich forms; a thread has what was chosen in its chat."""
+        if choice := self._key_values.get(f"rich:{chat_id}"):
+            return choice
+        parent = self.store.value("SELECT parent_id FROM chats WHERE chat_id = ?", chat_id)
+        return self._key_values.get(f"rich:{parent}") if parent else None
 
     def groups_with_progress(self, level: str) -> list[str]:
         """Return the groups, and threads that are chats of their own, in which this level was chosen."""

@@ -60,7 +60,7 @@ class ActiveReader:
         self._pipeline = InboundPipeline(
             adapter,
             services,
-            Commands(adapter, services, context.files, wakeups, self._session, settings.progress),
+            Commands(adapter, services, context.files, wakeups, self._session, settings.progress, sender.rich),
             self.delivery,
             self._receipts,
             wakeups,

@@ -27,7 +27,8 @@ def facts(
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
     a server that is attached to a host does not read, or null), reader {state, error, note}, last_poll_ok (ISO time or
     null), working (a list of {since, running, steps, files, stopping}, `running` in words), inbox {received, open,
-    offered, answered, held, failed}, oldest_open, problem.
+    offered, answered, held, failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or
+    null), problem.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
@@ -69,6 +70,7 @@ def facts(
         "working": [_working(turn) for turn in services.turns.running()],
         "inbox": inbox.counts(),
         "oldest_open": epoch_iso(inbox.oldest_open()),
+        "plain_only": health.get("plain_only") or None,
         "problem": problem or _problem(health, held=holder is not None),
     }
 

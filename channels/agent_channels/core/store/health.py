@@ -18,7 +18,9 @@ WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, bot_username, idle."""
+    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, bot_username, idle,
+    plain_only.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -58,6 +60,10 @@ class Health:
     def add_note(self, text: str) -> None:
         """Record something done on the operator's behalf, such as the removal of a webhook."""
         self._write("note", text)
+
+    def set_plain_only(self, why: str) -> None:
+        """Record why messages are not sent in the platform's rich form; empty: the server took one."""
+        self._write("plain_only", why)
 
     def set_idle(self, why: str) -> None:
         """Record that a server is attached to a host but does not read the bot, and why."""

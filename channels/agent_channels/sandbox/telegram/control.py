@@ -38,6 +38,7 @@ class TelegramControl(ControlInterface):
             "react": (self.react, '{"as": "ann", "message_id": 3, "emoji": "👍"}'),
             "block": (self.block, '{"as": "ann", "blocked": true}'),
             "group": (self.group, '{"title": "Team", "kind": "supergroup", "forum": true, "members": ["ann"]}'),
+            "version": (self.version, '{"version": "10.0"}'),
             "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}'),
             **self.actions,
         }
@@ -126,6 +127,11 @@ class TelegramControl(ControlInterface):
         if group is None:
             raise ControlError("chat is missing", 'name a group: {"chat": "Team", "name": "Deploys"}')
         return {"thread_id": group.topic(str(required(body, "name"))).thread_id}
+
+    async def version(self, body: Body) -> Body:
+        """Be a server of another version of the Bot API: 10.0 knows no rich messages."""
+        self.state.set_version(str(required(body, "version")))
+        return {"version": body["version"]}
 
     # --- reading
 

@@ -10,6 +10,7 @@ from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.records import SERVICE_FIELDS, Message, TelegramChat
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.rich_messages import rich_fields
 from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fields
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import message_of, writable_chat
@@ -62,12 +63,16 @@ def _markup_fields(params: Params) -> Message:
 
 @method("editMessageText")
 def edit_message_text(state: TelegramState, params: Params) -> Message:
-    """Replace the text; the keyboard is removed unless it is given again."""
-    fields = text_fields(state, params) | _markup_fields(params)
+    """Replace a text or a rich message by either; the keyboard is removed unless it is given again."""
+    # An older server does not look at a parameter that it does not know.
+    rich = state.version >= (10, 1) and params.values.get("rich_message") is not None
+    if rich and params.text("text"):
+        raise bad("exactly one of text and rich_message must be used")
+    fields = (rich_fields(params) if rich else text_fields(state, params)) | _markup_fields(params)
     chat, message = _editable_message(state, params)
-    if "text" not in message:
+    if "text" not in message and "rich_message" not in message:
         raise bad("there is no text in the message to edit")
-    return _replace_fields(state, chat, message, fields, ("text", "entities", "reply_markup"))
+    return _replace_fields(state, chat, message, fields, ("text", "entities", "rich_message", "reply_markup"))
 
 
 @method("editMessageCaption")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from agent_channels.sandbox.telegram.errors import unknown_method
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.state import TelegramState
 
@@ -21,11 +22,16 @@ class MethodTable:
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
-    def __call__(self, name: str) -> Callable[[H], H]:
-        """Enter the function under this name."""
+    def __call__(self, name: str, *, since: tuple[int, int] = (0, 0)) -> Callable[[H], H]:
+        """Enter the function under this name; servers older than the version `since` do not know the method."""
 
         def enter(handler: H) -> H:
-            self.table[name.lower()] = handler
+            def known(state: TelegramState, params: Params) -> Any:
+                if state.version < since:
+                    raise unknown_method()
+                return handler(state, params)
+
+            self.table[name.lower()] = known
             return handler
 
         return enter

@@ -113,6 +113,13 @@ class TelegramSandbox(Sandbox):
 
     # --- how Telegram behaves
 
+    def set_version(self, version: str) -> None:
+        """Be a server of another version of the Bot API, such as 10.0, which knows no rich messages; 10.5 by default.
+
+        Raises ValueError for what is no version.
+        """
+        self.state.set_version(version)
+
     def set_flood(self, per_chat_per_s: float | None = 1.0, burst: int = 3) -> None:
         """Answer 429 to a bot that sends faster than this into one chat; None switches the rule off."""
         self.state.flood.set_rate(per_chat_per_s, burst)

@@ -12,6 +12,7 @@ from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params, field_number, field_text
 from agent_channels.sandbox.telegram.records import Message, new_poll
+from agent_channels.sandbox.telegram.rich_messages import rich_fields
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import deliver, placement, writable_chat
 
@@ -61,6 +62,13 @@ def _caption_of(state: TelegramState, params: Params) -> Message:
 def send_message(state: TelegramState, params: Params) -> Message:
     """Send a text."""
     return deliver(state, params, text_fields(state, params))
+
+
+@method("sendRichMessage", since=(10, 1))
+def send_rich_message(state: TelegramState, params: Params) -> Message:
+    """Send a rich message: blocks, and no text."""
+    writable_chat(state, params)
+    return deliver(state, params, rich_fields(params))
 
 
 def _media_method(kind: str) -> Callable[[TelegramState, Params], Message]:

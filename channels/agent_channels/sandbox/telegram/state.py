@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import Any
 
 from agent_channels.sandbox.server import SandboxState
@@ -34,12 +35,14 @@ SUPERGROUP_BASE = -1_000_000_000_000
 class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
-    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code). `version`: of the Bot
+    API that the server speaks.
     """
 
     def __init__(self, bot: TelegramUser) -> None:
         super().__init__()
         self.bot = bot
+        self.version = (10, 5)
         self.privacy = True
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
@@ -52,6 +55,13 @@ class TelegramState(SandboxState):
         self._ephemeral_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
+
+    def set_version(self, version: str) -> None:
+        """Speak another version of the Bot API, such as 10.0. Raises ValueError for what is no version."""
+        if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
+            raise ValueError(f"{version!r} is no version of the Bot API; write it as 10.0")
+        major, minor = version.split(".")
+        self.version = (int(major), int(minor))
 
     # --- people and chats
 
