@@ -101,7 +101,7 @@ def test_a_keyboard_carries_label_data_url_and_style() -> None:
             [{"text": "More", "callback_data": "id.2"}, {"text": "Docs", "url": "https://e.org/x"}],
         ]
     }
-    assert parse_reply_markup(sent) is not None
+    assert parse_reply_markup(sent, lambda _since: True) is not None
 
 
 def test_no_keyboard_is_none() -> None:
