@@ -6,11 +6,29 @@ import json
 
 import pytest
 
+from harness import Host
 from phones import Phone, Play, Said
 
 pytestmark = pytest.mark.measured
 
+REFUSED = [
+    ({"copy": ""}, "1 to 256"),
+    ({"copy": "y" * 257}, "1 to 256"),
+    ({"copy": "a\u202eb"}, "nobody sees"),
+    ({"copy": "a", "url": "https://example.com"}, "url and copy"),
+    ({"copy": "a", "value": "b"}, "copy and value"),
+]
 COMMAND = "make test && echo '``` done'\nexit"
+
+
+async def talking(play: Play) -> tuple[Phone, Host]:
+    """Ann, who has written, and the agent."""
+    ann = play.friend("ann")
+    host = await play.reading()
+    await play.being_read()
+    ann.say("hello")
+    await host.event()
+    return ann, host
 
 
 async def closed(play: Play, phone: Phone, message: Said) -> Said:
@@ -21,8 +39,7 @@ async def closed(play: Play, phone: Phone, message: Said) -> Said:
 
 async def test_a_button_that_copies_is_no_answer(play: Play) -> None:
     """It gives its text whole to whoever taps it, typed or tapped it answers nothing, and the question stays open."""
-    ann = play.friend("ann")
-    host = await play.reading()
+    ann, host = await talking(play)
     buttons = [[{"label": "Copy it", "copy": COMMAND}, "Done"]]
     await host.done("reply", chat_id=ann.chat_id, text="Run this:", buttons=buttons)
     message = await ann.hear()
@@ -40,8 +57,7 @@ async def test_a_button_that_copies_is_no_answer(play: Play) -> None:
 
 async def test_ask_takes_buttons_that_copy_beside_its_answers(play: Play) -> None:
     """With several choices they have no check mark; alone they are refused, as there is no answer."""
-    ann = play.friend("ann")
-    host = await play.reading()
+    ann, host = await talking(play)
     copy = {"label": "Copy", "copy": "x"}
     assert "cannot be an answer" in await host.refused("ask", chat_id=ann.chat_id, text="?", buttons=[[copy]])
     call = host.calling("ask", chat_id=ann.chat_id, text="Which?", buttons=[[copy, "A", "B"]], multi=True)
@@ -55,32 +71,23 @@ async def test_ask_takes_buttons_that_copy_beside_its_answers(play: Play) -> Non
     assert answer["labels"] == ["B"]
 
 
-@pytest.mark.parametrize(
-    ("button", "why"),
-    [
-        ({"label": "x", "copy": ""}, "1 to 256"),
-        ({"label": "x", "copy": "y" * 257}, "1 to 256"),
-        ({"label": "x", "copy": "a\u202eb"}, "nobody sees"),
-        ({"label": "x", "copy": "a", "url": "https://example.com"}, "url and copy"),
-        ({"label": "x", "copy": "a", "value": "b"}, "copy and value"),
-    ],
-)
-async def test_what_cannot_be_copied_is_refused(play: Play, button: dict[str, str], why: str) -> None:
+async def test_what_cannot_be_copied_is_refused(play: Play) -> None:
     """Empty, too long, with hidden characters, or with something else to do: nothing is sent."""
-    ann = play.friend("ann")
-    host = await play.reading()
-    assert why in await host.refused("reply", chat_id=ann.chat_id, text="?", buttons=[[button]])
+    _, host = await talking(play)
+    for button, why in REFUSED:
+        chat_id = host.events[0].meta["chat_id"]
+        assert why in await host.refused("reply", chat_id=chat_id, text="?", buttons=[[{"label": "x", **button}]])
 
 
 async def test_of_a_closed_question_the_choice_stays_also_after_a_restart(play: Play) -> None:
     """It is disabled, in its own words, the others are gone; a late tap is told what was chosen."""
-    ann = play.friend("ann")
-    host = await play.reading()
+    ann, host = await talking(play)
     buttons = [["Yes", {"label": "No", "style": "danger"}], ["Later"]]
     await host.done("reply", chat_id=ann.chat_id, text="Ship?", buttons=buttons)
     message = await ann.hear()
     await host.kill()
     host = await play.reading()
+    await play.being_read()
     ann.tap(message.id, "No")
     assert (await host.event()).content == "No"
     shown = await closed(play, ann, message)

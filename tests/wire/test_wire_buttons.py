@@ -13,6 +13,14 @@ from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN, Host, Stage, is_closed
+from hook_runs import SESSION, Hooks
+
+
+@pytest.fixture
+async def hooks(stage: Stage) -> AsyncIterator[Hooks]:
+    stage.env |= {"CLAUDE_CODE_SESSION_ID": SESSION}
+    async with Hooks(stage) as made:
+        yield made
 
 
 @pytest.fixture
@@ -123,8 +131,8 @@ async def test_a_server_that_shows_it_to_all_is_not_trusted_again(old: Stage) ->
     assert len(old.tg.calls_of("deleteMessage")) == 1
 
 
-async def test_who_is_no_approver_is_told_how_to_become_one(stage: Stage) -> None:
-    """Also in a direct chat, and the group's answers are untouched by what is sent there."""
+async def test_details_that_are_refused_leave_the_notice(stage: Stage) -> None:
+    """They are said nowhere else, and the question goes on."""
     group, ann, bob = await team(stage, "ann")
     host = await stage.reading()
     message = await grid(host, group)
@@ -135,6 +143,22 @@ async def test_who_is_no_approver_is_told_how_to_become_one(stage: Stage) -> Non
     assert bob.ephemerals == []
     ann.tap(message["message_id"], label="Yes", chat=group)
     assert (await host.event()).content == "Yes"
+
+
+async def test_who_is_no_approver_any_more_is_told_how_to_become_one(stage: Stage, hooks: Hooks) -> None:
+    """The card stays as it is; the command to run follows as code, to whoever tapped."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    await stage.reading()
+    await hooks.start("permission", tool_name="Bash", tool_input={"command": "npm test"})
+    card = await ann.next_message()
+    assert [key.get("style") for key in card["reply_markup"]["inline_keyboard"][0]] == ["success", "danger"]
+    assert (await stage.access("approver", "rm", str(ann.id))).code == 0
+    told = await ann.tap(card["message_id"], label="Allow").answered()
+    assert told.text == "You are not allowed to answer here."
+    await stage.tg.wait_for(lambda: ann.ephemerals or None)
+    assert ann.ephemerals[0]["text"].endswith(f"channels access telegram approver add {ann.id}")
+    assert not is_closed(ann.messages()[-1])
 
 
 # ---- pairing in a group
