@@ -17,7 +17,7 @@ from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
-from harness import Stage
+from harness import Stage, is_closed
 from inbox_socket import blocks_in
 from real_host import RealHost
 from scripted_model import Asked, ScriptedModel, say, use
@@ -242,7 +242,7 @@ async def test_a_bash_permission_is_decided_from_the_phone(
     def closed() -> bool:
         shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
         said = "Closed without an answer" if decision == "nothing" else f"{decision} · ann"
-        return "reply_markup" not in shown and said in shown["text"]
+        return is_closed(shown) and said in shown["text"]
 
     await stage.tg.wait_for(closed, 10)
 
@@ -323,7 +323,7 @@ async def test_a_permission_in_a_terminal(
 
             def closed() -> bool:
                 shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
-                return "reply_markup" not in shown
+                return is_closed(shown)
 
             await stage.tg.wait_for(closed, 10)
             await screen.shows("Do you want to proceed?")

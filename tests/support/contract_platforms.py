@@ -61,6 +61,9 @@ class Platform(Protocol):
     def shown(self, message_id: str) -> dict[str, Any]:
         """A message as the person sees it: text, bold (the bold words), labels (rows), reply_to, file (its name)."""
 
+    def texts(self) -> list[str]:
+        """Every message of the chat as the person sees it, oldest first."""
+
     def reactions(self, message_id: str) -> list[str]:
         """The bot's reactions to a message."""
 
@@ -151,6 +154,9 @@ class TelegramPlatform:
             "reply_to": str(message.get("reply_to_message", {}).get("message_id", "")),
             "file": message.get("document", {}).get("file_name"),
         }
+
+    def texts(self) -> list[str]:
+        return [str(message.get("text")) for message in self.ann.messages()]
 
     def reactions(self, message_id: str) -> list[str]:
         return self.tg.reactions(self.ann, int(message_id))
@@ -268,6 +274,9 @@ class DiscordPlatform:
             "reply_to": (message.get("message_reference") or {}).get("message_id", ""),
             "file": next((file["filename"] for file in message.get("attachments") or ()), None),
         }
+
+    def texts(self) -> list[str]:
+        return [str(message["content"]) for message in self.ann.messages()]
 
     def reactions(self, message_id: str) -> list[str]:
         return self.dc.reactions(message_id)

@@ -16,10 +16,10 @@ from discord.http import HTTPClient, Route
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import PlatformError
 from agent_channels.core.files import streaming
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
 from agent_channels.discord import formatting, markup, outbound
 from agent_channels.discord.chats import ChannelCache
 from agent_channels.discord.errors import as_unavailable, translated
@@ -160,9 +160,11 @@ class DiscordAdapter:
         """DELETE of a message."""
         await outbound.delete(await self._http(), chat_id, message_id)
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self, chat_id: str, message_id: str, snapshot: str | None, outcome: str, chosen: KeyboardButton | None = None
+    ) -> None:
         """PATCH of a message: its text stays, the outcome stands under it."""
-        await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, self.send)
+        await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, chosen, self.send)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """PUT and DELETE of the bot's reactions."""
@@ -192,10 +194,13 @@ class DiscordAdapter:
 
     # ---- interactions
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """See `agent_channels.discord.interactions`."""
         del alert
-        await self._interactions.answer(tap_id, text, counted=counted)
+        drawn = formatting.draw(FormattedText(text, tuple(spans))) if spans else text
+        await self._interactions.answer(tap_id, drawn[: markup.LIMITS.text], counted=counted)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """PUT /applications/{id}/commands: replaces the bot's global commands."""

@@ -20,14 +20,14 @@ from telegram import Bot
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
 from agent_channels.core.files import streaming
 from agent_channels.core.settings.certificates import tls_context
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart, Span
 from agent_channels.telegram import formatting, interactions, markup, outbound
 from agent_channels.telegram.chats import is_ephemeral
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
+from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, Server, local_file
 from agent_channels.telegram.inbound import to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
@@ -78,6 +78,7 @@ class TelegramAdapter:
             get_updates_request=self._updates_request,
             local_mode=settings.api_local,
         )
+        self._server = Server(self._request)
         self._me: Identity | None = None
         self._polled = False
 
@@ -174,7 +175,8 @@ class TelegramAdapter:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """sendMessage, sendRichMessage, sendMediaGroup, or the method that suits the file."""
-        return await outbound.send(self._bot, self._request, outgoing, preview=self._settings.link_preview)
+        preview = self._settings.link_preview
+        return await outbound.send(self._bot, self._request, self._server, outgoing, preview=preview)
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
@@ -194,9 +196,11 @@ class TelegramAdapter:
                 message_id=outbound.number(message_id, "message_id"),
             )
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self, chat_id: str, message_id: str, snapshot: str | None, outcome: str, chosen: KeyboardButton | None = None
+    ) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
-        await outbound.close_panel(self._bot, self._request, chat_id, message_id, snapshot, outcome)
+        await outbound.close_panel(self._request, self._server, chat_id, message_id, snapshot, outcome, chosen)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction. A message that only one person sees takes none."""
@@ -222,14 +226,16 @@ class TelegramAdapter:
 
     # ---- interactions
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """See `agent_channels.telegram.interactions`."""
-        del counted
+        del counted, spans
         await interactions.answer_tap(self._bot, tap_id, text, alert=alert)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """See `agent_channels.telegram.interactions`."""
-        await interactions.set_commands(self._bot, entries)
+        await interactions.set_commands(self._request, entries)
 
 
 _: type[Adapter] = TelegramAdapter

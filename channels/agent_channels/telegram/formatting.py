@@ -13,6 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 from telegram import MessageEntity
 
@@ -47,6 +49,7 @@ _KINDS = {
     "summary": MessageEntity.BOLD,
     # May hold a code block, as td takes them; clients show its first three lines.
     "fold": MessageEntity.EXPANDABLE_BLOCKQUOTE,
+    "time": MessageEntity.DATE_TIME,
 }
 
 
@@ -58,7 +61,7 @@ _FOLDERS = re.compile(r"(?<![^\s(])[A-Za-z0-9._~-]{0,64}(?:/[A-Za-z0-9._~-]{0,64
 _FOREIGN_LEAD = re.compile(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
 # Endings that are a site's rather than a file's, so that a link is what was meant.
 _SITES = frozenset({"com", "org", "net", "edu", "gov", "io", "dev", "app", "tw", "cn", "jp", "de", "uk", "eu"})
-_CONTINUOUS = frozenset({"code", "pre", "link", "address"})
+_CONTINUOUS = frozenset({"code", "pre", "link", "address", "time"})
 
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # An escaped character, which stays; the target of a link (a bound keeps the search linear); marks.
@@ -152,10 +155,16 @@ def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[MessageEn
             offsets[span.end] - offsets[span.start],
             url=span.value if span.kind == "link" else None,
             language=(span.value or None) if span.kind == "pre" else None,
+            **(_moment(span.value) if span.kind == "time" else {}),
         )
         for span in _drawable(_with_names(FormattedText(text, tuple(spans))).spans)
         if span.end > start
     ]
+
+
+def _moment(value: str) -> dict[str, Any]:
+    seconds, _, format_ = value.partition(":")
+    return {"unix_time": datetime.fromtimestamp(int(seconds), UTC), "date_time_format": format_}
 
 
 def _drawable(spans: Sequence[Span]) -> list[Span]:

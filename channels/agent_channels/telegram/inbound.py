@@ -22,7 +22,16 @@ from agent_channels.core.contract.messages import (
     ThreadRenamed,
 )
 from agent_channels.core.text.sanitize import decode_json_line
-from agent_channels.telegram.chats import Json, chat_of, key_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.chats import (
+    Json,
+    chat_of,
+    is_ephemeral,
+    key_of,
+    person_of,
+    sender_of,
+    thread_name_of,
+    thread_of,
+)
 from agent_channels.telegram.content import CONTENT, describe, files_of, text_of
 from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.message_context import added_reactions, forward_origin, reply_context
@@ -131,6 +140,7 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         command=command,
         album_id=message.get("media_group_id"),
         for_another_bot=for_another_bot and chat.kind == "group" and not mentioned,
+        ephemeral=is_ephemeral(key_of(message)),
     )
 
 

@@ -214,7 +214,7 @@ class Panels:
         panel = self.answerable(chat_id, thread_id, reply_to)
         if panel is None or (panel.tappers is not None and person.id not in panel.tappers):
             return None
-        labels = [None if button.url else button.label for _, _, button in panel.cells()]
+        labels = [button.label if button.answers else None for _, _, button in panel.cells()]
         position = match_answer(text, labels)
         return None if position is None else self._take(panel, position, person)
 
@@ -318,7 +318,7 @@ class Panels:
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:
-    return json.dumps([[[b.label, b.value, b.style, b.url, b.form] for b in row] for row in grid])
+    return json.dumps([[[b.label, b.value, b.style, b.url, b.form, b.copy] for b in row] for row in grid])
 
 
 def _load(text: str) -> Grid:

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 
 from agent_channels.core.contract.limits import Capabilities, Limits
 from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.text.formatted_text import RenderedPart, Span
 
 __all__ = ["Adapter", "EventSink"]
 
@@ -113,7 +113,9 @@ class Adapter(Protocol):
         """Send one message, in its rich form if it has one.
 
         Raises `Ambiguous` when it may have been sent, `Unavailable` when it was not, `ParseFailed` when the platform
-        cannot read its formatting or refuses its rich form, and `Unsupported` when the server knows no rich forms.
+        cannot read its formatting or refuses its rich form, and `Unsupported` when the server knows no rich forms. A
+        message that is `only_for` one person is never shown to anybody else: where that is not possible it raises
+        `Unsupported`. Whether it arrives is not promised.
         """
         ...
 
@@ -132,18 +134,24 @@ class Adapter(Protocol):
         """Delete a message of the bot's for everybody. Raises `Rejected` if it is gone, or too old to be deleted."""
         ...
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self, chat_id: str, message_id: str, snapshot: str | None, outcome: str, chosen: KeyboardButton | None = None
+    ) -> None:
         """Remove a panel's keyboard and write `outcome` under its text, whose formatting is kept.
 
         `snapshot` is the one in the message's `Sent` or in the `Tap`; None when none is known. An outcome for which the
-        message has no room is sent as a reply to it; an empty one only removes the keyboard.
+        message has no room is sent as a reply to it; an empty one only removes the keyboard. `chosen` stays, as a
+        button that does nothing any more, where the platform has such buttons.
         """
         ...
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """Acknowledge a tap, or the command with this `answer_id`, and show `text` to that person alone.
 
-        `text` may be empty. `alert`: show it so that it has to be dismissed, where the platform can. `counted`: the
+        `text` may be empty; at most `limits.notice` long; `spans` are its formatting, where it can have any. `alert`:
+        show it so that it has to be dismissed, where the platform can. `counted`: the
         message itself will show the outcome, so a platform without passing notices shows nothing. An acknowledgement
         that comes too late is not an error.
         """

@@ -44,6 +44,8 @@ class Limits:
     """Length of a text under a file."""
     album_keyboard: bool = False
     """Whether several files in one message can have buttons under them."""
+    notice: int | None = None
+    """Length of what `answer_tap` shows in passing; None: it is a message, which only that person sees."""
     paste: int | None = None
     """The length from which a received text may be a part of one that the client split; None: clients do not split."""
 

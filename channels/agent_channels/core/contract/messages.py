@@ -128,6 +128,8 @@ class MenuEntry:
     """The words of which it takes one as its argument; empty: it takes none."""
     free: bool = False
     """Whether it takes any words instead, or none."""
+    private: bool = False
+    """Whether in a group nobody but its sender sees it, where the platform has such commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,13 @@ class Message:
     """Whether it is a command in a group that names another bot: it is nobody else's, whatever the group's rule."""
     answer_id: str | None = None
     """For a command that the platform wants acknowledged: the id for `Adapter.answer_tap`."""
+    ephemeral: bool = False
+    """Whether nobody but its sender sees it, so that it is answered by a message that is `only_for` them."""
+
+    @property
+    def private(self) -> bool:
+        """Whether an answer to it is seen by its sender alone."""
+        return self.chat.kind == "direct" or self.ephemeral or self.answer_id is not None
 
     @property
     def files(self) -> tuple[Attachment, ...]:

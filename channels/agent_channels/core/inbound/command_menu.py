@@ -41,6 +41,7 @@ def command_menu(*, rich: bool) -> list[MenuEntry]:
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
         MenuEntry("help", translate("menu_help")),
+        MenuEntry("pair", translate("menu_pair"), private=True),
     ]
 
 

@@ -16,6 +16,7 @@ from agent_channels.core.buttons.answers import ButtonAnswers
 from agent_channels.core.buttons.turn_buttons import TurnButtons
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
+    Chat,
     ChatMigrated,
     Ignored,
     Joined,
@@ -29,7 +30,7 @@ from agent_channels.core.errors import StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.delivery import Delivery
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.inbound.commands import Commands
+from agent_channels.core.inbound.commands import PAIR, Commands
 from agent_channels.core.inbound.follow_ups import FollowUps
 from agent_channels.core.inbound.group_rules import GroupRules
 from agent_channels.core.inbound.grouping import MessageGrouping
@@ -289,7 +290,10 @@ class InboundPipeline:
     def _decide_access(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
         if not message.for_another_bot:
-            incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
+            # Who asks privately to be let in is asked no more in a group than in their direct chat.
+            asks = message.command is not None and message.command.name == PAIR and message.private
+            chat = Chat(message.sender.id, "direct") if asks else message.chat
+            incoming.verdict = self._services.access.decide(chat, message.sender, addressed=incoming.addressed)
         return False
 
     def _record_chat(self, incoming: IncomingMessage) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -18,6 +18,7 @@ __all__ = [
     "SpanKind",
     "Table",
     "outermost",
+    "spans_over",
 ]
 
 # What a horizontal rule is drawn as.
@@ -42,6 +43,7 @@ SpanKind = Literal[
     "table",
     "row",
     "cell",
+    "time",
 ]
 
 
@@ -50,7 +52,8 @@ class Span(NamedTuple):
 
     `value` is a link's URL, a code block's language or a heading's level. `pre` is a code block or a table; `header` is
     the length of a table's header, which is repeated where the table is cut. `bullet` and `task` cover a list marker,
-    `address` a bare URL. `fold` covers what a platform that can fold shows folded; others ignore it.
+    `address` a bare URL. `fold` covers what a platform that can fold shows folded; others ignore it. `time` covers a
+    moment, which each reader sees in their own time zone where the platform can: `value` is the one of a `Moment`.
 
     The structure, in dialects that want it: `details` covers what may be folded together with its `summary`, `item` a
     list item with its marker (`value` is its number with the sign behind it, as in "2."), `table` a table that is
@@ -119,6 +122,12 @@ class FormattedText:
         while end > start and self.text[end - 1].isspace():
             end -= 1
         return start, end
+
+
+def spans_over(text: str, parts: Iterable[tuple[SpanKind, str, str]]) -> tuple[Span, ...]:
+    """Return a span for each (kind, words, value) over the first place where a text has these words, if it has them."""
+    found = [Span(kind, at, at + len(words), value) for kind, words, value in parts if (at := text.find(words)) >= 0]
+    return tuple(sorted(found, key=lambda span: span.start))
 
 
 def outermost(spans: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:

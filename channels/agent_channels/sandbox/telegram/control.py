@@ -42,7 +42,8 @@ class TelegramControl(ControlInterface):
             "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}'),
             **self.actions,
         }
-        self.queries = {"messages": (self.messages, "?chat=ann"), "state": (self.overview, ""), **self.queries}
+        own: dict[str, Any] = {"messages": (self.messages, "?chat=ann or ?chat=Team&as=ann")}
+        self.queries = {**own, "state": (self.overview, ""), **self.queries}
 
     # --- acting
 
@@ -136,15 +137,21 @@ class TelegramControl(ControlInterface):
     # --- reading
 
     async def messages(self, query: Body) -> Body:
-        """Return a chat as people see it, with reactions and chat actions; `chat` is a handle, a title or an id."""
+        """Return a chat as people see it, with reactions and chat actions; `chat` is a handle, a title or an id.
+
+        `ephemerals` are the messages there that only the person `as` sees.
+        """
         chat = self.state.chats[self._person_or_group(str(required(query, "chat"))).id]
         reactions = {
             message: [reaction["emoji"] for reactions in by_user.values() for reaction in reactions]
             for message, by_user in chat.reactions.items()
         }
         actions = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
+        seen = self.directory.find_person(str(query["as"])) if "as" in query else None
+        own = [message for message in seen.ephemerals if message["chat"]["id"] == chat.id] if seen else []
         return {
             "messages": chat.current_messages(),
+            "ephemerals": own,
             "reactions": reactions,
             "actions": actions,
             "changes": self.state.changes,
@@ -189,6 +196,7 @@ class TelegramControl(ControlInterface):
 
     def _last_keyboard(self, chat: TelegramPerson | TelegramGroup) -> int:
         for message in reversed(chat.messages()):
-            if "reply_markup" in message:
+            keys = (key for row in message.get("reply_markup", {}).get("inline_keyboard", ()) for key in row)
+            if any("callback_data" in key for key in keys):
                 return int(message["message_id"])
         raise ControlError("no message there has buttons", "GET /control/messages?chat=... shows what there is")

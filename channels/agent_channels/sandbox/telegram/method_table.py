@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
 from agent_channels.sandbox.telegram.errors import unknown_method
@@ -22,12 +23,13 @@ class MethodTable:
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
-    def __call__(self, name: str, *, since: tuple[int, int] = (0, 0)) -> Callable[[H], H]:
-        """Enter the function under this name; servers older than the version `since` do not know the method."""
+    def __call__(self, name: str, since: str = "1.0") -> Callable[[H], H]:
+        """Enter the function under this name. `since`: the version of the Bot API that it came with."""
 
         def enter(handler: H) -> H:
+            @wraps(handler)
             def known(state: TelegramState, params: Params) -> Any:
-                if state.version < since:
+                if not state.known(since):
                     raise unknown_method()
                 return handler(state, params)
 

@@ -107,14 +107,17 @@ def set_my_commands(state: TelegramState, params: Params) -> bool:
         description = str(command.get("description", "")).strip()
         if not 1 <= len(description) <= 256:
             raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
-        kept.append({"command": name, "description": description})
+        one: dict[str, Any] = {"command": name, "description": description}
+        if command.get("is_ephemeral") and state.known("10.3"):
+            one["is_ephemeral"] = True
+        kept.append(one)
     state.commands[_scope(params)] = kept
     state.changed()
     return True
 
 
 @method("getMyCommands")
-def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, str]]:
+def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, Any]]:
     """Return the commands of a scope and language."""
     return state.commands.get(_scope(params), [])
 

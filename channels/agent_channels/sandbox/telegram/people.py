@@ -213,7 +213,18 @@ class TelegramPerson:
     def send_ephemeral(self, text: str, *, chat: HasChat) -> Message:
         """Send a text to the bot that nobody else in a group sees: its id is 0, and it has a number of its own."""
         record = self._chat(chat)
-        return copy.deepcopy(self.state.post_ephemeral(record, self.user, {"text": text, "entities": detect(text)}))
+        fields = {"text": text, "entities": detect(text)}
+        return copy.deepcopy(self.state.post_ephemeral(record, self.user, self.state.bot, fields))
+
+    def command(self, text: str, *, chat: HasChat | None = None) -> Message:
+        """Send a command from the bot's menu: one that the bot made ephemeral is seen by nobody else in a group."""
+        menu = self.state.commands.get(("default", ""), ())
+        entry = next((one for one in menu if text.split(maxsplit=1)[0] == f"/{one['command']}"), None)
+        if entry is None:
+            raise LookupError(f"{text!r} is not in the menu: {[one['command'] for one in menu]}")
+        if chat is not None and entry.get("is_ephemeral"):
+            return self.send_ephemeral(text, chat=chat)
+        return self.send(text, chat=chat)
 
     # --- acting on messages
 
@@ -282,7 +293,7 @@ class TelegramPerson:
         message = self._message(record, message_id)
         if data is None:
             data = _button_data(message, row, col, label)
-        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), record.id, message_id, data)
+        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), self.id, record.id, message_id, data)
         self.state.queries[query.id] = query
         instance = str(abs(record.id) * 7919)
         update = {"id": query.id, "from": self.user.as_dict(), "message": copy.deepcopy(message)}
@@ -332,6 +343,12 @@ class TelegramPerson:
     def inbox(self) -> list[Message]:
         """The bot's messages in the private chat as they look now."""
         return [message for message in self.messages() if message["from"]["id"] == self.state.bot.id]
+
+    @property
+    def ephemerals(self) -> list[Message]:
+        """The bot's messages that this person alone sees, in any chat, oldest first."""
+        own = [one.message for one in self.state.ephemerals.values() if one.user_id == self.id]
+        return [copy.deepcopy(message) for message in own if message["from"]["id"] == self.state.bot.id]
 
     async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """Return the bot's next message in the private chat, each message once. Raises TimeoutError."""

@@ -15,6 +15,7 @@ __all__ = [
     "SERVICE_FIELDS",
     "CallbackQuery",
     "ChatKind",
+    "Ephemeral",
     "Message",
     "TelegramChat",
     "TelegramUser",
@@ -66,14 +67,25 @@ class TelegramUser:
 
 @dataclass
 class CallbackQuery:
-    """A tap. `at` is on the sandbox's clock; `answer` is {"text", "show_alert", "url"} once the bot has answered."""
+    """A tap of `user_id` at `at` on the sandbox's clock; `answer` is {"text", "show_alert", "url"} once it is given."""
 
     id: str
     at: float
+    user_id: int
     chat_id: int
     message_id: int
     data: str
     answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Ephemeral:
+    """A message that only `user_id` and the bot see. `at` is on the sandbox's clock."""
+
+    at: float
+    chat_id: int
+    user_id: int
+    message: Message
 
 
 @dataclass

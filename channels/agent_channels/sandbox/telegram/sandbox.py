@@ -41,13 +41,15 @@ class TelegramSandbox(Sandbox):
         host: str = "127.0.0.1",
         port: int = 0,
         secret: str = "",
+        version: str = "10.5",
     ) -> None:
+        """`version`: of the Bot API server, which knows nothing that came later."""
         match = TOKEN.fullmatch(token)
         if match is None:
             raise ValueError("a token is DIGITS:30 or more of A-Z a-z 0-9 _ -")
         self.bot_id = int(match[1])
         self.username = username
-        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
+        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True), version)
         super().__init__(state, bot_api_faults(), host, port, secret)
         self._bot_api = BotApi(state, self.faults, token)
         self.directory = TelegramDirectory(state)
@@ -116,7 +118,7 @@ class TelegramSandbox(Sandbox):
     def set_version(self, version: str) -> None:
         """Be a server of another version of the Bot API, such as 10.0, which knows no rich messages; 10.5 by default.
 
-        Raises ValueError for what is no version.
+        Raises ValueError for what is not a version.
         """
         self.state.set_version(version)
 

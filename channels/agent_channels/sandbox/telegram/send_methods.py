@@ -35,7 +35,7 @@ def text_fields(state: TelegramState, params: Params) -> Message:
     if not raw:
         raise bad("message text is empty")
     given = params.decoded("entities", "entities")
-    text, entities = format_text(raw, params.text("parse_mode"), given, state.find_user)
+    text, entities = format_text(raw, params.text("parse_mode"), given, state.find_user, state.known)
     if not text:
         raise bad("text must be non-empty")
     if len(text) > TEXT_LIMIT:
@@ -45,7 +45,7 @@ def text_fields(state: TelegramState, params: Params) -> Message:
 
 def caption_fields(state: TelegramState, caption: str, parse_mode: str, given: Any) -> Message:
     """Return `caption` and `caption_entities`, or {} when there is no caption. Raises BotApiError."""
-    text, entities = format_text(caption, parse_mode, given, state.find_user)
+    text, entities = format_text(caption, parse_mode, given, state.find_user, state.known)
     if len(text) > CAPTION_LIMIT:
         raise bad("message caption is too long")
     if not text:
@@ -64,7 +64,7 @@ def send_message(state: TelegramState, params: Params) -> Message:
     return deliver(state, params, text_fields(state, params))
 
 
-@method("sendRichMessage", since=(10, 1))
+@method("sendRichMessage", since="10.1")
 def send_rich_message(state: TelegramState, params: Params) -> Message:
     """Send a rich message: blocks, and no text."""
     writable_chat(state, params)
@@ -158,7 +158,14 @@ def send_poll(state: TelegramState, params: Params) -> Message:
         raise bad("poll options length must not exceed 100")
     anonymous = params.values.get("is_anonymous") is None or params.flag("is_anonymous")
     poll = new_poll(question, texts, anonymous=anonymous, multiple=params.flag("allows_multiple_answers"))
-    return deliver(state, params, {"poll": poll})
+    return deliver(state, params, {"poll": poll}, private=False)
+
+
+@method("sendWidget", since="10.4")
+def send_widget(state: TelegramState, params: Params) -> Message:
+    """Refuse: there are no widgets here. That the method is known says how old the server is."""
+    writable_chat(state, params)
+    raise bad("widget must be specified")
 
 
 @method("sendChatAction")

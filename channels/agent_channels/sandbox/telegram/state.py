@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import re
@@ -15,6 +16,7 @@ from agent_channels.sandbox.telegram.records import (
     SERVICE_FIELDS,
     CallbackQuery,
     ChatKind,
+    Ephemeral,
     Message,
     TelegramChat,
     TelegramUser,
@@ -35,20 +37,21 @@ SUPERGROUP_BASE = -1_000_000_000_000
 class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
-    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code). `version`: of the Bot
-    API that the server speaks.
+    `version`: of the Bot API server. `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope,
+    language code). `ephemerals`: messages that only one person and the bot see, by number.
     """
 
-    def __init__(self, bot: TelegramUser) -> None:
+    def __init__(self, bot: TelegramUser, version: str = "10.5") -> None:
         super().__init__()
         self.bot = bot
-        self.version = (10, 5)
+        self._version = _as_numbers(version)
         self.privacy = True
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
         self.files = MediaStore()
         self.queries: dict[str, CallbackQuery] = {}
-        self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
+        self.commands: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.ephemerals: dict[int, Ephemeral] = {}
         self.updates = UpdateQueue(self.now, self.changed)
         self.flood = TokenBuckets(self.now)
         self._message_ids = itertools.count(1)
@@ -57,11 +60,12 @@ class TelegramState(SandboxState):
         self._group_ids = itertools.count(FIRST_GROUP)
 
     def set_version(self, version: str) -> None:
-        """Speak another version of the Bot API, such as 10.0. Raises ValueError for what is no version."""
-        if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
-            raise ValueError(f"{version!r} is no version of the Bot API; write it as 10.0")
-        major, minor = version.split(".")
-        self.version = (int(major), int(minor))
+        """Speak another version of the Bot API, such as 10.0. Raises ValueError for what is not a version."""
+        self._version = _as_numbers(version)
+
+    def known(self, since: str) -> bool:
+        """Return whether the server knows what came with this version of the Bot API, such as "10.3"."""
+        return self._version >= _as_numbers(since)
 
     # --- people and chats
 
@@ -114,18 +118,24 @@ class TelegramState(SandboxState):
         self.changed()
         return message
 
-    def post_ephemeral(self, chat: TelegramChat, sender: TelegramUser, fields: Message) -> Message:
-        """Queue a message that only its sender and the bot see; it is in no list, and all have the id 0."""
+    def post_ephemeral(
+        self, chat: TelegramChat, sender: TelegramUser, receiver: TelegramUser, fields: Message, **extra: Any
+    ) -> Message:
+        """Put a message that only these two see into a chat, and queue a person's; it has a number, and the id 0."""
+        number = next(self._ephemeral_ids)
         message: Message = {
             "message_id": 0,
-            "ephemeral_message_id": next(self._ephemeral_ids),
+            "ephemeral_message_id": number,
             "from": sender.as_dict(),
-            "receiver_user": self.bot.as_dict(),
+            "receiver_user": receiver.as_dict(),
             "chat": chat.as_dict(),
             "date": int(self.now()),
             **fields,
+            **{name: value for name, value in extra.items() if value is not None},
         }
-        self.updates.add("message", message)
+        self.ephemerals[number] = Ephemeral(self.now(), chat.id, receiver.id if sender.is_bot else sender.id, message)
+        if not sender.is_bot:
+            self.updates.add("message", copy.deepcopy(message))
         self.changed()
         return message
 
@@ -188,3 +198,9 @@ def _for_update(message: Message) -> Message:
         for post in (copied, copied.get("reply_to_message", {})):
             post.pop("from", None)
     return copied
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
+        raise ValueError(f"{version!r} is not a version of the Bot API; write it as 10.0")
+    return tuple(map(int, version.split(".")))
