@@ -6,12 +6,16 @@ import copy
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agent_channels.sandbox.telegram.utf16 import utf16
 
+if TYPE_CHECKING:
+    from agent_channels.sandbox.telegram.drafts import Draft
+
 __all__ = [
     "GENERAL_TOPIC",
+    "ICON_COLORS",
     "SERVICE_FIELDS",
     "CallbackQuery",
     "ChatKind",
@@ -29,12 +33,15 @@ Message: TypeAlias = dict[str, Any]
 
 # "Forum topics": the General topic always exists and has this id.
 GENERAL_TOPIC = 1
+# createForumTopic, icon_color.
+ICON_COLORS = (7322096, 16766590, 13338331, 9367192, 16749490, 16478047)
 SERVICE_FIELDS = (
     "new_chat_members",
     "left_chat_member",
     "group_chat_created",
     "supergroup_chat_created",
     "forum_topic_created",
+    "forum_topic_edited",
     "forum_topic_closed",
     "forum_topic_reopened",
     "migrate_to_chat_id",
@@ -81,8 +88,9 @@ class TelegramChat:
     """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups and channels.
 
     `members` maps user ids to statuses, `topics` thread ids to names, `reactions` message ids to users' reactions.
-    `actions` lists the bot's chat actions as (time, action, thread id). `bot_message_ids` lists the bot's messages,
-    `next_unread` counts those already returned by `next_message`. `started`: the person has written to the bot.
+    `actions` lists the bot's chat actions as (time, action, thread id), `drafts` holds the last draft by thread id, and
+    `activity` the times of both. `bot_message_ids` lists the bot's messages, `next_unread` counts those already
+    returned by `next_message`. `started`: the person has written to the bot.
     """
 
     id: int
@@ -97,6 +105,8 @@ class TelegramChat:
     closed_topics: set[int] = field(default_factory=set)
     reactions: dict[int, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
     actions: list[tuple[float, str, int | None]] = field(default_factory=list)
+    drafts: dict[int | None, Draft] = field(default_factory=dict)
+    activity: list[float] = field(default_factory=list)
     bot_message_ids: list[int] = field(default_factory=list)
     next_unread: int = 0
     started: bool = False

@@ -15,6 +15,7 @@ from agent_channels.sandbox.server import Sandbox
 from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi, bot_api_faults
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
+from agent_channels.sandbox.telegram.drafts import Draft, shown_drafts
 from agent_channels.sandbox.telegram.errors import unauthorized
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -41,13 +42,15 @@ class TelegramSandbox(Sandbox):
         host: str = "127.0.0.1",
         port: int = 0,
         secret: str = "",
+        version: str = "10.5",
     ) -> None:
+        """`version`: the Bot API that the server knows, such as "10.0"."""
         match = TOKEN.fullmatch(token)
         if match is None:
             raise ValueError("a token is DIGITS:30 or more of A-Z a-z 0-9 _ -")
         self.bot_id = int(match[1])
         self.username = username
-        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
+        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True), version)
         super().__init__(state, bot_api_faults(), host, port, secret)
         self._bot_api = BotApi(state, self.faults, token)
         self.directory = TelegramDirectory(state)
@@ -120,6 +123,14 @@ class TelegramSandbox(Sandbox):
     def set_privacy(self, *, on: bool) -> None:
         """Switch privacy mode in groups; it is on by default."""
         self.state.privacy = on
+
+    def set_topics(self, *, on: bool, people_create: bool = True) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.state.set_topics(on=on, people_create=people_create)
+
+    def drafts(self, person: TelegramPerson) -> list[Draft]:
+        """Return the drafts that a person sees now."""
+        return shown_drafts(self.state, person.dm)
 
     def set_local(self, folder: Path | None) -> None:
         """Switch to local mode with this working folder; None ends local mode."""

@@ -11,6 +11,7 @@ from agent_channels.sandbox.telegram.errors import too_many
 from agent_channels.sandbox.telegram.media import MediaStore
 from agent_channels.sandbox.telegram.records import (
     GENERAL_TOPIC,
+    ICON_COLORS,
     SERVICE_FIELDS,
     CallbackQuery,
     ChatKind,
@@ -34,13 +35,16 @@ SUPERGROUP_BASE = -1_000_000_000_000
 class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
-    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code). `settings`: what
+    getMe says of topics. `version`: the Bot API that the server knows.
     """
 
-    def __init__(self, bot: TelegramUser) -> None:
+    def __init__(self, bot: TelegramUser, version: str = "10.5") -> None:
         super().__init__()
         self.bot = bot
+        self.version = version
         self.privacy = True
+        self.settings = {"has_topics_enabled": False, "allows_users_to_create_topics": False}
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
         self.files = MediaStore()
@@ -76,10 +80,53 @@ class TelegramState(SandboxState):
         self.chats[chat.id] = chat
         return chat
 
+    def known(self, since: str) -> bool:
+        """Return True if the server knows what the Bot API has since this version."""
+        return _number(self.version) >= _number(since)
+
     def find_user(self, user_id: int) -> dict[str, Any] | None:
         """Return the User object of an id, None for an unknown one."""
         user = self.users.get(user_id)
         return user.as_dict() if user else None
+
+    # --- topics
+
+    def has_topics_in(self, chat: TelegramChat) -> bool:
+        """Return True if a chat has topics: a forum, and every private chat if the bot has them there."""
+        return chat.is_forum or (not chat.is_group and self.settings["has_topics_enabled"])
+
+    def set_topics(self, *, on: bool, people_create: bool) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.settings = {"has_topics_enabled": on, "allows_users_to_create_topics": on and people_create}
+        self.changed()
+
+    def open_topic(self, chat: TelegramChat, by: TelegramUser, name: str, *, implicit: bool = False) -> int:
+        """Open a topic and return its thread id; `implicit`: Telegram chose the name."""
+        thread_id = chat.next_message_id()
+        chat.topics[thread_id] = name
+        created = {"name": name, "icon_color": ICON_COLORS[0], **({"is_name_implicit": True} if implicit else {})}
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {"message_id": thread_id, **place, "forum_topic_created": created})
+        return thread_id
+
+    def rename_topic(self, chat: TelegramChat, by: TelegramUser, thread_id: int, name: str) -> None:
+        """Rename a topic, with the message that says so."""
+        chat.topics[thread_id] = name
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {**place, "forum_topic_edited": {"name": name}})
+
+    def delete_topic(self, chat: TelegramChat, thread_id: int) -> None:
+        """Delete a topic with its messages."""
+        del chat.topics[thread_id]
+        chat.closed_topics.discard(thread_id)
+        for number, message in list(chat.messages.items()):
+            if message.get("message_thread_id") == thread_id:
+                del chat.messages[number]
+        # What the bot's test has not read of it, it never will.
+        chat.bot_message_ids[chat.next_unread :] = [
+            number for number in chat.bot_message_ids[chat.next_unread :] if number in chat.messages
+        ]
+        self.changed()
 
     # --- messages
 
@@ -97,6 +144,7 @@ class TelegramState(SandboxState):
             message["sender_chat"] = chat.as_dict()
         chat.messages[message["message_id"]] = message
         if sender.is_bot:
+            chat.drafts.pop(message.get("message_thread_id"), None)
             if not any(name in message for name in SERVICE_FIELDS):
                 chat.bot_message_ids.append(message["message_id"])
         elif self.visible(chat, message):
@@ -164,10 +212,24 @@ class TelegramState(SandboxState):
                 return "@" not in word or word.lower().endswith(f"@{self.bot.username}".lower())
         return False
 
+    def spend_activity(self, chat: TelegramChat) -> None:
+        """Count a draft or chat action. Raises BotApiError 429 above 20 of both in 5 s, or 40 in 30 s, in one chat."""
+        now = self.now()
+        chat.activity = [at for at in chat.activity if now - at < 30]
+        for seconds, most in ((5, 20), (30, 40)):
+            recent = [at for at in chat.activity if now - at < seconds]
+            if len(recent) >= most:
+                raise too_many(max(1, math.ceil(recent[0] + seconds - now)))
+        chat.activity.append(now)
+
     def spend(self, chat_id: int) -> None:
         """Count one sent message. Raises BotApiError 429 when the flood rule allows no more in this chat."""
         if wait_s := self.flood.take(chat_id):
             raise too_many(max(1, math.ceil(wait_s)))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _for_update(message: Message) -> Message:
