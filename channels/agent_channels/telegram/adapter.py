@@ -19,14 +19,23 @@ from telegram import Bot
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
-from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
+from agent_channels.core.contract.messages import (
+    Attachment,
+    Identity,
+    Ignored,
+    Inbound,
+    MenuEntry,
+    Message,
+    Place,
+    RawEvent,
+)
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.files import streaming
 from agent_channels.core.settings.certificates import tls_context
 from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.telegram import formatting, interactions, markup, outbound
-from agent_channels.telegram.chats import is_ephemeral
-from agent_channels.telegram.errors import translated
+from agent_channels.telegram import formatting, interactions, markup, outbound, threads
+from agent_channels.telegram.chats import is_ephemeral, person_of
+from agent_channels.telegram.errors import TOPICS, translated
 from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
 from agent_channels.telegram.inbound import to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
@@ -48,6 +57,7 @@ class TelegramAdapter:
         formats=tuple(markup.FORMATS),
         default_format="markdown",
         invite_link="https://t.me/{bot}?start={code}",
+        threads=TOPICS,
         receipt_emoji=("👀", "😴"),
     )
 
@@ -98,6 +108,16 @@ class TelegramAdapter:
         return self._bot
 
     @property
+    def request(self) -> AiohttpRequest:
+        """The connections for calls, for checks of the set-up."""
+        return self._request
+
+    @property
+    def wants_topics(self) -> bool:
+        """Whether the settings ask for topics in private chats."""
+        return self._settings.topics
+
+    @property
     def updates_request(self) -> AiohttpRequest:
         """The connection that polls, for checks of the set-up."""
         return self._updates_request
@@ -116,10 +136,15 @@ class TelegramAdapter:
     # ---- reading
 
     async def identify(self) -> Identity:
-        """GetMe."""
+        """GetMe; before that, switch topics in private chats on if the settings ask for it."""
+        me, wanted = await threads.get_me(self._request), self._settings.topics
+        if wanted and not threads.has_topics(me):
+            await threads.switch_on(self._request)
+            me = await threads.get_me(self._request)
         with translated():
-            user = await self._bot.get_me()
-        self._me = Identity(str(user.id), user.username or "", user.full_name)
+            person = person_of(me)
+        remark = threads.remark(me, wanted=wanted)
+        self._me = Identity(person.id, person.username or "", person.name, remark)
         return self._me
 
     async def listen(self, sink: EventSink) -> None:
@@ -188,9 +213,19 @@ class TelegramAdapter:
                 message_id=outbound.number(message_id, "message_id"),
             )
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self, chat_id: str, message_id: str, snapshot: str | None, outcome: str, thread_id: str | None = None
+    ) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
-        await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
+        await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome, thread_id)
+
+    async def create_thread(self, chat_id: str, name: str) -> Place:
+        """See `agent_channels.telegram.threads`."""
+        return await threads.create(self._request, chat_id, name)
+
+    async def rename_thread(self, place: Place, name: str) -> None:
+        """See `agent_channels.telegram.threads`."""
+        await threads.rename(self._request, place, name)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction. A message that only one person sees takes none."""

@@ -104,7 +104,9 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
     topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
     if topic and message.get("message_thread_id"):
         name = topic.get("name")
-        return ThreadRenamed(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
+        if not name:
+            return Ignored("a topic's icon")
+        return ThreadRenamed(chat.id, str(message["message_thread_id"]), name, bool(topic.get("is_name_implicit")))
     if edited and message.get("location"):
         return Ignored("a live location that moved")
     text, image, attachments = _content(message)

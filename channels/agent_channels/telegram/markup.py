@@ -62,6 +62,8 @@ LIMITS = Limits(
     # 20 messages a minute in one group, edits included.
     group_edit_every_s=6.0,
     caption=1024,
+    # createForumTopic, name.
+    thread_name=128,
     # Clients split a long text at white space, if there is any near the end of what fits.
     paste=3900,
 )

@@ -58,11 +58,8 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
     common: dict[str, Any] = {
         "chat_id": number(outgoing.chat_id, "chat_id"),
         "disable_notification": outgoing.silent or None,
+        "message_thread_id": _thread(outgoing.thread_id),
     }
-    thread = number(outgoing.thread_id, "thread_id") if outgoing.thread_id else None
-    # The General topic's id is 1; sending into it takes no id at all.
-    if thread and thread != 1:
-        common["message_thread_id"] = thread
     if outgoing.reply_to:
         if is_ephemeral(outgoing.reply_to):
             raise ReplyRefused("a message that only one person sees cannot be quoted for all (leave reply_to out)")
@@ -83,6 +80,12 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
             **common,
         )
         return Sent(str(sent["message_id"]), snapshot(sent))
+
+
+def _thread(thread_id: str | None) -> int | None:
+    thread = number(thread_id, "thread_id") if thread_id else None
+    # The General topic's id is 1; sending into it takes no id at all.
+    return None if thread == 1 else thread
 
 
 def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
@@ -186,7 +189,9 @@ async def edit_keyboard(bot: Bot, chat_id: str, message_id: str, keyboard: Keybo
         return
 
 
-async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | None, outcome: str) -> None:
+async def close_panel(
+    bot: Bot, chat_id: str, message_id: str, before: str | None, outcome: str, thread_id: str | None
+) -> None:
     """Remove the keyboard and write the outcome under the text, whose entities stay; without room, reply with it.
 
     `before` is the message's snapshot.
@@ -224,6 +229,7 @@ async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | Non
             await bot.send_message(
                 chat_id=chat,
                 text=outcome,
+                message_thread_id=_thread(thread_id),
                 entities=entities(outcome, ()),
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
 from agent_channels.core.buttons.matching import match_answer
-from agent_channels.core.contract.messages import Person
+from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Row, Store
 
@@ -111,6 +111,11 @@ class Panels:
                 (panel_id, message_id, panel_id),
             )
             db.execute("UPDATE panels SET message_id = ?, snapshot = ? WHERE id = ?", (message_id, snapshot, panel_id))
+
+    def move(self, panel_id: str, place: Place) -> None:
+        """Record that a panel is about to be sent to another place than the one it was made for."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET chat_id = ?, thread_id = ? WHERE id = ?", (*place, panel_id))
 
     def discard(self, panel_id: str) -> None:
         """Delete a grid that was never shown to anybody."""

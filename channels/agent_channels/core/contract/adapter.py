@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from agent_channels.core.contract.limits import Capabilities, Limits
-from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
+from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, Place, RawEvent
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.text.formatted_text import RenderedPart
 
@@ -113,7 +113,7 @@ class Adapter(Protocol):
         """Send one message.
 
         Raises `Ambiguous` when it may have been sent, `Unavailable` when it was not, `ParseFailed` when the platform
-        cannot read its formatting.
+        cannot read its formatting, `ThreadGone` when the thread, or the chat that is one, is not there any more.
         """
         ...
 
@@ -129,12 +129,27 @@ class Adapter(Protocol):
         """Delete a message of the bot's for everybody. Raises `Rejected` if it is gone, or too old to be deleted."""
         ...
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self, chat_id: str, message_id: str, snapshot: str | None, outcome: str, thread_id: str | None = None
+    ) -> None:
         """Remove a panel's keyboard and write `outcome` under its text, whose formatting is kept.
 
         `snapshot` is the one in the message's `Sent` or in the `Tap`; None when none is known. An outcome for which the
-        message has no room is sent as a reply to it; an empty one only removes the keyboard.
+        message has no room is sent as a reply to it, in the thread that it is in; an empty one only removes the
+        keyboard.
         """
+        ...
+
+    async def create_thread(self, chat_id: str, name: str) -> Place:
+        """Open a thread in a chat; return where its messages go. Where a thread is a chat of its own, that is its chat.
+
+        `name` has 1 to `limits.thread_name` characters. Raises `Rejected` for a chat that has no threads, `Forbidden`
+        if the bot lacks the right, which the error names. Where can threads be? See `capabilities.threads`.
+        """
+        ...
+
+    async def rename_thread(self, place: Place, name: str) -> None:
+        """Give a thread another name, of 1 to `limits.thread_name` characters. The same name is not an error."""
         ...
 
     async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:

@@ -44,6 +44,8 @@ class Limits:
     """Length of a text under a file."""
     album_keyboard: bool = False
     """Whether several files in one message can have buttons under them."""
+    thread_name: int = 0
+    """Characters in the name of a thread."""
     paste: int | None = None
     """The length from which a received text may be a part of one that the client split; None: clients do not split."""
 
@@ -57,5 +59,7 @@ class Capabilities:
     default_format: str = "text"
     invite_link: str | None = None
     """The link that opens a chat with the bot and hands it a code, with {bot} and {code} in it; None: there is none."""
+    threads: str = ""
+    """Where threads can be opened, in words for somebody who tried elsewhere; empty: nowhere."""
     receipt_emoji: tuple[str, str] | None = None
     """The reactions for "received and kept" and for "nobody has picked it up yet"; None: no reactions are set."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = [
     "Attachment",
@@ -22,6 +22,7 @@ __all__ = [
     "MenuEntry",
     "Message",
     "Person",
+    "Place",
     "RawEvent",
     "ReplyContext",
     "Tap",
@@ -52,6 +53,8 @@ class Identity:
     """Without @."""
     name: str
     """The display name."""
+    remark: str = ""
+    """What the operator should know of how the bot is set up on the platform, in a sentence; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,13 @@ class Chat:
     title: str | None = None
     parent_id: str | None = None
     """For a thread that is a chat of its own: the chat whose access rule applies to it."""
+
+
+class Place(NamedTuple):
+    """A chat, and one of its threads if `thread_id` is set."""
+
+    chat_id: str
+    thread_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +250,8 @@ class ThreadRenamed:
     chat_id: str
     thread_id: str
     name: str
+    implicit: bool = False
+    """Whether the platform chose the name, because the person who opened it gave none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ TEXTS: dict[str, str] = {
     "menu_session": "This chat's history: status, clear, export",
     "menu_help": "What this bot can do",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "For the deleted topic “{name}”:",
     "turn_step": "1 step",
     "turn_steps": "{count} steps",
     "turn_file": "1 file",

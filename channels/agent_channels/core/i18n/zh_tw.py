@@ -80,6 +80,7 @@ TEXTS: dict[str, str] = {
     "menu_session": "這個聊天的記錄：status、clear、export",
     "menu_help": "這個機器人能做什麼",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "原本要傳到已刪除的主題「{name}」：",
     "turn_step": "1 步",
     "turn_steps": "{count} 步",
     "turn_file": "1 個檔案",

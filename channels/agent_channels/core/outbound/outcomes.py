@@ -12,6 +12,7 @@ from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, StoreError, Unavailable
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.scheduling import Backoff, Wakeups
 from agent_channels.core.store.notices import Notice, Notices
 from agent_channels.core.text.sanitize import label
@@ -24,8 +25,9 @@ logger = logging.getLogger(__name__)
 class Outcomes:
     """Show the outcome of answered panels, and send notices."""
 
-    def __init__(self, adapter: Adapter, panels: Panels, notices: Notices, wakeups: Wakeups) -> None:
+    def __init__(self, adapter: Adapter, panels: Panels, notices: Notices, threads: Threads, wakeups: Wakeups) -> None:
         self._adapter, self._panels, self._notices, self._wakeups = adapter, panels, notices, wakeups
+        self._threads = threads
         self._faults = Backoff(first_s=0.5, cap_s=10)
 
     async def run(self) -> None:
@@ -60,7 +62,9 @@ class Outcomes:
             self._panels.outcome_shown(panel)
             return False
         try:
-            await self._adapter.close_panel(panel.chat_id, panel.message_id, panel.snapshot, redact(outcome))
+            await self._adapter.close_panel(
+                panel.chat_id, panel.message_id, panel.snapshot, redact(outcome), panel.thread_id
+            )
         except (Unavailable, RateLimited, Ambiguous):
             # The edit is idempotent, so even an ambiguous fault is tried again.
             return True
@@ -73,7 +77,7 @@ class Outcomes:
     async def _send(self, notice: Notice) -> bool:
         try:
             outgoing = Outgoing(notice.chat_id, notice.text, thread_id=notice.thread_id, silent=notice.silent)
-            await self._adapter.send(outgoing)
+            await self._threads.send(outgoing)
         except (Unavailable, RateLimited):
             self._notices.release(notice)
             return True

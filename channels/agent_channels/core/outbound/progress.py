@@ -327,7 +327,7 @@ class TurnProgress:
                 self._over(message, deleted=not ended)
                 return
         if turn is None:
-            await self._adapter.close_panel(chat_id, message_id, None, "")
+            await self._adapter.close_panel(chat_id, message_id, None, "", job.place.thread_id)
         else:
             text = ending_line(turn) if ended else self._text(turn, job.level, time.time())
             await self._adapter.edit(chat_id, message_id, self._part(text), None)

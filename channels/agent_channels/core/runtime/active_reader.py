@@ -77,8 +77,10 @@ class ActiveReader:
             silence_s=context.channel.silence_s(settings),
             seen_elsewhere=seen_elsewhere,
         )
-        self._outcomes = Outcomes(adapter, services.panels, services.notices, wakeups)
-        self._cards = ApprovalCards(adapter, services.access, services.prompts, services.panels, context.files, wakeups)
+        self._outcomes = Outcomes(adapter, services.panels, services.notices, sender.threads, wakeups)
+        self._cards = ApprovalCards(
+            adapter, services.access, services.prompts, services.panels, services.turns, context.files, wakeups
+        )
         self._terminal_answers = TerminalAnswers(adapter, services, sender, wakeups, settings.answers)
         self._progress = TurnProgress(adapter, services, sender, wakeups, settings, context.link.session)
         self._retention = Retention(services, context.files, settings)

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent_channels.sandbox.telegram.entities import TEXT_LIMIT, format_text
 from agent_channels.sandbox.telegram.errors import bad, unknown_method
 from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params
-from agent_channels.sandbox.telegram.records import TelegramChat
+from agent_channels.sandbox.telegram.records import Draft, TelegramChat
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import writable_chat
 
-__all__ = ["Draft", "method", "shown_drafts"]
+__all__ = ["method", "shown_drafts"]
 
 method = MethodTable()
 
 # Seconds after which a draft is gone that nothing renewed.
 DRAFT_TTL_S = 30
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a private chat, or a topic of it, shows of a message to come; `at` is when it was sent, in seconds."""
-
-    id: int
-    text: str
-    thread_id: int | None
-    can_stop: bool
-    keep_on_stop: bool
-    at: float
 
 
 def shown_drafts(state: TelegramState, chat: TelegramChat) -> list[Draft]:

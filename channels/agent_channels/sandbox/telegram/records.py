@@ -6,12 +6,9 @@ import copy
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from agent_channels.sandbox.telegram.utf16 import utf16
-
-if TYPE_CHECKING:
-    from agent_channels.sandbox.telegram.drafts import Draft
 
 __all__ = [
     "GENERAL_TOPIC",
@@ -19,6 +16,7 @@ __all__ = [
     "SERVICE_FIELDS",
     "CallbackQuery",
     "ChatKind",
+    "Draft",
     "Message",
     "TelegramChat",
     "TelegramUser",
@@ -81,6 +79,18 @@ class CallbackQuery:
     message_id: int
     data: str
     answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a private chat, or a topic of it, shows of a message to come; `at` is when it was sent, in seconds."""
+
+    id: int
+    text: str
+    thread_id: int | None
+    can_stop: bool
+    keep_on_stop: bool
+    at: float
 
 
 @dataclass

@@ -15,11 +15,11 @@ from agent_channels.sandbox.server import Sandbox
 from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi, bot_api_faults
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
-from agent_channels.sandbox.telegram.drafts import Draft, shown_drafts
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.errors import unauthorized
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from agent_channels.sandbox.telegram.records import Message, TelegramChat, TelegramUser
+from agent_channels.sandbox.telegram.records import Draft, Message, TelegramChat, TelegramUser
 from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["DEFAULT_TOKEN", "TelegramSandbox", "random_token"]
