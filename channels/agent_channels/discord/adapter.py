@@ -26,7 +26,7 @@ from agent_channels.core.contract.messages import (
     RawEvent,
 )
 from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import PlatformError
+from agent_channels.core.errors import PlatformError, Unsupported
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.discord import formatting, markup, outbound, threads
@@ -218,6 +218,11 @@ class DiscordAdapter:
         """POST /channels/{id}/typing."""
         del thread_id
         await outbound.call(await self._http(), "POST", f"/channels/{outbound.checked_id(chat_id, 'chat_id')}/typing")
+
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """Discord has no drafts."""
+        del place, draft_id, text
+        raise Unsupported("Discord shows no drafts")
 
     # ---- interactions
 

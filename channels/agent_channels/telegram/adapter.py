@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +38,7 @@ from agent_channels.telegram import formatting, interactions, markup, outbound, 
 from agent_channels.telegram.chats import is_ephemeral, person_of
 from agent_channels.telegram.errors import TOPICS, translated
 from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
-from agent_channels.telegram.inbound import to_inbound
+from agent_channels.telegram.inbound import ALLOWED_UPDATES, STOPPED, to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
 
@@ -67,6 +68,7 @@ class TelegramAdapter:
         Raises `ConfigError` if the certificates that the environment names cannot be used.
         """
         self._settings = settings
+        self.capabilities = replace(type(self).capabilities, drafts=settings.drafts)
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
         # Read from disk once, for both pools.
         context = tls_context()
@@ -151,7 +153,9 @@ class TelegramAdapter:
         """See `agent_channels.telegram.polling`."""
         # The very first poll does not wait: it shows at once whether the bot can be read.
         first_s, self._polled = (self._settings.poll_timeout_s if self._polled else 0), True
-        await Poller(self._bot, self._updates_request, self._settings.poll_timeout_s, sink).run(first_s)
+        settings = self._settings
+        kinds = (*ALLOWED_UPDATES, STOPPED) if settings.drafts else ALLOWED_UPDATES
+        await Poller(self._bot, self._updates_request, settings.poll_timeout_s, sink, kinds).run(first_s)
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `agent_channels.telegram.inbound`."""
@@ -247,6 +251,19 @@ class TelegramAdapter:
                 chat_id=outbound.number(chat_id, "chat_id"),
                 action="typing",
                 message_thread_id=outbound.number(thread_id, "thread_id") if thread_id else None,
+            )
+
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """SendMessageDraft, always with the button that stops it."""
+        thread = outbound.number(place.thread_id, "thread_id") if place.thread_id else None
+        with translated():
+            await self._request.api(
+                "sendMessageDraft",
+                chat_id=outbound.number(place.chat_id, "chat_id"),
+                message_thread_id=thread,
+                draft_id=draft_id,
+                text=text,
+                can_stop=True,
             )
 
     # ---- interactions

@@ -42,6 +42,7 @@ _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("topic_not_modified", NotModified),
     ("message thread not found", ThreadGone),
     ("topic_deleted", ThreadGone),
+    ("textdraft_peer_invalid", Unsupported),
     ("query is too old", TooOld),
     ("query_id_invalid", TooOld),
     ("message to be replied not found", ReplyRefused),

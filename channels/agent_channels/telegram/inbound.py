@@ -10,6 +10,7 @@ from agent_channels.core.contract.messages import (
     Chat,
     ChatMigrated,
     Command,
+    DraftStopped,
     Identity,
     Ignored,
     Inbound,
@@ -28,7 +29,7 @@ from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.message_context import added_reactions, forward_origin, reply_context
 from agent_channels.telegram.rich_content import rich_content
 
-__all__ = ["ALLOWED_UPDATES", "to_inbound"]
+__all__ = ["ALLOWED_UPDATES", "STOPPED", "to_inbound"]
 
 # Telegram remembers this list, so every poll names every kind that we read.
 ALLOWED_UPDATES = (
@@ -41,6 +42,9 @@ ALLOWED_UPDATES = (
     "message_reaction",
     "poll_answer",
 )
+
+# Asked for only where drafts are shown: a press of the button that stops one.
+STOPPED = "stopped_message_generation"
 
 _ESSENTIAL = (
     "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
@@ -71,6 +75,8 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
         return _reaction(change)
     if answer := update.get("poll_answer"):
         return _vote(answer, event.received_at)
+    if stopped := update.get(STOPPED):
+        return _stopped(stopped)
     return Ignored("a kind of update that we did not ask for")
 
 
@@ -212,6 +218,14 @@ def _shown(message: Json) -> frozenset[str] | None:
 def _membership(change: Json) -> Inbound:
     present = change["new_chat_member"]["status"] not in {"left", "kicked"}
     return Membership(chat_of(change["chat"]), person_of(change["from"]), present)
+
+
+def _stopped(stopped: Json) -> Inbound:
+    chat = chat_of(stopped["chat"])
+    if chat.kind != "direct":
+        return Ignored("a draft that was stopped outside private chats")
+    # No sender is given; a private chat has one person, whose id it has. The id of a draft may be a string.
+    return DraftStopped(chat, person_of(stopped["chat"]), int(stopped["draft_id"]))
 
 
 def _at(seconds: float) -> datetime:

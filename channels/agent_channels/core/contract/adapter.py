@@ -169,6 +169,14 @@ class Adapter(Protocol):
         """Show for a few seconds (see `limits.typing_every_s`) that an answer is being written."""
         ...
 
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """Show a text that grows in a direct chat while nothing was sent yet, with a button that stops it.
+
+        The same id (not 0) goes on with a draft; nobody is notified. It is gone with the next message there, or by
+        itself. A press of the button arrives as `DraftStopped`. Raises `Unsupported` where no drafts are shown.
+        """
+        ...
+
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """Offer people these commands in chats with the bot, in place of all earlier ones."""
         ...

@@ -14,6 +14,7 @@ __all__ = [
     "Chat",
     "ChatMigrated",
     "Command",
+    "DraftStopped",
     "Identity",
     "Ignored",
     "Inbound",
@@ -255,6 +256,15 @@ class ThreadRenamed:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftStopped:
+    """Somebody pressed Stop on a draft that the bot shows in their direct chat."""
+
+    chat: Chat
+    by: Person
+    draft_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that reaches nobody."""
 
@@ -264,4 +274,4 @@ class Ignored:
     """Whether it could not be read: it may have been a message, so it is kept for inspection."""
 
 
-Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | Ignored
+Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | DraftStopped | Ignored

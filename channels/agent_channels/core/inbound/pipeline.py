@@ -15,10 +15,11 @@ import anyio
 import anyio.lowlevel
 
 from agent_channels.core.buttons.answers import ButtonAnswers
-from agent_channels.core.buttons.turn_buttons import TurnButtons
+from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
     ChatMigrated,
+    DraftStopped,
     Ignored,
     Joined,
     Membership,
@@ -88,6 +89,7 @@ class InboundPipeline:
         self._adapter, self._services, self._commands, self._delivery = adapter, services, commands, delivery
         self._receipts, self._wakeups, self._transcribe = receipts, wakeups, transcribe
         self.follow_ups = FollowUps()
+        self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
         self._answers = ButtonAnswers(
             adapter,
             services.inbox,
@@ -95,7 +97,7 @@ class InboundPipeline:
             services.access,
             services.prompts,
             services.panels,
-            TurnButtons(services.turns, services.final_answers, services.loops, services.audit),
+            self._turn_buttons,
             files,
         )
         self._threads = Threads(adapter, services.chats, services.access)
@@ -225,6 +227,8 @@ class InboundPipeline:
                 services.history.migrate_chat(inbound.old_id, inbound.new_id)
             case ThreadRenamed():
                 self._process_rename(inbound)
+            case DraftStopped():
+                self._process_draft_stopped(inbound)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
                 if inbound.unreadable:
@@ -243,6 +247,19 @@ class InboundPipeline:
             services.key_values.set(key, str(time.time()))
         else:
             services.key_values.delete(key)
+
+    def _process_draft_stopped(self, stopped: DraftStopped) -> None:
+        """Stop the turn that a draft shows, as its message's button would."""
+        services = self._services
+        draft = services.progress_messages.draft(stopped.draft_id)
+        allowed = services.access.decide(stopped.chat, stopped.by, addressed=True) is Verdict.PASS
+        if draft is None or draft.place.chat_id != stopped.chat.id or not allowed:
+            return
+        stopping = self._turn_buttons.stop([draft.turn_id], stopped.by)
+        text = stopping_words(stopping) if stopping else self._turn_buttons.stop_feedback(draft.turn_id)
+        services.notices.add(draft.place.chat_id, text, thread_id=draft.place.thread_id, silent=True)
+        self._wakeups.turn_changed.set()
+        self._wakeups.outcome_due.set()
 
     def _process_join(self, joined: Joined) -> None:
         services = self._services

@@ -108,7 +108,9 @@ class Threads:
         return self._with_first_line(moved, line)
 
     def _with_first_line(self, outgoing: Outgoing, line: str) -> list[Outgoing]:
-        written = f"{self._adapter.escape(line, outgoing.format)}\n\n"
+        # As it is sent, which is not how it is written in the format.
+        first = self._adapter.render(self._adapter.escape(line, outgoing.format), outgoing.format)[0]
+        written = f"{first.text}\n\n"
         text = f"{written}{outgoing.text}" if outgoing.text else written.rstrip()
         limits = self._adapter.limits
         room = limits.caption if outgoing.file or outgoing.album else limits.text
@@ -117,5 +119,5 @@ class Threads:
         spans = tuple(
             span._replace(start=span.start + len(written), end=span.end + len(written)) for span in outgoing.spans
         )
-        plain = None if outgoing.plain is None else f"{line}\n\n{outgoing.plain}".rstrip()
+        plain = None if outgoing.plain is None else f"{first.plain}\n\n{outgoing.plain}".rstrip()
         return [replace(outgoing, text=text, spans=spans, plain=plain)]

@@ -48,7 +48,12 @@ class ActiveReader:
         wakeups = context.wakeups
         self._context, self._since = context, time.time()
         self._group = anyio.create_task_group()
-        self._typing = TypingIndicator(adapter, self._group, settings.typing_cap_s)
+        self._typing = TypingIndicator(
+            adapter,
+            self._group,
+            settings.typing_cap_s,
+            services.progress_messages.has_draft if adapter.capabilities.drafts else None,
+        )
         self._receipts = Receipts(adapter, services.inbox, enabled=settings.receipts)
         self._wait_notices = WaitNotices(
             services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s

@@ -103,6 +103,8 @@ class TelegramState(SandboxState):
     def open_topic(self, chat: TelegramChat, by: TelegramUser, name: str, *, implicit: bool = False) -> int:
         """Open a topic and return its thread id; `implicit`: Telegram chose the name."""
         thread_id = chat.next_message_id()
+        if thread_id == GENERAL_TOPIC:
+            thread_id = chat.next_message_id()
         chat.topics[thread_id] = name
         created = {"name": name, "icon_color": ICON_COLORS[0], **({"is_name_implicit": True} if implicit else {})}
         place = {"message_thread_id": thread_id, "is_topic_message": True}
