@@ -189,6 +189,14 @@ class Panels:
         )  # fmt: skip
         return None if row is None else _panel(row)
 
+    def is_asked(self, place: Place, since: float) -> bool:
+        """Return whether a question that was put since then (epoch seconds) waits for an answer in a place."""
+        sql = (
+            "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND turn_id IS NULL AND chat_id = ? "
+            "AND thread_id IS ? AND created_at >= ? AND expires_at > ? LIMIT 1"
+        )
+        return self.store.value(sql, *place, since, self._clock()) is not None
+
     def _has_panel(self, chat_id: str, message_id: str) -> bool:
         return bool(
             self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)

@@ -221,8 +221,9 @@ class TurnProgress:
     def _is_asked(self, turn: Turn, place: Place) -> bool:
         """Return whether something waits for an answer: apps may lock the button that sends one under a draft."""
         cards = self._services.prompts.open_cards(only_unsent=False)
-        asked = self._services.panels.answerable(place.chat_id, place.thread_id, None) is not None
-        return asked or any(card.session == turn.session for card in cards)
+        return self._services.panels.is_asked(place, turn.began_at) or any(
+            card.session == turn.session for card in cards
+        )
 
     def _is_for_draft(self, place: Place) -> bool:
         return self._drafts and self._services.chats.is_direct(place.chat_id)
