@@ -135,11 +135,18 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         image=image,
         reply=_reply(message, me),
         forward_from=forward_origin(message),
+        copy_of=_original_chat(message),
         edited=edited,
         command=command,
         album_id=message.get("media_group_id"),
         for_another_bot=for_another_bot and chat.kind == "group" and not mentioned,
     )
+
+
+def _original_chat(message: Json) -> str | None:
+    """Return the channel whose post Telegram forwarded into the group that discusses it; None for any other message."""
+    channel = (message.get("sender_chat") or {}) if message.get("is_automatic_forward") else {}
+    return str(channel["id"]) if channel else None
 
 
 def _content(message: Json) -> tuple[str, Attachment | None, tuple[Attachment, ...]]:

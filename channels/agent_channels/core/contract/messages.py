@@ -163,6 +163,8 @@ class Message:
     reply: ReplyContext | None = None
     forward_from: str | None = None
     """The name of the author of a forwarded message."""
+    copy_of: str | None = None
+    """The id of another chat whose message this is, which the platform copied here by itself."""
     edited: bool = False
     """Whether it is a new version of a message that was sent before."""
     command: Command | None = None

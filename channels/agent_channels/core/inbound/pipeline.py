@@ -106,6 +106,7 @@ class InboundPipeline:
         self._strangers = Strangers(adapter, services, self._grouping)
         self._resumed = False
         self._stages: tuple[Stage, ...] = (
+            self._drop_copy,
             self._name_thread,
             self._find_addressee,
             self._decide_access,
@@ -296,6 +297,14 @@ class InboundPipeline:
                 batch.opened.append(incoming.message)
 
     # ---- the stages, in order; each returns True if the message needs no further one
+
+    def _drop_copy(self, incoming: IncomingMessage) -> bool:
+        """Drop the copy of a message that the agent is shown where it was written."""
+        original, services = incoming.message.copy_of, self._services
+        if original is None or services.access.group(original) is None or not services.chats.is_present(original):
+            return False
+        services.inbox.end(incoming.entry_id)
+        return True
 
     def _name_thread(self, incoming: IncomingMessage) -> bool:
         """Add the thread's name, which only its first messages may say."""

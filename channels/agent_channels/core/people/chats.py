@@ -52,6 +52,10 @@ class Chats:
         """Return True if this is somebody's direct chat."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
 
+    def is_present(self, chat_id: str) -> bool:
+        """Return True if the bot is in this chat, as far as it knows."""
+        return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND present", chat_id) is not None
+
     def set_progress(self, chat_id: str, level: str) -> None:
         """Remember what people in a chat want to see of a turn."""
         with self.store.transaction() as db:
