@@ -6,7 +6,7 @@ import pytest
 
 from agent_channels.core.contract.messages import Place
 from agent_channels.core.contract.outgoing import Outgoing
-from agent_channels.core.errors import Forbidden, PlatformError, Refused, Rejected, ThreadGone
+from agent_channels.core.errors import Forbidden, PlatformError, Refused, Rejected, ThreadGone, Unsupported
 from contract_bench import FIRST, Bench
 
 
@@ -43,6 +43,15 @@ async def test_the_missing_right_is_named(bench: Bench) -> None:
     with pytest.raises(Forbidden) as refused:
         await bench.adapter.create_thread(room, "Deploys")
     assert "Threads" in str(refused.value) or "Topics" in str(refused.value)
+
+
+async def test_drafts_are_shown_or_said_to_be_none(bench: Bench) -> None:
+    """Where a platform has none it says so at once, and nothing is sent."""
+    place = Place(bench.platform.chat_id, None)
+    try:
+        await bench.adapter.show_draft(place, 1, "half a")
+    except Unsupported:
+        assert not bench.adapter.capabilities.drafts
 
 
 async def test_a_thread_that_was_deleted_is_gone(bench: Bench) -> None:
