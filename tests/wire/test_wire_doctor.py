@@ -16,7 +16,8 @@ from broken import BROKEN, healthy
 from harness import COMMAND, Stage
 
 CHECKS = """python, trust, state folder, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
-privacy mode, rich messages, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy, mode"""
+privacy mode, topics, rich messages, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy,
+mode"""
 
 
 @pytest.fixture(autouse=True)

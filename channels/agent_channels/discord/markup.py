@@ -44,6 +44,7 @@ LIMITS = Limits(
     download=100 * 1024 * 1024,
     links=25,
     caption=2000,
+    thread_name=100,
     album_keyboard=True,
     paste=1900,
     # Discord shows typing for ten seconds.

@@ -1,4 +1,4 @@
-"""Checks of a set-up that only Telegram has: webhook, another poller, privacy mode, rich messages, its clock."""
+"""Checks of a set-up that only Telegram has: webhook, second poller, privacy mode, topics, rich messages, clock."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agent_channels.core.contract.checks import Check, Finding, Setup, fine, not
 from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Conflict, Rejected, Unsupported
 from agent_channels.core.text.numbers import counted
+from agent_channels.telegram import threads
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.outbound import RICH_UNKNOWN
@@ -26,6 +27,7 @@ def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
         "webhook": webhook,
         "second poller": second_poller,
         "privacy mode": privacy,
+        "topics": topics_in_private,
         "rich messages": rich,
         "clock": clock,
     }
@@ -117,6 +119,23 @@ async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
     except Rejected as error:
         return fine("the server knows rich messages", str(error))
     return fine("the server knows rich messages")
+
+
+async def topics_in_private(adapter: TelegramAdapter, _setup: Setup) -> Finding:
+    """GetMe's has_topics_enabled, and what follows from it."""
+    me = await threads.get_me(adapter.request)
+    evidence = f"getMe: has_topics_enabled is {str(threads.has_topics(me)).lower()}"
+    if threads.has_topics(me):
+        return note(threads.OUTSIDE, evidence, "answers stay in their topic; write inside one to go on there")
+    if adapter.wants_topics:
+        return wrong(
+            "topics: on is set, but private chats with the bot have no topics",
+            f"{evidence}; the Bot API server refused to switch them on, or is older than Bot API 10.5",
+            threads.BY_HAND,
+        )
+    return fine(
+        "private chats with the bot have no topics", f"{evidence}; `topics: on` in config.yaml switches them on"
+    )
 
 
 async def clock(adapter: TelegramAdapter, _setup: Setup) -> Finding:

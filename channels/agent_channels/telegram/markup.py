@@ -61,6 +61,8 @@ LIMITS = Limits(
     group_edit_every_s=6.0,
     caption=1024,
     notice=200,
+    # createForumTopic, name.
+    thread_name=128,
     # Clients split a long text at white space, if there is any near the end of what fits.
     paste=3900,
 )

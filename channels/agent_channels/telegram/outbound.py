@@ -76,9 +76,8 @@ async def send(bot: Bot, request: AiohttpRequest, server: Server, outgoing: Outg
     common: dict[str, Any] = {
         "chat_id": number(outgoing.chat_id, "chat_id"),
         "disable_notification": outgoing.silent or None,
+        "message_thread_id": _thread(outgoing.thread_id),
     }
-    if thread := _thread(outgoing):
-        common["message_thread_id"] = thread
     if outgoing.reply_to:
         if is_ephemeral(outgoing.reply_to):
             raise ReplyRefused("a message that only one person sees cannot be quoted for all (leave reply_to out)")
@@ -133,7 +132,7 @@ async def _send_privately(request: AiohttpRequest, server: Server, outgoing: Out
     chat = number(outgoing.chat_id, "chat_id")
     options = {
         "chat_id": chat,
-        "message_thread_id": _thread(outgoing),
+        "message_thread_id": _thread(outgoing.thread_id),
         "reply_markup": keyboard_markup(outgoing.keyboard),
         "reply_parameters": {"ephemeral_message_id": ephemeral_number(reply_to)} if reply_to else None,
         "ephemeral_message_parameters": parameters
@@ -149,15 +148,15 @@ async def _send_privately(request: AiohttpRequest, server: Server, outgoing: Out
     return Sent(key_of(sent), None)
 
 
-def _thread(outgoing: Outgoing) -> int | None:
-    """Return the topic to send into; the General topic's id is 1, and sending into it takes no id at all."""
-    thread = number(outgoing.thread_id, "thread_id") if outgoing.thread_id else None
-    return None if thread == 1 else thread
-
-
 def _without_moments(outgoing: Outgoing) -> Outgoing:
     """Return the message with its moments as the words that stand for them."""
     return replace(outgoing, spans=tuple(span for span in outgoing.spans if span.kind != "time"))
+
+
+def _thread(thread_id: str | None) -> int | None:
+    thread = number(thread_id, "thread_id") if thread_id else None
+    # The General topic's id is 1; sending into it takes no id at all.
+    return None if thread == 1 else thread
 
 
 def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
@@ -309,7 +308,9 @@ async def close_panel(
     message_id: str,
     before: str | None,
     outcome: str,
+    *,
     chosen: KeyboardButton | None,
+    thread_id: str | None,
 ) -> None:
     """Write the outcome under the text, whose entities stay; without room, reply with it.
 
@@ -348,6 +349,7 @@ async def close_panel(
                 "sendMessage",
                 chat_id=chat,
                 text=outcome,
+                message_thread_id=_thread(thread_id),
                 entities=entities(outcome, ()) or None,
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,

@@ -127,7 +127,9 @@ class ButtonAnswers:
         self._tell(tap, text, follow_ups, alert=True)
         # Never the keyboard of a question that is still open, whatever data somebody forged.
         if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            close = partial(self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "")
+            close = partial(
+                self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "", thread_id=tap.thread_id
+            )
             follow_ups.append(Courtesy(close, tap.sender.id))
         return False
 
@@ -168,7 +170,9 @@ class ButtonAnswers:
         if result.grid is not None:
             follow_ups.append(self._redraw(tap, panel.id, result.grid))
         if result.whole and result.prompt is not None:
-            send = partial(send_whole_change, self._adapter, self._files, result.prompt.spec, tap.chat.id)
+            send = partial(
+                send_whole_change, self._adapter, self._files, result.prompt.spec, Place(tap.chat.id, tap.thread_id)
+            )
             follow_ups.append(Courtesy(send, tap.sender.id, asked=True))
 
     def _may_not_answer(self, panel: Panel, answer: Tap | Message) -> tuple[str, Details | None] | None:

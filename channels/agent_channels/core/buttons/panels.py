@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
 from agent_channels.core.buttons.matching import match_answer
-from agent_channels.core.contract.messages import Person
+from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Row, Store
 
@@ -112,6 +112,11 @@ class Panels:
             )
             db.execute("UPDATE panels SET message_id = ?, snapshot = ? WHERE id = ?", (message_id, snapshot, panel_id))
 
+    def move(self, panel_id: str, place: Place) -> None:
+        """Record that a panel is about to be sent to another place than the one it was made for."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET chat_id = ?, thread_id = ? WHERE id = ?", (*place, panel_id))
+
     def discard(self, panel_id: str) -> None:
         """Delete a grid that was never shown to anybody."""
         with self.store.transaction() as db:
@@ -183,6 +188,14 @@ class Panels:
             chat_id, thread_id, now, now - TYPED_WITHIN_S,
         )  # fmt: skip
         return None if row is None else _panel(row)
+
+    def is_asked(self, place: Place, since: float) -> bool:
+        """Return whether a question that was put since then (epoch seconds) waits for an answer in a place."""
+        sql = (
+            "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND turn_id IS NULL AND chat_id = ? "
+            "AND thread_id IS ? AND created_at >= ? AND expires_at > ? LIMIT 1"
+        )
+        return self.store.value(sql, *place, since, self._clock()) is not None
 
     def _has_panel(self, chat_id: str, message_id: str) -> bool:
         return bool(

@@ -96,6 +96,7 @@ TEXTS: dict[str, str] = {
     "menu_help": "What this bot can do",
     "menu_pair": "Ask to be let in",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "For the deleted topic “{name}”:",
     "turn_step": "1 step",
     "turn_steps": "{count} steps",
     "turn_file": "1 file",

@@ -88,6 +88,7 @@ TEXTS: dict[str, str] = {
     "menu_help": "這個機器人能做什麼",
     "menu_pair": "請求加入",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "原本要傳到已刪除的主題「{name}」：",
     "turn_step": "1 步",
     "turn_steps": "{count} 步",
     "turn_file": "1 個檔案",

@@ -14,6 +14,7 @@ from agent_channels.core.contract.outgoing import KeyboardButton, Outgoing
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, Rejected, StoreError, Unavailable
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.scheduling import Backoff, Wakeups
 from agent_channels.core.store.notices import Notice, Notices
 from agent_channels.core.text.sanitize import label
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 class Outcomes:
     """Show the outcome of answered panels, and send notices."""
 
-    def __init__(self, adapter: Adapter, panels: Panels, notices: Notices, wakeups: Wakeups) -> None:
+    def __init__(self, adapter: Adapter, panels: Panels, notices: Notices, threads: Threads, wakeups: Wakeups) -> None:
         self._adapter, self._panels, self._notices, self._wakeups = adapter, panels, notices, wakeups
+        self._threads = threads
         self._faults = Backoff(first_s=0.5, cap_s=10)
 
     async def run(self) -> None:
@@ -63,7 +65,12 @@ class Outcomes:
             return False
         try:
             await self._adapter.close_panel(
-                panel.chat_id, panel.message_id, panel.snapshot, redact(outcome), self._chosen_key(panel)
+                panel.chat_id,
+                panel.message_id,
+                panel.snapshot,
+                redact(outcome),
+                chosen=self._chosen_key(panel),
+                thread_id=panel.thread_id,
             )
         except (Unavailable, RateLimited, Ambiguous):
             # The edit is idempotent, so even an ambiguous fault is tried again.
@@ -97,7 +104,7 @@ class Outcomes:
     async def _deliver(self, notice: Notice) -> None:
         outgoing = Outgoing(notice.chat_id, notice.text, thread_id=notice.thread_id, silent=notice.silent)
         try:
-            await self._adapter.send(outgoing)
+            await self._threads.send(outgoing)
         except Rejected:
             # Of somebody who asked in a group to pair, only their own id is known.
             chat_id = await self._adapter.open_direct_chat(notice.chat_id)

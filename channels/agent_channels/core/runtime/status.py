@@ -37,6 +37,7 @@ def facts(
         "channel": channel,
         "state_dir": str(state_dir),
         "bot": {"id": bot_id, "username": health.get("bot_username") if known else None} if bot_id else None,
+        "remark": (health.get("remark") or None) if known else None,
         "policy": access.policy(),
         "paired": [
             {"id": m.user_id, "name": label(m.name), "username": m.username, "approver": access.is_approver(m.user_id)}

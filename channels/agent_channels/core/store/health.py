@@ -18,9 +18,7 @@ WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, bot_username, idle,
-    plain_only.
-    """
+    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id and so on."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -74,10 +72,11 @@ class Health:
         self._write("session", session_id)
         self._write("host", "\n".join(host))
 
-    def set_bot(self, bot_id: str, username: str) -> None:
-        """Record who the bot is, as the platform said."""
+    def set_bot(self, bot_id: str, username: str, remark: str) -> None:
+        """Record who the bot is, as the platform said, and what the operator should know of it, "" for nothing."""
         self._write("bot_id", bot_id)
         self._write("bot_username", username)
+        self._write("remark", remark)
 
     def get(self, key: str) -> str | None:
         """Return one recorded value, or None."""

@@ -14,6 +14,7 @@ from agent_channels.sandbox.control import (
 )
 from agent_channels.sandbox.faults import Faults
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -39,7 +40,9 @@ class TelegramControl(ControlInterface):
             "block": (self.block, '{"as": "ann", "blocked": true}'),
             "group": (self.group, '{"title": "Team", "kind": "supergroup", "forum": true, "members": ["ann"]}'),
             "version": (self.version, '{"version": "10.0"}'),
-            "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}'),
+            "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}, or {"as": "ann", "name": "Deploys"}'),
+            "topics": (self.topics, '{"on": true, "people_create": true}'),
+            "stop_draft": (self.stop_draft, '{"as": "ann", "thread_id": 7}'),
             **self.actions,
         }
         own: dict[str, Any] = {"messages": (self.messages, "?chat=ann or ?chat=Team&as=ann")}
@@ -123,11 +126,22 @@ class TelegramControl(ControlInterface):
         return {"chat": group.chat.as_dict()}
 
     async def topic(self, body: Body) -> Body:
-        """Open a topic in a forum."""
+        """Open a topic in a forum, or in the private chat of the person `as`."""
         group = self._group(body)
-        if group is None:
+        if group is None and "as" not in body:
             raise ControlError("chat is missing", 'name a group: {"chat": "Team", "name": "Deploys"}')
-        return {"thread_id": group.topic(str(required(body, "name"))).thread_id}
+        return {"thread_id": (group or self._sender(body)).topic(str(required(body, "name"))).thread_id}
+
+    async def topics(self, body: Body) -> Body:
+        """Switch topics in private chats on or off."""
+        on = bool(required(body, "on"))
+        self.state.set_topics(on=on, people_create=bool(body.get("people_create", True)))
+        return {"settings": self.state.settings}
+
+    async def stop_draft(self, body: Body) -> Body:
+        """Press Stop on a draft."""
+        self._sender(body).stop_draft(body.get("thread_id"))
+        return {}
 
     async def version(self, body: Body) -> Body:
         """Be a server of another version of the Bot API: 10.0 knows no rich messages."""
@@ -146,6 +160,9 @@ class TelegramControl(ControlInterface):
             message: [reaction["emoji"] for reactions in by_user.values() for reaction in reactions]
             for message, by_user in chat.reactions.items()
         }
+        drafts = [
+            {"id": one.id, "text": one.text, "thread_id": one.thread_id} for one in shown_drafts(self.state, chat)
+        ]
         actions = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
         seen = self.directory.find_person(str(query["as"])) if "as" in query else None
         own = [message for message in seen.ephemerals if message["chat"]["id"] == chat.id] if seen else []
@@ -154,6 +171,7 @@ class TelegramControl(ControlInterface):
             "ephemerals": own,
             "reactions": reactions,
             "actions": actions,
+            "drafts": drafts,
             "changes": self.state.changes,
         }
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from agent_channels.sandbox.buttons import find_button
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.entities import detect
 from agent_channels.sandbox.telegram.images import sample_png
 from agent_channels.sandbox.telegram.media import MEDIA
@@ -26,8 +27,12 @@ from agent_channels.sandbox.telegram.records import (
 )
 from agent_channels.sandbox.telegram.rich_blocks import check_blocks
 from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.topics import Topic
 
 __all__ = ["ButtonTap", "CallbackAnswer", "HasChat", "TelegramPerson"]
+
+
+IMPLICIT_NAME = "New Chat"
 
 
 class HasChat(Protocol):
@@ -226,6 +231,35 @@ class TelegramPerson:
             return self.send_ephemeral(text, chat=chat)
         return self.send(text, chat=chat)
 
+    # --- topics and drafts
+
+    def topic(self, name: str) -> Topic:
+        """Open a topic in the private chat. Raises ValueError where the bot has no topics or people open none."""
+        if not all(self.state.settings.values()):
+            raise ValueError("people open no topics in this bot's private chats: set_topics(on=True)")
+        self.dm.started = True
+        return Topic(self.state, self.dm, self.user, self.state.open_topic(self.dm, self.user, name))
+
+    def topic_of(self, thread_id: int) -> Topic:
+        """Return a topic of the private chat. Raises LookupError if there is no such topic."""
+        if thread_id not in self.dm.topics:
+            raise LookupError(f"no topic {thread_id}; there are {sorted(self.dm.topics)}")
+        return Topic(self.state, self.dm, self.user, thread_id)
+
+    def stop_draft(self, thread_id: int | None = None) -> None:
+        """Press Stop on the draft that the private chat, or a topic of it, shows. Raises LookupError without one."""
+        draft = next((one for one in shown_drafts(self.state, self.dm) if one.thread_id == thread_id), None)
+        if draft is None or not draft.can_stop:
+            raise LookupError("no draft with a Stop button is shown there")
+        if not draft.keep_on_stop:
+            del self.dm.drafts[thread_id]
+        # An id of 64 bits, which comes as a string.
+        stopped: dict[str, Any] = {"chat": self.dm.as_dict(), "draft_id": str(draft.id)}
+        if thread_id is not None:
+            stopped["message_thread_id"] = thread_id
+        self.state.updates.add("stopped_message_generation", stopped)
+        self.state.changed()
+
     # --- acting on messages
 
     def edit(self, message_id: int, text: str, *, chat: HasChat | None = None) -> Message:
@@ -394,16 +428,27 @@ class TelegramPerson:
         elif chat.kind == "channel" and chat.members[self.id] == "member":
             raise LookupError(f"{self.handle} only reads {chat.title!r}: its owner posts there")
         extra: Message = {}
+        if chat is self.dm and thread_id is None:
+            thread_id = self._private_topic(reply_to)
         if thread_id is not None and thread_id != GENERAL_TOPIC:
             if thread_id not in chat.topics:
                 raise LookupError(f"no topic {thread_id} in chat {chat.id}; there are {sorted(chat.topics)}")
             extra = {"message_thread_id": thread_id, "is_topic_message": True}
-            extra["reply_to_message"] = chat.topic_root(thread_id)
+            if chat.is_forum:
+                extra["reply_to_message"] = chat.topic_root(thread_id)
         if reply_to is not None:
             extra |= _reply_fields(self._message(chat, reply_to), quote)
         if forward_from is not None:
             extra["forward_origin"] = _origin(forward_from, int(self.state.now()))
         return copy.deepcopy(self.state.post(chat, self.user, fields, **extra))
+
+    def _private_topic(self, reply_to: int | None) -> int | None:
+        """Return where a message of the private chat goes that names no topic: it begins one, if there are topics."""
+        if reply_to is not None and (thread := self._message(self.dm, reply_to).get("message_thread_id")):
+            return int(thread)
+        if not all(self.state.settings.values()):
+            return None
+        return self.state.open_topic(self.dm, self.user, IMPLICIT_NAME, implicit=True)
 
     def _set_blocked(self, *, blocked: bool) -> None:
         if self.dm.blocked == blocked:

@@ -15,10 +15,11 @@ from agent_channels.sandbox.server import Sandbox
 from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi, bot_api_faults
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.errors import unauthorized
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from agent_channels.sandbox.telegram.records import Message, TelegramChat, TelegramUser
+from agent_channels.sandbox.telegram.records import Draft, Message, TelegramChat, TelegramUser
 from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["DEFAULT_TOKEN", "TelegramSandbox", "random_token"]
@@ -129,6 +130,14 @@ class TelegramSandbox(Sandbox):
     def set_privacy(self, *, on: bool) -> None:
         """Switch privacy mode in groups; it is on by default."""
         self.state.privacy = on
+
+    def set_topics(self, *, on: bool, people_create: bool = True) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.state.set_topics(on=on, people_create=people_create)
+
+    def drafts(self, person: TelegramPerson) -> list[Draft]:
+        """Return the drafts that a person sees now."""
+        return shown_drafts(self.state, person.dm)
 
     def set_local(self, folder: Path | None) -> None:
         """Switch to local mode with this working folder; None ends local mode."""

@@ -117,7 +117,7 @@ def send_media_group(state: TelegramState, params: Params) -> list[Message]:
         if kind in kinds and len(kinds) > 1:
             raise bad(f"{name} can't be mixed with other media types")
     chat = writable_chat(state, params)
-    extra = placement(chat, params)
+    extra = placement(state, chat, params)
     state.spend(chat.id)
     group = str(secrets.randbits(53))
     return [state.post(chat, state.bot, fields, media_group_id=group, **extra) for fields in contents]
@@ -176,8 +176,9 @@ def send_chat_action(state: TelegramState, params: Params) -> bool:
         raise bad("wrong parameter action in request")
     chat = writable_chat(state, params)
     thread = params.integer("message_thread_id") or None
-    if thread and thread not in (chat.topics if chat.is_forum else chat.messages):
+    if thread and thread not in (chat.topics if state.has_topics_in(chat) else chat.messages):
         raise bad("message thread not found")
+    state.spend_activity(chat)
     chat.actions.append((state.now(), action, thread))
     state.changed()
     return True

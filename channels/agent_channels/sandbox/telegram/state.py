@@ -13,6 +13,7 @@ from agent_channels.sandbox.telegram.errors import too_many
 from agent_channels.sandbox.telegram.media import MediaStore
 from agent_channels.sandbox.telegram.records import (
     GENERAL_TOPIC,
+    ICON_COLORS,
     SERVICE_FIELDS,
     CallbackQuery,
     ChatKind,
@@ -38,7 +39,8 @@ class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
     `version`: of the Bot API server. `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope,
-    language code). `ephemerals`: messages that only one person and the bot see, by number.
+    language code). `ephemerals`: messages that only one person and the bot see, by number. `settings`: what getMe says
+    of topics.
     """
 
     def __init__(self, bot: TelegramUser, version: str = "10.5") -> None:
@@ -46,6 +48,7 @@ class TelegramState(SandboxState):
         self.bot = bot
         self._version = _as_numbers(version)
         self.privacy = True
+        self.settings = {"has_topics_enabled": False, "allows_users_to_create_topics": False}
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
         self.files = MediaStore()
@@ -95,6 +98,47 @@ class TelegramState(SandboxState):
         user = self.users.get(user_id)
         return user.as_dict() if user else None
 
+    # --- topics
+
+    def has_topics_in(self, chat: TelegramChat) -> bool:
+        """Return True if a chat has topics: a forum, and every private chat if the bot has them there."""
+        return chat.is_forum or (not chat.is_group and self.settings["has_topics_enabled"])
+
+    def set_topics(self, *, on: bool, people_create: bool) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.settings = {"has_topics_enabled": on, "allows_users_to_create_topics": on and people_create}
+        self.changed()
+
+    def open_topic(self, chat: TelegramChat, by: TelegramUser, name: str, *, implicit: bool = False) -> int:
+        """Open a topic and return its thread id; `implicit`: Telegram chose the name."""
+        thread_id = chat.next_message_id()
+        if thread_id == GENERAL_TOPIC:
+            thread_id = chat.next_message_id()
+        chat.topics[thread_id] = name
+        created = {"name": name, "icon_color": ICON_COLORS[0], **({"is_name_implicit": True} if implicit else {})}
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {"message_id": thread_id, **place, "forum_topic_created": created})
+        return thread_id
+
+    def rename_topic(self, chat: TelegramChat, by: TelegramUser, thread_id: int, name: str) -> None:
+        """Rename a topic, with the message that says so."""
+        chat.topics[thread_id] = name
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {**place, "forum_topic_edited": {"name": name}})
+
+    def delete_topic(self, chat: TelegramChat, thread_id: int) -> None:
+        """Delete a topic with its messages."""
+        del chat.topics[thread_id]
+        chat.closed_topics.discard(thread_id)
+        for number, message in list(chat.messages.items()):
+            if message.get("message_thread_id") == thread_id:
+                del chat.messages[number]
+        # What the bot's test has not read of it, it never will.
+        chat.bot_message_ids[chat.next_unread :] = [
+            number for number in chat.bot_message_ids[chat.next_unread :] if number in chat.messages
+        ]
+        self.changed()
+
     # --- messages
 
     def post(self, chat: TelegramChat, sender: TelegramUser, fields: Message, **extra: Any) -> Message:
@@ -111,6 +155,7 @@ class TelegramState(SandboxState):
             message["sender_chat"] = chat.as_dict()
         chat.messages[message["message_id"]] = message
         if sender.is_bot:
+            chat.drafts.pop(message.get("message_thread_id"), None)
             if not any(name in message for name in SERVICE_FIELDS):
                 chat.bot_message_ids.append(message["message_id"])
         elif self.visible(chat, message):
@@ -183,6 +228,16 @@ class TelegramState(SandboxState):
             case {"type": "bot_command", "text": str(word)}:
                 return "@" not in word or word.lower().endswith(f"@{self.bot.username}".lower())
         return False
+
+    def spend_activity(self, chat: TelegramChat) -> None:
+        """Count a draft or chat action. Raises BotApiError 429 above 20 of both in 5 s, or 40 in 30 s, in one chat."""
+        now = self.now()
+        chat.activity = [at for at in chat.activity if now - at < 30]
+        for seconds, most in ((5, 20), (30, 40)):
+            recent = [at for at in chat.activity if now - at < seconds]
+            if len(recent) >= most:
+                raise too_many(max(1, math.ceil(recent[0] + seconds - now)))
+        chat.activity.append(now)
 
     def spend(self, chat_id: int) -> None:
         """Count one sent message. Raises BotApiError 429 when the flood rule allows no more in this chat."""

@@ -57,7 +57,7 @@ def message_of(chat: TelegramChat, params: Params, missing: str) -> Message:
     return message
 
 
-def placement(chat: TelegramChat, params: Params) -> dict[str, Any]:
+def placement(state: TelegramState, chat: TelegramChat, params: Params) -> dict[str, Any]:
     """Return the message fields for topic and reply. Raises BotApiError for an unknown topic or replied message."""
     reply = params.decoded("reply_parameters", "reply parameters")
     if reply is not None and not isinstance(reply, dict):
@@ -68,7 +68,7 @@ def placement(chat: TelegramChat, params: Params) -> dict[str, Any]:
         flag = params.flag("allow_sending_without_reply")
         reply = {"message_id": params.integer("reply_to_message_id"), "allow_sending_without_reply": flag}
     replied = _replied_message(chat, reply) if reply else None
-    fields = _thread_fields(chat, params, replied)
+    fields = _thread_fields(state, chat, params, replied)
     if replied is not None:
         fields["reply_to_message"] = as_replied(replied)
         if reply and reply.get("quote"):
@@ -87,21 +87,23 @@ def _replied_message(chat: TelegramChat, reply: dict[str, Any]) -> Message | Non
     return message
 
 
-def _thread_fields(chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
+def _thread_fields(state: TelegramState, chat: TelegramChat, params: Params, replied: Message | None) -> dict[str, Any]:
     thread = params.integer("message_thread_id")
-    if not chat.is_forum:
+    if not state.has_topics_in(chat):
         if thread and thread not in chat.messages:
             raise bad("message thread not found")
         return {"message_thread_id": thread} if thread else {}
     if thread == GENERAL_TOPIC or (thread and thread not in chat.topics):
         raise bad("message thread not found")
-    thread = thread or (replied or {}).get("message_thread_id", 0)
+    if chat.is_forum:
+        # In a private chat a reply alone does not lead into the topic of what it replies to.
+        thread = thread or (replied or {}).get("message_thread_id", 0)
     if not thread:
         return {}
-    if thread in chat.closed_topics:
+    if thread in chat.closed_topics and chat.members[state.bot.id] != "administrator":
         raise bad("TOPIC_CLOSED")
     fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
-    if root := chat.topic_root(thread):
+    if chat.is_forum and (root := chat.topic_root(thread)):
         fields["reply_to_message"] = root
     return fields
 
@@ -115,7 +117,7 @@ def deliver(state: TelegramState, params: Params, fields: Message, *, private: b
     if private and state.known("10.3") and "ephemeral_message_parameters" in params.values:
         return _deliver_ephemeral(state, params, {**fields, **({"reply_markup": markup} if markup else {})})
     chat = writable_chat(state, params)
-    extra = placement(chat, params)
+    extra = placement(state, chat, params)
     if params.flag("protect_content"):
         extra["has_protected_content"] = True
     state.spend(chat.id)
@@ -145,7 +147,7 @@ def _deliver_ephemeral(state: TelegramState, params: Params, fields: Message) ->
         raise bad("USER_NOT_PARTICIPANT")
     _check_cause(state, params, given, chat, receiver.id)
     state.spend(chat.id)
-    return state.post_ephemeral(chat, state.bot, receiver, fields, **_thread_fields(chat, params, None))
+    return state.post_ephemeral(chat, state.bot, receiver, fields, **_thread_fields(state, chat, params, None))
 
 
 def _is_in(chat: TelegramChat, user_id: int) -> bool:
