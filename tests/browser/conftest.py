@@ -40,13 +40,19 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
-    """Open a chat in a browser of this size and colour scheme. Any error that the page reports fails the test."""
+    """Open a chat in a browser of this size, colours and time zone. Any error that the page reports fails the test."""
     screens: list[Screen] = []
 
     async def opens(
-        chat: str = "telegram/ann", *, width: int = 1280, height: int = 840, scheme: str = "light"
+        chat: str = "telegram/ann",
+        *,
+        width: int = 1280,
+        height: int = 840,
+        scheme: str = "light",
+        zone: str | None = None,
     ) -> Screen:
-        context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        size = {"width": width, "height": height}
+        context = await browser.new_context(viewport=size, color_scheme=scheme, timezone_id=zone)  # type: ignore[arg-type]
         screen = Screen(await context.new_page(), page)
         screens.append(screen)
         await screen.open(chat)

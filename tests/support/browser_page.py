@@ -35,7 +35,7 @@ CONTRAST = """() => {
   for (const node of document.querySelectorAll("body *")) {
     const said = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
     if (!said || !node.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
-    if (node.disabled || node.closest(".visually-hidden, .skip, option, #toast")) continue;
+    if (node.disabled || node.closest(".visually-hidden, .skip, option, #toast, .spoiler:not(.open)")) continue;
     const under = ground(node);
     const [a, b] = [light(over(rgba(getComputedStyle(node).color), under)), light(under)].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
@@ -44,7 +44,8 @@ CONTRAST = """() => {
   return found.sort((x, y) => x[0] - y[0]);
 }"""
 WIDE = """() => [...document.querySelectorAll("body *")]
-  .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest("pre, .visually-hidden")
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5
+    && !node.closest("pre, .scroll, #topics ul, .visually-hidden")
     && node.checkVisibility({opacityProperty: true, visibilityProperty: true}))
   .map((node) => `${node.tagName} ${node.id} ${node.className}`)"""
 expect.set_options(timeout=PATIENCE_MS)

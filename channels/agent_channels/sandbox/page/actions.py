@@ -11,13 +11,18 @@ from agent_channels.sandbox.agent.host import StepFailed
 from agent_channels.sandbox.agent.processes import clean_environ, run_program
 from agent_channels.sandbox.control import Action, Body, ControlError, required
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles, PageAction
-from agent_channels.sandbox.page.scene import CHANNELS, Scene
+from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 
 __all__ = ["PageActions"]
 
 PAIRING_CODE = re.compile(r"[A-Z0-9]{8}")
 # What a phone can do; the rest of the control interface is for scripts.
-ALLOWED = {"telegram": ("send", "tap", "react"), "discord": ("send", "tap", "select", "submit", "react")}
+ALLOWED = {
+    "telegram": ("send", "tap", "react", "topic", "stop_draft"),
+    "discord": ("send", "tap", "select", "submit", "react", "thread"),
+}
+# Of these the bot's server gets no message whose life could be shown.
+WITHOUT_LIFE = ("topic", "stop_draft", "thread")
 
 
 class PageActions:
@@ -34,7 +39,9 @@ class PageActions:
             f"{platform}/{name}": controls[platform].actions[name][0]
             for platform, names in ALLOWED.items()
             for name in names
+            if name in controls[platform].actions
         }
+        self._actions["telegram/send"] = self._send
 
     def names(self) -> list[str]:
         """Return every action's name."""
@@ -51,7 +58,7 @@ class PageActions:
             raise ControlError(f"{who} is not in {chat.title}", f"act as {', '.join(chat.actors)}")
         before = self._scene.tg.state.updates.latest
         at = time.time()
-        action = asyncio.ensure_future(self._actions[name]({**body, "chat": chat.chat}))
+        action = asyncio.ensure_future(self._actions[name]({**body, "chat": self._place(chat, body)}))
         # The action itself happens in the first step of the coroutine; the rest only waits for the bot's answer.
         await asyncio.sleep(0)
         answer = action.result() if action.done() else {}
@@ -62,12 +69,33 @@ class PageActions:
         else:
             event_id = f"m{message_id}" if verb == "send" else f"i{self._scene.dc.interactions.latest}"
         # A Discord reaction has no id by which to find it in the journal; it appears when it is journalled.
-        if not (platform == "discord" and verb == "react"):
+        if not (platform == "discord" and verb == "react") and verb not in WITHOUT_LIFE:
             self._lifecycles.record(PageAction(event_id, chat, who, _describe(verb, body), message_id, at))
         answer = await action
         if (answer.get("answer") or {}).get("modal"):
             self._lifecycles.record_answer(event_id)
         return answer
+
+    async def _send(self, body: Body) -> Body:
+        """Send to Telegram; a command that the bot's menu marks so is seen by its sender and the bot alone."""
+        words = str(body.get("text") or "").split(maxsplit=1)
+        word = words[0].partition("@")[0] if words else ""
+        menu = [one for commands in self._scene.tg.state.commands.values() for one in commands]
+        marked = {f"/{one['command']}" for one in menu if one.get("is_ephemeral")}
+        group = self._scene.tg.directory.find_group(str(body["chat"]))
+        if group is None or word not in marked:
+            return await self._scene.tg.control.send(body)
+        return {"message": self._scene.tg.people[str(body["as"])].send_ephemeral(str(body["text"]), chat=group)}
+
+    def _place(self, chat: SceneChat, body: Body) -> str:
+        """Return where to act: a thread of Discord is a channel of its own. Raises LookupError for one of elsewhere."""
+        thread_id = str(body.get("thread_id") or "")
+        if chat.platform != "discord" or not thread_id:
+            return chat.chat
+        thread = self._scene.dc.state.channels.get(int(thread_id)) if thread_id.isdecimal() else None
+        if thread is None or thread.parent is None or str(thread.parent.id) != chat.chat_id:
+            raise LookupError(f"no thread {thread_id[:30]!r} in {chat.title}")
+        return thread_id
 
     async def approve(self, body: Body) -> Body:
         """Pair the person with this pairing code as the operator does it, over the command line."""

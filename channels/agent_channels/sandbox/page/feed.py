@@ -88,6 +88,7 @@ class PageFeed:
                 "about": "paired just now" if chat.stranger and chat.chat_id in paired[chat.platform] else chat.about,
                 "actors": [{"handle": handle, "name": handle.title()} for handle in chat.actors],
                 "group": chat.group,
+                "topics": "messages" if chat.platform == "telegram" else "threads",
                 "bot": bots[chat.platform],
                 "botId": str(self._scene.dc.bot_id),
             }

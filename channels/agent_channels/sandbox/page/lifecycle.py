@@ -162,6 +162,10 @@ class MessageLifecycles:
                 }
 
     def _chat_key(self, channel: str, chat_id: str | None) -> str:
+        # A thread of Discord is a chat of its own, which the page shows in its channel.
+        thread = self._scene.dc.state.channels.get(int(chat_id)) if channel == "discord" and chat_id else None
+        if thread is not None and thread.is_thread and thread.parent is not None:
+            chat_id = str(thread.parent.id)
         chats = (chat for chat in self._scene.chats if chat.platform == channel)
         return next((chat.key for chat in chats if chat.chat_id == chat_id), "")
 

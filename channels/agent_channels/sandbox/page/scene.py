@@ -116,6 +116,8 @@ class Scene:
         people = {handle: self.tg.person(handle, name) for handle, name in (PAIRED | STRANGERS).items()}
         paired = [people[handle] for handle in PAIRED]
         group = self.tg.group("Release team", members=paired)
+        forum = self.tg.group("Projects", forum=True, members=paired, administrator=True)
+        forum.topic("Website")
         with self._store("telegram") as store:
             services = Services.of(store)
             for person in paired:
@@ -123,11 +125,14 @@ class Scene:
                 _pair(services, person, str(person.id))
             services.access.set_approver(str(people[APPROVER].id), approver=True)
             services.access.add_group(str(group.id), require_mention=True, senders=None)
+            services.access.add_group(str(forum.id), require_mention=False, senders=None)
         for handle, person in people.items():
             name, stranger = person.user.first_name, handle in STRANGERS
             yield SceneChat("telegram", handle, str(person.id), name, _about(handle), (handle,), stranger=stranger)
         about = f"a group; write @{self.tg.state.bot.username} for the bot to hear you"
         yield SceneChat("telegram", str(group.id), str(group.id), group.chat.title, about, tuple(PAIRED), group=True)
+        about = "a group with topics; the bot hears all of it"
+        yield SceneChat("telegram", str(forum.id), str(forum.id), forum.chat.title, about, tuple(PAIRED), group=True)
 
     def _create_discord(self) -> Iterator[SceneChat]:
         people = {handle: self.dc.person(handle, name) for handle, name in PAIRED.items()}

@@ -28,10 +28,10 @@ BODY_MAX = 16 << 20
 # path behind the secret: (file in static/, content type)
 FILES = {
     "/": ("index.html", "text/html"),
-    **{f"/{name}.css": (f"{name}.css", "text/css") for name in ("page", "chat")},
+    **{f"/{name}.css": (f"{name}.css", "text/css") for name in ("page", "chat", "rich")},
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript")
-        for name in ("page", "chat", "composer", "life", "format", "markdown", "dom")
+        for name in ("page", "chat", "composer", "life", "format", "markdown", "rich", "topics", "dom")
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -1,8 +1,10 @@
 // One chat: its messages, kept in step with the platform, and what a person can do with each of them.
 
-import { byId, element, icon, link, post, redraw, toast } from "./dom.js";
+import { byId, element, icon, keepFolds, link, post, redraw, toast } from "./dom.js";
 import { drawText, oneLine } from "./format.js";
 import { replyTo } from "./composer.js";
+import { drawRich } from "./rich.js";
+import { isIn, openTopic, topicName } from "./topics.js";
 import { STATES } from "./life.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
@@ -14,6 +16,11 @@ const BLOCK_S = 300;
 const FOLLOW_PX = 80;
 // The states in which only the platform has the message.
 const NOT_JOURNALLED = new Set(["waiting", "unheard"]);
+
+// People are told apart by colour too, always by the same one.
+const TINTS = 7;
+export const tint = (handle) => String([...handle].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 7) % TINTS);
+export const initial = (name) => ([...name.replace("#", "").trim()][0] ?? "?").toUpperCase();
 
 const drawn = new Map();
 let drawnKey = "";
@@ -45,10 +52,11 @@ export function startLog() {
   }).observe(log);
 }
 
-export function drawChat(place, chat, who, lives) {
+export function drawChat(place, chat, who, lives, topic) {
   const log = byId("log");
-  if (drawnKey !== place.key) {
-    drawnKey = place.key;
+  const key = `${place.key} ${topic}`;
+  if (drawnKey !== key) {
+    drawnKey = key;
     following = true;
     log.classList.toggle("group", place.group);
     drawn.clear();
@@ -57,22 +65,58 @@ export function drawChat(place, chat, who, lives) {
     log.setAttribute("aria-live", "off");
     setTimeout(() => log.removeAttribute("aria-live"), 500);
   }
-  const visible = chat.messages.filter((message) => !message.only || message.only === who);
+  const visible = chat.messages.filter((message) => (!message.only || message.only === who) && isIn(message, topic, place));
   const last = visible.at(-1);
   if (last && last.by === who && !drawn.has(last.id)) following = true;
   const byMessage = new Map(lives.filter((life) => life.message).map((life) => [life.message, life]));
   const lifeOf = (message) => (message.bot ? null : byMessage.get(message.id));
   const follows = (message, index) => {
     const previous = visible[index - 1];
-    return Boolean(previous && !previous.service && previous.by === message.by && message.at - previous.at < BLOCK_S && !message.reply && !message.service);
+    return Boolean(previous && !previous.service && previous.by === message.by && message.at - previous.at < BLOCK_S && !message.reply && !message.service && previous.topic === message.topic);
   };
+  // Where messages of all topics stand together, a line says where another topic's begin.
+  const under = (message, index) => (place.topics === "messages" && !topic && message.topic && message.topic !== visible[index - 1]?.topic ? topicName(chat, message.topic) : "");
   redraw(log, drawn, visible, {
     key: (message) => message.id,
-    describe: (message, index) => [message, lifeOf(message)?.state, who, follows(message, index)],
-    draw: (message, index) => drawMessage(place, message, who, lifeOf(message), follows(message, index)),
+    describe: (message, index) => [message, lifeOf(message)?.state, who, follows(message, index), under(message, index)],
+    draw: (message, index) => drawMessage(place, message, who, lifeOf(message), follows(message, index), under(message, index)),
     replace: replaceKeepingFocus,
   });
+  drawDrafts(place, chat, who, topic);
   toEnd(log);
+  offerReply(place, visible, who);
+}
+
+// --- what the bot is still writing
+
+const drawnDrafts = new Map();
+
+function drawDrafts(place, chat, who, topic) {
+  const drafts = (chat.drafts ?? []).filter((draft) => isIn(draft, topic, place));
+  redraw(byId("drafts"), drawnDrafts, drafts, {
+    key: (draft) => `${place.key} ${draft.id}`,
+    describe: (draft) => [draft, who],
+    draw: (draft) => {
+      const text = element("div", { class: "text", dir: "auto" }, draft.rich ? drawRich(draft.rich) : draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
+      const stop = () => post(`act/${place.platform}/stop_draft`, { place: place.key, as: who, thread_id: draft.topic ? Number(draft.topic) : null });
+      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, "Stop") : null;
+      return element("li", { class: "message draft", "aria-label": "Your agent is writing" }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
+    },
+    replace: replaceKeepingFocus,
+  });
+}
+
+// --- a message that asks for a reply
+
+const offered = new Set();
+
+// Opens the reply to the newest message, once, if it asks for one and nobody is writing another.
+function offerReply(place, visible, who) {
+  const last = visible.at(-1);
+  const name = last && `${place.key} ${who} ${last.id}`;
+  if (!last?.force_reply || offered.has(name)) return;
+  offered.add(name);
+  replyTo(last, false);
 }
 
 // Keeps the focus on the same control if the new node still has it, and otherwise on the message.
@@ -80,6 +124,7 @@ function replaceKeepingFocus(old, node) {
   const hadFocus = old.contains(document.activeElement);
   const name = hadFocus ? document.activeElement.dataset.focus : null;
   old.replaceWith(node);
+  keepFolds(old, node);
   if (!hadFocus) return;
   const same = name && node.querySelector(`[data-focus="${CSS.escape(name)}"]`);
   if (same) same.focus();
@@ -89,34 +134,45 @@ function replaceKeepingFocus(old, node) {
   }
 }
 
-function drawMessage(place, message, who, life, follows) {
-  if (message.service) return element("li", { class: "service" }, message.service);
+function drawMessage(place, message, who, life, follows, under) {
+  if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, message.service), message.opens ? drawOpener(place, message.opens) : null);
   const body = element("div", { class: "body" });
   if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), oneLine(place.platform, { names: message.names, ...message.reply })));
   for (const file of message.files) body.append(drawFile(file));
-  if (message.text) {
+  if (message.rich) {
+    const tools = { file: drawFile, button: (key) => drawButton(place, message, who, key, key.label) };
+    body.append(element("div", { class: "text" }, drawRich(message.rich, tools)));
+  } else if (message.text) {
     body.append(element("div", { class: "text", dir: "auto" }, drawText(place.platform, message)));
   }
   // Discord shows the time beside the name, if there is one; Telegram in the last line.
   const besideName = place.platform === "discord" && !follows;
   const foot = drawFoot(message, life);
   if (!besideName) (body.querySelector(".text") ?? body).append(foot);
-  const bubble = element("div", { class: "bubble" }, body, drawActions(place, message, who));
+  // Nobody answers or marks a message that only one person has.
+  const bubble = element("div", { class: "bubble" }, body, message.only && place.platform === "telegram" ? null : drawActions(place, message, who));
   body.addEventListener("click", () => bubble.classList.toggle("touched"));
-  const classes = ["message", message.by === who && "mine", message.bot && "bot", follows && "follows"].filter(Boolean);
+  const classes = ["message", message.by === who && "mine", message.bot && "bot", follows && "follows", message.only && "private"].filter(Boolean);
   const item = element(
     "li",
     { class: classes.join(" "), "data-id": message.id },
-    element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : message.by }, message.bot ? "" : message.name.slice(0, 1)),
-    element("span", { class: "name" }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
+    under ? element("button", { type: "button", class: "under", "data-focus": "topic", onclick: () => openTopic(place, message.topic) }, element("span", { class: "visually-hidden" }, "Topic "), under) : null,
+    drawFace(message),
+    element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
     bubble,
   );
   if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who));
   for (const menu of message.menus ?? []) item.append(drawMenu(place, message, menu, who));
   if (message.reactions.length) item.append(drawReactions(message.reactions));
-  if (message.only) item.append(element("p", { class: "only" }, "Only you can see this"));
+  if (message.opens) item.append(drawOpener(place, message.opens));
+  if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), "Only you can see this"));
   return item;
 }
+
+const drawFace = (message) => element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : null, "data-tint": message.bot ? null : tint(message.by) }, message.bot ? "" : initial(message.name));
+
+// The way from a channel's message to the thread that belongs to it.
+const drawOpener = (place, thread) => element("button", { type: "button", class: "opener", dir: "auto", "data-focus": "thread", onclick: () => openTopic(place, thread.id) }, element("span", { class: "visually-hidden" }, "Open the thread "), thread.name, element("span", { "aria-hidden": "true" }, " ›"));
 
 function drawFoot(message, life) {
   const time = new Date(message.at * 1000);
@@ -184,20 +240,49 @@ function drawGrid(place, message, who) {
   return element("div", { class: "grid", role: "group", "aria-label": "Buttons" }, ...rows);
 }
 
-function drawButton(place, message, who, key, row, col) {
+// `where` is the button's row and column in the grid, or none for a button in the text, which is known by its data.
+function drawButton(place, message, who, key, ...where) {
   if (key.url) {
-    const anchor = link(key.url, key.label);
+    const anchor = link(key.url, element("span", { dir: "auto" }, key.label), element("small", { class: "host" }, hostOf(key.url)));
     anchor.classList.add("key", "url");
     return anchor;
   }
-  const button = element("button", { type: "button", class: `key ${key.style ?? ""}`, dir: "auto", disabled: key.disabled, "data-focus": `${row}.${col}` }, key.label);
+  const [row, col] = where;
+  const button = element("button", { type: "button", class: `key ${STYLES.has(key.style) ? key.style : ""}`, dir: "auto", disabled: key.disabled, "data-focus": where.join(".") }, key.label);
+  if (key.copy) {
+    button.classList.add("copy");
+    button.prepend(icon("M9 9h10v10H9zM5 15V5h10"));
+    button.title = `Copies ${key.copy}`;
+    button.addEventListener("click", () => copy(key.copy));
+    return button;
+  }
   button.addEventListener("click", async () => {
     button.classList.add("busy");
-    const body = { place: place.key, as: who, message_id: message.id, row, col, wait: ANSWER_WAIT_S, what: key.label };
+    const which = key.data ? { data: key.data } : { row, col };
+    const body = { place: place.key, as: who, message_id: message.id, ...which, wait: ANSWER_WAIT_S, what: key.label };
     showOutcome(place, await post(`act/${place.platform}/tap`, body), who);
     button.classList.remove("busy");
   });
   return button;
+}
+
+const STYLES = new Set(["primary", "secondary", "success", "danger", "link"]);
+
+function hostOf(address) {
+  try {
+    return new URL(address).host;
+  } catch {
+    return "";
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(`Copied: ${text}`);
+  } catch {
+    toast(`The browser does not let this page copy. Copy it by hand: ${text}`, true);
+  }
 }
 
 function drawMenu(place, message, menu, who) {

@@ -5,7 +5,7 @@ import { oneLine } from "./format.js";
 
 const LARGEST_FILE = 10 * 1024 * 1024;
 
-const state = { place: null, who: "", reply: null, file: null };
+const state = { place: null, who: "", topic: "", reply: null, file: null };
 // What is typed and not sent yet, by chat.
 const drafts = new Map();
 let drawnSuggestions = "";
@@ -42,13 +42,21 @@ export function suggest(place, isEmpty, suggestions) {
   );
 }
 
-export function replyTo(message) {
+// Says in which topic is written; "" is the chat itself. `closed` says why nobody writes there.
+export function setTopic(topic, { hint, closed }) {
+  state.topic = topic;
+  const box = byId("say");
+  box.placeholder = closed || hint;
+  box.disabled = byId("send").disabled = byId("file").disabled = Boolean(closed);
+}
+
+export function replyTo(message, takesFocus = true) {
   state.reply = message;
   const box = byId("replying");
   const cancel = element("button", { type: "button", "aria-label": "Cancel the reply", onclick: () => cancelReply() }, "×");
   box.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), oneLine(state.place.platform, message).slice(0, 90) || "picture"), cancel);
   box.hidden = false;
-  byId("say").focus();
+  if (takesFocus || document.activeElement === document.body) byId("say").focus();
 }
 
 function cancelReply() {
@@ -91,6 +99,7 @@ async function send(text) {
   const { place, file, reply } = state;
   if (!place || (!text.trim() && !file)) return;
   const body = { place: place.key, as: state.who };
+  if (state.topic) body.thread_id = place.platform === "telegram" ? Number(state.topic) : state.topic;
   if (reply) body.reply_to = place.platform === "telegram" ? Number(reply.id) : reply.id;
   Object.assign(body, place.platform === "telegram" ? telegramBody(text, file) : discordBody(text, file, place));
   setText("");

@@ -89,6 +89,84 @@ export function codeBlock(text, language) {
   return pre;
 }
 
+// --- times, in the zone of who reads
+
+const STYLES = {
+  t: { hour: "2-digit", minute: "2-digit" },
+  T: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  d: { day: "2-digit", month: "2-digit", year: "2-digit" },
+  D: { day: "numeric", month: "long", year: "numeric" },
+  w: { weekday: "long" },
+};
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const ELAPSED = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+function elapsed(seconds) {
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
+  return ELAPSED.format(Math.trunc(seconds / size), unit);
+}
+
+const untilThen = (node) => elapsed((new Date(node.dateTime) - Date.now()) / 1000);
+
+// A moment as these letters say: "r" how long until then or since, else any of w, d, D, t and T; without letters `text`
+// as it is. Anything that is not a time stays `text`.
+export function moment(seconds, letters, text) {
+  const then = new Date(Number(seconds) * 1000);
+  if (Number.isNaN(then.getTime())) return element("span", {}, text);
+  const node = element("time", { datetime: then.toISOString(), title: then.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" }) });
+  const options = Object.assign({}, ...[...letters].filter((letter) => Object.hasOwn(STYLES, letter)).map((letter) => STYLES[letter]));
+  if (letters === "r") {
+    node.dataset.elapsed = "";
+    node.textContent = untilThen(node);
+  } else node.textContent = Object.keys(options).length ? then.toLocaleString(undefined, options) : text;
+  return node;
+}
+
+setInterval(() => {
+  for (const node of document.querySelectorAll("time[data-elapsed]")) node.textContent = untilThen(node);
+}, 15_000);
+
+// --- what is folded
+
+const CLIPPED = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.parentElement?.dataset.fold !== "open") target.parentElement?.classList.toggle("whole", target.scrollHeight <= target.clientHeight + 1);
+  }
+});
+
+// A quote of which the first three lines are shown until somebody opens it.
+export function foldedQuote(...children) {
+  const inner = element("div", { class: "fold" }, ...children);
+  const more = element("button", { type: "button", class: "more", "data-focus": "fold" });
+  const quote = element("blockquote", { "data-fold": "" }, inner, more);
+  const show = (open) => {
+    quote.dataset.fold = open ? "open" : "";
+    more.setAttribute("aria-expanded", String(open));
+    more.textContent = open ? "Show less" : "Show more";
+  };
+  const set = (open) => {
+    quote.dataset.touched = "";
+    show(open);
+  };
+  more.addEventListener("click", () => set(quote.dataset.fold !== "open"));
+  // A tap anywhere opens it, and so does the keyboard when it reaches a link in what is hidden.
+  inner.addEventListener("click", () => getSelection().isCollapsed && set(true));
+  inner.addEventListener("focusin", () => set(true));
+  quote.addEventListener("fold", (event) => set(event.detail));
+  show(false);
+  CLIPPED.observe(inner);
+  return quote;
+}
+
+// What somebody opened or closed in a message stays so when the message is drawn again.
+export function keepFolds(old, node) {
+  const isOpen = (fold) => fold.open ?? fold.dataset.fold === "open";
+  [...old.querySelectorAll("[data-fold]")].forEach((fold, index) => {
+    const same = node.querySelectorAll("[data-fold]")[index];
+    if ("touched" in fold.dataset && same?.tagName === fold.tagName) same.dispatchEvent(new CustomEvent("fold", { detail: isOpen(fold) }));
+  });
+}
+
 export function icon(path) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");

@@ -1,22 +1,29 @@
 // A message's text as its platform draws it; Telegram's formatting is entities, whose offsets count UTF-16 units as
 // JavaScript does.
 
-import { codeBlock, element, link, spoiler } from "./dom.js";
+import { codeBlock, element, foldedQuote, link, moment, spoiler } from "./dom.js";
 import { markdown } from "./markdown.js";
+import { drawRich } from "./rich.js";
 
 export const drawText = (platform, { text, entities: list = [], names = {} }) =>
   platform === "telegram" ? entities(text, list) : markdown(text, names);
 
+// As much of a message as is ever shown in one line.
+const ONE_LINE = 400;
+
 // The text in one line, without formatting; what a spoiler hides stays hidden.
 export function oneLine(platform, message) {
   const drawn = document.createDocumentFragment();
-  drawn.append(drawText(platform, message));
+  if (message.rich) drawn.append(drawRich(message.rich, { limit: ONE_LINE }));
+  else drawn.append(drawText(platform, { ...message, text: message.text.slice(0, ONE_LINE) }));
   for (const hidden of drawn.querySelectorAll(".spoiler")) hidden.replaceWith("▒▒▒");
-  for (const block of drawn.querySelectorAll("li, blockquote, pre, small, .heading")) block.append(" ");
+  for (const control of drawn.querySelectorAll(".more")) control.remove();
+  for (const block of drawn.querySelectorAll("li, p, td, th, blockquote, pre, small, summary, .heading")) block.append(" ");
   return drawn.textContent.replace(/\s+/g, " ").trim();
 }
 
-const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code" };
+const TAGS = new Map([["bold", "strong"], ["italic", "em"], ["underline", "u"], ["strikethrough", "s"], ["code", "code"]]);
+const MENTIONS = new Set(["mention", "text_mention", "hashtag", "cashtag", "bot_command", "email", "phone_number"]);
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
 
 export function entities(text, list) {
@@ -55,24 +62,23 @@ function drawRange(text, sorted, from, to) {
 const plain = (text) => document.createTextNode(text);
 
 function drawEntity(entity, text, children) {
-  if (TAGS[entity.type]) return element(TAGS[entity.type], {}, ...children());
+  if (TAGS.has(entity.type)) return element(TAGS.get(entity.type), {}, ...children());
+  if (MENTIONS.has(entity.type)) return element("span", { class: "mention" }, ...children());
   switch (entity.type) {
     case "pre":
       return codeBlock(text, entity.language);
     case "blockquote":
-    case "expandable_blockquote":
       return element("blockquote", {}, ...children());
+    case "expandable_blockquote":
+      return foldedQuote(...children());
     case "spoiler":
       return spoiler(...children());
     case "text_link":
       return link(entity.url, ...children());
     case "url":
       return link(/^[a-z]+:/i.test(text) ? text : `https://${text}`, ...children());
-    case "mention":
-    case "hashtag":
-    case "bot_command":
-    case "text_mention":
-      return element("span", { class: "mention" }, ...children());
+    case "date_time":
+      return moment(entity.unix_time, entity.date_time_format ?? "", text);
     default:
       return element("span", {}, ...children());
   }

@@ -1,116 +1,145 @@
-// Discord's Markdown, as its clients draw it: blocks by line, then the formatting inside a line.
+// Discord's Markdown by the rules of its client: at each place the rules are tried in this order, and what none of them
+// takes is text. Some rules hold only where a line begins.
 
-import { codeBlock, element, link, spoiler } from "./dom.js";
+import { codeBlock, element, link, moment, spoiler } from "./dom.js";
+
+// A message has at most 4,000 characters; what is longer all the same has no formatting after that.
+const LONGEST = 4000;
+// More marks inside each other than this are text.
+const DEEPEST = 24;
 
 export function markdown(text, names) {
   const fragment = document.createDocumentFragment();
-  // Fences go first: nothing inside them is formatting. The parts are text, language, code, text, language, code ...
-  const parts = text.split(/```(?:([\w+#.-]+)\n)?\n?([\s\S]+?)\n?```\n?/g);
-  for (let index = 0; index < parts.length; index += 3) {
-    if (parts[index]) fragment.append(...blocks(parts[index], names));
-    if (index + 2 < parts.length) fragment.append(codeBlock(parts[index + 2], parts[index + 1]));
-  }
+  fragment.append(...draw(text.slice(0, LONGEST), { names, lineStart: true, depth: 0 }));
+  if (text.length > LONGEST) fragment.append(text.slice(LONGEST));
   return fragment;
 }
 
-const HEADING = /^(#{1,3}) +(.+)$/;
-const QUOTE = /^(>>>|>) (.*)$/;
-const SMALL = /^-# +(.+)$/;
-const ITEM = /^( *)([-*]|\d+\.) +(.+)$/;
-const isItem = (line) => ITEM.test(line);
-const isBlock = (line) => [HEADING, QUOTE, SMALL, ITEM].some((pattern) => pattern.test(line));
+const ITEM = /( *)([-*]|\d{1,18}\.) +(?=\S)/y;
+const LETTERS = { t: "t", T: "T", d: "d", D: "D", f: "Dt", F: "wDt", s: "dt", S: "dT", R: "r" };
+const plain = (text) => document.createTextNode(text);
+const mention = (text) => element("span", { class: "mention" }, text);
+const mark = (tag) => ([, inner], state) => element(tag, {}, ...draw(inner, state));
 
-function blocks(text, names) {
-  const nodes = [];
-  const lines = text.replace(/^\n|\n$/g, "").split("\n");
-  for (let index = 0; index < lines.length; index += 1) {
-    const block = [lines[index]];
-    const takeWhile = (belongs) => {
-      while (index + 1 < lines.length && belongs(lines[index + 1])) block.push(lines[(index += 1)]);
-    };
-    const heading = HEADING.exec(lines[index]);
-    const quote = QUOTE.exec(lines[index]);
-    const small = SMALL.exec(lines[index]);
-    if (heading) {
-      nodes.push(element("strong", { class: `heading h${heading[1].length}` }, ...inline(heading[2], names)));
-    } else if (small) {
-      nodes.push(element("small", {}, ...inline(small[1], names)));
-    } else if (quote) {
-      const toEnd = quote[1] === ">>>";
-      takeWhile((line) => toEnd || line.startsWith("> "));
-      const quoted = block.map((line, number) => (number === 0 ? quote[2] : toEnd ? line : line.slice(2)));
-      nodes.push(element("blockquote", {}, ...blocks(quoted.join("\n"), names)));
-    } else if (isItem(lines[index])) {
-      takeWhile(isItem);
-      nodes.push(...list(block, names));
-    } else {
-      takeWhile((line) => !isBlock(line));
-      // The line break before a block belongs to the block; an empty line is a line break of its own.
-      const paragraph = block.join("\n") + (index + 1 < lines.length && !block.at(-1) ? "\n" : "");
-      nodes.push(...inline(paragraph, names));
-    }
-  }
-  return nodes;
-}
+// A label that shows an address would hide where the link leads; the client draws such a link as text.
+const hidesAddress = ([, label]) => label.includes("://");
 
-function list(lines, names) {
-  const roots = [];
-  const open = [];
-  for (const line of lines) {
-    const [, indent, mark, text] = ITEM.exec(line);
-    const depth = indent.length;
-    const ordered = /\d/.test(mark);
-    while (open.length && depth < open.at(-1).depth) open.pop();
-    let current = open.at(-1);
-    const item = element("li", {}, ...inline(text, names));
-    if (!current || depth > current.depth || (current.ordered !== ordered && depth === current.depth)) {
-      if (current && depth === current.depth) open.pop();
-      const node = element(ordered ? "ol" : "ul", ordered ? { start: parseInt(mark, 10) } : {});
-      const parent = open.at(-1)?.node.lastElementChild;
-      if (parent) parent.append(node);
-      else roots.push(node);
-      current = { depth, ordered, node };
-      open.push(current);
-    }
-    current.node.append(item);
-  }
-  return roots;
-}
-
-// The earliest match wins; of two matches at the same place, the rule that is listed first. A backslash takes the
-// meaning of the character after it, also of one that would end the formatting it stands in.
+// [pattern, what to draw, whether only where a line begins, the state in which it does not hold, what it refuses]
 const RULES = [
-  [/\\([^0-9A-Za-z\s])/u, ([, char]) => document.createTextNode(char)],
-  [/(`+)([\s\S]*?[^`])\1(?!`)/, ([, , text]) => element("code", {}, text.trim() || text)],
-  [/\[((?:\\.|[^\]\\\n])+)\]\(<?(https?:\/\/[^\s)>]+)>?\)/, ([, label, href], names) => link(href, ...inline(label, names))],
-  [/<(https?:\/\/[^\s>]+)>/, ([, href]) => link(href, href)],
-  [/https?:\/\/[^\s<]+[^\s<.,:;"')\]*_~|]/, ([href]) => link(href, href)],
-  [/<@!?(\d+)>/, ([, id], names) => element("span", { class: "mention" }, `@${names[id] ?? "somebody"}`)],
-  [/<#(\d+)>/, () => element("span", { class: "mention" }, "#channel")],
-  [/<a?(:\w+:)\d+>/, ([, name]) => document.createTextNode(name)],
-  [/\*\*\*((?:\\[\s\S]|[^\\])+?)\*\*\*(?!\*)/, ([, text], names) => element("strong", {}, element("em", {}, ...inline(text, names)))],
-  [/\*\*((?:\\[\s\S]|[^\\])+?)\*\*(?!\*)/, ([, text], names) => element("strong", {}, ...inline(text, names))],
-  [/__((?:\\[\s\S]|[^\\])+?)__(?!_)/, ([, text], names) => element("u", {}, ...inline(text, names))],
-  [/\*(?=\S)((?:\\[\s\S]|[^*\\])*?(?:\\[\s\S]|[^\s*\\]))\*(?!\*)/, ([, text], names) => element("em", {}, ...inline(text, names))],
-  [/\b_((?:\\[\s\S]|[^_\\])+)_\b/, ([, text], names) => element("em", {}, ...inline(text, names))],
-  [/~~((?:\\[\s\S]|[^\\])+?)~~(?!_)/, ([, text], names) => element("s", {}, ...inline(text, names))],
-  [/\|\|((?:\\[\s\S]|[^\\])+?)\|\|/, ([, text], names) => spoiler(...inline(text, names))],
+  [/¯\\_\(ツ\)_\/¯/y, ([text]) => plain(text)],
+  [/\\([^0-9A-Za-z\s])/uy, ([, char]) => plain(char)],
+  [/```(?:([a-z0-9_+\-.#]+?)\n)?\n*([^\n][\s\S]*?)\n*```\n?/iy, ([, language, text]) => codeBlock(text, language)],
+  [/ *>>> ([\s\S]*)/y, ([, inner], state) => quote(inner, state), true, "quoted"],
+  [/(?: *> [^\n]*(?:\n|$))+/y, ([all], state) => quote(all.replace(/^ *> /gm, "").replace(/\n$/, ""), state), true, "quoted"],
+  [/ *(#{1,3}) +([^\n]*[^\s#][^\n]*?)[ #]*(?:\n|$)/y, ([, hashes, inner], state) => element("strong", { class: `heading h${hashes.length}` }, ...draw(inner, state)), true],
+  [/ *-# +([^\n]*\S[^\n]*)(?:\n|$)/y, ([, inner], state) => element("small", {}, ...draw(inner, state)), true],
+  // A list goes on with every item and every indented line.
+  [/ *(?:[-*]|\d{1,18}\.) +\S[^\n]*(?:\n+(?: *(?:[-*]|\d{1,18}\.) +\S| +\S)[^\n]*)*(?:\n|$)/y, ([all], state) => list(all, state), true],
+  [/\[((?:\\.|\[[^\]\n]*\]|[^[\]\\\n])+)\]\(\s*<?(https?:\/\/(?:[^\s()<>\\]|\\.|\([^\s()<>]*\))+)>?(?:\s+["'][^"'\n]*["'])?\s*\)/y, ([, label, href], state) => link(href, ...draw(label, { ...state, linked: true })), false, "linked", hidesAddress],
+  [/<(https?:\/\/[^\s<>]+)>/y, ([, href]) => link(href, href), false, "linked"],
+  [/https?:\/\/(?:(?!\]\()[^\s<])+[^<.,:;"'\]\s]/y, ([href]) => link(href, href), false, "linked"],
+  [/<@!?(\d+)>/y, ([, id], { names }) => mention(`@${names[id] ?? "unknown-user"}`)],
+  [/<@&(\d+)>/y, ([, id], { names }) => mention(`@${names[id] ?? "deleted-role"}`)],
+  [/<#(\d+)>/y, ([, id], { names }) => mention(`#${names[id] ?? "unknown"}`)],
+  [/@(?:everyone|here)\b/y, ([text]) => mention(text)],
+  [/<\/([^\n:>]+):\d+>/y, ([, command]) => mention(`/${command}`)],
+  [/<t:(-?\d{1,13})(?::([tTdDfFsSR]))?>/y, ([text, seconds, style = "f"]) => moment(seconds, LETTERS[style], text)],
+  [/<a?(:\w+:)\d+>/y, ([, name]) => plain(name)],
+  [/(`+)([\s\S]*?[^`])\1(?!`)/y, ([, , text]) => element("code", {}, text.trim() || text)],
+  [/\|\|([\s\S]+?)\|\|/y, ([, inner], state) => spoiler(...draw(inner, state))],
+  [/~~(?=\S)((?:\\[\s\S]|~(?!~)|[^\s~\\]|\s(?!~~))+?)~~/y, mark("s")],
 ];
+// Of these the one that takes most is drawn, and of two that take as much the first.
+const MARKS = [
+  [/_((?:__|\\[\s\S]|[^\\_])+?)_\b(?!_)|\*(?=\S)((?:\*\*|\\[\s\S]|\s+(?:\\[\s\S]|[^\s*\\]|\*\*)|[^\s*\\])+?)\*(?!\*)/y, ([, line, star], state) => element("em", {}, ...draw(line ?? star, state))],
+  [/\*\*((?:\\[\s\S]|[^\\])+?)\*\*(?!\*)/y, mark("strong")],
+  [/__((?:\\[\s\S]|[^\\])+?)__(?!_)/y, mark("u")],
+];
+// The rest of a word: where it ends, a rule may begin.
+const WORD = /[^\n]*?(?=[^0-9A-Za-z\s\u00c0-\uffff]|\n|https?:\/\/|$)/y;
 
-function inline(text, names) {
+function matchAt(pattern, text, at) {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+function draw(text, state) {
   const nodes = [];
-  let rest = text;
-  while (rest) {
-    let first = null;
-    for (const [pattern, draw] of RULES) {
-      const match = pattern.exec(rest);
-      if (match && (!first || match.index < first.match.index)) first = { match, draw };
+  const say = (words) => {
+    if (nodes.at(-1)?.nodeType === Node.TEXT_NODE) nodes.at(-1).data += words;
+    else nodes.push(plain(words));
+  };
+  if (state.depth > DEEPEST) return [plain(text)];
+  const inner = { ...state, lineStart: false, depth: state.depth + 1 };
+  let at = 0;
+  while (at < text.length) {
+    const isLineStart = at === 0 ? state.lineStart : text[at - 1] === "\n";
+    const found = match(text, at, isLineStart, state);
+    if (found) {
+      for (const node of [found.draw(found.match, inner)].flat()) {
+        if (node.nodeType === Node.TEXT_NODE) say(node.data);
+        else nodes.push(node);
+      }
+      at += found.match[0].length;
+    } else {
+      const end = at + 1 + (text[at] === "\n" ? 0 : matchAt(WORD, text, at + 1)[0].length);
+      say(text.slice(at, end));
+      at = end;
     }
-    if (!first) break;
-    if (first.match.index) nodes.push(document.createTextNode(rest.slice(0, first.match.index)));
-    nodes.push(first.draw(first.match, names));
-    rest = rest.slice(first.match.index + first.match[0].length);
   }
-  if (rest) nodes.push(document.createTextNode(rest));
   return nodes;
+}
+
+function match(text, at, isLineStart, state) {
+  for (const [pattern, draw, onlyAtStart, unless, refuse] of RULES) {
+    if ((onlyAtStart && !isLineStart) || state[unless]) continue;
+    const match = matchAt(pattern, text, at);
+    if (match && !refuse?.(match)) return { match: pattern.source.startsWith("https?") ? closed(match) : match, draw };
+  }
+  let longest = null;
+  for (const [pattern, draw] of MARKS) {
+    const match = matchAt(pattern, text, at);
+    if (match && match[0].length > (longest?.match[0].length ?? 0)) longest = { match, draw };
+  }
+  return longest;
+}
+
+// An address ends before a bracket that was opened before it.
+function closed([href]) {
+  let cut = href;
+  while (cut.endsWith(")") && cut.split(")").length > cut.split("(").length) cut = cut.slice(0, -1);
+  return [cut];
+}
+
+const quote = (text, state) => element("blockquote", {}, ...draw(text, { ...state, lineStart: true, quoted: true }));
+
+function list(text, state) {
+  const root = element("div");
+  const open = [{ depth: -1, item: root }];
+  let item = null;
+  let words = [];
+  const finish = () => item?.prepend(...draw(words.join("\n"), state));
+  for (const line of text.replace(/\n$/, "").split("\n")) {
+    const found = matchAt(ITEM, line, 0);
+    if (!found) {
+      words.push(line.trimStart());
+      continue;
+    }
+    finish();
+    const [all, { length: depth }, sign] = found;
+    const tag = /\d/.test(sign) ? "OL" : "UL";
+    words = [line.slice(all.length)];
+    item = element("li");
+    while (depth < open.at(-1).depth) open.pop();
+    if (depth > open.at(-1).depth || open.at(-1).list?.tagName !== tag) {
+      if (depth === open.at(-1).depth) open.pop();
+      const made = element(tag, tag === "OL" ? { start: parseInt(sign, 10) } : {});
+      open.at(-1).item.append(made);
+      open.push({ depth, list: made });
+    }
+    open.at(-1).list.append(item);
+    open.at(-1).item = item;
+  }
+  finish();
+  return [...root.childNodes];
 }

@@ -1,10 +1,11 @@
 // The page: listens to the sandbox, keeps the parts it was sent, and draws what has changed.
 
 import { byId, element, post, setOpenChat, toast } from "./dom.js";
-import { drawChat, startLog } from "./chat.js";
-import { setPlace, startComposer, suggest, who } from "./composer.js";
+import { drawChat, initial, startLog, tint } from "./chat.js";
+import { setPlace, setTopic, startComposer, suggest, who } from "./composer.js";
 import { oneLine } from "./format.js";
 import { drawLives, drawServers } from "./life.js";
+import { currentTopic, drawTopics, hints, isIn, startTopics } from "./topics.js";
 
 const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
 const parts = {};
@@ -26,8 +27,11 @@ function draw() {
   drawList(place);
   drawHead(place);
   const chat = parts[`chat:${place.key}`];
-  drawChat(place, chat, who(), livesIn(place));
-  byId("typing").firstElementChild.hidden = !chat.typing;
+  const topic = currentTopic(place, chat);
+  setTopic(topic, hints(place, chat, topic));
+  drawTopics(place, chat, who());
+  drawChat(place, chat, who(), livesIn(place), topic);
+  byId("typing").firstElementChild.hidden = !chat.typing.some((one) => isIn({ topic: one }, topic, place));
   suggest(place, !chat.messages.some((message) => !message.service), suggestions(place));
   drawPairing(place, chat.code);
   drawServers(parts.servers);
@@ -37,8 +41,8 @@ function draw() {
 function suggestions(place) {
   if (place.about.startsWith("a stranger")) return ["May I come in?"];
   const texts = ["Hello", "Fix the tests", "Deploy", "Rate"];
-  if (!place.group || place.platform !== "telegram") return texts;
-  // In a Telegram group the bot gets only messages that mention it.
+  // In a Telegram group the bot gets only messages that mention it, unless it is an administrator.
+  if (!place.about.includes("@")) return texts;
   return [...texts.map((text) => `@${place.bot} ${text.toLowerCase()}`), "Just between us"];
 }
 
@@ -50,7 +54,6 @@ const preview = (place, message) => {
   const text = oneLine(place.platform, message) || "picture";
   return place.group ? `${message.name}: ${text}` : text;
 };
-const initial = (title) => title.replace("#", "").slice(0, 1).toUpperCase();
 
 function drawList(current) {
   const chats = places().map((place) => {
@@ -80,7 +83,7 @@ function drawEntry(chat, current) {
     draw();
     byId("say").focus();
   };
-  const face = element("span", { class: "face", "aria-hidden": "true", "data-who": chat.group ? "group" : chat.actors[0].handle }, initial(chat.title));
+  const face = element("span", { class: "face", "aria-hidden": "true", "data-who": chat.group ? "group" : null, "data-tint": chat.group ? null : tint(chat.actors[0].handle) }, initial(chat.title));
   const unread = chat.unread ? element("span", { class: "unread" }, String(chat.unread), element("span", { class: "visually-hidden" }, " new")) : null;
   const button = element("button", { type: "button", "data-chat": chat.key, "aria-current": chat.key === current.key ? "true" : null, onclick: open }, face, element("span", { class: "lines" }, element("b", {}, chat.title), element("small", {}, chat.preview.slice(0, 60))), unread);
   return element("li", {}, button);
@@ -143,6 +146,7 @@ window.addEventListener("hashchange", () => {
 
 startComposer();
 startLog();
+startTopics(draw);
 
 const source = new EventSource("events");
 source.addEventListener("message", (event) => {
