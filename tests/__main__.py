@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Wire tests wait about as much as they compute.
+# Wire tests wait about as much as they compute; some take a minute, so that who is done takes over from who is not.
 WORKERS = str((os.cpu_count() or 2) * 2)
 # The `ci` profile plays the same examples in every complete run; plain pytest keeps looking for new ones.
-PYTEST = ("pytest", "-n", WORKERS, "--hypothesis-profile=ci")
+PYTEST = ("pytest", "-n", WORKERS, "--dist=worksteal", "--hypothesis-profile=ci")
 STATIC = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 

@@ -12,7 +12,7 @@ from agent_channels.core.contract.messages import Attachment, MenuEntry, Message
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Outgoing
 from agent_channels.core.errors import PlatformError, Refused, Rejected
 from agent_channels.core.files.storage import open_file
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart, spans_over
 from contract_bench import FIRST, Bench
 
 AFTER = RenderedPart("after", "text", "after")
@@ -82,6 +82,42 @@ async def test_close_panel_writes_the_outcome_and_keeps_the_formatting(bench: Be
     assert shown["text"].endswith("✅ Yes · ann")
     assert shown["bold"] == ["bold 🦄 word"]
     assert shown["labels"] == []
+
+
+async def test_close_panel_keeps_the_chosen_button(bench: Bench) -> None:
+    """It stays alone, closing again changes nothing, and whoever gave its data before gets no second keyboard."""
+    for text in ("Ship?", "x" * bench.adapter.limits.text):
+        sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, text, keyboard=FIRST))
+        for _ in range(2):
+            place = bench.platform.chat_id, sent.message_id
+            await bench.adapter.close_panel(*place, sent.snapshot, "✅ No", FIRST[0][1])
+        assert bench.platform.shown(sent.message_id)["labels"] == [["No"]]
+
+
+async def test_a_message_for_one_person_reaches_nobody_else(bench: Bench) -> None:
+    """Where the platform cannot promise it, it is refused and not sent."""
+    seen = await bench.send(text="before")
+    for more in ({}, {"answers_tap": "1"}, {"reply_to": seen}):
+        with pytest.raises(PlatformError):
+            await bench.send(text="psst", only_for=bench.platform.user_id, **more)
+    after = await bench.send(text="after")
+    assert bench.platform.texts()[-2:] == ["before", "after"]
+    assert bench.platform.shown(after)["text"] == "after"
+
+
+async def test_moments_and_codes_are_drawn_in_plain_texts(bench: Bench) -> None:
+    """Words of our own have a time and a code in them; the rest reads as it stands."""
+    text = "*Code* ABCD2345 until 14:05 UTC"
+    spans = spans_over(text, [("code", "ABCD2345", ""), ("time", "14:05 UTC", "1765202700:t")])
+    shown = bench.platform.shown(await bench.send(text=text, spans=spans))["text"]
+    assert shown in {text, "*Code* `ABCD2345` until <t:1765202700:t>"}
+
+
+async def test_a_button_that_can_only_copy(bench: Bench) -> None:
+    """It is drawn where the platform has such buttons, else left out; the message is sent in any case."""
+    copy = KeyboardButton("Copy", copy="make test")
+    shown = bench.platform.shown(await bench.send(text="Run", keyboard=((copy,),)))
+    assert shown["labels"] in ([["Copy"]], [])
 
 
 async def test_close_panel_without_room_or_snapshot_still_takes_the_keyboard(bench: Bench) -> None:

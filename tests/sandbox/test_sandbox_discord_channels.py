@@ -163,7 +163,7 @@ async def test_threads(dc, rest, connect, eve, room):
     await rest.send(thread, "opens it")
     assert not (await rest.ok("GET", f"/channels/{thread.id}"))["thread_metadata"]["archived"]
     thread.archive(locked=True)
-    assert await rest.refused("POST", messages(thread), {"content": "x"}) == (403, 50013)
+    assert await rest.refused("POST", messages(thread), {"content": "x"}) == (400, 50083)
     room.deny("send_messages_in_threads")
     assert await rest.refused("POST", f"/channels/{said['id']}/messages", {"content": "x"}) == (403, 50013)
     wrong = {"name": "x" * 101, "auto_archive_duration": 5}

@@ -29,6 +29,9 @@ def key(text="Yes", **action):
         key(copy_text={"text": "copied"}),
         key(web_app={"url": "https://example.com/app"}),
         key(switch_inline_query=""),
+        {"text": "Yes", "disabled": {}},
+        {"text": "Yes", "disabled": {}, "style": "success"},
+        key(copy_text={"text": "x" * 256}),
         key(callback_data="x", style="danger"),
         key(callback_data="x", style="success", icon_custom_emoji_id="5368324170671202286"),
     ],
@@ -62,6 +65,8 @@ async def test_buttons_accepted(raw, ann, button):
             "inline keyboard button Web App URL 'http://example.com' is invalid: Only HTTPS links are allowed",
         ),
         (key(copy_text={"text": ""}), "BUTTON_COPY_TEXT_INVALID"),
+        (key(copy_text={"text": "x" * 257}), "BUTTON_COPY_TEXT_INVALID"),
+        (key(disabled=True), 'can\'t parse inline keyboard button: Field "disabled" must be an empty Object'),
         (key(pay=True), "BUTTON_TYPE_INVALID"),
         (key(callback_data="x", style="loud"), "can't parse inline keyboard button: Invalid button style specified"),
         (key(callback_data="x", url="https://example.com"), None),
@@ -150,3 +155,17 @@ async def test_late_double_and_unknown_answers(tg, raw, ann):
     assert await raw.refused("answerCallbackQuery", callback_query_id=late.id) == TOO_OLD
     with pytest.raises(TimeoutError):
         await late.answered(timeout=0.01)
+
+
+async def test_a_keyboard_that_opens_the_reply_field(raw, ann):
+    """It says so for good: an edit that keeps the keyboard changes nothing about it."""
+    keyboard = {**keys([key()]), "force_reply": True}
+    sent = await raw.ok("sendMessage", chat_id=ann.id, text="?", reply_markup=keyboard)
+    assert sent["reply_markup"] == keyboard
+    place = {"chat_id": ann.id, "message_id": sent["message_id"]}
+    edited = await raw.ok("editMessageReplyMarkup", **place, reply_markup=keys([key("No")]))
+    assert edited["reply_markup"] == {**keys([key("No")]), "force_reply": True}
+    plain = await raw.ok("sendMessage", chat_id=ann.id, text="?", reply_markup=keys([key()]))
+    place["message_id"] = plain["message_id"]
+    edited = await raw.ok("editMessageReplyMarkup", **place, reply_markup={**keys([key("No")]), "force_reply": True})
+    assert edited["reply_markup"] == keys([key("No")])

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+from agent_channels.core.contract.messages import Place
 from agent_channels.discord.outbound import TRIES
+from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -61,6 +63,9 @@ class Platform(Protocol):
     def shown(self, message_id: str) -> dict[str, Any]:
         """A message as the person sees it: text, bold (the bold words), labels (rows), reply_to, file (its name)."""
 
+    def texts(self) -> list[str]:
+        """Every message of the chat as the person sees it, oldest first."""
+
     def reactions(self, message_id: str) -> list[str]:
         """The bot's reactions to a message."""
 
@@ -81,6 +86,21 @@ class Platform(Protocol):
 
     def fail_download(self, kind: str) -> None:
         """The next download fails."""
+
+    def room_for_threads(self, *, allowed: bool = True) -> str:
+        """The id of a chat that can have threads; `allowed`: the bot may open some there."""
+
+    def thread_name(self, place: Place) -> str:
+        """What people see as a thread's name."""
+
+    def said_in(self, place: Place) -> list[str]:
+        """What the bot said in a thread."""
+
+    def delete_thread(self, place: Place) -> None:
+        """Somebody deletes a thread."""
+
+    def close_thread(self, place: Place) -> None:
+        """Somebody closes a thread, and the bot has not the right to write there all the same."""
 
     async def stop(self) -> None:
         """Nothing listens any more."""
@@ -152,6 +172,9 @@ class TelegramPlatform:
             "file": message.get("document", {}).get("file_name"),
         }
 
+    def texts(self) -> list[str]:
+        return [str(message.get("text")) for message in self.ann.messages()]
+
     def reactions(self, message_id: str) -> list[str]:
         return self.tg.reactions(self.ann, int(message_id))
 
@@ -173,6 +196,24 @@ class TelegramPlatform:
     def fail_download(self, kind: str) -> None:
         # A GET that was cut on a kept connection is asked again by the HTTP library itself, once.
         self.tg.faults.add(kind, method="download", times=2)  # type: ignore[arg-type]
+
+    def room_for_threads(self, *, allowed: bool = True) -> str:
+        self.forum = self.tg.group("Forum", members=[self.ann], forum=True, administrator=allowed)
+        return str(self.forum.id)
+
+    def thread_name(self, place: Place) -> str:
+        return self.forum.chat.topics[int(place.thread_id or 0)]
+
+    def said_in(self, place: Place) -> list[str]:
+        inside = [m for m in self.forum.messages() if m.get("message_thread_id") == int(place.thread_id or 0)]
+        return [m["text"] for m in inside if m["from"]["id"] == self.tg.bot_id and "text" in m]
+
+    def delete_thread(self, place: Place) -> None:
+        self.tg.state.delete_topic(self.forum.chat, int(place.thread_id or 0))
+
+    def close_thread(self, place: Place) -> None:
+        self.forum.add_bot(administrator=False)
+        self.forum.chat.closed_topics.add(int(place.thread_id or 0))
 
     async def stop(self) -> None:
         await self.tg.aclose()
@@ -269,6 +310,9 @@ class DiscordPlatform:
             "file": next((file["filename"] for file in message.get("attachments") or ()), None),
         }
 
+    def texts(self) -> list[str]:
+        return [str(message["content"]) for message in self.ann.messages()]
+
     def reactions(self, message_id: str) -> list[str]:
         return self.dc.reactions(message_id)
 
@@ -293,6 +337,29 @@ class DiscordPlatform:
 
     def fail_download(self, kind: str) -> None:
         self.dc.faults.add(kind, method="download", times=TRIES)  # type: ignore[arg-type]
+
+    def room_for_threads(self, *, allowed: bool = True) -> str:
+        self.guild = self.dc.guild("Team", members=[self.ann])
+        room = self.guild.channel("work")
+        if not allowed:
+            room.deny("create_public_threads")
+        return str(room.id)
+
+    def _thread(self, place: Place) -> DiscordChannel:
+        return DiscordChannel(self.guild, self.dc.state.channels[int(place.chat_id)])
+
+    def thread_name(self, place: Place) -> str:
+        return self._thread(place).name
+
+    def said_in(self, place: Place) -> list[str]:
+        said = [m for m in self._thread(place).messages() if m["author"]["id"] == str(self.dc.bot_id)]
+        return [m["content"] for m in said if m["content"]]
+
+    def delete_thread(self, place: Place) -> None:
+        self._thread(place).delete()
+
+    def close_thread(self, place: Place) -> None:
+        self._thread(place).archive(locked=True)
 
     async def stop(self) -> None:
         await self.dc.aclose()

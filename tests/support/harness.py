@@ -28,7 +28,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from warm import Warm
 from wire_host import PATIENCE_S, Event, Host, Result
 
-__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "Stage", "World"]
+__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "Stage", "World", "is_closed"]
 
 COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"
@@ -210,6 +210,17 @@ class DiscordStage(World):
         host = await self.host(**env)
         await self.dc.wait_for(lambda: self.dc.connected, PATIENCE_S)
         return host
+
+
+def is_closed(message: dict[str, Any]) -> bool:
+    """Whether a message has no button that one could tap; the one that was chosen may be left, disabled."""
+    telegram = message.get("reply_markup", {}).get("inline_keyboard", [])
+    discord = [row["components"] for row in message.get("components") or ()]
+    return not any(
+        "callback_data" in key or (key.get("custom_id") and not key.get("disabled"))
+        for row in (*telegram, *discord)
+        for key in row
+    )
 
 
 def _is_message(line: bytes) -> bool:

@@ -24,11 +24,16 @@ __all__ = ["STAGES", "Phone", "Play", "Said"]
 
 @dataclass(frozen=True)
 class Said:
-    """A message of the bot's as a person sees it; `labels` are its rows of buttons."""
+    """A message of the bot's as a person sees it.
+
+    `labels` are its rows of buttons to tap, `kept` the ones that do nothing any more, `copies` what others copy.
+    """
 
     id: str
     text: str
     labels: list[list[str]]
+    kept: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 class Phone(Protocol):
@@ -49,6 +54,9 @@ class Phone(Protocol):
 
     def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
         """Taps the first button a message had when it was first seen, though it is gone by now."""
+
+    async def copy(self, message: Said, label: str) -> str:
+        """Taps a button that copies; what it copied."""
 
     def shown(self, message_id: str) -> Said:
         """A message as it looks now."""
@@ -78,6 +86,11 @@ class TelegramPhone:
     def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
         return self._told(self.person.tap(int(message_id), data=self._first[message_id]))
 
+    async def copy(self, message: Said, label: str) -> str:
+        found = next(m for m in self.person.messages() if str(m["message_id"]) == message.id)
+        keys = (key for row in found["reply_markup"]["inline_keyboard"] for key in row)
+        return str(next(key["copy_text"]["text"] for key in keys if key["text"] == label))
+
     @staticmethod
     def _told(tap: Any) -> Callable[[], Awaitable[str]]:
         async def told() -> str:
@@ -92,11 +105,14 @@ class TelegramPhone:
         return any(str(message["message_id"]) == message_id for message in self.person.messages())
 
     def _said(self, message: dict[str, Any]) -> Said:
-        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+        keys = message.get("reply_markup", {}).get("inline_keyboard", [])
+        rows = [row for keys_of_row in keys if (row := [key for key in keys_of_row if "callback_data" in key])]
         if rows:
             self._first.setdefault(str(message["message_id"]), rows[0][0]["callback_data"])
         labels = [[key["text"] for key in row] for row in rows]
-        return Said(str(message["message_id"]), str(message.get("text", "")), labels)
+        kept = tuple(key["text"] for row in keys for key in row if "disabled" in key)
+        copies = tuple(key["copy_text"]["text"] for row in keys for key in row if "copy_text" in key)
+        return Said(str(message["message_id"]), str(message.get("text", "")), labels, kept, copies)
 
 
 class DiscordPhone:
@@ -120,6 +136,11 @@ class DiscordPhone:
     def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
         return self._told(self.person.tap(message_id, custom_id=self._first[message_id]))
 
+    async def copy(self, message: Said, label: str) -> str:
+        # Discord has no such buttons: the text comes as a code block, which only that person sees.
+        told = await self.tap(message.id, label)()
+        return told.removeprefix("```\n").removesuffix("\n```")
+
     @staticmethod
     def _told(tap: ComponentTap) -> Callable[[], Awaitable[str]]:
         async def told() -> str:
@@ -134,12 +155,14 @@ class DiscordPhone:
         return any(message["id"] == message_id for message in self.person.messages())
 
     def _said(self, message: dict[str, Any]) -> Said:
-        rows = [row["components"] for row in message.get("components") or []]
+        keys = [row["components"] for row in message.get("components") or []]
+        rows = [row for keys_of_row in keys if (row := [key for key in keys_of_row if not key.get("disabled")])]
+        kept = tuple(key["label"] for row in keys for key in row if key.get("disabled"))
         if rows and rows[0][0].get("custom_id"):
             self._first.setdefault(message["id"], rows[0][0]["custom_id"])
         labels = [[key["label"] for one in row for key in one.get("options", [one])] for row in rows]
         # Backslashes before punctuation are Discord's way to write it as it reads.
-        return Said(message["id"], re.sub(r"\\(?=\W)|\*\*", "", str(message["content"])), labels)
+        return Said(message["id"], re.sub(r"\\(?=\W)|\*\*", "", str(message["content"])), labels, kept)
 
 
 class Play(Protocol):

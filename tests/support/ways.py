@@ -22,6 +22,7 @@ from agent_channels.core.inbound.pipeline import InboundPipeline
 from agent_channels.core.inbound.reader import Reader
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.wait_notices import WaitNotices
+from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import FollowUp, Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
@@ -77,6 +78,7 @@ class Way:
                 self.wakeups,
                 lambda: ListeningSession("session", "host", "project", "push", "", 0.0),
                 "off",
+                RichForms(self.services.chats, self.services.health, "auto"),
             ),
             self.delivery,
             self.receipts,

@@ -209,9 +209,12 @@ def test_packages_hold_a_docstring_and_nothing_else(module: str) -> None:
 
 
 def test_platforms_are_built_alike() -> None:
-    """Knowing one platform's folder is knowing the other's: the same files, but for how it is read."""
+    """Knowing one platform's folder is knowing the other's: the same files, but for how it is read, and rich blocks."""
     names = [{path.name for path in (SOURCE / PACKAGE / name).glob("*.py")} for name in PLATFORMS]
-    assert [sorted(found ^ set.intersection(*names)) for found in names] == [["polling.py"], ["gateway.py"]]
+    assert [sorted(found ^ set.intersection(*names)) for found in names] == [
+        ["polling.py", "rich_blocks.py"],
+        ["gateway.py"],
+    ]
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -16,7 +16,8 @@ from broken import BROKEN, healthy
 from harness import COMMAND, Stage
 
 CHECKS = """python, trust, state folder, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
-privacy mode, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy, mode"""
+privacy mode, topics, rich messages, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy,
+mode"""
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +100,7 @@ async def test_the_token_is_not_sent_to_an_unknown_server(stage: Stage) -> None:
     break_setup, _, _ = BROKEN["state_that_came_with_a_repository"]
     async with break_setup(stage) as env:
         ran = await stage.cli("doctor", "telegram", "--json", **env)
-    asked = {"bot", "webhook", "second poller", "privacy mode", "clock", "dns"}
+    asked = {"bot", "webhook", "second poller", "privacy mode", "rich messages", "clock", "dns"}
     checks = ran.json["channels"][0]["checks"]
     assert [check["check"] for check in checks if check["state"] == "wrong"] == ["trust"]
     assert not [check for check in checks if check["check"] in asked and check["state"] == "ok"]

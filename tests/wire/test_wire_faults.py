@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from harness import Stage
+from harness import Stage, is_closed
 
 LONG = "word " * 2000  # three parts
 
@@ -110,7 +110,7 @@ async def test_a_grid_whose_fate_is_unknown_still_counts(stage: Stage) -> None:
     event = await host.event()
     assert event.meta["button_value"] == "Yes"
     assert event.meta["message_id"] == str(grid["message_id"])
-    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
     assert ann.messages()[-1]["text"].startswith("Ship?")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.sandbox.telegram.images import sample_png
-from harness import Stage
+from harness import Stage, is_closed
 
 MB = 1024 * 1024
 
@@ -53,7 +53,7 @@ async def test_a_file_alone_can_carry_the_grid_and_the_quote(stage: Stage) -> No
     assert event.meta["message_id"] == str(last["message_id"])
     await stage.tg.wait_for(lambda: "Good" in str(ann.messages()[-1].get("text", "")))
     shown = next(m for m in ann.messages() if m["message_id"] == last["message_id"])
-    assert "reply_markup" not in shown
+    assert is_closed(shown)
 
 
 async def test_files_that_must_not_be_sent_are_refused_with_the_reason(stage: Stage) -> None:

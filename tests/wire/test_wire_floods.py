@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent_channels.core.buttons.answers import DETAILS_MAX
 from agent_channels.core.inbound.follow_ups import ALL_MAX, EACH_MAX
 from agent_channels.core.people.pairing import CROWDED_MAX, HELD_MAX, PENDING_MAX, REFUSED_MAX, REPLIES_MAX
 from agent_channels.core.store.database import Store
@@ -69,6 +70,7 @@ async def test_refused_taps_starve_nobody(stage: Stage) -> None:
     assert "code" in (await eve.next_message())["text"]
     assert "Connected" in (await ann.next_message())["text"]
     assert len(stage.tg.calls_of("answerCallbackQuery")) <= EACH_MAX + FLOOD // 10
+    assert len(bob.ephemerals) <= DETAILS_MAX
     assert rows(stage, "chats", "kind = 'direct'") == 2
 
 

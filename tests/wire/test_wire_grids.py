@@ -6,7 +6,7 @@ from typing import Any
 
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from harness import Event, Host, Stage
+from harness import Event, Host, Stage, is_closed
 
 
 async def show(stage: Stage, host: Host, person: TelegramPerson, buttons: Any, **more: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ async def test_a_label_of_200_cjk_characters(stage: Stage) -> None:
     assert event.meta["button_label"] == label
     assert chosen(event) == (label, "0", "0")
     assert len((await tap.answered()).text) <= 200
-    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
     assert ann.messages()[-1]["text"].startswith("Which one?")
 
 
@@ -138,7 +138,7 @@ async def test_a_typed_label_or_number_counts_as_the_tap(stage: Stage) -> None:
         assert event.content == "Reject"
         assert chosen(event) == ("Reject", "0", "1")
         assert event.meta["message_id"] == str(grid["message_id"])
-        await stage.tg.wait_for(lambda: all("reply_markup" not in m for m in ann.messages()))
+        await stage.tg.wait_for(lambda: all(is_closed(m) for m in ann.messages()))
         ann.send(typed)
         assert "button" not in (await host.event()).meta
 
@@ -155,7 +155,7 @@ async def test_a_second_tap_by_anybody_is_already_answered(stage: Stage) -> None
     assert (await first.answered()).text == "No"
     for late in (second, third):
         assert "lready answered: No" in (await late.answered()).text
-    await stage.tg.wait_for(lambda: "reply_markup" not in group.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(group.messages()[-1]))
     shown = group.messages()[-1]["text"]
     assert "No" in shown
     assert "ann" in shown
@@ -190,7 +190,7 @@ async def test_an_expired_question_says_so(stage: Stage) -> None:
     answer = await ann.tap(grid["message_id"], label="Yes").answered()
     assert "expired" in answer.text
     assert answer.show_alert
-    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
     ann.send("Yes")
     assert "button" not in (await host.event()).meta
 
@@ -248,7 +248,7 @@ async def test_an_outcome_the_platform_refused_for_a_while_is_shown_later(stage:
     stage.tg.faults.clear()
     assert "reply_markup" in ann.messages()[-1]
     await stage.reading()
-    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
     assert "Yes" in ann.messages()[-1]["text"]
 
 

@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from pydantic import BaseModel
 
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from harness import COMMAND, Event, Host, Stage
+from harness import COMMAND, Event, Host, Stage, is_closed
 
 QUESTION = {"text": "*Deploy* to production?", "format": "markdownv2", "buttons": [["Approve", "Reject"], ["Later"]]}
 BOLD = {"type": "bold", "offset": 0, "length": 6}
@@ -62,7 +62,7 @@ async def check_closed(stage: Stage, person: TelegramPerson, grid: dict[str, Any
 
     def closed() -> dict[str, Any] | None:
         shown = next(m for m in person.messages() if m["message_id"] == grid["message_id"])
-        return shown if "reply_markup" not in shown else None
+        return shown if is_closed(shown) else None
 
     shown = await stage.tg.wait_for(closed)
     assert shown["text"].startswith("Deploy to production?")

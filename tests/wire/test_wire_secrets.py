@@ -9,7 +9,7 @@ from urllib.parse import quote
 import psutil
 
 from agent_channels.sandbox.telegram.images import sample_png
-from harness import COMMAND, Stage
+from harness import COMMAND, Stage, is_closed
 
 
 async def test_a_busy_session_with_every_kind_of_fault_never_names_the_token(stage: Stage) -> None:
@@ -88,7 +88,7 @@ async def test_no_token_reaches_a_chat(stage: Stage) -> None:
         assert message["reply_markup"]["inline_keyboard"][0][0]["text"] == "Use [token]"
     ann.tap(message["message_id"], label="Use [token]")
     await host.event()
-    await stage.tg.wait_for(lambda: "reply_markup" not in ann.messages()[-1])
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
     await host.done("edit_message", chat_id=ann.id, message_id=str(message["message_id"]), text=f"{text}!")
     assert ann.messages()[-1]["text"] == f"{masked}!"
     await host.done("reply", chat_id=ann.id, text=text, files=["notes.txt", f"{stage.tg.token}.txt"])

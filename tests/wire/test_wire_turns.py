@@ -15,7 +15,7 @@ from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
-from harness import Stage
+from harness import Stage, is_closed
 from hook_runs import SESSION, Hooks, kept
 from hooked_turns import HookedTurn
 from inbox_socket import blocks_in
@@ -342,9 +342,7 @@ async def test_a_stop_answers_the_card_that_waits(stage: Stage, hooks: Hooks) ->
     ran = await asking.ran()
     decision = ran.specific["decision"]
     assert decision == {"behavior": "deny", "message": "Stopped from the chat by ann."}
-    await stage.tg.wait_for(
-        lambda: next("reply_markup" not in m for m in ann.messages() if m["message_id"] == card["message_id"])
-    )
+    await stage.tg.wait_for(lambda: next(is_closed(m) for m in ann.messages() if m["message_id"] == card["message_id"]))
     later = await hooks.run("permission")
     assert later.specific["decision"]["behavior"] == "deny"
     assert (await turn.batch())["continue"] is False

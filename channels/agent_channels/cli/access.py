@@ -332,12 +332,19 @@ def _notify(channel_name: str, services: Services) -> str:
 
     from agent_channels.core.log import configure
     from agent_channels.core.outbound.outcomes import Outcomes
+    from agent_channels.core.outbound.threads import Threads
     from agent_channels.core.scheduling import Wakeups
 
     async def send() -> bool:
         with anyio.move_on_after(NOTIFY_WITHIN_S):
             async with row.connect(env, settings, token) as adapter:
-                outcomes = Outcomes(adapter, services.panels, services.notices, Wakeups())
+                outcomes = Outcomes(
+                    adapter,
+                    services.panels,
+                    services.notices,
+                    Threads(adapter, services.chats, services.access),
+                    Wakeups(),
+                )
                 return not await outcomes.do_all_due()
         return False
 

@@ -94,6 +94,8 @@ def _text(known: dict[str, Any]) -> str:
     lines += [f"  working       {_working(turn)}" for turn in known["working"]]
     lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
     lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]
+    lines += [f"  plain text    {known['plain_only']}"] if known["plain_only"] else []
+    lines += [f"  remark        {known['remark']}"] if known["remark"] else []
     lines += [f"  note          {reader['note']}"] if reader["note"] else []
     lines += [f"  problem       {known['problem']}"] if known["problem"] else []
     return "\n".join(lines)

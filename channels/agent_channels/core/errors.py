@@ -12,6 +12,7 @@ ChannelError                base class: shown as one sentence, without a traceba
     │   ├── NotModified     nobody: the message already has this text and keyboard
     │   ├── TooOld          nobody: the tap can no longer be answered
     │   ├── ReplyRefused    the caller, as a note: the message cannot be replied to, and was sent without that
+    │   ├── ThreadGone      the caller, as a note: the thread was deleted, and the message went to the chat itself
     │   ├── ParseFailed     the caller, as a note: the formatting was not understood, and plain text was sent
     │   ├── Unsupported     the caller: the server is older than the method, which no repetition changes
     │   └── Migrated        the caller, as a note: the chat has a new id, and the request was repeated there
@@ -42,6 +43,7 @@ __all__ = [
     "Rejected",
     "ReplyRefused",
     "StoreError",
+    "ThreadGone",
     "TooOld",
     "Unauthorized",
     "Unavailable",
@@ -93,6 +95,10 @@ class TooOld(Rejected):
 
 class ReplyRefused(Rejected):
     """The message that this one replies to cannot be replied to; without `reply_to` it can be sent."""
+
+
+class ThreadGone(Rejected):
+    """The thread is not there any more, or the chat that was one."""
 
 
 class ParseFailed(Rejected):

@@ -68,7 +68,7 @@ class Services:
         """
         key_values, audit, notices = KeyValue(store), Audit(store), Notices(store)
         steady, clock = clock or SteadyClock(key_values), clock or time.time
-        history, chats = History(store), Chats(store)
+        history, chats = History(store), Chats(store, key_values)
         inbox = Inbox(store, history, clock=steady)
         progress_messages = ProgressMessages(store)
         access = Access(store, chats, key_values, audit)

@@ -15,12 +15,21 @@ from discord.http import HTTPClient, Route
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities
-from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import PlatformError
+from agent_channels.core.contract.messages import (
+    Attachment,
+    Identity,
+    Ignored,
+    Inbound,
+    MenuEntry,
+    Message,
+    Place,
+    RawEvent,
+)
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.errors import PlatformError, Unsupported
 from agent_channels.core.files import streaming
-from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.discord import formatting, markup, outbound
+from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
+from agent_channels.discord import formatting, markup, outbound, threads
 from agent_channels.discord.chats import ChannelCache
 from agent_channels.discord.errors import as_unavailable, translated
 from agent_channels.discord.gateway import GatewayReader
@@ -39,7 +48,12 @@ class DiscordAdapter:
 
     channel = "discord"
     limits = markup.LIMITS
-    capabilities = Capabilities(formats=markup.FORMATS, default_format="markdown", receipt_emoji=("👀", "😴"))
+    capabilities = Capabilities(
+        formats=markup.FORMATS,
+        default_format="markdown",
+        threads="the text channels and forums of a server",
+        receipt_emoji=("👀", "😴"),
+    )
 
     def __init__(self, settings: DiscordSettings, token: str, *, proxy: str | None = None, ipv4: bool = False) -> None:
         """`proxy` carries every connection. `ipv4`: connect over IPv4 only, where there is no proxy."""
@@ -160,9 +174,31 @@ class DiscordAdapter:
         """DELETE of a message."""
         await outbound.delete(await self._http(), chat_id, message_id)
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self,
+        chat_id: str,
+        message_id: str,
+        snapshot: str | None,
+        outcome: str,
+        *,
+        chosen: KeyboardButton | None = None,
+        thread_id: str | None = None,
+    ) -> None:
         """PATCH of a message: its text stays, the outcome stands under it."""
-        await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, self.send)
+        del thread_id
+        await outbound.close_panel(await self._http(), chat_id, message_id, snapshot, outcome, chosen, self.send)
+
+    async def create_thread(self, chat_id: str, name: str) -> Place:
+        """POST /channels/{id}/threads; in a forum a post, which takes a first message."""
+        http, channel_id = await self._http(), outbound.checked_id(chat_id, "chat_id")
+        channel = await self._channels.channel(http, channel_id)
+        thread = await threads.create(http, channel_id, name, post=channel.get("type") in threads.FORUMS)
+        self._channels.keep(thread)
+        return Place(str(thread["id"]), None)
+
+    async def rename_thread(self, place: Place, name: str) -> None:
+        """PATCH of a channel."""
+        await threads.rename(await self._http(), place.chat_id, name)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """PUT and DELETE of the bot's reactions."""
@@ -190,12 +226,20 @@ class DiscordAdapter:
         del thread_id
         await outbound.call(await self._http(), "POST", f"/channels/{outbound.checked_id(chat_id, 'chat_id')}/typing")
 
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """Discord has no drafts."""
+        del place, draft_id, text
+        raise Unsupported("Discord shows no drafts")
+
     # ---- interactions
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """See `agent_channels.discord.interactions`."""
         del alert
-        await self._interactions.answer(tap_id, text, counted=counted)
+        drawn = formatting.draw(FormattedText(text, tuple(spans))) if spans else text
+        await self._interactions.answer(tap_id, drawn[: markup.LIMITS.text], counted=counted)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """PUT /applications/{id}/commands: replaces the bot's global commands."""

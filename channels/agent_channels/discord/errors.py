@@ -24,6 +24,7 @@ from agent_channels.core.errors import (
     RateLimited,
     Rejected,
     ReplyRefused,
+    ThreadGone,
     TooOld,
     Unauthorized,
     Unavailable,
@@ -33,18 +34,20 @@ from agent_channels.core.log import redact
 __all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
 
 # "JSON Error Codes" in Discord's documentation.
+_UNKNOWN_CHANNEL = 10003
 _TOO_OLD = {10015, 10062, 40060, 50027}
 # Of a message that may not be read, of a system message, of one without the right kind.
 _REPLY_REFUSED = {160002}
 _REFERENCE = re.compile(r"\bmessage_reference\b|REPLIES_", re.IGNORECASE)
 _HINTS = {
-    10003: "the bot does not see this channel; its chat_id comes with every message",
+    10003: "it was deleted, or the bot does not see this channel; its chat_id comes with every message",
     10004: "the bot is not in this server any more",
     10008: "the message is gone, or is in another channel; take the message_id of an event",
     10014: "Discord takes an emoji as one character, or name:id for a server's own",
     40005: "the file is larger than this server allows",
     50005: "only a message that the bot sent itself can be edited",
     50006: "an empty message cannot be sent",
+    50024: "threads are opened in the text channels and forums of a server, not in a thread or a direct chat",
     50035: "",
 }
 _FORBIDDEN = {
@@ -53,7 +56,8 @@ _FORBIDDEN = {
     "switched direct messages off",
     50013: "the bot's role lacks a permission in this channel (Send Messages, Send Messages in Threads, Attach Files, "
     "Add Reactions or Read Message History)",
-    50083: "the thread is archived and locked",
+    50083: "the thread is archived and locked: somebody has to reopen it, or the bot's role needs Manage Threads",
+    160005: "the thread is locked: somebody has to unlock it, or the bot's role needs Manage Threads",
     90001: "this person has blocked the bot; only they can unblock it",
 }
 TOKEN_WRONG = "Discord refuses the token (wrong or reset); set the current one with `channels setup discord`"  # noqa: S105
@@ -116,8 +120,8 @@ def answered(status: int, code: int, text: str) -> PlatformError:
         return Forbidden(_FORBIDDEN[code])
     if status == 403 and code not in _HINTS:
         return Forbidden(f"Discord forbids it: {reason}")
-    hint = _HINTS.get(code)
-    return Rejected(f"Discord refuses it: {reason}" + (f" ({hint})" if hint else ""))
+    hint, kind = _HINTS.get(code), ThreadGone if code == _UNKNOWN_CHANNEL else Rejected
+    return kind(f"Discord refuses it: {reason}" + (f" ({hint})" if hint else ""))
 
 
 def tracing() -> aiohttp.TraceConfig:

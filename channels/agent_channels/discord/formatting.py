@@ -15,7 +15,7 @@ from agent_channels.core.text.split import split_formatted
 from agent_channels.core.text.units import length
 from agent_channels.discord.markup import LIMITS, escape_markup, list_marker, to_content
 
-__all__ = ["render"]
+__all__ = ["draw", "render"]
 
 DIALECT = Dialect()
 ZERO_WIDTH = "\u200b"
@@ -39,7 +39,7 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     """
     if format_ == "markdown":
         parts = split_formatted(parse(text, DIALECT), _fill, LIMITS.text)
-        return [RenderedPart(_draw(part), "markdown", part.text) for part in parts]
+        return [RenderedPart(draw(part), "markdown", part.text) for part in parts]
     if length(to_content(text, format_), LIMITS.unit) <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
     return [
@@ -49,7 +49,7 @@ def render(text: str, format_: str) -> list[RenderedPart]:
 
 
 def _fill(rich: FormattedText) -> float:
-    return max(length(rich.text, LIMITS.unit), length(_draw(rich), LIMITS.unit)) / LIMITS.text
+    return max(length(rich.text, LIMITS.unit), length(draw(rich), LIMITS.unit)) / LIMITS.text
 
 
 def _fill_text(rich: FormattedText) -> float:
@@ -57,7 +57,8 @@ def _fill_text(rich: FormattedText) -> float:
     return length(to_content(rich.text, "text"), LIMITS.unit) / LIMITS.text
 
 
-def _draw(rich: FormattedText) -> str:
+def draw(rich: FormattedText) -> str:
+    """Return a text in Discord's Markdown."""
     return _region(rich.text, 0, len(rich.text), rich.spans, frozenset())
 
 
@@ -110,6 +111,9 @@ def _span(text: str, span: Span, inner: Sequence[Span], inside: frozenset[str]) 
             return f"```{span.value}\n" + re.sub("`(?=``)", "`" + ZERO_WIDTH, covered) + "\n```"
         case "code":
             return _code(covered, inside)
+        case "time":
+            # Each reader's client writes it, in their own time zone.
+            return f"<t:{span.value}>"
         case "link" if "link" not in inside:
             return f"[{body(inside | {'link'})}]({_address(span.value)})"
         case "address" if covered.startswith(("http://", "https://")):

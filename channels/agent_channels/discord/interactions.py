@@ -112,7 +112,7 @@ class Interactions:
         if not text:
             await self._call("DELETE", original)
             return
-        data = _data(text[: markup.LIMITS.text])
+        data = _data(text)
         if not acknowledged:
             body = {"type": _REPLY, "data": data | {"flags": _EPHEMERAL}}
             if await self._called_back(callback, body):

@@ -18,6 +18,7 @@ __all__ = [
     "FORM",
     "FORMATS",
     "LIMITS",
+    "closed_components",
     "components",
     "escape",
     "escape_markup",
@@ -43,6 +44,7 @@ LIMITS = Limits(
     download=100 * 1024 * 1024,
     links=25,
     caption=2000,
+    thread_name=100,
     album_keyboard=True,
     paste=1900,
     # Discord shows typing for ten seconds.
@@ -65,9 +67,9 @@ _PER_MENU = 25
 
 
 def components(keyboard: Keyboard | None) -> list[dict[str, Any]]:
-    """Return rows of buttons; above 25 buttons, menus of 25 options each."""
-    if not keyboard:
-        return []
+    """Return rows of buttons; above 25 buttons, menus of 25 options each. A button that can only copy is left out."""
+    rows = [[key for key in row if key.url or key.data is not None] for row in keyboard or ()]
+    keyboard = tuple(tuple(row) for row in rows if row)
     keys = [key for row in keyboard for key in row]
     if len(keys) <= _PER_MENU:
         return [{"type": _ROW, "components": [_button(key) for key in row]} for row in keyboard]
@@ -81,6 +83,11 @@ def _button(key: KeyboardButton) -> dict[str, Any]:
     if key.url:
         return {"type": _BUTTON, "style": _LINK, "label": key.label, "url": key.url}
     return {"type": _BUTTON, "style": _STYLES[key.style], "label": key.label, "custom_id": _data(key)}
+
+
+def closed_components(chosen: KeyboardButton | None) -> list[dict[str, Any]]:
+    """Return the one button that was chosen, which does nothing any more; nothing for None."""
+    return [{"type": _ROW, "components": [_button(chosen) | {"disabled": True}]}] if chosen else []
 
 
 def _menu(number: int, keys: list[KeyboardButton], first: int) -> dict[str, Any]:
@@ -103,16 +110,10 @@ def form(data: str, title: str) -> dict[str, Any]:
     return {"custom_id": data, "title": title[:45], "components": [{"type": _ROW, "components": [field]}]}
 
 
-def to_content(text: str, format_: str, code: str | None = None) -> str:
-    """Return the content of a message that says `text`. `code`: a part of it to draw so that it can be copied.
-
-    Raises `Refused` for an unknown format.
-    """
+def to_content(text: str, format_: str) -> str:
+    """Return the content of a message that says `text`. Raises `Refused` for an unknown format."""
     if format_ not in FORMATS:
         raise Refused(f"format {format_!r} is not known here; it is one of {', '.join(FORMATS)}")
-    if code and code in text:
-        before, _, after = text.partition(code)
-        return f"{to_content(before, format_)}`{code}`{to_content(after, format_)}"
     return escape_markdown(text, ignore_links=True) if format_ == "text" else text
 
 

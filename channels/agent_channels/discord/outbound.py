@@ -17,13 +17,14 @@ import anyio
 from discord.http import HTTPClient, Route
 
 from agent_channels.core.contract.messages import Attachment
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, ReplyRefused
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.errors import Ambiguous, Forbidden, Refused, Rejected, ReplyRefused, Unsupported
 from agent_channels.core.files.streaming import upload_name
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.text.formatted_text import FormattedText, RenderedPart
 from agent_channels.core.text.units import length
 from agent_channels.discord.errors import translated
-from agent_channels.discord.markup import LIMITS, components, escape_markup, snapshot, to_content
+from agent_channels.discord.formatting import draw
+from agent_channels.discord.markup import LIMITS, closed_components, components, escape_markup, snapshot, to_content
 
 __all__ = [
     "TIMEOUT",
@@ -85,11 +86,13 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
 
     `suppress`: links do not unfold into previews.
     """
+    if outgoing.only_for:
+        raise Unsupported("on Discord only answers to taps and commands are seen by one person alone")
     channel = checked_id(outgoing.chat_id, "chat_id")
     if outgoing.thread_id and outgoing.thread_id != outgoing.chat_id:
         raise Refused("on Discord a thread is a chat of its own; give its id as chat_id and leave thread_id out")
     body: dict[str, Any] = {
-        "content": to_content(outgoing.text, outgoing.format, outgoing.code),
+        "content": _content(outgoing),
         "allowed_mentions": NO_PINGS,
         "nonce": secrets.token_hex(12),
         "enforce_nonce": True,
@@ -110,6 +113,13 @@ async def send(http: HTTPClient, outgoing: Outgoing, *, suppress: bool) -> Sent:
                 raise
             await anyio.sleep(0.1)
     raise AssertionError("unreachable")
+
+
+def _content(outgoing: Outgoing) -> str:
+    # A text in Markdown was drawn by `render`.
+    if outgoing.format == "text" and outgoing.spans:
+        return draw(FormattedText(outgoing.text, outgoing.spans))
+    return to_content(outgoing.text, outgoing.format)
 
 
 async def _post(http: HTTPClient, route: Route, body: dict[str, Any], files: Sequence[OpenFile]) -> Any:
@@ -159,16 +169,17 @@ async def close_panel(
     message_id: str,
     before: str | None,
     outcome: str,
+    chosen: KeyboardButton | None,
     reply: Callable[[Outgoing], Awaitable[Sent]],
 ) -> None:
-    """Remove the components and write the outcome under the text; without room, reply with it.
+    """Write the outcome under the text; without room, reply with it. Of the buttons only `chosen` stays, disabled.
 
     `before` is the message's snapshot; `reply` sends a message.
     """
     text = str(json.loads(before).get("content", "")) if before else ""
     content = f"{text}\n\n{escape_markup(outcome)}"
     fits = bool(text and outcome) and length(content, LIMITS.unit) <= LIMITS.text
-    body: dict[str, Any] = {"components": []}
+    body: dict[str, Any] = {"components": closed_components(chosen)}
     if fits:
         body |= {"content": content, "allowed_mentions": NO_PINGS}
     await call(http, "PATCH", _message(chat_id, message_id), body)

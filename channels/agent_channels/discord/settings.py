@@ -21,9 +21,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{2
 
 # The permissions that the bot asks for when it is invited: view channels, send messages, also in threads, embed links,
 # attach files, read the message history, add reactions ("Permissions" in Discord's documentation).
+# What works without: `OPENING_THREADS`, to create public threads.
 PERMISSIONS = 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 6
 
 
+OPENING_THREADS = 1 << 35
 PROXY_SCHEMES = ("http://", "https://")
 NO_SOCKS = (
     "Discord is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
@@ -78,4 +80,4 @@ def bot_id(token: str) -> str:
 
 def invite_link(bot: str) -> str:
     """Return the page on which a server's owner adds the bot, with the permissions that it needs."""
-    return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS}"
+    return f"https://discord.com/oauth2/authorize?client_id={bot}&scope=bot&permissions={PERMISSIONS | OPENING_THREADS}"

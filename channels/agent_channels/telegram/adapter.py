@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,16 +20,25 @@ from telegram import Bot
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
-from agent_channels.core.contract.messages import Attachment, Identity, Ignored, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
+from agent_channels.core.contract.messages import (
+    Attachment,
+    Identity,
+    Ignored,
+    Inbound,
+    MenuEntry,
+    Message,
+    Place,
+    RawEvent,
+)
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
 from agent_channels.core.files import streaming
 from agent_channels.core.settings.certificates import tls_context
-from agent_channels.core.text.formatted_text import RenderedPart
-from agent_channels.telegram import formatting, interactions, markup, outbound
-from agent_channels.telegram.chats import is_ephemeral
-from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, local_file
-from agent_channels.telegram.inbound import to_inbound
+from agent_channels.core.text.formatted_text import RenderedPart, Span
+from agent_channels.telegram import formatting, interactions, markup, outbound, threads
+from agent_channels.telegram.chats import is_ephemeral, person_of
+from agent_channels.telegram.errors import TOPICS, translated
+from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, Server, local_file
+from agent_channels.telegram.inbound import ALLOWED_UPDATES, STOPPED, to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
 
@@ -48,6 +58,8 @@ class TelegramAdapter:
         formats=tuple(markup.FORMATS),
         default_format="markdown",
         invite_link="https://t.me/{bot}?start={code}",
+        rich=True,
+        threads=TOPICS,
         receipt_emoji=("👀", "😴"),
     )
 
@@ -57,6 +69,7 @@ class TelegramAdapter:
         Raises `ConfigError` if the certificates that the environment names cannot be used.
         """
         self._settings = settings
+        self.capabilities = replace(type(self).capabilities, drafts=settings.drafts)
         self.limits = markup.LOCAL_LIMITS if settings.api_local else markup.LIMITS
         # Read from disk once, for both pools.
         context = tls_context()
@@ -77,6 +90,7 @@ class TelegramAdapter:
             get_updates_request=self._updates_request,
             local_mode=settings.api_local,
         )
+        self._server = Server(self._request)
         self._me: Identity | None = None
         self._polled = False
 
@@ -98,6 +112,16 @@ class TelegramAdapter:
         return self._bot
 
     @property
+    def request(self) -> AiohttpRequest:
+        """The connections for calls, for checks of the set-up."""
+        return self._request
+
+    @property
+    def wants_topics(self) -> bool:
+        """Whether the settings ask for topics in private chats."""
+        return self._settings.topics
+
+    @property
     def updates_request(self) -> AiohttpRequest:
         """The connection that polls, for checks of the set-up."""
         return self._updates_request
@@ -116,17 +140,24 @@ class TelegramAdapter:
     # ---- reading
 
     async def identify(self) -> Identity:
-        """GetMe."""
+        """GetMe; before that, switch topics in private chats on if the settings ask for it."""
+        me, wanted = await threads.get_me(self._request), self._settings.topics
+        if wanted and not threads.has_topics(me):
+            await threads.switch_on(self._request)
+            me = await threads.get_me(self._request)
         with translated():
-            user = await self._bot.get_me()
-        self._me = Identity(str(user.id), user.username or "", user.full_name)
+            person = person_of(me)
+        remark = threads.remark(me, wanted=wanted)
+        self._me = Identity(person.id, person.username or "", person.name, remark)
         return self._me
 
     async def listen(self, sink: EventSink) -> None:
         """See `agent_channels.telegram.polling`."""
         # The very first poll does not wait: it shows at once whether the bot can be read.
         first_s, self._polled = (self._settings.poll_timeout_s if self._polled else 0), True
-        await Poller(self._bot, self._updates_request, self._settings.poll_timeout_s, sink).run(first_s)
+        settings = self._settings
+        kinds = (*ALLOWED_UPDATES, STOPPED) if settings.drafts else ALLOWED_UPDATES
+        await Poller(self._bot, self._updates_request, settings.poll_timeout_s, sink, kinds).run(first_s)
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `agent_channels.telegram.inbound`."""
@@ -167,13 +198,14 @@ class TelegramAdapter:
         return user_id
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """sendMessage, sendMediaGroup, or the method that suits the file."""
-        return await outbound.send(self._bot, self._request, outgoing, preview=self._settings.link_preview)
+        """sendMessage, sendRichMessage, sendMediaGroup, or the method that suits the file."""
+        preview = self._settings.link_preview
+        return await outbound.send(self._bot, self._request, self._server, outgoing, preview=preview)
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
         preview = self._settings.link_preview
-        return await outbound.edit(self._bot, chat_id, message_id, part, keyboard, preview=preview)
+        return await outbound.edit(self._bot, self._request, chat_id, message_id, part, keyboard, preview=preview)
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
@@ -188,9 +220,28 @@ class TelegramAdapter:
                 message_id=outbound.number(message_id, "message_id"),
             )
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self,
+        chat_id: str,
+        message_id: str,
+        snapshot: str | None,
+        outcome: str,
+        *,
+        chosen: KeyboardButton | None = None,
+        thread_id: str | None = None,
+    ) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
-        await outbound.close_panel(self._bot, chat_id, message_id, snapshot, outcome)
+        await outbound.close_panel(
+            self._request, self._server, chat_id, message_id, snapshot, outcome, chosen=chosen, thread_id=thread_id
+        )
+
+    async def create_thread(self, chat_id: str, name: str) -> Place:
+        """See `agent_channels.telegram.threads`."""
+        return await threads.create(self._request, chat_id, name)
+
+    async def rename_thread(self, place: Place, name: str) -> None:
+        """See `agent_channels.telegram.threads`."""
+        await threads.rename(self._request, place, name)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction. A message that only one person sees takes none."""
@@ -214,16 +265,31 @@ class TelegramAdapter:
                 message_thread_id=outbound.number(thread_id, "thread_id") if thread_id else None,
             )
 
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """SendMessageDraft, always with the button that stops it."""
+        thread = outbound.number(place.thread_id, "thread_id") if place.thread_id else None
+        with translated():
+            await self._request.api(
+                "sendMessageDraft",
+                chat_id=outbound.number(place.chat_id, "chat_id"),
+                message_thread_id=thread,
+                draft_id=draft_id,
+                text=text,
+                can_stop=True,
+            )
+
     # ---- interactions
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """See `agent_channels.telegram.interactions`."""
-        del counted
+        del counted, spans
         await interactions.answer_tap(self._bot, tap_id, text, alert=alert)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """See `agent_channels.telegram.interactions`."""
-        await interactions.set_commands(self._bot, entries)
+        await interactions.set_commands(self._request, entries)
 
 
 _: type[Adapter] = TelegramAdapter

@@ -6,7 +6,17 @@ from typing import Any
 
 from agent_channels.core.contract.messages import Chat, Person
 
-__all__ = ["Json", "chat_of", "is_ephemeral", "key_of", "person_of", "sender_of", "thread_name_of", "thread_of"]
+__all__ = [
+    "Json",
+    "chat_of",
+    "ephemeral_number",
+    "is_ephemeral",
+    "key_of",
+    "person_of",
+    "sender_of",
+    "thread_name_of",
+    "thread_of",
+]
 
 Json = dict[str, Any]
 _EPHEMERAL = "e"
@@ -42,6 +52,11 @@ def key_of(message: Json) -> str:
 def is_ephemeral(message_id: str) -> bool:
     """Return whether an id from `key_of` is that of a message that only one person sees."""
     return message_id.startswith(_EPHEMERAL)
+
+
+def ephemeral_number(message_id: str) -> int:
+    """Return the number in an id for which `is_ephemeral` is true, as Telegram has it."""
+    return int(message_id.removeprefix(_EPHEMERAL).partition(".")[0])
 
 
 def thread_of(message: Json) -> str | None:

@@ -1,4 +1,4 @@
-"""Checks of a set-up that only Telegram has: webhook, another poller, privacy mode, its clock."""
+"""Checks of a set-up that only Telegram has: webhook, second poller, privacy mode, topics, rich messages, clock."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from functools import partial
 
 from agent_channels.core.contract.checks import Check, Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.contract.clock import skew
-from agent_channels.core.errors import Conflict
+from agent_channels.core.errors import Conflict, Rejected, Unsupported
 from agent_channels.core.text.numbers import counted
+from agent_channels.telegram import threads
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
+from agent_channels.telegram.outbound import RICH_UNKNOWN
 from agent_channels.telegram.settings import PRIVACY_MODE_OFF
 
 __all__ = ["checks"]
@@ -21,7 +23,14 @@ POLL_S = 3
 
 def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
     """Return the checks by name."""
-    named = {"webhook": webhook, "second poller": second_poller, "privacy mode": privacy, "clock": clock}
+    named = {
+        "webhook": webhook,
+        "second poller": second_poller,
+        "privacy mode": privacy,
+        "topics": topics_in_private,
+        "rich messages": rich,
+        "clock": clock,
+    }
     return {name: partial(check, adapter, setup) for name, check in named.items()}
 
 
@@ -91,6 +100,41 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
         evidence,
         "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, `--pattern`); "
         f"then {PRIVACY_MODE_OFF}",
+    )
+
+
+async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
+    """A sendRichMessage to nobody, which does nothing: a server that knows the method misses the chat."""
+    if setup.settings is not None and setup.settings.rich == "off":
+        return fine("tables and task lists are sent as text: rich is off")
+    try:
+        with translated():
+            await adapter.request.api("sendRichMessage")
+    except Unsupported:
+        return note(
+            RICH_UNKNOWN,
+            "sendRichMessage: 404 Not Found: method not found",
+            "update the Bot API server that api_root names, or set `rich: off`",
+        )
+    except Rejected as error:
+        return fine("the server knows rich messages", str(error))
+    return fine("the server knows rich messages")
+
+
+async def topics_in_private(adapter: TelegramAdapter, _setup: Setup) -> Finding:
+    """GetMe's has_topics_enabled, and what follows from it."""
+    me = await threads.get_me(adapter.request)
+    evidence = f"getMe: has_topics_enabled is {str(threads.has_topics(me)).lower()}"
+    if threads.has_topics(me):
+        return note(threads.OUTSIDE, evidence, "answers stay in their topic; write inside one to go on there")
+    if adapter.wants_topics:
+        return wrong(
+            "topics: on is set, but private chats with the bot have no topics",
+            f"{evidence}; the Bot API server refused to switch them on, or is older than Bot API 10.5",
+            threads.BY_HAND,
+        )
+    return fine(
+        "private chats with the bot have no topics", f"{evidence}; `topics: on` in config.yaml switches them on"
     )
 
 

@@ -25,6 +25,7 @@ from agent_channels.core.errors import (
     RateLimited,
     Rejected,
     ReplyRefused,
+    ThreadGone,
     TooOld,
     Unauthorized,
     Unavailable,
@@ -32,10 +33,16 @@ from agent_channels.core.errors import (
 )
 from agent_channels.core.log import redact
 
-__all__ = ["translate", "translated"]
+__all__ = ["TOPICS", "translate", "translated"]
 
+TOPICS = "a group that has topics switched on, and in private chats once this bot has topics there"
+MANAGE_TOPICS = "an admin of the group has to give the bot the right Manage Topics"
 _REJECTED: tuple[tuple[str, type[Rejected]], ...] = (
     ("message is not modified", NotModified),
+    ("topic_not_modified", NotModified),
+    ("message thread not found", ThreadGone),
+    ("topic_deleted", ThreadGone),
+    ("textdraft_peer_invalid", Unsupported),
     ("query is too old", TooOld),
     ("query_id_invalid", TooOld),
     ("message to be replied not found", ReplyRefused),
@@ -56,6 +63,16 @@ _HINTS = (
     ("message can't be edited", "only a message that the bot sent itself can be edited"),
     ("message to be replied not found", "leave reply_to out, or take the message_id of an event"),
     ("message thread not found", "leave thread_id out, or take the thread_id of an event"),
+    (
+        "topic_closed",
+        "the topic is closed: somebody there can reopen it, or an admin gives the bot the right Manage Topics",
+    ),
+    ("the chat is not a forum", f"topics are opened in {TOPICS}"),
+    (
+        "bot_forum_create_forbidden",
+        "topics in private chats are on, but this bot may not open any: allow it with BotFather",
+    ),
+    ("chat_admin_required", "the bot has to be an admin there"),
     ("not enough rights to send", "the bot lacks the right to send this kind of message there; an admin can give it"),
     ("strings must be encoded in utf-8", "the text holds half of a character; write it again"),
     ("reaction_invalid", "Telegram takes only its own fixed list of reactions"),
@@ -136,9 +153,11 @@ def _conflict(text: str) -> Conflict:
     )
 
 
-def _rejected(text: str) -> Rejected:
+def _rejected(text: str) -> PlatformError:
     lowered = text.lower()
     kind = next((kind for phrase, kind in _REJECTED if phrase in lowered), Rejected)
+    if "not enough rights" in lowered and "topic" in lowered:
+        return Forbidden(f"Telegram refuses it: {text} ({MANAGE_TOPICS})")
     hint = next((f" ({hint})" for phrase, hint in _HINTS if phrase in lowered), "")
     return kind(f"Telegram refuses it: {text}{hint}")
 

@@ -13,6 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 from telegram import MessageEntity
 
@@ -24,12 +26,13 @@ from agent_channels.core.text.times import epoch_iso
 from agent_channels.core.text.units import length
 from agent_channels.telegram.chats import Json
 from agent_channels.telegram.markup import LIMITS, parse_mode
+from agent_channels.telegram.rich_blocks import rich_message
 
 __all__ = ["entities", "marked", "render", "unfolds"]
 
 # Bot API, "Formatting options": the schemes that an inline link may have. The server removes these characters from a
 # text (clean_input_string in td/telegram/misc.cpp).
-DIALECT = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u033f\u030a")
+DIALECT = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u033f\u030a", structure=True)
 # "Limits of messages": entities beyond this many are not drawn.
 ENTITIES_MAX = 100
 
@@ -43,8 +46,10 @@ _KINDS = {
     "link": MessageEntity.TEXT_LINK,
     "quote": MessageEntity.BLOCKQUOTE,
     "heading": MessageEntity.BOLD,
+    "summary": MessageEntity.BOLD,
     # May hold a code block, as td takes them; clients show its first three lines.
     "fold": MessageEntity.EXPANDABLE_BLOCKQUOTE,
+    "time": MessageEntity.DATE_TIME,
 }
 
 
@@ -56,7 +61,7 @@ _FOLDERS = re.compile(r"(?<![^\s(])[A-Za-z0-9._~-]{0,64}(?:/[A-Za-z0-9._~-]{0,64
 _FOREIGN_LEAD = re.compile(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
 # Endings that are a site's rather than a file's, so that a link is what was meant.
 _SITES = frozenset({"com", "org", "net", "edu", "gov", "io", "dev", "app", "tw", "cn", "jp", "de", "uk", "eu"})
-_CONTINUOUS = frozenset({"code", "pre", "link", "address"})
+_CONTINUOUS = frozenset({"code", "pre", "link", "address", "time"})
 
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 # An escaped character, which stays; the target of a link (a bound keeps the search linear); marks.
@@ -73,7 +78,7 @@ def render(text: str, format_: str) -> list[RenderedPart]:
         if len(text) <= LIMITS.text and "." not in text and is_plain(text):
             return [RenderedPart(text, "markdown", text)]
         parts = split_formatted(_with_names(parse(text, DIALECT)), _fill, LIMITS.text)
-        return [RenderedPart(part.text, "markdown", part.text, part.spans) for part in parts]
+        return [RenderedPart(part.text, "markdown", part.text, part.spans, rich_message(part)) for part in parts]
     size = length(_without_markup(text, format_), LIMITS.unit)
     if native and size <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
@@ -102,7 +107,10 @@ def _fill(rich: FormattedText) -> float:
 
 
 def _with_names(formatted: FormattedText) -> FormattedText:
-    """Return the text with the names of files drawn as code, where no link or code is."""
+    """Return the text with the names of files drawn as code, where no link or code is; so in headers of tables."""
+    if formatted.tables:
+        tables = (replace(table, header=tuple(map(_with_names, table.header))) for table in formatted.tables)
+        formatted = replace(formatted, tables=tuple(tables))
     kept = [(span.start, span.end) for span in formatted.spans if span.kind in _CONTINUOUS]
     ends = [end for _, end in kept]
     names = []
@@ -147,10 +155,16 @@ def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[MessageEn
             offsets[span.end] - offsets[span.start],
             url=span.value if span.kind == "link" else None,
             language=(span.value or None) if span.kind == "pre" else None,
+            **(_moment(span.value) if span.kind == "time" else {}),
         )
         for span in _drawable(_with_names(FormattedText(text, tuple(spans))).spans)
         if span.end > start
     ]
+
+
+def _moment(value: str) -> dict[str, Any]:
+    seconds, _, format_ = value.partition(":")
+    return {"unix_time": datetime.fromtimestamp(int(seconds), UTC), "date_time_format": format_}
 
 
 def _drawable(spans: Sequence[Span]) -> list[Span]:
@@ -158,7 +172,7 @@ def _drawable(spans: Sequence[Span]) -> list[Span]:
     drawable: list[Span] = []
     ends = {"bold": 0, "link": 0}
     for span in spans:
-        kind = "bold" if span.kind == "heading" else span.kind
+        kind = "bold" if span.kind in {"heading", "summary"} else span.kind
         outer = "link" if kind == "code" else kind
         if span.kind not in _KINDS or span.start < ends.get(outer, 0):
             continue

@@ -1,4 +1,7 @@
-"""HTTP to Telegram's servers over aiohttp, behind python-telegram-bot's own seam for it; and files on this machine."""
+"""HTTP to Telegram's servers over aiohttp, behind python-telegram-bot's own seam for it; and files on this machine.
+
+A Bot API server that people run themselves is as old as its image: `Server` is what one turned out to know.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import ssl
 import stat
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import anyio
@@ -20,10 +23,11 @@ from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
-from agent_channels.core.errors import Rejected
+from agent_channels.core.errors import Forbidden, Rejected, Unsupported
 from agent_channels.core.files.streaming import check_size
+from agent_channels.telegram.errors import translated
 
-__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "local_file"]
+__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "Feature", "Server", "local_file"]
 
 CONNECT_S = 5.0
 POOL_S = 10.0
@@ -35,6 +39,8 @@ KEEP_S = 15.0
 FILE_TIMEOUT = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
 LOCAL_CHUNK = 256 * 1024
 _JSON = {"Content-Type": "application/json"}
+# Disabled buttons came with Bot API 10.3, entities for moments with 9.5, messages for one person with 10.2.
+Feature = Literal["disabled buttons", "moments", "messages for one person"]
 
 
 async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
@@ -201,6 +207,34 @@ class AiohttpRequest(BaseRequest):
             async with self._over(self.session.connector, connector_owner=False, trace_configs=[trace]) as session:
                 answer = await session.request(method, address, data=form, **options)
                 return answer.status, await answer.read()
+
+
+class Server:
+    """One server, as far as this process has got to know it."""
+
+    def __init__(self, request: AiohttpRequest) -> None:
+        self._request = request
+        self.lacking: set[Feature] = set()
+        """What it refused to know. It is not tried again."""
+        self._sends_privately: bool | None = None
+
+    async def sends_privately(self) -> bool:
+        """Return whether a message for one person reaches nobody else. Raises `PlatformError` if it cannot be asked.
+
+        A server ignores parameters that it does not know, and would show such a message to everybody. It refuses
+        methods that it does not know, so it is asked for one of 10.4, which does nothing without parameters.
+        """
+        if self._sends_privately is None:
+            try:
+                with translated():
+                    await self._request.api("sendWidget")
+            except Unsupported:
+                self._sends_privately = False
+            except (Rejected, Forbidden):
+                self._sends_privately = True
+            else:
+                self._sends_privately = False
+        return self._sends_privately and "messages for one person" not in self.lacking
 
 
 def _json(data: RequestData | _Parameters) -> bytes:

@@ -10,6 +10,7 @@ from agent_channels.core.contract.messages import (
     Chat,
     ChatMigrated,
     Command,
+    DraftStopped,
     Identity,
     Ignored,
     Inbound,
@@ -22,13 +23,22 @@ from agent_channels.core.contract.messages import (
     ThreadRenamed,
 )
 from agent_channels.core.text.sanitize import decode_json_line
-from agent_channels.telegram.chats import Json, chat_of, key_of, person_of, sender_of, thread_name_of, thread_of
+from agent_channels.telegram.chats import (
+    Json,
+    chat_of,
+    is_ephemeral,
+    key_of,
+    person_of,
+    sender_of,
+    thread_name_of,
+    thread_of,
+)
 from agent_channels.telegram.content import CONTENT, describe, files_of, text_of
 from agent_channels.telegram.markup import snapshot
 from agent_channels.telegram.message_context import added_reactions, forward_origin, reply_context
 from agent_channels.telegram.rich_content import rich_content
 
-__all__ = ["ALLOWED_UPDATES", "to_inbound"]
+__all__ = ["ALLOWED_UPDATES", "STOPPED", "to_inbound"]
 
 # Telegram remembers this list, so every poll names every kind that we read.
 ALLOWED_UPDATES = (
@@ -41,6 +51,9 @@ ALLOWED_UPDATES = (
     "message_reaction",
     "poll_answer",
 )
+
+# Asked for only where drafts are shown: a press of the button that stops one.
+STOPPED = "stopped_message_generation"
 
 _ESSENTIAL = (
     "message_id", "date", "edit_date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message", "text",
@@ -71,6 +84,8 @@ def _update(event: RawEvent, me: Identity) -> Inbound:
         return _reaction(change)
     if answer := update.get("poll_answer"):
         return _vote(answer, event.received_at)
+    if stopped := update.get(STOPPED):
+        return _stopped(stopped)
     return Ignored("a kind of update that we did not ask for")
 
 
@@ -104,7 +119,9 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
     topic = message.get("forum_topic_created") or message.get("forum_topic_edited")
     if topic and message.get("message_thread_id"):
         name = topic.get("name")
-        return ThreadRenamed(chat.id, str(message["message_thread_id"]), name) if name else Ignored("a topic's icon")
+        if not name:
+            return Ignored("a topic's icon")
+        return ThreadRenamed(chat.id, str(message["message_thread_id"]), name, bool(topic.get("is_name_implicit")))
     if edited and message.get("location"):
         return Ignored("a live location that moved")
     text, image, attachments = _content(message)
@@ -127,11 +144,19 @@ def _message(message: Json, me: Identity, *, edited: bool) -> Inbound:
         image=image,
         reply=_reply(message, me),
         forward_from=forward_origin(message),
+        copy_of=_original_chat(message),
         edited=edited,
         command=command,
         album_id=message.get("media_group_id"),
         for_another_bot=for_another_bot and chat.kind == "group" and not mentioned,
+        ephemeral=is_ephemeral(key_of(message)),
     )
+
+
+def _original_chat(message: Json) -> str | None:
+    """Return the channel whose post Telegram forwarded into the group that discusses it; None for any other message."""
+    channel = (message.get("sender_chat") or {}) if message.get("is_automatic_forward") else {}
+    return str(channel["id"]) if channel else None
 
 
 def _content(message: Json) -> tuple[str, Attachment | None, tuple[Attachment, ...]]:
@@ -210,6 +235,14 @@ def _shown(message: Json) -> frozenset[str] | None:
 def _membership(change: Json) -> Inbound:
     present = change["new_chat_member"]["status"] not in {"left", "kicked"}
     return Membership(chat_of(change["chat"]), person_of(change["from"]), present)
+
+
+def _stopped(stopped: Json) -> Inbound:
+    chat = chat_of(stopped["chat"])
+    if chat.kind != "direct":
+        return Ignored("a draft that was stopped outside private chats")
+    # No sender is given; a private chat has one person, whose id it has. The id of a draft may be a string.
+    return DraftStopped(chat, person_of(stopped["chat"]), int(stopped["draft_id"]))
 
 
 def _at(seconds: float) -> datetime:

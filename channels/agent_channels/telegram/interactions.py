@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from telegram import Bot, BotCommand
+from telegram import Bot
 
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import TooOld
 from agent_channels.telegram.errors import translated
+from agent_channels.telegram.http import AiohttpRequest
 
 __all__ = ["answer_tap", "set_commands"]
 
@@ -22,7 +23,12 @@ async def answer_tap(bot: Bot, tap_id: str, text: str, *, alert: bool) -> None:
         return
 
 
-async def set_commands(bot: Bot, entries: Sequence[MenuEntry]) -> None:
+async def set_commands(request: AiohttpRequest, entries: Sequence[MenuEntry]) -> None:
     """Replace the commands of the default scope."""
+    commands = [
+        # Bot API 10.3; older servers ignore it.
+        {"command": entry.name, "description": entry.description} | ({"is_ephemeral": True} if entry.private else {})
+        for entry in entries
+    ]
     with translated():
-        await bot.set_my_commands([BotCommand(entry.name, entry.description) for entry in entries])
+        await request.api("setMyCommands", commands=commands)

@@ -8,22 +8,20 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 
 from agent_channels.core.contract.limits import Limits
-from agent_channels.core.contract.outgoing import Keyboard
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
-from agent_channels.core.text.units import length
-from agent_channels.telegram.rich_content import rich_content
 
 __all__ = [
     "FORMATS",
     "LIMITS",
     "LOCAL_LIMITS",
     "REACTIONS",
-    "code_entity",
+    "closed_keyboard",
     "escape",
     "keyboard_markup",
     "parse_mode",
@@ -62,6 +60,9 @@ LIMITS = Limits(
     # 20 messages a minute in one group, edits included.
     group_edit_every_s=6.0,
     caption=1024,
+    notice=200,
+    # createForumTopic, name.
+    thread_name=128,
     # Clients split a long text at white space, if there is any near the end of what fits.
     paste=3900,
 )
@@ -77,24 +78,34 @@ def parse_mode(format_: str) -> ParseMode | None:
 
 
 def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
-    """Return the inline keyboard; None for no keyboard."""
+    """Return the inline keyboard; None for no keyboard.
+
+    One that asks for words opens the reply field, so that they come as a reply to its message: Bot API 10.3, older
+    servers ignore it, and so do edits.
+    """
     if not keyboard:
         return None
-    return InlineKeyboardMarkup(
-        [
-            [
-                # The app draws a button without a style as "secondary".
-                InlineKeyboardButton(
-                    key.label,
-                    url=key.url,
-                    callback_data=key.data,
-                    style=None if key.style == "secondary" else key.style,
-                )
-                for key in row
-            ]
-            for row in keyboard
-        ]
-    )
+    form = any(key.form for row in keyboard for key in row)
+    rows = [[_button(key) for key in row] for row in keyboard]
+    return InlineKeyboardMarkup(rows, api_kwargs={"force_reply": True} if form else None)
+
+
+def _button(key: KeyboardButton) -> InlineKeyboardButton:
+    style = _style(key.style)
+    if key.copy is not None:
+        return InlineKeyboardButton(key.label, copy_text=CopyTextButton(key.copy), style=style)
+    return InlineKeyboardButton(key.label, url=key.url, callback_data=key.data, style=style)
+
+
+def _style(style: Style | None) -> str | None:
+    # The app draws a button without a style as "secondary".
+    return None if style == "secondary" else style
+
+
+def closed_keyboard(chosen: KeyboardButton) -> dict[str, Any]:
+    """Return a keyboard with one button that does nothing (Bot API 10.3)."""
+    style = _style(chosen.style)
+    return {"inline_keyboard": [[{"text": chosen.label, "disabled": {}} | ({"style": style} if style else {})]]}
 
 
 def escape(text: str, format_: str) -> str:
@@ -107,21 +118,13 @@ def escape(text: str, format_: str) -> str:
     return re.sub(r"([_*\[\]()~`>#+\-=|{}.!\\])", r"\\\1", text) if format_ == "markdownv2" else text
 
 
-def code_entity(text: str, code: str | None) -> list[MessageEntity] | None:
-    """Return an entity that lets people copy the first occurrence of `code` in `text` with a tap; None without one."""
-    if not code or code not in text:
-        return None
-    offset = length(text[: text.index(code)], "utf16")
-    return [MessageEntity(MessageEntity.CODE, offset, length(code, "utf16"))]
-
-
 def snapshot(message: dict[str, Any]) -> str | None:
-    """Return a message's text or caption with its entities and preview options, as JSON; None without a text.
+    """Return a message's text or caption with its entities and preview options, or its blocks, as JSON.
 
-    A rich message is kept as its words.
+    None for a message without any of these.
     """
-    if rich := rich_content(message):
-        return json.dumps({"text": rich.text}) if rich.text.strip() else None
+    if isinstance(message.get("rich_message"), dict):
+        return json.dumps({"rich_message": message["rich_message"]})
     kept = ("text", "entities", "caption", "caption_entities", "link_preview_options")
     found = {key: message[key] for key in kept if message.get(key)}
     return json.dumps(found) if "text" in found or "caption" in found else None

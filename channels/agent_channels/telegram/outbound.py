@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,31 @@ from telegram import (
 )
 from telegram import Message as TelegramMessage
 
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import NotModified, Refused, Rejected, ReplyRefused
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.errors import (
+    Migrated,
+    NotModified,
+    ParseFailed,
+    Refused,
+    Rejected,
+    ReplyRefused,
+    Unsupported,
+)
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
-from agent_channels.telegram.chats import is_ephemeral
+from agent_channels.telegram.chats import ephemeral_number, is_ephemeral, key_of
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities, unfolds
-from agent_channels.telegram.http import AiohttpRequest
-from agent_channels.telegram.markup import LIMITS, code_entity, keyboard_markup, parse_mode, snapshot
+from agent_channels.telegram.http import AiohttpRequest, Server
+from agent_channels.telegram.markup import LIMITS, closed_keyboard, keyboard_markup, parse_mode, snapshot
+from agent_channels.telegram.rich_blocks import with_block
 
-__all__ = ["close_panel", "edit", "edit_keyboard", "group_files", "number", "send"]
+__all__ = ["RICH_UNKNOWN", "close_panel", "edit", "edit_keyboard", "group_files", "number", "send"]
+
+RICH_UNKNOWN = "the Bot API server is older than 10.1 and knows no rich messages: tables and task lists arrive as text"
+# What the same text in another form would be refused for, too.
+_NOT_THE_FORM = ("thread", "topic", "repl", "rights", "chat not found", "message to edit", "can't be edited", "chat_")
 
 # sendMediaGroup: the kinds that may be together in an album, and how many files.
 _VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
@@ -53,16 +67,17 @@ def number(value: str, name: str) -> int:
         raise Refused(f"{name} {value[:80]!r} is not a Telegram id; it is a number, as in the event's meta") from None
 
 
-async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview: bool) -> Sent:
+async def send(bot: Bot, request: AiohttpRequest, server: Server, outgoing: Outgoing, *, preview: bool) -> Sent:
     """Send a text, one file, or an album. `preview`: links unfold into previews."""
+    if "moments" in server.lacking:
+        outgoing = _without_moments(outgoing)
+    if outgoing.only_for:
+        return await _send_privately(request, server, outgoing)
     common: dict[str, Any] = {
         "chat_id": number(outgoing.chat_id, "chat_id"),
         "disable_notification": outgoing.silent or None,
+        "message_thread_id": _thread(outgoing.thread_id),
     }
-    thread = number(outgoing.thread_id, "thread_id") if outgoing.thread_id else None
-    # The General topic's id is 1; sending into it takes no id at all.
-    if thread and thread != 1:
-        common["message_thread_id"] = thread
     if outgoing.reply_to:
         if is_ephemeral(outgoing.reply_to):
             raise ReplyRefused("a message that only one person sees cannot be quoted for all (leave reply_to out)")
@@ -71,18 +86,77 @@ async def send(bot: Bot, request: AiohttpRequest, outgoing: Outgoing, *, preview
     if outgoing.album:
         return await _send_album(bot, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
-    with translated():
-        if outgoing.file is not None:
+    if outgoing.file is not None:
+        with translated():
             return _sent(await _send_file(bot, outgoing.file, common | _caption(outgoing)))
-        sent = await request.api(
+    if outgoing.rich is not None:
+        with _rich_refused():
+            sent = await request.api("sendRichMessage", rich_message=outgoing.rich, **common)
+        return Sent(str(sent["message_id"]), snapshot(sent))
+    return await _send_words(
+        request, server, outgoing, common | {"link_preview_options": _link_preview(preview, outgoing)}
+    )
+
+
+async def _send_words(request: AiohttpRequest, server: Server, outgoing: Outgoing, options: dict[str, Any]) -> Sent:
+    """Send a text, with its moments as words if the server does not know moments."""
+    try:
+        sent = await _send_text(request, outgoing, options)
+    except ParseFailed:
+        plain = _without_moments(outgoing)
+        if plain == outgoing:
+            raise
+        sent = await _send_text(request, plain, options)
+        server.lacking.add("moments")
+    return Sent(str(sent["message_id"]), snapshot(sent))
+
+
+async def _send_text(request: AiohttpRequest, outgoing: Outgoing, options: dict[str, Any]) -> dict[str, Any]:
+    with translated():
+        sent: dict[str, Any] = await request.api(
             "sendMessage",
             text=outgoing.text,
             parse_mode=parse_mode(outgoing.format),
-            entities=code_entity(outgoing.text, outgoing.code) or _entities(outgoing) or None,
-            link_preview_options=_link_preview(preview, outgoing),
-            **common,
+            entities=_entities(outgoing) or None,
+            **options,
         )
-        return Sent(str(sent["message_id"]), snapshot(sent))
+    return sent
+
+
+async def _send_privately(request: AiohttpRequest, server: Server, outgoing: Outgoing) -> Sent:
+    """Send a text that one person sees. Raises `Unsupported` where somebody else might."""
+    if outgoing.file or outgoing.album or not await server.sends_privately():
+        raise Unsupported("this Bot API server has no messages that one person alone sees: it is older than 10.4")
+    reply_to = outgoing.reply_to if outgoing.reply_to and is_ephemeral(outgoing.reply_to) else None
+    parameters = {"receiver_user_id": number(outgoing.only_for or "", "only_for")}
+    chat = number(outgoing.chat_id, "chat_id")
+    options = {
+        "chat_id": chat,
+        "message_thread_id": _thread(outgoing.thread_id),
+        "reply_markup": keyboard_markup(outgoing.keyboard),
+        "reply_parameters": {"ephemeral_message_id": ephemeral_number(reply_to)} if reply_to else None,
+        "ephemeral_message_parameters": parameters
+        | ({"callback_query_id": outgoing.answers_tap} if outgoing.answers_tap else {}),
+    }
+    sent = await _send_text(request, outgoing, options)
+    if not sent.get("ephemeral_message_id"):
+        # Everybody sees it, although the server said that it can do better.
+        server.lacking.add("messages for one person")
+        with translated():
+            await request.api("deleteMessage", chat_id=chat, message_id=sent["message_id"])
+        raise Unsupported("the Bot API server showed a message for one person to all, and it was deleted")
+    return Sent(key_of(sent), None)
+
+
+def _without_moments(outgoing: Outgoing) -> Outgoing:
+    """Return the message with its moments as the words that stand for them."""
+    return replace(outgoing, spans=tuple(span for span in outgoing.spans if span.kind != "time"))
+
+
+def _thread(thread_id: str | None) -> int | None:
+    thread = number(thread_id, "thread_id") if thread_id else None
+    # The General topic's id is 1; sending into it takes no id at all.
+    return None if thread == 1 else thread
 
 
 def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
@@ -153,11 +227,52 @@ def _stream(file: OpenFile, opened: ExitStack, *, attach: bool) -> InputFile:
     return InputFile(stream, filename=upload_name(file.name), attach=attach, read_file_handle=False)
 
 
-async def edit(
-    bot: Bot, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None, *, preview: bool
-) -> Sent:
-    """Replace a message's text and keyboard. A message that already reads like that is not an error."""
+@contextmanager
+def _rich_refused() -> Iterator[None]:
+    """Raise `ParseFailed` for every refusal that the same text without its rich form may not meet.
+
+    Telegram trips over what it takes for an address (`RICH_MESSAGE_EMAIL_INVALID`): without the detection of addresses
+    it would take the blocks, but links would be dead, and for other refusals that would be one more call in vain.
+    """
     try:
+        with translated():
+            yield
+    except (NotModified, ReplyRefused, Migrated, ParseFailed):
+        raise
+    except Unsupported as error:
+        raise Unsupported(RICH_UNKNOWN) from error
+    except Rejected as error:
+        said = str(error).lower()
+        # Of an edit's parameters, an older server leaves out those it does not know.
+        if "message text is empty" in said:
+            raise Unsupported(RICH_UNKNOWN) from error
+        if any(phrase in said for phrase in _NOT_THE_FORM):
+            raise
+        raise ParseFailed(str(error)) from error
+
+
+async def edit(
+    bot: Bot,
+    request: AiohttpRequest,
+    chat_id: str,
+    message_id: str,
+    part: RenderedPart,
+    keyboard: Keyboard | None,
+    *,
+    preview: bool,
+) -> Sent:
+    """Replace a message's content and keyboard. A message that already reads like that is not an error."""
+    try:
+        if part.rich is not None:
+            with _rich_refused():
+                edited = await request.api(
+                    "editMessageText",
+                    chat_id=number(chat_id, "chat_id"),
+                    message_id=number(message_id, "message_id"),
+                    rich_message=part.rich,
+                    reply_markup=keyboard_markup(keyboard),
+                )
+            return Sent(message_id, snapshot(edited) if isinstance(edited, dict) else None)
         with translated():
             edited = await bot.edit_message_text(
                 text=part.text,
@@ -186,48 +301,84 @@ async def edit_keyboard(bot: Bot, chat_id: str, message_id: str, keyboard: Keybo
         return
 
 
-async def close_panel(bot: Bot, chat_id: str, message_id: str, before: str | None, outcome: str) -> None:
-    """Remove the keyboard and write the outcome under the text, whose entities stay; without room, reply with it.
+async def close_panel(
+    request: AiohttpRequest,
+    server: Server,
+    chat_id: str,
+    message_id: str,
+    before: str | None,
+    outcome: str,
+    *,
+    chosen: KeyboardButton | None,
+    thread_id: str | None,
+) -> None:
+    """Write the outcome under the text, whose entities stay; without room, reply with it.
 
-    `before` is the message's snapshot.
+    Of the keyboard only `chosen` stays, disabled, if the server knows such buttons. `before` is the message's snapshot.
     """
     chat, message = number(chat_id, "chat_id"), number(message_id, "message_id")
     note: dict[str, Any] = json.loads(before) if before else {}
+    longer = with_block(note["rich_message"], outcome) if outcome and "rich_message" in note else None
+    if longer is not None:
+        closing = partial(request.api, "editMessageText", chat_id=chat, message_id=message, rich_message=longer)
+        if await _close_rich(closing, server, chosen):
+            return
     kind = "text" if note.get("text") else "caption" if note.get("caption") else None
     text = f"{note[kind]}\n\n{outcome}" if kind else ""
     fits = kind and outcome and length(text, LIMITS.unit) <= (LIMITS.text if kind == "text" else LIMITS.caption)
-    try:
-        with translated():
-            if not fits:
-                await bot.edit_message_reply_markup(chat_id=chat, message_id=message, reply_markup=None)
-            elif kind == "text":
-                await bot.edit_message_text(
-                    text=text,
-                    chat_id=chat,
-                    message_id=message,
-                    entities=_parsed_entities(note.get("entities"), text, outcome),
-                    link_preview_options=_parsed_preview(note.get("link_preview_options")),
-                    reply_markup=None,
-                )
-            else:
-                await bot.edit_message_caption(
-                    caption=text,
-                    chat_id=chat,
-                    message_id=message,
-                    caption_entities=_parsed_entities(note.get("caption_entities"), text, outcome),
-                    reply_markup=None,
-                )
-    except NotModified:
-        return
+    method = "editMessageReplyMarkup"
+    content: dict[str, Any] = {}
+    if fits and kind == "text":
+        method = "editMessageText"
+        content = {
+            "text": text,
+            "entities": _parsed_entities(note.get("entities"), text, outcome),
+            "link_preview_options": note.get("link_preview_options"),
+        }
+    elif fits:
+        method = "editMessageCaption"
+        content = {
+            "caption": text,
+            "caption_entities": _parsed_entities(note.get("caption_entities"), text, outcome),
+        }
+    edit = partial(request.api, method, chat_id=chat, message_id=message, **content)
+    await _close(edit, server, chosen)
     if outcome and not fits:
         with translated():
-            await bot.send_message(
+            await request.api(
+                "sendMessage",
                 chat_id=chat,
                 text=outcome,
-                entities=entities(outcome, ()),
+                message_thread_id=_thread(thread_id),
+                entities=entities(outcome, ()) or None,
                 reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
                 disable_notification=True,
             )
+
+
+async def _close_rich(closing: Callable[..., Awaitable[Any]], server: Server, chosen: KeyboardButton | None) -> bool:
+    """Write the outcome below the blocks of a message; return False if Telegram does not take them back."""
+    try:
+        await _close(closing, server, chosen)
+    except Rejected:
+        return False
+    return True
+
+
+async def _close(edit: Callable[..., Awaitable[Any]], server: Server, chosen: KeyboardButton | None) -> None:
+    """Make an edit, with a disabled button or else without a keyboard. One that changes nothing is not an error."""
+    keyboard = closed_keyboard(chosen) if chosen and "disabled buttons" not in server.lacking else None
+    try:
+        with translated():
+            await edit(reply_markup=keyboard)
+    except NotModified:
+        return
+    except Rejected:
+        if keyboard is None:
+            raise
+        # Either the edit is refused again, or it was the button that the server does not know.
+        await _close(edit, server, None)
+        server.lacking.add("disabled buttons")
 
 
 def _sent(message: TelegramMessage) -> Sent:
@@ -242,10 +393,6 @@ def _entities(written: Outgoing | RenderedPart) -> list[MessageEntity] | None:
 def _link_preview(preview: bool, written: Outgoing | RenderedPart) -> LinkPreviewOptions | None:  # noqa: FBT001
     shown = preview and (parse_mode(written.format) is None or unfolds(written.text))
     return None if shown else LinkPreviewOptions(is_disabled=True)
-
-
-def _parsed_preview(raw: dict[str, Any] | None) -> LinkPreviewOptions | None:
-    return LinkPreviewOptions.de_json(raw, None) if raw else None
 
 
 def _parsed_entities(raw: list[dict[str, Any]] | None, text: str, outcome: str) -> list[MessageEntity]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 from telegram import Bot
@@ -13,7 +14,6 @@ from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.http import AiohttpRequest
-from agent_channels.telegram.inbound import ALLOWED_UPDATES
 
 __all__ = ["GRACE_S", "Poller"]
 
@@ -26,8 +26,11 @@ FORGET_OFFSET_S = 86_400.0
 class Poller:
     """One run of `listen`."""
 
-    def __init__(self, bot: Bot, request: AiohttpRequest, timeout_s: int, sink: EventSink) -> None:
-        """`timeout_s`: the length of a long poll."""
+    def __init__(
+        self, bot: Bot, request: AiohttpRequest, timeout_s: int, sink: EventSink, kinds: Sequence[str]
+    ) -> None:
+        """`timeout_s`: the length of a long poll; `kinds`: the updates to ask for."""
+        self._kinds = kinds
         self._bot, self._request, self._timeout_s, self._sink = bot, request, timeout_s, sink
 
     async def run(self, first_s: int) -> None:
@@ -59,7 +62,7 @@ class Poller:
                     offset=offset,
                     limit=100,
                     timeout=timeout_s,
-                    allowed_updates=ALLOWED_UPDATES,
+                    allowed_updates=self._kinds,
                 )
         except Conflict as error:
             if "webhook" in str(error):

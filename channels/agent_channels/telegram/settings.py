@@ -31,6 +31,8 @@ class TelegramSettings(Settings):
     proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
     api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
     link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
+    topics: bool = Field(False, description="switch topics in private chats on, for everybody who uses the bot")  # noqa: FBT003
+    drafts: bool = Field(False, description="show a turn's progress as a draft in private chats")  # noqa: FBT003
     # Bot API: 50 s at most; a longer poll is answered after 50 s anyway.
     poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
 

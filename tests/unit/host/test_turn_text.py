@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.host.tool_words import describe_tool, masked_line
-from agent_channels.core.host.turn_text import ending_line, progress_text, working_line
+from agent_channels.core.host.turn_text import DraftText, ending_line, progress_text, working_line
 from agent_channels.core.host.turns import Detail, Step, Turn
 
 NOW = 1_000_000.0
@@ -104,3 +104,39 @@ def test_no_half_of_a_secret_shows_where_a_long_text_is_cut(lead: int) -> None:
     secret = "ghp_" + "a1B2" * 9
     shown = masked_line(f'TOKEN="{"x" * lead}" {secret} ' + "y " * 50_000, 200)
     assert "a1B2" not in shown
+
+
+WORDS = st.lists(st.sampled_from(["begin", "end", "begin and end"]), max_size=40)
+
+
+@given(WORDS, st.integers(1, 4))
+def test_a_draft_only_grows(events: list[str], look_every: int) -> None:
+    """However often it is looked at, each text continues the one before, and every step is in it once."""
+    detail, draft, began, shown = Detail(), DraftText(), 0, ""
+    for number, event in enumerate(events):
+        if event != "end":
+            began += 1
+            detail.begin_step(Step(f"call {began}", f"step {began}", NOW))
+        if event != "begin":
+            detail.end_steps()
+        if number % look_every:
+            continue
+        text = draft.text(turn(detail))
+        lines = text.splitlines()
+        # Above twenty lines the older half goes; between two looks at most five ended steps are known.
+        if shown.startswith("· ") and len(lines) > len(shown.splitlines()):
+            assert text.startswith(shown)
+        assert len(set(lines)) == len(lines)
+        assert len(lines) <= 20
+        shown = text
+
+
+def test_a_draft_tells_what_its_host_and_agent_say() -> None:
+    """Before the first step it says that the agent thinks; compacting once, the agent's words only where wanted."""
+    detail = Detail()
+    assert DraftText().text(turn(detail)) == "▸ thinking"
+    detail.begin_step(Step("1", "make", NOW))
+    detail.note, detail.words = "Compacting…", "now the tests"
+    plain, verbose = DraftText(), DraftText()
+    assert [plain.text(turn(detail)) for _ in range(2)] == ["· make\nCompacting…"] * 2
+    assert verbose.text(turn(detail), verbose=True) == "· make\nCompacting…\n💬 now the tests"

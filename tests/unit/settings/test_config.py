@@ -17,6 +17,7 @@ from agent_channels.core.settings.config import (
     renamed_settings,
     safe_root,
 )
+from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.state_folder import make_state_folder
 
 TOKEN = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
@@ -235,3 +236,11 @@ def test_a_root_that_would_show_the_token_is_refused(url: str, says: str) -> Non
     """Plain http to another machine, other schemes, and texts that are not a URL."""
     with pytest.raises(ValueError, match=says):
         safe_root(url)
+
+
+def test_on_and_off_need_no_quotation_marks(tmp_path: Path) -> None:
+    """YAML reads them as truth values; here they are the words that were written."""
+    found = parse_config("progress: off\nanswers: off\nrich: off\n", tmp_path)
+    settings = Sample.model_validate(found)
+    assert (settings.progress, settings.answers, settings.rich) == ("off", "off", "off")
+    assert Sample.model_validate(parse_config("progress: on", tmp_path)).progress == "on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from agent_channels.core.contract.messages import (
     Attachment,
     Chat,
     ChatMigrated,
+    DraftStopped,
     Ignored,
     Inbound,
     Joined,
@@ -21,6 +23,7 @@ from agent_channels.core.contract.messages import (
     Person,
     RawEvent,
     ReplyContext,
+    ThreadRenamed,
 )
 from agent_channels.telegram.formatting import marked
 from agent_channels.telegram.inbound import to_inbound
@@ -547,3 +550,31 @@ def test_being_added_and_removed(status: str, present: bool) -> None:
             "new_chat_member": new,
         }  # fmt: skip
         assert read("my_chat_member", **body) == Membership(kind, Person("7", "Ann Smith", "ann"), present)
+
+
+def test_a_topic_that_telegram_named() -> None:
+    """It is told from one that a person named."""
+    topic = {"message_thread_id": 5, "is_topic_message": True}
+    opened = {"name": "New Chat", "icon_color": 7322096}
+    named = ThreadRenamed("7", "5", "New Chat")
+    assert read(**topic, forum_topic_created=opened) == named
+    assert read(**topic, forum_topic_created={**opened, "is_name_implicit": True}) == replace(named, implicit=True)
+    assert read(**topic, forum_topic_edited={"name": "Deploys"}) == ThreadRenamed("7", "5", "Deploys")
+
+
+def test_a_draft_that_was_stopped() -> None:
+    """The id of a draft may be a string; the person is the private chat's."""
+    chat = {"id": 7, "type": "private", "first_name": "Ann", "username": "ann"}
+    ann = Person("7", "Ann", "ann")
+    for number in (9, "9"):
+        stopped = read("stopped_message_generation", chat=chat, draft_id=number)
+        assert stopped == DraftStopped(Chat("7", "direct"), ann, 9)
+    assert isinstance(read("stopped_message_generation", chat=GROUP, draft_id=9), Ignored)
+    assert isinstance(read("stopped_message_generation", chat=chat, draft_id="x"), Ignored)
+
+
+def test_a_post_that_was_copied_into_its_discussion_group() -> None:
+    """It says whose copy it is; any other message of a channel is none."""
+    news = {"id": -200, "type": "channel", "title": "News"}
+    assert said(chat=GROUP, text="x", sender_chat=news, is_automatic_forward=True).copy_of == "-200"
+    assert said(chat=GROUP, text="x", sender_chat=news).copy_of is None

@@ -9,9 +9,10 @@ from telegram.constants import ParseMode, ReactionEmoji
 
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import Refused
+from agent_channels.core.text.formatted_text import spans_over
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
-from agent_channels.telegram.formatting import render
-from agent_channels.telegram.markup import LIMITS, REACTIONS, code_entity, keyboard_markup, parse_mode
+from agent_channels.telegram.formatting import entities, render
+from agent_channels.telegram.markup import LIMITS, REACTIONS, closed_keyboard, keyboard_markup, parse_mode
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_keyboard_carries_label_data_url_and_style() -> None:
             [{"text": "More", "callback_data": "id.2"}, {"text": "Docs", "url": "https://e.org/x"}],
         ]
     }
-    assert parse_reply_markup(sent) is not None
+    assert parse_reply_markup(sent, lambda _since: True) is not None
 
 
 def test_no_keyboard_is_none() -> None:
@@ -110,12 +111,32 @@ def test_no_keyboard_is_none() -> None:
     assert keyboard_markup(()) is None
 
 
-def test_a_code_is_marked_where_it_stands_in_utf16_units() -> None:
-    """The entity covers the code and nothing else, emoji before it notwithstanding; without a code there is none."""
-    (entity,) = code_entity("👋😀 code: ABCD2345 end", "ABCD2345") or []
-    assert (entity.type, entity.offset, entity.length) == ("code", 11, 8)
-    assert code_entity("no code", "ABCD2345") is None
-    assert code_entity("text", None) is None
+def test_words_are_marked_where_they_stand_in_utf16_units() -> None:
+    """A code and a moment cover themselves and nothing else, emoji before them or not."""
+    text = "👋😀 code: ABCD2345 until 14:05 UTC"
+    moment = ("time", "14:05 UTC", "1765202700:t")
+    spans = spans_over(text, [moment, ("code", "ABCD2345", ""), ("code", "nowhere", "")])
+    assert [entity.to_dict() for entity in entities(text, spans)] == [
+        {"type": "code", "offset": 11, "length": 8},
+        {"type": "date_time", "offset": 26, "length": 9, "unix_time": 1_765_202_700, "date_time_format": "t"},
+    ]
+
+
+def test_buttons_that_copy_ask_or_do_nothing() -> None:
+    """A copied text is no data; a button for words opens the reply field; a chosen button is disabled."""
+    row = (KeyboardButton("Copy", "id.0", copy="make test"), KeyboardButton("Other…", "id.1", form=True))
+    markup = keyboard_markup((row,))
+    assert markup is not None
+    sent = markup.to_dict()
+    copied, other = sent["inline_keyboard"][0]
+    assert copied == {"text": "Copy", "copy_text": {"text": "make test"}}
+    assert other == {"text": "Other…", "callback_data": "id.1"}
+    assert sent["force_reply"] is True
+    assert parse_reply_markup(sent, lambda _since: True) == sent
+    for style, drawn in (("success", {"style": "success"}), ("secondary", {}), (None, {})):
+        closed = closed_keyboard(KeyboardButton("Yes", "id.0", style=style))
+        assert closed == {"inline_keyboard": [[{"text": "Yes", "disabled": {}, **drawn}]]}
+        assert parse_reply_markup(closed, lambda _since: True) == closed
 
 
 def test_the_limits_are_the_bot_apis() -> None:

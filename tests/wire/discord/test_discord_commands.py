@@ -27,7 +27,7 @@ async def test_the_menu_is_told_once(stage: DiscordStage) -> None:
     """The first reader registers the commands; the next sessions do not, since nothing changed."""
     host = await stage.reading()
     commands = await registered(stage)
-    assert names(commands) == ["status", "stop", "progress", "loop", "inbox", "cancel", "session", "help"]
+    assert names(commands) == ["status", "stop", "progress", "loop", "inbox", "cancel", "session", "help", "pair"]
     options = {one["name"]: one["options"] for one in commands}
     assert [one["value"] for one in options["session"][0]["choices"]] == ["status", "clear", "export"]
     assert [(one["required"], one["choices"]) for one in options["loop"]] == [(False, [])]

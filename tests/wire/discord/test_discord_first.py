@@ -43,7 +43,7 @@ async def test_setup_names_the_intent_and_the_permissions(stage: DiscordStage) -
     assert ran.code == 0, ran.err
     assert "Message Content Intent is off" in ran.out
     assert f"https://discord.com/developers/applications/{stage.dc.bot_id}/bot" in ran.out
-    assert f"client_id={stage.dc.bot_id}&scope=bot&permissions=274878024768" in ran.out
+    assert f"client_id={stage.dc.bot_id}&scope=bot&permissions=309237763136" in ran.out
     machine = ("setup", "discord", "--token-stdin", "--json")
     wrong = (await stage.cli(*machine, stdin=stage.dc.token, **off)).json
     assert (wrong["ok"], [finding["check"] for finding in wrong["findings"]]) == (False, ["intents"])

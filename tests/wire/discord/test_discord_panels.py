@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_channels.sandbox.discord.people import DiscordPerson
-from harness import DiscordStage, Host
+from harness import DiscordStage, Host, is_closed
 
 
 def now(person: DiscordPerson, message: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def test_more_than_twenty_five_become_menus(stage: DiscordStage, count: in
     assert event.content == wide(count)[-1][-1]
     position = count - 1
     assert (event.meta["button_row"], event.meta["button_col"]) == (str(position // 5), str(position % 5))
-    await stage.dc.wait_for(lambda: now(ann, grid)["components"] == [])
+    await stage.dc.wait_for(lambda: is_closed(now(ann, grid)))
 
 
 async def test_a_hundred_and_twenty_six_are_refused(stage: DiscordStage) -> None:
@@ -149,7 +149,7 @@ async def test_made_up_foreign_and_late_taps_are_told(stage: DiscordStage) -> No
     assert "lready answered: Yes" in again["content"]
     assert len(host.events) == 1
     shown = next(m for m in room.messages() if m["id"] == grid["id"])
-    assert shown["components"] == []
+    assert is_closed(shown)
     assert "Yes" in shown["content"]
 
 
@@ -178,7 +178,7 @@ async def test_words_of_ones_own_are_typed_into_a_form(stage: DiscordStage) -> N
     assert (await form.answered()).type == 6
     answered = json.loads((await host.answered(call)).text)
     assert (answered["text"], answered["other"], answered["user"]) == ("Teal, rather", True, "ann")
-    await stage.dc.wait_for(lambda: now(ann, question)["components"] == [])
+    await stage.dc.wait_for(lambda: is_closed(now(ann, question)))
     assert "Teal, rather" in now(ann, question)["content"]
     late = await tap.submit(text="too late").next_message()
     assert "Teal, rather" in late["content"]

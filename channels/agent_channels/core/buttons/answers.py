@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from agent_channels.core.buttons.approval_cards import send_whole_change
 from agent_channels.core.buttons.layout import lay_out
@@ -23,7 +27,8 @@ from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import Courtesy, FollowUp
+from agent_channels.core.scheduling import Budget, Courtesy, FollowUp
+from agent_channels.core.text.formatted_text import Span, spans_over
 from agent_channels.core.text.sanitize import attribute, content, label
 from agent_channels.core.text.units import truncate
 
@@ -33,8 +38,20 @@ __all__ = ["ButtonAnswers", "tap_event"]
 _VERDICT = re.compile(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
 
 
-# The shortest text that a platform takes for the person who tapped.
-TOLD_MAX = 200
+# So many messages that one person alone sees may follow taps at once, one of them for each person, and one more every
+# ten seconds: they use up a group's rate limit too.
+DETAILS_MAX, DETAILS_EACH_S = 6, 10.0
+# How much of an answer given before is told.
+OUTCOME_MAX = 1000
+# Of those who may answer, so many are named.
+NAMED_MAX = 20
+
+
+class Details(NamedTuple):
+    """What somebody needs to know besides, with a part of it to copy."""
+
+    text: str
+    code: str
 
 
 class ButtonAnswers:
@@ -56,6 +73,7 @@ class ButtonAnswers:
     ) -> None:
         self._adapter, self._inbox, self._history, self._access = adapter, inbox, history, access
         self._prompts, self._panels, self._turn_buttons, self._files = prompts, panels, turn_buttons, files
+        self._details = Budget(DETAILS_MAX, 1, lambda: time.monotonic() / DETAILS_EACH_S)
 
     # ---- tapped
 
@@ -67,6 +85,11 @@ class ButtonAnswers:
             self._tell(tap, translate("tap_unknown"), follow_ups, alert=True)
             return False
         located = self._panels.locate(tap.data, tap.chat.id, tap.message_id, tap.snapshot)
+        if located and (copied := located[0].cells()[located[1]][2].copy):
+            # The platform has no buttons that copy.
+            self._inbox.end(entry_id)
+            self._tell(tap, copied, follow_ups, spans=(Span("pre", 0, len(copied)),))
+            return False
         if located and located[0].prompt_id:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
             return True
@@ -77,7 +100,10 @@ class ButtonAnswers:
     def refuse_tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> None:
         """Tell somebody the gate does not let through that they may not answer."""
         self._inbox.end(entry_id)
-        self._tell(tap, translate("tap_not_allowed"), follow_ups, alert=True)
+        # A stranger's direct chat has nothing that they could still answer.
+        details = Details(translate("tap_not_allowed_id", user_id=tap.sender.id), tap.sender.id)
+        in_group = tap.chat.kind == "group"
+        self._tell(tap, translate("tap_not_allowed"), follow_ups, alert=True, details=details if in_group else None)
 
     def _tap_panel(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
         if tap.text is not None:
@@ -93,12 +119,17 @@ class ButtonAnswers:
             return True
         self._inbox.end(entry_id)
         if press.refused == "answered":
-            self._tell(tap, translate("tap_answered", label=label(press.outcome or "", 120)), follow_ups)
+            self._tell(tap, translate("tap_answered", label=label(press.outcome or "", OUTCOME_MAX)), follow_ups)
             return False
-        self._tell(tap, translate(f"tap_{press.refused}"), follow_ups, alert=True)
+        text = translate(f"tap_{press.refused}")
+        if press.refused == "foreign" and press.panel is not None:
+            text = self._foreign(press.panel)
+        self._tell(tap, text, follow_ups, alert=True)
         # Never the keyboard of a question that is still open, whatever data somebody forged.
         if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            close = partial(self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "")
+            close = partial(
+                self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "", thread_id=tap.thread_id
+            )
             follow_ups.append(Courtesy(close, tap.sender.id))
         return False
 
@@ -112,12 +143,11 @@ class ButtonAnswers:
                 self._tell(tap, self._turn_buttons.stop_feedback(turn_id), follow_ups, alert=True)
                 return False
             # The message shows it only seconds later, so the tap is answered in words at once.
-            text = truncate(redact(stopping_words(stopping)), TOLD_MAX, "utf16")
-            follow_ups.append(partial(self._adapter.answer_tap, tap.tap_id, text, alert=True, counted=False))
+            follow_ups.append(partial(self._answer, tap, stopping_words(stopping), alert=True))
             return True
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is not None or press.button is None:
-            text = translate(f"tap_{press.refused}", label=label(press.outcome or "", 120))
+            text = translate(f"tap_{press.refused}", label=label(press.outcome or "", OUTCOME_MAX))
             self._tell(tap, text, follow_ups, alert=True)
             return False
         self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), press.button.value or "")
@@ -127,8 +157,10 @@ class ButtonAnswers:
     def _tap_prompt(self, entry_id: int, tap: Tap, panel: Panel, position: int, follow_ups: list[FollowUp]) -> None:
         refusal = self._may_not_answer(panel, tap)
         if refusal:
-            result = AnswerResult(refusal, alert=True)
-        elif tap.text is not None:
+            self._inbox.end(entry_id)
+            self._tell(tap, refusal[0], follow_ups, alert=True, details=refusal[1])
+            return
+        if tap.text is not None:
             result = self._prompts.fill_in(panel, tap.text, tap.sender)
         else:
             result = self._prompts.press(panel, position, tap.sender)
@@ -138,18 +170,28 @@ class ButtonAnswers:
         if result.grid is not None:
             follow_ups.append(self._redraw(tap, panel.id, result.grid))
         if result.whole and result.prompt is not None:
-            send = partial(send_whole_change, self._adapter, self._files, result.prompt.spec, tap.chat.id)
+            send = partial(
+                send_whole_change, self._adapter, self._files, result.prompt.spec, Place(tap.chat.id, tap.thread_id)
+            )
             follow_ups.append(Courtesy(send, tap.sender.id, asked=True))
 
-    def _may_not_answer(self, panel: Panel, answer: Tap | Message) -> str | None:
+    def _may_not_answer(self, panel: Panel, answer: Tap | Message) -> tuple[str, Details | None] | None:
+        """Return why somebody may not answer, and the details; None if they may."""
         prompt = self._prompts.get(panel.prompt_id or "")
         if prompt is not None and prompt.kind != "ask":
             # Permission is given by approvers only, and in their direct chats.
             if answer.chat.kind != "direct" or not self._access.is_approver(answer.sender.id):
-                return translate("tap_not_allowed")
+                command = f"channels access {self._adapter.channel} approver add {answer.sender.id}"
+                return translate("tap_not_allowed"), Details(translate("tap_approvers_only", command=command), command)
         elif panel.tappers is not None and answer.sender.id not in panel.tappers:
-            return translate("tap_foreign")
+            return self._foreign(panel), None
         return None
+
+    def _foreign(self, panel: Panel) -> str:
+        """Return the sentence that says for whom a question is, by name where the names are known."""
+        members = [self._access.member(user_id) for user_id in sorted(panel.tappers or ())[:NAMED_MAX]]
+        names = [label(one.username or one.name) for one in members if one is not None and (one.username or one.name)]
+        return translate("tap_foreign_named", people=", ".join(names)) if names else translate("tap_foreign")
 
     # ---- typed
 
@@ -223,11 +265,44 @@ class ButtonAnswers:
         return lambda: self._adapter.edit_keyboard(tap.chat.id, tap.message_id, keyboard)
 
     def _tell(
-        self, tap: Tap, text: str, follow_ups: list[FollowUp], *, alert: bool = False, counted: bool = False
+        self,
+        tap: Tap,
+        text: str,
+        follow_ups: list[FollowUp],
+        *,
+        alert: bool = False,
+        counted: bool = False,
+        details: Details | None = None,
+        spans: Sequence[Span] = (),
     ) -> None:
-        answer = partial(self._adapter.answer_tap, tap.tap_id, redact(text), alert=alert, counted=counted)
+        answer = partial(self._answer, tap, text, alert=alert, counted=counted, details=details, spans=spans)
         # A tap that does not count may be repeated ten thousand times.
         follow_ups.append(answer if counted else Courtesy(answer, tap.sender.id))
+
+    async def _answer(
+        self,
+        tap: Tap,
+        text: str,
+        *,
+        alert: bool = False,
+        counted: bool = False,
+        details: Details | None = None,
+        spans: Sequence[Span] = (),
+    ) -> None:
+        """Acknowledge a tap with a text. The details, or what is longer, follow where nobody else sees them."""
+        adapter, limits = self._adapter, self._adapter.limits
+        text = redact(text)
+        whole = truncate(redact(details.text) if details else text, limits.text, limits.unit)
+        if details:
+            spans = spans_over(whole, [("code", details.code, "")])
+        if limits.notice is None:
+            await adapter.answer_tap(tap.tap_id, whole, alert=alert, counted=counted, spans=spans)
+            return
+        notice = truncate(text, limits.notice, limits.unit)
+        await adapter.answer_tap(tap.tap_id, notice, alert=alert, counted=counted)
+        if whole != notice and self._details.take(tap.sender.id):
+            private = Outgoing(tap.chat.id, whole, thread_id=tap.thread_id, spans=tuple(spans))
+            await adapter.send(replace(private, only_for=tap.sender.id, answers_tap=tap.tap_id))
 
 
 def _as_message(tap: Tap) -> Message:

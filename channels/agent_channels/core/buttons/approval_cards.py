@@ -14,9 +14,11 @@ from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.buttons.prompt_spec import WHOLE, Prompt, PromptSpec
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.contract.outgoing import Button, Grid, OpenFile, Outgoing
-from agent_channels.core.errors import PlatformError, StoreError
+from agent_channels.core.errors import PlatformError, StoreError, ThreadGone
 from agent_channels.core.files.storage import Files
+from agent_channels.core.host.turns import Turns
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
@@ -41,10 +43,17 @@ class ApprovalCards:
     """Send prompts that are not shown yet, and end what is over."""
 
     def __init__(
-        self, adapter: Adapter, access: Access, prompts: Prompts, panels: Panels, files: Files, wakeups: Wakeups
+        self,
+        adapter: Adapter,
+        access: Access,
+        prompts: Prompts,
+        panels: Panels,
+        turns: Turns,
+        files: Files,
+        wakeups: Wakeups,
     ) -> None:
         self._adapter, self._access, self._prompts, self._panels = adapter, access, prompts, panels
-        self._files, self._wakeups = files, wakeups
+        self._turns, self._files, self._wakeups = turns, files, wakeups
 
     async def run(self) -> None:
         """Send cards until cancelled; first those that an earlier process may have sent to some approvers only."""
@@ -77,7 +86,7 @@ class ApprovalCards:
             try:
                 chat_id = known or await self._adapter.open_direct_chat(user_id)
                 if chat_id not in shown_in:
-                    await self._send(prompt, chat_id)
+                    await self._send_to(prompt, Place(chat_id, self._thread_in(prompt, chat_id)))
                     reached += 1
             except (PlatformError, OSError) as error:
                 logger.warning("a card did not reach %s: %s", user_id, redact(str(error)))
@@ -86,21 +95,39 @@ class ApprovalCards:
         self._prompts.end_late_cards(prompt.id)
         self._wakeups.outcome_due.set()
 
-    async def _send(self, prompt: Prompt, chat_id: str) -> None:
+    async def _send_to(self, prompt: Prompt, place: Place) -> None:
+        try:
+            await self._send(prompt, place)
+        except ThreadGone:
+            if place.thread_id is None:
+                raise
+            await self._send(prompt, Place(place.chat_id, None))
+
+    def _thread_in(self, prompt: Prompt, chat_id: str) -> str | None:
+        """Return the thread of an approver's chat that the asking turn works for; None if it works for none there."""
+        turn = self._turns.current(prompt.session)
+        threads = [place.thread_id for place in turn.places if place.chat_id == chat_id] if turn else []
+        return threads[-1] if threads else None
+
+    async def _send(self, prompt: Prompt, place: Place) -> None:
         """Send the complete body first, with the buttons under its last part."""
         spec = _masked(prompt.spec)
         grid = spec.drawn_grid(prompt.chosen)
         with ExitStack() as opened:
-            messages, is_cut = self._messages(spec, chat_id, opened)
+            messages, is_cut = self._messages(spec, place, opened)
             if is_cut:
                 grid = (*grid, (Button(translate("button_whole_change"), WHOLE),))
-            await self._send_all(prompt, grid, chat_id, messages)
+            await self._send_all(prompt, grid, place, messages)
 
-    async def _send_all(self, prompt: Prompt, grid: Grid, chat_id: str, messages: list[Outgoing]) -> None:
+    async def _send_all(self, prompt: Prompt, grid: Grid, place: Place, messages: list[Outgoing]) -> None:
         *before, last = messages
         # Bound to the prompt before it is shown: a tap can be faster than our next line.
         panel_id = self._panels.create(
-            chat_id, grid, ttl_s=max(1.0, prompt.expires_at - self._prompts.now()), prompt_id=prompt.id
+            place.chat_id,
+            grid,
+            ttl_s=max(1.0, prompt.expires_at - self._prompts.now()),
+            thread_id=place.thread_id,
+            prompt_id=prompt.id,
         )
         keyboard = lay_out(panel_id, grid, self._adapter.limits)
         try:
@@ -112,18 +139,18 @@ class ApprovalCards:
             raise
         self._panels.bind(panel_id, sent.message_id, sent.snapshot)
 
-    def _messages(self, spec: PromptSpec, chat_id: str, opened: ExitStack) -> tuple[list[Outgoing], bool]:
+    def _messages(self, spec: PromptSpec, place: Place, opened: ExitStack) -> tuple[list[Outgoing], bool]:
         """Return a card's messages, and whether they show only the beginning of a change.
 
         As many as it needs; above `PARTS_MAX` one message, and a file with all of it before that.
         """
         parts, is_cut = self._change(spec) if spec.file else (self._parts(spec, spec.code), False)
         if len(parts) <= PARTS_MAX:
-            return [_outgoing(chat_id, part) for part in parts], is_cut
+            return [_outgoing(place, part) for part in parts], is_cut
         summary = self._adapter.render(_paragraphs(spec.head, translate("card_body_in_file"), spec.foot), "text")[0]
         text = _paragraphs(spec.body, spec.code, spec.below)
         file = opened.enter_context(_file(self._files, "request", ".txt", text))
-        return [Outgoing(chat_id, file=file), _outgoing(chat_id, summary)], False
+        return [Outgoing(place.chat_id, file=file, thread_id=place.thread_id), _outgoing(place, summary)], False
 
     def _change(self, spec: PromptSpec) -> tuple[list[RenderedPart], bool]:
         """Return a card with the beginning of a diff, folded where the platform can; and whether there is more."""
@@ -141,19 +168,21 @@ class ApprovalCards:
         if not spec.code:
             return self._adapter.render(_paragraphs(spec.head, spec.body, spec.below, spec.foot), "text")
         head, body, *others = map(self._escaped, (spec.head, spec.body, note, spec.below, spec.foot))
-        return self._adapter.render(_paragraphs(head, body, _fenced(code, spec.language), *others), "markdown")
+        parts = self._adapter.render(_paragraphs(head, body, _fenced(code, spec.language), *others), "markdown")
+        # What somebody is asked to allow is in view.
+        return [replace(part, spans=tuple(span for span in part.spans if span.kind != "fold")) for part in parts]
 
     def _escaped(self, text: str) -> str:
         # Markdown takes white space at the beginning of a line for markup.
         return "\n".join(self._adapter.escape(line.strip(), "markdown") for line in text.split("\n"))
 
 
-async def send_whole_change(adapter: Adapter, files: Files, spec: PromptSpec, chat_id: str) -> None:
+async def send_whole_change(adapter: Adapter, files: Files, spec: PromptSpec, place: Place) -> None:
     """Send the whole diff of a card as a file into a chat. Raises `PlatformError`."""
     spec = _masked(spec)
     try:
         with _file(files, "change", ".diff", f"--- {spec.file}\n+++ {spec.file}\n{spec.code}\n") as file:
-            await adapter.send(Outgoing(chat_id, file=file))
+            await adapter.send(Outgoing(place.chat_id, file=file, thread_id=place.thread_id))
     except OSError as error:
         logger.warning("a change could not be sent as a file: %s", error)
 
@@ -185,8 +214,10 @@ def _left_out(is_cut: bool, lines: int) -> str:  # noqa: FBT001
     return translate("card_change_cut", lines=f"{lines:,}") if lines else translate("card_line_cut")
 
 
-def _outgoing(chat_id: str, part: RenderedPart) -> Outgoing:
-    return Outgoing(chat_id, part.text, format=part.format, spans=part.spans, plain=part.plain)
+def _outgoing(place: Place, part: RenderedPart) -> Outgoing:
+    return Outgoing(
+        place.chat_id, part.text, format=part.format, spans=part.spans, plain=part.plain, thread_id=place.thread_id
+    )
 
 
 def _folded(spans: Sequence[Span]) -> tuple[Span, ...]:

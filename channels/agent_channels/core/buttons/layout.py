@@ -8,13 +8,16 @@ from urllib.parse import urlsplit
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, KeyboardButton
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.units import length, truncate
 
-__all__ = ["callback", "check_grid", "lay_out", "legend", "parse_callback"]
+__all__ = ["callback", "check_grid", "copy_row", "lay_out", "legend", "parse_callback"]
 
 LABEL_MAX = 4096
+# Bot API, "CopyTextButton"; no other platform has a limit of its own.
+COPY_MAX = 256
 # What browsers and chat apps disagree about, so that another site could open than the one that is read: white space,
 # controls, backslashes. A host is words with dots, in letters of any script.
 _ODD = re.compile(r"[\s\\<>\"`{}|^\x00-\x20\x7f]")
@@ -48,15 +51,23 @@ def check_grid(grid: Grid, limits: Limits) -> None:
         )
     for r, row in enumerate(grid):
         for c, button in enumerate(row):
-            where = f"button at row {r}, column {c}"
-            if not scrub(button.label).strip():
-                raise Refused(f"the {where} has an empty label")
-            if length(button.label, limits.unit) > LABEL_MAX:
-                raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
-            if button.url is not None and (problem := _url_problem(button.url)):
-                raise Refused(f"the url of the {where} is {button.url[:80]!r}; {problem}")
-            if button.url is not None and button.value is not None:
-                raise Refused(f"the {where} has both url and value; a url button sends nothing back, so drop one")
+            _check_button(button, f"button at row {r}, column {c}", limits)
+
+
+def _check_button(button: Button, where: str, limits: Limits) -> None:
+    if not scrub(button.label).strip():
+        raise Refused(f"the {where} has an empty label")
+    if length(button.label, limits.unit) > LABEL_MAX:
+        raise Refused(f"the label of the {where} is longer than {LABEL_MAX} characters")
+    for name, given, problem in (("url", button.url, _url_problem), ("copy", button.copy, _copy_problem)):
+        if given is None:
+            continue
+        if why := problem(given):
+            raise Refused(f"the {name} of the {where} is {given[:80]!r}; {why}")
+        if button.value is not None:
+            raise Refused(f"the {where} has both {name} and value; a {name} button sends nothing back, so drop one")
+    if button.url is not None and button.copy is not None:
+        raise Refused(f"the {where} has both url and copy; a button does one of the two, so drop one")
 
 
 def _url_problem(url: str) -> str | None:
@@ -79,6 +90,18 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
+def _copy_problem(text: str) -> str | None:
+    """Return what keeps a text from being one that a button copies; None if nothing does."""
+    if redact(text) != text:
+        return "it holds the token of a bot, which is never sent"
+    if not text.strip() or length(text, "utf16") > COPY_MAX:
+        return f"it must have 1 to {COPY_MAX} characters; put a longer text into the message, as a code block"
+    # What is pasted into a terminal has to be what was read.
+    if scrub(text) != text:
+        return "it holds characters that nobody sees; leave them out"
+    return None
+
+
 def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
     """Return the keyboard of a grid; positions stay those of the grid.
 
@@ -92,13 +115,17 @@ def lay_out(panel_id: str, grid: Grid, limits: Limits) -> Keyboard:
         for button in row:
             data = None if button.url else callback(panel_id, position)
             position += 1
-            keys.append(
-                KeyboardButton(_button_label(button, position, limits), data, button.url, button.style, button.form)
-            )
+            label = _button_label(button, position, limits)
+            keys.append(KeyboardButton(label, data, button.url, button.style, button.form, button.copy))
         rows += _lines(keys, limits.row)
     if len(rows) > limits.rows:
         rows = _lines([key for row in rows for key in row], limits.row)
     return tuple(rows)
+
+
+def copy_row(**copies: str) -> Keyboard:
+    """Return a row of buttons that each copy a text, by the names of their labels' sentences."""
+    return (tuple(KeyboardButton(translate(key), copy=text) for key, text in copies.items() if len(text) <= COPY_MAX),)
 
 
 def legend(grid: Grid, limits: Limits) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
 from agent_channels.core.buttons.matching import match_answer
-from agent_channels.core.contract.messages import Person
+from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Row, Store
 
@@ -112,6 +112,11 @@ class Panels:
             )
             db.execute("UPDATE panels SET message_id = ?, snapshot = ? WHERE id = ?", (message_id, snapshot, panel_id))
 
+    def move(self, panel_id: str, place: Place) -> None:
+        """Record that a panel is about to be sent to another place than the one it was made for."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET chat_id = ?, thread_id = ? WHERE id = ?", (*place, panel_id))
+
     def discard(self, panel_id: str) -> None:
         """Delete a grid that was never shown to anybody."""
         with self.store.transaction() as db:
@@ -184,6 +189,14 @@ class Panels:
         )  # fmt: skip
         return None if row is None else _panel(row)
 
+    def is_asked(self, place: Place, since: float) -> bool:
+        """Return whether a question that was put since then (epoch seconds) waits for an answer in a place."""
+        sql = (
+            "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND turn_id IS NULL AND chat_id = ? "
+            "AND thread_id IS ? AND created_at >= ? AND expires_at > ? LIMIT 1"
+        )
+        return self.store.value(sql, *place, since, self._clock()) is not None
+
     def _has_panel(self, chat_id: str, message_id: str) -> bool:
         return bool(
             self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)
@@ -214,7 +227,7 @@ class Panels:
         panel = self.answerable(chat_id, thread_id, reply_to)
         if panel is None or (panel.tappers is not None and person.id not in panel.tappers):
             return None
-        labels = [None if button.url else button.label for _, _, button in panel.cells()]
+        labels = [button.label if button.answers else None for _, _, button in panel.cells()]
         position = match_answer(text, labels)
         return None if position is None else self._take(panel, position, person)
 
@@ -318,7 +331,7 @@ class Panels:
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:
-    return json.dumps([[[b.label, b.value, b.style, b.url, b.form] for b in row] for row in grid])
+    return json.dumps([[[b.label, b.value, b.style, b.url, b.form, b.copy] for b in row] for row in grid])
 
 
 def _load(text: str) -> Grid:

@@ -44,7 +44,7 @@ class PromptSpec:
 
     def dump(self) -> str:
         """Return it as JSON."""
-        grid = [[[b.label, b.value, b.style, b.url] for b in row] for row in self.grid]
+        grid = [[[b.label, b.value, b.style, b.url, b.form, b.copy] for b in row] for row in self.grid]
         words = (self.head, self.body, self.foot)
         return json.dumps([grid, *words, self.multi, self.other, self.code, self.language, self.file, self.below])
 
@@ -61,8 +61,9 @@ class PromptSpec:
             checked, position = set(chosen or ()), 0
             for row in grid:
                 for column, button in enumerate(row):
-                    mark = CHECKED if position in checked else UNCHECKED
-                    row[column] = Button(mark + button.label, button.value, button.style)
+                    if button.answers:
+                        mark = CHECKED if position in checked else UNCHECKED
+                        row[column] = Button(mark + button.label, button.value, button.style)
                     position += 1
         extra = []
         if self.other:

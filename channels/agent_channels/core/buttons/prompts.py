@@ -163,7 +163,8 @@ class Prompts:
             prompt = self.get(panel.prompt_id or "")
             if prompt is None or self._refusal(prompt):
                 return None
-            position = match_answer(text, [button.label for _, _, button in prompt.spec.cells()])
+            labels = [button.label if button.answers else None for _, _, button in prompt.spec.cells()]
+            position = match_answer(text, labels)
             if position is not None:
                 return self._answer(prompt, [position], None, person)
             if prompt.spec.other and text.strip() and (quoted or prompt.typing_by == person.id):

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from agent_channels.core.contract.limits import Capabilities, Limits
-from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, RawEvent
-from agent_channels.core.contract.outgoing import Keyboard, OpenFile, Outgoing, Sent
-from agent_channels.core.text.formatted_text import RenderedPart
+from agent_channels.core.contract.messages import Attachment, Identity, Inbound, MenuEntry, Message, Place, RawEvent
+from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.text.formatted_text import RenderedPart, Span
 
 __all__ = ["Adapter", "EventSink"]
 
@@ -110,15 +110,21 @@ class Adapter(Protocol):
         ...
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Send one message.
+        """Send one message, in its rich form if it has one.
 
         Raises `Ambiguous` when it may have been sent, `Unavailable` when it was not, `ParseFailed` when the platform
-        cannot read its formatting.
+        cannot read its formatting or refuses its rich form, and `Unsupported` when the server knows no rich forms. A
+        message that is `only_for` one person is never shown to anybody else: where that is not possible it raises
+        `Unsupported`. Whether it arrives is not promised. Raises `ThreadGone` when the thread, or the chat that is one,
+        is not there any more.
         """
         ...
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
-        """Replace a message's text and keyboard; None removes the keyboard. A change to the same is not an error."""
+        """Replace a message's text and keyboard; None removes the keyboard. A change to the same is not an error.
+
+        Raises what `send` raises.
+        """
         ...
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
@@ -129,18 +135,43 @@ class Adapter(Protocol):
         """Delete a message of the bot's for everybody. Raises `Rejected` if it is gone, or too old to be deleted."""
         ...
 
-    async def close_panel(self, chat_id: str, message_id: str, snapshot: str | None, outcome: str) -> None:
+    async def close_panel(
+        self,
+        chat_id: str,
+        message_id: str,
+        snapshot: str | None,
+        outcome: str,
+        *,
+        chosen: KeyboardButton | None = None,
+        thread_id: str | None = None,
+    ) -> None:
         """Remove a panel's keyboard and write `outcome` under its text, whose formatting is kept.
 
         `snapshot` is the one in the message's `Sent` or in the `Tap`; None when none is known. An outcome for which the
-        message has no room is sent as a reply to it; an empty one only removes the keyboard.
+        message has no room is sent as a reply to it, in its thread `thread_id`; an empty one only removes the keyboard.
+        `chosen` stays, as a button that does nothing any more, where the platform has such buttons.
         """
         ...
 
-    async def answer_tap(self, tap_id: str, text: str, *, alert: bool, counted: bool) -> None:
+    async def create_thread(self, chat_id: str, name: str) -> Place:
+        """Open a thread in a chat; return where its messages go. Where a thread is a chat of its own, that is its chat.
+
+        `name` has 1 to `limits.thread_name` characters. Raises `Rejected` for a chat that has no threads, `Forbidden`
+        if the bot lacks the right, which the error names. Where can threads be? See `capabilities.threads`.
+        """
+        ...
+
+    async def rename_thread(self, place: Place, name: str) -> None:
+        """Give a thread another name, of 1 to `limits.thread_name` characters. The same name is not an error."""
+        ...
+
+    async def answer_tap(
+        self, tap_id: str, text: str, *, alert: bool, counted: bool, spans: Sequence[Span] = ()
+    ) -> None:
         """Acknowledge a tap, or the command with this `answer_id`, and show `text` to that person alone.
 
-        `text` may be empty. `alert`: show it so that it has to be dismissed, where the platform can. `counted`: the
+        `text` may be empty; at most `limits.notice` long; `spans` are its formatting, where it can have any. `alert`:
+        show it so that it has to be dismissed, where the platform can. `counted`: the
         message itself will show the outcome, so a platform without passing notices shows nothing. An acknowledgement
         that comes too late is not an error.
         """
@@ -152,6 +183,14 @@ class Adapter(Protocol):
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """Show for a few seconds (see `limits.typing_every_s`) that an answer is being written."""
+        ...
+
+    async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
+        """Show a text that grows in a direct chat while nothing was sent yet, with a button that stops it.
+
+        The same id (not 0) goes on with a draft; nobody is notified. It is gone with the next message there, or by
+        itself. A press of the button arrives as `DraftStopped`. Raises `Unsupported` where no drafts are shown.
+        """
         ...
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:

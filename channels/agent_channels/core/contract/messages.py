@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = [
     "Attachment",
     "Chat",
     "ChatMigrated",
     "Command",
+    "DraftStopped",
     "Identity",
     "Ignored",
     "Inbound",
@@ -22,6 +23,7 @@ __all__ = [
     "MenuEntry",
     "Message",
     "Person",
+    "Place",
     "RawEvent",
     "ReplyContext",
     "Tap",
@@ -52,6 +54,8 @@ class Identity:
     """Without @."""
     name: str
     """The display name."""
+    remark: str = ""
+    """What the operator should know of how the bot is set up on the platform, in a sentence; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,13 @@ class Chat:
     title: str | None = None
     parent_id: str | None = None
     """For a thread that is a chat of its own: the chat whose access rule applies to it."""
+
+
+class Place(NamedTuple):
+    """A chat, and one of its threads if `thread_id` is set."""
+
+    chat_id: str
+    thread_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,8 @@ class MenuEntry:
     """The words of which it takes one as its argument; empty: it takes none."""
     free: bool = False
     """Whether it takes any words instead, or none."""
+    private: bool = False
+    """Whether in a group nobody but its sender sees it, where the platform has such commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +165,8 @@ class Message:
     reply: ReplyContext | None = None
     forward_from: str | None = None
     """The name of the author of a forwarded message."""
+    copy_of: str | None = None
+    """The id of another chat whose message this is, which the platform copied here by itself."""
     edited: bool = False
     """Whether it is a new version of a message that was sent before."""
     command: Command | None = None
@@ -165,6 +180,13 @@ class Message:
     """Whether it is a command in a group that names another bot: it is nobody else's, whatever the group's rule."""
     answer_id: str | None = None
     """For a command that the platform wants acknowledged: the id for `Adapter.answer_tap`."""
+    ephemeral: bool = False
+    """Whether nobody but its sender sees it, so that it is answered by a message that is `only_for` them."""
+
+    @property
+    def private(self) -> bool:
+        """Whether an answer to it is seen by its sender alone."""
+        return self.chat.kind == "direct" or self.ephemeral or self.answer_id is not None
 
     @property
     def files(self) -> tuple[Attachment, ...]:
@@ -240,6 +262,17 @@ class ThreadRenamed:
     chat_id: str
     thread_id: str
     name: str
+    implicit: bool = False
+    """Whether the platform chose the name, because the person who opened it gave none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftStopped:
+    """Somebody pressed Stop on a draft that the bot shows in their direct chat."""
+
+    chat: Chat
+    by: Person
+    draft_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +285,4 @@ class Ignored:
     """Whether it could not be read: it may have been a message, so it is kept for inspection."""
 
 
-Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | Ignored
+Inbound = Message | Tap | Membership | Joined | ChatMigrated | ThreadRenamed | DraftStopped | Ignored

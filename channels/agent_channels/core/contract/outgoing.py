@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from agent_channels.core.text.formatted_text import Span
 
@@ -25,6 +25,13 @@ class Button:
     """A page that the button opens; such a button never comes back as a tap."""
     form: bool = False
     """Whether the button asks for an answer in the person's own words."""
+    copy: str | None = None
+    """A text that the button copies; such a button is never an answer."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the button can be an answer: it opens no page and copies nothing."""
+        return self.url is None and self.copy is None
 
 
 Grid = tuple[tuple[Button, ...], ...]
@@ -32,7 +39,7 @@ Grid = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class KeyboardButton:
-    """One button as the platform draws it. Either `data` or `url` is set."""
+    """One button as the platform draws it. It has `data`, `url` or `copy`."""
 
     label: str
     data: str | None = None
@@ -42,6 +49,8 @@ class KeyboardButton:
     style: Style | None = None
     form: bool = False
     """Whether the button asks for words: a platform with forms opens one, others treat it as any button."""
+    copy: str | None = None
+    """A text that the button copies. A platform without such buttons sends `data` back, and shows none without it."""
 
 
 Keyboard = tuple[tuple[KeyboardButton, ...], ...]
@@ -87,11 +96,15 @@ class Outgoing:
     file: OpenFile | None = None
     album: tuple[OpenFile, ...] = ()
     """The files to send as one message or album: one of the tuples that `Adapter.group_files` returned."""
-    code: str | None = None
-    """A part of `text` to draw so that it can be copied with a tap."""
     spans: tuple[Span, ...] = ()
     plain: str | None = None
     """The text without formatting; None: the same as `text`."""
+    rich: Any = None
+    """As in a `RenderedPart`; only in a message with neither files nor a keyboard."""
+    only_for: str | None = None
+    """The id of the one person who sees it: a text that answers `answers_tap`, or `reply_to`, which only they see."""
+    answers_tap: str | None = None
+    """The `tap_id` of a tap that was acknowledged within the last seconds."""
 
 
 @dataclass(frozen=True, slots=True)

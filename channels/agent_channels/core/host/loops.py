@@ -252,7 +252,8 @@ class Loops:
         from agent_channels.core.people.chats import Chats
         from agent_channels.core.store.keyvalue import KeyValue
 
-        access = Access(self.store, Chats(self.store), KeyValue(self.store), self._audit)
+        key_values = KeyValue(self.store)
+        access = Access(self.store, Chats(self.store, key_values), key_values, self._audit)
         return [Place(chat_id, None) for _, chat_id in access.approver_chats() if chat_id]
 
 

@@ -15,7 +15,8 @@ __all__ = ["ProgressMessage", "ProgressMessages"]
 class ProgressMessage:
     """The status message of a turn in one place.
 
-    Its panel knows the message's id, once that is known. `over`: it says how the turn ended, or never will.
+    Its panel knows the message's id, once that is known. `over`: it says how the turn ended, or never will. Instead of
+    a message there may be a draft, whose id is `id`, and which has no panel.
     """
 
     id: int
@@ -23,6 +24,11 @@ class ProgressMessage:
     place: Place
     panel_id: str
     over: bool
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is a draft."""
+        return not self.panel_id
 
 
 class ProgressMessages:
@@ -40,11 +46,25 @@ class ProgressMessages:
         """Return every message of a turn."""
         return [_message(row) for row in self.store.rows("SELECT * FROM progress_messages WHERE turn_id = ?", turn_id)]
 
+    def draft(self, draft_id: int) -> ProgressMessage | None:
+        """Return the draft with this id, also one that is over."""
+        row = self.store.row("SELECT * FROM progress_messages WHERE id = ? AND panel_id = ''", draft_id)
+        return None if row is None else _message(row)
+
+    def has_draft(self, place: Place) -> bool:
+        """Return whether a chat or thread sees a draft of a turn that goes on."""
+        sql = (
+            "SELECT 1 FROM progress_messages WHERE state = 'open' AND panel_id = '' AND chat_id = ? AND thread_id IS ?"
+        )
+        return bool(self.store.value(sql, *place))
+
     def is_shown(self, place: Place) -> bool:
-        """Return whether a chat or thread sees a message of a turn that goes on."""
+        """Return whether a chat or thread sees a message of a turn that goes on; a draft is none."""
         return bool(
             self.store.value(
-                "SELECT 1 FROM progress_messages WHERE state = 'open' AND chat_id = ? AND thread_id IS ?", *place
+                "SELECT 1 FROM progress_messages "
+                "WHERE state = 'open' AND panel_id != '' AND chat_id = ? AND thread_id IS ?",
+                *place,
             )
         )
 

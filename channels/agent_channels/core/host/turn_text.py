@@ -12,13 +12,15 @@ from agent_channels.core.host.turns import Ending, Step, Turn
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["duration", "ending_line", "progress_text", "running_words", "summary", "working_line"]
+__all__ = ["DraftText", "duration", "ending_line", "progress_text", "running_words", "summary", "working_line"]
 
 # More lines than these say nothing more to somebody with a phone. With lines of this length, in characters, everything
 # together stays below 2,000, which is the shortest message that a platform takes.
 RUNNING_MAX = 3
 PLAN_MAX = 8
 LINE_MAX = 90
+# Lines of a draft; above that its older half goes.
+DRAFT_MAX = 20
 # Of the part of a plan that is done, so many items stay in sight.
 PLAN_DONE_MAX = 2
 _ENDINGS: dict[Ending, str] = {
@@ -91,6 +93,32 @@ def progress_text(turn: Turn, now: float, *, verbose: bool = False) -> str:
     if verbose and detail.words:
         lines += ["", translate("progress_words", words=detail.words)]
     return "\n".join(lines)
+
+
+class DraftText:
+    """What a draft shows of a turn: lines that are only ever added, since what changes above the end flickers."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._seen: set[str] = set()
+        self._steps, self._notes = 0, ("", "")
+
+    def text(self, turn: Turn, *, verbose: bool = False) -> str:
+        """Return the text as it is now: a line for each step that began, and for what its host or agent says."""
+        detail = turn.detail
+        new = [step for step in detail.running if step.call not in self._seen]
+        # Those that began and ended since the last look are only known by their words.
+        ended = detail.steps - self._steps - len(new)
+        words = [*(detail.recent[-ended:] if ended > 0 else ()), *(step.words for step in new)]
+        self._lines += [translate("progress_step", words=label(line, LINE_MAX)) for line in words]
+        self._seen |= {step.call for step in new}
+        self._steps = max(self._steps, detail.steps)
+        said = (detail.note, translate("progress_words", words=detail.words) if verbose and detail.words else "")
+        self._lines += [line for line, before in zip(said, self._notes, strict=True) if line and line != before]
+        self._notes = said
+        if len(self._lines) > DRAFT_MAX:
+            self._lines = self._lines[-DRAFT_MAX // 2 :]
+        return "\n".join(self._lines) or translate("progress_running", what=translate("progress_thinking"))
 
 
 def _with_time(step: Step, now: float) -> str:

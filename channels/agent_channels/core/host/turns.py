@@ -10,8 +10,9 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Detail", "Ending", "Place", "Step", "Turn", "Turns"]
@@ -25,13 +26,6 @@ RUNNING_MAX = 50
 FILES_MAX = 500
 PLAN_MAX = 30
 _TODO = "todo "
-
-
-class Place(NamedTuple):
-    """A chat, and one of its threads if `thread_id` is set."""
-
-    chat_id: str
-    thread_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

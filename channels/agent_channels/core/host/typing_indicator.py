@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
 
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.errors import PlatformError
 
 __all__ = ["TypingIndicator"]
@@ -23,8 +25,11 @@ class _Running:
 class TypingIndicator:
     """One running indicator per chat and thread, each for at most `cap_s` seconds; 0: none."""
 
-    def __init__(self, adapter: Adapter, group: TaskGroup, cap_s: float) -> None:
-        self._adapter, self._group, self._cap_s = adapter, group, cap_s
+    def __init__(
+        self, adapter: Adapter, group: TaskGroup, cap_s: float, is_drawn: Callable[[Place], bool] | None = None
+    ) -> None:
+        """`is_drawn(place)`: something better shows there that the agent works, so that this one pauses."""
+        self._adapter, self._group, self._cap_s, self._is_drawn = adapter, group, cap_s, is_drawn
         self._running: dict[tuple[str, str | None], _Running] = {}
 
     def start(self, chat_id: str, thread_id: str | None) -> None:
@@ -51,7 +56,8 @@ class TypingIndicator:
             if left <= 0:
                 break
             try:
-                await self._adapter.send_typing(chat_id, thread_id)
+                if self._is_drawn is None or not self._is_drawn(Place(chat_id, thread_id)):
+                    await self._adapter.send_typing(chat_id, thread_id)
             except PlatformError:
                 # It is only a hint to people: a chat that refuses it is not asked again for this message.
                 break

@@ -10,11 +10,11 @@ TEXTS: dict[str, str] = {
         "Hi! This bot belongs to someone's coding agent, and you don't have access yet.\n\n"
         "Your pairing code: {code}\n\n"
         "Give it to the bot's operator, who can let you in with:\n{command}\n\n"
-        "The code is valid for one hour. The first {kept} messages you send until then are saved, and delivered once "
+        "The code is valid until {until}. The first {kept} messages you send until then are saved, and delivered once "
         "you're in."
     ),
     "pairing_code_again": (
-        "You don't have access yet. Your pairing code is still {code}, valid for another hour. The bot's operator can "
+        "You don't have access yet. Your pairing code is still {code}, valid until {until}. The bot's operator can "
         "let you in with:\n{command}"
     ),
     "pairing_silent": "I will not answer here again until you're in, or your code has run out.",
@@ -24,6 +24,10 @@ TEXTS: dict[str, str] = {
         "Hi! This bot belongs to someone's coding agent, and too many people are waiting for access right now. "
         "Please try again in an hour, or ask the operator to let you in with:\n{command}"
     ),
+    "button_copy_code": "📋 Copy the code",
+    "button_copy_command": "📋 Copy the command",
+    "pair_known": "You're paired: what you write to {bot} directly goes to the agent.",
+    "pair_directly": "To pair, write to {bot} directly.",
     "paired": "Paired. Hi {name}! Anything you write here now goes to the agent.",
     # Commands.
     "start": (
@@ -33,7 +37,7 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/progress – what you see while it works\n"
+        "/progress – what you see while it works\n{rich}"
         "/loop – have the agent work in rounds until it is done (approvers)\n"
         "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
@@ -41,6 +45,7 @@ TEXTS: dict[str, str] = {
         "/session clear – forget this chat and start over\n"
         "/session export – get this chat as a file\n/help – this message"
     ),
+    "help_rich": "/rich – how tables and task lists are sent\n",
     "status": "Connected as {bot}. {waiting}",
     "status_agent": "Agent: {client}, project {project}; messages reach it by {mode}: {why}.",
     "status_all_answered": "Every message has been answered.",
@@ -83,12 +88,15 @@ TEXTS: dict[str, str] = {
     "menu_status": "Is the bot connected?",
     "menu_stop": "Stop what the agent is doing",
     "menu_progress": "What this chat sees while the agent works",
+    "menu_rich": "How this chat gets tables and task lists",
     "menu_loop": "Have the agent work in rounds until it is done",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
     "menu_session": "This chat's history: status, clear, export",
     "menu_help": "What this bot can do",
+    "menu_pair": "Ask to be let in",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "For the deleted topic “{name}”:",
     "turn_step": "1 step",
     "turn_steps": "{count} steps",
     "turn_file": "1 file",
@@ -114,6 +122,12 @@ TEXTS: dict[str, str] = {
     "progress_on": "what the agent does is shown while it works, and how it ended",
     "progress_verbose": "as with on, with what the agent says, and for work begun at the terminal",
     "progress_usage": "/progress off, brief, on or verbose changes it.",
+    "rich_in_force": "Tables and task lists in this chat: {choice} – {what}.",
+    "rich_auto": "wide tables, task lists and long output as rich messages, everything else as plain text",
+    "rich_off": "everything as plain text",
+    "rich_usage": "/rich auto or off changes it.",
+    "folded_one": "1 line",
+    "folded_many": "{count} lines",
     "status_working": "Working: {what}",
     "turn_compacting": "Compacting the conversation…",
     "turn_steered": "📨 Your message has reached the agent in the middle of its work.",
@@ -150,10 +164,7 @@ TEXTS: dict[str, str] = {
     "loop_nothing_to_stop": "No loop is running here.",
     "loop_stopped": "⏹ The loop has ended.",
     "loop_runs": "A loop is running in the agent's session already. /loop says how it stands; /stop ends it.",
-    "loop_approvers_only": (
-        "Only an approver can begin a loop. "
-        "The operator makes you one: channels access {channel} approver add {user_id}"
-    ),
+    "loop_approvers_only": "Only an approver can begin a loop. The operator makes you one: {command}",
     "loop_no_hooks": (
         "The agent's session runs none of our hooks, which begin the rounds. Run channels setup in a terminal, then "
         "start the session again."
@@ -189,7 +200,12 @@ TEXTS: dict[str, str] = {
     "tap_closed": "This question is closed.",
     "tap_answered": "Already answered: {label}",
     "tap_foreign": "This question is for somebody else.",
+    "tap_foreign_named": "This question is for somebody else: {people}.",
     "tap_not_allowed": "You are not allowed to answer here.",
+    "tap_not_allowed_id": (
+        "You are not allowed to answer here. The bot's operator can change that; your id is {user_id}."
+    ),
+    "tap_approvers_only": "Only an approver may answer this. The operator makes you one: {command}",
     "outcome_answered": "✅ {label} · {user}",
     "outcome_as_message": "✅ {label} · {user} – given to the agent as a message",
     "outcome_chosen": "☑️ {label} · {user}",

@@ -10,10 +10,11 @@ TEXTS: dict[str, str] = {
         "你好！這個機器人屬於某人的程式代理，而你還沒有使用權限。\n\n"
         "你的配對碼：{code}\n\n"
         "請把它交給機器人的操作者，操作者可以用這個指令讓你加入：\n{command}\n\n"
-        "配對碼一小時內有效。在那之前，你傳的前 {kept} 則訊息會保留，加入後就會送達。"
+        "配對碼在 {until} 之前有效。在那之前，你傳的前 {kept} 則訊息會保留，加入後就會送達。"
     ),
     "pairing_code_again": (
-        "你還沒有使用權限。你的配對碼仍是 {code}，再一小時內有效。機器人的操作者可以用這個指令讓你加入：\n{command}"
+        "你還沒有使用權限。你的配對碼仍是 {code}，在 {until} 之前有效。"
+        "機器人的操作者可以用這個指令讓你加入：\n{command}"
     ),
     "pairing_silent": "在你加入之前，或配對碼到期之前，我不會再回覆這裡的訊息。",
     "invite_used": "這個邀請已經用過了：每個邀請只能讓一個人加入。請向操作者要一個新的。",
@@ -22,6 +23,10 @@ TEXTS: dict[str, str] = {
         "你好！這個機器人屬於某人的程式代理，而目前等候加入的人太多了。"
         "請一小時後再試，或請操作者用這個指令讓你加入：\n{command}"
     ),
+    "button_copy_code": "📋 複製配對碼",
+    "button_copy_command": "📋 複製指令",
+    "pair_known": "你已配對：你直接寫給 {bot} 的內容都會送到代理。",
+    "pair_directly": "要配對，請直接寫訊息給 {bot}。",
     "paired": "已配對。{name}，你好！從現在起，你在這裡寫的內容都會送到代理。",
     # Commands.
     "start": "你已配對：你在這裡寫的內容都會送到代理。它顯示按鈕時，請點一個，或輸入按鈕上的文字。",
@@ -29,12 +34,13 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
-        "/progress – 代理工作時你看到什麼\n/loop – 讓代理一輪一輪做到完成（核准者）\n"
+        "/progress – 代理工作時你看到什麼\n{rich}/loop – 讓代理一輪一輪做到完成（核准者）\n"
         "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
         "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
     ),
+    "help_rich": "/rich – 表格與待辦清單如何傳送\n",
     "status": "已連線，身分是 {bot}。{waiting}",
     "status_agent": "代理：{client}，專案 {project}；訊息經由 {mode} 送達：{why}。",
     "status_all_answered": "每則訊息都已得到回覆。",
@@ -74,12 +80,15 @@ TEXTS: dict[str, str] = {
     "menu_status": "機器人連線了嗎？",
     "menu_stop": "停止代理正在做的事",
     "menu_progress": "代理工作時這個聊天看到什麼",
+    "menu_rich": "這個聊天如何收到表格與待辦清單",
     "menu_loop": "讓代理一輪一輪做到完成",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
     "menu_session": "這個聊天的記錄：status、clear、export",
     "menu_help": "這個機器人能做什麼",
+    "menu_pair": "請求加入",
     # Turns: what the agent does, and how it ends.
+    "thread_gone": "原本要傳到已刪除的主題「{name}」：",
     "turn_step": "1 步",
     "turn_steps": "{count} 步",
     "turn_file": "1 個檔案",
@@ -105,6 +114,12 @@ TEXTS: dict[str, str] = {
     "progress_on": "代理工作時顯示它在做什麼，以及如何結束",
     "progress_verbose": "同 on，另外顯示代理說的話，也顯示在終端機開始的工作",
     "progress_usage": "用 /progress off、brief、on 或 verbose 來變更。",
+    "rich_in_force": "這個聊天的表格與待辦清單：{choice} – {what}。",
+    "rich_auto": "寬的表格、待辦清單和長輸出用豐富訊息，其他一律純文字",
+    "rich_off": "一律純文字",
+    "rich_usage": "用 /rich auto 或 off 來變更。",
+    "folded_one": "1 行",
+    "folded_many": "{count} 行",
     "status_working": "進行中：{what}",
     "turn_compacting": "正在壓縮對話…",
     "turn_steered": "📨 你的訊息已在代理工作途中送達。",
@@ -138,7 +153,7 @@ TEXTS: dict[str, str] = {
     "loop_nothing_to_stop": "這裡沒有迴圈在執行。",
     "loop_stopped": "⏹ 迴圈已結束。",
     "loop_runs": "代理的工作階段已經有一個迴圈在執行。輸入 /loop 看進度；輸入 /stop 結束。",
-    "loop_approvers_only": "只有核准者可以開始迴圈。請操作者執行：channels access {channel} approver add {user_id}",
+    "loop_approvers_only": "只有核准者可以開始迴圈。請操作者執行：{command}",
     "loop_no_hooks": (
         "代理的工作階段沒有執行我們的 hook，而每一輪都由它開始。請在終端機執行 channels setup，再重新啟動工作階段。"
     ),
@@ -168,7 +183,10 @@ TEXTS: dict[str, str] = {
     "tap_closed": "這個問題已經關閉。",
     "tap_answered": "已經回答過了：{label}",
     "tap_foreign": "這個問題是問別人的。",
+    "tap_foreign_named": "這個問題是問別人的：{people}。",
     "tap_not_allowed": "你不能在這裡回答。",
+    "tap_not_allowed_id": "你不能在這裡回答。機器人的操作者可以更改；你的 id 是 {user_id}。",
+    "tap_approvers_only": "只有核准者可以回答這個。請操作者執行：{command}",
     "outcome_answered": "✅ {label} · {user}",
     "outcome_as_message": "✅ {label} · {user} – 已以訊息的方式交給代理",
     "outcome_chosen": "☑️ {label} · {user}",

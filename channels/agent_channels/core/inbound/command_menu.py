@@ -16,7 +16,7 @@ from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, St
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff
-from agent_channels.core.settings.config import Progress
+from agent_channels.core.settings.config import Progress, Rich
 from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["command_menu", "publish_command_menu"]
@@ -26,23 +26,28 @@ logger = logging.getLogger(__name__)
 FIRST_AFTER_S = 1.0
 
 
-def command_menu() -> list[MenuEntry]:
-    """Return the commands that people can choose from, in the language in force."""
+def command_menu(*, rich: bool) -> list[MenuEntry]:
+    """Return the commands that people can choose from, in the language in force.
+
+    `rich`: the platform has a rich form of messages to choose.
+    """
     return [
         MenuEntry("status", translate("menu_status")),
         MenuEntry("stop", translate("menu_stop")),
         MenuEntry("progress", translate("menu_progress"), get_args(Progress)),
+        *([MenuEntry("rich", translate("menu_rich"), get_args(Rich))] if rich else []),
         MenuEntry("loop", translate("menu_loop"), free=True),
         MenuEntry("inbox", translate("menu_inbox")),
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
         MenuEntry("help", translate("menu_help")),
+        MenuEntry("pair", translate("menu_pair"), private=True),
     ]
 
 
 async def publish_command_menu(adapter: Adapter, key_values: KeyValue, bot_id: str) -> None:
     """Send the menu unless the platform has exactly this one. A refusal is logged: the chat works without a menu."""
-    entries = command_menu()
+    entries = command_menu(rich=adapter.capabilities.rich)
     key = f"menu:{bot_id}"
     digest = hashlib.sha256(json.dumps([asdict(entry) for entry in entries]).encode()).hexdigest()
     pauses = Backoff(first_s=2.0, cap_s=300.0)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+from agent_channels.core.buttons.layout import copy_row
 from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.buttons.turn_buttons import TurnButtons, is_stop, stopping_words
 from agent_channels.core.contract.adapter import Adapter
@@ -33,16 +34,20 @@ from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import Courtesy, Wakeups
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Progress
+from agent_channels.core.settings.config import Progress, Rich
+from agent_channels.core.text.formatted_text import spans_over
 from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.times import Moment, day
 
-__all__ = ["Commands", "ListeningSession"]
+__all__ = ["PAIR", "Commands", "ListeningSession"]
 
 logger = logging.getLogger(__name__)
 # In a group these are for approvers: they tell, or change, what belongs to the operator or to everybody there.
-FOR_APPROVERS = frozenset({"cancel", "session", "end", "progress"})
+FOR_APPROVERS = frozenset({"cancel", "session", "end", "progress", "rich"})
+PAIR = "pair"
 LISTED_MAX = 10
 LISTED_TEXT_MAX = 60
 WORKING_MAX = 3
@@ -71,14 +76,15 @@ class Commands:
         wakeups: Wakeups,
         session: Callable[[], ListeningSession],
         progress: Progress,
+        rich: RichForms,
     ) -> None:
         """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else."""
-        self._adapter, self._services, self._files = adapter, services, files
+        self._adapter, self._services, self._files, self._rich_forms = adapter, services, files, rich
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
         self._known: dict[str, Callable[[IncomingMessage, str], None]] = {
             "start": lambda incoming, _: self._say(incoming, translate("start")),
-            "help": lambda incoming, _: self._say(incoming, translate("help")),
+            "help": self._help,
             "status": self._status,
             "inbox": self._list_inbox,
             "cancel": self._cancel,
@@ -87,6 +93,8 @@ class Commands:
             "stop": self._stop,
             "progress": self._progress,
             "loop": self._loop,
+            **({"rich": self._rich} if adapter.capabilities.rich else {}),
+            PAIR: self._pair,
         }
 
     def run(self, incoming: IncomingMessage, command: Command) -> bool:
@@ -105,11 +113,23 @@ class Commands:
     def _is_trusted(self, message: Message) -> bool:
         return message.chat.kind == "direct" or self._services.access.is_approver(message.sender.id)
 
-    def _say(self, incoming: IncomingMessage, text: str) -> None:
-        answer = answer_with(self._adapter, incoming.message, text)
+    def _say(self, incoming: IncomingMessage, text: str, moment: Moment | None = None, *, command: str = "") -> None:
+        """Answer with a text; `moment` stands in it, and `command` is one to copy."""
+        spans = spans_over(text, [("time", *moment)] if moment else ())
+        keyboard = copy_row(button_copy_command=command) if command else None
+        answer = answer_with(self._adapter, incoming.message, text, spans=spans, keyboard=keyboard)
         incoming.follow_ups.append(Courtesy(answer, incoming.message.sender.id, asked=True))
 
     # ---- one function a command
+
+    def _help(self, incoming: IncomingMessage, _argument: str) -> None:
+        rich = translate("help_rich") if self._adapter.capabilities.rich else ""
+        self._say(incoming, translate("help", rich=rich))
+
+    def _pair(self, incoming: IncomingMessage, _argument: str) -> None:
+        """Answer somebody who may speak already; strangers never come here."""
+        paired = self._services.access.member(incoming.message.sender.id) is not None
+        self._say(incoming, translate("pair_known" if paired else "pair_directly", bot=self._adapter.display_name))
 
     def _status(self, incoming: IncomingMessage, _argument: str) -> None:
         waiting = self._services.inbox.open_count(incoming.message.chat.id)
@@ -188,6 +208,14 @@ class Commands:
         text = translate("progress_in_force", level=in_force, what=translate(f"progress_{in_force}"))
         self._say(incoming, text if level == in_force else f"{text}\n{translate('progress_usage')}")
 
+    def _rich(self, incoming: IncomingMessage, argument: str) -> None:
+        chat_id, choice = incoming.message.chat.id, argument.strip().lower()
+        if choice in get_args(Rich):
+            self._services.chats.set_rich(chat_id, choice)
+        in_force = self._rich_forms.choice(chat_id)
+        text = translate("rich_in_force", choice=in_force, what=translate(f"rich_{in_force}"))
+        self._say(incoming, text if choice == in_force else f"{text}\n{translate('rich_usage')}")
+
     # ---- /loop
 
     def _loop(self, incoming: IncomingMessage, argument: str) -> None:
@@ -207,8 +235,8 @@ class Commands:
     def _begin_loop(self, incoming: IncomingMessage, argument: str) -> None:
         message, services, session = incoming.message, self._services, self._session().id
         if not services.access.is_approver(message.sender.id):
-            channel, user_id = self._adapter.channel, message.sender.id
-            self._say(incoming, translate("loop_approvers_only", channel=channel, user_id=user_id))
+            command = f"channels access {self._adapter.channel} approver add {message.sender.id}"
+            self._say(incoming, translate("loop_approvers_only", command=command), command=command)
             return
         try:
             spec = LoopSpec.parse(argument)
@@ -294,7 +322,7 @@ class Commands:
     def _session_command(self, incoming: IncomingMessage, argument: str) -> None:
         match argument.strip().lower():
             case "status":
-                self._say(incoming, self._session_status(incoming.message))
+                self._say(incoming, *self._session_status(incoming.message))
             case "clear":
                 self._clear_session(incoming)
             case "export":
@@ -303,14 +331,13 @@ class Commands:
             case _:
                 self._say(incoming, translate("session_usage"))
 
-    def _session_status(self, message: Message) -> str:
+    def _session_status(self, message: Message) -> tuple[str, Moment | None]:
         session = self._session()
         joined_after = self._services.chats.joined_after(message.chat.id, message.sender.id)
         count, since = self._services.history.extent(message.chat.id, joined_after)
-        history = translate("history_empty")
-        if since is not None:
-            history = translate("history_saved", count=count, since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}")
-        return translate(
+        oldest = None if since is None else day(since)
+        history = translate("history_saved", count=count, since=oldest.words) if oldest else translate("history_empty")
+        text = translate(
             "session_status",
             client=label(session.client) or translate("session_unknown_client"),
             project=label(session.project),
@@ -319,6 +346,7 @@ class Commands:
             why=label(session.why, 200),
             history=history,
         )
+        return text, oldest
 
     def _clear_session(self, incoming: IncomingMessage) -> None:
         message, services = incoming.message, self._services

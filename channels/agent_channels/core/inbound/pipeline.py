@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 import anyio.lowlevel
 
 from agent_channels.core.buttons.answers import ButtonAnswers
-from agent_channels.core.buttons.turn_buttons import TurnButtons
+from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
+    Chat,
     ChatMigrated,
+    DraftStopped,
     Ignored,
     Joined,
     Membership,
     Message,
+    Place,
     RawEvent,
     Tap,
     ThreadRenamed,
 )
-from agent_channels.core.errors import StoreError
+from agent_channels.core.errors import Refused, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.delivery import Delivery
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.inbound.commands import Commands
+from agent_channels.core.inbound.commands import PAIR, Commands
 from agent_channels.core.inbound.follow_ups import FollowUps
 from agent_channels.core.inbound.group_rules import GroupRules
 from agent_channels.core.inbound.grouping import MessageGrouping
@@ -38,7 +43,9 @@ from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.strangers import Strangers
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.threads import Threads, first_words
 from agent_channels.core.people.access import Verdict
+from agent_channels.core.people.chats import UNNAMED
 from agent_channels.core.scheduling import Backoff, FollowUp, Wakeups
 from agent_channels.core.services import Services
 
@@ -83,6 +90,7 @@ class InboundPipeline:
         self._adapter, self._services, self._commands, self._delivery = adapter, services, commands, delivery
         self._receipts, self._wakeups, self._transcribe = receipts, wakeups, transcribe
         self.follow_ups = FollowUps()
+        self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
         self._answers = ButtonAnswers(
             adapter,
             services.inbox,
@@ -90,14 +98,16 @@ class InboundPipeline:
             services.access,
             services.prompts,
             services.panels,
-            TurnButtons(services.turns, services.final_answers, services.loops, services.audit),
+            self._turn_buttons,
             files,
         )
+        self._threads = Threads(adapter, services.chats, services.access)
         self._grouping = MessageGrouping(services.inbox, adapter.limits)
         self._groups = GroupRules(services, context_count)
         self._strangers = Strangers(adapter, services, self._grouping)
         self._resumed = False
         self._stages: tuple[Stage, ...] = (
+            self._drop_copy,
             self._name_thread,
             self._find_addressee,
             self._decide_access,
@@ -107,6 +117,7 @@ class InboundPipeline:
             self._pair_stranger,
             self._ignore,
             self._run_command,
+            self._title_thread,
             self._add_to_history,
             self._answer_question,
             self._open,
@@ -217,7 +228,9 @@ class InboundPipeline:
                 services.access.migrate_group(inbound.old_id, inbound.new_id)
                 services.history.migrate_chat(inbound.old_id, inbound.new_id)
             case ThreadRenamed():
-                services.chats.name_thread(inbound.chat_id, inbound.thread_id, inbound.name)
+                self._process_rename(inbound)
+            case DraftStopped():
+                self._process_draft_stopped(inbound)
             case Ignored():
                 logger.info("event %s is not for the agent: %s", event.event_id, inbound.reason)
                 if inbound.unreadable:
@@ -228,6 +241,27 @@ class InboundPipeline:
     def _process_membership(self, change: Membership) -> None:
         if change.chat.kind == "group" or self._services.access.member(change.by.id) is not None:
             self._services.chats.record(change.chat, change.by, present=change.present)
+
+    def _process_rename(self, renamed: ThreadRenamed) -> None:
+        services, key = self._services, _unnamed(renamed.chat_id, renamed.thread_id)
+        services.chats.name_thread(renamed.chat_id, renamed.thread_id, renamed.name)
+        if renamed.implicit and services.access.is_target(renamed.chat_id):
+            services.key_values.set(key, str(time.time()))
+        else:
+            services.key_values.delete(key)
+
+    def _process_draft_stopped(self, stopped: DraftStopped) -> None:
+        """Stop the turn that a draft shows, as its message's button would."""
+        services = self._services
+        draft = services.progress_messages.draft(stopped.draft_id)
+        allowed = services.access.decide(stopped.chat, stopped.by, addressed=True) is Verdict.PASS
+        if draft is None or draft.place.chat_id != stopped.chat.id or not allowed:
+            return
+        stopping = self._turn_buttons.stop([draft.turn_id], stopped.by)
+        text = stopping_words(stopping) if stopping else self._turn_buttons.stop_feedback(draft.turn_id)
+        services.notices.add(draft.place.chat_id, text, thread_id=draft.place.thread_id, silent=True)
+        self._wakeups.turn_changed.set()
+        self._wakeups.outcome_due.set()
 
     def _process_join(self, joined: Joined) -> None:
         services = self._services
@@ -265,6 +299,14 @@ class InboundPipeline:
 
     # ---- the stages, in order; each returns True if the message needs no further one
 
+    def _drop_copy(self, incoming: IncomingMessage) -> bool:
+        """Drop the copy of a message that the agent is shown where it was written."""
+        original, services = incoming.message.copy_of, self._services
+        if original is None or services.access.group(original) is None or not services.chats.is_present(original):
+            return False
+        services.inbox.end(incoming.entry_id)
+        return True
+
     def _name_thread(self, incoming: IncomingMessage) -> bool:
         """Add the thread's name, which only its first messages may say."""
         message, chats = incoming.message, self._services.chats
@@ -289,7 +331,10 @@ class InboundPipeline:
     def _decide_access(self, incoming: IncomingMessage) -> bool:
         message = incoming.message
         if not message.for_another_bot:
-            incoming.verdict = self._services.access.decide(message.chat, message.sender, addressed=incoming.addressed)
+            # Who asks privately to be let in is asked no more in a group than in their direct chat.
+            asks = message.command is not None and message.command.name == PAIR and message.private
+            chat = Chat(message.sender.id, "direct") if asks else message.chat
+            incoming.verdict = self._services.access.decide(chat, message.sender, addressed=incoming.addressed)
         return False
 
     def _record_chat(self, incoming: IncomingMessage) -> bool:
@@ -328,6 +373,21 @@ class InboundPipeline:
             return False
         return self._commands.run(incoming, message.command)
 
+    def _title_thread(self, incoming: IncomingMessage) -> bool:
+        """Name a thread that the platform named after the first words in it, once; a person's name for it stays."""
+        message = incoming.message
+        if message.thread_id is not None and not message.edited and (title := first_words(message.text)):
+            place = Place(message.chat.id, message.thread_id)
+            if self._services.key_values.delete(_unnamed(*place)):
+                incoming.follow_ups.append(partial(self._rename, place, title))
+        return False
+
+    async def _rename(self, place: Place, title: str) -> None:
+        try:
+            await self._threads.rename(place, title)
+        except (StoreError, Refused) as error:
+            logger.info("a thread keeps the name that the platform gave it: %s", error)
+
     def _add_to_history(self, incoming: IncomingMessage) -> bool:
         event = incoming.event
         self._services.history.add_received(
@@ -347,3 +407,7 @@ class InboundPipeline:
         self._grouping.open(incoming)
         incoming.opened = True
         return True
+
+
+def _unnamed(chat_id: str, thread_id: str | None) -> str:
+    return f"{UNNAMED}{chat_id}:{thread_id}"

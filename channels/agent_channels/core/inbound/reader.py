@@ -135,7 +135,7 @@ class Reader:
 
     async def _identify(self) -> None:
         identity = await self._adapter.identify()
-        self._services.health.set_bot(identity.id, identity.username)
+        self._services.health.set_bot(identity.id, identity.username, identity.remark)
 
     def _pause(self, error: PlatformError) -> float:
         self._record_fault(_STATES.get(type(error), "unreachable"), error)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 
+from agent_channels.core.buttons.layout import copy_row
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.messages import Message
+from agent_channels.core.contract.messages import Chat, Message
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.grouping import MessageGrouping
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
-from agent_channels.core.people.pairing import HELD_MAX, REPLIES_MAX
+from agent_channels.core.people.pairing import HELD_MAX, REPLIES_MAX, VALID_S
 from agent_channels.core.services import Services
+from agent_channels.core.text.formatted_text import spans_over
 from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.times import clock_time
 
 __all__ = ["Strangers"]
 
@@ -50,7 +53,9 @@ class Strangers:
         if incoming.group is not None:
             self._grouping.open(incoming, held=True)
             return
-        code = pairing.ask(message.chat, message.sender)
+        # Who asks in a group is let in to their direct chat, of which only their own id may be known.
+        in_group = message.chat.kind == "group"
+        code = pairing.ask(Chat(message.sender.id, "direct") if in_group else message.chat, message.sender)
         # A command is for the bot, and the bot has answered it with a code.
         if message.command is None and pairing.may_hold(message.sender.id):
             self._grouping.open(incoming, held=True)
@@ -61,19 +66,24 @@ class Strangers:
         access = f"channels access {self._adapter.channel}"
         if code:
             services.chats.record(message.chat, message.sender)
-            text = self._offer(message, code, f"{access} pair {code}")
-            incoming.follow_ups.append(answer_with(self._adapter, message, text, code=code))
+            command, until = f"{access} pair {code}", clock_time(time.time() + VALID_S)
+            text = self._offer(message, code, command, until.words)
+            spans = spans_over(text, [("code", code, ""), ("time", *until)])
+            keyboard = copy_row(button_copy_code=code, button_copy_command=command)
+            incoming.follow_ups.append(answer_with(self._adapter, message, text, spans=spans, keyboard=keyboard))
         elif pairing.crowded_out(message.sender.id):
-            text = translate("pairing_queue_full", command=f"{access} allow {message.sender.id}")
-            incoming.follow_ups.append(answer_with(self._adapter, message, self._after_invite(message, text)))
+            command = f"{access} allow {message.sender.id}"
+            text = self._after_invite(message, translate("pairing_queue_full", command=command))
+            keyboard = copy_row(button_copy_command=command)
+            incoming.follow_ups.append(answer_with(self._adapter, message, text, keyboard=keyboard))
 
-    def _offer(self, message: Message, code: str, command: str) -> str:
+    def _offer(self, message: Message, code: str, command: str, until: str) -> str:
         """Return the answer with the code: whole the first time, a reminder later, the last one saying so."""
         replies = self._services.pairing.replies(message.sender.id)
         if replies == 1:
-            parts = [translate("pairing_code", code=code, command=command, kept=HELD_MAX)]
+            parts = [translate("pairing_code", code=code, command=command, until=until, kept=HELD_MAX)]
         else:
-            parts = [translate("pairing_code_again", code=code, command=command)]
+            parts = [translate("pairing_code_again", code=code, command=command, until=until)]
         if replies == REPLIES_MAX:
             parts.append(translate("pairing_silent"))
         return self._after_invite(message, "\n\n".join(parts))

@@ -33,7 +33,6 @@ __all__ = [
     "to_file",
     "wants_file",
     "with_legend",
-    "without_formatting",
 ]
 
 AsFile = bool | Literal["auto"]
@@ -75,15 +74,7 @@ async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart
 
 def text_message(base: Outgoing, part: RenderedPart) -> Outgoing:
     """Return a message that says `part`."""
-    return replace(base, text=part.text, format=part.format, spans=part.spans, plain=part.plain)
-
-
-def without_formatting(outgoing: Outgoing) -> Outgoing | None:
-    """Return the same message without formatting; None if it has none."""
-    if outgoing.format == "text" and not outgoing.spans:
-        return None
-    plain = outgoing.text if outgoing.plain is None else outgoing.plain
-    return replace(outgoing, text=plain, format="text", spans=(), plain=None)
+    return replace(base, text=part.text, format=part.format, spans=part.spans, plain=part.plain, rich=part.rich)
 
 
 def with_legend(adapter: Adapter, text: str, format_: str, grid: Grid | None) -> str:
@@ -140,7 +131,7 @@ def arrange(
         return [*texts, *groups]
     if length(texts[0].text, adapter.limits.unit) > adapter.limits.caption:
         return [*texts, *groups]
-    return [replace(texts[0], file=groups[0].file, album=groups[0].album), *groups[1:]]
+    return [replace(texts[0], file=groups[0].file, album=groups[0].album, rich=None), *groups[1:]]
 
 
 def _with_files(base: Outgoing, files: Sequence[OpenFile]) -> Outgoing:

@@ -7,19 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
-from agent_channels.core.errors import ParseFailed, PlatformError, Refused
+from agent_channels.core.errors import ParseFailed, PlatformError, Refused, Unsupported
 from agent_channels.core.outbound.compose import render, sayable, with_legend
 from agent_channels.core.outbound.retry import Retrier, SendReport
+from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.services import Services
 from agent_channels.core.text.formatted_text import RenderedPart
 
-__all__ = ["Edit", "Edits", "plain_text_note"]
+__all__ = ["Edit", "Edits"]
 
 # So many messages are remembered as edited lately before idle ones are forgotten.
 REMEMBERED_MAX = 1000
@@ -56,11 +58,12 @@ class Edits:
         services: Services,
         retrier: Retrier,
         turn: Callable[[str], AbstractAsyncContextManager[None]],
+        rich: RichForms,
         panel_ttl_s: float,
     ) -> None:
         """`turn(chat_id)` is the right to send in a chat; `panel_ttl_s` is how long a new grid stays open."""
         self._adapter, self._services, self._retrier = adapter, services, retrier
-        self._turn, self._panel_ttl_s = turn, panel_ttl_s
+        self._turn, self._rich, self._panel_ttl_s = turn, rich, panel_ttl_s
         self._queues: defaultdict[tuple[str, str], _Queue] = defaultdict(_Queue)
 
     async def edit(self, edit: Edit) -> str:
@@ -148,20 +151,19 @@ class Edits:
         return "; ".join([f"edited (id: {sent.message_id})", *report.notes])
 
     async def _send(self, edit: Edit, part: RenderedPart, keyboard: Keyboard | None, report: SendReport) -> Sent:
-        chat_id, message_id = edit.chat_id, edit.message_id
-        try:
-            return await self._retrier.call(lambda: self._adapter.edit(chat_id, message_id, part, keyboard), report)
-        except ParseFailed as error:
-            if part.format == "text":
-                raise
-            report.notes.append(plain_text_note(error))
-        plain = RenderedPart(part.plain, "text", part.plain)
-        return await self._retrier.call(lambda: self._adapter.edit(chat_id, message_id, plain, keyboard), report)
-
-
-def plain_text_note(error: ParseFailed) -> str:
-    """Return what a result says of a text that was sent without its formatting."""
-    return f"sent as plain text, since the platform could not parse the formatting ({error})"
+        # A message with buttons is plain: to close it later, its whole content would have to be sent again.
+        if part.rich is not None and (keyboard or not self._rich.wanted(edit.chat_id)):
+            part = replace(part, rich=None)
+        while True:
+            write = partial(self._adapter.edit, edit.chat_id, edit.message_id, part, keyboard)
+            try:
+                sent = await self._retrier.call(write, report)
+            except (ParseFailed, Unsupported) as error:
+                part = self._rich.plainer(part, error, report)
+            else:
+                if part.rich is not None:
+                    self._rich.worked()
+                return sent
 
 
 def _is_outdated(queue: _Queue, edit: Edit) -> bool:

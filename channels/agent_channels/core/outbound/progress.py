@@ -7,9 +7,10 @@ how it went. Frames are dropped wherever they would be in the way of an answer; 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import anyio
@@ -28,10 +29,11 @@ from agent_channels.core.errors import (
     Rejected,
     StoreError,
     Unavailable,
+    Unsupported,
 )
 from agent_channels.core.host.loops import round_line
 from agent_channels.core.host.progress_messages import ProgressMessage
-from agent_channels.core.host.turn_text import ending_line, progress_text
+from agent_channels.core.host.turn_text import DraftText, ending_line, progress_text
 from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
@@ -110,6 +112,9 @@ class TurnProgress:
         self._level, self._after_s, self._session = settings.progress, settings.progress_after_s, session
         self._paces: dict[str, _Pace] = {}
         self._shown: dict[int, _Shown] = {}
+        # What each draft shows, by its id; drafts are shown until the server turns out to know none.
+        self._texts: dict[int, DraftText] = {}
+        self._drafts = adapter.capabilities.drafts
         self._gone_check = 0.0
         self._faults = Backoff(first_s=0.5, cap_s=10)
 
@@ -165,6 +170,7 @@ class TurnProgress:
         services = self._services
         open_ = services.progress_messages.open()
         self._shown = {message.id: self._shown[message.id] for message in open_ if message.id in self._shown}
+        self._texts = {message.id: self._texts.get(message.id) or DraftText() for message in open_ if message.is_draft}
         turns: dict[str, Turn | None] = {turn.id: turn for turn in running}
         levels: dict[str, dict[Place, Progress]] = {}
         jobs = []
@@ -191,12 +197,36 @@ class TurnProgress:
     def _edit_at(self, message: ProgressMessage, turn: Turn | None, level: Progress, now: float) -> float:
         """Return when a message has to be edited: at once if it says something new."""
         shown = self._shown.get(message.id)
+        if message.is_draft and turn is not None and turn.ended_at is None and level != "off":
+            return self._frame_at(message, turn, level, now)
         if shown is None or turn is None or turn.ended_at is not None or level == "off":
             return now
         if shown.text != self._text(turn, level, turn.began_at):
             # Of several in one chat, the one that shows the oldest comes first.
             return shown.at
         return shown.at + max(TICK_S, (time.time() - turn.began_at) / TICK_SHARE)
+
+    def _frame_at(self, message: ProgressMessage, turn: Turn, level: Progress, now: float) -> float:
+        """Return when a draft is shown again; not while it would be in somebody's way."""
+        if turn.stop_at is not None:
+            return math.inf
+        if self._is_asked(turn, message.place):
+            # Looked at again then, or when something happens.
+            return now + self._adapter.limits.draft_refresh_s
+        shown = self._shown.get(message.id)
+        if shown is None or shown.text != self._texts[message.id].text(turn, verbose=level == "verbose"):
+            return now
+        return shown.at + self._adapter.limits.draft_refresh_s
+
+    def _is_asked(self, turn: Turn, place: Place) -> bool:
+        """Return whether something waits for an answer: apps may lock the button that sends one under a draft."""
+        cards = self._services.prompts.open_cards(only_unsent=False)
+        return self._services.panels.is_asked(place, turn.began_at) or any(
+            card.session == turn.session for card in cards
+        )
+
+    def _is_for_draft(self, place: Place) -> bool:
+        return self._drafts and self._services.chats.is_direct(place.chat_id)
 
     def _levels(self, turn: Turn) -> dict[Place, Progress]:
         """Return where a turn is shown, and how much of it: where it works, and where everything is wanted."""
@@ -238,6 +268,8 @@ class TurnProgress:
         pause_s = EVERY_S
         try:
             pause_s = self._every_s(job.place.chat_id)
+            if self._is_for_draft(job.place):
+                pause_s = self._adapter.limits.draft_every_s
             await self._call(job)
         except RateLimited as error:
             pause_s = max(pause_s, error.retry_after)
@@ -251,7 +283,11 @@ class TurnProgress:
 
     async def _call(self, job: _Job) -> None:
         try:
-            if job.message is None:
+            if job.message is None and self._is_for_draft(job.place):
+                await self._begin_draft(job)
+            elif job.message is not None and job.message.is_draft:
+                await self._draw(job, job.message)
+            elif job.message is None:
                 await self._send(job)
             elif job.turn is None or job.is_last:
                 await self._end(job, job.message)
@@ -263,6 +299,47 @@ class TurnProgress:
             if job.message is not None:
                 self._over(job.message)
 
+    async def _begin_draft(self, job: _Job) -> None:
+        if job.turn is None:
+            return
+        message = self._services.progress_messages.add(job.turn.id, job.place, "")
+        if not self._is_asked(job.turn, job.place):
+            await self._draw(job, message)
+
+    async def _draw(self, job: _Job, message: ProgressMessage) -> None:
+        """Show a frame of a draft, or in a message how its turn ended; a frame that fails is left out."""
+        turn = job.turn
+        if turn is None or job.is_last:
+            if turn is not None and self._is_told_at_the_end(job):
+                await self._tell_ending(job.place, turn)
+            self._over(message, deleted=turn is not None and turn.ending in {None, "gone"})
+            return
+        text = self._texts.setdefault(message.id, DraftText()).text(turn, verbose=job.level == "verbose")
+        self._shown[message.id] = _Shown(text, time.monotonic())
+        try:
+            await self._adapter.show_draft(job.place, message.id, redact(text))
+        except Unsupported as error:
+            logger.warning("progress is shown in messages, not in drafts: %s", redact(str(error)))
+            self._drafts = False
+            self._services.health.add_note(f"progress is shown in messages, not in drafts: {redact(str(error))}")
+            self._services.progress_messages.forget(message.id)
+        except (Rejected, Forbidden, Refused, Ambiguous, Unavailable) as error:
+            logger.info("a frame of a draft is left out: %s", redact(str(error)))
+
+    async def _tell_ending(self, place: Place, turn: Turn) -> None:
+        try:
+            await self._sender.threads.send(self._outgoing(place, ending_line(turn)))
+        except Ambiguous as error:
+            # It may have arrived, and a second one is worse than none.
+            logger.info("how a turn ended may not have been told: %s", redact(str(error)))
+
+    def _is_told_at_the_end(self, job: _Job) -> bool:
+        """Return whether the place is told how the turn ended; who stopped it is told so in a message of its own."""
+        turn = job.turn
+        if turn is None or turn.ended_at is None or job.level in {"off", "brief"}:
+            return False
+        return not (turn.ending == "stopped" and job.place in turn.places)
+
     async def _send(self, job: _Job) -> None:
         turn, panels, messages = job.turn, self._services.panels, self._services.progress_messages
         if turn is None:
@@ -272,17 +349,8 @@ class TurnProgress:
         with self._services.store.transaction():
             panel_id = panels.create(chat_id, grid, ttl_s=PANEL_TTL_S, thread_id=thread_id, turn_id=turn.id)
             message = messages.add(turn.id, job.place, panel_id)
-        part = self._part(self._text(turn, job.level, time.time()))
-        outgoing = Outgoing(
-            chat_id,
-            part.text,
-            format=part.format,
-            spans=part.spans,
-            plain=part.plain,
-            thread_id=thread_id,
-            silent=True,
-            keyboard=lay_out(panel_id, grid, self._adapter.limits),
-        )
+        outgoing = self._outgoing(job.place, self._text(turn, job.level, time.time()))
+        outgoing = replace(outgoing, keyboard=lay_out(panel_id, grid, self._adapter.limits))
         try:
             sent = await self._adapter.send(outgoing)
         except Ambiguous:
@@ -327,7 +395,7 @@ class TurnProgress:
                 self._over(message, deleted=not ended)
                 return
         if turn is None:
-            await self._adapter.close_panel(chat_id, message_id, None, "")
+            await self._adapter.close_panel(chat_id, message_id, None, "", thread_id=job.place.thread_id)
         else:
             text = ending_line(turn) if ended else self._text(turn, job.level, time.time())
             await self._adapter.edit(chat_id, message_id, self._part(text), None)
@@ -352,6 +420,18 @@ class TurnProgress:
 
     def _remember(self, message: ProgressMessage, turn: Turn, level: Progress) -> None:
         self._shown[message.id] = _Shown(self._text(turn, level, turn.began_at), time.monotonic())
+
+    def _outgoing(self, place: Place, text: str) -> Outgoing:
+        part = self._part(text)
+        return Outgoing(
+            place.chat_id,
+            part.text,
+            format=part.format,
+            spans=part.spans,
+            plain=part.plain,
+            thread_id=place.thread_id,
+            silent=True,
+        )
 
     def _part(self, text: str) -> RenderedPart:
         """Return a text as the platform shows it, cut if it is longer than one message."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import anyio
 
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.errors import Migrated, RateLimited, Unavailable
 
 __all__ = ["Retrier", "SendReport"]
@@ -19,11 +20,15 @@ TRIES = 4
 
 @dataclass(slots=True)
 class SendReport:
-    """What happened to one send: seconds waited for rate limits, the chat's new id, notes for the tool's result."""
+    """What happened to one send: seconds waited for rate limits, the chat's new id, notes for the tool's result.
+
+    `moved`: the thread that was gone, and where its messages went instead.
+    """
 
     waited_s: float = 0.0
     chat_id: str | None = None
     notes: list[str] = field(default_factory=list)
+    moved: tuple[Place, Place] | None = None
 
 
 class Retrier:

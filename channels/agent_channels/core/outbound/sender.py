@@ -13,6 +13,7 @@ import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Outgoing, Sent
 from agent_channels.core.errors import (
     Ambiguous,
@@ -22,7 +23,9 @@ from agent_channels.core.errors import (
     Refused,
     Rejected,
     ReplyRefused,
+    ThreadGone,
     Unauthorized,
+    Unsupported,
 )
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
@@ -39,24 +42,30 @@ from agent_channels.core.outbound.compose import (
     to_file,
     wants_file,
     with_legend,
-    without_formatting,
 )
-from agent_channels.core.outbound.edits import Edits, plain_text_note
+from agent_channels.core.outbound.edits import Edits
 from agent_channels.core.outbound.retry import Retrier, SendReport
+from agent_channels.core.outbound.rich_forms import RichForms
+from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Rich
 
 __all__ = ["Reply", "Sender"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an agent wants sent to a chat. `tappers`: the user ids who may tap; None: everybody allowed in the chat."""
+    """What an agent wants sent to a chat. `tappers`: the user ids who may tap; None: everybody allowed in the chat.
+
+    `thread_name`: into the chat's thread of this name, which is opened if there is none.
+    """
 
     chat_id: str
     text: str
     format: str
     reply_to: str | None = None
     thread_id: str | None = None
+    thread_name: str | None = None
     files: Sequence[str] = ()
     grid: Grid | None = None
     tappers: Sequence[str] | None = None
@@ -91,13 +100,19 @@ class Sender:
         rate_wait_s: float,
         panel_ttl_s: float,
         file_above: int,
+        rich: Rich,
     ) -> None:
-        """`file_above` is the length of a text that is sent as a file where that is left to us."""
+        """`file_above` is the length of a text that is sent as a file where that is left to us.
+
+        `rich`: whether chats that chose nothing else get messages in the platform's rich form.
+        """
         self._adapter, self._services, self._files = adapter, services, files
         self._panel_ttl_s, self._file_above = panel_ttl_s, file_above
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(partial(anyio.Lock, fast_acquire=True))
         self._retrier = Retrier(rate_wait_s)
-        self.edits = Edits(adapter, services, self._retrier, self._turn, panel_ttl_s)
+        self.rich = RichForms(services.chats, services.health, rich)
+        self.threads = Threads(adapter, services.chats, services.access)
+        self.edits = Edits(adapter, services, self._retrier, self._turn, self.rich, panel_ttl_s)
 
     @property
     def busy(self) -> bool:
@@ -129,6 +144,7 @@ class Sender:
         # The files stay open until all of it is sent, also while a rate limit is waited for.
         with ExitStack() as opened:
             async with self._turn(reply.chat_id):
+                reply = await self._in_thread(reply, report)
                 # Inside the turn: rendering a long text takes longer than rendering the short one after it.
                 messages = await self._compose(reply, opened)
                 # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
@@ -156,6 +172,24 @@ class Sender:
             access.require_target(current, self._adapter.channel)
             return replace(reply, chat_id=current)
         return reply
+
+    async def _in_thread(self, reply: Reply, report: SendReport) -> Reply:
+        """Return the reply, into the thread that it names. Raises `Refused`, or `PlatformError` if it is not opened."""
+        if reply.thread_name is None:
+            return reply
+        if reply.thread_id is not None:
+            raise Refused(
+                "give thread_id or thread_name, not both: one names the thread by its id, the other opens one"
+            )
+        name = self.threads.checked_name(reply.thread_name)
+        place = self._services.chats.find_thread(reply.chat_id, name)
+        verb = "in"
+        if place is None:
+            verb = "opened"
+            place = await self._retrier.call(partial(self.threads.open, reply.chat_id, name), report)
+        thread = "" if place.thread_id is None else f", thread_id={place.thread_id}"
+        report.notes.append(f"{verb} the thread {name!r}; write there with chat_id={place.chat_id}{thread}")
+        return replace(reply, chat_id=place.chat_id, thread_id=place.thread_id, thread_name=None)
 
     async def _compose(self, reply: Reply, opened: ExitStack) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
@@ -195,12 +229,12 @@ class Sender:
         panel_id = None
         if grid:
             panel_id, keyboard = self._create_panel(send.reply, grid)
-            outgoing = replace(outgoing, keyboard=keyboard)
+            outgoing = replace(outgoing, keyboard=keyboard, rich=None)
         numbers = range(number, number + part_count(outgoing))
         if any(shipment.state(i) != "sending" for i in numbers):
             outbox.record(shipment, numbers, "sending")
         try:
-            sent = await self._deliver(outgoing, send.report)
+            sent = await self._deliver(outgoing, send.report, panel_id)
         except PlatformError as error:
             unknown = isinstance(error, Ambiguous)
             outbox.record(shipment, numbers, "unknown" if unknown else "failed", error=str(error))
@@ -218,7 +252,7 @@ class Sender:
     def _record(self, send: _Send, numbers: range, outgoing: Outgoing, sent: Sent, panel_id: str | None) -> None:
         def record() -> None:
             self._services.outbox.record(send.shipment, numbers, "sent", (sent.message_id, *sent.others))
-            self._add_to_history(self._migrated(outgoing, send.report), sent.message_id)
+            self._add_to_history(self._redirected(outgoing, send.report), sent.message_id)
             if panel_id:
                 self._services.panels.bind(panel_id, sent.message_id, sent.snapshot)
 
@@ -233,17 +267,23 @@ class Sender:
                 record()
             raise
 
-    async def _deliver(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        """Send a message; without its formatting or `reply_to` if it is that which the platform refuses."""
+    async def _deliver(self, outgoing: Outgoing, report: SendReport, panel_id: str | None) -> Sent:
+        """Send a message.
+
+        If that is what the platform refuses, it goes without its rich form, its formatting or `reply_to`, or to the
+        chat itself instead of its thread.
+        """
+        if outgoing.rich is not None and not self.rich.wanted(outgoing.chat_id):
+            outgoing = replace(outgoing, rich=None)
         while True:
             try:
                 return await self._retrier.call(partial(self._send, outgoing, report), report)
-            except ParseFailed as error:
-                plain = without_formatting(outgoing)
-                if plain is None:
-                    raise
-                report.notes.append(plain_text_note(error))
-                outgoing = plain
+            except (ParseFailed, Unsupported) as error:
+                outgoing = self.rich.plainer(outgoing, error, report)
+            except ThreadGone as error:
+                outgoing = await self._instead(outgoing, report, error)
+                if panel_id:
+                    self._services.panels.move(panel_id, Place(outgoing.chat_id, outgoing.thread_id))
             except ReplyRefused as error:
                 if outgoing.reply_to is None:
                     raise
@@ -253,10 +293,29 @@ class Sender:
                 outgoing = replace(outgoing, reply_to=None)
 
     async def _send(self, outgoing: Outgoing, report: SendReport) -> Sent:
-        return await self._adapter.send(self._migrated(outgoing, report))
+        sent = await self._adapter.send(self._redirected(outgoing, report))
+        if outgoing.rich is not None:
+            self.rich.worked()
+        return sent
 
-    def _migrated(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
-        """Return a message to the chat's new id, if the platform gave it one while we were sending."""
+    async def _instead(self, outgoing: Outgoing, report: SendReport, error: ThreadGone) -> Outgoing:
+        """Return the message as it goes to the chat itself, since its thread is gone."""
+        *before, instead = self.threads.instead(outgoing, error)
+        gone, chat = Place(outgoing.chat_id, outgoing.thread_id), Place(instead.chat_id, None)
+        report.moved = gone, chat
+        report.notes.append(
+            f"the thread {gone.thread_id or gone.chat_id} was deleted, so this went to the chat itself (chat_id="
+            f"{chat.chat_id}, without thread_id); reply with thread_name to open a new one"
+        )
+        self._services.chats.forget_thread(gone)
+        for message in before:
+            await self._retrier.call(partial(self._adapter.send, message), report)
+        return instead
+
+    def _redirected(self, outgoing: Outgoing, report: SendReport) -> Outgoing:
+        """Return a message to where it goes now: its thread was found gone, or its chat got another id, on the way."""
+        if report.moved is not None and report.moved[0] == (outgoing.chat_id, outgoing.thread_id):
+            outgoing = replace(outgoing, chat_id=report.moved[1].chat_id, thread_id=None)
         if report.chat_id is None or outgoing.chat_id == report.chat_id:
             return outgoing
         self._services.access.migrate_group(outgoing.chat_id, report.chat_id)

@@ -118,7 +118,7 @@ class TerminalAnswers:
         keyboard = lay_out(panel_id, grid, self._adapter.limits)
         outgoing = Outgoing(chat_id, translate("answer_offer"), thread_id=thread_id, keyboard=keyboard)
         try:
-            sent = await self._adapter.send(outgoing)
+            sent = await self._sender.threads.send(outgoing)
         except PlatformError as error:
             if not isinstance(error, Ambiguous):
                 panels.discard(panel_id)

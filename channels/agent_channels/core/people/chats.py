@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from agent_channels.core.contract.messages import Chat, Person
+from agent_channels.core.contract.messages import Chat, Person, Place
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["Chats"]
+__all__ = ["UNNAMED", "Chats"]
 
 # Chats that nobody enabled and people whom nobody let in: of so many the newest are known.
 STRANGE_MAX = 1000
+# Keys of threads that people have not named, before the chat and thread; the value is since when (epoch seconds).
+UNNAMED = "unnamed:"
 
 
 class Chats:
-    """The tables chats, joins and threads."""
+    """The tables chats, joins and threads, and what people chose for a chat."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, key_values: KeyValue) -> None:
+        self.store, self._key_values = store, key_values
 
     def record(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
         """Remember a chat, and whose direct chat it is; `present` is False if the bot was removed or blocked."""
@@ -38,6 +41,8 @@ class Chats:
         with self.store.transaction() as db:
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("UPDATE OR REPLACE joins SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
+            if choice := self._key_values.get(f"rich:{old_id}"):
+                self._key_values.set(f"rich:{new_id}", choice)
 
     def has_blocked(self, user_id: str) -> bool:
         """Return True if this person blocked the bot in their direct chat."""
@@ -49,6 +54,10 @@ class Chats:
     def is_direct(self, chat_id: str) -> bool:
         """Return True if this is somebody's direct chat."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
+
+    def is_present(self, chat_id: str) -> bool:
+        """Return True if the bot is in this chat, as far as it knows."""
+        return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND present", chat_id) is not None
 
     def set_progress(self, chat_id: str, level: str) -> None:
         """Remember what people in a chat want to see of a turn."""
@@ -63,6 +72,17 @@ class Chats:
             chat_id,
         )
         return found
+
+    def set_rich(self, chat_id: str, choice: str) -> None:
+        """Remember whether people in a chat want messages in the platform's rich form."""
+        self._key_values.set(f"rich:{chat_id}", choice)
+
+    def rich(self, chat_id: str) -> str | None:
+        """Return whether people in a chat want rich forms; a thread has what was chosen in its chat."""
+        if choice := self._key_values.get(f"rich:{chat_id}"):
+            return choice
+        parent = self.store.value("SELECT parent_id FROM chats WHERE chat_id = ?", chat_id)
+        return self._key_values.get(f"rich:{parent}") if parent else None
 
     def groups_with_progress(self, level: str) -> list[str]:
         """Return the groups, and threads that are chats of their own, in which this level was chosen."""
@@ -131,6 +151,31 @@ class Chats:
         verb = "REPLACE" if replace else "IGNORE"
         with self.store.transaction() as db:
             db.execute(f"INSERT OR {verb} INTO threads VALUES (?, ?, ?)", (chat_id, thread_id, name))
+
+    def find_thread(self, chat_id: str, name: str) -> Place | None:
+        """Return where the messages of a chat's newest thread of this name go; None if none is known."""
+        within = self.store.value(
+            "SELECT thread_id FROM threads WHERE chat_id = ? AND name = ? ORDER BY rowid DESC LIMIT 1", chat_id, name
+        )
+        if within is not None:
+            return Place(chat_id, within)
+        own = self.store.value(
+            "SELECT chat_id FROM chats WHERE parent_id = ? AND title = ? AND present ORDER BY seen_at DESC LIMIT 1",
+            chat_id, name,
+        )  # fmt: skip
+        return None if own is None else Place(own, None)
+
+    def parent_of(self, chat_id: str) -> tuple[str, str | None] | None:
+        """Return the chat of a thread that is a chat of its own, and the thread's name; None for any other chat."""
+        row = self.store.row("SELECT parent_id, title FROM chats WHERE chat_id = ?", chat_id)
+        return None if row is None or row["parent_id"] is None else (row["parent_id"], row["title"])
+
+    def forget_thread(self, place: Place) -> None:
+        """Forget a thread that is gone, so that it is not found by its name."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM threads WHERE chat_id = ? AND thread_id = ?", place)
+            if place.thread_id is None:
+                db.execute("UPDATE chats SET present = 0 WHERE chat_id = ?", (place.chat_id,))
 
     def thread_name(self, chat_id: str, thread_id: str) -> str | None:
         """Return a thread's name; None if it was never seen."""

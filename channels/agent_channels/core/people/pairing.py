@@ -23,7 +23,7 @@ from agent_channels.core.store.database import Row
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.store.notices import Notices
 
-__all__ = ["ALPHABET", "HELD_MAX", "LENGTH", "REPLIES_MAX", "Applicant", "Pairing", "is_code"]
+__all__ = ["ALPHABET", "HELD_MAX", "LENGTH", "REPLIES_MAX", "VALID_S", "Applicant", "Pairing", "is_code"]
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8

@@ -48,7 +48,12 @@ class ActiveReader:
         wakeups = context.wakeups
         self._context, self._since = context, time.time()
         self._group = anyio.create_task_group()
-        self._typing = TypingIndicator(adapter, self._group, settings.typing_cap_s)
+        self._typing = TypingIndicator(
+            adapter,
+            self._group,
+            settings.typing_cap_s,
+            services.progress_messages.has_draft if adapter.capabilities.drafts else None,
+        )
         self._receipts = Receipts(adapter, services.inbox, enabled=settings.receipts)
         self._wait_notices = WaitNotices(
             services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s
@@ -60,7 +65,7 @@ class ActiveReader:
         self._pipeline = InboundPipeline(
             adapter,
             services,
-            Commands(adapter, services, context.files, wakeups, self._session, settings.progress),
+            Commands(adapter, services, context.files, wakeups, self._session, settings.progress, sender.rich),
             self.delivery,
             self._receipts,
             wakeups,
@@ -77,8 +82,10 @@ class ActiveReader:
             silence_s=context.channel.silence_s(settings),
             seen_elsewhere=seen_elsewhere,
         )
-        self._outcomes = Outcomes(adapter, services.panels, services.notices, wakeups)
-        self._cards = ApprovalCards(adapter, services.access, services.prompts, services.panels, context.files, wakeups)
+        self._outcomes = Outcomes(adapter, services.panels, services.notices, sender.threads, wakeups)
+        self._cards = ApprovalCards(
+            adapter, services.access, services.prompts, services.panels, services.turns, context.files, wakeups
+        )
         self._terminal_answers = TerminalAnswers(adapter, services, sender, wakeups, settings.answers)
         self._progress = TurnProgress(adapter, services, sender, wakeups, settings, context.link.session)
         self._retention = Retention(services, context.files, settings)

@@ -9,6 +9,7 @@ import anyio
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.people.chats import UNNAMED
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 
@@ -47,6 +48,7 @@ class Retention:
         """Delete some rows that are too old; return how many. 0: nothing old is left."""
         before, keep_rows = time.time() - self._settings.keep_days * DAY_S, self._settings.keep_rows
         services = self._services
+        services.key_values.delete_before(UNNAMED, before)
         return (
             services.inbox.prune(before, keep_rows, STEP)
             + services.outbox.prune(before, STEP)

@@ -61,6 +61,7 @@ class ChannelRuntime:
             rate_wait_s=settings.rate_wait_s,
             panel_ttl_s=settings.panel_ttl_h * 3600,
             file_above=settings.file_above,
+            rich=settings.rich,
         )
         self.tracker = TurnTracker(context)
         self.reader: ActiveReader | None = None

@@ -27,7 +27,8 @@ def facts(
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
     a server that is attached to a host does not read, or null), reader {state, error, note}, last_poll_ok (ISO time or
     null), working (a list of {since, running, steps, files, stopping}, `running` in words), inbox {received, open,
-    offered, answered, held, failed}, oldest_open, problem.
+    offered, answered, held, failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or
+    null), problem.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
@@ -36,6 +37,7 @@ def facts(
         "channel": channel,
         "state_dir": str(state_dir),
         "bot": {"id": bot_id, "username": health.get("bot_username") if known else None} if bot_id else None,
+        "remark": (health.get("remark") or None) if known else None,
         "policy": access.policy(),
         "paired": [
             {"id": m.user_id, "name": label(m.name), "username": m.username, "approver": access.is_approver(m.user_id)}
@@ -69,6 +71,7 @@ def facts(
         "working": [_working(turn) for turn in services.turns.running()],
         "inbox": inbox.counts(),
         "oldest_open": epoch_iso(inbox.oldest_open()),
+        "plain_only": health.get("plain_only") or None,
         "problem": problem or _problem(health, held=holder is not None),
     }
 

@@ -47,6 +47,7 @@ Mode = Literal["auto", "push", "wake", "hook", "pull"]
 Claim = Literal["auto", "always", "never"]
 Language = Literal["en", "zh-TW"]
 Progress = Literal["off", "brief", "on", "verbose"]
+Rich = Literal["auto", "off"]
 Forwarding = Literal["auto", "forward", "offer", "off"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
@@ -114,6 +115,7 @@ class Settings(BaseModel):
     )
     progress: Progress = Field("on", description="what people see of a turn: off, brief, on or verbose; /progress")
     progress_after_s: float = Field(5, ge=0, le=3600, description="seconds after which a turn shows its progress")
+    rich: Rich = Field("auto", description="wide tables, task lists and long output as rich messages: auto, off; /rich")
     answers: Forwarding = Field(
         "auto",
         description="what was answered at the terminal only: forward it, offer it, off; auto: offer it in groups",
@@ -134,6 +136,12 @@ class Settings(BaseModel):
     @classmethod
     def _as_in_hooks(cls, value: object, info: ValidationInfo) -> object:
         return _HOOK_FIELDS[str(info.field_name)].metadata["parse"](value)
+
+    @field_validator("progress", "answers", "rich", mode="before")
+    @classmethod
+    def _as_a_word(cls, value: object) -> object:
+        # YAML reads an unquoted on or off as a truth value.
+        return ("on" if value else "off") if isinstance(value, bool) else value
 
     @field_validator("transcribe")
     @classmethod

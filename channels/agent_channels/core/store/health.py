@@ -18,7 +18,7 @@ WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, bot_username, idle."""
+    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id and so on."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -59,6 +59,10 @@ class Health:
         """Record something done on the operator's behalf, such as the removal of a webhook."""
         self._write("note", text)
 
+    def set_plain_only(self, why: str) -> None:
+        """Record why messages are not sent in the platform's rich form; empty: the server took one."""
+        self._write("plain_only", why)
+
     def set_idle(self, why: str) -> None:
         """Record that a server is attached to a host but does not read the bot, and why."""
         self._write("idle", json.dumps({"pid": os.getpid(), "why": why}))
@@ -68,10 +72,11 @@ class Health:
         self._write("session", session_id)
         self._write("host", "\n".join(host))
 
-    def set_bot(self, bot_id: str, username: str) -> None:
-        """Record who the bot is, as the platform said."""
+    def set_bot(self, bot_id: str, username: str, remark: str) -> None:
+        """Record who the bot is, as the platform said, and what the operator should know of it, "" for nothing."""
         self._write("bot_id", bot_id)
         self._write("bot_username", username)
+        self._write("remark", remark)
 
     def get(self, key: str) -> str | None:
         """Return one recorded value, or None."""

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-__all__ = ["Dialect", "FormattedText", "FormattedTextBuilder", "RenderedPart", "Span", "SpanKind", "outermost"]
+__all__ = [
+    "RULE",
+    "Dialect",
+    "FormattedText",
+    "FormattedTextBuilder",
+    "RenderedPart",
+    "Span",
+    "SpanKind",
+    "Table",
+    "outermost",
+    "spans_over",
+]
 
+# What a horizontal rule is drawn as.
+RULE = "─" * 10
 SpanKind = Literal[
     "bold",
     "italic",
@@ -24,6 +37,13 @@ SpanKind = Literal[
     "task",
     "address",
     "fold",
+    "details",
+    "summary",
+    "item",
+    "table",
+    "row",
+    "cell",
+    "time",
 ]
 
 
@@ -32,7 +52,13 @@ class Span(NamedTuple):
 
     `value` is a link's URL, a code block's language or a heading's level. `pre` is a code block or a table; `header` is
     the length of a table's header, which is repeated where the table is cut. `bullet` and `task` cover a list marker,
-    `address` a bare URL. `fold` covers what a platform that can fold shows folded; others ignore it.
+    `address` a bare URL. `fold` covers what a platform that can fold shows folded; others ignore it. `time` covers a
+    moment, which each reader sees in their own time zone where the platform can: `value` is the one of a `Moment`.
+
+    The structure, in dialects that want it: `details` covers what may be folded together with its `summary`, `item` a
+    list item with its marker (`value` is its number with the sign behind it, as in "2."), `table` a table that is
+    written as one record per row (`value` is its index in `FormattedText.tables`), `row` such a record, and `cell` a
+    cell in it (`value` is its column).
     """
 
     kind: SpanKind
@@ -43,11 +69,21 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Table:
+    """What the records of a table do not say: the cells of its header, and left, center, right or "" per column."""
+
+    header: tuple[FormattedText, ...]
+    alignments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FormattedText:
     """A text and its spans, which nest and never overlap otherwise; sorted by start, the outer span first."""
 
     text: str
     spans: tuple[Span, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """What `table` spans refer to."""
 
     @cached_property
     def code_blocks(self) -> tuple[Span, ...]:
@@ -71,13 +107,13 @@ class FormattedText:
         text = self.text[start:end]
         table = self.code_block_at(start)
         if table is None or not table.header or start < table.start + table.header:
-            return FormattedText(text, tuple(spans))
+            return FormattedText(text, tuple(spans), self.tables)
         header = self.text[table.start : table.start + table.header]
         # Spans that begin with the part now begin with the header; later ones move behind it.
         moved = [
             span._replace(start=span.start and span.start + len(header), end=span.end + len(header)) for span in spans
         ]
-        return FormattedText(header + text, tuple(moved))
+        return FormattedText(header + text, tuple(moved), self.tables)
 
     def strip_range(self, start: int, end: int) -> tuple[int, int]:
         """Return `start` and `end` moved past white space at both ends, but not past the indentation of code."""
@@ -86,6 +122,12 @@ class FormattedText:
         while end > start and self.text[end - 1].isspace():
             end -= 1
         return start, end
+
+
+def spans_over(text: str, parts: Iterable[tuple[SpanKind, str, str]]) -> tuple[Span, ...]:
+    """Return a span for each (kind, words, value) over the first place where a text has these words, if it has them."""
+    found = [Span(kind, at, at + len(words), value) for kind, words, value in parts if (at := text.find(words)) >= 0]
+    return tuple(sorted(found, key=lambda span: span.start))
 
 
 def outermost(spans: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:
@@ -103,24 +145,28 @@ def outermost(spans: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:
 class RenderedPart:
     """The text of one message: `text` and `spans` in `format`, as the adapter sends them.
 
-    `plain` is the same text without formatting, which is sent if the platform cannot parse `text`.
+    `plain` is the same text without formatting, which is sent if the platform cannot parse `text`. `rich` says the same
+    in the platform's form for tables and other structure, for its adapter alone to read; None where it has none.
     """
 
     text: str
     format: str
     plain: str
     spans: tuple[Span, ...] = ()
+    rich: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What the layout of a text depends on: the URL `schemes` a platform accepts in links, the `columns` of a
-    monospace line on a phone, and the characters that the platform drops from a text.
+    monospace line on a phone, the characters that the platform drops from a text, and whether it has a use for the
+    `structure` of a text: the spans of lists and tables, and what may be folded.
     """
 
     schemes: frozenset[str] = frozenset({"http", "https"})
     columns: int = 42
     dropped: str = ""
+    structure: bool = False
 
 
 class FormattedTextBuilder:
@@ -129,6 +175,8 @@ class FormattedTextBuilder:
     def __init__(self, dialect: Dialect) -> None:
         self.indent = ""
         """Written at the beginning of every line."""
+        self.tables: list[Table] = []
+        self.structure = dialect.structure
         self._chunks: list[str] = []
         self._spans: list[Span] = []
         self._length = 0
@@ -190,5 +238,5 @@ class FormattedTextBuilder:
         """Return the text without white space at its ends."""
         # Spans are added where they end, so of two over the same range, the later one is the outer one.
         order = sorted(range(len(self._spans)), key=lambda n: (self._spans[n].start, -self._spans[n].end, -n))
-        whole = FormattedText("".join(self._chunks), tuple(self._spans[n] for n in order))
+        whole = FormattedText("".join(self._chunks), tuple(self._spans[n] for n in order), tuple(self.tables))
         return whole.slice(*whole.strip_range(0, len(whole.text)))

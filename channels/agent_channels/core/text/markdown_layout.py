@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from markdown_it.token import Token
 
-from agent_channels.core.text.formatted_text import Dialect, FormattedText, FormattedTextBuilder, SpanKind
-from agent_channels.core.text.markdown_parser import parser
+from agent_channels.core.text.formatted_text import RULE, Dialect, FormattedText, FormattedTextBuilder, SpanKind
+from agent_channels.core.text.markdown_parser import DETAILS, parser
 from agent_channels.core.text.tables import write_table
 
 __all__ = ["lay_out"]
@@ -21,14 +21,18 @@ _TASK = re.compile(r"\[([ xX])\]\s+")
 _HOST = re.compile(r"[^\s.@:/]+(?:\.[^\s.@:/]+)+")
 # A longer URL would leave no room for words on the platform with the shortest messages.
 LINK_MAX = 800
-RULE = "─" * 10
+# A phone shows some 25 lines of code at once: a block that fills the screen alone hides what is said around it.
+FOLD_LINES = 25
+# What programs print; other code is there to be copied, for which it has to be in view.
+_OUTPUT_LANGUAGES = "text txt plain plaintext log logs console output out stdout stderr traceback diff patch"
+_OUTPUT = frozenset({"", *_OUTPUT_LANGUAGES.split()})
 _ENDS_NUMBERING = {"paragraph_open", "heading_open", "hr", "definition"}
 _STYLES: dict[str, SpanKind] = {"strong": "bold", "em": "italic", "s": "strike", "spoiler": "spoiler"}
 
 
 def lay_out(source: str, dialect: Dialect) -> FormattedText | None:
     """Return Markdown as formatted text; None if it is nested so deeply that the parser would leave text out."""
-    tokens = parser().parse(source)
+    tokens = parser().parse(source, {DETAILS: dialect.structure})
     if max((token.level for token in tokens), default=0) >= parser().options["maxNesting"] - 2:
         return None
     return _BlockLayout(tokens, dialect).lay_out()
@@ -99,6 +103,8 @@ class _BlockLayout:
                 self._list(token)
             case "table_open":
                 self._table()
+            case "details_open":
+                self._details()
             case "hr":
                 self._separate()
                 self._builder.write(RULE)
@@ -124,8 +130,37 @@ class _BlockLayout:
         start = self._builder.next_offset(indented=False)
         code = "\n".join(line.expandtabs(4) for line in token.content.rstrip("\n").split("\n"))
         self._builder.write(code, indented=False)
-        language = _LANGUAGE.fullmatch((token.info.split() or [""])[0])
-        self._builder.add_span("pre", start, language[0] if language else "")
+        language = (token.info.split() or [""])[0]
+        self._builder.add_span("pre", start, language if _LANGUAGE.fullmatch(language) else "")
+        is_output = token.type == "fence" and language.lower() in _OUTPUT
+        if self._dialect.structure and is_output and code.count("\n") + 1 >= FOLD_LINES:
+            self._fold(start)
+            self._builder.add_span("details", start)
+        self._separate()
+
+    def _fold(self, start: int) -> None:
+        """Fold the text from `start`, unless it is in a quotation: platforms draw neither inside the other."""
+        if not self._quote_depth:
+            self._builder.add_span("fold", start)
+
+    def _details(self) -> None:
+        """Write a summary, and below it what it stands for."""
+        self._separate()
+        start = self._builder.next_offset()
+        summary = self._next()
+        if summary.content:
+            self._inline(summary)
+            self._builder.add_span("summary", start)
+            self._builder.request_breaks(1)
+        inside = self._builder.next_offset()
+        outer_lists, self._lists = self._lists, []
+        self._quote_depth += 1
+        self._builder.suppress_breaks()
+        self._blocks_until("details_close")
+        self._quote_depth -= 1
+        self._lists = outer_lists
+        self._fold(inside)
+        self._builder.add_span("details", start)
         self._separate()
 
     def _quote(self) -> None:
@@ -159,7 +194,7 @@ class _BlockLayout:
 
     def _item(self, number: str | None) -> None:
         self._separate()
-        start = self._builder.next_offset()
+        begin = start = self._builder.next_offset()
         done = self._take_checkbox()
         if number is not None:
             self._marker(f"{number} ", "bullet", start)
@@ -173,6 +208,8 @@ class _BlockLayout:
         self._builder.suppress_breaks()
         self._blocks_until("list_item_close")
         self._builder.indent = indent
+        if self._dialect.structure:
+            self._builder.add_span("item", begin, number or "")
 
     def _marker(self, text: str, kind: SpanKind, start: int) -> None:
         self._builder.write(text)

@@ -5,6 +5,7 @@
 - A bare URL is never read as markup. `||x||` is a spoiler, `<br>` a line break, and all other HTML is text.
 - `[word]: text` defines a link only if the text is a URL.
 - A table keeps the cells that its header has no column for, and a pipe in code does not end a cell.
+- `<details>` on lines of its own is a block, for callers that ask for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from markdown_it.rules_inline.image import image
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-__all__ = ["parser"]
+__all__ = ["DETAILS", "parser"]
+
+# The key in the parser's `env` that makes `<details>` a block.
+DETAILS = "details"
 
 _SCHEME = re.compile(r"(https?)$", re.IGNORECASE)
 _URL_REST = re.compile(r"://[^\s<>`，。；：！？（）「」『』【】《》、“”|]{1,2000}")
@@ -33,6 +37,11 @@ _PIPE = re.compile(r"\\.|\|", re.DOTALL)
 _PIPE_OUTSIDE_CODE = re.compile(r"\\.|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\|", re.DOTALL)
 # Failed attempts to read a link in one paragraph, each of which scans to its end. After so many, brackets are text.
 FAILED_LINKS_MAX = 1000
+_DETAILS_OPEN = re.compile(r"<details(?:\s+open)?\s*>", re.IGNORECASE)
+_DETAILS_TAG = re.compile(r"<(/?)details(?:\s+open)?\s*>", re.IGNORECASE)
+_SUMMARY = re.compile(r"\s*<summary>(.{0,1000}?)</summary>", re.IGNORECASE | re.DOTALL)
+# Every level, and every <details> without an end, costs a pass over what follows it.
+DETAILS_LEVELS_MAX, FAILED_DETAILS_MAX = 4, 100
 # A word may begin behind one of these, and so may a spoiler.
 _BEFORE_SPOILER = frozenset("([{*_~\"'“‘«:—–-,.!?;")
 
@@ -59,6 +68,7 @@ def parser() -> MarkdownIt:
     after_inline.before("fragments_join", "spoiler", _pair_spoilers)
     markdown.block.ruler.at("reference", _reference)
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.block.ruler.before("fence", "details", _details, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     return markdown
 
 
@@ -244,6 +254,55 @@ def _split_row(row: str, pipe: re.Pattern[str]) -> list[str]:
     cells = [row[start + 1 : end].strip() for start, end in zip([-1, *ends], [*ends, len(row)], strict=True)]
     trimmed = cells[not cells[0] : len(cells) - (len(cells) > 1 and not cells[-1])]
     return [cell.replace("\\|", "|") for cell in trimmed]
+
+
+def _details(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    if not state.env.get(DETAILS) or state.is_code_block(start) or _DETAILS_OPEN.match(_line(state, start)) is None:
+        return False
+    level, failed = state.env.get("details_level", 0), state.env.get("failed_details", 0)
+    last = _details_end(state, start, end) if level < DETAILS_LEVELS_MAX and failed < FAILED_DETAILS_MAX else None
+    if last is None:
+        state.env["failed_details"] = failed + 1
+        return False
+    if silent:
+        return True
+    text = state.getLines(start, last + 1, state.blkIndent, False).strip()  # noqa: FBT003
+    text = text[text.index(">") + 1 : text.rindex("<")]
+    summary = _SUMMARY.match(text)
+    state.push("details_open", "details", 1)
+    state.push("inline", "", 0).content = " ".join(summary[1].split()) if summary else ""
+    state.tokens[-1].children = []
+    inside: list[Token] = []
+    state.env["details_level"] = level + 1
+    state.md.block.parse(text[summary.end() :] if summary else text, state.md, state.env, inside)
+    state.env["details_level"] = level
+    for token in inside:
+        token.level += state.level
+    state.tokens += inside
+    state.push("details_close", "details", -1)
+    state.line = last + 1
+    return True
+
+
+def _details_end(state: StateBlock, start: int, end: int) -> int | None:
+    """Return the line that ends with the end of the `<details>` on this line; None if there is none."""
+    open_count, fence = 0, ""
+    for number in range(start, end):
+        line = _line(state, number)
+        if line and state.sCount[number] < state.blkIndent:
+            return None
+        if line.startswith(("```", "~~~")) and (not fence or line.startswith(fence)):
+            fence = "" if fence else line[:3]
+            continue
+        for tag in () if fence else _DETAILS_TAG.finditer(line):
+            open_count += -1 if tag[1] else 1
+            if not open_count:
+                return number if not line[tag.end() :].strip() else None
+    return None
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
 
 
 # ---- delimiter runs and the characters around them

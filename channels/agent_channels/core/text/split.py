@@ -9,6 +9,7 @@ import bisect
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from agent_channels.core.text.formatted_text import FormattedText, Span
 from agent_channels.core.text.units import graphemes
@@ -41,7 +42,7 @@ def split_formatted(formatted: FormattedText, measure: Measure, max_chars: int) 
     while start < end:
         max_end = min(end, start + max_chars)
         spans = [span for span in spans if span.end > start]
-        nearby = FormattedText(formatted.text, tuple(span for span in spans if span.start < max_end))
+        nearby = replace(formatted, spans=tuple(span for span in spans if span.start < max_end))
         fitting_end = _longest_fit(nearby, start, max_end, measure)
         cut = end if fitting_end == end else _best_cut(nearby, start, fitting_end)
         first, last = formatted.strip_range(start, cut)
@@ -88,7 +89,7 @@ def _best_cut(formatted: FormattedText, start: int, end: int) -> int:
 
 def _candidates(formatted: FormattedText, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield (offset, quality) of every cut between `start` and `end` that splits no word."""
-    heading_ends = {span.end for span in formatted.spans if span.kind == "heading"}
+    heading_ends = {span.end for span in formatted.spans if span.kind in {"heading", "summary"}}
     unbreakable = _Unbreakable(formatted.spans)
     for match in _BOUNDARY.finditer(formatted.text, start, end):
         offset = match.end()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from agent_channels.core.text.formatted_text import FormattedText, FormattedTextBuilder, SpanKind
+from agent_channels.core.text.formatted_text import FormattedText, FormattedTextBuilder, SpanKind, Table
 
 __all__ = ["write_table"]
 
@@ -29,7 +29,7 @@ def write_table(
     if plain and sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= columns:
         _write_aligned(cells, widths, alignments, builder)
     else:
-        _write_records(rows, builder)
+        _write_records(rows, alignments, builder)
 
 
 def _width(text: str) -> int:
@@ -79,11 +79,14 @@ def _align(text: str, width: int, alignment: str) -> str:
     return " " * left + text + " " * (padding - left)
 
 
-def _write_records(rows: Sequence[Sequence[FormattedText]], builder: FormattedTextBuilder) -> None:
+def _write_records(
+    rows: Sequence[Sequence[FormattedText]], alignments: Sequence[str], builder: FormattedTextBuilder
+) -> None:
     """Write a record per row: its first cell as the title, the others below it with the names of their columns."""
     header, *body = rows
     if not body:
         body, header = [header], [FormattedText("")] * len(header)
+    begin = builder.next_offset()
     for number, row in enumerate(body):
         if number:
             builder.request_breaks(2)
@@ -96,13 +99,21 @@ def _write_records(rows: Sequence[Sequence[FormattedText]], builder: FormattedTe
                 marker = builder.next_offset()
                 builder.write("• ")
                 builder.add_span("bullet", marker)
-            _write_field(name, cell, builder)
+            _write_field(name, cell, column, builder)
             if not column:
                 builder.add_span("bold", start)
+        if builder.structure:
+            builder.add_span("row", start)
+    if builder.structure:
+        builder.add_span("table", begin, str(len(builder.tables)))
+        builder.tables.append(Table(tuple(header), tuple(alignments)))
 
 
-def _write_field(name: FormattedText, cell: FormattedText, builder: FormattedTextBuilder) -> None:
+def _write_field(name: FormattedText, cell: FormattedText, column: int, builder: FormattedTextBuilder) -> None:
     if name.text.strip():
         builder.write_formatted(name)
         builder.write(": ")
+    start = builder.next_offset()
     builder.write_formatted(cell)
+    if builder.structure:
+        builder.add_span("cell", start, str(column))

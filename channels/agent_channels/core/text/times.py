@@ -1,10 +1,28 @@
-"""Moments as ISO 8601 text in UTC, ending in Z."""
+"""Moments as text: ISO 8601 in UTC for programs, and for people words that stand for a moment."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-__all__ = ["epoch_iso", "utc_iso"]
+__all__ = ["Moment", "clock_time", "day", "epoch_iso", "utc_iso"]
+
+
+class Moment(NamedTuple):
+    """A moment in words, in UTC, and as the value of a `time` span: epoch seconds, a colon, t (clock) or D (day)."""
+
+    words: str
+    value: str
+
+
+def clock_time(seconds: float) -> Moment:
+    """Return epoch seconds as a time of the day, such as `14:05 UTC`."""
+    return Moment(f"{datetime.fromtimestamp(seconds, UTC):%H:%M} UTC", f"{int(seconds)}:t")
+
+
+def day(seconds: float) -> Moment:
+    """Return epoch seconds as a day, such as `2026-08-01`."""
+    return Moment(f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}", f"{int(seconds)}:D")
 
 
 def utc_iso(moment: datetime, *, timespec: str = "auto") -> str:

@@ -341,7 +341,9 @@ class Journey:
     async def _outcome(self, question: dict[str, Any], label: str) -> None:
         def outcome() -> dict[str, Any] | None:
             now = next(message for message in self.ann.inbox if message["message_id"] == question["message_id"])
-            return now if "reply_markup" not in now and label in now["text"] else None
+            keys = (key for row in now.get("reply_markup", {}).get("inline_keyboard", ()) for key in row)
+            closed = not any("callback_data" in key for key in keys)
+            return now if closed and label in now["text"] else None
 
         message = await self.stage.within("the outcome in the message", self._wait_for(outcome))
         self.transcript.row(self.transcript.phone.message(message), await self._api_call("editMessageText"))

@@ -49,6 +49,7 @@ REFUSED = {
     50083: "Thread is archived",
     50109: "The request body contains invalid JSON.",
     160002: "You cannot reply without permission to read message history",
+    160005: "Thread is locked",
     160004: "A thread has already been created for this message",
 }
 

@@ -42,7 +42,7 @@ def _check_writable(state: DiscordState, channel: GuildChannel) -> None:
     if not channel.can(bot, "send_messages_in_threads" if channel.is_thread else "send_messages"):
         raise forbidden(50013)
     if channel.locked and not channel.can(bot, "manage_threads"):
-        raise forbidden(50013)
+        raise refused(50083 if channel.archived else 160005)
 
 
 @route("GET /channels/{channel_id}/messages")

@@ -23,8 +23,8 @@ __all__ = ["TOKEN", "BotApi", "bot_api_faults"]
 TOKEN = re.compile(r"([1-9]\d{0,15}):([A-Za-z0-9_-]{30,})")
 CHUNK = 1 << 16
 # Parameters that are JSON; they are recorded decoded.
-JSON_PARAMS = """allowed_updates caption_entities commands entities link_preview_options media message_ids options
-reaction reply_markup reply_parameters scope"""
+JSON_PARAMS = """allowed_updates caption_entities commands entities ephemeral_message_parameters
+link_preview_options media message_ids options reaction reply_markup reply_parameters rich_message scope"""
 
 
 def bot_api_faults() -> Faults:

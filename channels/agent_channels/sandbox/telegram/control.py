@@ -14,6 +14,7 @@ from agent_channels.sandbox.control import (
 )
 from agent_channels.sandbox.faults import Faults
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -38,10 +39,14 @@ class TelegramControl(ControlInterface):
             "react": (self.react, '{"as": "ann", "message_id": 3, "emoji": "👍"}'),
             "block": (self.block, '{"as": "ann", "blocked": true}'),
             "group": (self.group, '{"title": "Team", "kind": "supergroup", "forum": true, "members": ["ann"]}'),
-            "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}'),
+            "version": (self.version, '{"version": "10.0"}'),
+            "topic": (self.topic, '{"chat": "Team", "name": "Deploys"}, or {"as": "ann", "name": "Deploys"}'),
+            "topics": (self.topics, '{"on": true, "people_create": true}'),
+            "stop_draft": (self.stop_draft, '{"as": "ann", "thread_id": 7}'),
             **self.actions,
         }
-        self.queries = {"messages": (self.messages, "?chat=ann"), "state": (self.overview, ""), **self.queries}
+        own: dict[str, Any] = {"messages": (self.messages, "?chat=ann or ?chat=Team&as=ann")}
+        self.queries = {**own, "state": (self.overview, ""), **self.queries}
 
     # --- acting
 
@@ -121,26 +126,52 @@ class TelegramControl(ControlInterface):
         return {"chat": group.chat.as_dict()}
 
     async def topic(self, body: Body) -> Body:
-        """Open a topic in a forum."""
+        """Open a topic in a forum, or in the private chat of the person `as`."""
         group = self._group(body)
-        if group is None:
+        if group is None and "as" not in body:
             raise ControlError("chat is missing", 'name a group: {"chat": "Team", "name": "Deploys"}')
-        return {"thread_id": group.topic(str(required(body, "name"))).thread_id}
+        return {"thread_id": (group or self._sender(body)).topic(str(required(body, "name"))).thread_id}
+
+    async def topics(self, body: Body) -> Body:
+        """Switch topics in private chats on or off."""
+        on = bool(required(body, "on"))
+        self.state.set_topics(on=on, people_create=bool(body.get("people_create", True)))
+        return {"settings": self.state.settings}
+
+    async def stop_draft(self, body: Body) -> Body:
+        """Press Stop on a draft."""
+        self._sender(body).stop_draft(body.get("thread_id"))
+        return {}
+
+    async def version(self, body: Body) -> Body:
+        """Be a server of another version of the Bot API: 10.0 knows no rich messages."""
+        self.state.set_version(str(required(body, "version")))
+        return {"version": body["version"]}
 
     # --- reading
 
     async def messages(self, query: Body) -> Body:
-        """Return a chat as people see it, with reactions and chat actions; `chat` is a handle, a title or an id."""
+        """Return a chat as people see it, with reactions and chat actions; `chat` is a handle, a title or an id.
+
+        `ephemerals` are the messages there that only the person `as` sees.
+        """
         chat = self.state.chats[self._person_or_group(str(required(query, "chat"))).id]
         reactions = {
             message: [reaction["emoji"] for reactions in by_user.values() for reaction in reactions]
             for message, by_user in chat.reactions.items()
         }
+        drafts = [
+            {"id": one.id, "text": one.text, "thread_id": one.thread_id} for one in shown_drafts(self.state, chat)
+        ]
         actions = [{"at": at, "action": action, "thread_id": thread} for at, action, thread in chat.actions]
+        seen = self.directory.find_person(str(query["as"])) if "as" in query else None
+        own = [message for message in seen.ephemerals if message["chat"]["id"] == chat.id] if seen else []
         return {
             "messages": chat.current_messages(),
+            "ephemerals": own,
             "reactions": reactions,
             "actions": actions,
+            "drafts": drafts,
             "changes": self.state.changes,
         }
 
@@ -183,6 +214,7 @@ class TelegramControl(ControlInterface):
 
     def _last_keyboard(self, chat: TelegramPerson | TelegramGroup) -> int:
         for message in reversed(chat.messages()):
-            if "reply_markup" in message:
+            keys = (key for row in message.get("reply_markup", {}).get("inline_keyboard", ()) for key in row)
+            if any("callback_data" in key for key in keys):
                 return int(message["message_id"])
         raise ControlError("no message there has buttons", "GET /control/messages?chat=... shows what there is")

@@ -10,6 +10,7 @@ from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.records import SERVICE_FIELDS, Message, TelegramChat
 from agent_channels.sandbox.telegram.reply_markup import parse_reply_markup
+from agent_channels.sandbox.telegram.rich_messages import rich_fields
 from agent_channels.sandbox.telegram.send_methods import caption_fields, text_fields
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import message_of, writable_chat
@@ -45,6 +46,7 @@ def _replace_fields(
 ) -> Message:
     """Replace those fields of a message. Raises BotApiError when nothing changes."""
     old = {name: message[name] for name in replaced if name in message}
+    _keep_forced_reply(old, fields)
     if old == fields:
         raise bad(NOT_MODIFIED)
     state.spend(chat.id)
@@ -55,19 +57,32 @@ def _replace_fields(
     return message
 
 
-def _markup_fields(params: Params) -> Message:
-    markup = parse_reply_markup(params.decoded("reply_markup", "reply keyboard markup"), inline_only=True)
+def _keep_forced_reply(old: Message, fields: Message) -> None:
+    """Whether a keyboard opens the reply field stays as it was when it was sent."""
+    if "reply_markup" in fields:
+        fields["reply_markup"].pop("force_reply", None)
+        if old.get("reply_markup", {}).get("force_reply"):
+            fields["reply_markup"]["force_reply"] = True
+
+
+def _markup_fields(state: TelegramState, params: Params) -> Message:
+    given = params.decoded("reply_markup", "reply keyboard markup")
+    markup = parse_reply_markup(given, state.known, inline_only=True)
     return {"reply_markup": markup} if markup else {}
 
 
 @method("editMessageText")
 def edit_message_text(state: TelegramState, params: Params) -> Message:
-    """Replace the text; the keyboard is removed unless it is given again."""
-    fields = text_fields(state, params) | _markup_fields(params)
+    """Replace a text or a rich message by either; the keyboard is removed unless it is given again."""
+    # An older server does not look at a parameter that it does not know.
+    rich = state.known("10.1") and params.values.get("rich_message") is not None
+    if rich and params.text("text"):
+        raise bad("exactly one of text and rich_message must be used")
+    fields = (rich_fields(params) if rich else text_fields(state, params)) | _markup_fields(state, params)
     chat, message = _editable_message(state, params)
-    if "text" not in message:
+    if "text" not in message and "rich_message" not in message:
         raise bad("there is no text in the message to edit")
-    return _replace_fields(state, chat, message, fields, ("text", "entities", "reply_markup"))
+    return _replace_fields(state, chat, message, fields, ("text", "entities", "rich_message", "reply_markup"))
 
 
 @method("editMessageCaption")
@@ -75,7 +90,7 @@ def edit_message_caption(state: TelegramState, params: Params) -> Message:
     """Replace the caption; the keyboard is removed unless it is given again."""
     entities = params.decoded("caption_entities", "caption entities")
     caption = caption_fields(state, params.text("caption"), params.text("parse_mode"), entities)
-    fields = caption | _markup_fields(params)
+    fields = caption | _markup_fields(state, params)
     chat, message = _editable_message(state, params)
     if not any(kind in message for kind in MEDIA if kind not in {"video_note", "sticker"}):
         raise bad("there is no caption in the message to edit")
@@ -85,7 +100,7 @@ def edit_message_caption(state: TelegramState, params: Params) -> Message:
 @method("editMessageReplyMarkup")
 def edit_message_reply_markup(state: TelegramState, params: Params) -> Message:
     """Replace or remove the keyboard."""
-    fields = _markup_fields(params)
+    fields = _markup_fields(state, params)
     chat, message = _editable_message(state, params)
     return _replace_fields(state, chat, message, fields, ("reply_markup",))
 

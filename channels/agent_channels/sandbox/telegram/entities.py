@@ -27,6 +27,7 @@ MAX_BYTES = 1 << 15
 ENTITY_ERROR = "can't parse MessageEntity: "
 
 FindUser = Callable[[int], dict[str, Any] | None]
+Known = Callable[[str], bool]
 
 PARSERS = {"html": parse_html, "markdownv2": parse_markdown_v2, "markdown": parse_markdown}
 # In the order of td's get_type_priority, which sorts entities of the same offset and length.
@@ -50,12 +51,20 @@ ORDER = (
     "strikethrough",
     "spoiler",
     "custom_emoji",
+    "date_time",
 )
+# "Date-time entity formatting"
+DATE_TIME_FORMAT = re.compile("r|w?[dD]?[tT]?")
 SPLITTABLE = {"bold", "italic", "underline", "strikethrough", "spoiler"}
 QUOTES = {"blockquote", "expandable_blockquote"}
 DETECTED_BY_SERVER = {"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"}
 WITH_HIDDEN_DATA = {"text_link", "text_mention"}
-REQUIRED_FIELDS = {"text_link": "url", "text_mention": "user", "custom_emoji": "custom_emoji_id"}
+REQUIRED_FIELDS = {
+    "text_link": "url",
+    "text_mention": "user",
+    "custom_emoji": "custom_emoji_id",
+    "date_time": "unix_time",
+}
 
 # Some of the domains that td's find_urls knows, among them those that are endings of files and words of code as well.
 _TLDS = "com|org|net|io|dev|me|md|sh|py|rs|pl|so|ps|cc|mm|am|ai|app|zip|mov|name|host|link|run|bar|foo|new|tw|co|ly"
@@ -78,10 +87,13 @@ DETECTORS = (
 DETECTABLE = re.compile(r"[@/.:$#+]")
 
 
-def format_text(text: str, parse_mode: str, entities: Any, find_user: FindUser) -> tuple[str, list[Entity]]:
+def format_text(
+    text: str, parse_mode: str, entities: Any, find_user: FindUser, known: Known = lambda _since: True
+) -> tuple[str, list[Entity]]:
     """Return (text, entities) as the message carries them; the text is "" when only white space is left.
 
-    `entities` is the caller's parameter, which is ignored with a parse mode. Raises BotApiError.
+    `entities` is the caller's parameter, which is ignored with a parse mode. `known` says whether the server knows what
+    came with a version of the Bot API. Raises BotApiError.
     """
     if not is_utf8(text):
         raise bad("strings must be encoded in UTF-8")
@@ -97,8 +109,8 @@ def format_text(text: str, parse_mode: str, entities: Any, find_user: FindUser) 
         except ParseError as error:
             raise bad(f"can't parse entities: {error}") from None
     else:
-        parsed = _parse_entities(entities)
-    parsed = [known for entity in parsed if (known := _with_user(entity, find_user))]
+        parsed = _parse_entities(entities, known)
+    parsed = [found for entity in parsed if (found := _with_user(entity, find_user))]
     text, parsed = _clean(text, parsed)
     parsed = _nested(parsed)
     text, parsed = _trimmed(text, parsed)
@@ -112,13 +124,13 @@ def _sorted(entities: list[Entity]) -> list[Entity]:
 # --- the caller's entities
 
 
-def _parse_entities(value: Any) -> list[Entity]:
+def _parse_entities(value: Any, known: Known) -> list[Entity]:
     if not isinstance(value, list):
         return []
-    return [entity for item in value if (entity := _parse_entity(item))]
+    return [entity for item in value if (entity := _parse_entity(item, known))]
 
 
-def _parse_entity(item: Any) -> Entity | None:
+def _parse_entity(item: Any, known: Known) -> Entity | None:
     """Return the entity, or None for a kind that only the server sets. Raises BotApiError."""
     if not isinstance(item, dict):
         raise bad(f"{ENTITY_ERROR}expected an Object")
@@ -127,13 +139,15 @@ def _parse_entity(item: Any) -> Entity | None:
     kind = field_text(item, "type", ENTITY_ERROR)
     if kind in DETECTED_BY_SERVER:
         return None
-    if kind not in ORDER:
+    if kind not in ORDER or (kind == "date_time" and not known("9.5")):
         raise bad(f"{ENTITY_ERROR}Unsupported type specified")
     entity: Entity = {"type": kind, **{name: field_number(item, name, ENTITY_ERROR) for name in ("offset", "length")}}
     if kind in REQUIRED_FIELDS:
         entity[REQUIRED_FIELDS[kind]] = _kind_field(item, kind)
     elif kind == "pre" and item.get("language"):
         entity["language"] = field_text(item, "language", ENTITY_ERROR)
+    if kind == "date_time" and item.get("date_time_format"):
+        entity["date_time_format"] = _date_time_format(field_text(item, "date_time_format", ENTITY_ERROR))
     for name in ("offset", "length"):
         if not 0 <= entity[name] <= 1_000_000:
             raise bad(f"receive an entity with incorrect {name} {entity[name]}")
@@ -150,6 +164,8 @@ def _kind_field(item: dict[str, Any], kind: str) -> Any:
     value = _required_field(item, REQUIRED_FIELDS[kind])
     if kind == "text_link":
         return field_text(item, "url", ENTITY_ERROR)
+    if kind == "date_time":
+        return _unix_time(field_number(item, "unix_time", ENTITY_ERROR))
     if kind == "custom_emoji":
         if not 0 < field_number(item, "custom_emoji_id", ENTITY_ERROR) < 2**63:
             raise bad(f'{ENTITY_ERROR}Field "custom_emoji_id" must be a valid Number')
@@ -160,6 +176,19 @@ def _kind_field(item: dict[str, Any], kind: str) -> Any:
     if user <= 0:
         raise bad("user not found")
     return {"id": user}
+
+
+def _unix_time(seconds: int) -> int:
+    if not 0 < seconds < 2**31:
+        raise bad(f'{ENTITY_ERROR}Field "unix_time" must be a valid Number')
+    return seconds
+
+
+def _date_time_format(given: str) -> str:
+    # The wording of this refusal is not known.
+    if not DATE_TIME_FORMAT.fullmatch(given):
+        raise bad(f"{ENTITY_ERROR}Invalid date-time format specified")
+    return given
 
 
 def _with_link(entity: Entity) -> Entity:

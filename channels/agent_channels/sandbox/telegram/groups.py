@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.records import Message, TelegramChat, member_object
 from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.topics import Topic
 
-__all__ = ["TelegramGroup", "Topic"]
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A forum topic; messages in it carry its `thread_id` as `message_thread_id`."""
-
-    group: TelegramGroup
-    thread_id: int
-    name: str
-
-    def close(self) -> None:
-        """Close the topic, so that the bot can no longer write there."""
-        self.group.chat.closed_topics.add(self.thread_id)
-        self.group.state.changed()
-
-    def reopen(self) -> None:
-        """Open the topic again."""
-        self.group.chat.closed_topics.discard(self.thread_id)
-        self.group.state.changed()
+__all__ = ["TelegramGroup"]
 
 
 class TelegramGroup:
@@ -76,11 +57,8 @@ class TelegramGroup:
         """Open a topic. Raises ValueError in a group without topics."""
         if not self.chat.is_forum:
             raise ValueError(f"{self.chat.title!r} has no topics: make it with forum=True")
-        thread_id = self.chat.next_message_id()
-        self.chat.topics[thread_id] = name
-        placement = {"message_id": thread_id, "message_thread_id": thread_id, "is_topic_message": True}
-        self._post_service({**placement, "forum_topic_created": {"name": name, "icon_color": 7322096}})
-        return Topic(self, thread_id, name)
+        owner = self.owner.user
+        return Topic(self.state, self.chat, owner, self.state.open_topic(self.chat, owner, name))
 
     def migrate(self) -> TelegramGroup:
         """Upgrade a basic group: return the supergroup with the same members; the old id is refused from now on."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
+from agent_channels.sandbox.telegram.errors import unknown_method
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.state import TelegramState
 
@@ -21,11 +23,17 @@ class MethodTable:
     def __init__(self) -> None:
         self.table: dict[str, Handler] = {}
 
-    def __call__(self, name: str) -> Callable[[H], H]:
-        """Enter the function under this name."""
+    def __call__(self, name: str, since: str = "1.0") -> Callable[[H], H]:
+        """Enter the function under this name. `since`: the version of the Bot API that it came with."""
 
         def enter(handler: H) -> H:
-            self.table[name.lower()] = handler
+            @wraps(handler)
+            def known(state: TelegramState, params: Params) -> Any:
+                if not state.known(since):
+                    raise unknown_method()
+                return handler(state, params)
+
+            self.table[name.lower()] = known
             return handler
 
         return enter

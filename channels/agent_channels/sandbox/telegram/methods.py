@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from agent_channels.sandbox.telegram import edit_methods, send_methods
-from agent_channels.sandbox.telegram.errors import bad, conflict
+from agent_channels.sandbox.telegram import drafts, edit_methods, send_methods, topics
+from agent_channels.sandbox.telegram.errors import bad, conflict, unknown_method
 from agent_channels.sandbox.telegram.method_table import Handler, MethodTable
 from agent_channels.sandbox.telegram.params import Params
 from agent_channels.sandbox.telegram.state import TelegramState
@@ -30,9 +30,18 @@ def get_me(state: TelegramState, _params: Params) -> dict[str, Any]:
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
-        "has_topics_enabled": False,
-        "allows_users_to_create_topics": False,
+        **state.settings,
     }
+
+
+@method("setMySettings")
+def set_my_settings(state: TelegramState, params: Params) -> bool:
+    """Switch what the bot does in all its chats; here only topics in private chats."""
+    if not state.known("10.5"):
+        raise unknown_method()
+    state.settings |= {name: params.flag(name) for name in state.settings if name in params.values}
+    state.changed()
+    return True
 
 
 @method("getUpdates")
@@ -107,16 +116,25 @@ def set_my_commands(state: TelegramState, params: Params) -> bool:
         description = str(command.get("description", "")).strip()
         if not 1 <= len(description) <= 256:
             raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
-        kept.append({"command": name, "description": description})
+        one: dict[str, Any] = {"command": name, "description": description}
+        if command.get("is_ephemeral") and state.known("10.3"):
+            one["is_ephemeral"] = True
+        kept.append(one)
     state.commands[_scope(params)] = kept
     state.changed()
     return True
 
 
 @method("getMyCommands")
-def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, str]]:
+def get_my_commands(state: TelegramState, params: Params) -> list[dict[str, Any]]:
     """Return the commands of a scope and language."""
     return state.commands.get(_scope(params), [])
 
 
-METHODS: dict[str, Handler] = {**method.table, **send_methods.method.table, **edit_methods.method.table}
+METHODS: dict[str, Handler] = {
+    **method.table,
+    **send_methods.method.table,
+    **edit_methods.method.table,
+    **topics.method.table,
+    **drafts.method.table,
+}

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from agent_channels.sandbox.buttons import find_button
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.entities import detect
 from agent_channels.sandbox.telegram.images import sample_png
 from agent_channels.sandbox.telegram.media import MEDIA
@@ -26,8 +27,12 @@ from agent_channels.sandbox.telegram.records import (
 )
 from agent_channels.sandbox.telegram.rich_blocks import check_blocks
 from agent_channels.sandbox.telegram.state import TelegramState
+from agent_channels.sandbox.telegram.topics import Topic
 
 __all__ = ["ButtonTap", "CallbackAnswer", "HasChat", "TelegramPerson"]
+
+
+IMPLICIT_NAME = "New Chat"
 
 
 class HasChat(Protocol):
@@ -213,7 +218,47 @@ class TelegramPerson:
     def send_ephemeral(self, text: str, *, chat: HasChat) -> Message:
         """Send a text to the bot that nobody else in a group sees: its id is 0, and it has a number of its own."""
         record = self._chat(chat)
-        return copy.deepcopy(self.state.post_ephemeral(record, self.user, {"text": text, "entities": detect(text)}))
+        fields = {"text": text, "entities": detect(text)}
+        return copy.deepcopy(self.state.post_ephemeral(record, self.user, self.state.bot, fields))
+
+    def command(self, text: str, *, chat: HasChat | None = None) -> Message:
+        """Send a command from the bot's menu: one that the bot made ephemeral is seen by nobody else in a group."""
+        menu = self.state.commands.get(("default", ""), ())
+        entry = next((one for one in menu if text.split(maxsplit=1)[0] == f"/{one['command']}"), None)
+        if entry is None:
+            raise LookupError(f"{text!r} is not in the menu: {[one['command'] for one in menu]}")
+        if chat is not None and entry.get("is_ephemeral"):
+            return self.send_ephemeral(text, chat=chat)
+        return self.send(text, chat=chat)
+
+    # --- topics and drafts
+
+    def topic(self, name: str) -> Topic:
+        """Open a topic in the private chat. Raises ValueError where the bot has no topics or people open none."""
+        if not all(self.state.settings.values()):
+            raise ValueError("people open no topics in this bot's private chats: set_topics(on=True)")
+        self.dm.started = True
+        return Topic(self.state, self.dm, self.user, self.state.open_topic(self.dm, self.user, name))
+
+    def topic_of(self, thread_id: int) -> Topic:
+        """Return a topic of the private chat. Raises LookupError if there is no such topic."""
+        if thread_id not in self.dm.topics:
+            raise LookupError(f"no topic {thread_id}; there are {sorted(self.dm.topics)}")
+        return Topic(self.state, self.dm, self.user, thread_id)
+
+    def stop_draft(self, thread_id: int | None = None) -> None:
+        """Press Stop on the draft that the private chat, or a topic of it, shows. Raises LookupError without one."""
+        draft = next((one for one in shown_drafts(self.state, self.dm) if one.thread_id == thread_id), None)
+        if draft is None or not draft.can_stop:
+            raise LookupError("no draft with a Stop button is shown there")
+        if not draft.keep_on_stop:
+            del self.dm.drafts[thread_id]
+        # An id of 64 bits, which comes as a string.
+        stopped: dict[str, Any] = {"chat": self.dm.as_dict(), "draft_id": str(draft.id)}
+        if thread_id is not None:
+            stopped["message_thread_id"] = thread_id
+        self.state.updates.add("stopped_message_generation", stopped)
+        self.state.changed()
 
     # --- acting on messages
 
@@ -282,7 +327,7 @@ class TelegramPerson:
         message = self._message(record, message_id)
         if data is None:
             data = _button_data(message, row, col, label)
-        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), record.id, message_id, data)
+        query = CallbackQuery(str(secrets.randbits(62)), self.state.now(), self.id, record.id, message_id, data)
         self.state.queries[query.id] = query
         instance = str(abs(record.id) * 7919)
         update = {"id": query.id, "from": self.user.as_dict(), "message": copy.deepcopy(message)}
@@ -333,6 +378,12 @@ class TelegramPerson:
         """The bot's messages in the private chat as they look now."""
         return [message for message in self.messages() if message["from"]["id"] == self.state.bot.id]
 
+    @property
+    def ephemerals(self) -> list[Message]:
+        """The bot's messages that this person alone sees, in any chat, oldest first."""
+        own = [one.message for one in self.state.ephemerals.values() if one.user_id == self.id]
+        return [copy.deepcopy(message) for message in own if message["from"]["id"] == self.state.bot.id]
+
     async def next_message(self, timeout: float = DEFAULT_TIMEOUT_S) -> Message:
         """Return the bot's next message in the private chat, each message once. Raises TimeoutError."""
         return copy.deepcopy(await self.state.next_bot_message(self.dm, timeout))
@@ -377,16 +428,27 @@ class TelegramPerson:
         elif chat.kind == "channel" and chat.members[self.id] == "member":
             raise LookupError(f"{self.handle} only reads {chat.title!r}: its owner posts there")
         extra: Message = {}
+        if chat is self.dm and thread_id is None:
+            thread_id = self._private_topic(reply_to)
         if thread_id is not None and thread_id != GENERAL_TOPIC:
             if thread_id not in chat.topics:
                 raise LookupError(f"no topic {thread_id} in chat {chat.id}; there are {sorted(chat.topics)}")
             extra = {"message_thread_id": thread_id, "is_topic_message": True}
-            extra["reply_to_message"] = chat.topic_root(thread_id)
+            if chat.is_forum:
+                extra["reply_to_message"] = chat.topic_root(thread_id)
         if reply_to is not None:
             extra |= _reply_fields(self._message(chat, reply_to), quote)
         if forward_from is not None:
             extra["forward_origin"] = _origin(forward_from, int(self.state.now()))
         return copy.deepcopy(self.state.post(chat, self.user, fields, **extra))
+
+    def _private_topic(self, reply_to: int | None) -> int | None:
+        """Return where a message of the private chat goes that names no topic: it begins one, if there are topics."""
+        if reply_to is not None and (thread := self._message(self.dm, reply_to).get("message_thread_id")):
+            return int(thread)
+        if not all(self.state.settings.values()):
+            return None
+        return self.state.open_topic(self.dm, self.user, IMPLICIT_NAME, implicit=True)
 
     def _set_blocked(self, *, blocked: bool) -> None:
         if self.dm.blocked == blocked:

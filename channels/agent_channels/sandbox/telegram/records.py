@@ -12,9 +12,12 @@ from agent_channels.sandbox.telegram.utf16 import utf16
 
 __all__ = [
     "GENERAL_TOPIC",
+    "ICON_COLORS",
     "SERVICE_FIELDS",
     "CallbackQuery",
     "ChatKind",
+    "Draft",
+    "Ephemeral",
     "Message",
     "TelegramChat",
     "TelegramUser",
@@ -29,12 +32,15 @@ Message: TypeAlias = dict[str, Any]
 
 # "Forum topics": the General topic always exists and has this id.
 GENERAL_TOPIC = 1
+# createForumTopic, icon_color.
+ICON_COLORS = (7322096, 16766590, 13338331, 9367192, 16749490, 16478047)
 SERVICE_FIELDS = (
     "new_chat_members",
     "left_chat_member",
     "group_chat_created",
     "supergroup_chat_created",
     "forum_topic_created",
+    "forum_topic_edited",
     "forum_topic_closed",
     "forum_topic_reopened",
     "migrate_to_chat_id",
@@ -66,14 +72,37 @@ class TelegramUser:
 
 @dataclass
 class CallbackQuery:
-    """A tap. `at` is on the sandbox's clock; `answer` is {"text", "show_alert", "url"} once the bot has answered."""
+    """A tap of `user_id` at `at` on the sandbox's clock; `answer` is {"text", "show_alert", "url"} once it is given."""
 
     id: str
     at: float
+    user_id: int
     chat_id: int
     message_id: int
     data: str
     answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Ephemeral:
+    """A message that only `user_id` and the bot see. `at` is on the sandbox's clock."""
+
+    at: float
+    chat_id: int
+    user_id: int
+    message: Message
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a private chat, or a topic of it, shows of a message to come; `at` is when it was sent, in seconds."""
+
+    id: int
+    text: str
+    thread_id: int | None
+    can_stop: bool
+    keep_on_stop: bool
+    at: float
 
 
 @dataclass
@@ -81,8 +110,9 @@ class TelegramChat:
     """One chat; `id` is the user's for a private chat, negative for groups, -100... for supergroups and channels.
 
     `members` maps user ids to statuses, `topics` thread ids to names, `reactions` message ids to users' reactions.
-    `actions` lists the bot's chat actions as (time, action, thread id). `bot_message_ids` lists the bot's messages,
-    `next_unread` counts those already returned by `next_message`. `started`: the person has written to the bot.
+    `actions` lists the bot's chat actions as (time, action, thread id), `drafts` holds the last draft by thread id, and
+    `activity` the times of both. `bot_message_ids` lists the bot's messages, `next_unread` counts those already
+    returned by `next_message`. `started`: the person has written to the bot.
     """
 
     id: int
@@ -97,6 +127,8 @@ class TelegramChat:
     closed_topics: set[int] = field(default_factory=set)
     reactions: dict[int, dict[int, list[dict[str, Any]]]] = field(default_factory=dict)
     actions: list[tuple[float, str, int | None]] = field(default_factory=list)
+    drafts: dict[int | None, Draft] = field(default_factory=dict)
+    activity: list[float] = field(default_factory=list)
     bot_message_ids: list[int] = field(default_factory=list)
     next_unread: int = 0
     started: bool = False

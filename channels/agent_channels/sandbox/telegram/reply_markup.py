@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from agent_channels.sandbox.telegram.errors import BotApiError, bad
@@ -26,14 +27,19 @@ ACTIONS = (
     "copy_text",
     "callback_game",
     "pay",
+    "disabled",
 )
 BOOLEANS = ("force_reply", "remove_keyboard", "resize_keyboard", "one_time_keyboard", "is_persistent", "selective")
 
 
-def parse_reply_markup(value: Any, *, inline_only: bool = False) -> dict[str, Any] | None:
+Known = Callable[[str], bool]
+
+
+def parse_reply_markup(value: Any, known: Known, *, inline_only: bool = False) -> dict[str, Any] | None:
     """Return the inline keyboard for the message; None when there is none, or for any other kind of markup.
 
-    Raises BotApiError for everything Telegram refuses.
+    `known` says whether the server knows what came with a version of the Bot API. Raises BotApiError for everything
+    Telegram refuses.
     """
     if value is None or value == "":
         return None
@@ -43,7 +49,10 @@ def parse_reply_markup(value: Any, *, inline_only: bool = False) -> dict[str, An
         if field in value and not isinstance(value[field], bool):
             raise bad(f'field "{field}" must be of type Boolean')
     if "inline_keyboard" in value:
-        return _inline_keyboard(value["inline_keyboard"])
+        keyboard = _inline_keyboard(value["inline_keyboard"], known)
+        if keyboard and value.get("force_reply") and known("10.3"):
+            keyboard["force_reply"] = True
+        return keyboard
     if inline_only and value:
         raise bad("inline keyboard expected")
     if "keyboard" in value:
@@ -68,9 +77,9 @@ def _check_keyboard(value: Any) -> None:
                 raise bad("can't parse keyboard button: Can't find field \"text\"")
 
 
-def _inline_keyboard(value: Any) -> dict[str, Any] | None:
+def _inline_keyboard(value: Any, known: Known) -> dict[str, Any] | None:
     rows = _rows(value, "inline_keyboard", "InlineKeyboardButton")
-    kept = [[_button(button) for button in row] for row in rows if row]
+    kept = [[_button(button, known) for button in row] for row in rows if row]
     if sum(len(row) for row in kept) > MAX_BUTTONS:
         raise bad("reply markup is too long")
     return {"inline_keyboard": kept} if kept else None
@@ -80,7 +89,7 @@ def _button_error(reason: str) -> BotApiError:
     return bad(BUTTON_ERROR + reason)
 
 
-def _button(button: Any) -> dict[str, Any]:
+def _button(button: Any, known: Known) -> dict[str, Any]:
     if not isinstance(button, dict):
         raise _button_error("InlineKeyboardButton must be an Object")
     if "text" not in button:
@@ -90,9 +99,12 @@ def _button(button: Any) -> dict[str, Any]:
     if not button["text"].strip():
         # The server silently drops such a button; the sandbox refuses it, because a lost button is a lost answer.
         raise bad("inline keyboard button text must be non-empty")
-    if "style" in button and str(button["style"]) not in STYLES:
+    if "style" in button and known("9.4") and str(button["style"]) not in STYLES:
         raise _button_error("Invalid button style specified")
     actions = [name for name in ACTIONS if button.get(name) is not None and button.get(name) is not False]
+    if not known("10.3"):
+        # A field that an older server does not read.
+        actions = [name for name in actions if name != "disabled"]
     if len(actions) > 1:
         # The documentation asks for exactly one of the fields that say what the button does.
         raise _button_error(f"exactly one type of button must be specified, found {', '.join(actions)}")
@@ -116,6 +128,8 @@ def _action(name: str, value: Any) -> Any:
         text = field_text(value, "text", BUTTON_ERROR) if isinstance(value, dict) else ""
         if not 1 <= len(text) <= MAX_COPY_TEXT:
             raise bad("BUTTON_COPY_TEXT_INVALID")
+    if name == "disabled" and value != {}:
+        raise _button_error('Field "disabled" must be an empty Object')
     if name in {"pay", "callback_game"}:
         raise bad("BUTTON_TYPE_INVALID")
     return value

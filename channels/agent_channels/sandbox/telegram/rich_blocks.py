@@ -1,11 +1,11 @@
-"""Rich messages (Bot API 10.1 to 10.5) as people send them: the kinds of blocks, and how many are allowed."""
+"""Rich messages (Bot API 10.1 to 10.5): the kinds of blocks, and how many are allowed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["check_blocks", "rich_nodes", "rich_words"]
+__all__ = ["BLOCKS", "CHARACTERS_MAX", "check_blocks", "rich_nodes", "rich_words"]
 
 # "Rich Message Limits"
 CHARACTERS_MAX, BLOCKS_MAX, LEVELS_MAX, FILES_MAX, COLUMNS_MAX, BUTTONS_MAX = 32_768, 500, 16, 50, 20, 8

@@ -15,10 +15,11 @@ from agent_channels.sandbox.server import Sandbox
 from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi, bot_api_faults
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.errors import unauthorized
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from agent_channels.sandbox.telegram.records import Message, TelegramChat, TelegramUser
+from agent_channels.sandbox.telegram.records import Draft, Message, TelegramChat, TelegramUser
 from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["DEFAULT_TOKEN", "TelegramSandbox", "random_token"]
@@ -41,13 +42,15 @@ class TelegramSandbox(Sandbox):
         host: str = "127.0.0.1",
         port: int = 0,
         secret: str = "",
+        version: str = "10.5",
     ) -> None:
+        """`version`: of the Bot API server, which knows nothing that came later."""
         match = TOKEN.fullmatch(token)
         if match is None:
             raise ValueError("a token is DIGITS:30 or more of A-Z a-z 0-9 _ -")
         self.bot_id = int(match[1])
         self.username = username
-        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True))
+        state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True), version)
         super().__init__(state, bot_api_faults(), host, port, secret)
         self._bot_api = BotApi(state, self.faults, token)
         self.directory = TelegramDirectory(state)
@@ -113,6 +116,13 @@ class TelegramSandbox(Sandbox):
 
     # --- how Telegram behaves
 
+    def set_version(self, version: str) -> None:
+        """Be a server of another version of the Bot API, such as 10.0, which knows no rich messages; 10.5 by default.
+
+        Raises ValueError for what is not a version.
+        """
+        self.state.set_version(version)
+
     def set_flood(self, per_chat_per_s: float | None = 1.0, burst: int = 3) -> None:
         """Answer 429 to a bot that sends faster than this into one chat; None switches the rule off."""
         self.state.flood.set_rate(per_chat_per_s, burst)
@@ -120,6 +130,14 @@ class TelegramSandbox(Sandbox):
     def set_privacy(self, *, on: bool) -> None:
         """Switch privacy mode in groups; it is on by default."""
         self.state.privacy = on
+
+    def set_topics(self, *, on: bool, people_create: bool = True) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.state.set_topics(on=on, people_create=people_create)
+
+    def drafts(self, person: TelegramPerson) -> list[Draft]:
+        """Return the drafts that a person sees now."""
+        return shown_drafts(self.state, person.dm)
 
     def set_local(self, folder: Path | None) -> None:
         """Switch to local mode with this working folder; None ends local mode."""

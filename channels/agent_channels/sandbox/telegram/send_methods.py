@@ -12,6 +12,7 @@ from agent_channels.sandbox.telegram.media import MEDIA
 from agent_channels.sandbox.telegram.method_table import MethodTable
 from agent_channels.sandbox.telegram.params import Params, field_number, field_text
 from agent_channels.sandbox.telegram.records import Message, new_poll
+from agent_channels.sandbox.telegram.rich_messages import rich_fields
 from agent_channels.sandbox.telegram.state import TelegramState
 from agent_channels.sandbox.telegram.targets import deliver, placement, writable_chat
 
@@ -34,7 +35,7 @@ def text_fields(state: TelegramState, params: Params) -> Message:
     if not raw:
         raise bad("message text is empty")
     given = params.decoded("entities", "entities")
-    text, entities = format_text(raw, params.text("parse_mode"), given, state.find_user)
+    text, entities = format_text(raw, params.text("parse_mode"), given, state.find_user, state.known)
     if not text:
         raise bad("text must be non-empty")
     if len(text) > TEXT_LIMIT:
@@ -44,7 +45,7 @@ def text_fields(state: TelegramState, params: Params) -> Message:
 
 def caption_fields(state: TelegramState, caption: str, parse_mode: str, given: Any) -> Message:
     """Return `caption` and `caption_entities`, or {} when there is no caption. Raises BotApiError."""
-    text, entities = format_text(caption, parse_mode, given, state.find_user)
+    text, entities = format_text(caption, parse_mode, given, state.find_user, state.known)
     if len(text) > CAPTION_LIMIT:
         raise bad("message caption is too long")
     if not text:
@@ -61,6 +62,13 @@ def _caption_of(state: TelegramState, params: Params) -> Message:
 def send_message(state: TelegramState, params: Params) -> Message:
     """Send a text."""
     return deliver(state, params, text_fields(state, params))
+
+
+@method("sendRichMessage", since="10.1")
+def send_rich_message(state: TelegramState, params: Params) -> Message:
+    """Send a rich message: blocks, and no text."""
+    writable_chat(state, params)
+    return deliver(state, params, rich_fields(params))
 
 
 def _media_method(kind: str) -> Callable[[TelegramState, Params], Message]:
@@ -109,7 +117,7 @@ def send_media_group(state: TelegramState, params: Params) -> list[Message]:
         if kind in kinds and len(kinds) > 1:
             raise bad(f"{name} can't be mixed with other media types")
     chat = writable_chat(state, params)
-    extra = placement(chat, params)
+    extra = placement(state, chat, params)
     state.spend(chat.id)
     group = str(secrets.randbits(53))
     return [state.post(chat, state.bot, fields, media_group_id=group, **extra) for fields in contents]
@@ -150,7 +158,14 @@ def send_poll(state: TelegramState, params: Params) -> Message:
         raise bad("poll options length must not exceed 100")
     anonymous = params.values.get("is_anonymous") is None or params.flag("is_anonymous")
     poll = new_poll(question, texts, anonymous=anonymous, multiple=params.flag("allows_multiple_answers"))
-    return deliver(state, params, {"poll": poll})
+    return deliver(state, params, {"poll": poll}, private=False)
+
+
+@method("sendWidget", since="10.4")
+def send_widget(state: TelegramState, params: Params) -> Message:
+    """Refuse: there are no widgets here. That the method is known says how old the server is."""
+    writable_chat(state, params)
+    raise bad("widget must be specified")
 
 
 @method("sendChatAction")
@@ -161,8 +176,9 @@ def send_chat_action(state: TelegramState, params: Params) -> bool:
         raise bad("wrong parameter action in request")
     chat = writable_chat(state, params)
     thread = params.integer("message_thread_id") or None
-    if thread and thread not in (chat.topics if chat.is_forum else chat.messages):
+    if thread and thread not in (chat.topics if state.has_topics_in(chat) else chat.messages):
         raise bad("message thread not found")
+    state.spend_activity(chat)
     chat.actions.append((state.now(), action, thread))
     state.changed()
     return True

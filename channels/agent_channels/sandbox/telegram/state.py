@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
+import re
 from typing import Any
 
 from agent_channels.sandbox.server import SandboxState
@@ -11,9 +13,11 @@ from agent_channels.sandbox.telegram.errors import too_many
 from agent_channels.sandbox.telegram.media import MediaStore
 from agent_channels.sandbox.telegram.records import (
     GENERAL_TOPIC,
+    ICON_COLORS,
     SERVICE_FIELDS,
     CallbackQuery,
     ChatKind,
+    Ephemeral,
     Message,
     TelegramChat,
     TelegramUser,
@@ -34,24 +38,37 @@ SUPERGROUP_BASE = -1_000_000_000_000
 class TelegramState(SandboxState):
     """Everything Telegram knows about one bot.
 
-    `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope, language code).
+    `version`: of the Bot API server. `privacy`: the bot has privacy mode. `commands`: the bot's commands by (scope,
+    language code). `ephemerals`: messages that only one person and the bot see, by number. `settings`: what getMe says
+    of topics.
     """
 
-    def __init__(self, bot: TelegramUser) -> None:
+    def __init__(self, bot: TelegramUser, version: str = "10.5") -> None:
         super().__init__()
         self.bot = bot
+        self._version = _as_numbers(version)
         self.privacy = True
+        self.settings = {"has_topics_enabled": False, "allows_users_to_create_topics": False}
         self.users: dict[int, TelegramUser] = {bot.id: bot}
         self.chats: dict[int, TelegramChat] = {}
         self.files = MediaStore()
         self.queries: dict[str, CallbackQuery] = {}
-        self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
+        self.commands: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.ephemerals: dict[int, Ephemeral] = {}
         self.updates = UpdateQueue(self.now, self.changed)
         self.flood = TokenBuckets(self.now)
         self._message_ids = itertools.count(1)
         self._ephemeral_ids = itertools.count(1)
         self._user_ids = itertools.count(FIRST_USER)
         self._group_ids = itertools.count(FIRST_GROUP)
+
+    def set_version(self, version: str) -> None:
+        """Speak another version of the Bot API, such as 10.0. Raises ValueError for what is not a version."""
+        self._version = _as_numbers(version)
+
+    def known(self, since: str) -> bool:
+        """Return whether the server knows what came with this version of the Bot API, such as "10.3"."""
+        return self._version >= _as_numbers(since)
 
     # --- people and chats
 
@@ -81,6 +98,47 @@ class TelegramState(SandboxState):
         user = self.users.get(user_id)
         return user.as_dict() if user else None
 
+    # --- topics
+
+    def has_topics_in(self, chat: TelegramChat) -> bool:
+        """Return True if a chat has topics: a forum, and every private chat if the bot has them there."""
+        return chat.is_forum or (not chat.is_group and self.settings["has_topics_enabled"])
+
+    def set_topics(self, *, on: bool, people_create: bool) -> None:
+        """Switch topics in private chats on or off; `people_create`: people may open topics there themselves."""
+        self.settings = {"has_topics_enabled": on, "allows_users_to_create_topics": on and people_create}
+        self.changed()
+
+    def open_topic(self, chat: TelegramChat, by: TelegramUser, name: str, *, implicit: bool = False) -> int:
+        """Open a topic and return its thread id; `implicit`: Telegram chose the name."""
+        thread_id = chat.next_message_id()
+        if thread_id == GENERAL_TOPIC:
+            thread_id = chat.next_message_id()
+        chat.topics[thread_id] = name
+        created = {"name": name, "icon_color": ICON_COLORS[0], **({"is_name_implicit": True} if implicit else {})}
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {"message_id": thread_id, **place, "forum_topic_created": created})
+        return thread_id
+
+    def rename_topic(self, chat: TelegramChat, by: TelegramUser, thread_id: int, name: str) -> None:
+        """Rename a topic, with the message that says so."""
+        chat.topics[thread_id] = name
+        place = {"message_thread_id": thread_id, "is_topic_message": True}
+        self.post(chat, by, {**place, "forum_topic_edited": {"name": name}})
+
+    def delete_topic(self, chat: TelegramChat, thread_id: int) -> None:
+        """Delete a topic with its messages."""
+        del chat.topics[thread_id]
+        chat.closed_topics.discard(thread_id)
+        for number, message in list(chat.messages.items()):
+            if message.get("message_thread_id") == thread_id:
+                del chat.messages[number]
+        # What the bot's test has not read of it, it never will.
+        chat.bot_message_ids[chat.next_unread :] = [
+            number for number in chat.bot_message_ids[chat.next_unread :] if number in chat.messages
+        ]
+        self.changed()
+
     # --- messages
 
     def post(self, chat: TelegramChat, sender: TelegramUser, fields: Message, **extra: Any) -> Message:
@@ -97,6 +155,7 @@ class TelegramState(SandboxState):
             message["sender_chat"] = chat.as_dict()
         chat.messages[message["message_id"]] = message
         if sender.is_bot:
+            chat.drafts.pop(message.get("message_thread_id"), None)
             if not any(name in message for name in SERVICE_FIELDS):
                 chat.bot_message_ids.append(message["message_id"])
         elif self.visible(chat, message):
@@ -104,18 +163,24 @@ class TelegramState(SandboxState):
         self.changed()
         return message
 
-    def post_ephemeral(self, chat: TelegramChat, sender: TelegramUser, fields: Message) -> Message:
-        """Queue a message that only its sender and the bot see; it is in no list, and all have the id 0."""
+    def post_ephemeral(
+        self, chat: TelegramChat, sender: TelegramUser, receiver: TelegramUser, fields: Message, **extra: Any
+    ) -> Message:
+        """Put a message that only these two see into a chat, and queue a person's; it has a number, and the id 0."""
+        number = next(self._ephemeral_ids)
         message: Message = {
             "message_id": 0,
-            "ephemeral_message_id": next(self._ephemeral_ids),
+            "ephemeral_message_id": number,
             "from": sender.as_dict(),
-            "receiver_user": self.bot.as_dict(),
+            "receiver_user": receiver.as_dict(),
             "chat": chat.as_dict(),
             "date": int(self.now()),
             **fields,
+            **{name: value for name, value in extra.items() if value is not None},
         }
-        self.updates.add("message", message)
+        self.ephemerals[number] = Ephemeral(self.now(), chat.id, receiver.id if sender.is_bot else sender.id, message)
+        if not sender.is_bot:
+            self.updates.add("message", copy.deepcopy(message))
         self.changed()
         return message
 
@@ -164,6 +229,16 @@ class TelegramState(SandboxState):
                 return "@" not in word or word.lower().endswith(f"@{self.bot.username}".lower())
         return False
 
+    def spend_activity(self, chat: TelegramChat) -> None:
+        """Count a draft or chat action. Raises BotApiError 429 above 20 of both in 5 s, or 40 in 30 s, in one chat."""
+        now = self.now()
+        chat.activity = [at for at in chat.activity if now - at < 30]
+        for seconds, most in ((5, 20), (30, 40)):
+            recent = [at for at in chat.activity if now - at < seconds]
+            if len(recent) >= most:
+                raise too_many(max(1, math.ceil(recent[0] + seconds - now)))
+        chat.activity.append(now)
+
     def spend(self, chat_id: int) -> None:
         """Count one sent message. Raises BotApiError 429 when the flood rule allows no more in this chat."""
         if wait_s := self.flood.take(chat_id):
@@ -178,3 +253,9 @@ def _for_update(message: Message) -> Message:
         for post in (copied, copied.get("reply_to_message", {})):
             post.pop("from", None)
     return copied
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    if re.fullmatch(r"\d{1,3}\.\d{1,3}", version) is None:
+        raise ValueError(f"{version!r} is not a version of the Bot API; write it as 10.0")
+    return tuple(map(int, version.split(".")))

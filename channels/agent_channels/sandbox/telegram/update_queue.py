@@ -15,14 +15,14 @@ KEPT_S = 24 * 3600
 MAX_TIMEOUT_S = 50
 FIRST_ID = 870_000_001
 
-# Update kinds of Bot API 9.x; the last three come only when they are named ("getUpdates", allowed_updates).
+# Update kinds; the last four come only when they are named ("getUpdates", allowed_updates).
 KIND_NAMES = """
 message edited_message channel_post edited_channel_post business_connection business_message
 edited_business_message deleted_business_messages inline_query chosen_inline_result callback_query shipping_query
 pre_checkout_query purchased_paid_media poll poll_answer my_chat_member chat_join_request chat_boost
-removed_chat_boost chat_member message_reaction message_reaction_count"""
+removed_chat_boost chat_member message_reaction message_reaction_count stopped_message_generation"""
 KINDS = frozenset(KIND_NAMES.split())
-DEFAULT_KINDS = KINDS - {"chat_member", "message_reaction", "message_reaction_count"}
+DEFAULT_KINDS = KINDS - {"chat_member", "message_reaction", "message_reaction_count", "stopped_message_generation"}
 
 OTHER_POLLER = "terminated by other getUpdates request; make sure that only one bot instance is running"
 WEBHOOK_ACTIVE = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"

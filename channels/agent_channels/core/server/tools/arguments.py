@@ -41,6 +41,8 @@ class ButtonArgument(Arguments):
     value: str | None = Field(None, description="what comes back as button_value; default: the label")
     style: Literal["primary", "secondary", "success", "danger"] | None = None
     url: str | None = Field(None, description="opens a page instead of coming back as a tap")
+    # Not `copy`, which is a method of every model.
+    copies: str | None = Field(None, alias="copy", description="copies this text instead of coming back as a tap")
 
 
 Id = Annotated[str, BeforeValidator(_to_id), Field(min_length=1, max_length=64), WithJsonSchema({"type": "string"})]
@@ -49,7 +51,7 @@ Paths = Annotated[list[str], BeforeValidator(_to_array)]
 Format = Annotated[
     str, Field(description="markdown (default), text, or the platform's own: see the tool's description", max_length=32)
 ]
-_BUTTONS = 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?}'
+_BUTTONS = 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?, copy?}; copy: a text to copy'
 Buttons = Annotated[
     list[list[str | ButtonArgument]] | None,
     BeforeValidator(_to_array),
@@ -70,6 +72,7 @@ Buttons = Annotated[
                                 "value": {"type": "string"},
                                 "style": {"enum": ["primary", "secondary", "success", "danger"]},
                                 "url": {"type": "string"},
+                                "copy": {"type": "string"},
                             },
                             "required": ["label"],
                             "additionalProperties": False,
@@ -88,7 +91,7 @@ def to_grid(buttons: Sequence[Sequence[str | ButtonArgument]] | None) -> Grid | 
     if not buttons:
         return None
     return tuple(
-        tuple(Button(b) if isinstance(b, str) else Button(b.label, b.value, b.style, b.url) for b in row)
+        tuple(Button(b) if isinstance(b, str) else Button(b.label, b.value, b.style, b.url, copy=b.copies) for b in row)
         for row in buttons
         if row
     )

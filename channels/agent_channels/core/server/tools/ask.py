@@ -114,6 +114,8 @@ def _checked_grid(args: AskArguments) -> Grid:
         raise Refused('buttons is empty; give rows of labels, such as [["Yes", "No"]]')
     if any(button.url for row in grid for button in row):
         raise Refused("a url button only opens a page and cannot be an answer; leave it out of ask")
+    if not any(button.answers for row in grid for button in row):
+        raise Refused("a copy button only copies and cannot be an answer; add one that can")
     return grid
 
 

@@ -30,6 +30,9 @@ class ReplyArguments(Arguments):
     format: Format = ""
     buttons: Buttons = None
     thread_id: Id | None = None
+    thread_name: str | None = Field(
+        None, max_length=200, description="the chat's topic or thread of this name; opened if there is none"
+    )
     silent: bool = Field(False, description="without a sound")  # noqa: FBT003
     as_file: bool | Literal["auto"] = Field(
         False,  # noqa: FBT003
@@ -51,6 +54,7 @@ async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
         format=args.format or runtime.context.adapter.capabilities.default_format,
         reply_to=args.reply_to,
         thread_id=args.thread_id,
+        thread_name=args.thread_name,
         files=tuple(args.files),
         grid=grid,
         tappers=None if args.tappers is None else tuple(args.tappers),
