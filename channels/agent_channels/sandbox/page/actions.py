@@ -39,7 +39,6 @@ class PageActions:
             f"{platform}/{name}": controls[platform].actions[name][0]
             for platform, names in ALLOWED.items()
             for name in names
-            if name in controls[platform].actions
         }
         self._actions["telegram/send"] = self._send
 

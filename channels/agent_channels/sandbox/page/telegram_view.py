@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from agent_channels.sandbox.page.scene import SceneChat
+from agent_channels.sandbox.telegram.drafts import shown_drafts
 from agent_channels.sandbox.telegram.media import MEDIA
-from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Message, TelegramChat
+from agent_channels.sandbox.telegram.records import GENERAL_TOPIC, Draft, Message, TelegramChat
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.sandbox.telegram.utf16 import entity_text
 
@@ -14,8 +15,6 @@ __all__ = ["chat_view", "file_data"]
 
 NEWEST = 120
 TYPING_S = 5.0
-# "Temporary 30-second preview", in sendMessageDraft.
-DRAFT_S = 30.0
 QUOTED = 120
 # The keys of a block, list item or piece of rich text that hold words, in the order in which they are read.
 WORDS = ("summary", "text", "expression", "alternative_text", "blocks", "items", "cells", "caption", "credit")
@@ -33,14 +32,13 @@ def chat_view(tg: TelegramSandbox, chat: SceneChat) -> dict[str, Any]:
     record = tg.state.chats[int(chat.chat_id)]
     current = record.current_messages()
     topics = _topics(tg, record, current)
-    own = [one.message for one in getattr(tg.state, "ephemerals", {}).values() if one.chat_id == record.id]
+    own = [one.message for one in tg.state.ephemerals.values() if one.chat_id == record.id]
     shown = sorted([*current[-NEWEST:], *own], key=lambda message: float(message["date"]))
     messages = [_message(record, message) for message in shown]
-    drafts = [one for one in getattr(record, "drafts", {}).values() if tg.state.now() - one.at < DRAFT_S]
     return {
         "messages": messages,
         "typing": _typing(tg, record, messages),
-        "drafts": [_draft(record, draft) for draft in drafts],
+        "drafts": [_draft(record, draft) for draft in shown_drafts(tg.state, record)],
         "topics": topics,
     }
 
@@ -51,7 +49,7 @@ def file_data(tg: TelegramSandbox, file_id: str) -> bytes | None:
     return stored.data if stored else None
 
 
-def _draft(record: TelegramChat, draft: Any) -> dict[str, Any]:
+def _draft(record: TelegramChat, draft: Draft) -> dict[str, Any]:
     topic = _topic_id(record, draft.thread_id)
     return {"id": str(draft.id), "text": draft.text, "can_stop": draft.can_stop, "topic": topic}
 
@@ -73,7 +71,6 @@ def _topic_id(record: TelegramChat, thread_id: int | None) -> str:
 
 def _topics(tg: TelegramSandbox, record: TelegramChat, messages: list[Message]) -> dict[str, Any] | None:
     """Return the topics that service messages tell of, and General."""
-    allowed = getattr(tg.state, "settings", {})
     found: dict[int, dict[str, Any]] = {}
     if record.is_forum:
         found[GENERAL_TOPIC] = {"id": str(GENERAL_TOPIC), "name": "General", "icon": "#"}
@@ -87,9 +84,9 @@ def _topics(tg: TelegramSandbox, record: TelegramChat, messages: list[Message]) 
                 found[thread_id]["closed"] = "forum_topic_closed" in message
     for thread_id, topic in found.items():
         topic["closed"] = bool(topic.get("closed")) or thread_id in record.closed_topics
-    if not found and (record.is_group or not allowed.get("has_topics_enabled")):
+    if not found and not tg.state.has_topics_in(record):
         return None
-    creates = record.is_forum or (not record.is_group and allowed.get("allows_users_to_create_topics"))
+    creates = record.is_forum or (not record.is_group and tg.state.settings["allows_users_to_create_topics"])
     return {"list": list(found.values()), "creates": "topic" if creates else None}
 
 
