@@ -16,6 +16,7 @@ from agent_channels.core.buttons.approval_cards import ApprovalCards
 from agent_channels.core.buttons.card_content import permission_spec
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.files.storage import Files
 from agent_channels.core.text.formatted_text import RenderedPart
@@ -59,9 +60,9 @@ def asked(content: str, **more: Any) -> PromptSpec:
 
 def messages(drawing: Drawing, spec: PromptSpec, files: Files | None = None) -> tuple[list[Outgoing], bool, str]:
     """The messages of a card, whether they show a beginning only, and what the file in them holds."""
-    cards = ApprovalCards(*cast("Any", (drawing, None, None, None, files, None)))
+    cards = ApprovalCards(*cast("Any", (drawing, None, None, None, None, files, None)))
     with ExitStack() as opened:
-        found, is_cut = cards._messages(spec, "1", opened)
+        found, is_cut = cards._messages(spec, Place("1", None), opened)
         held = ""
         if found[0].file is not None:
             with found[0].file.stream() as stream:

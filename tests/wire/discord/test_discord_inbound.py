@@ -178,7 +178,7 @@ def test_a_token_has_its_bots_id() -> None:
 
 
 def test_the_invite_asks_for_no_more_than_is_used() -> None:
-    """View, send, also in threads that it may open, embed, attach, history, react: nothing to administer with."""
+    """View, send, in threads and open them, embed, attach, history, react: nothing that administers anything."""
     link = invite_link("42")
     assert "client_id=42" in link
     asked = int(link.split("permissions=")[1])

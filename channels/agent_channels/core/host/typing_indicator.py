@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Place
-from agent_channels.core.errors import PlatformError
+from agent_channels.core.errors import PlatformError, StoreError
 
 __all__ = ["TypingIndicator"]
 
@@ -58,7 +58,7 @@ class TypingIndicator:
             try:
                 if self._is_drawn is None or not self._is_drawn(Place(chat_id, thread_id)):
                     await self._adapter.send_typing(chat_id, thread_id)
-            except PlatformError:
+            except (PlatformError, StoreError):
                 # It is only a hint to people: a chat that refuses it is not asked again for this message.
                 break
             await anyio.sleep(min(self._adapter.limits.typing_every_s, left))

@@ -314,6 +314,10 @@ class TurnProgress:
                 await self._tell_ending(job.place, turn)
             self._over(message, deleted=turn is not None and turn.ending in {None, "gone"})
             return
+        if not self._is_for_draft(job.place):
+            # Of an earlier process, or the server knows none: a message takes its place.
+            self._services.progress_messages.forget(message.id)
+            return
         text = self._texts.setdefault(message.id, DraftText()).text(turn, verbose=job.level == "verbose")
         self._shown[message.id] = _Shown(text, time.monotonic())
         try:

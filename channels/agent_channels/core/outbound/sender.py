@@ -65,7 +65,8 @@ class Reply:
     format: str
     reply_to: str | None = None
     thread_id: str | None = None
-    thread_name: str | None = None
+    # It is replaced by the thread before anything is recorded.
+    thread_name: str | None = field(default=None, repr=False)
     files: Sequence[str] = ()
     grid: Grid | None = None
     tappers: Sequence[str] | None = None
@@ -226,9 +227,9 @@ class Sender:
 
     async def _part(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
         outbox, shipment = self._services.outbox, send.shipment
-        panel_id = None
+        panel_id, outgoing = None, self._redirected(outgoing, send.report)
         if grid:
-            panel_id, keyboard = self._create_panel(send.reply, grid)
+            panel_id, keyboard = self._create_panel(send.reply, grid, Place(outgoing.chat_id, outgoing.thread_id))
             outgoing = replace(outgoing, keyboard=keyboard, rich=None)
         numbers = range(number, number + part_count(outgoing))
         if any(shipment.state(i) != "sending" for i in numbers):
@@ -333,12 +334,12 @@ class Sender:
             thread_id=outgoing.thread_id,
         )
 
-    def _create_panel(self, reply: Reply, grid: Grid) -> tuple[str, Keyboard]:
+    def _create_panel(self, reply: Reply, grid: Grid, place: Place) -> tuple[str, Keyboard]:
         panel_id = self._services.panels.create(
-            reply.chat_id,
+            place.chat_id,
             grid,
             ttl_s=self._panel_ttl_s,
-            thread_id=reply.thread_id,
+            thread_id=place.thread_id,
             tappers=reply.tappers,
             prompt_id=reply.prompt_id,
         )
