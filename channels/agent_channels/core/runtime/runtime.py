@@ -21,6 +21,7 @@ from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.outbound.sender import Sender
+from agent_channels.core.process import restarts
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
@@ -142,6 +143,7 @@ class ChannelRuntime:
             self.tracker.reads = True
             context.modes.publish()
             context.services.health.set_session(context.link.session, host_keys(context.env.environ))
+            context.services.health.set_restarts(restarts())
             try:
                 await self.reader.run()
             finally:
