@@ -28,7 +28,7 @@ from agent_channels.core.server.output import Output
 __all__ = ["supervise"]
 
 CHUNK = 64 * 1024
-# A side is not read while the other one has so much to take: twice what a pipe holds.
+# The host is not read while the worker has so much to take: twice what a pipe holds.
 BEHIND_MAX = 128 * 1024
 # What waits for a new worker, about a second: more than any host says in that time.
 WAITING_MAX = 4 * 1024 * 1024
@@ -286,7 +286,8 @@ class _Supervisor:
         self._watch(1, (select.POLLOUT if self._to_host else 0) if self._host.waitable else None)
         self._watch(self._woken, select.POLLIN)
         if worker is not None:
-            takes = worker.output_open and len(self._to_host) < BEHIND_MAX
+            # Not before the host took what came last: what is on its way may be lost with the host, and is shown again.
+            takes = worker.output_open and not self._to_host
             self._watch(worker.output, select.POLLIN if takes else None)
             self._watch(worker.input, select.POLLOUT if self._behind else None)
 
