@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import NamedTuple
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "Supervised",
     "host_pid",
     "keep_private",
+    "new_session_name",
     "restarts",
     "server_pid",
+    "session_name",
     "supervised",
     "undo_for_child",
 ]
@@ -30,10 +33,14 @@ class Restarts(NamedTuple):
 
 
 class Supervised(NamedTuple):
-    """The process that supervises this one and ends with it, the host that started that one, and the restarts."""
+    """The process that supervises this one, the host that started that one, and what outlives a restart.
+
+    `session`: a name for the host's session, for hosts that give none.
+    """
 
     pid: int
     host: int
+    session: str
     restarts: Restarts | None
 
 
@@ -54,6 +61,16 @@ def server_pid() -> int:
 def host_pid() -> int:
     """Return the id of the process that started this server."""
     return _supervised.host if _supervised else os.getppid()
+
+
+def session_name() -> str:
+    """Return a name for the session of this server's host: the same after a restart."""
+    return _supervised.session if _supervised else new_session_name()
+
+
+def new_session_name() -> str:
+    """Return a name that no other session has."""
+    return f"{int(time.time())}-{os.urandom(4).hex()}"
 
 
 def restarts() -> Restarts | None:

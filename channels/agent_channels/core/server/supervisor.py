@@ -21,7 +21,7 @@ import time
 from collections import deque
 from typing import Any, NoReturn
 
-from agent_channels.core.process import Restarts, Supervised, supervised
+from agent_channels.core.process import Restarts, Supervised, new_session_name, supervised
 from agent_channels.core.server.lines import ENDS, REQUESTS, HostLine, Lines, response_to, sort, sort_long
 from agent_channels.core.server.output import Output
 
@@ -96,6 +96,7 @@ class _Supervisor:
         self._leave_by: float | None = None
         self._start_at: float | None = None
         self._deaths = 0
+        self._session = new_session_name()
         self._restarts: Restarts | None = None
 
     def run(self) -> None:
@@ -147,7 +148,7 @@ class _Supervisor:
             os.dup2(theirs_out, 1)
             for fd in (theirs_in, input_, output, theirs_out):
                 os.close(fd)
-            supervised(Supervised(us, host, self._restarts))
+            supervised(Supervised(us, host, self._session, self._restarts))
             return True
         for fd in (theirs_in, theirs_out):
             os.close(fd)
