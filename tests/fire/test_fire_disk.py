@@ -34,7 +34,7 @@ async def troubled(host: Host, word: str, timeout: float = 15) -> str:
 
 def limit_files(host: Host, size: int | None) -> None:
     """From now on the server's writes to files fail beyond so many bytes, as on a full disk; None: no more."""
-    resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, UNLIMITED if size is None else (size, UNLIMITED[1]))
+    resource.prlimit(host.worker.pid, resource.RLIMIT_FSIZE, UNLIMITED if size is None else (size, UNLIMITED[1]))
 
 
 async def test_a_disk_that_is_full_while_running(stage: Stage) -> None:

@@ -19,7 +19,7 @@ from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import kept
 from inbox_socket import blocks_in
-from real_host import TOOLS, RealHost
+from real_host import TOOLS, RealHost, Screen
 from scripted_model import Asked, ScriptedModel, say, use
 
 pytestmark = pytest.mark.timeout(400)
@@ -274,31 +274,86 @@ async def test_no_error_line_in_two_hundred_steps(
     assert failures(shown) == []
 
 
-async def test_a_killed_server_costs_one_line_a_step(
-    stage: Stage, model: ScriptedModel, program: Path, tmux: None, note: Note
-) -> None:
-    """Its server is killed in the middle: the turn goes on, with at most one line a step, none once it is back."""
+def killed_at_ten(model: ScriptedModel) -> tuple[Callable[[], int], asyncio.Event, asyncio.Event]:
+    """A turn of twenty steps; returns how many were taken, what is set at the tenth, and what lets it go on."""
     taken = 0
-    halves = asyncio.Event(), asyncio.Event()
+    reached, go_on = asyncio.Event(), asyncio.Event()
 
-    async def working(asked: Asked) -> list[dict[str, Any]]:
+    async def working(_asked: Asked) -> list[dict[str, Any]]:
         nonlocal taken
         taken += 1
-        if taken == 10:
-            halves[0].set()
-            await halves[1].wait()
-        return [use("Bash", command="true", description=f"Step {taken}")] if taken <= 20 else [say("all done")]
+        if taken % 20 == 10:
+            reached.set()
+            await go_on.wait()
+        return [use("Bash", command="true", description=f"Step {taken}")] if taken % 20 else [say("all done")]
 
     model.script = working
+    return lambda: taken, reached, go_on
+
+
+async def servers(screen: Screen) -> list[psutil.Process]:
+    """Return the host's server for Telegram: the process that it started, and the one that serves."""
+    host = psutil.Process(await screen.host_pid())
+    found = [p for p in host.children(recursive=True) if p.cmdline()[-2:] == ["serve", "telegram"]]
+    assert len(found) == 2
+    return found if found[1].ppid() == found[0].pid else found[::-1]
+
+
+async def test_a_server_that_dies_costs_no_line(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, note: Note
+) -> None:
+    """What serves is killed in the middle of a turn: not one error line; then the turn is steered, and stopped."""
+    stage.config(grace_s=0, escalate_after_s=2)
+    ann = stage.person()
+    _, reached, go_on = killed_at_ten(model)
+    host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
+    async with host.screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        await screen.type("Work on it.")
+        async with asyncio.timeout(120):
+            await reached.wait()
+        polls = len(stage.tg.calls)
+        (await servers(screen))[1].kill()
+        go_on.set()
+        await screen.shows("all done", 60)
+        await stage.tg.wait_for(lambda: len(stage.tg.calls) > polls and stage.tg.polling, 30)
+        note(TABLE, f"what serves killed at step 10 of 20: {len(failures(await screen.history()))} error lines")
+        assert failures(await screen.history()) == []
+
+        steered = asyncio.Event()
+
+        async def steered_and_stopped(asked: Asked) -> list[dict[str, Any]]:
+            number = len(ran(stage))
+            if number == 1:
+                ann.send("use tabs.")
+                await kept(stage)
+            if number == 2 and "use tabs." in [block.content for block in blocks_in(asked.latest)]:
+                steered.set()
+                ann.send("/stop")
+                await stage.tg.wait_for(lambda: any("ends at its next step" in m["text"] for m in ann.messages()), 10)
+            return step(number) if number < STEPS else [say("never stopped")]
+
+        model.script = steered_and_stopped
+        await screen.type("Again.")
+        await stage.tg.wait_for(lambda: any("Stopped by ann" in m["text"] for m in ann.messages()), 60)
+        assert steered.is_set()
+        assert len(ran(stage)) < STEPS
+        assert failures(await screen.history()) == []
+
+
+async def test_a_server_that_is_gone_costs_one_line_a_hook(
+    stage: Stage, model: ScriptedModel, program: Path, tmux: None, note: Note
+) -> None:
+    """All of it is killed in the middle: the turn goes on, with a line for each hook, and none once it is back."""
+    taken, reached, go_on = killed_at_ten(model)
     async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
         await stage.tg.wait_for(lambda: stage.tg.polling, 30)
         await screen.type("Work on it.")
-        async with asyncio.timeout(60):
-            await halves[0].wait()
-        host = psutil.Process(await screen.host_pid())
-        (server,) = [p for p in host.children(recursive=True) if p.cmdline()[-2:] == ["serve", "telegram"]]
-        server.kill()
-        halves[1].set()
+        async with asyncio.timeout(120):
+            await reached.wait()
+        for server in await servers(screen):
+            server.kill()
+        go_on.set()
         await screen.shows("all done", 60)
         first = await screen.history()
         # One for each of the two hooks that a step has; nothing of ours can answer while its server is dead.
@@ -306,13 +361,11 @@ async def test_a_killed_server_costs_one_line_a_step(
         await screen.type("/mcp reconnect telegram")
         await screen.shows("Reconnected")
         before = len(failures(await screen.history()))
-        taken = 10
         await screen.type("Again.")
-        await model.wait_for(lambda: taken > 20)
+        await model.wait_for(lambda: taken() >= 40)
         shown = await screen.history()
-        print(shown)
     note(
         TABLE,
-        f"server killed at step 10 of 20: {len(failures(first))} error lines, {len(failures(shown)) - before} after",
+        f"all of it killed at step 10 of 20: {len(failures(first))} error lines, {len(failures(shown)) - before} after",
     )
     assert len(failures(shown)) == before

@@ -203,7 +203,7 @@ class Play:
     async def _kill(self) -> None:
         server = self.dice.choice(self.servers)
         self.servers.remove(server)
-        server.host.signal(signal.SIGKILL)
+        server.host.signal_all(signal.SIGKILL)
         self.faults["SIGKILL of a server"] += 1
         await asyncio.sleep(self.dice.choice([0, 0, 1.5]))
         await self._start()
@@ -211,7 +211,7 @@ class Play:
     async def _kill_all(self) -> None:
         dead, self.servers = self.servers, []
         for server in dead:
-            server.host.signal(signal.SIGKILL)
+            server.host.signal_all(signal.SIGKILL)
         self.faults["SIGKILL of both servers"] += 1
         for _ in dead:
             await self._start()

@@ -291,10 +291,10 @@ async def read_by_another_project(stage: Stage) -> AsyncIterator[Env]:
 async def stopped_server(stage: Stage) -> AsyncIterator[Env]:
     host = await stage.reading()
     await host.status_when(lambda status: status["last_poll_ok"])
-    host.process.send_signal(signal.SIGSTOP)
+    host.signal_all(signal.SIGSTOP)
     _database(stage, f"UPDATE health SET value = '{time.time() - 1000}' WHERE key = 'last_poll_ok'")
     yield {}
-    host.process.send_signal(signal.SIGCONT)
+    host.signal_all(signal.SIGCONT)
 
 
 @breaks("mode", "does not read the bot")

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
 import yaml
 
 from agent_channels.core.services import Services
@@ -181,8 +180,8 @@ def locked(state_dir: Path) -> Iterator[None]:
 
 
 def resident_mb(host: Host) -> float:
-    """The server's resident memory in MB."""
-    return float(psutil.Process(host.process.pid).memory_info().rss) / 1e6
+    """The serving process's resident memory in MB."""
+    return float(host.worker.memory_info().rss) / 1e6
 
 
 def since(began: float) -> float:

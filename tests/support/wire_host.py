@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+import psutil
+
 __all__ = ["PATIENCE_S", "Event", "Host", "Result"]
 
 PUSH = "notifications/claude/channel"
@@ -202,6 +204,26 @@ class Host:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
+    def workers(self) -> list[psutil.Process]:
+        """The process that serves, below the one that was started; none while it is being started again."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).children()
+        return []
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The process that serves."""
+        (worker,) = self.workers()
+        return worker
+
+    def signal_all(self, number: int) -> None:
+        """Sends a signal to the whole server: first to what would start the other one again."""
+        workers = self.workers()
+        self.signal(number)
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.send_signal(number)
+
     def close_stdin(self) -> None:
         """The host's end of the pipe is gone."""
         assert self.process.stdin is not None
@@ -221,8 +243,8 @@ class Host:
             await asyncio.gather(*self._tasks)
 
     async def kill(self) -> None:
-        """SIGKILL; what the server wrote before is read to its end."""
-        self.signal(signal.SIGKILL)
+        """SIGKILL for the whole server; what it wrote before is read to its end."""
+        self.signal_all(signal.SIGKILL)
         await self.drained()
 
     async def close(self) -> None:
@@ -234,7 +256,7 @@ class Host:
         try:
             await self.wait(5)
         except TimeoutError:
-            self.signal(signal.SIGKILL)
+            self.signal_all(signal.SIGKILL)
             await self.wait()
         for task in self._tasks:
             with contextlib.suppress(TimeoutError):

@@ -72,7 +72,7 @@ async def full_stdout(stage: Stage) -> Host:
     host.stop_reading()
     for number in range(200):
         ann.send(f"{number} " + "x" * 4000)
-    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0, 10)
+    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0)
     return host
 
 

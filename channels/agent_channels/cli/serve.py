@@ -10,12 +10,10 @@ from typing import NoReturn
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_channel
-from agent_channels.core.server.exit import leave_on_signals
-from agent_channels.core.server.handshake import answer_handshake
-from agent_channels.core.server.instructions import instructions
+from agent_channels.core.server.supervisor import supervise
 from agent_channels.registry import channel
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "run", "serve"]
 
 SUMMARY = "run the MCP server over stdio; an agent host starts it from .mcp.json"
 
@@ -26,9 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> NoReturn:
+    """Supervise a process that serves, and in that one: `serve`."""
+    supervise()
+    serve(args.channel)
+
+
+def serve(name: str) -> NoReturn:
     """Answer the host's handshake, import the rest, which takes most of a second, then serve until the session ends."""
+    # Imported here: the supervisor needs none of it.
+    from agent_channels.core.server.exit import leave_on_signals
+    from agent_channels.core.server.handshake import answer_handshake
+    from agent_channels.core.server.instructions import instructions
+
     leave_on_signals()
-    handshake = answer_handshake(args.channel, __version__, instructions(args.channel))
+    handshake = answer_handshake(name, __version__, instructions(name))
     # Importing creates many objects that live forever; the collector would walk them again and again. Whatever a
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
@@ -36,12 +45,12 @@ def run(args: argparse.Namespace) -> NoReturn:
         from agent_channels.core.server.slim_imports import slim_imports
 
         slim_imports()
-        from agent_channels.core.server.app import run as serve
+        from agent_channels.core.server.app import run as serve_channel
 
-        row = channel(args.channel)
+        row = channel(name)
     gc.enable()
     gc.freeze()
     # A message leaves a few thousand objects but hardly a cycle; with the default thresholds the collector would run
     # about seven times per message, a twentieth of its cost.
     gc.set_threshold(10_000, 20, 50)
-    serve(row, handshake)
+    serve_channel(row, handshake)

@@ -91,6 +91,8 @@ def _text(known: dict[str, Any]) -> str:
         f"  messages      {message_counts(known['inbox'])}"
         + (f"; the oldest open since {known['oldest_open']}" if known["oldest_open"] else ""),
     ]
+    if again := known["restarts"]:
+        lines.append(f"  restarted     {counted(again['count'], 'time')}, the last at {again['last']}: {again['why']}")
     lines += [f"  working       {_working(turn)}" for turn in known["working"]]
     lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
     lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]

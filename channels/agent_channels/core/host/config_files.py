@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.host.hook_call import EVENTS, HOOK_TOOL
+from agent_channels.core.host.hook_call import EVENTS
+from agent_channels.core.host.protocol import HOOK_TOOL
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label

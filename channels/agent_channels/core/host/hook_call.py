@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["EVENTS", "HOOK_TOOL", "HookCall", "hook_entry"]
+from agent_channels.core.host.protocol import HOOK_TOOL
 
-# It is not in tools/list: the model never sees it, and a host's hook calls it all the same.
-HOOK_TOOL = "hook"
+__all__ = ["EVENTS", "HookCall", "hook_entry"]
+
 # The host goes on without the answer after this; it comes within milliseconds.
 TIMEOUT_S = 5
 # Far more than any command that somebody reads; a prompt may be a pasted log.

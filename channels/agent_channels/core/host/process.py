@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from agent_channels.core.process import host_pid
 from agent_channels.core.settings.paths import env_value
 
 __all__ = ["ancestors", "channel_flag", "evidence", "host_keys", "opted_in"]
@@ -37,7 +37,7 @@ def evidence(environ: Mapping[str, str] | None = None) -> str | None:
 def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
     """Return what its hooks know this host by as well, whatever session id it goes on under: its socket, its pid."""
     socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
-    return [*([socket] if socket else []), f"pid {os.getppid()}"]
+    return [*([socket] if socket else []), f"pid {host_pid()}"]
 
 
 def opted_in(argv: Sequence[str], channel: str) -> str | None:
@@ -64,7 +64,7 @@ def _names(value: str, channel: str) -> bool:
 
 def ancestors(of: int | None = None) -> Iterator[list[str]]:
     """Yield the command lines of a process's ancestors, nearest first, as far as the system shows them."""
-    known = _process(of) if of else (os.getppid(), [])
+    known = _process(of) if of else (host_pid(), [])
     if known is None:
         return
     pid = known[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["CHANNEL", "PERMISSION", "PUSH", "REQUEST", "VERDICT"]
+__all__ = ["CHANNEL", "HOOK_TOOL", "PERMISSION", "PUSH", "REQUEST", "VERDICT"]
 
 PUSH = "notifications/claude/channel"
 VERDICT = "notifications/claude/channel/permission"
 REQUEST = "notifications/claude/channel/permission_request"
 CHANNEL = "claude/channel"
 PERMISSION = "claude/channel/permission"
+# It is not in tools/list: the model never sees it, and a host's hook calls it all the same.
+HOOK_TOOL = "hook"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import socket
 import time
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.limits import limits_in_force
+from agent_channels.core.process import server_pid
 from agent_channels.core.settings.file_systems import lock_refusal
 from agent_channels.core.settings.paths import project_dir, runtime_dir
 from agent_channels.core.settings.private_files import write_atomically
@@ -87,7 +87,7 @@ class ReaderLock:
             return True
         if not self._acquire():
             return False
-        me = LockHolder(os.getpid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
+        me = LockHolder(server_pid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
         with contextlib.suppress(OSError):
             write_atomically(self._note, json.dumps(asdict(me)))
         return True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 
@@ -21,6 +19,7 @@ from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.outbound.sender import Sender
+from agent_channels.core.process import restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
@@ -143,6 +142,7 @@ class ChannelRuntime:
             self.tracker.reads = True
             context.modes.publish()
             context.services.health.set_session(context.link.session, host_keys(context.env.environ))
+            context.services.health.set_restarts(restarts())
             try:
                 await self.reader.run()
             finally:
@@ -202,7 +202,7 @@ async def open_runtime(
         async with adapter:
             services = Services.of(store)
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
-            session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or f"{int(time.time())}-{secrets.token_hex(4)}"
+            session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or session_name()
             services.sessions.record(session, client())
             files = Files(
                 env.state_dir, roots=settings.send_roots, quota_mb=settings.files_quota_mb, environ=env.environ

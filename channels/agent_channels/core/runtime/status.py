@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.turns import Turn
+from agent_channels.core.process import Restarts
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["facts", "message_counts"]
+__all__ = ["facts", "message_counts", "restarts_fact"]
 
 
 def facts(
@@ -25,7 +26,8 @@ def facts(
 
     Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
-    a server that is attached to a host does not read, or null), reader {state, error, note}, last_poll_ok (ISO time or
+    a server that is attached to a host does not read, or null), restarts ({count, why, last}, last as ISO time, of the
+    server that reads, or null if it was never started again), reader {state, error, note}, last_poll_ok (ISO time or
     null), working (a list of {since, running, steps, files, stopping}, `running` in words), inbox {received, open,
     offered, answered, held, failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or
     null), problem.
@@ -62,6 +64,7 @@ def facts(
         "owner": {**asdict(holder), "since": epoch_iso(holder.since)} if holder else None,
         "mode": _mode(services, holder, health.get("session") if holder else None),
         "idle_server": _idle(services, holder),
+        "restarts": _restarts(health.get("restarts")) if holder else None,
         "reader": {
             "state": health.get("reader") if holder else "idle",
             "error": health.get("error") or None,
@@ -109,6 +112,20 @@ def _idle(services: Services, holder: LockHolder | None) -> str | None:
             os.kill(int(idle["pid"]), 0)
         return f"a server is attached (process {idle['pid']}) and does not read the bot: {idle['why']}"
     except (KeyError, ValueError, TypeError, OSError):
+        return None
+
+
+def restarts_fact(restarts: Restarts | None) -> dict[str, Any] | None:
+    """Return as a fact that and why a server was started again; None if it was not."""
+    return {"count": restarts.times, "why": restarts.why, "last": epoch_iso(restarts.at)} if restarts else None
+
+
+def _restarts(recorded: str | None) -> dict[str, Any] | None:
+    """Return what the server that reads the bot recorded of its restarts."""
+    try:
+        known = json.loads(recorded or "null")
+        return restarts_fact(Restarts(int(known["times"]), str(known["why"]), float(known["at"]))) if known else None
+    except (ValueError, TypeError, KeyError):
         return None
 
 

@@ -16,8 +16,9 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, StoreError
 from agent_channels.core.host.protocol import REQUEST
 from agent_channels.core.limits import limits_in_force, system_fault
+from agent_channels.core.process import restarts
 from agent_channels.core.runtime.runtime import open_runtime
-from agent_channels.core.runtime.status import facts
+from agent_channels.core.runtime.status import facts, restarts_fact
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.config_watch import ConfigWatch
 from agent_channels.core.server.current_runtime import CurrentRuntime
@@ -49,6 +50,8 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
     log.configure()
     if limits := limits_in_force():
         logger.warning("%s", limits)
+    if again := restarts():
+        logger.warning("the server ended (%s) and was started again, %d times so far", again.why, again.times)
     try:
         anyio.run(_serve, channel, handshake)
     except* BaseException as errors:  # noqa: BLE001 - the process ends, with the reason
@@ -184,6 +187,7 @@ class _Server:
         known = self._facts()
         env = self.current.open.context.env if self.current.open is not None else self.env
         findings = glance(self.channel, env, known)
+        known["restarts"] = restarts_fact(restarts())
         return {**known, "findings": findings, "more": f"`channels doctor {self.channel.name}` looks deeper"}
 
     def _facts(self) -> dict[str, Any]:

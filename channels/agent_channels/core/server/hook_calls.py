@@ -11,7 +11,8 @@ import logging
 from typing import Any
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.host.hook_call import HOOK_TOOL, HookCall
+from agent_channels.core.host.hook_call import HookCall
+from agent_channels.core.host.protocol import HOOK_TOOL
 from agent_channels.core.log import redact
 from agent_channels.core.server.current_runtime import CurrentRuntime
 

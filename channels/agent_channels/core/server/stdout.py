@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import socket
-import stat
 import sys
 import threading
 from typing import Self
@@ -18,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from agent_channels.core.server.exit import leave
+from agent_channels.core.server.output import Output
 
 __all__ = ["Stdout"]
 
@@ -26,12 +25,7 @@ class Stdout:
     """A pipe or socket to the host that takes one line after the other; anything else is written to in a thread."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
-        mode = os.fstat(fd).st_mode
-        self._socket = socket.socket(fileno=os.dup(fd)) if stat.S_ISSOCK(mode) else None
-        self._poll = select.poll() if stat.S_ISFIFO(mode) and sys.platform != "win32" else None
-        if self._poll:
-            self._poll.register(fd, select.POLLOUT)
+        self._fd, self._output = fd, Output(fd)
         self._turn = anyio.Lock(fast_acquire=True)
         # What did not fit into the pipe yet, when there is some, and when it is gone.
         self._rest = memoryview(b"")
@@ -78,7 +72,7 @@ class Stdout:
 
     def _begin(self, data: bytes) -> bool:
         """Write what the pipe takes; the rest goes before anything else, even if its writer is cancelled now."""
-        written = self._write_now(memoryview(data))
+        written = self._output.write_now(memoryview(data))
         if written < len(data):
             self._rest, self._rest_gone = memoryview(data)[written:], anyio.Event()
             self._rest_added.set()
@@ -95,7 +89,7 @@ class Stdout:
 
     def leave_at_hangup(self) -> None:
         """End the process once the host closes its end, even if it left ours open to write to us: nobody reads us."""
-        if (self._poll or self._socket) and sys.platform != "win32":
+        if self._output.waitable and sys.platform != "win32":
             poll = select.poll()
             # No event is asked for: only a hang-up or an error is reported.
             poll.register(self._fd, 0)
@@ -108,24 +102,7 @@ class Stdout:
 
     def close(self) -> None:
         """Close it. The server never does: at the end of the process a thread may still block on it."""
-        if self._socket:
-            self._socket.close()
-        os.close(self._fd)
-
-    def _write_now(self, data: memoryview) -> int:
-        """Write without waiting; return how much was written."""
-        written = 0
-        try:
-            if self._socket:
-                while written < len(data):
-                    written += self._socket.send(data[written:], socket.MSG_DONTWAIT)
-            elif self._poll:
-                # A pipe that is ready takes this much without blocking: select.PIPE_BUF in Python's documentation.
-                while written < len(data) and self._poll.poll(0):
-                    written += os.write(self._fd, data[written : written + select.PIPE_BUF])
-        except BlockingIOError:
-            pass
-        return written
+        self._output.close()
 
     def _write_blocking(self, data: memoryview) -> None:
         while data:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Sequence
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.process import Restarts, server_pid
 from agent_channels.core.store.database import Store
 
 __all__ = ["Health"]
@@ -18,7 +18,7 @@ WRITE_EVERY_S = 5.0
 
 
 class Health:
-    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id and so on."""
+    """The health table: last_poll_ok, reader (its state), error, note, session, host, bot_id, restarts and so on."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -65,12 +65,16 @@ class Health:
 
     def set_idle(self, why: str) -> None:
         """Record that a server is attached to a host but does not read the bot, and why."""
-        self._write("idle", json.dumps({"pid": os.getpid(), "why": why}))
+        self._write("idle", json.dumps({"pid": server_pid(), "why": why}))
 
     def set_session(self, session_id: str, host: Sequence[str] = ()) -> None:
         """Record the host session that the bot is read for, and by what its host can be recognised."""
         self._write("session", session_id)
         self._write("host", "\n".join(host))
+
+    def set_restarts(self, restarts: Restarts | None) -> None:
+        """Record that and why the server that reads the bot was started again, or that it was not."""
+        self._write("restarts", json.dumps(restarts._asdict() if restarts else None))
 
     def set_bot(self, bot_id: str, username: str, remark: str) -> None:
         """Record who the bot is, as the platform said, and what the operator should know of it, "" for nothing."""
