@@ -118,7 +118,7 @@ def said(*blocks: Any, kind: str = "message", **more: Any) -> Message:
     ],
 )  # fmt: skip
 def test_every_node_is_read(block: Any, text: str) -> None:
-    """Its words, as Markdown where that changes the meaning: alike in a message, an edit, a reply; a snapshot keeps all."""
+    """Its words, as Markdown where that changes the meaning: in a message, an edit, a reply; a snapshot keeps all."""
     assert said(block).text == text
     edited = said(block, kind="edited_message")
     assert (edited.text, edited.edited) == (text, True)
