@@ -18,7 +18,7 @@ async def test_the_menu_is_told_once_and_again_when_it_changed(stage: Stage) -> 
     await stage.tg.wait_for(lambda: stage.tg.calls_of(SET) or None, 20)
     menu = stage.tg.state.commands["default", ""]
     names = [one["command"] for one in menu]
-    assert names == ["status", "stop", "progress", "loop", "inbox", "cancel", "session", "help"]
+    assert names == ["status", "stop", "progress", "rich", "loop", "inbox", "cancel", "session", "help"]
     await host.close()
     host = await stage.reading()
     await host.until(lambda: "has the menu of commands already" in host.log())

@@ -118,7 +118,7 @@ def said(*blocks: Any, kind: str = "message", **more: Any) -> Message:
     ],
 )  # fmt: skip
 def test_every_node_is_read(block: Any, text: str) -> None:
-    """Its words, as Markdown where that changes the meaning; alike in a message, an edit, a reply and a snapshot."""
+    """Its words, as Markdown where that changes the meaning, in a message, an edit, a reply; a snapshot keeps all."""
     assert said(block).text == text
     edited = said(block, kind="edited_message")
     assert (edited.text, edited.edited) == (text, True)
@@ -134,7 +134,7 @@ def test_every_node_is_read(block: Any, text: str) -> None:
     assert isinstance(inbound, Message)
     assert inbound.reply is not None
     assert inbound.reply.text == text
-    assert json.loads(snapshot(rich(block)) or "{}") == {"text": text}
+    assert json.loads(snapshot(rich(block)) or "{}") == {"rich_message": rich(block)["rich_message"]}
 
 
 def test_blocks_are_paragraphs() -> None:

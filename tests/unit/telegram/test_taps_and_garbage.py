@@ -69,7 +69,7 @@ def test_a_button_within_a_rich_message_is_one() -> None:
     for data, forged in (("id.0", False), ("id.7", False), ("id.8", False), ("id.9", True)):
         got = read(tapped(rich, data=data))
         assert (got.data, got.forged) == (data, forged)
-    assert json.loads(got.snapshot) == {"text": "Sure? [Yes]\n\n[No]"}
+    assert json.loads(got.snapshot) == {"rich_message": {"blocks": blocks}}
 
 
 @pytest.mark.parametrize(
