@@ -8,6 +8,8 @@ import socket
 import threading
 from typing import NoReturn
 
+from agent_channels.core import tracing
+
 __all__ = ["leave", "leave_on_signals"]
 
 
@@ -32,5 +34,10 @@ def leave_on_signals() -> None:
 
 
 def leave(*, code: int = 0) -> NoReturn:
-    """End the process now. What must be kept was committed as it happened, and the kernel frees the reader's lock."""
+    """End the process now, or a second later if a collector of traces does not answer.
+
+    What must be kept was committed as it happened, and the kernel frees the reader's lock.
+    """
+    if tracing.is_on():
+        tracing.flush()
     os._exit(code)
