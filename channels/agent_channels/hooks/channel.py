@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.final_answers import FinalAnswers
 from agent_channels.core.host.hand_over import CONTEXT_MAX, ENTRIES_MAX, hand_over
@@ -77,7 +76,7 @@ class HookChannel:
     def hand_over(self, room: int = CONTEXT_MAX) -> str:
         """Offer the waiting messages that fit into `room` characters; return them as text, "" if none is waiting."""
         handed = hand_over(self.inbox, self.turns, self.session, self.name, room)
-        if handed.entries and tracing.exporter_wanted(os.environ):
+        if handed.entries and any(name.startswith("OTEL_") for name in os.environ):
             _trace(self.inbox, handed.entries)
         return handed.text
 
@@ -213,9 +212,12 @@ def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
 def _trace(inbox: Inbox, entries: Sequence[Entry]) -> None:
     """Record that messages were handed over, and send that: the hook ends in a moment."""
     from agent_channels import __version__
+    from agent_channels.core import tracing
     from agent_channels.core.journal.traces import offer_span
 
     tracing.configure(__version__)
+    if not tracing.is_on():
+        return
     for entry in entries:
         with offer_span(inbox, entry, "hook"):
             pass

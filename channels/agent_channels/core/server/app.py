@@ -21,7 +21,7 @@ from agent_channels.core.runtime.status import facts
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.config_watch import ConfigWatch
 from agent_channels.core.server.current_runtime import CurrentRuntime
-from agent_channels.core.server.exit import leave
+from agent_channels.core.server.exit import before_leaving, leave
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.hook_calls import HookCalls
 from agent_channels.core.server.instructions import instructions
@@ -50,6 +50,8 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
     env = Environment(channel.name)
     log.configure("INFO", LogFileHandler(env.state_dir, "serve"))
     tracing.configure(__version__)
+    if tracing.is_on():
+        before_leaving(tracing.flush)
     if limits := limits_in_force():
         logger.warning("%s", limits)
     try:
