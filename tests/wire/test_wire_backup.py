@@ -208,7 +208,12 @@ async def test_an_archive_is_trusted_in_nothing(stage: Stage) -> None:
         after = {path.name: path.lstat().st_size for path in stage.state.iterdir() if "channel.db" not in path.name}
         assert after == before, name
         assert kept(stage) == [], name
+    # A damaged database is what backups are for; it is kept like any other.
+    (stage.state / "channel.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
+    assert (await stage.cli("status", "telegram")).code == 1
     assert (await stage.cli("restore", str(good), "--yes")).code == 0
+    assert len(kept(stage)) == 1
+    assert (await stage.access("status", "--json")).code == 0
 
 
 async def test_a_folder_that_is_not_trusted_is_neither_saved_nor_replaced(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.cli.trust import describe, lines
-from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import expand_home, state_dir
@@ -105,11 +106,16 @@ def _stage(backup: BackupReader, channel: str, made: list[_Restored], progress: 
 @contextlib.contextmanager
 def _locked(folder: Path, channel: str) -> Any:
     """Keep every program out of a folder's database. Raises `Refused` if one has it open."""
-    if not (folder / DATABASE).exists():
-        yield
-        return
-    with Store(folder / DATABASE, migrations=None) as store:
-        if not store.lock_out_others():
+    with contextlib.ExitStack() as stack:
+        alone = True
+        try:
+            if (folder / DATABASE).exists():
+                alone = stack.enter_context(Store(folder / DATABASE, migrations=None)).lock_out_others()
+        except StoreError as error:
+            # Nothing runs on a database that is damaged, and that is what backups are for.
+            if type(error.__cause__) is not sqlite3.DatabaseError:
+                raise
+        if not alone:
             raise Refused(
                 f"a server or a hook has the state of {channel} open, so nothing was changed; end the agent's sessions "
                 f"in this project first (`channels status {channel}` says who reads the bot)"

@@ -263,13 +263,16 @@ class Store:
             copy.execute("PRAGMA journal_mode = DELETE")
 
     def lock_out_others(self) -> bool:
-        """Keep every other connection out until this one is closed; return False if another one is open."""
+        """Keep every other connection out until this one is closed; return False if another one is open.
+
+        Raises `StoreError`.
+        """
         try:
             self._db.execute("PRAGMA journal_mode = DELETE")
             self._db.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if "locked" not in str(error):
-                raise
+                raise explain(self.path, error) from error
             return False
         return True
 
