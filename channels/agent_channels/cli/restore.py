@@ -17,7 +17,6 @@ from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.cli.progress import ProgressLine
-from agent_channels.cli.trust import describe, lines
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
@@ -126,6 +125,8 @@ def _locked(folder: Path, channel: str) -> Any:
 def _agreed(args: argparse.Namespace, backup: BackupReader, made: list[_Restored]) -> bool:
     """Show what would be restored, and who would be let in by it; return whether that is wanted."""
     if not args.json:
+        from agent_channels.cli.trust import describe, lines
+
         print(f"a backup of {label(local_time(backup.made_at))}, by version {label(backup.version)}:")
         for one in made:
             print(redact("\n".join([f"{one.channel}, into {one.target}", *lines(describe(one.staged))])), flush=True)

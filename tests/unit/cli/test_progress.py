@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,9 +28,9 @@ class Terminal(io.StringIO):
 def test_it_is_for_people_who_wait(monkeypatch: pytest.MonkeyPatch, is_terminal: bool, shown: list[str]) -> None:
     """Nothing in the first second, then at most every fifth of one; nothing at all in a script's log."""
     now = 100.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now))
     stderr = Terminal(is_terminal=is_terminal)
-    monkeypatch.setattr(progress.sys, "stderr", stderr)
+    monkeypatch.setattr("sys.stderr", stderr)
     with ProgressLine() as line:
         line.what = "copying"
         for now, done in ((100.5, 10), (101.1, 50), (101.2, 60), (101.4, 100)):  # noqa: B007 - the clock reads it

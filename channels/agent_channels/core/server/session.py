@@ -145,8 +145,10 @@ class McpSession:
         return types.GetPromptResult(description=description, messages=[message])
 
     async def _call(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
-        request_id, meta = context.request_id, context.meta or {}
-        with tracing.tool_call(params.name, request_id, meta.get("traceparent")) as call:
+        if not tracing.is_on():
+            return await self._run(context, params)
+        traceparent = (context.meta or {}).get("traceparent")
+        with tracing.tool_call(params.name, context.request_id, traceparent) as call:
             result = await self._run(context, params)
             if call is not None and result.is_error:
                 call.error = "tool_error"
