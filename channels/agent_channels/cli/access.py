@@ -316,6 +316,7 @@ def _notify(channel_name: str, services: Services) -> str:
     """Send new notices, unless a server that reads the bot does it; return by whom or when: a key of `_NOTIFIED`."""
     from agent_channels.core.runtime.reader_lock import ReaderLock
     from agent_channels.core.settings.config import Environment, load
+    from agent_channels.core.settings.log_file import LogFileHandler
 
     row, env = channel(channel_name), Environment(channel_name)
     try:
@@ -348,7 +349,7 @@ def _notify(channel_name: str, services: Services) -> str:
                 return not await outcomes.do_all_due()
         return False
 
-    configure("ERROR")
+    configure("ERROR", LogFileHandler(env.state_dir, "access"))
     return "now" if anyio.run(send) else "later"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import time
+from datetime import datetime
 from typing import Any
 
 from agent_channels.core.errors import ChannelError
@@ -18,11 +20,13 @@ __all__ = [
     "add_command",
     "add_json",
     "can_ask",
+    "moment",
     "numeric_id",
 ]
 
 CHANNEL_NAMES = " or ".join(CHANNELS)
 _ID = re.compile(r"-?[0-9]{1,20}")
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` returns has no public name
 
 
@@ -37,6 +41,21 @@ def numeric_id(text: str) -> str:
             f"{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)"
         )
     return str(int(text))
+
+
+def moment(text: str) -> float:
+    """Return `7d`, `12h`, a date or an ISO time (of this machine's zone unless it says otherwise) as epoch seconds.
+
+    Raises `WrongUsage` for anything else.
+    """
+    if ago := re.fullmatch(r"(\d{1,6})([mhdw])", text):
+        return time.time() - int(ago[1]) * _UNITS_S[ago[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise WrongUsage(
+            f"{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time"
+        ) from None
 
 
 def add_command(into: Subparsers[argparse.ArgumentParser], name: str, summary: str) -> argparse.ArgumentParser:

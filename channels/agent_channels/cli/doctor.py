@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
+from agent_channels.cli.progress import SHOW_EVERY_S, ProgressLine
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import Report, examine
 from agent_channels.core.log import configure, redact
 from agent_channels.core.server.exit import leave
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.log_file import LogFileHandler, log_path
 from agent_channels.core.text.numbers import counted
 from agent_channels.registry import CHANNELS, channel
 
@@ -38,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; exit with 1 if it names a cause of silence."""
-    configure("ERROR")
-    reports = anyio.run(examine_all, [args.channel] if args.channel else configured_channels())
+    names = [args.channel] if args.channel else configured_channels()
+    configure("ERROR", *(LogFileHandler(Environment(name).state_dir, "doctor") for name in names))
+    reports = anyio.run(examine_all, names)
     healthy = all(report.healthy for report in reports)
     if args.json:
-        data = {"ok": healthy, "channels": [report.to_json() for report in reports]}
+        data = {"ok": healthy, "channels": [_json(report) for report in reports]}
         print(redact(json.dumps(data, ensure_ascii=False)))
     else:
         print(redact("\n\n".join([*(_text(report) for report in reports), _LEGEND])))
@@ -67,17 +72,35 @@ async def examine_all(names: list[str]) -> list[Report]:
     async def examine_one(name: str) -> None:
         reports[name] = await examine(channel(name), Environment(name))
 
-    async with anyio.create_task_group() as group:
-        for name in names:
-            group.start_soon(examine_one, name)
+    async with anyio.create_task_group() as waiting:
+        waiting.start_soon(_show_progress, reports, names)
+        async with anyio.create_task_group() as group:
+            for name in names:
+                group.start_soon(examine_one, name)
+        waiting.cancel_scope.cancel()
     return [reports[name] for name in names]
 
 
+async def _show_progress(reports: Mapping[str, Report], names: Sequence[str]) -> None:
+    with ProgressLine() as progress:
+        progress.what = "checking"
+        while True:
+            progress(len(reports), len(names))
+            await anyio.sleep(SHOW_EVERY_S)
+
+
 def _text(report: Report) -> str:
-    lines = [f"{report.channel}: {_verdict(report)}"]
+    path = log_path(Environment(report.channel).state_dir)
+    log = f"; log: {path}" if path.is_file() else ""
+    lines = [f"{report.channel}: {_verdict(report)}{log}"]
     for name, finding in report.findings.items():
         lines += _lines(name, finding)
     return "\n".join(lines)
+
+
+def _json(report: Report) -> dict[str, Any]:
+    path = log_path(Environment(report.channel).state_dir)
+    return {**report.to_json(), "log": str(path) if path.is_file() else None}
 
 
 def _verdict(report: Report) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import time
-from datetime import UTC, datetime
 from typing import Any
 
-from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, numeric_id
+from agent_channels.cli.arguments import add_channel, add_command, moment, numeric_id
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
@@ -18,7 +15,6 @@ from agent_channels.core.text.times import epoch_iso
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "export the conversation, both directions"
-_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_channel(export)
     export.add_argument("--chat", metavar="ID", type=numeric_id, help="only this chat; negative ids as they are")
     since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
-    export.add_argument("--since", metavar="WHEN", type=_since, default=0.0, help=since)
+    export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,20 +52,3 @@ def _exported(line: HistoryLine) -> dict[str, Any]:
         "forward_from": line.forward_from,
         "edited": line.edited,
     }
-
-
-def _since(text: str) -> float:
-    """Return `7d`, `12h`, a date or an ISO time (UTC unless it says otherwise) as epoch seconds.
-
-    Raises `WrongUsage` for anything else.
-    """
-    ago = re.fullmatch(r"(\d{1,6})([mhdw])", text)
-    if ago:
-        return time.time() - int(ago[1]) * _UNITS[ago[2]]
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUsage(
-            f"{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time"
-        ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

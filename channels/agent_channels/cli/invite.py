@@ -15,6 +15,7 @@ from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
+from agent_channels.core.settings.log_file import LogFileHandler
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import channel
 
@@ -34,7 +35,7 @@ def invite(channel_name: str, services: Services, *, qr_code: bool) -> tuple[dic
 
     from agent_channels.core.log import configure
 
-    configure("ERROR")
+    configure("ERROR", LogFileHandler(env.state_dir, "access"))
 
     async def identify() -> tuple[Identity, str | None]:
         async with row.connect(env, settings, token) as adapter:

@@ -16,6 +16,7 @@ from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.text.numbers import counted
+from agent_channels.core.text.times import local_time
 from agent_channels.registry import channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -86,10 +87,10 @@ def _text(known: dict[str, Any]) -> str:
         f"  policy        {known['policy']}: {', '.join(counts)}",
         f"  read by       {_reader(known['owner'])}",
         f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
-        f"  last poll     {known['last_poll_ok'] or 'never'}",
+        f"  last poll     {local_time(known['last_poll_ok']) if known['last_poll_ok'] else 'never'}",
         f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
         f"  messages      {message_counts(known['inbox'])}"
-        + (f"; the oldest open since {known['oldest_open']}" if known["oldest_open"] else ""),
+        + (f"; the oldest open since {local_time(known['oldest_open'])}" if known["oldest_open"] else ""),
     ]
     if again := known["restarts"]:
         lines.append(f"  restarted     {counted(again['count'], 'time')}, the last at {again['last']}: {again['why']}")
@@ -106,10 +107,10 @@ def _text(known: dict[str, Any]) -> str:
 def _reader(owner: dict[str, Any] | None) -> str:
     if owner is None:
         return "nobody"
-    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {owner['since']}"
+    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {local_time(owner['since'])}"
 
 
 def _working(turn: dict[str, Any]) -> str:
     running = "; ".join(turn["running"]) or "thinking"
     stopping = ", asked to stop" if turn["stopping"] else ""
-    return f"since {turn['since']}: {running} ({counted(turn['steps'], 'step')}{stopping})"
+    return f"since {local_time(turn['since'])}: {running} ({counted(turn['steps'], 'step')}{stopping})"

@@ -23,7 +23,7 @@ from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.registry import CHANNELS, channel
 
-__all__ = ["SUMMARY", "add_arguments", "offer", "run"]
+__all__ = ["SUMMARY", "add_arguments", "describe", "lines", "offer", "run"]
 
 SUMMARY = "adopt a state folder that came from elsewhere, after a look at what it holds"
 NAMES_MAX = 20
@@ -70,7 +70,7 @@ def offer(folder: Path) -> bool:
     """Show a person at the terminal what an untrusted folder holds, and adopt it if they say so; return whether."""
     if objection := _objection(folder):
         raise UntrustedState(f"the state folder {folder} cannot be adopted, and nothing in it was read: {objection}")
-    print(_text(folder, _describe(folder), known=False), file=sys.stderr)
+    print(_text(folder, describe(folder), known=False), file=sys.stderr)
     if not _agrees(folder):
         return False
     adopt(folder)
@@ -80,7 +80,7 @@ def offer(folder: Path) -> bool:
 def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Show a folder, adopt it if that is wanted and possible, and return what was found and done."""
     known = is_trusted(folder)
-    found, objection = _describe(folder), "" if known else _objection(folder)
+    found, objection = describe(folder), "" if known else _objection(folder)
     if not args.json:
         print(_text(folder, found, known=known), flush=True)
         if objection:
@@ -166,7 +166,7 @@ def _has_our_words(opened: StateFolder) -> bool:
     return isinstance(settings, dict) and bool(known & settings.keys())
 
 
-def _describe(folder: Path) -> dict[str, Any]:
+def describe(folder: Path) -> dict[str, Any]:
     """Return what an untrusted folder holds, by file, in words that are safe to print."""
     with StateFolder.opened(folder) as opened:
         # Our own files come first, so that they are listed however many others there are.
@@ -203,15 +203,21 @@ def _settings(text: str, path: Path) -> dict[str, str]:
 
 
 def _text(folder: Path, found: dict[str, Any], *, known: bool) -> str:
-    lines = [f"{folder}" + (": trusted already" if known else ": not made by you on this machine")]
-    lines.append(f"  files        {', '.join(found['files']) or 'none'}")
+    return "\n".join(
+        [f"{folder}" + (": trusted already" if known else ": not made by you on this machine"), *lines(found)]
+    )
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return what a folder holds, as `describe` found it, in lines for a person."""
+    lines = [f"  files        {', '.join(found['files']) or 'none'}"]
     if ".env" in found:
         lines.append(f"  .env         {_words(found['.env'], 'sets ')}")
     if "config.yaml" in found:
         lines.append(f"  config.yaml  {_words(found['config.yaml'], 'sets ')}")
     if "channel.db" in found:
         lines.append(f"  channel.db   {_words(found['channel.db'], '')}")
-    return "\n".join(lines)
+    return lines
 
 
 def _words(found: Any, verb: str) -> str:

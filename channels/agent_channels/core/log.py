@@ -55,15 +55,19 @@ def may_contain_secret(line: str) -> bool:
 
 class _RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        trace = f" [trace {record.trace_id}]" if hasattr(record, "trace_id") else ""
+        return redact(super().format(record) + trace)
 
 
-def configure(level: str = "INFO") -> None:
-    """Send this program's log to stderr; libraries log from WARNING up, because their INFO lines hold request URLs."""
+def configure(level: str = "INFO", *others: logging.Handler) -> None:
+    """Send this program's log to stderr, and to `others`, which mask secrets themselves.
+
+    Libraries log from WARNING up, because their INFO lines hold request URLs.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, *others]
     root.setLevel(logging.WARNING)
     logging.getLogger("agent_channels").setLevel(level)
     logging.captureWarnings(capture=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,7 +75,10 @@ class HookChannel:
 
     def hand_over(self, room: int = CONTEXT_MAX) -> str:
         """Offer the waiting messages that fit into `room` characters; return them as text, "" if none is waiting."""
-        return hand_over(self.inbox, self.turns, self.session, self.name, room).text
+        handed = hand_over(self.inbox, self.turns, self.session, self.name, room)
+        if handed.entries and any(name.startswith("OTEL_") for name in os.environ):
+            _trace(self.inbox, handed.entries)
+        return handed.text
 
     def end_turn(self, said: str) -> str | None:
         """Record that the session's turn ended, and what its agent said then; return its id if it ended by this."""
@@ -178,9 +181,8 @@ class HookChannel:
             settings, problems = load_hook_settings(path)
             self._settings = changed_at, settings
             if problems:
-                from agent_channels.core.log import redact
-
-                print(redact("\n".join(f"channels: {problem}" for problem in problems)), file=sys.stderr)
+                for problem in problems:
+                    _report(self.folder, problem)
         return self._settings[1]
 
 
@@ -200,8 +202,33 @@ def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
                 try:
                     channels.append(HookChannel(name, folder, Store.open(folder), event))
                 except (ChannelError, OSError) as error:
-                    print(f"channels: {error}", file=sys.stderr)
+                    _report(folder, str(error))
         yield channels
     finally:
         for channel in channels:
             channel.store.close()
+
+
+def _trace(inbox: Inbox, entries: Sequence[Entry]) -> None:
+    """Record that messages were handed over, and send that: the hook ends in a moment."""
+    from agent_channels import __version__
+    from agent_channels.core import tracing
+    from agent_channels.core.journal.traces import offer_span
+
+    tracing.configure(__version__)
+    if not tracing.is_on():
+        return
+    for entry in entries:
+        with offer_span(inbox, entry, "hook"):
+            pass
+    tracing.flush()
+
+
+def _report(folder: Path, problem: str) -> None:
+    """Say on stderr, and in the log of the state folder, what keeps a hook from its work."""
+    # Most hooks have nothing to say.
+    from agent_channels.core.log import redact
+    from agent_channels.core.settings.log_file import LogFile
+
+    print(redact(f"channels: {problem}"), file=sys.stderr)
+    LogFile(folder, "hook").write("WARNING", __name__, problem)

@@ -10,6 +10,7 @@ ties it to an event of the host.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
 
@@ -48,5 +49,21 @@ def run(args: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 - a hook never fails its host
         if env_value("CHANNELS_DEBUG"):
             print(f"channels hook {args.hook}: {type(error).__name__}: {error}", file=sys.stderr)
+        _log(args.hook)
         return 0
     return code
+
+
+def _log(hook: str) -> None:
+    """Write the error that is being handled into the log of each channel of the project."""
+    import traceback
+
+    from agent_channels.core.settings.log_file import LogFile
+    from agent_channels.core.settings.paths import state_dir
+    from agent_channels.registry import CHANNELS
+
+    text = f"the hook failed\n{traceback.format_exc()}"
+    for name in CHANNELS:
+        # Nothing that goes wrong here is worth more than the host's going on.
+        with contextlib.suppress(Exception):
+            LogFile(state_dir(name), f"hook {hook}").write("ERROR", __name__, text)

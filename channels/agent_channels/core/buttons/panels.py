@@ -88,16 +88,17 @@ class Panels:
         single_use: bool = True,
         prompt_id: str | None = None,
         turn_id: str | None = None,
+        trace: str | None = None,
     ) -> str:
-        """Store a grid before it is sent; return its id."""
+        """Store a grid before it is sent; return its id. `trace`: the `traceparent` that its answers go on with."""
         panel_id, now = secrets.token_urlsafe(16), self._clock()
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
-                "prompt_id, turn_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "prompt_id, turn_id, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     panel_id, chat_id, thread_id, _dump(grid), None if tappers is None else json.dumps(sorted(tappers)),
-                    single_use, now, now + ttl_s, prompt_id, turn_id,
+                    single_use, now, now + ttl_s, prompt_id, turn_id, trace,
                 ),
             )  # fmt: skip
         return panel_id

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import anyio
 
+from agent_channels.core import tracing
 from agent_channels.core.errors import Ambiguous, StoreError, Unavailable
 from agent_channels.core.host.frames import push_params
 from agent_channels.core.host.inbox_socket import InboxSocket
@@ -17,6 +19,7 @@ from agent_channels.core.host.protocol import PUSH
 from agent_channels.core.host.typing_indicator import TypingIndicator
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.journal.traces import offer_span
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff, Wakeups, wait_for_tick
 
@@ -30,6 +33,9 @@ GATHER_S = 0.5
 LOOK_EVERY_S = 1.0
 # Hosts turn a result of 120,000 characters into an error.
 RESULT_MAX = 90_000
+
+# https://github.com/open-telemetry/semantic-conventions-genai/blob/v0.1.0/docs/gen-ai/mcp.md
+_NOTIFICATION = {"mcp.method.name": PUSH, "network.transport": "pipe"}
 
 Push = Callable[[str, dict[str, object]], Awaitable[None]]
 """`push(method, params)` sends a notification; it returns when the bytes were handed over, so a host that does not
@@ -150,7 +156,8 @@ class Delivery:
     async def _push(self, entries: list[Entry]) -> None:
         for entry in entries:
             self._push_began = time.monotonic()
-            await self._link.push(PUSH, push_params(entry))
+            with offer_span(self._inbox, entry, "push"), tracing.span(PUSH, "client", _NOTIFICATION):
+                await self._link.push(PUSH, push_params(entry))
             self._push_began = None
             self._went_through(entry)
 
@@ -170,7 +177,10 @@ class Delivery:
             return True
         ids = [entry.id for entry in offered]
         try:
-            await socket.post(self._link.source, offered)
+            with ExitStack() as spans:
+                for entry in offered:
+                    spans.enter_context(offer_span(self._inbox, entry, "wake"))
+                await socket.post(self._link.source, offered)
         except (Unavailable, Ambiguous) as error:
             if isinstance(error, Unavailable):
                 self._inbox.withdraw_offer(ids)
@@ -213,6 +223,8 @@ class Delivery:
             taken = self._inbox.begin_offer(entries, session, "pull")
             self._inbox.finish_offer([entry.id for entry in taken])
         for entry in taken:
+            with offer_span(self._inbox, entry, "pull"):
+                pass
             self._typing.start(entry.chat_id, entry.thread_id)
         return taken
 

@@ -14,6 +14,7 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 
+from agent_channels.core import tracing
 from agent_channels.core.buttons.answers import ButtonAnswers
 from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
@@ -42,6 +43,7 @@ from agent_channels.core.inbound.incoming import IncomingMessage, Stage, answer_
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.strangers import Strangers
 from agent_channels.core.journal.entry import Entry
+from agent_channels.core.journal.traces import ReceivedTrace
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.threads import Threads, first_words
 from agent_channels.core.people.access import Verdict
@@ -66,6 +68,7 @@ class Batch:
     opened: list[Message] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     downloads: bool = False
+    traces: list[ReceivedTrace] = field(default_factory=list)
     is_full: bool = False
     """As many events as one transaction takes were sorted; more may wait."""
 
@@ -179,13 +182,16 @@ class InboundPipeline:
             if not events:
                 return None
             batch = Batch(is_full=len(events) == BATCH_MAX)
+            sort = self._sort_traced if tracing.is_on() else self._sort_event
             for entry_id, event in events:
-                self._sort_event(entry_id, event, batch)
+                sort(entry_id, event, batch)
             batch.claimed = self._delivery.claim()
         return batch
 
     async def dispatch(self, batch: Batch) -> None:
         """Hand over what a committed batch claimed, and then queue the calls to the platform."""
+        for trace in batch.traces:
+            trace.record()
         self._delivery.hand_over(batch.claimed)
         try:
             for _ in range(HAND_OVER_TURNS if batch.claimed else 0):
@@ -201,7 +207,14 @@ class InboundPipeline:
                 # The task that sorts the rest also completes groups, and has a new deadline.
                 self._wakeups.unsorted.set()
 
-    def _sort_event(self, entry_id: int, event: RawEvent, batch: Batch) -> None:
+    def _sort_traced(self, entry_id: int, event: RawEvent, batch: Batch) -> None:
+        inbox = self._services.inbox
+        with tracing.within(tracing.message_place(inbox.delivery_id(entry_id))):
+            error = self._sort_event(entry_id, event, batch)
+        batch.traces.append(ReceivedTrace.of(inbox, self._adapter.channel, entry_id, event.received_at, error))
+
+    def _sort_event(self, entry_id: int, event: RawEvent, batch: Batch) -> str | None:
+        """Sort one event; return the class of the error if it could not be processed."""
         try:
             with self._services.store.savepoint():
                 self._process(entry_id, event, batch)
@@ -210,6 +223,8 @@ class InboundPipeline:
         except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop all that follow
             logger.error("event %s could not be processed and is kept: %s", event.event_id, redact(repr(error)))  # noqa: TRY400
             self._services.inbox.fail(entry_id)
+            return type(error).__name__
+        return None
 
     def _process(self, entry_id: int, event: RawEvent, batch: Batch) -> None:
         inbound, services = self._adapter.to_inbound(event), self._services

@@ -583,6 +583,12 @@ class Inbox:
         with self.store.transaction() as db:
             return db.execute(f"UPDATE inbox SET state = '{State.READY}' WHERE {orphaned}", (now,)).rowcount
 
+    def mark_restored(self) -> int:
+        """Count all that is open or held as offered before: after a backup it may have been; return how many."""
+        waits = sql_list(*OPEN, State.HELD)
+        with self.store.transaction() as db:
+            return db.execute(f"UPDATE inbox SET offers = max(offers, 1) WHERE state IN {waits}").rowcount
+
     # ---- the operator
 
     def redeliver(self, delivery_id: str) -> bool:
@@ -716,6 +722,18 @@ class Inbox:
             "held": by_state.get(State.HELD, 0),
             "failed": by_state.get(State.FAILED, 0),
         }
+
+    def trace_rows(self, entry_ids: Sequence[int]) -> list[Row]:
+        """Return what places entries in traces, oldest first: delivery_id, state, chat_id, offers, meta (JSON)."""
+        marks = ", ".join("?" for _ in entry_ids)
+        return self.store.rows(
+            f"SELECT delivery_id, state, chat_id, offers, meta FROM inbox WHERE id IN ({marks}) ORDER BY id", *entry_ids
+        )
+
+    def panel_trace(self, panel_id: str) -> str | None:
+        """Return the `traceparent` of the send that a panel came with, which its answers go on with."""
+        found: str | None = self.store.value("SELECT trace FROM panels WHERE id = ?", panel_id)
+        return found
 
     def oldest_open(self) -> float | None:
         """Return when the oldest open entry arrived (epoch seconds)."""

@@ -11,6 +11,7 @@ from functools import partial
 
 import anyio
 
+from agent_channels.core import tracing
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Place
@@ -29,6 +30,7 @@ from agent_channels.core.errors import (
 )
 from agent_channels.core.files.storage import Files
 from agent_channels.core.journal.outbox import Shipment
+from agent_channels.core.journal.traces import message_attributes
 from agent_channels.core.log import MASK
 from agent_channels.core.outbound.compose import (
     AsFile,
@@ -226,6 +228,16 @@ class Sender:
         return None
 
     async def _part(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
+        system = self._adapter.channel
+        if not tracing.is_on():
+            return await self._deliver_part(send, number, outgoing, grid)
+        attributes = message_attributes(system, "send", outgoing.chat_id)
+        with tracing.span(f"send {system}", "producer", attributes | {"agent_channels.part": number + 1}) as span:
+            await self._deliver_part(send, number, outgoing, grid)
+            span.set_attribute("messaging.message.id", send.shipment.parts[number][1] or "")
+        return None
+
+    async def _deliver_part(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
         outbox, shipment = self._services.outbox, send.shipment
         panel_id, outgoing = None, self._redirected(outgoing, send.report)
         if grid:
@@ -342,6 +354,7 @@ class Sender:
             thread_id=place.thread_id,
             tappers=reply.tappers,
             prompt_id=reply.prompt_id,
+            trace=tracing.current_header(),
         )
         return panel_id, lay_out(panel_id, grid, self._adapter.limits)
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 import anyio
 import anyio.to_thread
 
+from agent_channels.core import tracing
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import ConfigError, StoreError
@@ -18,6 +19,7 @@ from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
+from agent_channels.core.journal.traces import trace_answer
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.process import restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
@@ -89,7 +91,10 @@ class ChannelRuntime:
         """Return the entries of a chat that the agent was shown: what it is about to do there answers exactly those."""
         if self.reader is not None:
             self.reader.delivery.record_through()
-        return self.context.services.inbox.shown_to(chat_id, self.context.link.session)
+        inbox = self.context.services.inbox
+        shown = inbox.shown_to(chat_id, self.context.link.session)
+        trace_answer(inbox, shown)
+        return shown
 
     def answered(self, chat_id: str, seen: Sequence[int]) -> None:
         """Count an action of the agent's in a chat as the answer to the entries it had been shown."""
@@ -196,6 +201,7 @@ async def open_runtime(
             f"token without showing it and stores it in {env.state_dir / '.env'}); this server notices it by itself"
         )
     bot_id = channel.bot_id(token)
+    tracing.set_hash_key(token)
     with closing(Store.open(env.state_dir)) as store:
         # The platform's library is heavy; the session keeps answering while it is imported.
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)

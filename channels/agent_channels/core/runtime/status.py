@@ -13,6 +13,7 @@ from agent_channels.core.host.turns import Turn
 from agent_channels.core.process import Restarts
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
+from agent_channels.core.settings.log_file import log_command
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
 
@@ -75,7 +76,7 @@ def facts(
         "inbox": inbox.counts(),
         "oldest_open": epoch_iso(inbox.oldest_open()),
         "plain_only": health.get("plain_only") or None,
-        "problem": problem or _problem(health, held=holder is not None),
+        "problem": problem or _problem(channel, health, held=holder is not None),
     }
 
 
@@ -129,10 +130,10 @@ def _restarts(recorded: str | None) -> dict[str, Any] | None:
         return None
 
 
-def _problem(health: dict[str, Any], *, held: bool) -> str | None:
+def _problem(channel: str, health: dict[str, Any], *, held: bool) -> str | None:
     """Return what keeps the reader from reading."""
     if held and health.get("reader") not in {"reading", "connecting", None}:
-        return f"{health['reader']}: {health.get('error') or 'see the log of the server'}"
+        return f"{health['reader']}: {health.get('error') or f'see `{log_command(channel)}`'}"
     return None
 
 

@@ -11,7 +11,7 @@ import anyio
 from mcp.server.connection import Connection
 
 from agent_channels import __version__
-from agent_channels.core import log
+from agent_channels.core import log, tracing
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, StoreError
 from agent_channels.core.host.protocol import REQUEST
@@ -22,7 +22,7 @@ from agent_channels.core.runtime.status import facts, restarts_fact
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.config_watch import ConfigWatch
 from agent_channels.core.server.current_runtime import CurrentRuntime
-from agent_channels.core.server.exit import leave
+from agent_channels.core.server.exit import before_leaving, leave
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.hook_calls import HookCalls
 from agent_channels.core.server.instructions import instructions
@@ -35,6 +35,7 @@ from agent_channels.core.server.tools.table import tool_table
 from agent_channels.core.server.tools.wait_for_messages import LISTEN_PROMPT
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.log_file import LogFileHandler, log_command
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.faults import VALUE_FAULTS, unreadable_value
 
@@ -47,21 +48,25 @@ FINISH_WITHIN_S = 60.0
 
 def run(channel: Channel, handshake: Handshake) -> NoReturn:
     """Serve until the host closes stdin or a signal comes, then leave the process at once."""
-    log.configure()
+    env = Environment(channel.name)
+    log.configure("INFO", LogFileHandler(env.state_dir, "serve"))
+    tracing.configure(__version__)
+    if tracing.is_on():
+        before_leaving(tracing.flush)
     if limits := limits_in_force():
         logger.warning("%s", limits)
     if again := restarts():
         logger.warning("the server ended (%s) and was started again, %d times so far", again.why, again.times)
     try:
-        anyio.run(_serve, channel, handshake)
+        anyio.run(_serve, channel, env, handshake)
     except* BaseException as errors:  # noqa: BLE001 - the process ends, with the reason
         _log_failure("the server", errors)
         leave(code=1)
     leave()
 
 
-async def _serve(channel: Channel, handshake: Handshake) -> None:
-    server, stdout = _Server(channel, Environment(channel.name)), Stdout.claimed()
+async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> None:
+    server, stdout = _Server(channel, env), Stdout.claimed()
     handshake.started = True
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
@@ -157,7 +162,8 @@ class _Server:
                 self._fail(_unforeseen(error, self.env.state_dir), logging.ERROR)
                 logger.debug("the channel failed", exc_info=error)
             else:
-                self.current.problem = "the channel failed unexpectedly and is opened again; the server's log says more"
+                more = log_command(self.channel.name)
+                self.current.problem = f"the channel failed unexpectedly and is opened again; `{more}` says more"
                 logger.exception("the channel failed")
         finally:
             self.current.closed()

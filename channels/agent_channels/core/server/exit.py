@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
-__all__ = ["leave", "leave_on_signals"]
+__all__ = ["before_leaving", "leave", "leave_on_signals"]
+
+_before: list[Callable[[], None]] = []
+
+
+def before_leaving(call: Callable[[], None]) -> None:
+    """Have something done when the process leaves, which it puts off until then."""
+    _before.append(call)
 
 
 def leave_on_signals() -> None:
@@ -32,5 +41,11 @@ def leave_on_signals() -> None:
 
 
 def leave(*, code: int = 0) -> NoReturn:
-    """End the process now. What must be kept was committed as it happened, and the kernel frees the reader's lock."""
+    """End the process now, after what was to be called before; that is bounded by itself.
+
+    What must be kept was committed as it happened, and the kernel frees the reader's lock.
+    """
+    for call in _before:
+        with contextlib.suppress(Exception):
+            call()
     os._exit(code)

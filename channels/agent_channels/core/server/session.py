@@ -23,8 +23,10 @@ from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.shared.message import SessionMessage
 from pydantic import BaseModel, ValidationError
 
+from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
+from agent_channels.core.settings.log_file import log_command
 from agent_channels.core.settings.validation import explain_problem, shorten_value
 
 __all__ = ["CallResult", "McpSession", "Tool"]
@@ -143,6 +145,16 @@ class McpSession:
         return types.GetPromptResult(description=description, messages=[message])
 
     async def _call(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
+        if not tracing.is_on():
+            return await self._run(context, params)
+        traceparent = (context.meta or {}).get("traceparent")
+        with tracing.tool_call(params.name, context.request_id, traceparent) as call:
+            result = await self._run(context, params)
+            if call is not None and result.is_error:
+                call.error = "tool_error"
+            return result
+
+    async def _run(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = self.tools.get(params.name)
         if tool is None:
             return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
@@ -156,7 +168,8 @@ class McpSession:
         except Exception as error:
             # The text of an unforeseen error may hold anything: it goes to the log, and the agent gets only its type.
             logger.exception("tool %s failed", params.name)
-            return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); the server's log says more")
+            more = log_command(self._server.name)
+            return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); `{more}` says more")
         if isinstance(result, str):
             return _text(result)
         if result.written is not None and context.request_id is not None:

@@ -49,7 +49,7 @@ _HARMLESS = {".gitignore"}
 # What this program leaves in a state folder, drafts and copies included; and what a file manager does.
 _OUR_NAMES = re.compile(
     r"\.(env|key|gitignore)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
-    r"|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
+    r"|channel\.log(\.[0-9])?|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
 )
 # Created with the folder, so that nothing that comes with a repository later takes their place.
 _RESERVED = (".env", "config.yaml")
@@ -228,6 +228,13 @@ class StateFolder:
                 (self.path / name).unlink()
             else:
                 os.unlink(name, dir_fd=self._descriptor)
+
+    def rename_file(self, name: str, new: str) -> None:
+        """Rename a file in the folder, over one that has the new name. Raises OSError."""
+        if self._descriptor is None:
+            (self.path / name).replace(self.path / new)
+        else:
+            os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def _write_key(self, key: str) -> None:
         self.remove_file(KEY_FILE)

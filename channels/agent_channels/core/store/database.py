@@ -12,7 +12,7 @@ import random
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -246,6 +246,35 @@ class Store:
     def revision(self) -> int:
         """Return a number that changes whenever another process commits."""
         return int(self.value("PRAGMA data_version"))
+
+    def copy_to(self, target: Path, tell: Callable[[int, int], None]) -> None:
+        """Copy the database as it is at this moment into a new file, whoever writes meanwhile. Raises `StoreError`.
+
+        `tell` gets how many pages are copied, and of how many. The copy is one file, without a log beside it.
+        """
+        with explained(self.path), contextlib.closing(sqlite3.connect(target)) as copy:
+            # A read transaction: otherwise the copy begins again whenever another process commits.
+            self._db.execute("BEGIN")
+            try:
+                self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                self._db.backup(copy, pages=1024, progress=lambda _, left, total: tell(total - left, total))
+            finally:
+                self._db.execute("ROLLBACK")
+            copy.execute("PRAGMA journal_mode = DELETE")
+
+    def lock_out_others(self) -> bool:
+        """Keep every other connection out until this one is closed; return False if another one is open.
+
+        Raises `StoreError`.
+        """
+        try:
+            self._db.execute("PRAGMA journal_mode = DELETE")
+            self._db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            if "locked" not in str(error):
+                raise explain(self.path, error) from error
+            return False
+        return True
 
     async def sync(self) -> None:
         """Return once every commit so far is on disk. Raises `StoreError` if the disk does not take it."""

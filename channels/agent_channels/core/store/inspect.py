@@ -16,7 +16,7 @@ from agent_channels.core.settings.state_folder import StateFolder
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 
-__all__ = ["DATABASE_FILES", "summarize"]
+__all__ = ["DATABASE_FILES", "summarize", "why_unclear"]
 
 DATABASE_FILES = ("channel.db", "channel.db-wal", "channel.db-shm", "channel.db-journal")
 _COUNTS = {
@@ -43,7 +43,7 @@ def summarize(folder: StateFolder) -> dict[str, int] | str:
     try:
         with tempfile.TemporaryDirectory(prefix="channels-look-") as copy:
             path = Path(copy) / DATABASE_FILES[0]
-            if problem := _copy(folder, path) or _why_unclear(path):
+            if problem := _copy(folder, path) or why_unclear(path):
                 return problem
             with Store(path) as store, store.transaction() as db:
                 db.set_progress_handler(lambda: 1, STEPS_MAX)
@@ -94,7 +94,7 @@ def _version(info: os.stat_result | None) -> tuple[int, int, int] | None:
     return None if info is None else (info.st_ino, info.st_size, info.st_mtime_ns)
 
 
-def _why_unclear(path: Path) -> str:
+def why_unclear(path: Path) -> str:
     """Return what keeps the counts from being the whole truth, or "": a newer schema, or one that acts by itself."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA trusted_schema = OFF")

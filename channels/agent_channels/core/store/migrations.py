@@ -254,7 +254,10 @@ _LOOPS: tuple[str, ...] = (
     "ALTER TABLE notices ADD COLUMN silent INTEGER NOT NULL DEFAULT 0",
 )
 
+# trace: the W3C `traceparent` of the send that a panel came with, if that was traced; its answers go on with it.
+_TRACES: tuple[str, ...] = ("ALTER TABLE panels ADD COLUMN trace TEXT",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES,
 )  # fmt: skip

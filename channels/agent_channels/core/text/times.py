@@ -1,11 +1,11 @@
-"""Moments as text: ISO 8601 in UTC for programs, and for people words that stand for a moment."""
+"""Moments as text: ISO 8601 in UTC for programs; for people in the zone of this machine, or words for any zone."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-__all__ = ["Moment", "clock_time", "day", "epoch_iso", "utc_iso"]
+__all__ = ["Moment", "clock_time", "day", "epoch_iso", "epoch_iso_ms", "local_time", "utc_iso"]
 
 
 class Moment(NamedTuple):
@@ -33,3 +33,16 @@ def utc_iso(moment: datetime, *, timespec: str = "auto") -> str:
 def epoch_iso(seconds: float | str | None) -> str | None:
     """Return epoch seconds as a moment to the second; None stays None."""
     return None if seconds is None else utc_iso(datetime.fromtimestamp(float(seconds), UTC), timespec="seconds")
+
+
+def epoch_iso_ms(seconds: float) -> str:
+    """Return epoch seconds as a moment to the millisecond."""
+    return utc_iso(datetime.fromtimestamp(seconds, UTC), timespec="milliseconds")
+
+
+def local_time(iso: str) -> str:
+    """Return an ISO moment as `2026-08-01 14:30:45` in the zone of this machine; a text that is not one stays."""
+    try:
+        return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return iso
