@@ -22,8 +22,8 @@ PLATFORMS = tuple(CHANNELS)
 
 # A room of core may use itself and the rooms before it on this line.
 LINE = (
-    "errors log limits process scheduling | text i18n | settings | contract store | journal | people files host | "
-    "buttons | services outbound | inbound | runtime | doctor | server"
+    "errors log limits process program scheduling | text i18n | settings | contract store | journal | "
+    "people files host | buttons | services outbound | inbound | runtime | doctor | server"
 ).replace("|", "").split()  # fmt: skip
 # What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
 FOR_PLATFORMS = ("errors", "log", "scheduling", "text", "i18n", "settings", "contract", "files")

@@ -24,6 +24,12 @@ TEXTS: dict[str, str] = {
         "Hi! This bot belongs to someone's coding agent, and too many people are waiting for access right now. "
         "Please try again in an hour, or ask the operator to let you in with:\n{command}"
     ),
+    "setup_hello": (
+        "Hi {name}! This is the first message of your agent's phone line, for the project {project}. Tap a button, and "
+        "it is set up."
+    ),
+    "setup_works": "It works",
+    "setup_wrong": "Something is wrong",
     "paired": "Paired. Hi {name}! Anything you write here now goes to the agent.",
     # Commands.
     "start": (
