@@ -90,9 +90,18 @@ class Terminal:
         self.type(text)
         return shown
 
-    def interrupt(self) -> None:
-        """Presses Ctrl-C."""
-        os.write(self._ours, b"\x03")
+    async def interrupt(self) -> int:
+        """Presses Ctrl-C until the program ends; its exit code.
+
+        A signal that comes after a prompt is drawn and before its answer is read is only noticed at the next one.
+        """
+        assert self.process is not None
+        async with asyncio.timeout(PATIENCE_S):
+            while self.process.poll() is None:
+                os.write(self._ours, b"\x03")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    await asyncio.to_thread(self.process.wait, 2.0)
+        return await self.ended()
 
     def kill(self) -> None:
         """Ends the program from outside, without a word."""

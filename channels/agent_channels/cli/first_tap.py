@@ -44,6 +44,8 @@ LOOK_EVERY_S = 0.2
 TAP_WITHIN_S = 24 * 3600.0
 # What the tap changes in the chat is shown before the bot is left alone, if the platform takes it so soon.
 SHOWN_WITHIN_S = 5.0
+# A platform without a queue keeps nothing for a bot that is not connected yet; trouble is named meanwhile.
+READING_WITHIN_S = 30.0
 # States of the reader that need no word.
 QUIET = {None, "reading", "connecting", "idle"}
 WORKS, WRONG = "works", "wrong"
@@ -85,20 +87,17 @@ class _FirstTap:
             if steps.finished and before:
                 names = ", ".join(map(_named, before))
                 self.dialogue.say(f"✓ Paired: {names}.")
-                if not somebody_else and not await self._confirm("Invite somebody else now?", default=False):
-                    self._say_next()
-                    return
-                await self._approver(runtime, steps, await self._newcomer(runtime))
-                self._say_next()
-                return
-            person = self._known(steps, before)
-            if person is None or somebody_else:
-                person = await self._newcomer(runtime)
+                if somebody_else or await self._confirm("Invite somebody else now?", default=False):
+                    await self._approver(runtime, steps, await self._newcomer(runtime))
             else:
-                self.dialogue.say(f"✓ {_named(person)} is paired.")
-            steps.set("person", person.user_id)
-            await self._approver(runtime, steps, person)
-            await self._tap(runtime, steps, person)
+                person = self._known(steps, before)
+                if person is None or somebody_else:
+                    person = await self._newcomer(runtime)
+                else:
+                    self.dialogue.say(f"✓ {_named(person)} is paired.")
+                steps.set("person", person.user_id)
+                await self._approver(runtime, steps, person)
+                await self._tap(runtime, steps, person)
             steps.finish()
         self._say_next()
 
@@ -126,19 +125,25 @@ class _FirstTap:
             open_runtime(self.row, Environment(self.row.name, environ), _push_nothing, lambda: "setup") as runtime,
             anyio.create_task_group() as group,
         ):
-            await self._wait_for_other_projects(runtime)
+            read_here = await self._is_read_here(runtime)
+            # Beside a server of this project it only takes over if that ends.
             group.start_soon(runtime.run)
             group.start_soon(self._name_trouble, runtime)
+            with anyio.move_on_after(0 if read_here else READING_WITHIN_S):
+                await self._until(lambda: runtime.context.services.health.reading)
             yield runtime
             group.cancel_scope.cancel()
 
-    async def _wait_for_other_projects(self, runtime: ChannelRuntime) -> None:
-        """Wait until no program with other state reads this bot: what people send would go there."""
+    async def _is_read_here(self, runtime: ChannelRuntime) -> bool:
+        """Return whether a server of this project reads the bot.
+
+        Waits until no program with other state does: what people send would go there.
+        """
         told = False
         while (holder := runtime.lock.holder()) is not None:
             if holder.state_dir in {"", str(self.env.state_dir)}:
                 self.dialogue.say(f"✓ A server of this project reads the bot already (process {holder.pid}).")
-                return
+                return True
             if not told:
                 told = True
                 self.dialogue.say(
@@ -146,6 +151,7 @@ class _FirstTap:
                     f"give this project a bot of its own. Waiting until it is free ... (Ctrl-C stops)"
                 )
             await wait_for_tick(LOOK_EVERY_S)
+        return False
 
     async def _name_trouble(self, runtime: ChannelRuntime) -> None:
         """Say what keeps the bot from being read, once for each reason."""

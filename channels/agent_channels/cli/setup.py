@@ -132,6 +132,8 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         dialogue.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {link}")
     with Store.open(env.state_dir) as store:
         steps = Steps(Services.of(store).key_values)
+        if dialogue.interactive:
+            steps.begin()
         _write_host_files(args, row, env, dialogue, steps)
     if args.invite == "no" or (args.invite is None and not dialogue.interactive):
         _say_who_is_missing(row, env, bot, dialogue)

@@ -38,6 +38,10 @@ class Steps:
         """Whether a set-up came to its end once."""
         return self._key_values.get(FINISHED) is not None
 
+    def begin(self) -> None:
+        """Record that a person has begun: the next run goes on from here."""
+        self._key_values.add(UNDER_WAY, "{}")
+
     def get(self, name: str) -> Any:
         """Return what was answered, or None."""
         return self._read().get(name)

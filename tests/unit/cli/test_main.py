@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,17 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
         command.main(["launch", "telegram", "--", "-p", "hi", "--", "--help"])
     assert end.value.code == 7
     assert (seen[0]["channels"], seen[0]["host_arguments"]) == (["telegram"], ["-p", "hi", "--", "--help"])
+
+
+@pytest.mark.parametrize(
+    "verb", sorted(command.OF_A_PROJECT - {"setup", "import", "launch", "loop", "history", "doctor"})
+)
+@pytest.mark.parametrize("machine", [False, True])
+def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:
+    """In the first line, on stderr where stdout is for machines; a verb that only reads leaves nothing behind."""
+    words = (
+        [verb] if verb in {"doctor", "trust"} else [verb, "--dry-run"] if verb == "uninstall" else [verb, "telegram"]
+    )
+    ran = channels(*words, *(["--json"] if machine else []))
+    assert ran.project == str(Path(os.environ["CLAUDE_PROJECT_DIR"]))
+    assert list(Path(ran.project).iterdir()) == []
