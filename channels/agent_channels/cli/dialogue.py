@@ -59,7 +59,9 @@ class Dialogue:
     def ask(self, prompt: str) -> str:
         """Return what the person types. Raises `ConfigError` where the terminal ends."""
         try:
-            return input(self._shortened(prompt)).strip()
+            # Printed, and not left to `input`, which goes around what guards the output.
+            print(self._shortened(prompt), end="", flush=True)
+            return input().strip()
         except EOFError:
             raise _no_answer() from None
 

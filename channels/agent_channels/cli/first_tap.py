@@ -232,9 +232,8 @@ class _FirstTap:
             f"May {_named(person)} answer from {self.row.title} what the agent asks permission for?", default=True
         ):
             access.set_approver(person.user_id, approver=True)
-            self.dialogue.say(
-                f"✓ {_named(person)} approves. `channels access {self.row.name} approver rm` undoes that."
-            )
+            undo = f"channels access {self.row.name} approver rm {person.user_id}"
+            self.dialogue.say(f"✓ {_named(person)} may. `{undo}` undoes that.")
         steps.set("approver", person.user_id)
 
     # ---- the tap

@@ -20,7 +20,7 @@ from agent_channels.cli.arguments import add_json
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.host.config_files import config_dir, enabled_plugin, is_this_program
-from agent_channels.core.host.install import backup_folder, removals
+from agent_channels.core.host.install import backup_folder, removals, remove_if_empty
 from agent_channels.core.host.skills import copies
 from agent_channels.core.program import installation
 from agent_channels.core.settings.config import Environment
@@ -59,7 +59,7 @@ class _Step:
 def run(args: argparse.Namespace) -> int:
     """Show what there is of ours, ask, and take it out. Raises `Refused` where nobody can be asked, without --yes."""
     asks = sys.stdin.isatty() and not (args.yes or args.json or args.dry_run)
-    dialogue = Dialogue(quiet=args.json, interactive=asks)
+    dialogue = Dialogue(quiet=args.json, interactive=asks, project=project_dir())
     steps, left = _plan(os.environ)
     states = [folder for name in CHANNELS if _is_ours(folder := Environment(name).state_dir)]
     _show(steps, left, states, dialogue)
@@ -137,12 +137,7 @@ def _plan(environ: Mapping[str, str]) -> tuple[list[_Step], list[Path]]:
 def _removing_skill(path: Path) -> Callable[[], None]:
     def remove() -> None:
         _removing(path)()
-        # Folders that are empty now were made for it.
-        for folder in (path.parent, path.parent.parent):
-            try:
-                folder.rmdir()
-            except OSError:
-                return
+        remove_if_empty(path.parent)
 
     return remove
 

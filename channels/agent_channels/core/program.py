@@ -53,7 +53,7 @@ class Installation:
             "pipx": f"pipx uninstall {DISTRIBUTION}",
             "plugin": f"claude plugin uninstall {DISTRIBUTION}",
             "pip": f"{shlex.quote(str(self.python))} -m pip uninstall {DISTRIBUTION}",
-            "clone": f"rm -r {shlex.quote(str(self.prefix))}",
+            "clone": f"{shlex.quote(str(self.python))} -m pip uninstall {DISTRIBUTION}",
         }.get(self.kind, "")
 
     @property
@@ -130,6 +130,9 @@ def called() -> str:
     found = shutil.which("channels")
     if found is not None and os.path.realpath(found) == os.path.realpath(script):
         return "channels"
+    # A link that an installer made for it, where that is what was called.
+    typed = Path(sys.argv[0]).absolute()
+    script = typed if os.path.realpath(typed) == os.path.realpath(script) else script
     below = script.relative_to(Path.cwd()) if Path.cwd() in script.parents else script
     return shlex.quote(str(below))
 

@@ -45,6 +45,7 @@ __all__ = [
     "backup_folder",
     "hooks_file",
     "removals",
+    "remove_if_empty",
     "servers_file",
     "shipped_hooks",
     "turn_hooks",
@@ -137,6 +138,17 @@ def add_hooks(env: Environment, servers: Sequence[str]) -> str:
     return done
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Remove a host's `.claude` folder, or one below it, in which nothing is left."""
+    for above in (folder, *folder.parents):
+        if ".claude" not in above.parts:
+            return
+        try:
+            above.rmdir()
+        except OSError:
+            return
+
+
 @dataclass(frozen=True, slots=True)
 class Removal:
     """What `channels uninstall` takes out of one file of the host; `text` is the rest, None if nothing is left."""
@@ -150,6 +162,7 @@ class Removal:
         try:
             if self.text is None:
                 self.path.resolve().unlink()
+                remove_if_empty(self.path.parent)
             else:
                 write_atomically(self.path.resolve(), self.text, mode=None)
         except OSError as error:
