@@ -23,7 +23,7 @@ from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.contract.outgoing import Button
-from agent_channels.core.errors import ConfigError, PlatformError
+from agent_channels.core.errors import ChannelError, ConfigError, PlatformError
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.people.access import Member
@@ -59,10 +59,13 @@ def first_tap(row: Channel, env: Environment, dialogue: Dialogue, bot: Identity,
     """
     try:
         anyio.run(partial(_FirstTap(row, env, dialogue, bot).run, somebody_else=invite == "yes"))
-    except* ConfigError as errors:
-        raise _first(errors) from None
-    except* PlatformError as errors:
-        raise ConfigError(f"{_first(errors)}; `channels setup {row.name}` goes on from here") from None
+    except BaseExceptionGroup as group:
+        error = _first(group)
+        if isinstance(error, PlatformError):
+            raise ConfigError(f"{error}; `channels setup {row.name}` goes on from here") from None
+        if isinstance(error, ChannelError):
+            raise error from None
+        raise
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
