@@ -313,10 +313,13 @@ def discard_unused(path: Path) -> None:
     """
     with contextlib.suppress(OSError, ConfigError):
         with StateFolder.opened(path) as folder:
-            left = set(folder.names()) - {KEY_FILE, ".gitignore", *_RESERVED}
-            if left or not folder.is_known() or any(folder.read_text(name) for name in _RESERVED):
+            names = set(folder.names())
+            left = names - {KEY_FILE, ".gitignore", *_RESERVED}
+            if left or any(folder.read_text(name) for name in _RESERVED):
                 return
-            folder.unregister()
+            # An empty one may not have come as far as the registry.
+            if not folder.unregister() and names:
+                return
             for name in (".gitignore", *_RESERVED):
                 folder.remove_file(name)
         path.rmdir()
