@@ -227,7 +227,7 @@ async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
     words = ("setup", "telegram", "--token-stdin", "--invite", "no")
     ran = await stage.cli(*words, stdin=f"{stage.tg.token}\n")
     assert ran.code == 0, ran.err
-    assert "The plugin agent-channels@ours brings the server and the hooks" in ran.out
+    assert "The plugin agent-channels@ours brings the server, the hooks and the skills" in ran.out
     assert not is_there(servers)
     assert (await stage.cli("doctor", "telegram")).code == 0
     assert (await stage.cli(*words, "--mcp-json", "yes", stdin=f"{stage.tg.token}\n")).code == 0
