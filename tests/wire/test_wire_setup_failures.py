@@ -93,8 +93,8 @@ async def test_one_sentence_and_a_next_step(stage: Stage, way: Way) -> None:
     env = {name: value and value.format(port=port) for name, value in way.env.items()}
     token = stage.tg.token if way.token is None else way.token
     ran = await stage.cli(*way.words.split(), stdin=f"{token}\n", **env)
-    print(f"\n{way.name:36} {ran.err.strip()}")
     lines = [line for line in ran.err.splitlines() if not line.startswith("Note: ")]
+    print(f"\n{way.name:36} {' '.join(lines)}")
     assert ran.code == way.code, ran.err
     assert len(lines) == 1, ran.err
     assert way.said in lines[0]
