@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks
+from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.core.settings.state_folder import set_dotenv_value
@@ -49,8 +49,7 @@ def healthy(stage: Stage) -> None:
     env = Environment("telegram", stage.env)
     set_dotenv_value(stage.state, "TELEGRAM_BOT_TOKEN", stage.tg.token)
     add_server(CHANNEL, env)
-    add_hooks(env, calls_servers=True)
-    add_turn_hooks(env, [env.channel])
+    add_hooks(env, [env.channel])
     stage.person()
 
 
@@ -72,7 +71,7 @@ def _database(stage: Stage, *statements: str) -> None:
 
 
 def _settings(stage: Stage) -> Path:
-    return stage.project / ".claude" / "settings.json"
+    return stage.project / ".claude" / "settings.local.json"
 
 
 # ---- the token

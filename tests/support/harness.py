@@ -37,15 +37,28 @@ LINE_LIMIT = 1 << 24
 # Which state folders are this user's own: noted for these processes alone, never in the home of who runs them.
 _DATA = tempfile.TemporaryDirectory(prefix="channels-tests-")
 os.environ["CHANNELS_DATA_DIR"] = _DATA.name
+# `channels` is on the PATH, as where it was installed as a tool.
+os.environ["PATH"] = os.pathsep.join([str(Path(COMMAND[1]).parent), os.environ["PATH"]])
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command did."""
+    """What a command did. `project`: what its first line names, which is then in neither `out` nor `err`."""
 
     code: int
     out: str
     err: str
+    project: str | None = None
+
+    @classmethod
+    def of(cls, code: int, out: str, err: str) -> Self:
+        """Takes the first line that names the project off."""
+        for said in (out, err):
+            first, _, rest = said.partition("\n")
+            if first.startswith("Project "):
+                project = first.removeprefix("Project ")
+                return cls(code, rest, err, project) if said is out else cls(code, out, rest, project)
+        return cls(code, out, err)
 
     @property
     def json(self) -> Any:
@@ -128,7 +141,7 @@ class World:
         process = await self.spawn(command, self._env(env))
         async with asyncio.timeout(PATIENCE_S):
             out, err = await process.communicate(stdin.encode())
-        ran = Ran(process.returncode or 0, out.decode(), err.decode())
+        ran = Ran.of(process.returncode or 0, out.decode(), err.decode())
         self.ran.append(ran)
         return ran
 

@@ -25,11 +25,12 @@ def npm_package(folder: Path, package: str) -> Path:
     return folder / "node_modules" / ".bin"
 
 
-def venv_with(folder: Path, package: str) -> Path:
-    """The interpreter of a virtual environment that has the package; skips the test, saying why, when it cannot be."""
-    _run([sys.executable, "-m", "venv", str(folder)], f"an environment for {package}", folder)
+def venv_with(folder: Path, *packages: str) -> Path:
+    """The interpreter of a virtual environment that has the packages; skips the test, saying why, when it cannot be."""
+    what = ", ".join(packages)
+    _run([sys.executable, "-m", "venv", str(folder)], f"an environment for {what}", folder)
     python = folder / "bin" / "python"
-    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package], package, folder)
+    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], what, folder)
     return python
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pty
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from harness import COMMAND, Stage
 pytestmark = pytest.mark.cold
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
-EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes")
+EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes", "--skills", "project")
 HOOKS = {"session", "bell", "end", "stop", "permission", "question"}
 
 
@@ -55,7 +51,8 @@ async def test_from_an_empty_folder_to_a_tapped_button(empty: Stage) -> None:
 
     # A host starts what .mcp.json says, and nothing else is known to it.
     entry = json.loads((empty.project / ".mcp.json").read_text())["mcpServers"]["telegram"]
-    assert [entry["command"], *entry["args"]] == [COMMAND[1], "serve", "telegram"]
+    # No path of this machine stands in it, since others share the file.
+    assert [entry["command"], *entry["args"]] == ["channels", "serve", "telegram"]
     host = await empty.reading()
     ann = empty.tg.person("ann", first_name="Ann")
     ann.start(found[1])
@@ -83,13 +80,16 @@ async def test_setup_writes_what_is_asked_for_and_nothing_twice(empty: Stage) ->
     assert yaml.safe_load(config) is None
     for setting in ("#mode: auto", "#ipv4: null", "#api_root: https://api.telegram.org", "#send_roots: []"):
         assert setting in config
-    hooks = json.loads((empty.project / ".claude" / "settings.json").read_text())["hooks"]
-    commands = [h["command"] for groups in hooks.values() for g in groups for h in g["hooks"]]
+    hooks = json.loads((empty.project / ".claude" / "settings.local.json").read_text())["hooks"]
+    entries = [h for groups in hooks.values() for g in groups for h in g["hooks"]]
+    commands = [h["command"] for h in entries if h["type"] == "command"]
     assert {command.split()[-1] for command in commands} == HOOKS
     assert all(COMMAND[1] in command for command in commands)
     assert hooks["PreToolUse"][0]["matcher"] == "AskUserQuestion"
-    turns = json.loads((empty.project / ".claude" / "settings.local.json").read_text())["hooks"]
-    assert {h["server"] for groups in turns.values() for g in groups for h in g["hooks"]} == {"telegram"}
+    skills = {path.name for path in (empty.project / ".claude" / "skills").iterdir()}
+    assert skills == {"telegram-access", "telegram-configure", "loop"}
+    assert {h["server"] for h in entries if h["type"] == "mcp_tool"} == {"telegram"}
+    assert not (empty.project / ".claude" / "settings.json").exists()
 
     before = tree(empty.project)
     again = await setup(empty, *EVERYTHING)
@@ -130,12 +130,10 @@ async def test_setup_in_a_subfolder_is_for_the_whole_project(empty: Stage) -> No
     del empty.env["CLAUDE_PROJECT_DIR"]
     empty.project = sub
     ran = await setup(empty, *EVERYTHING)
-    assert f"The project is {root}: its files are written there, not in {sub}." in ran.out
+    assert ran.project == str(root)
     assert list(sub.iterdir()) == []
     assert {path.name for path in root.iterdir()} == {".git", "src", "state", ".mcp.json", ".claude"}
     assert (await empty.cli("status", "telegram", "--json")).json["state_dir"] == str(root / "state" / "telegram")
-    empty.project = root
-    assert "The project is" not in (await setup(empty, *EVERYTHING)).out
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -150,7 +148,9 @@ async def test_a_platform_that_cannot_be_reached(empty: Stage, stored: bool) -> 
     assert "cannot be reached" in ran.err
     assert ("the token stays as it was" if stored else "the token was not stored") in ran.err
     assert "`channels doctor telegram`" in ran.err
-    assert (empty.tg.token in (empty.state / ".env").read_text()) is stored
+    # Nothing half made is left: a folder with a state would be taken for a project.
+    assert empty.state.exists() is stored
+    assert not stored or empty.tg.token in (empty.state / ".env").read_text()
 
 
 THEIRS = """{
@@ -163,24 +163,20 @@ THEIRS = """{
 
 
 async def test_the_rest_of_a_file_stays_and_a_copy_is_kept(empty: Stage) -> None:
-    """Other servers, other hooks, their order and their indentation stay; what the file was lies beside it."""
-    servers, settings = empty.project / ".mcp.json", empty.project / ".claude" / "settings.json"
+    """What others wrote stays byte for byte; a copy of what the file was lies outside of the repository."""
+    servers, settings = empty.project / ".mcp.json", empty.project / ".claude" / "settings.local.json"
     servers.write_text(THEIRS)
     settings.parent.mkdir()
-    mine = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "say done"}]}]}, "model": "x"}
-    settings.write_text(json.dumps(mine))
+    mine = '{"model":"x", "hooks": {"Notification": [{"hooks":[{"type": "command", "command": "say done"}]}]}}'
+    settings.write_text(mine)
     ran = await setup(empty, *EVERYTHING)
-    assert "kept as .mcp.json.backup" in ran.out
-    assert (empty.project / ".mcp.json.backup").read_text() == THEIRS
-    found = json.loads(servers.read_text())
-    assert list(found["mcpServers"]) == ["other", "telegram"]
-    assert found["mcpServers"]["other"] == {"command": "other-server", "args": ["ü"]}
-    assert found["answer"] == 42
-    assert '\n    "mcpServers"' in servers.read_text()
-    assert "ü" in servers.read_text()
-    hooks = json.loads(settings.read_text())["hooks"]["Stop"]
-    assert hooks[0] == mine["hooks"]["Stop"][0]  # type: ignore[index]
-    assert len(hooks) > 1
+    kept = re.search(r"the old file is kept as (\S+\.mcp\.json\.1)", ran.out)
+    assert kept is not None
+    assert await asyncio.to_thread(Path(kept[1]).read_text) == THEIRS
+    assert not [path for path in empty.project.rglob("*") if "backup" in path.name]
+    assert servers.read_text().startswith(THEIRS.partition("}\n    }")[0])
+    assert list(json.loads(servers.read_text())["mcpServers"]) == ["other", "telegram"]
+    assert settings.read_text().startswith(mine.removesuffix("]}}"))
 
 
 async def test_another_servers_entry_of_that_name_gives_way_to_a_yes(empty: Stage) -> None:
@@ -213,7 +209,7 @@ async def test_a_file_that_is_no_json_is_not_touched(empty: Stage, text: str) ->
 async def test_hooks_that_lead_nowhere_are_mended(empty: Stage) -> None:
     """A hook of ours whose program moved is pointed at this one, in its place."""
     await setup(empty, "--hooks", "yes")
-    settings = empty.project / ".claude" / "settings.json"
+    settings = empty.project / ".claude" / "settings.local.json"
     right = settings.read_text()
     settings.write_text(right.replace(COMMAND[1], "/gone/bin/channels"))
     await setup(empty, "--hooks", "yes")
@@ -238,51 +234,3 @@ async def test_setup_adopts_no_folder_unasked(empty: Stage) -> None:
     assert (adopted.code, "adopted" in adopted.out) == (0, True)
     ran = await setup(empty)
     assert ran.code == 0
-
-
-def at_terminal(stage: Stage, terminal: int) -> subprocess.Popen[bytes]:
-    """Setup in a session of its own, whose controlling terminal this is."""
-    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", take, *COMMAND, "setup", "telegram"],
-        stdin=terminal, stdout=terminal, stderr=terminal, cwd=stage.project, env=stage.env, start_new_session=True,
-    )  # fmt: skip
-
-
-async def test_a_person_at_a_terminal_is_asked(empty: Stage) -> None:
-    """The token is asked for and not shown; each file is asked for; Return means what stands in capitals."""
-    ours, theirs = pty.openpty()
-    answers = [(b"not shown", empty.tg.token), (b".mcp.json", ""), (b"hooks into", "n"), (b"Invite", "y")]
-
-    process = at_terminal(empty, theirs)
-    os.close(theirs)
-    shown = await _converse(ours, answers)
-    assert process.wait(20) == 0, shown
-    assert empty.tg.token not in shown
-    assert "BotFather" in shown
-    assert "https://t.me/sandbox_bot?start=" in shown
-    assert (empty.project / ".mcp.json").exists()
-    assert not (empty.project / ".claude").exists()
-
-
-async def _converse(terminal: int, answers: list[tuple[bytes, str]]) -> str:
-    """Reads a terminal to its end, giving each answer once what it waits for was shown."""
-
-    def play() -> bytes:
-        said, seen, left = b"", 0, list(answers)
-        while True:
-            try:
-                part = os.read(terminal, 4096)
-            except OSError:
-                return said
-            if not part:
-                return said
-            said += part
-            if left and (at := said.find(left[0][0], seen)) >= 0 and said.rstrip().endswith((b":", b"]")):
-                seen = at + len(left[0][0])
-                os.write(terminal, left.pop(0)[1].encode() + b"\n")
-
-    async with asyncio.timeout(40):
-        said = await asyncio.to_thread(play)
-    os.close(terminal)
-    return said.decode(errors="replace")

@@ -13,7 +13,7 @@ import pytest
 
 from agent_channels.cli import launch as cli_launch
 from agent_channels.core.host.hook_call import EVENTS
-from agent_channels.core.host.install import add_hooks, add_turn_hooks
+from agent_channels.core.host.install import add_hooks
 from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Ran, Stage
@@ -115,8 +115,7 @@ async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: P
         assert (await stage.run("sh", "-c", f"{entry['command'].rsplit(' hook ')[0]} --version")).code == 0
 
     env = Environment("telegram", stage.env)
-    add_hooks(env, calls_servers=True)
-    add_turn_hooks(env, ["telegram"])
+    add_hooks(env, ["telegram"])
     ran = await launch(stage, "telegram", **{variable: "1"})
     assert started(host)["argv"] == []
     assert "they are installed" in ran.err
@@ -228,7 +227,7 @@ async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
     words = ("setup", "telegram", "--token-stdin", "--invite", "no")
     ran = await stage.cli(*words, stdin=f"{stage.tg.token}\n")
     assert ran.code == 0, ran.err
-    assert "The plugin agent-channels@ours brings the server and the hooks" in ran.out
+    assert "The plugin agent-channels@ours brings the server, the hooks and the skills" in ran.out
     assert not is_there(servers)
     assert (await stage.cli("doctor", "telegram")).code == 0
     assert (await stage.cli(*words, "--mcp-json", "yes", stdin=f"{stage.tg.token}\n")).code == 0

@@ -42,11 +42,30 @@ VERBS = {
     "trust": "agent_channels.cli.trust",
     "backup": "agent_channels.cli.backup",
     "restore": "agent_channels.cli.restore",
+    "update": "agent_channels.cli.update",
+    "uninstall": "agent_channels.cli.uninstall",
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",
 }
 # These load a platform's library.
 CONNECTING = {"serve", "setup", "doctor", "launch"}
+# These work on a project, which is named first; on stderr where stdout is for machines, as it is with --json.
+OF_A_PROJECT = {
+    "setup",
+    "import",
+    "status",
+    "doctor",
+    "launch",
+    "inbox",
+    "history",
+    "access",
+    "loop",
+    "trust",
+    "uninstall",
+}
+FOR_MACHINES = {"launch", "history"}
+# These hand on what people said, in which no command is ours to reword.
+VERBATIM = {"serve", "history", "hook"}
 _START = (
     "Try it with `channels sandbox`, set up a bot with `channels setup`, and find out why it is silent with "
     "`channels doctor`."
@@ -77,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
     _open_closed_streams()
     # The sandbox prints the tokens of its own bots, which work nowhere else.
-    _guard_output(redacted=words[:1] != ["sandbox"])
+    _guard_output(redacted=words[:1] != ["sandbox"], verbatim="--json" in words or bool(VERBATIM & set(words[:1])))
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
     from agent_channels.core.errors import ChannelError
@@ -108,7 +127,14 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
 
     if words and words[0] in CONNECTING:
         refuse_too_little_memory()
+    if not words:
+        build_parser().print_help()
+        return 0
+    if not words[0].startswith("-") and words[0] not in VERBS:
+        raise WrongUsage(_no_such_verb(words[0]))
     args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
+    if words[0] in OF_A_PROJECT and not getattr(args, "folder", None):
+        _name_project(on_stderr=words[0] in FOR_MACHINES or getattr(args, "json", False))
     run: Callable[[argparse.Namespace], int] = args.run
     try:
         return run(args)
@@ -118,6 +144,25 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         return run(args)
 
 
+def _no_such_verb(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    guess = f"did you mean `channels {near[0]}`? " if near else ""
+    return f"there is no verb {word!r}; {guess}`channels --help` lists them"
+
+
+def _name_project(*, on_stderr: bool) -> None:
+    """Say first which project this is about: the one that the working folder is in, or that the environment names."""
+    from agent_channels.core.settings.paths import project_dir
+
+    line = f"Project {project_dir().absolute()}\n"
+    if on_stderr or not isinstance(sys.stdout, _RedactedOutput):
+        sys.stderr.write(line)
+    else:
+        sys.stdout.head = line
+
+
 def _open_closed_streams() -> None:
     """Open the null device where a standard stream is closed: a file, such as the database, could get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -125,15 +170,18 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _guard_output(*, redacted: bool) -> None:
-    """Keep the output going whatever is printed, and free of tokens."""
+def _guard_output(*, redacted: bool, verbatim: bool) -> None:
+    """Keep the output going whatever is printed, and free of tokens.
+
+    Unless stdout is `verbatim`, the commands in what is printed begin with the words that start this program here.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
         if stream is not None and redacted:
-            setattr(sys, name, _RedactedOutput(stream))
+            setattr(sys, name, _RedactedOutput(stream, hints=name == "stderr" or not verbatim))
 
 
 def _has_working_folder() -> bool:
@@ -170,6 +218,9 @@ def _fail(reason: str, code: int = 1) -> int:
     """Say on stderr why it failed; return the exit code."""
     from agent_channels.core.log import redact
 
+    if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
+        print(sys.stdout.head, end="", file=sys.stderr)
+        sys.stdout.head = ""
     print(redact(f"channels: {reason}"), file=sys.stderr)
     return code
 
@@ -208,8 +259,10 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
 class _RedactedOutput:
     """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, *, hints: bool) -> None:
+        self._stream, self._hints = stream, hints
+        # What stands above the first that is written.
+        self.head = ""
         self._redact: Callable[[str], str] | None = None
         self._imports = False
 
@@ -220,7 +273,13 @@ class _RedactedOutput:
             from agent_channels.core.log import redact
 
             self._redact, self._imports = redact, False
-        self._stream.write(self._redact(text) if self._redact else text)
+        text, self.head = self.head + text, ""
+        shown = self._redact(text) if self._redact else text
+        if self._hints and "channels " in shown:
+            from agent_channels.core.program import in_hints
+
+            shown = in_hints(shown)
+        self._stream.write(shown)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,76 +1,78 @@
-"""`channels setup`: from a token to a bot that an agent host reads, step by step; a second run changes nothing."""
+"""`channels setup`: from a token to a person who has tapped a button, step by step; a second run changes nothing.
+
+What was done is found again, and what was answered is kept until the set-up is finished: a run that was interrupted
+goes on where it was.
+"""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
-from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
+from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.invite import how_to_start, invite_to
+from agent_channels.cli.setup_steps import Steps
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor import local as doctor_local
 from agent_channels.core.doctor.examine import gather, platform_findings
-from agent_channels.core.errors import Ambiguous, ConfigError, PlatformError, Unavailable
+from agent_channels.core.errors import Ambiguous, ConfigError, PlatformError, StoreError, Unauthorized, Unavailable
 from agent_channels.core.host.config_files import enabled_plugin
-from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks, hooks_file, servers_file
+from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
+from agent_channels.core.host.skills import add_skills, skills_folder
 from agent_channels.core.log import configure, register_secret
+from agent_channels.core.program import installation
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.config_template import config_template
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.private_files import ensure_private_file
-from agent_channels.core.settings.state_folder import make_state_folder, require_own_file, set_dotenv_value, write_new
+from agent_channels.core.settings.state_folder import (
+    discard_unused,
+    is_empty,
+    make_state_folder,
+    require_own_file,
+    set_dotenv_value,
+    write_new,
+)
 from agent_channels.core.store.database import Store
-from agent_channels.registry import channel
+from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "set up a bot step by step: its token, the host's files, the first invitation"
+SUMMARY = "set up a bot step by step, until you have tapped a button of it"
+TOKEN_TRIES = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel, --token-stdin, an option for each question, and --json."""
-    add_channel(parser)
+    """Declare the channel, --token-stdin, --yes, an option for each question, and --json."""
+    parser.add_argument(
+        "channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: ask"
+    )
     parser.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, and take every step that needs nobody")
     for option, step in (
         ("--mcp-json", "enter the server into the project's .mcp.json"),
-        ("--hooks", "enter the hooks into the project's .claude/settings.json"),
+        ("--hooks", "enter the hooks into the project's .claude/settings.local.json"),
         ("--invite", "end with an invitation"),
     ):
         parser.add_argument(option, choices=("yes", "no"), help=f"{step} (default: ask; without a terminal: no)")
+    parser.add_argument(
+        "--skills",
+        choices=("project", "user", "no"),
+        help="copy the skills for the agent into .claude/skills of the project, or of your home folder (default: ask; "
+        "without a terminal: no)",
+    )
     add_json(parser)
-
-
-@dataclass
-class _Dialogue:
-    """What setup says and asks. A script is asked nothing; with --json nothing is said but `data` at the end."""
-
-    quiet: bool
-    interactive: bool
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            print(text, flush=True)
-
-    def confirm(self, option: str | None, question: str, *, default: bool = True) -> bool:
-        """Return the option's yes or no if it was given, else the person's answer, else no."""
-        if option is not None:
-            return option == "yes"
-        if not self.interactive:
-            return False
-        answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
-        return answer.startswith("y") if answer else default
 
 
 @dataclass(frozen=True)
@@ -85,39 +87,74 @@ class _Bot:
 def run(args: argparse.Namespace) -> int:
     """Take every step. Raises `ConfigError` at the first that fails; what was done until then stays."""
     configure("ERROR")
-    row, env = channel(args.channel), Environment(args.channel)
-    dialogue = _Dialogue(quiet=args.json, interactive=sys.stdin.isatty() and not args.token_stdin)
-    settings = load(row.settings, env)
-    _name_project(env, dialogue)
-    _check_machine(row, env, settings, dialogue)
-    token, is_new = _obtain_token(args, row, env, dialogue)
-    register_secret(token)
-    row.bot_id(token)
+    asks_nobody = args.token_stdin or args.yes or args.json
+    dialogue = Dialogue(
+        quiet=args.json, interactive=sys.stdin.isatty() and not asks_nobody, yes=args.yes, project=project_dir()
+    )
+    name = args.channel or _choose_channel(dialogue)
     try:
-        bot = anyio.run(_verify, row, env, settings, token)
-    except PlatformError as error:
-        raise _not_verified(error, row, is_new=is_new) from error
-    me = bot.identity
-    dialogue.say(f"✓ The token works: {row.title} bot @{me.username} ({me.name}).")
-    dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
-    _store_token(row, env, token, dialogue, is_new=is_new)
-    _write_config(row, env, dialogue)
-    _show_findings(bot.findings, dialogue)
-    if row.join_link:
-        link = row.join_link(me.id)
-        dialogue.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {link}")
-    _write_host_files(args, row, env, dialogue)
-    _invite(args, row, env, bot, dialogue)
+        _take_steps(args, channel(name), Environment(name), dialogue)
+    except KeyboardInterrupt:
+        from agent_channels.core.server.exit import leave
+
+        print(
+            f"\nStopped. What was done stays: `channels setup {name}` goes on from here.", file=sys.stderr, flush=True
+        )
+        sys.stdout.flush()
+        # A question that waits for its answer in a thread would keep the process.
+        leave(code=130)
     if args.json:
         print(json.dumps(dialogue.data, ensure_ascii=False))
     return 0
 
 
-def _name_project(env: Environment, dialogue: _Dialogue) -> None:
-    """Say where the files go, if that is not the folder that the person is in."""
-    project = project_dir(env.environ)
-    if project.resolve() != Path.cwd():
-        dialogue.say(f"The project is {project}: its files are written there, not in {Path.cwd()}.")
+def _choose_channel(dialogue: Dialogue) -> str:
+    """Ask which channel. Raises `ConfigError` where nobody can be asked."""
+    if dialogue.interactive:
+        return dialogue.choose(None, "Which channel?", tuple(CHANNELS), default=next(iter(CHANNELS)), script="")
+    commands = " or ".join(f"`channels setup {name}`" for name in CHANNELS)
+    raise ConfigError(f"there is no terminal to ask which channel; name it: {commands}")
+
+
+def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialogue: Dialogue) -> None:
+    settings = load(row.settings, env)
+    with _nothing_half_kept(env):
+        _check_machine(row, env, settings, dialogue)
+        token, bot, is_new = _obtain_token(args, row, env, settings, dialogue)
+        me = bot.identity
+        dialogue.say(f"✓ The token works: {row.title} bot @{me.username} ({me.name}).")
+        dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
+        _store_token(row, env, token, dialogue, is_new=is_new)
+    _write_config(row, env, dialogue)
+    _show_findings(bot.findings, dialogue)
+    if row.join_link:
+        link = row.join_link(me.id)
+        dialogue.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {link}")
+    with Store.open(env.state_dir) as store:
+        steps = Steps(Services.of(store).key_values)
+        if dialogue.interactive:
+            steps.begin()
+        _write_host_files(args, row, env, dialogue, steps)
+    if args.invite == "no" or (args.invite is None and not dialogue.interactive):
+        _say_who_is_missing(row, env, bot, dialogue)
+    elif dialogue.interactive:
+        from agent_channels.cli.first_tap import first_tap
+
+        first_tap(row, env, dialogue, bot.identity, invite=args.invite)
+    else:
+        _invite(row, env, bot, dialogue)
+
+
+@contextmanager
+def _nothing_half_kept(env: Environment) -> Iterator[None]:
+    """Leave no state folder behind that holds nothing: it would be taken for a project's."""
+    was_empty = is_empty(env.state_dir)
+    try:
+        yield
+    except BaseException:
+        if was_empty:
+            discard_unused(env.state_dir)
+        raise
 
 
 def _not_verified(error: PlatformError, row: Channel, *, is_new: bool) -> ConfigError:
@@ -131,7 +168,7 @@ def _not_verified(error: PlatformError, row: Channel, *, is_new: bool) -> Config
     return ConfigError(f"{error}; {kept}")
 
 
-def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: _Dialogue) -> None:
+def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: Dialogue) -> None:
     """Check what must be right before a token is asked for, or sent anywhere."""
     setup = gather(row, env)
     route, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
@@ -160,23 +197,85 @@ def _make_private(env: Environment) -> None:
             raise ConfigError(f"{path} cannot be used ({error.strerror or error}); fix its permissions") from error
 
 
-def _obtain_token(args: argparse.Namespace, row: Channel, env: Environment, dialogue: _Dialogue) -> tuple[str, bool]:
-    """Return the token, and whether it is new. Raises `ConfigError` if there is none."""
+# ---- the token
+
+
+def _obtain_token(
+    args: argparse.Namespace, row: Channel, env: Environment, settings: Settings, dialogue: Dialogue
+) -> tuple[str, _Bot, bool]:
+    """Return a token that works, its bot, and whether the token is new. A person is asked again for a wrong one.
+
+    Raises `ConfigError` if there is none, or it could not be tried out.
+    """
     known = env.token()
     if args.token_stdin:
-        token = sys.stdin.readline().strip()
-    elif dialogue.interactive:
-        if known and dialogue.confirm(None, f"Keep the token from {env.token_source()}?"):
-            return known, False
-        dialogue.say(f"\n{row.steps}\n")
-        token = getpass.getpass(f"{row.title} bot token (not shown): ").strip()
-    elif known:
-        return known, False
-    else:
+        return _tried(row, env, settings, _given(sys.stdin.readline().strip()), is_new=True)
+    if known and (not dialogue.interactive or _keeps(env, dialogue)):
+        try:
+            return _tried(row, env, settings, known, is_new=False)
+        except _WrongTokenError as error:
+            if not dialogue.interactive:
+                raise
+            dialogue.say(f"✗ {_sentence(error)}")
+    if not dialogue.interactive:
         raise ConfigError("there is no terminal to ask for the token; pipe it in with --token-stdin")
+    dialogue.say(f"\n{row.steps}\n")
+    for tries_left in reversed(range(TOKEN_TRIES)):
+        token = _given(dialogue.ask_hidden(f"{row.title} bot token (not shown): "))
+        try:
+            return _tried(row, env, settings, token, is_new=True)
+        except _WrongTokenError as error:
+            if not tries_left:
+                raise
+            dialogue.say(f"✗ {_sentence(error)}. Try again, or stop with Ctrl-C.")
+    raise AssertionError("the last try returns or raises")
+
+
+class _WrongTokenError(ConfigError):
+    """The token is malformed, or the platform refuses it: another one may work."""
+
+
+def _given(token: str) -> str:
     if not token:
         raise ConfigError("no token was given; nothing was changed")
-    return token, True
+    return token
+
+
+def _keeps(env: Environment, dialogue: Dialogue) -> bool:
+    """Return whether a token that is set is used: no question of a set-up that is only being continued."""
+    source = env.token_source()
+    if _is_unfinished(env):
+        dialogue.say(f"Going on where the last run stopped, with the token from {source}.")
+        return True
+    return dialogue.confirm(None, f"Keep the token from {source}?")
+
+
+def _is_unfinished(env: Environment) -> bool:
+    if not (env.state_dir / "channel.db").exists():
+        return True
+    try:
+        with Store.open_existing(env.state_dir) as store:
+            return Steps(Services.of(store).key_values).under_way
+    except StoreError:
+        return False
+
+
+def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is_new: bool) -> tuple[str, _Bot, bool]:
+    register_secret(token)
+    try:
+        row.bot_id(token)
+    except ConfigError as error:
+        raise _WrongTokenError(str(error)) from error
+    try:
+        return token, anyio.run(_verify, row, env, settings, token), is_new
+    except PlatformError as error:
+        why = _not_verified(error, row, is_new=is_new)
+        raise _WrongTokenError(str(why)) if isinstance(error, Unauthorized) else why from error
+
+
+def _sentence(error: ConfigError) -> str:
+    """An error's text without the advice to run this very command."""
+    return str(error).partition("; set ")[0]
 
 
 async def _verify(row: Channel, env: Environment, settings: Settings, token: str) -> _Bot:
@@ -188,7 +287,7 @@ async def _verify(row: Channel, env: Environment, settings: Settings, token: str
         return _Bot(identity, adapter.capabilities.invite_link, findings)
 
 
-def _store_token(row: Channel, env: Environment, token: str, dialogue: _Dialogue, *, is_new: bool) -> None:
+def _store_token(row: Channel, env: Environment, token: str, dialogue: Dialogue, *, is_new: bool) -> None:
     name = f"{row.name.upper()}_BOT_TOKEN"
     path = env.state_dir / ".env"
     if is_new:
@@ -202,12 +301,12 @@ def _store_token(row: Channel, env: Environment, token: str, dialogue: _Dialogue
         print(f"The shell variable {name} holds another token and wins over this file; unset it.", file=sys.stderr)
 
 
-def _write_config(row: Channel, env: Environment, dialogue: _Dialogue) -> None:
+def _write_config(row: Channel, env: Environment, dialogue: Dialogue) -> None:
     if write_new(env.config_file, config_template(row.settings, row.title)):
         dialogue.say(f"✓ Every setting is explained in {env.config_file}.")
 
 
-def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
+def _show_findings(findings: dict[str, Finding], dialogue: Dialogue) -> None:
     for name, finding in findings.items():
         if finding.state in {"wrong", "note"}:
             sign = "✗" if finding.state == "wrong" else "·"
@@ -220,49 +319,85 @@ def _show_findings(findings: dict[str, Finding], dialogue: _Dialogue) -> None:
         dialogue.data |= {"ok": False, "findings": wrong}
 
 
-def _write_host_files(args: argparse.Namespace, row: Channel, env: Environment, dialogue: _Dialogue) -> None:
+# ---- the host's files
+
+
+def _write_host_files(
+    args: argparse.Namespace, row: Channel, env: Environment, dialogue: Dialogue, steps: Steps
+) -> None:
     """Offer to write each of the host's files, unless the plugin brings their contents."""
     plugin = enabled_plugin(env.environ)
-    if plugin and not (args.mcp_json or args.hooks):
-        dialogue.say(f"✓ The plugin {plugin} brings the server and the hooks.")
+    if plugin and not (args.mcp_json or args.hooks or args.skills):
+        dialogue.say(f"✓ The plugin {plugin} brings the server, the hooks and the skills.")
+        return
+    found = installation()
+    if found.passing:
+        if args.mcp_json == "yes" or args.hooks == "yes" or dialogue.interactive or dialogue.yes:
+            raise ConfigError(
+                f"{found.kind} keeps this program for the moment only, so no agent host can be told to start it; "
+                f"install it with `uv tool install {found.requirement}` (or pipx install), then run "
+                f"`channels setup {row.name}`"
+            )
         return
     path = servers_file(env)
-    kept = " (a backup is kept beside it)" if path.exists() else ""
-    if dialogue.confirm(args.mcp_json, f"Enter the server into {path}{kept}, so that an agent host starts it?"):
+    question = f"Enter the server into {path}, so that an agent host starts it?"
+    if steps.once("mcp_json", args.mcp_json, dialogue, lambda: dialogue.confirm(args.mcp_json, question)):
         dialogue.data["mcp_json"] = add_server(row, env)
         dialogue.say(f"✓ {dialogue.data['mcp_json']}.")
     path = hooks_file(env)
-    question = f"Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?"
-    if dialogue.confirm(args.hooks, question):
-        servers = turn_hook_servers(env)
-        dialogue.data["hooks"] = add_hooks(env, calls_servers=bool(servers))
-        dialogue.say(f"✓ {dialogue.data['hooks']}.")
-        if servers:
-            dialogue.data["turn_hooks"] = f"{add_turn_hooks(env, servers)}; the file is yours: keep it out of git"
-            dialogue.say(f"✓ {dialogue.data['turn_hooks']}.")
-        else:
-            add_turn_hooks(env, [])
-            dialogue.say(
-                "· The hooks that show turns in the chat are left out: they need the server in .mcp.json, and Claude "
-                "Code 2.1.118 or later."
-            )
-
-
-def _invite(args: argparse.Namespace, row: Channel, env: Environment, bot: _Bot, dialogue: _Dialogue) -> None:
-    """Offer an invitation; without one, say how to get in."""
-    with Store.open(env.state_dir) as store:
-        services = Services.of(store)
-        nobody_paired = not services.access.members()
-        if dialogue.confirm(args.invite, "Invite somebody now?", default=nobody_paired):
-            from agent_channels.core.runtime.reader_lock import ReaderLock
-
-            is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).holder() is not None
-            data, text = invite_to(bot.identity, row, services, bot.invite_link, qr_code=not args.json, is_read=is_read)
-            dialogue.data["invite"] = data
-            dialogue.say(f"\n{text}")
-            return
-    bot_name = f"@{bot.identity.username}"
-    dialogue.say(
-        f"Next: {how_to_start(env)}, then `channels access {row.name} invite` (or write to {bot_name} and let yourself "
-        f"in with the code it answers: `channels access {row.name} pair CODE`)."
+    about = f"Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?"
+    if steps.once("hooks", args.hooks, dialogue, lambda: dialogue.confirm(args.hooks, about)):
+        _write_hooks(env, dialogue)
+    folders = ", ".join(f"{scope}: {skills_folder(scope, env.environ)}" for scope in ("project", "user"))
+    script = "project" if dialogue.yes else "no"
+    where = f"Copy the skills for the agent ({folders})?"
+    scope = steps.once(
+        "skills",
+        args.skills,
+        dialogue,
+        lambda: dialogue.choose(args.skills, where, ("project", "user", "no"), default="project", script=script),
     )
+    if scope in {"project", "user"}:
+        dialogue.data["skills"] = add_skills(row.name, "user" if scope == "user" else "project", env.environ)
+        dialogue.say(f"✓ {dialogue.data['skills']}.")
+
+
+def _write_hooks(env: Environment, dialogue: Dialogue) -> None:
+    servers = turn_hook_servers(env)
+    dialogue.data["hooks"] = f"{add_hooks(env, servers)}; the file is yours alone: keep it out of git"
+    dialogue.say(f"✓ {dialogue.data['hooks']}.")
+    if not servers:
+        dialogue.say(
+            "· The hooks that show turns in the chat are left out: they need the server in .mcp.json, and Claude "
+            "Code 2.1.118 or later."
+        )
+
+
+# ---- somebody gets in
+
+
+def _say_who_is_missing(row: Channel, env: Environment, bot: _Bot, dialogue: Dialogue) -> None:
+    """Say what was left out since it needs a person, and how they get in."""
+    with Store.open(env.state_dir) as store:
+        if Services.of(store).access.members():
+            dialogue.say(f"Next: {how_to_start(env)}.")
+            return
+    dialogue.say(
+        "Nobody is paired yet, since that needs a person: run `channels setup "
+        f"{row.name}` in a terminal, and it goes on there.\n"
+        f"Or: {how_to_start(env)}, then `channels access {row.name} invite` (or write to @{bot.identity.username} and "
+        f"let yourself in with the code it answers: `channels access {row.name} pair CODE`)."
+    )
+
+
+def _invite(row: Channel, env: Environment, bot: _Bot, dialogue: Dialogue) -> None:
+    """Print an invitation, for a script that hands it on."""
+    from agent_channels.core.runtime.reader_lock import ReaderLock
+
+    with Store.open(env.state_dir) as store:
+        is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).holder() is not None
+        data, text = invite_to(
+            bot.identity, row, Services.of(store), bot.invite_link, qr_code=not dialogue.quiet, is_read=is_read
+        )
+    dialogue.data["invite"] = data
+    dialogue.say(f"\n{text}")

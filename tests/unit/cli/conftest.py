@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from agent_channels.cli import main as command
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a run of the command ended with, and what it printed."""
-
-    code: int
-    out: str
-    err: str
+from harness import Ran
 
 
 @pytest.fixture
-def channels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Said]:
+def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """Runs `channels WORDS`; the project is the test's folder, and its state lies in `state/`."""
     monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(tmp_path))
     for name in ("TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN", "DISCORD_STATE_DIR", "DISCORD_BOT_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*words: str) -> Said:
+    def run(*words: str) -> Ran:
         with pytest.raises(SystemExit) as end:
             command.main(words)
-        return Said(int(end.value.code or 0), *capsys.readouterr())
+        return Ran.of(int(end.value.code or 0), *capsys.readouterr())
 
     return run

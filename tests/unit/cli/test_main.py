@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_the_version_needs_no_verb(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("words", "code"), [
-    ((), 2), (("nope",), 2), (("serve",), 2), (("serve", "nope"), 2), (("inbox", "telegram", "--limit", "0"), 2),
+    ((), 0), (("nope",), 2), (("serve",), 2), (("serve", "nope"), 2), (("inbox", "telegram", "--limit", "0"), 2),
     (("hook",), 1), (("hook", "nope"), 1), (("hook", "stop", "extra"), 1), (("hook", "--help"), 0), (("--help",), 0),
 ])  # fmt: skip
 def test_exit_codes_of_wrong_usage(words: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +55,16 @@ def test_exit_codes_of_wrong_usage(words: tuple[str, ...], code: int, capsys: py
     assert end.value.code == code
     out, err = capsys.readouterr()
     assert (bool(out), bool(err)) == (code == 0, code != 0)
+
+
+@pytest.mark.parametrize(("word", "meant"), [("stauts", "status"), ("set-up", "setup"), ("remove", None)])
+def test_a_verb_that_is_misspelt(word: str, meant: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence with the nearest verb, if one is near."""
+    with pytest.raises(SystemExit) as end:
+        command.main([word])
+    assert end.value.code == 2
+    guess = f"did you mean `channels {meant}`? " if meant else ""
+    assert capsys.readouterr().err == f"channels: there is no verb {word!r}; {guess}`channels --help` lists them\n"
 
 
 def test_errors_become_sentences_without_secrets(
@@ -68,7 +79,10 @@ def test_errors_become_sentences_without_secrets(
     monkeypatch.setattr("agent_channels.cli.inbox.Store.open_existing", fail)
     with pytest.raises(SystemExit) as end:
         command.main(["inbox", "telegram"])
-    assert (end.value.code, capsys.readouterr()) == (1, ("", "channels: [token] is not a folder\n"))
+    assert (end.value.code, capsys.readouterr()) == (
+        1,
+        ("", f"Project {Path.cwd()}\nchannels: [token] is not a folder\n"),
+    )
     with pytest.raises(SystemExit) as end:
         command.main(["setup", "telegram", token])
     assert end.value.code == 2
@@ -88,3 +102,17 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
         command.main(["launch", "telegram", "--", "-p", "hi", "--", "--help"])
     assert end.value.code == 7
     assert (seen[0]["channels"], seen[0]["host_arguments"]) == (["telegram"], ["-p", "hi", "--", "--help"])
+
+
+@pytest.mark.parametrize(
+    "verb", sorted(command.OF_A_PROJECT - {"setup", "import", "launch", "loop", "history", "doctor"})
+)
+@pytest.mark.parametrize("machine", [False, True])
+def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:
+    """In the first line, on stderr where stdout is for machines; a verb that only reads leaves nothing behind."""
+    words = (
+        [verb] if verb in {"doctor", "trust"} else [verb, "--dry-run"] if verb == "uninstall" else [verb, "telegram"]
+    )
+    ran = channels(*words, *(["--json"] if machine else []))
+    assert ran.project == str(Path(os.environ["CLAUDE_PROJECT_DIR"]))
+    assert list(Path(ran.project).iterdir()) == []

@@ -11,8 +11,9 @@ import pytest
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import foreign_server, foreign_variables, hook_command
-from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks
+from agent_channels.core.host.install import add_hooks, add_server, backup_folder
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.paths import data_dir
 from agent_channels.registry import channel
 
 OURS: dict[str, Any] = {
@@ -98,18 +99,24 @@ def test_nothing_is_written_through_a_link_out_of_the_project(environ: dict[str,
         (project / ".claude" / name).symlink_to(tmp_path / "own.json")
     for add in (
         lambda: add_server(channel("telegram"), env),
-        lambda: add_hooks(env, calls_servers=False),
-        lambda: add_turn_hooks(env, ["telegram"]),
+        lambda: add_hooks(env, []),
     ):
         with pytest.raises(ConfigError, match="leads out of the project"):
             add()
-    # Nor is the old file kept through one.
-    (project / ".mcp.json").unlink()
-    (project / ".mcp.json").write_text('{"mcpServers": {}}')
-    (project / ".mcp.json.backup").symlink_to(tmp_path / "new.json")
-    assert add_server(channel("telegram"), env).endswith(".mcp.json.backup1")
     assert not (tmp_path / "new.json").exists()
     assert (tmp_path / "own.json").read_text() == "{}"
+
+
+def test_what_was_there_is_kept_outside_of_the_repository(environ: dict[str, str]) -> None:
+    """The copy has its bytes, and lies in the user's data folder, where no commit picks it up."""
+    project = Path(environ["CLAUDE_PROJECT_DIR"])
+    (project / ".mcp.json").write_text('{"mcpServers":{}}')
+    said = add_server(channel("telegram"), Environment("telegram", environ))
+    backup = Path(said.rpartition("the old file is kept as ")[2])
+    assert backup.read_text() == '{"mcpServers":{}}'
+    assert backup.parent == backup_folder(project)
+    assert backup.is_relative_to(data_dir())
+    assert {path.name for path in project.iterdir()} == {".mcp.json", ".claude"}
 
 
 def test_a_link_within_the_project_stays(environ: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_channels.core.host.hook_call import EVENTS, HookCall
-from agent_channels.core.host.install import add_hooks, add_turn_hooks, hooks_file, turn_hooks, turn_hooks_file
+from agent_channels.core.host.install import add_hooks, hooks_file, turn_hooks
 from agent_channels.core.host.version import takes_turn_hooks
 from agent_channels.core.settings.config import Environment
 from agent_channels.registry import CHANNELS
@@ -29,6 +29,15 @@ def written(path: Path) -> dict[str, Any]:
     return found
 
 
+def without_commands(path: Path) -> dict[str, Any]:
+    """The groups by event that hold none of our commands."""
+    groups = {
+        event: [group for group in groups if " hook " not in str(group["hooks"][0].get("command"))]
+        for event, groups in written(path).items()
+    }
+    return {event: found for event, found in groups.items() if found}
+
+
 def test_the_plugin_brings_the_same_hooks() -> None:
     """hooks/turns.json names the plugin's servers, and is what `channels setup` writes for a project's."""
     shipped = json.loads((ROOT / "hooks" / "turns.json").read_text())["hooks"]
@@ -38,41 +47,56 @@ def test_the_plugin_brings_the_same_hooks() -> None:
 
 def test_one_entry_an_event_and_server(env: Environment) -> None:
     """Written beside what others wrote; a second time nothing changes; a server that is gone leaves no entry."""
-    path = turn_hooks_file(env)
+    path = hooks_file(env)
     path.parent.mkdir()
     path.write_text(json.dumps({"permissions": {"allow": []}, "hooks": {"Stop": [{"hooks": [FOREIGN]}]}}))
-    assert "now" in add_turn_hooks(env, ["telegram", "discord"])
-    hooks = written(path)
+    assert "now" in add_hooks(env, ["telegram", "discord"])
+    hooks = without_commands(path)
     assert set(hooks) == {*EVENTS, "Stop"}
     for event in EVENTS:
         (group,) = hooks[event]
         assert [entry["server"] for entry in group["hooks"]] == ["telegram", "discord"]
         assert all(entry["input"]["event"] == event for entry in group["hooks"])
-    assert "already" in add_turn_hooks(env, ["telegram", "discord"])
-    add_turn_hooks(env, ["phone"])
-    assert {entry["server"] for event in EVENTS for group in written(path)[event] for entry in group["hooks"]} == {
-        "phone"
-    }
-    add_turn_hooks(env, [])
-    assert written(path) == {"Stop": [{"hooks": [FOREIGN]}]}
+    assert "already" in add_hooks(env, ["telegram", "discord"])
+    add_hooks(env, ["phone"])
+    called = without_commands(path)
+    assert {entry["server"] for event in EVENTS for group in called[event] for entry in group["hooks"]} == {"phone"}
+    add_hooks(env, [])
+    assert without_commands(path) == {"Stop": [{"hooks": [FOREIGN]}]}
     assert json.loads(path.read_text())["permissions"] == {"allow": []}
 
 
-def test_without_a_server_nothing_is_written(env: Environment) -> None:
-    """A project whose host starts none of our servers gets no file."""
-    assert "already" in add_turn_hooks(env, [])
-    assert not turn_hooks_file(env).exists()
+def test_without_a_server_none_is_called(env: Environment) -> None:
+    """A project whose host starts none of our servers gets the commands alone."""
+    add_hooks(env, [])
+    assert without_commands(hooks_file(env)) == {}
+
+
+def test_hooks_leave_the_settings_that_are_shared(env: Environment) -> None:
+    """What an earlier version wrote into settings.json moves to the user's own file; what others wrote there stays."""
+    add_hooks(env, [])
+    local = hooks_file(env)
+    shared = local.with_name("settings.json")
+    hooks = written(local)
+    local.unlink()
+    hooks["Stop"].append({"hooks": [FOREIGN]})
+    shared.write_text(json.dumps({"model": "x", "hooks": hooks}))
+    assert f"{shared} has none of them any more" in add_hooks(env, [])
+    assert json.loads(shared.read_text()) == {"model": "x", "hooks": {"Stop": [{"hooks": [FOREIGN]}]}}
+    assert "Stop" in written(local)
+    assert "any more" not in add_hooks(env, [])
 
 
 def test_the_prompt_command_goes_where_servers_are_called(env: Environment) -> None:
     """What a running server does, no process is started for; in an older host the command is there as before."""
-    add_hooks(env, calls_servers=False)
+    add_hooks(env, [])
     hooks = written(hooks_file(env))
     hooks["UserPromptSubmit"].append({"hooks": [FOREIGN]})
     hooks_file(env).write_text(json.dumps({"hooks": hooks}))
-    add_hooks(env, calls_servers=True)
-    assert written(hooks_file(env))["UserPromptSubmit"] == [{"hooks": [FOREIGN]}]
-    add_hooks(env, calls_servers=False)
+    add_hooks(env, ["telegram"])
+    assert written(hooks_file(env))["UserPromptSubmit"][0] == {"hooks": [FOREIGN]}
+    assert " hook prompt" not in hooks_file(env).read_text()
+    add_hooks(env, [])
     commands = [e["command"] for group in written(hooks_file(env))["UserPromptSubmit"] for e in group["hooks"]]
     assert sum(command.endswith(" hook prompt") for command in commands) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_channels.core.host.install import add_hooks, add_server, add_turn_hooks
+from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.discord.channel import CHANNEL
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.measured
 async def _healthy(stage: DiscordStage) -> None:
     env = Environment("discord", stage.env)
     add_server(CHANNEL, env)
-    add_hooks(env, calls_servers=True)
-    add_turn_hooks(env, [env.channel])
+    add_hooks(env, [env.channel])
     stage.person()
 
 

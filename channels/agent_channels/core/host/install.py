@@ -1,16 +1,19 @@
-"""What `channels setup` writes into the host's files: the server and the hooks. The rest of each file stays."""
+"""What `channels setup` writes into the host's files, and takes out again: the server and the hooks.
+
+The rest of each file stays as it is, byte for byte.
+"""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import re
 import shlex
 import shutil
-import sys
-import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +21,34 @@ import agent_channels
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import (
+    config_dir,
     foreign_server,
     hook_command,
     hook_entries,
     is_this_program,
     is_turn_hook,
+    program_exists,
     read_json,
+    settings_files,
 )
 from agent_channels.core.host.hook_call import EVENTS, hook_entry
+from agent_channels.core.host.json_text import edited
+from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.config import Environment
-from agent_channels.core.settings.paths import env_value, project_dir
-from agent_channels.core.settings.private_files import write_atomically
+from agent_channels.core.settings.paths import data_dir, env_value, project_dir
+from agent_channels.core.settings.private_files import ensure_private_dir, write_atomically
 
 __all__ = [
+    "Removal",
     "add_hooks",
     "add_server",
-    "add_turn_hooks",
+    "backup_folder",
     "hooks_file",
+    "removals",
+    "remove_if_empty",
     "servers_file",
     "shipped_hooks",
     "turn_hooks",
-    "turn_hooks_file",
 ]
 
 JSON = dict[str, Any]
@@ -51,13 +61,17 @@ def servers_file(env: Environment) -> Path:
 
 
 def hooks_file(env: Environment) -> Path:
-    """Return the path of the host's settings for the project."""
-    return project_dir(env.environ) / ".claude" / "settings.json"
-
-
-def turn_hooks_file(env: Environment) -> Path:
     """Return the path of this user's own settings for the project, which are not for its repository."""
     return project_dir(env.environ) / ".claude" / "settings.local.json"
+
+
+def backup_folder(project: Path) -> Path:
+    """Return the folder, outside of every repository, in which a project's files are kept as they were.
+
+    It may not exist.
+    """
+    place = project.absolute()
+    return data_dir() / "backups" / f"{place.name or 'root'}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
 
 
 def add_server(row: Channel, env: Environment) -> str:
@@ -87,50 +101,163 @@ def _server_entry(row: Channel, env: Environment) -> JSON:
     if env_value(names[0], env.environ):
         # The shell that starts the host may not set it.
         values[names[0]] = f"${{{names[0]}:-{env.state_dir}}}"
-    return {"command": _program(env, "${CLAUDE_PROJECT_DIR:-.}"), "args": ["serve", row.name], "env": values}
+    # The file is shared with others, on whose machines this one's paths lead nowhere.
+    program = "channels" if is_on_path(env.environ) else _program(env, "${CLAUDE_PROJECT_DIR:-.}")
+    return {"command": program, "args": ["serve", row.name], "env": values}
 
 
-def add_hooks(env: Environment, *, calls_servers: bool) -> str:
-    """Enter our commands into the host's settings for the project; return what was done. Raises as `add_server` does.
+def add_hooks(env: Environment, servers: Sequence[str]) -> str:
+    """Enter our hooks into this user's settings for the project; return what was done. Raises as `add_server` does.
 
-    `calls_servers`: the hooks of turns are installed too, which do what the command `hook prompt` does elsewhere.
+    Those of ours in the settings that come with the repository are taken out: they would run twice. `servers` are our
+    names in the host's list, which the hooks of turns call, and no others: for one that is not in it the host shows an
+    error at every step. Where they are called, they do what the command `hook prompt` does elsewhere.
     """
-    path, shipped = hooks_file(env), shipped_hooks(env)
+    path, shipped, project = hooks_file(env), shipped_hooks(env), project_dir(env.environ)
+    shared = path.with_name("settings.json")
 
     def change(found: JSON) -> None:
         hooks = _hooks_in(found, path)
         for event, groups in shipped.items():
             installed = _groups_in(hooks, event, path)
-            if event == PROMPT_EVENT and calls_servers:
+            if event == PROMPT_EVENT and servers:
                 _remove(installed, lambda entry: (hook_command(entry) or ("",))[0] == "prompt")
             else:
                 _add_missing(installed, groups, env)
-            if not installed:
-                del hooks[event]
-
-    return _merge(project_dir(env.environ), path, change, "the hooks")
-
-
-def add_turn_hooks(env: Environment, servers: Sequence[str]) -> str:
-    """Enter the hooks that call the running servers, and no others; return what was done.
-
-    `servers` are our names in the host's list: for one that is not in it the host shows an error at every step. Raises
-    as `add_server` does.
-    """
-    path = turn_hooks_file(env)
-
-    def change(found: JSON) -> None:
-        if not servers and "hooks" not in found:
-            return
-        hooks = _hooks_in(found, path)
         for event, added in turn_hooks(servers).items():
             groups = _groups_in(hooks, event, path)
             _remove(groups, is_turn_hook)
             groups += added
-            if not groups:
-                del hooks[event]
+        for event in [event for event, groups in hooks.items() if not groups]:
+            del hooks[event]
 
-    return _merge(project_dir(env.environ), path, change, "the hooks of turns")
+    done = _merge(project, path, change, "the hooks")
+    if shared.exists():
+        moved = _merge(project, shared, lambda found: _take_out_hooks(found, set(), env.environ), "them")
+        done += "" if moved.endswith("already") else f"; {shared} has none of them any more"
+    return done
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a host's `.claude` folder, or one below it, in which nothing is left."""
+    for above in (folder, *folder.parents):
+        if ".claude" not in above.parts:
+            return
+        try:
+            above.rmdir()
+        except OSError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What `channels uninstall` takes out of one file of the host; `text` is the rest, None if nothing is left."""
+
+    path: Path
+    what: str
+    text: str | None
+
+    def carry_out(self) -> None:
+        """Write the rest of the file. Raises `ConfigError` if it cannot be written; it is unchanged then."""
+        try:
+            if self.text is None:
+                self.path.resolve().unlink()
+                remove_if_empty(self.path.parent)
+            else:
+                write_atomically(self.path.resolve(), self.text, mode=None)
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be written ({error.strerror or error}); it is unchanged") from error
+
+
+def removals(channels: Sequence[str], environ: Mapping[str, str]) -> list[Removal]:
+    """Return what there is of ours in the host's files of this project and this user, and what would be left of them.
+
+    Raises `ConfigError` for a file that is not JSON.
+    """
+    project, found = project_dir(environ), []
+    names: set[str] = set()
+    for path in (project / ".mcp.json", config_dir(environ).parent / ".claude.json"):
+        ours: list[str] = []
+
+        def take_out(content: JSON, ours: list[str] = ours) -> None:
+            ours += _take_out_servers(content, channels, environ)
+            for key, own in (
+                (content.get("projects") or {}).items() if isinstance(content.get("projects"), dict) else ()
+            ):
+                if key == str(project.absolute()) and isinstance(own, dict):
+                    ours += _take_out_servers(own, channels, environ)
+
+        removal = _removal(path, take_out, "the server in")
+        names |= set(ours)
+        if removal is not None:
+            found.append(removal)
+    called = names | set(channels)
+    for path in settings_files(environ):
+        removal = _removal(path, lambda content: _take_out_hooks(content, called, environ), "the hooks in")
+        if removal is not None:
+            found.append(removal)
+    return found
+
+
+def _removal(path: Path, take_out: Callable[[JSON], None], what: str) -> Removal | None:
+    before = read_json(path)
+    after = copy.deepcopy(before)
+    take_out(after)
+    if after == before:
+        return None
+    return Removal(path, what, edited(_text_of(path), after) if after else None)
+
+
+def _take_out_servers(content: JSON, channels: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Take our entries out of an object with `mcpServers`; return their names."""
+    servers = content.get("mcpServers")
+    if not isinstance(servers, dict):
+        return []
+    names = [name for name, entry in servers.items() if _is_our_server(name, entry, channels, environ)]
+    for name in names:
+        del servers[name]
+    if names and not servers:
+        del content["mcpServers"]
+    return names
+
+
+def _is_our_server(name: str, entry: object, channels: Sequence[str], environ: Mapping[str, str]) -> bool:
+    for channel in channels:
+        if foreign_server(name, entry, channel, environ) == "":
+            return True
+        if isinstance(entry, dict) and entry.get("args") == ["serve", channel]:
+            command = str(entry.get("command") or "")
+            return _is_called_so(command) and not program_exists(command, environ)
+    return False
+
+
+def _take_out_hooks(content: JSON, servers: set[str], environ: Mapping[str, str]) -> None:
+    """Take our commands out of a settings file's content, and the hooks that call one of these servers."""
+    hooks = content.get("hooks")
+    if not isinstance(hooks, dict):
+        return
+
+    def ours(entry: JSON) -> bool:
+        if is_turn_hook(entry):
+            return str(entry.get("server")) in servers
+        _, program = hook_command(entry) or ("", "")
+        if not program:
+            return False
+        return is_this_program(program, environ) or (_is_called_so(program) and not program_exists(program, environ))
+
+    for event in list(hooks):
+        if isinstance(hooks[event], list):
+            before = len(hooks[event])
+            _remove(hooks[event], ours)
+            if before and not hooks[event]:
+                del hooks[event]
+    if not hooks:
+        del content["hooks"]
+
+
+def _is_called_so(command: str) -> bool:
+    """Whether a command is named as this program is; it may be gone."""
+    return Path(command).name in {"channels", "channels.exe"}
 
 
 def turn_hooks(servers: Sequence[str]) -> dict[str, list[JSON]]:
@@ -199,10 +326,7 @@ def shipped_hooks(env: Environment) -> dict[str, list[JSON]]:
 
 def _program(env: Environment, project: str) -> str:
     """The path by which a host starts this program; below `project`, its variable for the project, if it is there."""
-    name = "channels.exe" if sys.platform == "win32" else "channels"
-    script = Path(sysconfig.get_path("scripts")) / name
-    if not script.exists():
-        script = Path(shutil.which("channels") or sys.argv[0]).absolute()
+    script = own_script()
     try:
         return f"{project}/{script.relative_to(project_dir(env.environ).absolute()).as_posix()}"
     except ValueError:
@@ -222,26 +346,34 @@ def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str)
     if after == before:
         return f"{path} has {what} already"
     try:
-        backup = _backup(path)
-        _write(path, after)
+        text = edited(_text_of(path), after)
+        backup = _backup(project, path)
+        real = path.resolve()
+        real.parent.mkdir(parents=True, exist_ok=True)
+        # A link stays, and the file it leads to is replaced.
+        write_atomically(real, text, mode=None)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror or error}); it is unchanged") from error
-    return f"{path} has {what} now" + (f"; the old file is kept as {backup.name}" if backup else "")
+    return f"{path} has {what} now" + (f"; the old file is kept as {backup}" if backup else "")
 
 
-def _backup(path: Path) -> Path | None:
+def _text_of(path: Path) -> str:
+    """A file's text with its line ends; "" if there is no such file."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _backup(project: Path, path: Path) -> Path | None:
+    """Keep a copy of a file outside of the repository, where no commit picks it up; return it, None without a file."""
     if not path.exists():
         return None
-    names = (path.with_name(f"{path.name}.backup{number or ''}") for number in range(1000))
-    backup = next(name for name in names if not os.path.lexists(name))
+    folder = ensure_private_dir(backup_folder(project))
+    backup = next(name for name in _numbered(folder / path.name) if not os.path.lexists(name))
     shutil.copy2(path, backup)
     return backup
 
 
-def _write(path: Path, content: JSON) -> None:
-    """Write JSON with the indentation that the file has; a link stays, and the file it leads to is replaced."""
-    real = path.resolve()
-    real.parent.mkdir(parents=True, exist_ok=True)
-    text = real.read_text(encoding="utf-8") if real.exists() else ""
-    indent = re.search(r"^([ \t]+)\S", text, re.MULTILINE)
-    write_atomically(real, json.dumps(content, ensure_ascii=False, indent=indent[1] if indent else 2) + "\n", mode=None)
+def _numbered(path: Path) -> Iterator[Path]:
+    return (path.with_name(f"{path.name}.{number}") for number in range(1, 10_000))

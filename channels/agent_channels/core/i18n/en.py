@@ -28,6 +28,12 @@ TEXTS: dict[str, str] = {
     "button_copy_command": "📋 Copy the command",
     "pair_known": "You're paired: what you write to {bot} directly goes to the agent.",
     "pair_directly": "To pair, write to {bot} directly.",
+    "setup_hello": (
+        "Hi {name}! This is the first message of your agent's phone line, for the project {project}. Tap a button, and "
+        "it is set up."
+    ),
+    "setup_works": "It works",
+    "setup_wrong": "Something is wrong",
     "paired": "Paired. Hi {name}! Anything you write here now goes to the agent.",
     # Commands.
     "start": (

@@ -27,6 +27,9 @@ TEXTS: dict[str, str] = {
     "button_copy_command": "📋 複製指令",
     "pair_known": "你已配對：你直接寫給 {bot} 的內容都會送到代理。",
     "pair_directly": "要配對，請直接寫訊息給 {bot}。",
+    "setup_hello": "{name}，你好！這是你的代理電話線路的第一則訊息，專案是 {project}。點一下按鈕，就設定完成了。",
+    "setup_works": "可以用",
+    "setup_wrong": "有點不對",
     "paired": "已配對。{name}，你好！從現在起，你在這裡寫的內容都會送到代理。",
     # Commands.
     "start": "你已配對：你在這裡寫的內容都會送到代理。它顯示按鈕時，請點一個，或輸入按鈕上的文字。",

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_privat
 __all__ = [
     "StateFolder",
     "adopt",
+    "delete_state",
+    "discard_unused",
     "forget",
     "is_empty",
     "is_ours_by_name",
@@ -308,6 +311,51 @@ def forget(path: Path) -> bool:
     """
     with StateFolder.opened(path) as folder:
         return folder.unregister()
+
+
+def discard_unused(path: Path) -> None:
+    """Remove a state folder in which nothing was kept yet, and `state` above it if nothing else is there.
+
+    Whatever stands in the way of that stays, without a word: nothing is lost by it.
+    """
+    with contextlib.suppress(OSError, ConfigError):
+        with StateFolder.opened(path) as folder:
+            names = set(folder.names())
+            left = names - {KEY_FILE, ".gitignore", *_RESERVED}
+            if left or any(folder.read_text(name) for name in _RESERVED):
+                return
+            # An empty one may not have come as far as the registry.
+            if not folder.unregister() and names:
+                return
+            for name in (".gitignore", *_RESERVED):
+                folder.remove_file(name)
+        path.rmdir()
+        if path.parent.name == "state":
+            path.parent.rmdir()
+
+
+def delete_state(path: Path) -> None:
+    """Delete a state folder that is this user's own, with all that this program made in it. Raises `ConfigError`.
+
+    Files of other names stay, and with them the folder.
+    """
+    with StateFolder.opened(path) as folder:
+        folder.require_known()
+        names = [name for name in folder.names() if is_ours_by_name(name)]
+        folder.unregister()
+    try:
+        for name in names:
+            found = path / name
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            else:
+                found.unlink(missing_ok=True)
+        if not any(path.iterdir()):
+            path.rmdir()
+            if path.parent.name == "state" and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be deleted whole ({error.strerror or error}); delete it yourself") from error
 
 
 def require_own_file(path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What a verb says to a person and asks of them; a script is asked nothing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent_channels.core.errors import ConfigError
+
+__all__ = ["Dialogue"]
+
+
+@dataclass
+class Dialogue:
+    """Sentences and questions; with `quiet` (--json) nothing is said but `data` at the end, by the verb itself.
+
+    `yes`: where a script has no option for a question, the answer is yes. `project` was named before: the files in it
+    are called by their place in it.
+    """
+
+    quiet: bool
+    interactive: bool
+    yes: bool = False
+    project: Path | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        """Print a text, unless nothing is to be said."""
+        if not self.quiet:
+            print(self._shortened(text), flush=True)
+
+    def _shortened(self, text: str) -> str:
+        return text.replace(f"{self.project.absolute()}{os.sep}", "") if self.project else text
+
+    def confirm(self, option: str | None, question: str, *, default: bool = True) -> bool:
+        """Return the option's yes or no if it was given, else the person's answer, else `yes`."""
+        if option is not None:
+            return option == "yes"
+        if not self.interactive:
+            return self.yes
+        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}] ").lower()
+        return answer.startswith("y") if answer else default
+
+    def choose(self, option: str | None, question: str, choices: Sequence[str], *, default: str, script: str) -> str:
+        """Return the option if it was given, else what the person chooses by a word or its beginning, else `script`."""
+        if option is not None or not self.interactive:
+            return option or script
+        while True:
+            answer = self.ask(f"{question} [{'/'.join(choices)}; Return: {default}] ").lower()
+            found = [choice for choice in choices if choice.startswith(answer)]
+            if not answer or len(found) == 1:
+                return found[0] if answer else default
+            self.say(f"  {answer!r} is none of them.")
+
+    def ask(self, prompt: str) -> str:
+        """Return what the person types. Raises `ConfigError` where the terminal ends."""
+        try:
+            # Printed, and not left to `input`, which goes around what guards the output.
+            print(self._shortened(prompt), end="", flush=True)
+            return input().strip()
+        except EOFError:
+            raise _no_answer() from None
+
+    def ask_hidden(self, prompt: str) -> str:
+        """As `ask`, without showing what is typed."""
+        try:
+            return getpass.getpass(prompt).strip()
+        except EOFError:
+            raise _no_answer() from None
+
+
+def _no_answer() -> ConfigError:
+    return ConfigError("the terminal ended before the answer; run the same command again, it goes on from here")
