@@ -57,7 +57,7 @@ def test_exit_codes_of_wrong_usage(words: tuple[str, ...], code: int, capsys: py
     assert (bool(out), bool(err)) == (code == 0, code != 0)
 
 
-@pytest.mark.parametrize(("word", "meant"), [("stauts", "status"), ("set-up", "setup"), ("remove", None)])
+@pytest.mark.parametrize(("word", "meant"), [("stauts", "status"), ("set-up", "setup"), ("banana", None)])
 def test_a_verb_that_is_misspelt(word: str, meant: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence with the nearest verb, if one is near."""
     with pytest.raises(SystemExit) as end:
