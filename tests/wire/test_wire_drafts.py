@@ -113,7 +113,7 @@ async def test_an_error_costs_a_frame_and_never_an_answer(stage: Stage) -> None:
 @pytest.mark.parametrize("version", ["9.2", "9.4"])
 async def test_a_server_that_knows_no_drafts_shows_messages(stage: Stage, version: str) -> None:
     """Too old for the method, or for bots without topics: once found out, the status message is as ever."""
-    stage.tg.state.version = version
+    stage.tg.set_version(version)
     ann = stage.person()
     host, turn = await working(stage, ann)
     message = await ann.next_message()

@@ -25,12 +25,12 @@ def noisy(name, *rest, **more):
     if name in {"pydantic", "mcp", "telegram.request"}:
         print("NOISE ON IMPORT OF", name, flush=True)
     if bot is not None and not hasattr(bot, "noisy"):
-        bot.noisy, get_me = True, bot.get_me
+        bot.noisy, edit = True, bot.edit_message_text
         async def loud(self, *args, **kwargs):
             print("NOISE AT WORK", flush=True)
             os.write(1, b"RAW NOISE\\n")
-            return await get_me(self, *args, **kwargs)
-        bot.get_me = loud
+            return await edit(self, *args, **kwargs)
+        bot.edit_message_text = loud
     return module
 builtins.__import__ = noisy
 """
@@ -88,6 +88,8 @@ async def test_stdout_carries_nothing_but_the_protocol_when_a_library_prints(sta
     ann.send("hi")
     assert (await host.event()).content == "hi"
     await host.done("reply", chat_id=ann.id, text="yes?")
+    sent = await ann.next_message()
+    await host.done("edit_message", chat_id=ann.id, message_id=str(sent["message_id"]), text="yes!")
     for noise in ("ON IMPORT OF mcp", "ON IMPORT OF telegram.request", "NOISE AT WORK", "RAW NOISE"):
         assert noise in host.log()
     assert stage.impure() == []

@@ -94,6 +94,8 @@ async def test_existing_data_is_not_overwritten(stage: Stage, folder: Path) -> N
     other = "7123456780:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiZ"
     (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={other}\nMINE=1\n")
     (stage.state / "config.yaml").write_text("# mine\ngrace_s: 1\n")
+    for name in (".env", "config.yaml"):
+        (stage.state / name).chmod(0o600)
     await stage.access("policy", "pairing")
     await stage.access("group", "add", "-1001654782309", "--allow", "5")
     ran = await stage.cli("import", "telegram", str(folder), **NO_TOKEN)

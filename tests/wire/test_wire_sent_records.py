@@ -15,7 +15,9 @@ from ways import SESSION, way
 async def test_a_message_is_booked_though_its_answering_is_not(tmp_path: Path) -> None:
     """The disk takes the one and not the other: under the same key nothing is sent again, and its id is known."""
     async with way(tmp_path) as one:
-        sender = Sender(one.adapter, one.services, one.files, rate_wait_s=1.0, panel_ttl_s=60.0, file_above=9999)
+        sender = Sender(
+            one.adapter, one.services, one.files, rate_wait_s=1.0, panel_ttl_s=60.0, file_above=9999, rich="auto"
+        )
         one.person.start()
         chat = str(one.person.id)
         one.access.allow(chat, by="test")

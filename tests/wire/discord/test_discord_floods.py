@@ -26,5 +26,12 @@ async def test_refused_taps_starve_nobody(stage: DiscordStage) -> None:
     bob.tap(grids[1], label="Yes")
     assert (await host.event()).meta["user_id"] == str(bob.id)
     assert "code" in (await eve.next_message())["content"]
-    await stage.dc.wait_for(lambda: not any(person.inbox[0]["components"] for person in (ann, bob)))
+    await stage.dc.wait_for(
+        lambda: all(
+            button.get("disabled")
+            for person in (ann, bob)
+            for row in person.inbox[0]["components"]
+            for button in row["components"]
+        )
+    )
     assert len(stage.dc.calls_of("POST /interactions/*/*/callback")) <= 2 * EACH_MAX + FLOOD // 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
 from agent_channels.core.text.formatted_text import Span
@@ -25,7 +25,7 @@ class Button:
     """A page that the button opens; such a button never comes back as a tap."""
     form: bool = False
     """Whether the button asks for an answer in the person's own words."""
-    copy: str | None = None
+    copy: str | None = field(default=None, repr=False)
     """A text that the button copies; such a button is never an answer."""
 
     @property

@@ -152,7 +152,7 @@ class Sender:
                 messages = await self._compose(reply, opened)
                 # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
                 first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
-                shipment = self._services.outbox.begin(key, reply.chat_id, repr(reply), first)
+                shipment = self._services.outbox.begin(key, reply.chat_id, _content(reply), first)
                 if shipment.result is not None:
                     on_sent()
                     return f"{shipment.result} (already sent under this idempotency_key; nothing was sent again)"
@@ -410,3 +410,9 @@ def _failure(send: _Send, number: int, error: PlatformError) -> str:
     if isinstance(error, Rejected | Forbidden | Unauthorized) and not ids:
         return f"{part} was not sent: {error}; {so_far}. Sent again unchanged, it fails again."
     return f"{part} was not sent: {error}; {so_far}. To go on from there, {again}"
+
+
+def _content(reply: Reply) -> str:
+    """Return what one idempotency key stands for; what earlier versions wrote of the same reply is the same."""
+    copies = [button.copy for row in reply.grid or () for button in row if button.copy is not None]
+    return repr(reply) + (f" copies {copies}" if copies else "")
