@@ -57,11 +57,12 @@ async def verdict(host: Host, number: int = 1) -> dict[str, Any]:
 
 def buttons(person: TelegramPerson, message: dict[str, Any]) -> list[str]:
     found = next(m for m in person.messages() if m["message_id"] == message["message_id"])
-    return [b["text"] for row in found.get("reply_markup", {}).get("inline_keyboard", []) for b in row]
+    rows = found.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row if "disabled" not in button]
 
 
 async def ends(stage: Stage, person: TelegramPerson, card: dict[str, Any], text: str, timeout: float = 8) -> None:
-    """Waits until the card has no buttons and says so."""
+    """Waits until no button of the card does anything and it says so."""
 
     def ended() -> bool:
         found = next(m for m in person.messages() if m["message_id"] == card["message_id"])

@@ -123,6 +123,12 @@ def turns(page: Page) -> list[Turn]:
         return [turn for turn in Services.of(store).turns.newest(50) if turn.detail.steps]
 
 
+def working(page: Page) -> bool:
+    """Whether any turn goes on."""
+    with Store.open_read_only(page.scene.state_dir("telegram") / "channel.db") as store:
+        return bool(Services.of(store).turns.running())
+
+
 async def until(page: Page, expected: Callable[[list[Turn]], bool]) -> list[Turn]:
     """Return the turns once they are as expected."""
     async with asyncio.timeout(PATIENCE_S):
@@ -153,6 +159,15 @@ async def test_a_longer_task_is_played_to_its_end(monkeypatch: pytest.MonkeyPatc
         assert "Bash: export NPM_TOKEN=[secret] && npm test -- --all" in turn.detail.recent
         texts = [message.get("text", "") for message in ann.messages()]
         assert not [text for text in texts if FAKE_TOKEN in text or "Said at the terminal" in text]
+
+
+async def test_a_short_answer_ends_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once somebody has it, nothing is worked on any more."""
+    async with page_of(monkeypatch, 0.01) as page:
+        ann = page.scene.tg.people["ann"]
+        ann.send("hello")
+        await told(ann, "scripted agent")
+        await until(page, lambda _: not working(page))
 
 
 async def test_it_is_steered_and_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

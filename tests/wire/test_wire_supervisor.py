@@ -93,9 +93,10 @@ async def hook(stage: Stage, host: Host, killer: Killer) -> None:
 async def ask(stage: Stage, host: Host, killer: Killer) -> None:
     """The agent waits for a tap, which comes as a message then."""
     ann = stage.person()
-    call = host.calling("ask", chat_id=ann.id, timeout_s=60, text=f"Which {killer.deaths}?", buttons=[["Red", "Blue"]])
-    await stage.tg.wait_for(lambda: any("reply_markup" in message for message in ann.messages()))
-    shown = next(message for message in ann.messages() if "reply_markup" in message)
+    text = f"Which {killer.deaths}?"
+    call = host.calling("ask", chat_id=ann.id, timeout_s=60, text=text, buttons=[["Red", "Blue"]])
+    shown = await stage.tg.wait_for(lambda: [one for one in ann.messages() if one["text"] == text] or None)
+    (shown,) = shown
     await bound(stage, shown)
     await killer.kill()
     assert (await host.answered(call)).failed

@@ -142,6 +142,9 @@ class ScriptedAgent:
         else:
             await self._wait_for_messages()
             await turn.begin("")
+            # Short answers are given beside what comes next; the server only hears that the agent does something with
+            # what it was handed, or it would take the waiting that follows for the fetching of it.
+            await turn.hook("PreToolUse", tool_name=f"mcp__{self._session.server}__reply")
         if self._tasks:
             self._working = True
             # A turn that is stopped just ends: the server tells the chat.
