@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import re
 import signal
 import sys
+import tty
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +28,7 @@ from faults_harness import Account
 from harness import COMMAND, Host, Stage
 from hook_runs import bound
 from hooked_turns import HookedTurn
+from wire_host import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process cannot fork")
 # More than a pipe and everything between host and server hold, and less than a line may have.
@@ -329,3 +334,32 @@ async def test_a_host_that_does_not_read_costs_little(stage: Stage) -> None:
     assert (account.lost(), account.unmarked()) == ([], [])
     # What was half written when a process died is not there.
     assert all(re.fullmatch(rb"\{.*\}\n", line, re.DOTALL) for line in host.lines)
+
+
+async def test_a_terminal_that_takes_little_at_once_gets_all(stage: Stage) -> None:
+    """Non-blocking because of somebody else who has it: more than it holds comes whole, once it is read."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(theirs, False)
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "serve", "telegram", stdin=PIPE, stdout=theirs, stderr=PIPE, cwd=stage.project, env=stage.env
+    )
+    os.close(theirs)
+    assert process.stdin is not None
+    start = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
+    asked: list[dict[str, Any]] = [{"id": 0, "method": "initialize", "params": start}]
+    asked += [{"id": number, "method": "tools/list"} for number in range(1, 9)]
+    process.stdin.write(b"".join(json.dumps({"jsonrpc": "2.0", **one}).encode() + b"\n" for one in asked))
+
+    def read() -> bytes:
+        got = b""
+        while got.count(b"\n") < len(asked):
+            got += os.read(ours, 65536)
+        return got
+
+    async with asyncio.timeout(PATIENCE_S):
+        lines = (await asyncio.to_thread(read)).splitlines()
+        process.stdin.close()
+        assert await process.wait() == 0
+    os.close(ours)
+    assert {json.loads(line)["id"] for line in lines} == {one["id"] for one in asked}

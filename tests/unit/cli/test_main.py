@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from agent_channels.cli import main as command
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.server import supervisor
 
 
 def modules_of(*words: str) -> set[str]:
@@ -88,3 +90,17 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
         command.main(["launch", "telegram", "--", "-p", "hi", "--", "--help"])
     assert end.value.code == 7
     assert (seen[0]["channels"], seen[0]["host_arguments"]) == (["telegram"], ["-p", "hi", "--", "--help"])
+
+
+def test_what_is_said_after_the_programs_files_are_gone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An update may remove them under a running process: nothing goes out unredacted, and the supervisor still speaks."""
+    written = io.StringIO()
+    monkeypatch.setitem(sys.modules, "agent_channels.core.log", None)
+    monkeypatch.setattr(sys, "stderr", command._RedactedOutput(written))
+    for line in ("Traceback", "ModuleNotFoundError"):
+        print(line, file=sys.stderr)
+    assert written.getvalue() == "channels: its files were removed or replaced by an update; start it again\n"
+    supervisor._say("the server ended")
+    assert capfd.readouterr().err == "channels: the server ended\n"
