@@ -95,7 +95,7 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_said_after_the_programs_files_are_gone(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """An update may remove them under a running process: nothing goes out unredacted, and the supervisor still speaks."""
+    """An update may remove them under a running process: nothing is shown unredacted, the supervisor still speaks."""
     written = io.StringIO()
     monkeypatch.setitem(sys.modules, "agent_channels.core.log", None)
     monkeypatch.setattr(sys, "stderr", command._RedactedOutput(written))
