@@ -81,5 +81,5 @@ async def test_the_outcome_without_room_goes_into_the_thread(bench: Bench) -> No
     place = Place(*(await adapter.create_thread(platform.room_for_threads(), "Deploys")))
     full = "x" * adapter.limits.text
     sent = await adapter.send(Outgoing(place.chat_id, full, thread_id=place.thread_id, keyboard=FIRST))
-    await adapter.close_panel(place.chat_id, sent.message_id, sent.snapshot, "Yes, ann", place.thread_id)
+    await adapter.close_panel(place.chat_id, sent.message_id, sent.snapshot, "Yes, ann", thread_id=place.thread_id)
     assert platform.said_in(place) == [full, "Yes, ann"]

@@ -90,7 +90,7 @@ async def test_close_panel_keeps_the_chosen_button(bench: Bench) -> None:
         sent = await bench.adapter.send(Outgoing(bench.platform.chat_id, text, keyboard=FIRST))
         for _ in range(2):
             place = bench.platform.chat_id, sent.message_id
-            await bench.adapter.close_panel(*place, sent.snapshot, "✅ No", FIRST[0][1])
+            await bench.adapter.close_panel(*place, sent.snapshot, "✅ No", chosen=FIRST[0][1])
         assert bench.platform.shown(sent.message_id)["labels"] == [["No"]]
 
 

@@ -17,7 +17,7 @@ __all__ = [
     "CallbackQuery",
     "ChatKind",
     "Draft",
-    "Ephemeral",
+    "EphemeralMessage",
     "Message",
     "TelegramChat",
     "TelegramUser",
@@ -84,7 +84,7 @@ class CallbackQuery:
 
 
 @dataclass(frozen=True)
-class Ephemeral:
+class EphemeralMessage:
     """A message that only `user_id` and the bot see. `at` is on the sandbox's clock."""
 
     at: float

@@ -17,7 +17,7 @@ from agent_channels.sandbox.telegram.records import (
     SERVICE_FIELDS,
     CallbackQuery,
     ChatKind,
-    Ephemeral,
+    EphemeralMessage,
     Message,
     TelegramChat,
     TelegramUser,
@@ -54,7 +54,7 @@ class TelegramState(SandboxState):
         self.files = MediaStore()
         self.queries: dict[str, CallbackQuery] = {}
         self.commands: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.ephemerals: dict[int, Ephemeral] = {}
+        self.ephemerals: dict[int, EphemeralMessage] = {}
         self.updates = UpdateQueue(self.now, self.changed)
         self.flood = TokenBuckets(self.now)
         self._message_ids = itertools.count(1)
@@ -178,7 +178,9 @@ class TelegramState(SandboxState):
             **fields,
             **{name: value for name, value in extra.items() if value is not None},
         }
-        self.ephemerals[number] = Ephemeral(self.now(), chat.id, receiver.id if sender.is_bot else sender.id, message)
+        self.ephemerals[number] = EphemeralMessage(
+            self.now(), chat.id, receiver.id if sender.is_bot else sender.id, message
+        )
         if not sender.is_bot:
             self.updates.add("message", copy.deepcopy(message))
         self.changed()

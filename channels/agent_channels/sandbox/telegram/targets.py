@@ -12,7 +12,7 @@ from agent_channels.sandbox.telegram.state import TelegramState
 
 __all__ = ["deliver", "message_of", "placement", "writable_chat"]
 
-# "Ephemeral messages and commands": how long after a tap or a command any bot may answer it so.
+# "EphemeralMessage messages and commands": how long after a tap or a command any bot may answer it so.
 EPHEMERAL_WITHIN_S = 15.0
 
 
