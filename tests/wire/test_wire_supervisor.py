@@ -25,7 +25,7 @@ from agent_channels.core.host.protocol import REQUEST, VERDICT
 from agent_channels.core.server.supervisor import PAUSES_S
 from agent_channels.core.store.database import Store
 from faults_harness import Account
-from harness import COMMAND, Host, Stage
+from harness import COMMAND, Host, Stage, is_closed
 from hook_runs import bound
 from hooked_turns import HookedTurn
 from wire_host import PATIENCE_S
@@ -99,8 +99,8 @@ async def ask(stage: Stage, host: Host, killer: Killer) -> None:
     """The agent waits for a tap, which comes as a message then."""
     ann = stage.person()
     call = host.calling("ask", chat_id=ann.id, timeout_s=60, text=f"Which {killer.deaths}?", buttons=[["Red", "Blue"]])
-    await stage.tg.wait_for(lambda: any("reply_markup" in message for message in ann.messages()))
-    shown = next(message for message in ann.messages() if "reply_markup" in message)
+    # The button that was chosen before stays under its question.
+    shown = await stage.tg.wait_for(lambda: next((one for one in ann.messages() if not is_closed(one)), None))
     await bound(stage, shown)
     await killer.kill()
     assert (await host.answered(call)).failed

@@ -263,7 +263,7 @@ async def test_topics_are_switched_on_when_the_operator_asks(stage: Stage) -> No
 
 async def test_an_older_server_leaves_the_switch_to_botfather(stage: Stage) -> None:
     """Everything else works; status and doctor say what to do."""
-    stage.tg.state.version = "10.0"
+    stage.tg.set_version("10.0")
     ann = stage.person()
     stage.config(grace_s=0, topics=True)
     host = await stage.reading()
