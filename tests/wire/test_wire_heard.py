@@ -205,6 +205,29 @@ async def test_words_that_nobody_else_sees_have_keys_of_their_own(stage: Stage) 
     assert "reply_to_message" not in answer
 
 
+async def test_words_for_the_bot_alone_are_shown_to_nobody_else(stage: Stage) -> None:
+    """The agent is told that they are private; neither the list of open messages nor the history's export has them."""
+    ann, bob = stage.person(), stage.person("bob")
+    host = await stage.reading()
+    group = stage.tg.group("Team", members=[ann, bob])
+    await enable(stage, group)
+    assert (await stage.access("approver", "add", str(bob.id))).code == 0
+    ann.send_ephemeral("/deploy@sandbox_bot with 4711", chat=group)
+    ann.send("@sandbox_bot and tell us", chat=group)
+    private, public = await host.take(2)
+    assert (private.meta.get("private"), public.meta.get("private")) == ("true", None)
+    bob.send("/inbox@sandbox_bot", chat=group)
+    listed = (await group.next_message())["text"]
+    assert "2 waiting" in listed
+    assert "and tell us" in listed
+    bob.send("/session@sandbox_bot export", chat=group)
+    await group.next_message()
+    (sent,) = stage.tg.calls_of("sendDocument")
+    assert b"and tell us" in sent.params["document"].data
+    assert "4711" not in str([call.params for call in stage.tg.calls])
+    assert "4711" not in await host.done("fetch_messages", chat_id=group.id)
+
+
 async def test_a_sticker_says_its_emoji(stage: Stage) -> None:
     """A sticker with a thumb up is a thumb up, also as an answer to a question."""
     ann = stage.person()

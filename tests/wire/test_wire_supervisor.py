@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import re
 import signal
 import sys
+import tty
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,9 +25,10 @@ from agent_channels.core.host.protocol import REQUEST, VERDICT
 from agent_channels.core.server.supervisor import PAUSES_S
 from agent_channels.core.store.database import Store
 from faults_harness import Account
-from harness import COMMAND, Host, Stage
+from harness import COMMAND, Host, Stage, is_closed
 from hook_runs import bound
 from hooked_turns import HookedTurn
+from wire_host import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process cannot fork")
 # More than a pipe and everything between host and server hold, and less than a line may have.
@@ -93,10 +98,9 @@ async def hook(stage: Stage, host: Host, killer: Killer) -> None:
 async def ask(stage: Stage, host: Host, killer: Killer) -> None:
     """The agent waits for a tap, which comes as a message then."""
     ann = stage.person()
-    text = f"Which {killer.deaths}?"
-    call = host.calling("ask", chat_id=ann.id, timeout_s=60, text=text, buttons=[["Red", "Blue"]])
-    shown = await stage.tg.wait_for(lambda: [one for one in ann.messages() if one["text"] == text] or None)
-    (shown,) = shown
+    call = host.calling("ask", chat_id=ann.id, timeout_s=60, text=f"Which {killer.deaths}?", buttons=[["Red", "Blue"]])
+    # The button that was chosen before stays under its question.
+    shown = await stage.tg.wait_for(lambda: next((one for one in ann.messages() if not is_closed(one)), None))
     await bound(stage, shown)
     await killer.kill()
     assert (await host.answered(call)).failed
@@ -330,3 +334,32 @@ async def test_a_host_that_does_not_read_costs_little(stage: Stage) -> None:
     assert (account.lost(), account.unmarked()) == ([], [])
     # What was half written when a process died is not there.
     assert all(re.fullmatch(rb"\{.*\}\n", line, re.DOTALL) for line in host.lines)
+
+
+async def test_a_terminal_that_takes_little_at_once_gets_all(stage: Stage) -> None:
+    """Non-blocking because of somebody else who has it: more than it holds comes whole, once it is read."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(theirs, False)
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "serve", "telegram", stdin=PIPE, stdout=theirs, stderr=PIPE, cwd=stage.project, env=stage.env
+    )
+    os.close(theirs)
+    assert process.stdin is not None
+    start = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
+    asked: list[dict[str, Any]] = [{"id": 0, "method": "initialize", "params": start}]
+    asked += [{"id": number, "method": "tools/list"} for number in range(1, 9)]
+    process.stdin.write(b"".join(json.dumps({"jsonrpc": "2.0", **one}).encode() + b"\n" for one in asked))
+
+    def read() -> bytes:
+        got = b""
+        while got.count(b"\n") < len(asked):
+            got += os.read(ours, 65536)
+        return got
+
+    async with asyncio.timeout(PATIENCE_S):
+        lines = (await asyncio.to_thread(read)).splitlines()
+        process.stdin.close()
+        assert await process.wait() == 0
+    os.close(ours)
+    assert {json.loads(line)["id"] for line in lines} == {one["id"] for one in asked}

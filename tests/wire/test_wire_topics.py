@@ -123,7 +123,10 @@ async def test_typing_and_wait_notices_name_the_topic(stage: Stage) -> None:
 
 
 async def test_the_agent_opens_a_topic_by_its_name_once(stage: Stage) -> None:
-    """The result names it; the next reply with that name goes into it; a name that cannot be one sends nothing."""
+    """The result names it; the next reply with that name goes into it, also into one that a person named.
+
+    A name that cannot be one sends nothing.
+    """
     ann = stage.person()
     stage.tg.set_topics(on=True)
     host = await stage.reading()
@@ -138,11 +141,21 @@ async def test_the_agent_opens_a_topic_by_its_name_once(stage: Stage) -> None:
         assert reason in await host.refused("reply", chat_id=ann.id, text="x", thread_name=wrong)
     both = {"thread_id": first["message_thread_id"], "thread_name": "x"}
     assert "not both" in await host.refused("reply", chat_id=ann.id, text="x", **both)
+    key = "key: sk-ant-api03-abcdefghijklmnop"
+    # As a person wrote them, and as events show them to the agent.
+    names = {"Two  spaces\u00a0x": "Two spaces x", "<b> & co": "‹b› & co", key: key}
+    topics = [ann.topic(name) for name in names]
+    for topic in topics:
+        ann.send("x", thread_id=topic.thread_id)
+    await kept(stage, len(topics))
+    for topic, shown in zip(topics, names.values(), strict=True):
+        assert "in the thread" in await host.done("reply", chat_id=ann.id, text="y", thread_name=shown)
+        assert (await ann.next_message())["message_thread_id"] == topic.thread_id
     stage.tg.set_topics(on=False)
     refused = await host.refused("reply", chat_id=ann.id, text="x", thread_name="Other")
     assert "not a forum" in refused
     assert "topics are opened in" in refused
-    assert len(stage.tg.calls_of("sendMessage")) == 2
+    assert len(stage.tg.calls_of("sendMessage")) == 5
 
 
 async def test_a_reply_to_a_deleted_topic_arrives_in_the_chat(stage: Stage) -> None:

@@ -270,8 +270,13 @@ class _RedactedOutput:
         if self._redact is None and not self._imports:
             # With PYTHONVERBOSE an import writes here itself, also once the modules are being taken down.
             self._imports = True
-            from agent_channels.core.log import redact
-
+            try:
+                from agent_channels.core.log import redact
+            except ImportError:
+                # Nothing more is written, since it could not be redacted.
+                self._stream.write("channels: its files were removed or replaced by an update; start it again\n")
+                self._redact = lambda _text: ""
+                return len(text)
             self._redact, self._imports = redact, False
         text, self.head = self.head + text, ""
         shown = self._redact(text) if self._redact else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from agent_channels.cli import main as command
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.server import supervisor
 
 
 def modules_of(*words: str) -> set[str]:
@@ -116,3 +118,17 @@ def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:
     ran = channels(*words, *(["--json"] if machine else []))
     assert ran.project == str(Path(os.environ["CLAUDE_PROJECT_DIR"]))
     assert list(Path(ran.project).iterdir()) == []
+
+
+def test_what_is_said_after_the_programs_files_are_gone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An update may remove them under a running process: nothing is shown unredacted, the supervisor still speaks."""
+    written = io.StringIO()
+    monkeypatch.setitem(sys.modules, "agent_channels.core.log", None)
+    monkeypatch.setattr(sys, "stderr", command._RedactedOutput(written))
+    for line in ("Traceback", "ModuleNotFoundError"):
+        print(line, file=sys.stderr)
+    assert written.getvalue() == "channels: its files were removed or replaced by an update; start it again\n"
+    supervisor._say("the server ended")
+    assert capfd.readouterr().err == "channels: the server ended\n"

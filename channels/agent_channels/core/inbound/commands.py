@@ -6,6 +6,7 @@ command is the agent's.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -167,7 +168,10 @@ class Commands:
             translate(
                 "inbox_offered" if row["state"] == State.OFFERED else "inbox_waiting",
                 age=_age(time.time() - row["received_at"]),
-                text=label(row["content"] or "", LISTED_TEXT_MAX),
+                # What one person alone was to see is not repeated for all.
+                text="…"
+                if "private" in json.loads(row["meta"] or "{}")
+                else label(row["content"] or "", LISTED_TEXT_MAX),
             )
             for row in rows
         ]

@@ -405,6 +405,9 @@ class InboundPipeline:
 
     def _add_to_history(self, incoming: IncomingMessage) -> bool:
         event = incoming.event
+        if incoming.message.ephemeral:
+            # Others in the group read the history, in an export.
+            return False
         self._services.history.add_received(
             event.chat_id, event.message_id, event.content, event.meta, event.thread_id, image=event.image is not None
         )

@@ -31,6 +31,8 @@ def message_event(message: Message, *, transcribe: bool = False) -> AgentEvent:
         meta["forward_from"] = attribute(message.forward_from)
     if message.edited:
         meta["edited"] = "true"
+    if message.ephemeral:
+        meta["private"] = "true"
     if message.reaction:
         meta["reaction"] = attribute(message.reaction)
     text = content(message.text)

@@ -185,7 +185,7 @@ class Sender:
                 "give thread_id or thread_name, not both: one names the thread by its id, the other opens one"
             )
         name = self.threads.checked_name(reply.thread_name)
-        place = self._services.chats.find_thread(reply.chat_id, name)
+        place = self.threads.find(reply.chat_id, name)
         verb = "in"
         if place is None:
             verb = "opened"

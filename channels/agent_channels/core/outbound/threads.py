@@ -44,13 +44,23 @@ class Threads:
     def checked_name(self, name: str) -> str:
         """Return a thread's name in one line, without secrets. Raises `Refused` if it is empty or too long."""
         most = self._adapter.limits.thread_name
-        # As long as any name that is refused, so that it is not cut here.
-        shown = label(mask_secrets(redact(name)), most + 1)
+        shown = self._shown(name)
         if not shown:
             raise Refused(f"the thread's name is empty; give it 1 to {most} characters")
         if len(shown) > most:
             raise Refused(f"the thread's name {name[:80]!r} has {len(name)} characters; {most} are allowed")
         return shown
+
+    def _shown(self, name: str) -> str:
+        # As long as any name that is refused, so that it is not cut here.
+        return label(mask_secrets(redact(name)), self._adapter.limits.thread_name + 1)
+
+    def find(self, chat_id: str, name: str) -> Place | None:
+        """Return where the messages of a chat's newest thread of this name go; None if none is known.
+
+        A person may have named it with what no name of ours has, such as two spaces, and events do not show it so.
+        """
+        return next((place for found, place in self._chats.threads_of(chat_id) if self._shown(found) == name), None)
 
     async def open(self, chat_id: str, name: str) -> Place:
         """Open a thread in a chat and return where its messages go. Raises `Refused` or `PlatformError`."""

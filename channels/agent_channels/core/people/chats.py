@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agent_channels.core.contract.messages import Chat, Person, Place
 from agent_channels.core.store.database import Store
@@ -152,18 +152,16 @@ class Chats:
         with self.store.transaction() as db:
             db.execute(f"INSERT OR {verb} INTO threads VALUES (?, ?, ?)", (chat_id, thread_id, name))
 
-    def find_thread(self, chat_id: str, name: str) -> Place | None:
-        """Return where the messages of a chat's newest thread of this name go; None if none is known."""
-        within = self.store.value(
-            "SELECT thread_id FROM threads WHERE chat_id = ? AND name = ? ORDER BY rowid DESC LIMIT 1", chat_id, name
+    def threads_of(self, chat_id: str) -> Iterator[tuple[str, Place]]:
+        """Yield the name of each known thread of a chat and where its messages go, the newest first."""
+        within = self.store.rows("SELECT thread_id, name FROM threads WHERE chat_id = ? ORDER BY rowid DESC", chat_id)
+        for row in within:
+            yield row["name"], Place(chat_id, row["thread_id"])
+        own = self.store.rows(
+            "SELECT chat_id, title FROM chats WHERE parent_id = ? AND present ORDER BY seen_at DESC", chat_id
         )
-        if within is not None:
-            return Place(chat_id, within)
-        own = self.store.value(
-            "SELECT chat_id FROM chats WHERE parent_id = ? AND title = ? AND present ORDER BY seen_at DESC LIMIT 1",
-            chat_id, name,
-        )  # fmt: skip
-        return None if own is None else Place(own, None)
+        for row in own:
+            yield row["title"] or "", Place(row["chat_id"], None)
 
     def parent_of(self, chat_id: str) -> tuple[str, str | None] | None:
         """Return the chat of a thread that is a chat of its own, and the thread's name; None for any other chat."""

@@ -22,6 +22,7 @@ def instructions(channel: str) -> str:
         "image_path is a picture: read it. attachment_kind, reply_to_attachments: fetch the file with "
         "download_attachment. A transcript is a program's guess at a voice note. context is what people in a group "
         "said before, to others and not to you. "
+        'private="true": nobody else in the group sees the message, but all see a reply. '
         'redelivered="true" means that you may have seen this message before: do not do its work twice. '
         "While working for long, send progress with edit_message and a new reply at the end, since edits make no "
         "sound. What was said before this session: fetch_messages. If something seems wrong with the channel, call "

@@ -131,22 +131,24 @@ class _Supervisor:
 
     def _start(self) -> bool:
         """Fork a worker; return True in it. Raises OSError."""
-        theirs_in, input_ = os.pipe()
-        output, theirs_out = os.pipe()
         us, host = os.getpid(), os.getppid()
+        pipes: list[int] = []
         try:
+            pipes += os.pipe()
+            pipes += os.pipe()
             pid = os.fork()
         except OSError:
-            for fd in (theirs_in, input_, output, theirs_out):
+            for fd in pipes:
                 os.close(fd)
             raise
+        theirs_in, input_, output, theirs_out = pipes
         if pid == 0:
             # Nothing of the host's stays open here: it would see its pipes open once this process is all that is left.
             self._undo()
             self._host.close()
             os.dup2(theirs_in, 0)
             os.dup2(theirs_out, 1)
-            for fd in (theirs_in, input_, output, theirs_out):
+            for fd in pipes:
                 os.close(fd)
             supervised(Supervised(us, host, self._session, self._restarts))
             return True
@@ -442,9 +444,14 @@ class _Supervisor:
         if self._host.waitable:
             with memoryview(self._to_host) as waiting:
                 written = self._host.write_now(waiting)
-        else:
-            written = os.write(1, self._to_host)
-        del self._to_host[:written]
+            del self._to_host[:written]
+            return
+        while self._to_host:
+            try:
+                del self._to_host[: os.write(1, self._to_host)]
+            except BlockingIOError:
+                # Somebody who has the same terminal made it non-blocking.
+                select.select([], [1], [])
 
     def _refuse(self, message: HostLine, reason: str) -> None:
         """Answer a request in the worker's place; what is not a request has no answer."""
@@ -485,7 +492,6 @@ def _shell_code(code: int) -> int:
 
 
 def _say(sentence: str) -> None:
-    """Log it: no library is loaded here that could."""
+    """Log it: no library is loaded here that could, nor may it be there any more, after an update."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"channels: {sentence}\n")
-        sys.stderr.flush()
+        os.write(2, f"channels: {sentence}\n".encode())
