@@ -126,7 +126,7 @@ def test_what_is_said_after_the_programs_files_are_gone(
     """An update may remove them under a running process: nothing is shown unredacted, the supervisor still speaks."""
     written = io.StringIO()
     monkeypatch.setitem(sys.modules, "agent_channels.core.log", None)
-    monkeypatch.setattr(sys, "stderr", command._RedactedOutput(written))
+    monkeypatch.setattr(sys, "stderr", command._RedactedOutput(written, hints=False))
     for line in ("Traceback", "ModuleNotFoundError"):
         print(line, file=sys.stderr)
     assert written.getvalue() == "channels: its files were removed or replaced by an update; start it again\n"
