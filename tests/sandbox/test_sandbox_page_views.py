@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cold
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    made = Scene(tmp_path)
+    made = Scene(tmp_path, "10.5")
     await made.start()
     yield made
     await made.aclose()

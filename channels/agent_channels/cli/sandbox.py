@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -17,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port", metavar="N", type=_port, help=f"port of the chat page (default {PORT}; 0: a free one)"
+    )
+    parser.add_argument(
+        "--bot-api",
+        metavar="VERSION",
+        type=_version,
+        help="version of the Bot API that its Telegram server speaks, such as 10.0 (default: the newest it knows)",
     )
     parser.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
     parser.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
@@ -35,7 +42,18 @@ def run(args: argparse.Namespace) -> int:
     from agent_channels.sandbox.page import run as page
 
     port = PORT if args.port is None else args.port
-    return page.run(port=port, browser=not args.no_open, scripted=args.agent == "scripted")
+    return page.run(
+        port=port,
+        browser=not args.no_open,
+        scripted=args.agent == "scripted",
+        bot_api=args.bot_api or page.BOT_API,
+    )
+
+
+def _version(text: str) -> str:
+    if re.fullmatch(r"\d{1,2}\.\d{1,2}", text, re.ASCII) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version of the Bot API; write it as 10.0")
+    return text
 
 
 def _port(text: str) -> int:

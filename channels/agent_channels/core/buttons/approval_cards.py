@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
@@ -36,6 +36,8 @@ PARTS_MAX = 4
 DIFF_SHARE = 0.6
 # A diff is cut shorter where the words around it, or what a platform escapes in it, need the room; never below this.
 DIFF_MIN = 100
+# A folded block shows its first three lines, so a short change is not folded: a phone shows so many above the buttons.
+FOLD_LINES = 12
 SWEEP_EVERY_S = 1.0
 
 
@@ -162,7 +164,7 @@ class ApprovalCards:
             if len(parts) == 1 or room < DIFF_MIN:
                 break
             room //= 2
-        return [replace(part, spans=_folded(part.spans)) for part in parts], shown != spec.code
+        return [replace(part, spans=_folded(part)) for part in parts], shown != spec.code
 
     def _parts(self, spec: PromptSpec, code: str, note: str = "") -> list[RenderedPart]:
         if not spec.code:
@@ -220,11 +222,14 @@ def _outgoing(place: Place, part: RenderedPart) -> Outgoing:
     )
 
 
-def _folded(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Return the spans with a fold around each code block."""
-    return tuple(
-        one for span in spans for one in ((Span("fold", span.start, span.end), span) if span.kind == "pre" else (span,))
-    )
+def _folded(part: RenderedPart) -> tuple[Span, ...]:
+    """Return the spans of a part with a fold around each long code block; a short one is seen before it is allowed."""
+    found: list[Span] = []
+    for span in part.spans:
+        if span.kind == "pre" and part.text.count("\n", span.start, span.end) >= FOLD_LINES:
+            found.append(Span("fold", span.start, span.end))
+        found.append(span)
+    return tuple(found)
 
 
 def _fenced(code: str, language: str) -> str:

@@ -22,7 +22,10 @@ from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import CHANNELS, Scene
 from agent_channels.sandbox.page.server import PageServer
 
-__all__ = ["Page", "open_page", "opener", "run"]
+__all__ = ["BOT_API", "Page", "open_page", "opener", "run"]
+
+# The newest version that the Telegram server knows.
+BOT_API = "10.5"
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,16 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def open_page(port: int, *, scripted: bool) -> AsyncIterator[Page]:
+async def open_page(port: int, *, scripted: bool, bot_api: str = BOT_API) -> AsyncIterator[Page]:
     """Run the page, with channel servers and the agent if `scripted`; leaving the block ends and removes everything.
+
+    `bot_api`: the version of the Bot API that the Telegram server speaks, such as "10.0".
 
     Raises `ChannelError` when the port is taken or a channel server does not start.
     """
     async with contextlib.AsyncExitStack() as stack:
         temp = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-sandbox-", ignore_cleanup_errors=True))
-        scene = Scene(Path(temp))
+        scene = Scene(Path(temp), bot_api)
         stack.push_async_callback(scene.aclose)
         await scene.start()
         servers: dict[str, ChannelServer] = {}
@@ -74,18 +79,19 @@ async def open_page(port: int, *, scripted: bool) -> AsyncIterator[Page]:
         yield Page(scene, server, servers)
 
 
-def run(*, port: int, browser: bool, scripted: bool) -> int:
+def run(*, port: int, browser: bool, scripted: bool, bot_api: str) -> int:
     """Keep the page up until it is interrupted; return exit code 0. Raises `ChannelError` when it cannot start."""
     try:
-        asyncio.run(_run(port=port, browser=browser, scripted=scripted))
+        asyncio.run(_run(port=port, browser=browser, scripted=scripted, bot_api=bot_api))
     except (KeyboardInterrupt, asyncio.CancelledError):
         _print("\nStopped: everything it started has ended, and its folder is gone.")
     return 0
 
 
-async def _run(*, port: int, browser: bool, scripted: bool) -> None:
+async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str) -> None:
     end_on_signals()
-    async with open_page(port, scripted=scripted) as page:
+    _print("Starting …")
+    async with open_page(port, scripted=scripted, bot_api=bot_api) as page:
         _print(f"The chat page: {page.url}")
         if scripted:
             for channel, server in page.servers.items():

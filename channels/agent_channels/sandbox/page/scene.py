@@ -56,11 +56,12 @@ class Scene:
     `secret` is asked for by the page and by both control interfaces.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bot_api: str) -> None:
+        """`bot_api`: the version of the Bot API that the Telegram server speaks."""
         self.folder = folder
         self.secret = new_secret()
         # Random bots, so that two sandboxes never wait for each other's lock.
-        self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot", secret=self.secret)
+        self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot", secret=self.secret, version=bot_api)
         self.dc = DiscordSandbox(random_discord_token(), username="sandbox-bot", secret=self.secret)
         self.tg.state.bot.first_name = "Your agent"
         self.chats: list[SceneChat] = []

@@ -129,7 +129,8 @@ function setText(text) {
 
 function fitHeight(box) {
   box.style.height = "auto";
-  box.style.height = `${Math.min(box.scrollHeight, 140)}px`;
+  // Its height holds its border too; without that, a scroll bar would appear.
+  box.style.height = `${Math.min(box.scrollHeight + box.offsetHeight - box.clientHeight, 140)}px`;
 }
 
 export function startComposer() {
