@@ -170,6 +170,21 @@ async def test_a_short_answer_ends_its_turn(monkeypatch: pytest.MonkeyPatch) -> 
         await until(page, lambda _: not working(page))
 
 
+async def test_rich_answers_can_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task list that is ticked off in place, and output that folds."""
+    async with page_of(monkeypatch, 0.01) as page:
+        tg, ann = page.scene.tg, page.scene.tg.people["ann"]
+
+        def rich() -> str:
+            return str([message["rich_message"]["blocks"] for message in ann.messages() if "rich_message" in message])
+
+        ann.send("task list")
+        await tg.wait_for(lambda: rich().count("'is_checked': True") == 3, PATIENCE_S)
+        ann.send("long output")
+        await tg.wait_for(lambda: "details" in rich(), PATIENCE_S)
+        assert len([message for message in ann.messages() if "rich_message" in message]) == 2
+
+
 async def test_it_is_steered_and_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written in the middle is taken up, and the agent says so; /stop ends the turn, which does not answer."""
     async with page_of(monkeypatch, 1.0) as page:

@@ -49,8 +49,12 @@ TOPIC_BUTTONS: list[list[str | dict[str, str]]] = [
     ],
     [{"label": "Deploy", "value": "deploy"}, {"label": "Rate", "value": "rate"}, {"label": "Plan", "value": "plan"}],
     [
-        {"label": "Name", "value": "name"},
+        {"label": "Task list", "value": "task list"},
+        {"label": "Long output", "value": "long output"},
         {"label": "Long answer", "value": "long answer"},
+    ],
+    [
+        {"label": "Name", "value": "name"},
         {"label": "Menu of 30", "value": "menu of 30"},
         {"label": "Slow", "value": "slow"},
     ],
@@ -87,6 +91,8 @@ async def answer(event: Event) -> None:
 SERVICE_NAMES = """api billing cache cron docs edge feeds files flags geo hooks images inbox jobs keys limits logs mail
 maps media metrics notes orders pages push queue search sync tags web"""
 
+TASKS = ("Read the report", "Correct the rounding in `src/price.py`", "Run every test")
+
 Handler = Callable[[ChannelEvent], Awaitable[None]]
 
 
@@ -110,6 +116,8 @@ class ScriptedAgent:
             "plan": self._plan,
             "name": self._name,
             "long answer": self._long_answer,
+            "task list": self._task_list,
+            "long output": self._long_output,
             "permission": self._permission,
             "menu of 30": self._menu_of_30,
             "slow": self._slow_work,
@@ -249,6 +257,21 @@ class ScriptedAgent:
     async def _long_answer(self, event: ChannelEvent) -> None:
         await self._reply(event, LONG_ANSWER)
 
+    async def _task_list(self, event: ChannelEvent) -> None:
+        """Tick off a list in the message that holds it."""
+        result = await self._host.call(ToolCall("reply", {**_target(event), "text": _task_list(0)}))
+        sent = re.search(r"\(id: ([^)]+)\)", result.text)
+        if sent is None:
+            return
+        place = {"chat_id": event.meta["chat_id"], "message_id": sent[1]}
+        for done in range(1, len(TASKS) + 1):
+            await asyncio.sleep(self._step_s)
+            await self._host.call(ToolCall("edit_message", {**place, "text": _task_list(done)}))
+
+    async def _long_output(self, event: ChannelEvent) -> None:
+        lines = "\n".join(f"tests/test_{name}.py {'.' * (5 + len(name))} passed" for name in SERVICE_NAMES.split())
+        await self._reply(event, f"Every test passes:\n\n```text\n{lines}\n```")
+
     async def _menu_of_30(self, event: ChannelEvent) -> None:
         labels = [f"{number} · {name}" for number, name in enumerate(SERVICE_NAMES.split(), 1)]
         rows = [labels[at : at + 3] for at in range(0, len(labels), 3)]
@@ -317,6 +340,11 @@ class ScriptedAgent:
 def _target(event: ChannelEvent) -> dict[str, str]:
     thread = {"thread_id": event.meta["thread_id"]} if "thread_id" in event.meta else {}
     return {"chat_id": event.meta["chat_id"], **thread}
+
+
+def _task_list(done: int) -> str:
+    """Return the list of tasks, the first of which are done."""
+    return "\n".join(f"- [{'x' if at < done else ' '}] {task}" for at, task in enumerate(TASKS))
 
 
 def _topic(event: ChannelEvent) -> str:
