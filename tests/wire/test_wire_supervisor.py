@@ -26,7 +26,7 @@ from agent_channels.core.server.supervisor import PAUSES_S
 from agent_channels.core.store.database import Store
 from faults_harness import Account
 from harness import COMMAND, Host, Stage, is_closed
-from hook_runs import bound
+from hook_runs import bound, kept
 from hooked_turns import HookedTurn
 from wire_host import PATIENCE_S
 
@@ -179,6 +179,24 @@ async def test_a_session_outlives_its_server(stage: Stage) -> None:
     owner = (await stage.cli("status", "telegram", "--json")).json["owner"]
     assert owner["pid"] == host.process.pid
     assert psutil.Process(host.process.pid).memory_info().rss < 400_000_000
+
+
+async def test_a_turn_goes_on_after_a_death(stage: Stage) -> None:
+    """What the agent works on is handed to it again, marked; nobody is told of a message that they did not write."""
+    ann = stage.person()
+    host = await stage.reading(CHANNELS_MODE="hook")
+    turn = HookedTurn(host)
+    ann.send("build it")
+    await kept(stage)
+    assert "build it" in await turn.prompt()
+    await Killer(host).kill()
+    await host.status()
+    async with asyncio.timeout(PATIENCE_S):
+        while not (text := await turn.step()):
+            continue
+    assert 'redelivered="true"' in text
+    await host.done("reply", chat_id=ann.id, text="built")
+    assert (await ann.next_message())["text"] == "built"
 
 
 async def test_the_sdk_client_notices_nothing(stage: Stage) -> None:

@@ -26,9 +26,9 @@ class HandedOver:
     turn: Turn | None = None
 
     @property
-    def places(self) -> list[Place]:
-        """The chats that it came from."""
-        return list(dict.fromkeys(Place(entry.chat_id, entry.thread_id) for entry in self.entries))
+    def new_places(self) -> list[Place]:
+        """The chats from which something was handed over for the first time."""
+        return list(dict.fromkeys(Place(entry.chat_id, entry.thread_id) for entry in self.entries if entry.offers == 1))
 
 
 def hand_over(inbox: Inbox, turns: Turns, session: str, source: str, room: int = CONTEXT_MAX) -> HandedOver:

@@ -196,7 +196,7 @@ class TurnTracker:
         handed = self._hand_over()
         if not handed.text:
             return {}
-        self._notices.tell_steered(turn, handed.places)
+        self._notices.tell_steered(turn, handed.new_places)
         intro = "Messages that came in by chat while you work (answer each with the reply tool):"
         return _adding(call.event, f"{intro}\n{handed.text}")
 
