@@ -9,7 +9,6 @@ import pytest
 from harness import Host
 from phones import Phone, Play, Said
 
-pytestmark = pytest.mark.measured
 
 REFUSED = [
     ({"copy": ""}, "1 to 256"),

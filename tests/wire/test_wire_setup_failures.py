@@ -15,7 +15,6 @@ import pytest
 
 from harness import Stage
 
-pytestmark = pytest.mark.measured
 UNKNOWN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB"
 
 
