@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from harness import Host
 from phones import Phone, Play, Said
-
 
 REFUSED = [
     ({"copy": ""}, "1 to 256"),
