@@ -35,11 +35,11 @@ def now(person: TelegramPerson, message: dict[str, Any]) -> dict[str, Any]:
 
 def labels(message: dict[str, Any]) -> list[str]:
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    return [button["text"] for row in rows for button in row]
+    return [button["text"] for row in rows for button in row if "disabled" not in button]
 
 
 async def ends(stage: Stage, person: TelegramPerson, card: dict[str, Any], text: str, timeout: float = 8) -> None:
-    """Waits until the card has no buttons and says so."""
+    """Waits until no button of the card does anything and it says so."""
 
     def ended() -> bool:
         found = now(person, card)

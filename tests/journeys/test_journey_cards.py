@@ -10,8 +10,6 @@ import pytest
 from hook_runs import Hooks
 from phones import Phone, Play, Said
 
-pytestmark = pytest.mark.measured
-
 NPM: dict[str, Any] = {
     "tool_name": "Bash",
     "tool_input": {"command": "npm test", "description": "Runs the tests"},

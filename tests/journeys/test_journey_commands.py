@@ -6,12 +6,8 @@ import asyncio
 import json
 import re
 
-import pytest
-
 from hook_runs import bound
 from phones import Play
-
-pytestmark = pytest.mark.measured
 
 
 async def test_inbox_lists_what_waits_in_this_chat(play: Play) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from harness import Host
 from history_pages import fetched, texts
 from phones import Phone, Play
-
-pytestmark = pytest.mark.measured
 
 
 async def talk(host: Host, phone: Phone, rounds: int) -> None:

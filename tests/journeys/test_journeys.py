@@ -6,15 +6,11 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from agent_channels.core.people.pairing import HELD_MAX, REPLIES_MAX
 from agent_channels.registry import CHANNELS
 from harness import Event, Host
 from hook_runs import Hooks, bound
 from phones import STAGES, Phone, Play, Said
-
-pytestmark = pytest.mark.measured
 
 GRID: dict[str, Any] = {"text": "Deploy to production?", "buttons": [["Approve", "Reject"], ["Later"]]}
 LABELS = [["Approve", "Reject"], ["Later"]]

@@ -7,8 +7,6 @@ import pytest
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Stage
 
-pytestmark = pytest.mark.measured
-
 SET = "setMyCommands"
 
 

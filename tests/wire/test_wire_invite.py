@@ -5,12 +5,9 @@ from __future__ import annotations
 import io
 import re
 
-import pytest
 import segno
 
 from harness import Stage
-
-pytestmark = pytest.mark.measured
 
 LINK = re.compile(r"https://t\.me/sandbox_bot\?start=([A-HJ-NP-Z2-9]{12})")
 

@@ -7,12 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import Event, Host, Stage
-
-pytestmark = pytest.mark.measured
 
 KINDS: dict[str, dict[str, Any]] = {
     "document": {"file_name": "plan.pdf", "mime": "application/pdf"},

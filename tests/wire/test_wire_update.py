@@ -18,8 +18,6 @@ from updates import ANN, message, update
 STATES = sorted((Path(__file__).parents[1] / "states").glob("*.sql"))
 CONFIG = "grace_s: 0\ntold_after_s: 250\nmarks: true\nrelay: true\n"
 
-pytestmark = pytest.mark.measured
-
 
 def restore(dump: Path, path: Path) -> None:
     """Make a database from a dump, as if its last entry had been made just now."""

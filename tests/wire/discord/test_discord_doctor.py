@@ -10,8 +10,6 @@ from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.discord.channel import CHANNEL
 from harness import DiscordStage
 
-pytestmark = pytest.mark.measured
-
 
 @pytest.fixture(autouse=True)
 async def _healthy(stage: DiscordStage) -> None:

@@ -88,9 +88,10 @@ def run(*, port: int, browser: bool, scripted: bool, bot_api: str) -> int:
     return 0
 
 
-async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str) -> None:
+async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str = BOT_API) -> None:
     end_on_signals()
-    _print("Starting …")
+    if sys.stdout.isatty():
+        _print("Starting …")
     async with open_page(port, scripted=scripted, bot_api=bot_api) as page:
         _print(f"The chat page: {page.url}")
         if scripted:
