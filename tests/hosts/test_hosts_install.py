@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from agent_channels.cli.main import VERBS
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -43,8 +45,20 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Installed]:
+    """Every way to install; the first of pytest's processes that needs them makes them for all."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return install(tmp_path_factory.mktemp("install"))
+    shared = tmp_path_factory.getbasetemp().parent
+    known = shared / "installs.json"
+    with FileLock(f"{known}.lock"):
+        if not known.exists():
+            found = install(Path(tempfile.mkdtemp(prefix="install-", dir=shared)))
+            known.write_text(json.dumps([asdict(one) for one in found.values()]))
+        return {one["says"]: Installed(**one) for one in json.loads(known.read_text())}
+
+
+def install(base: Path) -> dict[str, Installed]:
     """The wheel, built once, and installed by pip, uv and pipx at the same time; skips where they cannot be had."""
-    base = tmp_path_factory.mktemp("install")
     tools = venv_with(base / "tools", "uv", "pipx", "hatchling").parent
     # The machine's own way to its package index; nothing of these tests.
     ours = ("CHANNELS_", "COVERAGE_", "PYTHON", "VIRTUAL_", "TELEGRAM_", "DISCORD_", "CLAUDE", "UV_", "XDG_")
