@@ -10,15 +10,27 @@ from agent_channels.core.settings.validation import shorten_value
 
 __all__ = ["parse_config"]
 
+# Brackets one in another. No setting has more than two.
+_DEEPEST = 20
+
 
 def parse_config(text: str, path: Path) -> dict[str, Any]:
     """Return the settings in the text of `path`, not validated. Raises `ConfigError` if it is not a YAML mapping."""
     import yaml
 
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            # A few of them, one in another, stand for more values than any memory holds.
-            raise ConfigError(f"{path} cannot be read: a value stands for another one (*name); write it out")
+        depth = 0
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.AliasToken):
+                # A few of them, one in another, stand for more values than any memory holds.
+                raise ConfigError(f"{path} cannot be read: a value stands for another one (*name); write it out")
+            if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+                depth += 1
+            elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
+                depth -= 1
+            if depth > _DEEPEST:
+                # What they cost to read grows with the square of their number: 5,000 take six seconds.
+                raise ConfigError(f"{path} cannot be read: more than {_DEEPEST} brackets are open at once; close them")
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
