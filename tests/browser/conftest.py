@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from agent_channels.sandbox.page.run import Page, open_page
@@ -19,8 +20,9 @@ FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-r
 Show = Callable[..., Awaitable[Screen]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """One browser for every test of a process; each tab has a profile of its own."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: `apt-get install chromium` brings one")
     async with async_playwright() as playwright:
@@ -29,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
         await found.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
     """The sandbox with its channel servers, which coverage does not slow down."""
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
@@ -38,7 +40,7 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
         yield up
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
     """Open a chat in a browser of this size, colours and time zone. Any error that the page reports fails the test."""
     screens: list[Screen] = []
@@ -60,5 +62,5 @@ async def show(browser: Browser, page: Page) -> AsyncIterator[Show]:
 
     yield opens
     for screen in screens:
-        assert screen.complaints == []
         await screen.tab.context.close()
+    assert [screen.complaints for screen in screens] == [[] for _ in screens]

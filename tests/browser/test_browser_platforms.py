@@ -9,13 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.telegram.records import Message, TelegramChat
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
 
 LOOKS = [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")]
 NOON = 1_790_000_000
@@ -28,7 +29,7 @@ OUTSIDE = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page() -> AsyncIterator[Page]:
     """The sandbox without channel servers: what is shown here needs none."""
     async with open_page(0, scripted=False) as up:
