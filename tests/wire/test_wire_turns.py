@@ -474,6 +474,39 @@ async def test_a_turn_that_was_taken_for_gone_is_back(stage: Stage, hooks: Hooks
     assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\nbuilt"
 
 
+async def test_a_host_that_leaves_ends_its_turn(stage: Stage) -> None:
+    """Nobody is told for two more minutes that an agent works that is not there."""
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(host)
+    await turn.prompt()
+    await turn.step()
+    host.close_stdin()
+    await host.wait()
+    assert [one.ending for one in turns(stage)] == ["gone"]
+
+
+async def test_a_server_that_is_started_again_goes_on_with_the_turn(stage: Stage, hooks: Hooks) -> None:
+    """The host reconnects in the middle: its next step is the same turn's, whose answer reaches the same chats."""
+    ann = stage.person()
+    first = await stage.reading()
+    ann.send("build it")
+    await kept(stage)
+    turn = HookedTurn(first)
+    await turn.prompt()
+    await turn.step()
+    first.close_stdin()
+    await first.wait()
+    turn.host = await stage.reading()
+    # The new server does not know how much of it the agent still has.
+    assert 'redelivered="true"' in await turn.step()
+    assert [(one.ending, one.detail.steps) for one in turns(stage)] == [(None, 2)]
+    assert (await hooks.run("stop", last_assistant_message="built")).silent
+    assert (await ann.next_message())["text"] == "💻 Said at the terminal:\n\nbuilt"
+
+
 async def test_an_answer_is_sent_before_the_next_message_is_handed_over(stage: Stage, hooks: Hooks) -> None:
     """What was said at the end of a turn that goes on with another message answers the first one."""
     ann = stage.person()

@@ -5,6 +5,7 @@ Every answer comes from memory and an indexed statement or two: the host waits f
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
@@ -38,6 +39,8 @@ SAVE_EVERY_S = 1.0
 ALIVE_EVERY_S = 30.0
 # How long a hook waits for another process to be done with the store; its host waits five seconds for the answer.
 LOCKED_MAX_S = 1.0
+# Nothing is worth holding up the exit for longer.
+LEAVING_MAX_S = 0.1
 _DELIVERY_ID = re.compile(r' delivery_id="([^"]{1,100})"')
 # Messages fetched or pushed reach the agent on their own; by these modes nothing is carried to a busy one.
 _STEERED_MODES = frozenset({"hook", "pull"})
@@ -100,6 +103,13 @@ class TurnTracker:
                 logger.warning("how far the turn has come is written down later: %s", error)
             self._context.wakeups.turn_changed.set()
             await anyio.sleep(SAVE_EVERY_S)
+
+    def host_left(self) -> None:
+        """Record, shortly before this process ends, that the host closed its end, and with it ended the turn."""
+        turns = self._services.turns
+        with contextlib.suppress(StoreError), self._services.store.waiting_at_most(LEAVING_MAX_S):
+            if (turn := turns.current(self._session)) is not None:
+                turns.end(turn.id, "gone")
 
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
@@ -273,8 +283,12 @@ class TurnTracker:
         """
         stored = self._stored()
         if stored is None:
-            stopped = self._stopped is not None and self._stopped == call.turn
-            return None if stopped else self._begin(call.turn, [])
+            if self._stopped is not None and self._stopped == call.turn:
+                return None
+            # A host that starts its server again in the middle of a turn closes the old one first.
+            if call.turn and self._services.turns.bring_back(call.turn):
+                return self._stored()
+            return self._begin(call.turn, [])
         return stored
 
     def _stored(self) -> Turn | None:

@@ -70,7 +70,7 @@ async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> No
     handshake.started = True
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
-        group.start_soon(_write, stdout)
+        group.start_soon(_write, stdout, server)
         group.start_soon(server.current.run)
 
         def start(connection: Connection) -> None:
@@ -84,14 +84,16 @@ async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> No
             _log_failure("the session", error)
             leave(code=1)
         # The host closed its end. Leaving these blocks would wait for a thread that may block on a full pipe.
+        server.host_left()
         leave()
 
 
-async def _write(stdout: Stdout) -> None:
+async def _write(stdout: Stdout, server: _Server) -> None:
     try:
         await stdout.run()
     except ConnectionError:
         # The host died: nobody reads what we write.
+        server.host_left()
         leave()
 
 
@@ -109,6 +111,11 @@ class _Server:
             {"listen": ("Keep waiting for messages from people and answering them", LISTEN_PROMPT)},
             {REQUEST: (PermissionRequest, self._relay)},
         )
+
+    def host_left(self) -> None:
+        """Record that the host closed its end, if the bot is open."""
+        if self.current.open is not None:
+            self.current.open.tracker.host_left()
 
     # ---- opening the bot
 
