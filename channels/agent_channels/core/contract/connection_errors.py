@@ -128,7 +128,7 @@ def _why(error: OSError) -> str:
 
 def _number(error: OSError) -> int:
     """Return the number of an error of the system, of several the first; 0 if it has none."""
-    return error.errno or next(map(int, re.findall(r"\[Errno (\d+)\]", str(error))), 0)
+    return error.errno or next(filter(None, map(int, re.findall(r"\[Errno (\d+)\]", str(error)))), 0)
 
 
 def _no_proxy(error: OSError, way: _Way) -> str:
