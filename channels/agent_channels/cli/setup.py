@@ -166,13 +166,11 @@ def _nothing_half_kept(env: Environment) -> Iterator[None]:
         raise
 
 
-def _not_verified(error: PlatformError, row: Channel, *, is_new: bool) -> ConfigError:
+def _not_verified(error: PlatformError, *, is_new: bool) -> ConfigError:
     """Return why the token could not be tried out, what became of it, and what to do."""
     kept = "the token was not stored" if is_new else "the token stays as it was"
     if isinstance(error, (Unavailable, Ambiguous, RateLimited)):
-        return ConfigError(
-            f"{error}; {kept}, so run this again then (`channels doctor {row.name}` checks the way to the platform)"
-        )
+        return ConfigError(f"{error}; {kept}, so run this again after that")
     return ConfigError(f"{error}; {kept}")
 
 
@@ -285,7 +283,7 @@ def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is
     try:
         return token, anyio.run(_verify, row, env, settings, token), is_new
     except PlatformError as error:
-        why = _not_verified(error, row, is_new=is_new)
+        why = _not_verified(error, is_new=is_new)
         raise _WrongTokenError(str(why)) if isinstance(error, Unauthorized) else why from error
 
 

@@ -141,7 +141,7 @@ def tracing() -> aiohttp.TraceConfig:
         response.release()
         if response.status >= 500:
             raise Unavailable(
-                f"Discord has a fault (HTTP {response.status}; nothing is wrong here: wait a few minutes)"
+                f"Discord has a fault (HTTP {response.status}); nothing is wrong here: wait a few minutes"
             )
         raise _limited(_retry_after(body, response.headers.get("Retry-After")))
 

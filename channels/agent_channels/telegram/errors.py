@@ -172,4 +172,4 @@ def _network(error: Exception, text: str) -> PlatformError:
         return Ambiguous(f"the connection to Telegram failed: {text}")
     # No cause, or an unreadable error page: the server answered with a fault code.
     fault = text.partition(". Parsing the server response")[0]
-    return Unavailable(f"Telegram has a fault: {fault} (nothing is wrong here: wait a few minutes)")
+    return Unavailable(f"Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes")
