@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = ["DISTRIBUTION", "dependencies", "licence_of", "licences"]
+__all__ = ["DISTRIBUTION", "EXTRAS", "dependencies", "licence_of", "licences"]
 
 DISTRIBUTION = "agent-channels"
 # Which of our extras are for users. The tests run without the first, whose model library is large.
