@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent_channels.core.settings.paths import KEY_FILE
 from agent_channels.core.store.database import Store
+from agent_channels.sandbox.telegram.groups import TelegramGroup
 from broken import BROKEN, Env, healthy
 from harness import DiscordStage, Stage, World
 from proxies import refusing_proxy, refusing_socks_proxy, tls_front
@@ -36,6 +37,8 @@ class Played:
     env: Env = field(default_factory=dict)
     before: tuple[str, ...] = ()
     token: str | None = None
+    chat: str = ""
+    """Where the agent answers."""
 
 
 Play = Callable[[World], AbstractAsyncContextManager[Played]]
@@ -43,7 +46,10 @@ Play = Callable[[World], AbstractAsyncContextManager[Played]]
 
 @dataclass(frozen=True)
 class Door:
-    """One way to fail. `at`: the commands that say it; `check`: what `channels doctor` calls it."""
+    """One way to fail. `at`: the commands, or tools of the agent, that say it.
+
+    `check`: what `channels doctor` calls it; "" if it cannot know.
+    """
 
     name: str
     says: str
@@ -286,6 +292,35 @@ also(
     "another project's server reads this bot, so its messages go there",
     "end that host, make it hand over (`channels status telegram --release`), or give each project a bot of its own",
 )
+
+
+async def _enabled(stage: Stage) -> TelegramGroup:
+    group = stage.tg.group("Team")
+    assert (await stage.access("group", "add", str(group.id))).code == 0
+    return group
+
+
+@door(
+    "Telegram refuses it: Bad Request: not enough rights to send text messages to the chat",
+    "the bot lacks the right to send this kind of message there; an admin can give it",
+    at=("reply",),
+    check="",
+)
+async def a_bot_without_rights_in_a_group(stage: Stage) -> AsyncIterator[Played]:
+    group = await _enabled(stage)
+    said = "Bad Request: not enough rights to send text messages to the chat"
+    stage.tg.faults.add(
+        "error", method="sendMessage", status=400, body={"ok": False, "error_code": 400, "description": said}
+    )
+    yield Played(chat=str(group.id))
+    stage.tg.faults.clear()
+
+
+@door("the bot was removed from this group", "somebody there has to add it again", at=("reply",), check="")
+async def a_bot_that_was_removed(stage: Stage) -> AsyncIterator[Played]:
+    group = await _enabled(stage)
+    group.kick_bot()
+    yield Played(chat=str(group.id))
 
 
 @door(

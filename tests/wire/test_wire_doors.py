@@ -71,6 +71,8 @@ async def read(place: str, stage: WORLD, played: Played, door: Door) -> str:
             found = next(one for one in ran.json["channels"][0]["checks"] if one["check"] == door.check)
         assert found["state"] in {"wrong", "note"}, found
         return " ".join([found["found"], f"({found['evidence']})", "->", found["next"]])
+    if place == "reply":
+        return await (await stage.reading(**played.env)).refused("reply", chat_id=played.chat, text="hello")
     host = await stage.start(before=played.before, cold=bool(played.before), **played.env)
     await host.attach()
     async with asyncio.timeout(PATIENCE_S):
