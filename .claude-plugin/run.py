@@ -47,12 +47,45 @@ def _run_hook_without_program(argv, data):
     if argv[1:] == ["session"] and data is not None:
         import json
 
-        log = data / "install.log"
-        message = (
-            f"Agent Channels installs itself once, which may take a minute ({log}). Then choose Reconnect in /mcp."
-        )
-        print(json.dumps({"systemMessage": message}))
+        print(json.dumps({"systemMessage": _why_there_is_no_program(data)}))
     return 0
+
+
+def _why_there_is_no_program(data):
+    """Say what keeps the program from running, and what to do: in the words that a person reads in the session."""
+    if _find_python() is None:
+        return "Agent Channels does not run. " + _no_python()
+    log, failure = data / "install.log", _failure(data)
+    if failure:
+        return (
+            f"Agent Channels could not install itself: {failure} (all of it: {log}). It is being tried again now; once "
+            "the cause is gone, Reconnect in /mcp tries again too."
+        )
+    # The token is typed where no transcript keeps it.
+    import shlex
+
+    command = " ".join(map(shlex.quote, [sys.executable, str(Path(__file__).resolve()), "--data", str(data), "setup"]))
+    return (
+        f"Agent Channels installs itself once, which may take a minute ({log}). Then choose Reconnect in /mcp. The "
+        f"bot's token is asked for by this command, in a terminal of your own and never here: {command}"
+    )
+
+
+def _no_python():
+    """Say that no Python is new enough, and what to do."""
+    return (
+        "It needs Python {}.{} or newer; {} is {}.{}, and no newer one is on the PATH. Install one, or name it in the "
+        "plugin's settings (/plugin), then start a new session."
+    ).format(*NEEDS, sys.executable, *sys.version_info[:2])
+
+
+def _failure(data):
+    """The reason why the last installation of this source failed; "" if it did not, or was not tried."""
+    try:
+        name, _, reason = (data / "failed").read_text(encoding="utf-8").partition("\n")
+    except (OSError, ValueError):
+        return ""
+    return reason.strip() if name == _environment_name() else ""
 
 
 def _data(argv):
@@ -106,33 +139,61 @@ def _install_and_wait(data):
         command = [sys.executable, "-I", str(Path(__file__).resolve()), "--data", str(data), "--install"]
         code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **detached)
     if code:
-        print(f"channels: the installation failed; {log} says why", file=sys.stderr)
+        print(f"channels: the installation failed: {_failure(data)} (all of it: {log})", file=sys.stderr)
     return _installed_program(data)
 
 
 def install(data):
-    """Create the environment, or wait for another process that does; return the exit code."""
-    import subprocess
+    """Create the environment, or wait for another process that does; return the exit code.
 
+    What the commands print goes to stdout; the reason of a failure is kept for the session.
+    """
     with (data / "install.lock").open("ab") as lock:
         _acquire(lock)
         if _installed_program(data):
             return 0
-        python = _find_python()
-        if python is None:
-            print(f"no Python {NEEDS[0]}.{NEEDS[1]} or newer was found; name one in the plugin's settings")
+        reason = _try_to_install(data)
+        if reason:
+            print(reason, flush=True)
+            (data / "failed").write_text(f"{_environment_name()}\n{reason}\n", encoding="utf-8")
             return 1
-        folder = data / _environment_name()
-        _remove_old(data, folder)
-        # Isolated, and elsewhere: in the project, `-m` would run a venv.py or pip.py from there.
-        pip = [str(folder / SCRIPTS / ("python" + SUFFIX)), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
-        make = [python, "-I", "-m", "venv", str(folder)]
-        for command in (make, [*pip, "-c", str(ROOT / "constraints.txt"), str(ROOT)]):
-            code = subprocess.call(command, cwd=str(data))
-            if code:
-                return code
-        (folder / "ready").touch()
+        if (data / "failed").exists():
+            (data / "failed").unlink()
         return 0
+
+
+def _try_to_install(data):
+    """Create the environment; return why that failed, "" if it did not."""
+    python = _find_python()
+    if python is None:
+        return _no_python()
+    folder = data / _environment_name()
+    _remove_old(data, folder)
+    # Isolated, and elsewhere: in the project, `-m` would run a venv.py or pip.py from there.
+    pip = [str(folder / SCRIPTS / ("python" + SUFFIX)), "-I", "-m", "pip", "--disable-pip-version-check", "install"]
+    said = _run([python, "-I", "-m", "venv", str(folder)], data)
+    if said is not None:
+        # What follows its first line is advice for several systems.
+        return f"python -m venv failed: {said[0]}"
+    said = _run([*pip, "-c", str(ROOT / "constraints.txt"), str(ROOT)], data)
+    if said is not None:
+        return f"pip failed: {said[-1]}"
+    (folder / "ready").touch()
+    return ""
+
+
+def _run(command, folder):
+    """Run a command and hand its output on; return its lines if it failed, at least one, else None."""
+    import subprocess
+
+    lines = []
+    with subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for line in process.stdout:
+            text = line.decode("utf-8", "replace")
+            print(text, end="", flush=True)
+            if text.strip():
+                lines.append(text.strip())
+    return (lines or [f"exit code {process.returncode}"]) if process.returncode else None
 
 
 def _remove_old(data, folder):

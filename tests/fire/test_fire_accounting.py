@@ -25,7 +25,7 @@ async def entries(stage: Stage, *options: str) -> list[dict[str, Any]]:
     """What `channels inbox telegram --json` lists."""
     ran = await stage.cli("inbox", "telegram", "--json", *options)
     assert ran.code == 0, ran.err
-    return list(ran.json)
+    return list(ran.json["messages"])
 
 
 async def states(stage: Stage) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -148,12 +150,29 @@ def small(tmp_path: Path) -> Path:
     return folder
 
 
-async def begin(plugin: Path, data: Path, *words: str) -> Process:
+async def begin(plugin: Path, data: Path, *words: str, **more: str) -> Process:
     """Start it as a host does. Only the plugin's own files can be found, and no package index."""
     env = {"PATH": os.environ["PATH"], "HOME": str(data.parent), "CLAUDE_PLUGIN_DATA": str(data), "PIP_NO_INDEX": "1"}
     return await asyncio.create_subprocess_exec(
-        sys.executable, plugin / ".claude-plugin" / "run.py", *words, env=env, cwd="/", stdout=PIPE, stderr=PIPE
-    )
+        *command_of(plugin, more.pop("PYTHON", sys.executable)), *words, env={**env, **more}, cwd="/", stdout=PIPE,
+        stderr=PIPE,
+    )  # fmt: skip
+
+
+def command_of(plugin: Path, python: str) -> list[str]:
+    """How a host starts the plugin's servers and hooks: the manifest's command, with the user's Python in it."""
+    server = json.loads((ROOT / ".claude-plugin" / "plugin.json").read_text())["mcpServers"]["telegram"]
+    words = [server["command"], *server["args"][:1]]
+    return [
+        word.replace("${user_config.python}", python).replace("${CLAUDE_PLUGIN_ROOT}", str(plugin)) for word in words
+    ]
+
+
+async def told(plugin: Path, data: Path, **env: str) -> str:
+    """What a person reads at the start of a session, as the plugin's own hook says it."""
+    out, err = await done(await begin(plugin, data, "hook", "session", **env))
+    assert err == ""
+    return str(json.loads(out)["systemMessage"])
 
 
 async def done(process: Process) -> tuple[str, str]:
@@ -192,9 +211,81 @@ async def test_hooks_never_install(small: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     for name in ("bell", "stop", "prompt", "permission", "question"):
         assert await done(await begin(small, data, "hook", name)) == ("", "")
-    out, _ = await done(await begin(small, data, "hook", "session"))
-    assert "Reconnect" in json.loads(out)["systemMessage"]
+    assert "Reconnect" in await told(small, data)
     assert not data.exists()
+
+
+async def test_a_session_is_told_where_the_token_goes(small: Path, tmp_path: Path) -> None:
+    """The command can be copied as it is, and is the one that asks for the token once the program is there."""
+    data = tmp_path / "the data"
+    said = await told(small, data)
+    assert "in a terminal of your own and never here" in said
+    words = shlex.split(said.partition("never here: ")[2])
+    assert words[-1] == "setup"
+    ran = await asyncio.create_subprocess_exec(*words, env={"PATH": os.environ["PATH"]}, stdout=PIPE, stderr=PIPE)
+    assert (await done(ran))[0] == "ran setup\n"
+
+
+# A Python that says it is 3.9, as that of an older system: the rest of it is this one.
+OLD = """#!{python}
+import runpy, sys
+sys.version_info, sys.executable = (3, 9, 18, "final", 0), __file__
+sys.argv = [word for word in sys.argv[1:] if word != "-I"]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+async def test_only_an_old_python(small: Path, tmp_path: Path) -> None:
+    """The server and the next session name what is there, what is needed and what to do; hooks stay silent."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    old = str(program(programs / "python3", OLD.format(python=sys.executable)))
+    env, data = {"PYTHON": old, "PATH": str(programs)}, tmp_path / "data"
+    expected = f"It needs Python 3.11 or newer; {old} is 3.9, and no newer one is on the PATH."
+    process = await begin(small, data, "serve", "telegram", **env)
+    _, err = await done(process)
+    assert process.returncode == 1
+    assert expected in err
+    said = await told(small, data, **env)
+    assert said.startswith(f"Agent Channels does not run. {expected} Install one, or name it in the plugin's settings")
+    assert await done(await begin(small, data, "hook", "stop", **env)) == ("", "")
+    # The settings name a newer one: nothing of the failure is left.
+    assert "installs itself once" in await told(small, data)
+    assert (await done(await begin(small, data, "serve", "telegram")))[0] == "ran serve telegram\n"
+
+
+async def test_a_newer_python_beside_the_old_one_is_taken(small: Path, tmp_path: Path) -> None:
+    """Where `python3` is old and `python3.11` is there, nobody has to name it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    old = str(program(programs / "python3", OLD.format(python=sys.executable)))
+    (programs / f"python3.{sys.version_info.minor}").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    process = await begin(small, tmp_path / "data", "serve", "telegram", PYTHON=old, PATH=str(programs))
+    assert (await done(process))[0] == "ran serve telegram\n"
+
+
+async def test_the_next_session_has_pips_last_line(small: Path, tmp_path: Path) -> None:
+    """Also where the log is, and that it is tried again; once it works, nothing of it is left."""
+    data, recipe = tmp_path / "data", (small / "pyproject.toml").read_text()
+    (small / "pyproject.toml").write_text(recipe.replace("requires = []", 'requires = ["no-such-thing-of-ours"]'))
+    _, err = await done(await begin(small, data, "serve", "telegram"))
+    log = data / "install.log"
+    last = next(line for line in reversed(log.read_text().splitlines()) if "pip failed: " in line)
+    assert last in err
+    assert "no-such-thing-of-ours" in log.read_text()
+    said = await told(small, data)
+    assert said.startswith(f"Agent Channels could not install itself: {last} (all of it: {log})")
+    assert "Reconnect in /mcp" in said
+    # Of another source it is not known yet whether it can be installed.
+    (small / "pyproject.toml").write_text(recipe)
+    assert "installs itself once" in await told(small, data)
+    assert (await done(await begin(small, data, "serve", "telegram")))[0] == "ran serve telegram\n"
+    assert not (data / "failed").exists()
+
+
+def test_the_starter_runs_on_an_old_python() -> None:
+    """Its syntax is that of Python 3.8, or an old Python would say SyntaxError instead of what is needed."""
+    ast.parse(RUN.read_text(), feature_version=(3, 8))
 
 
 async def test_a_failed_installation_is_told_and_tried_again(small: Path, tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ class World:
             f"{self.channel.upper()}_STATE_DIR": str(self.state),
             "CHANNELS_DATA_DIR": os.environ["CHANNELS_DATA_DIR"],
             "CHANNELS_CLAIM": "always",
+            # Sentences stay in one piece, so that they can be looked for.
+            "COLUMNS": "10000",
             **environ,
         }
         # Coverage follows into the processes; a tree that is not the installed one is the one which is tested.

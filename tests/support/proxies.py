@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Front", "Passed", "http_proxy", "socks_proxy", "tls_front"]
+__all__ = ["Front", "Passed", "http_proxy", "refusing_proxy", "refusing_socks_proxy", "socks_proxy", "tls_front"]
 
 
 @dataclass
@@ -138,6 +138,33 @@ async def socks_proxy() -> AsyncIterator[Passed]:
         yield passed
 
 
+@asynccontextmanager
+async def refusing_proxy(answer: str) -> AsyncIterator[str]:
+    """An HTTP proxy that answers every request with a status, such as "403 Forbidden"; yields its host:port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {answer}\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+    async with _listening(serve) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def refusing_socks_proxy() -> AsyncIterator[str]:
+    """A SOCKS5 proxy that takes nobody without a user name and a password; yields its host:port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, methods = await reader.readexactly(2)
+        await reader.readexactly(methods)
+        writer.write(b"\x05\xff")
+        await writer.drain()
+
+    async with _listening(serve) as port:
+        yield f"127.0.0.1:{port}"
+
+
 @dataclass
 class Front:
     """TLS in front of a port: its place (host:port), the certificate to trust, how often somebody came."""
@@ -148,9 +175,11 @@ class Front:
 
 
 @asynccontextmanager
-async def tls_front(port: int, folder: Path) -> AsyncIterator[Front]:
-    """TLS for `localhost` in front of a port."""
-    front = Front("", _certificate(folder))
+async def tls_front(
+    port: int, folder: Path, *, starts_in: dt.timedelta = -dt.timedelta(days=1)
+) -> AsyncIterator[Front]:
+    """TLS for `localhost` in front of a port, with a certificate that is valid for two days from a moment on."""
+    front = Front("", _certificate(folder, starts_in))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(front.certificate)
 
@@ -163,7 +192,7 @@ async def tls_front(port: int, folder: Path) -> AsyncIterator[Front]:
         yield front
 
 
-def _certificate(folder: Path) -> Path:
+def _certificate(folder: Path, starts_in: dt.timedelta) -> Path:
     """A certificate for localhost that vouches for itself, with its key, in one file."""
     key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -173,8 +202,8 @@ def _certificate(folder: Path) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now + starts_in)
+        .not_valid_after(now + starts_in + dt.timedelta(days=2))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

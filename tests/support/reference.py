@@ -9,6 +9,7 @@ import argparse
 import ast
 import re
 import runpy
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ DOCS = ROOT / "docs"
 PACKAGE = ROOT / "channels" / "agent_channels"
 COMMAND = "python -m tests.support.reference"
 HELP_WIDTH = 100
+# As pytest has it, for the modules that are imported late: they bring the harness along.
+sys.path.append(str(Path(__file__).parent))
 _WRITES = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) ([a-z_]+)\b")
 _PART = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -166,7 +169,45 @@ def _code(text: str) -> str:
     return f"{mark}{space}{_cell(text.replace(chr(10), ' ⏎ '))}{space}{mark}"
 
 
-PARTS = {"command line": command_line, "settings": settings, "tools": tools, "tables": tables, "kinds": kinds}
+def failures() -> str:
+    """Return a section for each sentence that the program says at the door, with what to do."""
+    from doors import DOORS
+
+    sections: dict[str, list[str]] = {}
+    for door in DOORS:
+        told = sections.setdefault(door.says, [])
+        advice = door.advice.rstrip(".")
+        line = f"{advice[0].upper()}{advice[1:]}."
+        if line not in told:
+            told.append(line)
+    checks = {door.says: door.check for door in DOORS}
+    return "\n".join(
+        f"### {_upper_first(says)}\n\n{' '.join(lines)}"
+        + (f" `channels doctor` checks it as `{checks[says]}`.\n" if checks[says] else "\n")
+        for says, lines in sections.items()
+    )
+
+
+def _upper_first(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def licences() -> str:
+    """Return a table of what is installed with the program, and under which licence."""
+    from licences import licences as tables
+
+    return tables()
+
+
+PARTS = {
+    "command line": command_line,
+    "settings": settings,
+    "tools": tools,
+    "tables": tables,
+    "kinds": kinds,
+    "failures": failures,
+    "licences": licences,
+}
 
 
 def fill(text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from agent_channels.cli.inbox import REPORTED
 from agent_channels.core.journal.entry import OPEN, State
+from licences import EXTRAS, dependencies
 from reference import COMMAND, DOCS, PACKAGE, PARTS, ROOT, fill
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
@@ -72,6 +73,17 @@ def test_twelve_questions_are_answered_by_a_file() -> None:
     rows = re.findall(r"^\| ([^|]+) \| `([^`]+\.py)` \|$", text, re.MULTILINE)
     assert len(rows) >= 12
     assert all((PACKAGE / path).is_file() for _, path in rows)
+
+
+@pytest.mark.parametrize("extra", ["", *EXTRAS])
+def test_every_dependency_has_its_licence(extra: str) -> None:
+    """Everything that an installation brings along is on the page; what is installed here states its licence."""
+    page = (DOCS / "licences.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[([^]]+)\]\(\S+\) \| ([^|]+) \|", page, re.MULTILINE))
+    needed = dependencies(extra)
+    assert needed
+    assert [name for name in needed if name not in rows] == []
+    assert [name for name in needed if rows[name] == "not stated"] == []
 
 
 def test_every_state_of_a_message_is_explained() -> None:

@@ -33,7 +33,7 @@ MAY_USE = {
     "hooks": [CORE, f"{PACKAGE}.registry"],
     "cli": [CORE, f"{PACKAGE}.registry"],
     "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
-    "cli.sandbox": [f"{PACKAGE}.sandbox"],
+    "cli.sandbox": [f"{PACKAGE}.sandbox", f"{PACKAGE}.cli.arguments"],
     "sandbox": [CORE, f"{PACKAGE}.registry", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
 }
 # A stand-in that shares code with the product would share its mistakes: the fake platforms, and the modules that lie

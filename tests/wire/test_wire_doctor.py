@@ -15,7 +15,7 @@ from agent_channels.core.settings.config import Environment
 from broken import BROKEN, healthy
 from harness import COMMAND, Stage
 
-CHECKS = """python, trust, state folder, settings, token, server, dns, ipv6, proxy, bot, webhook, second poller,
+CHECKS = """python, trust, state folder, settings, extras, token, server, dns, ipv6, proxy, bot, webhook, second poller,
 privacy mode, topics, rich messages, clock, database, people, messages, reader, entry, hooks, flag, telemetry, policy,
 mode"""
 

@@ -436,7 +436,7 @@ async def test_a_loop_begun_at_the_terminal(stage: Stage, hooks: Hooks, ann: Tel
     assert "<promise>DONE</promise>" in ran.out
     again = await stage.cli("loop", "start", "more")
     assert (again.code, "runs in this session already" in again.err) == (1, True)
-    (listed,) = (await stage.cli("loop", "status", "--json")).json
+    (listed,) = (await stage.cli("loop", "status", "--json")).json["loops"]
     assert (listed["channel"], listed["round"], listed["max"], listed["chat_id"]) == ("telegram", 1, 3, None)
     assert (await stop(hooks)).startswith("Round 2 of 3")
     assert await stop(hooks, "<promise>DONE</promise>", stop_hook_active=True) == ""

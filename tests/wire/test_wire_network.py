@@ -228,5 +228,8 @@ async def test_a_proxy_that_fails_is_named_by_its_variable(stage: Stage) -> None
     found = await host.status_when(lambda status: bool(status["reader"]["error"]))
     setup = await stage.cli("setup", "telegram", "--token-stdin", stdin=stage.tg.token, **env)
     for text in (found["reader"]["error"], setup.err):
-        assert "the proxy is http://127.0.0.1:1, named by http_proxy: start it, or correct or remove it" in text
+        assert (
+            "the proxy http://127.0.0.1:1, named by http_proxy, takes no connection (Connection refused): start it"
+            in text
+        )
         assert "secret" not in text

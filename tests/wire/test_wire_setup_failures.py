@@ -62,8 +62,12 @@ WAYS = [
     Way("something else as token", "does not look like one", token="hello"),
     Way("a token that was revoked", "set the current one with", token=UNKNOWN),
     Way("nobody listens", "cannot be reached", env=_at("http://127.0.0.1:9")),
-    Way("no such host", "Check that this machine is online", env=_at("https://nowhere.invalid")),
-    Way("a proxy that is down", "the proxy is", env=_at("https://x.invalid", TELEGRAM_PROXY="http://127.0.0.1:9")),
+    Way("no such host", "see whether this machine is online", env=_at("https://nowhere.invalid")),
+    Way(
+        "a proxy that is down",
+        "the proxy http://127.0.0.1:9",
+        env=_at("https://x.invalid", TELEGRAM_PROXY="http://127.0.0.1:9"),
+    ),
     Way("a proxy that is no address", "nonsense", env={"TELEGRAM_PROXY": "nonsense"}),
     Way("no TLS at the other end", "the token was not stored", env=_at(TLS)),
     Way("plain http to elsewhere", "use https or loopback", env=_at("http://example.com")),
@@ -73,10 +77,16 @@ WAYS = [
     Way("host settings that are not JSON", "fix it first", FILES, prepare=_write(LOCAL, "["), keeps=True),
     Way("hooks that are a list", "fix it first", FILES, prepare=_write(LOCAL, '{"hooks": []}'), keeps=True),
     Way("a state folder that came along", "channels trust", prepare=_write(f"{STATE}/config.yaml", "mode: push\n")),
-    Way("a file in place of the state", "fix its permissions", prepare=_write(STATE, "x")),
+    Way("a file in place of the state", "a file stands where a folder has to be", prepare=_write(STATE, "x")),
     Way("a misspelt setting", "input should be 'auto'", env={"CHANNELS_MODE": "pusj"}),
-    Way("no place for its own data", "fix its permissions", env={"CHANNELS_DATA_DIR": "/dev/null/x"}),
-    Way("a state folder elsewhere, unusable", "fix its permissions", env={"TELEGRAM_STATE_DIR": "/dev/null/state"}),
+    Way(
+        "no place for its own data", "a file stands where a folder has to be", env={"CHANNELS_DATA_DIR": "/dev/null/x"}
+    ),
+    Way(
+        "a state folder elsewhere, unusable",
+        "a file stands where a folder has to be",
+        env={"TELEGRAM_STATE_DIR": "/dev/null/state"},
+    ),
 ]
 
 

@@ -6,10 +6,12 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.text.nearest import nearest
 from agent_channels.registry import CHANNELS
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "add_command",
     "add_json",
     "can_ask",
+    "did_you_mean",
     "moment",
     "numeric_id",
 ]
@@ -32,6 +35,13 @@ Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` 
 
 class WrongUsage(ChannelError, argparse.ArgumentTypeError):
     """An argument is malformed; exit code 2. An argument's `type` may raise it too."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return what may have been meant, as the end of a sentence: the nearest known word, else all of them."""
+    names = list(known)
+    near = nearest(word, names)
+    return f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
 
 
 def numeric_id(text: str) -> str:
@@ -70,7 +80,8 @@ def add_channel(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Declare --json; `options` are those of `add_argument`."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of sentences", **options)
+    explained = {"help": "print JSON instead of sentences"} | options
+    parser.add_argument("--json", action="store_true", **explained)
 
 
 def can_ask() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -90,17 +91,21 @@ async def _show_progress(reports: Mapping[str, Report], names: Sequence[str]) ->
 
 
 def _text(report: Report) -> str:
-    path = log_path(Environment(report.channel).state_dir)
-    log = f"; log: {path}" if path.is_file() else ""
-    lines = [f"{report.channel}: {_verdict(report)}{log}"]
+    log = _log(report)
+    lines = [f"{report.channel}: {_verdict(report)}" + (f"; log: {log}" if log else "")]
     for name, finding in report.findings.items():
         lines += _lines(name, finding)
     return "\n".join(lines)
 
 
 def _json(report: Report) -> dict[str, Any]:
+    return {**report.to_json(), "log": _log(report)}
+
+
+def _log(report: Report) -> str | None:
+    """Return the path of a channel's log; None if there is none, or the folder is not ours to look into."""
     path = log_path(Environment(report.channel).state_dir)
-    return {**report.to_json(), "log": str(path) if path.is_file() else None}
+    return str(path) if os.path.isfile(path) else None  # noqa: PTH113 - pathlib's raises for a folder that is closed
 
 
 def _verdict(report: Report) -> str:

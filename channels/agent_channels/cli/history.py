@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_command, moment, numeric_id
+from agent_channels.cli.arguments import add_channel, add_command, add_json, moment, numeric_id
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
@@ -25,13 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--chat", metavar="ID", type=numeric_id, help="only this chat; negative ids as they are")
     since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
     export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
+    add_json(export, help="print one JSON object with all of them")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each message of a chat, or of all chats, as one JSON object per line."""
+    """Print each message of a chat, or of all chats, as one JSON object per line, or all in one object."""
     with Store.open_existing(state_dir(args.channel)) as store:
-        for line in History(store).lines(args.chat, args.since):
-            print(json.dumps(_exported(line), ensure_ascii=False))
+        lines = map(_exported, History(store).lines(args.chat, args.since))
+        if args.json:
+            print(json.dumps({"ok": True, "channel": args.channel, "messages": list(lines)}, ensure_ascii=False))
+            return 0
+        for line in lines:
+            print(json.dumps(line, ensure_ascii=False))
     return 0
 
 

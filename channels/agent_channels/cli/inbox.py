@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             return _report(args, "dropped", args.drop)
         entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))]
     if args.json:
-        print(json.dumps(entries, ensure_ascii=False))
+        print(json.dumps({"ok": True, "channel": args.channel, "messages": entries}, ensure_ascii=False))
     else:
         print("\n".join(map(_line, entries)) or ("no open messages" if args.open else "no messages yet"))
     return 0

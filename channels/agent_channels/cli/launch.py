@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage
+from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json, did_you_mean
 from agent_channels.cli.doctor import configured_channels, examine_all
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.checks import Finding
@@ -49,9 +49,9 @@ class _Start:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channels, --host and --print; what follows `--` is split off before parsing (cli/main.py)."""
+    """Declare the channels, --host, --print and --json; what follows `--` is split off before parsing (cli/main.py)."""
     channels = " ".join(f"[{name}]" for name in CHANNELS)
-    parser.usage = f"channels launch {channels} [--host PATH] [--print] [-- HOST ARGUMENTS]"
+    parser.usage = f"channels launch {channels} [--host PATH] [--print] [--json] [-- HOST ARGUMENTS]"
     parser.add_argument(
         "channels",
         type=_channel,
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
     parser.add_argument("--print", action="store_true", help="show the command, and start nothing")
+    add_json(parser, help="as --print, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,8 +71,13 @@ def run(args: argparse.Namespace) -> int:
     """
     configure("ERROR")
     names = list(dict.fromkeys(args.channels)) or configured_channels()
-    host = _program(args.host, must_exist=not args.print)
-    start = _prepare(host, "" if args.print else host, names, anyio.run(examine_all, names), args.host_arguments)
+    only_shown = args.print or args.json
+    host = _program(args.host, must_exist=not only_shown)
+    start = _prepare(host, "" if only_shown else host, names, anyio.run(examine_all, names), args.host_arguments)
+    if args.json:
+        data = {"ok": True, "command": start.command, "environ": start.environ, "remarks": start.remarks}
+        print(redact(json.dumps(data, ensure_ascii=False)))
+        return 0
     for remark in start.remarks:
         print(redact(f"channels: {remark}"), file=sys.stderr)
     if args.print:
@@ -90,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _channel(text: str) -> str:
     if text not in CHANNELS:
-        raise WrongUsage(f"there is no channel {text!r}; there are {', '.join(CHANNELS)}")
+        raise WrongUsage(f"there is no channel {text!r}; {did_you_mean(text, CHANNELS)}")
     return text
 
 

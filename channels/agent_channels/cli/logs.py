@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only from then on: 30m, 12h, 7d, 2w, a date or an ISO time",
     )
     parser.add_argument("--level", choices=LEVELS, default="debug", help="only from this level up")
-    add_json(parser)
+    add_json(parser, help="print each as a line of JSON, with the time in UTC")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -132,7 +132,7 @@ def _stop(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
 def _status(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
     found = [(loop, store) for store in stores for loop in store.services.loops.running()]
     if args.json:
-        print(json.dumps([_facts(loop, store) for loop, store in found], ensure_ascii=False))
+        print(json.dumps({"ok": True, "loops": [_facts(*one) for one in found]}, ensure_ascii=False))
         return
     lines = [f"{_round_words(loop)}  {_place_words(loop, store)}: {_text(loop)}" for loop, store in found]
     print("\n".join(lines) or "No loop is running.")

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 
 import agent_channels
 from agent_channels import __version__
-from agent_channels.cli.arguments import WrongUsage, add_command, can_ask
+from agent_channels.cli.arguments import WrongUsage, add_command, can_ask, did_you_mean
+from agent_channels.cli.wrapping import LineWrapper
 from agent_channels.core.limits import keep_compiled_files_whole, refuse_too_little_memory, system_fault
 from agent_channels.core.process import keep_private
+from agent_channels.core.text.nearest import nearest
 
 if TYPE_CHECKING:
     from agent_channels.core.errors import UntrustedState
@@ -46,6 +48,7 @@ VERBS = {
     "uninstall": "agent_channels.cli.uninstall",
     "hook": "agent_channels.hooks.run",
     "sandbox": "agent_channels.cli.sandbox",
+    "completion": "agent_channels.cli.completion",
 }
 # These load a platform's library.
 CONNECTING = {"serve", "setup", "doctor", "launch"}
@@ -64,8 +67,10 @@ OF_A_PROJECT = {
     "uninstall",
 }
 FOR_MACHINES = {"launch", "history"}
-# These hand on what people said, in which no command is ours to reword.
-VERBATIM = {"serve", "history", "hook"}
+# These hand on what people said or what programs read, in which no command is ours to reword, and no line to break.
+VERBATIM = {"serve", "history", "hook", "completion"}
+# Lines of these are records and commands, which stay in one piece.
+UNBROKEN = {*VERBATIM, "logs", "launch"}
 _START = (
     "Try it with `channels sandbox`, set up a bot with `channels setup`, and find out why it is silent with "
     "`channels doctor`."
@@ -83,7 +88,10 @@ class Verb(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run one verb and exit: 0 done, 1 could not be done (the reason is on stderr), 2 wrong usage."""
+    """Run one verb and exit: 0 done, 1 could not be done, 2 wrong usage.
+
+    The reason is on stderr; with --json it is on stdout too, as an object.
+    """
     keep_compiled_files_whole()
     if not _has_working_folder():
         sys.exit(_fail("the folder that this was started in does not exist any more: change to another one"))
@@ -95,19 +103,17 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if words[:1] == ["serve"] and (sys.stdin is None or sys.stdout is None):
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
     _open_closed_streams()
-    # The sandbox prints the tokens of its own bots, which work nowhere else.
-    _guard_output(redacted=words[:1] != ["sandbox"], verbatim="--json" in words or bool(VERBATIM & set(words[:1])))
+    _guard_output(words)
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
     from agent_channels.core.errors import ChannelError
 
     try:
         code = _run(words, host_arguments)
-    except SystemExit as end:
-        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
-        sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
     except ChannelError as error:
-        code = _fail(str(error), 2 if isinstance(error, WrongUsage) else 1)
+        # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
+        wrong_usage = isinstance(error, WrongUsage) and words[:1] != ["hook"]
+        code = _fail(str(error), 2 if wrong_usage else 1, as_json="--json" in words, usage=getattr(error, "usage", ""))
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
@@ -117,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if not (reason := system_fault(error)):
             raise
-        code = _fail(reason)
+        code = _fail(reason, as_json="--json" in words)
     sys.exit(code)
 
 
@@ -132,7 +138,8 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         return 0
     if not words[0].startswith("-") and words[0] not in VERBS:
         raise WrongUsage(_no_such_verb(words[0]))
-    args = build_parser(_needed(words)).parse_args(words, argparse.Namespace(host_arguments=host_arguments))
+    given = argparse.Namespace(host_arguments=host_arguments, build_parser=build_parser)
+    args = build_parser(_needed(words)).parse_args(words, given)
     if words[0] in OF_A_PROJECT and not getattr(args, "folder", None):
         _name_project(on_stderr=words[0] in FOR_MACHINES or getattr(args, "json", False))
     run: Callable[[argparse.Namespace], int] = args.run
@@ -145,10 +152,8 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
 
 
 def _no_such_verb(word: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, VERBS, n=1)
-    guess = f"did you mean `channels {near[0]}`? " if near else ""
+    near = nearest(word, VERBS)
+    guess = f"did you mean `channels {near}`? " if near else ""
     return f"there is no verb {word!r}; {guess}`channels --help` lists them"
 
 
@@ -170,18 +175,23 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _guard_output(*, redacted: bool, verbatim: bool) -> None:
-    """Keep the output going whatever is printed, and free of tokens.
+def _guard_output(words: Sequence[str]) -> None:
+    """Keep the output going whatever is printed, free of tokens, and as wide as the terminal.
 
-    Unless stdout is `verbatim`, the commands in what is printed begin with the words that start this program here.
+    Unless a program reads it, the commands in what is printed begin with the words that start this program here.
     """
+    verb, as_json = words[0] if words else "", "--json" in words
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        is_error = name == "stderr"
         # Characters that the terminal or pipe cannot encode are shown as escapes instead of failing the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-        if stream is not None and redacted:
-            setattr(sys, name, _RedactedOutput(stream, hints=name == "stderr" or not verbatim))
+        # The sandbox prints the tokens of its own bots, which work nowhere else; its transcript has its own form.
+        if stream is not None and verb != "sandbox":
+            hints = is_error or not (as_json or verb in VERBATIM)
+            broken = verb not in {"serve", "hook"} if is_error else not (as_json or verb in UNBROKEN)
+            setattr(sys, name, _RedactedOutput(stream, hints=hints, broken=broken))
 
 
 def _has_working_folder() -> bool:
@@ -214,14 +224,22 @@ def _adopted_now(error: UntrustedState) -> bool:
     return offer(error.folder)
 
 
-def _fail(reason: str, code: int = 1) -> int:
-    """Say on stderr why it failed; return the exit code."""
+def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "") -> int:
+    """Say on stderr why it failed, and on stdout too if a program reads that; return the exit code.
+
+    `usage`: the usage of a verb whose arguments could not be parsed, with the verb's name below it.
+    """
     from agent_channels.core.log import redact
 
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
         print(sys.stdout.head, end="", file=sys.stderr)
         sys.stdout.head = ""
-    print(redact(f"channels: {reason}"), file=sys.stderr)
+    if as_json:
+        import json
+
+        print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
+    # The reason repeats what was typed, and that may be a token.
+    print(redact(f"{usage}: error: {reason}" if usage else f"channels: {reason}"), file=sys.stderr)
     return code
 
 
@@ -259,8 +277,10 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
 class _RedactedOutput:
     """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
 
-    def __init__(self, stream: TextIO, *, hints: bool) -> None:
+    def __init__(self, stream: TextIO, *, hints: bool, broken: bool = False) -> None:
+        """`hints`: commands are reworded; `broken`: lines are broken where the terminal ends."""
         self._stream, self._hints = stream, hints
+        self._wrapper = LineWrapper(stream) if broken else None
         # What stands above the first that is written.
         self.head = ""
         self._redact: Callable[[str], str] | None = None
@@ -284,16 +304,46 @@ class _RedactedOutput:
             from agent_channels.core.program import in_hints
 
             shown = in_hints(shown)
-        self._stream.write(shown)
+        self._stream.write(self._wrapper.wrap(shown) if self._wrapper else shown)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        from agent_channels.core.log import redact
+class _UnparsedError(WrongUsage):
+    """Arguments that do not fit; `usage` is the verb's usage with its name below."""
 
-        # The message repeats what was typed, and that may be a token.
-        super().error(redact(message))
+    def __init__(self, reason: str, usage: str) -> None:
+        super().__init__(reason)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises `WrongUsage` with the nearest word that is known, instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UnparsedError(message, f"{self.format_usage()}{self.prog}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # Each verb refuses here what it does not know: the parser above it knows none of its options.
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown))
+        return found, unknown
+
+    def _unknown(self, words: Sequence[str]) -> str:
+        option = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+        if option is None:
+            return f"nothing is expected where {words[0]!r} stands; a text of several words needs quotes"
+        return f"there is no option {option} here; {did_you_mean(option, self._option_string_actions)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = did_you_mean(str(value), action.choices)
+        if action.option_strings:
+            raise argparse.ArgumentError(action, f"{value!r} is not one of its values; {known}")
+        raise argparse.ArgumentError(
+            None, f"there is no {str(action.metavar or action.dest).lower()} {value!r}; {known}"
+        )

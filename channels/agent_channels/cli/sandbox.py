@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
+from agent_channels.cli.arguments import WrongUsage, add_json
+
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "try everything on this machine, with no account and no network"
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
     parser.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
     parser.add_argument("--keep", action="store_true", help="as --transcript; the Telegram server stays up afterwards")
+    add_json(parser, help="print the addresses as JSON, and nothing else; not with a transcript")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
 
     Returns 0 if all went well, 130 if the transcript was interrupted.
     """
+    if args.json and (args.transcript or args.keep):
+        raise WrongUsage("a transcript is for people; leave --json out, or --transcript and --keep")
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
 
@@ -47,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         browser=not args.no_open,
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
+        as_json=args.json,
     )
 
 

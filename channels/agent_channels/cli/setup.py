@@ -25,10 +25,19 @@ from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor import local as doctor_local
 from agent_channels.core.doctor.examine import gather, platform_findings
-from agent_channels.core.errors import Ambiguous, ConfigError, PlatformError, StoreError, Unauthorized, Unavailable
+from agent_channels.core.errors import (
+    Ambiguous,
+    ConfigError,
+    PlatformError,
+    RateLimited,
+    StoreError,
+    Unauthorized,
+    Unavailable,
+)
 from agent_channels.core.host.config_files import enabled_plugin
 from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
 from agent_channels.core.host.skills import add_skills, skills_folder
+from agent_channels.core.limits import remedy
 from agent_channels.core.log import configure, register_secret
 from agent_channels.core.program import installation
 from agent_channels.core.services import Services
@@ -157,14 +166,11 @@ def _nothing_half_kept(env: Environment) -> Iterator[None]:
         raise
 
 
-def _not_verified(error: PlatformError, row: Channel, *, is_new: bool) -> ConfigError:
+def _not_verified(error: PlatformError, *, is_new: bool) -> ConfigError:
     """Return why the token could not be tried out, what became of it, and what to do."""
     kept = "the token was not stored" if is_new else "the token stays as it was"
-    if isinstance(error, (Unavailable, Ambiguous)):
-        return ConfigError(
-            f"{error}; {kept}. Check that this machine is online (`channels doctor {row.name}` checks the way to the "
-            "platform), then run this again"
-        )
+    if isinstance(error, (Unavailable, Ambiguous, RateLimited)):
+        return ConfigError(f"{error}; {kept}, so run this again after that")
     return ConfigError(f"{error}; {kept}")
 
 
@@ -194,7 +200,7 @@ def _make_private(env: Environment) -> None:
             if path.exists():
                 ensure_private_file(path)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be used ({error.strerror or error}); fix its permissions") from error
+            raise ConfigError(f"{path} cannot be used ({error.strerror or error}); {remedy(error)}") from error
 
 
 # ---- the token
@@ -207,9 +213,9 @@ def _obtain_token(
 
     Raises `ConfigError` if there is none, or it could not be tried out.
     """
-    known = env.token()
     if args.token_stdin:
         return _tried(row, env, settings, _given(sys.stdin.readline().strip()), is_new=True)
+    known = _known_token(env)
     if known and (not dialogue.interactive or _keeps(env, dialogue)):
         try:
             return _tried(row, env, settings, known, is_new=False)
@@ -229,6 +235,14 @@ def _obtain_token(
                 raise
             dialogue.say(f"✗ {_sentence(error)}. Try again, or stop with Ctrl-C.")
     raise AssertionError("the last try returns or raises")
+
+
+def _known_token(env: Environment) -> str | None:
+    try:
+        return env.token()
+    except ConfigError:
+        # It is asked for here, and written in place of what cannot be read.
+        return None
 
 
 class _WrongTokenError(ConfigError):
@@ -269,7 +283,7 @@ def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is
     try:
         return token, anyio.run(_verify, row, env, settings, token), is_new
     except PlatformError as error:
-        why = _not_verified(error, row, is_new=is_new)
+        why = _not_verified(error, is_new=is_new)
         raise _WrongTokenError(str(why)) if isinstance(error, Unauthorized) else why from error
 
 

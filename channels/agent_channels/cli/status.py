@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with Store.open_existing(env.state_dir) as store:
         known = facts(args.channel, env.state_dir, Services.of(store), bot_id, problem)
     known["token_from"] = env.token_source()
-    print(json.dumps(known, ensure_ascii=False) if args.json else _text(known))
+    print(json.dumps({"ok": not known["problem"], **known}, ensure_ascii=False) if args.json else _text(known))
     return 1 if known["problem"] else 0
 
 

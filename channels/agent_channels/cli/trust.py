@@ -27,6 +27,7 @@ __all__ = ["SUMMARY", "add_arguments", "describe", "lines", "offer", "run"]
 
 SUMMARY = "adopt a state folder that came from elsewhere, after a look at what it holds"
 NAMES_MAX = 20
+NOBODY_TO_ASK = "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
 _SINGULAR = {"people": "person"}
 # Nobody's state lies there, whatever the folder holds.
 _SYSTEM = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/System")
@@ -57,12 +58,15 @@ def run(args: argparse.Namespace) -> int:
         return _forget(folders, as_json=args.json)
     done = [_look_and_adopt(folder, args) for folder in folders]
     is_done = args.show or all(entry["trusted"] for entry in done)
+    nobody_asked = not is_done and not all(entry["trusted"] or entry["objection"] for entry in done) and not _asks(args)
     if args.json:
-        print(json.dumps({"ok": is_done, "folders": done}, ensure_ascii=False))
-    if not is_done and not all(entry["trusted"] or entry["objection"] for entry in done) and not _asks(args):
-        raise Refused(
-            "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
-        )
+        objections = [f"{one['folder']} cannot be adopted: {one['objection']}" for one in done if one["objection"]]
+        told = {} if is_done else {"error": NOBODY_TO_ASK if nobody_asked else "; ".join(objections)}
+        print(json.dumps({"ok": is_done, "folders": done, **told}, ensure_ascii=False))
+        if nobody_asked:
+            print(f"channels: {NOBODY_TO_ASK}", file=sys.stderr)
+    elif nobody_asked:
+        raise Refused(NOBODY_TO_ASK)
     return 0 if is_done else 1
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_json
@@ -31,30 +32,32 @@ def run(args: argparse.Namespace) -> int:
     """Show the installation; run its command with --yes or a person's yes, and return that command's exit code."""
     found = installation()
     command, why_not = _update_command(found)
-    data = {
+    data: dict[str, Any] = {
         "version": __version__,
         "installed_by": found.kind,
         "environment": str(found.prefix),
         "source": found.source,
         "command": shlex.join(command) if command else None,
     }
-    if args.json:
-        print(json.dumps({"ok": True, **data, "note": why_not or None}, ensure_ascii=False))
-    else:
-        print(f"Agent Channels {__version__}, installed by {_words(found)}, in {found.prefix}.", flush=True)
-    if not command:
-        if not args.json:
-            print(why_not)
-        return 0
     dialogue = Dialogue(quiet=args.json, interactive=sys.stdin.isatty() and not args.json and not args.yes)
-    dialogue.say(f"A newer version comes with:\n  {shlex.join(command)}")
-    if not dialogue.confirm("yes" if args.yes else None, "Run it now?"):
-        return 0
+    dialogue.say(f"Agent Channels {__version__}, installed by {_words(found)}, in {found.prefix}.")
+    dialogue.say(f"A newer version comes with:\n  {shlex.join(command)}" if command else why_not)
+    code = 0
+    if command and dialogue.confirm("yes" if args.yes else None, "Run it now?"):
+        code = _bring(command, dialogue)
+    if args.json:
+        failed = {"error": f"`{shlex.join(command)}` failed; its exit code is {code}"} if code else {}
+        print(json.dumps({"ok": not code, **data, "note": why_not or None, **failed}, ensure_ascii=False))
+    return code
+
+
+def _bring(command: list[str], dialogue: Dialogue) -> int:
+    """Run the command and return its exit code. Raises `Refused` if there is no such program here."""
     program = shutil.which(command[0])
     if program is None:
         raise Refused(f"{command[0]!r} is not on the PATH here; run the command above where it is")
     # With --json, stdout holds nothing but JSON.
-    code = subprocess.call([program, *command[1:]], stdout=sys.stderr if args.json else None)  # noqa: S603 - as shown
+    code = subprocess.call([program, *command[1:]], stdout=sys.stderr if dialogue.quiet else None)  # noqa: S603 - shown
     if code == 0:
         dialogue.say("Now end and start your agent's sessions again: a running server goes on with the old version.")
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ __all__ = [
     "keep_compiled_files_whole",
     "limits_in_force",
     "refuse_too_little_memory",
+    "remedy",
     "system_fault",
 ]
 
@@ -20,6 +22,7 @@ MB = 1024 * 1024
 # Of address space, which a server takes for its libraries and threads. With less they are ended by the system in the
 # middle of something, without a word.
 MIN_ADDRESS_SPACE = 300 * MB
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Above these no error of ours comes from the limit.
 _ENOUGH = {"RLIMIT_AS": 4096 * MB, "RLIMIT_DATA": 4096 * MB, "RLIMIT_NOFILE": 128, "RLIMIT_NPROC": 64}
 
@@ -65,10 +68,25 @@ def system_fault(error: BaseException) -> str:
     limits = limits_in_force()
     if isinstance(error, OSError):
         name = f"{error.filename} cannot be used: " if error.filename else ""
-        return f"{name}{error.strerror or error}" + (f" ({limits})" if limits else "")
+        return f"{name}{error.strerror or error}; {limits or remedy(error)}"
     if limits or isinstance(error, MemoryError):
         return f"{type(error).__name__}: {error}; {limits or 'there is too little memory'}"
     return ""
+
+
+def remedy(error: OSError) -> str:
+    """Return what a person can do about an error with a file or a folder, as a part of a sentence."""
+    if error.errno in _FULL:
+        return "free some space on that disk"
+    if error.errno == errno.EROFS:
+        return "that disk can only be read: mount it for writing, or use a folder on another one"
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        return "a file stands where a folder has to be: move it away, or name another place"
+    if error.errno == errno.EISDIR:
+        return "a folder stands where a file has to be: move it away"
+    if error.errno == errno.EIO:
+        return "the disk may be failing: look into the system's log"
+    return "fix its owner and permissions"
 
 
 def refuse_too_little_memory() -> None:

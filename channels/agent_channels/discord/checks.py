@@ -35,7 +35,13 @@ _SPARE = 20
 
 def checks(adapter: DiscordAdapter, setup: Setup) -> Mapping[str, Check]:
     """Return the checks by name."""
-    named = {"intents": intents, "permissions": permissions, "connections": connections, "clock": clock}
+    named = {
+        "intents": intents,
+        "servers": servers,
+        "permissions": permissions,
+        "connections": connections,
+        "clock": clock,
+    }
     return {name: partial(check, adapter, setup) for name, check in named.items()}
 
 
@@ -50,6 +56,18 @@ async def intents(adapter: DiscordAdapter, setup: Setup) -> Finding:
         f"application flags {flags}",
         f"switch it on at https://discord.com/developers/applications/{setup.bot_id}/bot, under Privileged Gateway "
         "Intents",
+    )
+
+
+async def servers(adapter: DiscordAdapter, setup: Setup) -> Finding:
+    """Whether anybody shares a server with the bot: nobody else can write to it."""
+    found = await adapter.get("/users/@me/guilds")
+    if found:
+        return fine(f"the bot is in {counted(len(found), 'server')}")
+    return note(
+        "the bot is in no server yet, so nobody can write to it, not even directly",
+        "GET /users/@me/guilds: none",
+        f"let it into one of yours: {invite_link(setup.bot_id or '')}",
     )
 
 

@@ -140,7 +140,9 @@ def tracing() -> aiohttp.TraceConfig:
         body = await response.text(errors="replace")
         response.release()
         if response.status >= 500:
-            raise Unavailable(f"Discord has a fault (HTTP {response.status})")
+            raise Unavailable(
+                f"Discord has a fault (HTTP {response.status}); nothing is wrong here: wait a few minutes"
+            )
         raise _limited(_retry_after(body, response.headers.get("Retry-After")))
 
     trace = aiohttp.TraceConfig()

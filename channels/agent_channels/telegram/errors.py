@@ -171,4 +171,5 @@ def _network(error: Exception, text: str) -> PlatformError:
     if cause is not None and not isinstance(cause, tg.TelegramError):
         return Ambiguous(f"the connection to Telegram failed: {text}")
     # No cause, or an unreadable error page: the server answered with a fault code.
-    return Unavailable(f"Telegram has a fault: {text.partition('. Parsing the server response')[0]}")
+    fault = text.partition(". Parsing the server response")[0]
+    return Unavailable(f"Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes")

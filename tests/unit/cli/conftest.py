@@ -11,6 +11,12 @@ from agent_channels.cli import main as command
 from harness import Ran
 
 
+@pytest.fixture(autouse=True)
+def _unbroken_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences stay in one piece, so that they can be looked for."""
+    monkeypatch.setenv("COLUMNS", "10000")
+
+
 @pytest.fixture
 def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """Runs `channels WORDS`; the project is the test's folder, and its state lies in `state/`."""

@@ -339,7 +339,9 @@ def test_a_failed_write_changes_nothing(folder: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(private_files.os, "fsync", full)
-    with pytest.raises(ConfigError, match=r"\.env cannot be written \(No space left on device\); nothing was changed"):
+    with pytest.raises(
+        ConfigError, match=r"\.env cannot be written \(No space left on device\), so nothing was changed"
+    ):
         set_dotenv_value(folder, "NAME", "new")
     assert (folder / ".env").read_text() == "NAME=old\n"
 

@@ -6,7 +6,14 @@ while the answer was awaited, it may have been.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import socket
+import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import aiohttp
 
@@ -23,48 +30,156 @@ _NOT_SENT = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
 )
-_PROXY_FAILED = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
 # How aiohttp reports a connection that ended before a byte of the request was written.
 _UNWRITTEN = "Cannot write to closing transport"
+# OpenSSL's verify codes.
+_NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, 62
 
 
-# By platform: what a person can do about a proxy that fails, about connections that fail without one, and about a
-# certificate that is not trusted.
-_HINTS: dict[str, tuple[str, str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a platform is reached, as far as a person can change it."""
+
+    proxy: str = ""
+    """Its address without the password, and what names it; "" without one."""
+    has_password: bool = False
+    unused: str = ""
+    certificates: tuple[str, ...] = ()
+    """The variables that name the certificates that count."""
+
+
+_WAYS: dict[str, _Way] = {}
 
 
 def explain_route(platform: str, route: Route, certificates: Sequence[str]) -> None:
     """From now on errors of connections to a platform name the proxy, and the variables that name certificates."""
-    proxied = (
-        f"; the proxy is {shown_url(route.proxy)}, named by {route.source}: start it, or correct or remove it there"
-        if route.proxy
-        else ""
-    )
-    trusted = (
-        f"; the certificates that count are those of {', '.join(certificates)}"
-        if certificates
-        else "; if a proxy inspects connections, name the file with its certificate in NODE_EXTRA_CA_CERTS"
-    )
-    _HINTS[platform] = (proxied, f"; {route.unused}" if route.unused else "", trusted)
+    proxy = f"{shown_url(route.proxy)}, named by {route.source}," if route.proxy else ""
+    _WAYS[platform] = _Way(proxy, "@" in (route.proxy or ""), route.unused, tuple(certificates))
 
 
 def connection_error(error: Exception, platform: str) -> PlatformError:
     """Return `Unavailable` when a request that ended with `error` was surely not sent, else `Ambiguous`.
 
-    `platform` is the platform's name in the message, which holds no secrets.
+    `platform` is the platform's name in the message, which holds no secrets and ends with what to do.
     """
     text = redact(str(error)) or type(error).__name__
-    if isinstance(error, _NOT_SENT) or _unwritten(error.__cause__ or error):
-        return Unavailable(f"{platform} cannot be reached: {text}{_hint(error, platform)}")
+    if _unwritten(error.__cause__ or error):
+        return Unavailable(f"{platform} cannot be reached: the connection was closed; it is safe to try again")
+    if isinstance(error, _NOT_SENT):
+        reason = _reason(error, _WAYS.get(platform, _Way())) or text
+        return Unavailable(f"{platform} cannot be reached: {redact(reason)}")
     return Ambiguous(f"the connection to {platform} ended before the answer: {text}")
-
-
-def _hint(error: Exception, platform: str) -> str:
-    proxied, direct, trusted = _HINTS.get(platform, ("", "", ""))
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return trusted
-    return proxied if isinstance(error, _PROXY_FAILED) else direct
 
 
 def _unwritten(cause: BaseException) -> bool:
     return isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN
+
+
+def _reason(error: Exception, way: _Way) -> str:
+    """Return why there is no connection, and what to do; "" if nothing better is known than the error's own text."""
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return _refused_by_proxy(error, way)
+        case aiohttp.ClientProxyConnectionError():
+            return _no_proxy(error.os_error, way)
+        case aiohttp.ClientConnectorDNSError():
+            return (
+                f"the name {error.host} does not resolve ({_why(error.os_error)}): see whether this machine is online "
+                f"and its name server answers{_unused(way)}"
+            )
+        case aiohttp.ClientConnectorCertificateError():
+            return _bad_certificate(error.certificate_error, way)
+        case aiohttp.ClientConnectorSSLError():
+            return (
+                f"{error.host}:{error.port} does not speak TLS ({_why(error.os_error)}): something else answers there, "
+                "such as the sign-in page of a network or a server without a certificate"
+            )
+        case aiohttp.ClientConnectorError():
+            return f"{error.host}:{error.port} takes no connection ({_why(error.os_error)}): {_advice(error, way)}"
+        case aiohttp.ConnectionTimeoutError():
+            through = f"through the proxy {way.proxy}" if way.proxy else "in time"
+            return (
+                f"there was no connection {through.rstrip(',')}: see whether this machine is online, and whether a "
+                f"firewall drops what it sends{_unused(way)}"
+            )
+        case _:
+            return ""
+
+
+def _advice(error: aiohttp.ClientConnectorError, way: _Way) -> str:
+    if _number(error.os_error) == errno.ECONNREFUSED:
+        return f"nothing listens there, or a firewall refuses it; correct the address if you set one{_unused(way)}"
+    return f"see whether this machine is online{_unused(way)}"
+
+
+def _unused(way: _Way) -> str:
+    return f"; {way.unused}" if way.unused else ""
+
+
+def _why(error: OSError) -> str:
+    """Return an error of the system in its own words; asyncio puts several into the text of one."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    number = _number(error)
+    return os.strerror(number) if number else error.strerror or str(error)
+
+
+def _number(error: OSError) -> int:
+    """Return the number of an error of the system, of several the first; 0 if it has none."""
+    return error.errno or next(filter(None, map(int, re.findall(r"\[Errno (\d+)\]", str(error)))), 0)
+
+
+def _no_proxy(error: OSError, way: _Way) -> str:
+    text = error.strerror or str(error)
+    # What a SOCKS proxy wants is in its library's words.
+    if "auth" in text.lower():
+        return _wants_password(way)
+    reason = _why(error) if _number(error) else text
+    return f"the proxy {way.proxy} takes no connection ({reason}): start it, or correct or remove it there"
+
+
+def _wants_password(way: _Way) -> str:
+    if way.has_password:
+        return f"the proxy {way.proxy} refuses the user name and the password in it: correct them there"
+    return (
+        f"the proxy {way.proxy} asks for a user name and a password: write them into it there, as "
+        "http://USER:PASSWORD@HOST:PORT"
+    )
+
+
+def _refused_by_proxy(error: aiohttp.ClientHttpProxyError, way: _Way) -> str:
+    if error.status == 407:
+        return _wants_password(way)
+    answer = f"{error.status} {error.message}".strip()
+    if error.status >= 500:
+        return f"the proxy {way.proxy} cannot make the connection ({answer}): see whether it is online itself"
+    return (
+        f"the proxy {way.proxy} refuses the connection ({answer}): have it allow this host, or name another proxy there"
+    )
+
+
+def _bad_certificate(error: Exception, way: _Way) -> str:
+    code = getattr(error, "verify_code", None)
+    reason = getattr(error, "verify_message", None) or str(error)
+    now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M}"
+    if code == _NOT_YET_VALID:
+        return f"its certificate is not valid yet, and this machine's clock says {now}: set the clock"
+    if code == _EXPIRED:
+        return (
+            f"its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
+            "whoever runs that server or proxy has to renew the certificate"
+        )
+    if code == _OTHER_NAME:
+        return f"its certificate is for another name ({reason}): something else answers there, such as a proxy"
+    if way.certificates:
+        names = ", ".join(way.certificates)
+        return (
+            f"its certificate is not trusted ({reason}): the certificates that count are those of {names}, so add the "
+            f"one that signed it there, or unset {names}"
+        )
+    return (
+        f"its certificate is not trusted ({reason}): if a proxy or a virus scanner inspects connections, name the file "
+        "with its certificate in NODE_EXTRA_CA_CERTS"
+    )

@@ -33,7 +33,7 @@ TIMEOUT_S = 5.0
 # Importing a platform's library takes time that no check is charged for.
 CONNECT_TIMEOUT_S = 10.0
 REFUSED = "the platform does not know the token"
-UNREACHABLE = "see whether this machine is online, and the checks `server`, `dns`, `ipv6` and `proxy`"
+UNREACHABLE = "follow that message; the checks `server`, `dns`, `ipv6` and `proxy` say more"
 
 LocalCheck = Callable[[Setup], Finding]
 
@@ -46,6 +46,7 @@ MACHINE_CHECKS: dict[str, LocalCheck] = {
 }
 SETTINGS_CHECKS: dict[str, LocalCheck] = {
     "settings": local.settings,
+    "extras": local.extras,
     "token": local.token,
 }
 ROUTE_CHECKS = ("server", "dns", "ipv6", "proxy")

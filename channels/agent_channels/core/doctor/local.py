@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import secrets
@@ -15,16 +16,19 @@ from pathlib import Path
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.limits import file_size_limit, limits_in_force
+from agent_channels.core.files.transcribe import LOCAL
+from agent_channels.core.limits import file_size_limit, limits_in_force, remedy
 from agent_channels.core.runtime.status import message_counts
 from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, shown_url
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.state_folder import is_empty, is_trusted
 from agent_channels.core.text.numbers import counted
+from agent_channels.core.tracing import exporter_wanted
 
 __all__ = [
     "database",
+    "extras",
     "messages",
     "people",
     "python",
@@ -58,15 +62,43 @@ def settings(setup: Setup) -> Finding:
     """Check config.yaml and the environment variables."""
     path = setup.env.state_dir / "config.yaml"
     if setup.settings_problem:
-        return wrong("a setting is wrong, so nothing is read or sent", setup.settings_problem, f"fix it in {path}")
+        next_ = f"fix it in {path}" if str(path) in setup.settings_problem else "follow that message"
+        return wrong("a setting is wrong, so nothing is read or sent", setup.settings_problem, next_)
     if renamed := renamed_settings(setup.env):
         return note("all settings are valid, but some have old names", "; ".join(renamed), f"rename them in {path}")
     return fine("all settings are valid", str(path) if path.is_file() else "no config.yaml: all settings are defaults")
 
 
+def extras(setup: Setup) -> Finding:
+    """Check that what the settings and the environment ask for is installed."""
+    missing = []
+    if setup.settings and (setup.settings.transcribe or "").partition(":")[0] == LOCAL and not _has("faster_whisper"):
+        missing.append(("transcribe is local, but its library is missing", "voice"))
+    if exporter_wanted(setup.env.environ) and not _has("opentelemetry.sdk"):
+        missing.append(("OpenTelemetry's variables are set, but its library is missing", "otel"))
+    if not missing:
+        return fine("nothing is asked for that is not installed")
+    names = ",".join(extra for _, extra in missing)
+    return note(
+        "; ".join(reason for reason, _ in missing),
+        "voice notes come without a transcript, and nothing is traced, as far as named here",
+        f"install `agent-channels[{names}]` in place of `agent-channels`, in the way in which it was installed",
+    )
+
+
+def _has(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        # Not even the package around it is there.
+        return False
+
+
 def token(setup: Setup) -> Finding:
     """Check that a token of the right form is set, and that the environment does not override another one in .env."""
     variable, command = f"{setup.env.channel.upper()}_BOT_TOKEN", f"channels setup {setup.env.channel}"
+    if setup.token_problem and setup.token_problem == setup.settings_problem:
+        return skipped("the file with the token cannot be read: see `settings`")
     if setup.token_problem:
         return wrong("the token is malformed", setup.token_problem, f"set the right one: `{command}`")
     if setup.token is None:
@@ -134,7 +166,7 @@ def _writable(folder: Path) -> Finding:
         return wrong(
             f"{folder} is not writable, so no message can be stored and none is accepted",
             error.strerror or str(error),
-            limits_in_force() or "free space on that disk, or fix the owner and permissions of the folder",
+            limits_in_force() or remedy(error),
         )
     finally:
         with contextlib.suppress(OSError):

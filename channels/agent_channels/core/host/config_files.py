@@ -18,7 +18,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.hook_call import EVENTS
 from agent_channels.core.host.protocol import HOOK_TOOL
-from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.paths import env_value, expand_home, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
 
@@ -88,7 +88,9 @@ def _read_bounded(path: Path) -> str:
 
 def config_dir(environ: Mapping[str, str]) -> Path:
     """Return the host's own folder in the user's home."""
-    return Path(env_value("CLAUDE_CONFIG_DIR", environ) or Path(env_value("HOME", environ) or Path.home()) / ".claude")
+    return Path(
+        env_value("CLAUDE_CONFIG_DIR", environ) or Path(env_value("HOME", environ) or expand_home("~")) / ".claude"
+    )
 
 
 def settings_files(environ: Mapping[str, str]) -> list[Path]:

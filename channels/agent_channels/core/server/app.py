@@ -15,7 +15,7 @@ from agent_channels.core import log, tracing
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, StoreError
 from agent_channels.core.host.protocol import REQUEST
-from agent_channels.core.limits import limits_in_force, system_fault
+from agent_channels.core.limits import limits_in_force, remedy, system_fault
 from agent_channels.core.process import restarts
 from agent_channels.core.runtime.runtime import open_runtime
 from agent_channels.core.runtime.status import facts, restarts_fact
@@ -254,4 +254,4 @@ def _unusable(errors: BaseExceptionGroup[OSError], folder: Path) -> str:
     first = errors.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
         return _unusable(first, folder)
-    return f"{first.filename or folder} cannot be used: {first.strerror or first}; fix its permissions"
+    return f"{first.filename or folder} cannot be used: {first.strerror or first}; {remedy(first)}"

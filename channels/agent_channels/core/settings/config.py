@@ -155,6 +155,11 @@ class Settings(BaseModel):
         return setting
 
 
+def _is_no_variable(line: Any) -> bool:
+    """Return whether a line of .env is a name without a value, such as a token that stands there alone."""
+    return line.key is not None and line.value is None
+
+
 class Environment:
     """The environment variables with STATE_DIR/.env beneath them; knows where each value comes from."""
 
@@ -163,6 +168,8 @@ class Environment:
         self.environ = os.environ if environ is None else environ
         self.state_dir = state_dir(channel, self.environ)
         self._dotenv: Mapping[str, str | None] | None = None
+        # The first line of .env that sets nothing.
+        self._unreadable: int | None = None
 
     @property
     def dotenv(self) -> Mapping[str, str | None]:
@@ -175,12 +182,16 @@ class Environment:
         try:
             text = read_state_file(self.state_dir / ".env")
         except ConfigError as error:
-            raise ConfigError(f"{error}; or write it again with `channels setup {self.channel}`") from error
+            raise ConfigError(
+                f"{error}; once it is out of the way, `channels setup {self.channel}` writes a new one"
+            ) from error
         if not text:
             return {}
-        from dotenv import dotenv_values
+        from dotenv.parser import parse_stream
 
-        return dotenv_values(stream=io.StringIO(text), interpolate=False)
+        found = list(parse_stream(io.StringIO(text)))
+        self._unreadable = next((one.original.line for one in found if one.error or _is_no_variable(one)), None)
+        return {one.key: one.value for one in found if one.key is not None}
 
     @property
     def config_file(self) -> Path:
@@ -200,10 +211,18 @@ class Environment:
         return f"{self.channel.upper()}_{setting.upper()}" if self.own(setting.upper()) else str(self.config_file)
 
     def token(self) -> str | None:
-        """Return the bot's token and register it as a secret; None if none is set."""
+        """Return the bot's token and register it as a secret; None if none is set.
+
+        Raises `ConfigError` if there may be one in a line of .env that cannot be read.
+        """
         token = self.own("BOT_TOKEN")
         if token:
             register_secret(token)
+        elif self._unreadable is not None:
+            raise ConfigError(
+                f"line {self._unreadable} of {self.state_dir / '.env'} sets nothing: write it as "
+                f"{self.channel.upper()}_BOT_TOKEN=TOKEN, with no quotes, or let `channels setup {self.channel}` do it"
+            )
         return token
 
     def token_source(self) -> str | None:

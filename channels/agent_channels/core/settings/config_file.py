@@ -14,6 +14,13 @@ __all__ = ["parse_config"]
 _DEEPEST = 20
 
 
+def _place(error: Any) -> str:
+    """Return what is wrong where, without the library's drawing of it."""
+    mark = error.problem_mark or error.context_mark
+    reason = " ".join(filter(None, [error.context, error.problem]))
+    return f"line {mark.line + 1}, column {mark.column + 1}: {reason}" if mark else reason
+
+
 def parse_config(text: str, path: Path) -> dict[str, Any]:
     """Return the settings in the text of `path`, not validated. Raises `ConfigError` if it is not a YAML mapping."""
     import yaml
@@ -32,6 +39,8 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
                 # What they cost to read grows with the square of their number: 5,000 take six seconds.
                 raise ConfigError(f"{path} cannot be read: more than {_DEEPEST} brackets are open at once; close them")
         values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(f"{path} cannot be read: {_place(error)}; fix that line") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     if values is None:

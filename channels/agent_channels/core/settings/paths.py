@@ -9,6 +9,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.private_files import ensure_private_dir
 
 __all__ = [
@@ -87,12 +88,19 @@ def state_dir(channel: str, environ: Mapping[str, str] | None = None) -> Path:
 def data_dir() -> Path:
     """Return the folder for what this user's projects share and keep: `$CHANNELS_DATA_DIR`, else the system's own.
 
-    It may not exist.
+    It may not exist. Raises `ConfigError` for a user without a home folder.
     """
     import platformdirs
 
-    named = env_value("CHANNELS_DATA_DIR")
-    return expand_home(named) if named else Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
+    if named := env_value("CHANNELS_DATA_DIR"):
+        return expand_home(named)
+    try:
+        return Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
+    except RuntimeError as error:
+        raise ConfigError(
+            "this user has no home folder (HOME is not set), in which this program notes what is yours; set HOME, or "
+            "name a folder with CHANNELS_DATA_DIR"
+        ) from error
 
 
 def runtime_dir() -> Path:

@@ -7,9 +7,11 @@ import errno
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.limits import remedy
 
 __all__ = ["OWNER_ONLY", "ensure_private_dir", "ensure_private_file", "write_atomically"]
 
@@ -26,7 +28,7 @@ def ensure_private_dir(path: Path) -> Path:
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o700)
     except OSError as error:
-        msg = f"the folder {path} cannot be used ({error.strerror or error}); name another one or fix its permissions"
+        msg = f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}"
         raise ConfigError(msg) from error
     return path
 
@@ -45,7 +47,12 @@ def ensure_private_file(path: Path) -> None:
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         path.chmod(OWNER_ONLY)
     if not os.access(path, os.R_OK | os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        number = errno.EROFS if _is_read_only(path) else errno.EACCES
+        raise OSError(number, os.strerror(number), str(path))
+
+
+def _is_read_only(path: Path) -> bool:
+    return sys.platform != "win32" and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError, UntrustedState
+from agent_channels.core.limits import remedy
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
 from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
 
@@ -127,7 +128,7 @@ class StateFolder:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason})") from error
+            raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason}); move it away") from error
 
     def open_file(self, name: str, flags: int, mode: int = OWNER_ONLY) -> int:
         """Return a descriptor of a file in the folder; links are not followed. Raises OSError."""
@@ -171,11 +172,21 @@ class StateFolder:
         try:
             ensure_private_dir(path.parent)
             write_atomically(path, json.dumps(entry))
-            self._write_key(key)
         except OSError as error:
             raise ConfigError(
                 f"the state folder {self.path} cannot be entered into {path.parent} ({error.strerror or error}); "
-                "make that folder writable, or name another one with CHANNELS_DATA_DIR"
+                f"{remedy(error)}, or name another one with CHANNELS_DATA_DIR"
+            ) from error
+        try:
+            self._write_key(key)
+        except OSError as error:
+            # Half a key would make a folder of somebody else's of it.
+            with contextlib.suppress(OSError):
+                self.remove_file(KEY_FILE)
+                path.unlink()
+            raise ConfigError(
+                f"the folder {self.path} cannot be written to ({error.strerror or error}); {remedy(error)}, or name "
+                f"another one ({_variable(self.path)}=FOLDER)"
             ) from error
 
     def unregister(self) -> bool:
@@ -408,7 +419,9 @@ def _write(path: Path, text: str) -> None:
     try:
         write_atomically(path, text)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror or error}); nothing was changed") from error
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror or error}), so nothing was changed; {remedy(error)}"
+        ) from error
 
 
 def _create(path: Path) -> bool:
@@ -424,7 +437,7 @@ def _create(path: Path) -> bool:
                     return True
     except OSError as error:
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); fix its permissions, or name another one "
+            f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}, or name another one "
             f"({_variable(path)}=FOLDER)"
         ) from error
     return False
@@ -469,7 +482,7 @@ def _open_directory(path: Path) -> int | None:
         if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and (path.is_symlink() or above.is_symlink()):
             raise _leads_through_link(path) from error
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); fix its permissions, or name another one "
+            f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}, or name another one "
             f"({_variable(path)}=FOLDER)"
         ) from error
 
@@ -482,7 +495,11 @@ def _leads_through_link(path: Path) -> UntrustedState:
 
 def _variable(path: Path) -> str:
     """Return the name of the variable that names another state folder: the last part of a path is the channel."""
-    return f"{path.name.upper() if path.parent.name == 'state' else '<CHANNEL>'}_STATE_DIR"
+    end = "_STATE_DIR"
+    for name, value in os.environ.items():
+        if name.endswith(end) and Path(value).absolute() == path:
+            return name
+    return f"{path.name.upper() if path.parent.name == 'state' else '<CHANNEL>'}{end}"
 
 
 def _registry_file(data: Path, key: str) -> Path:

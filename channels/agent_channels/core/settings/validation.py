@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent_channels.core.settings.network import shown_url
+from agent_channels.core.text.nearest import nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value"]
 
 VALUE_MAX = 120
-# How alike a name has to be (0 to 1) to be what was meant; below, the suggestion would be a guess.
-NEAR = 0.65
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -52,14 +51,11 @@ def explain_problem(
 
 def _hint(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:
     """Return what to write instead of an unknown name."""
-    import difflib
-
     if not known:
         return "it takes none"
-    near = difflib.get_close_matches(name, [*known, *renamed], n=1, cutoff=NEAR)
-    if not near:
+    found = nearest(name, [*known, *renamed])
+    if found is None:
         return f"there are {', '.join(known)}"
-    found = near[0]
     return f"did you mean {renamed[found]!r}, formerly {found!r}?" if found in renamed else f"did you mean {found!r}?"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError, StoreError
-from agent_channels.core.limits import limits_in_force
+from agent_channels.core.limits import limits_in_force, remedy
 from agent_channels.core.settings.file_systems import lock_refusal, refuses_locks
 from agent_channels.core.settings.private_files import ensure_private_file
 
@@ -22,8 +22,8 @@ CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingE
 # What SQLite's message contains -> what the operator should know and do.
 _REASONS = (
     ("disk is full", "the disk is full; free some space"),
-    ("readonly", "it cannot be written to; fix the permissions of the folder"),
-    ("unable to open", "it cannot be opened; fix the permissions of the folder"),
+    ("readonly", "it cannot be written to; fix the owner and permissions of the folder, or mount its disk for writing"),
+    ("unable to open", "it cannot be opened; fix the owner and permissions of the folder"),
     # The names or texts in it are not text any more.
     ("decode", "it is damaged, and is left as it is; move it away to start afresh (people have to pair again)."),
     ("no such", "it is damaged, and is left as it is; move it away to start afresh (people have to pair again)."),
@@ -68,12 +68,8 @@ def as_store_error(path: Path, error: BaseException) -> StoreError | None:
             return explain(path, error)
         case ConfigError():
             return StoreError(f"the database {path} cannot be used: {error}")
-        case PermissionError():
-            return StoreError(
-                f"the database {path} cannot be used: {error.strerror}; fix the permissions of the folder"
-            )
         case OSError():
-            return StoreError(f"the database {path} cannot be used: {error.strerror or error}")
+            return StoreError(f"the database {path} cannot be used ({error.strerror or error}); {remedy(error)}")
         case _:
             return None
 

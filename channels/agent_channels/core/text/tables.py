@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.formatted_text import FormattedText, FormattedTextBuilder, SpanKind, Table
 
 __all__ = ["write_table"]
@@ -24,25 +24,12 @@ def write_table(
     `alignments` says left, center, right or nothing for each column; `columns` is the width of a monospace line.
     """
     cells = [[cell.text.split("\n") for cell in row] for row in rows]
-    widths = [max(_width(line) for row in cells for line in row[column]) for column in range(len(alignments))]
+    widths = [max(columns_of(line) for row in cells for line in row[column]) for column in range(len(alignments))]
     plain = not any(span.kind in _ESSENTIAL for row in rows for cell in row for span in cell.spans)
     if plain and sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= columns:
         _write_aligned(cells, widths, alignments, builder)
     else:
         _write_records(rows, alignments, builder)
-
-
-def _width(text: str) -> int:
-    """Return the monospace columns of `text`: two for a wide character, none for a combining mark (UAX #11)."""
-    return sum(_char_width(char) for char in text)
-
-
-def _char_width(char: str) -> int:
-    if char < "\u0300":
-        return 1
-    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _write_aligned(
@@ -74,7 +61,7 @@ def _row_lines(row: Sequence[Sequence[str]], widths: Sequence[int], alignments: 
 
 
 def _align(text: str, width: int, alignment: str) -> str:
-    padding = width - _width(text)
+    padding = width - columns_of(text)
     left = {"right": padding, "center": padding // 2}.get(alignment, 0)
     return " " * left + text + " " * (padding - left)
 

@@ -12,6 +12,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.sandbox.agent.processes import end_on_signals, program
@@ -79,35 +80,47 @@ async def open_page(port: int, *, scripted: bool, bot_api: str = BOT_API) -> Asy
         yield Page(scene, server, servers)
 
 
-def run(*, port: int, browser: bool, scripted: bool, bot_api: str) -> int:
-    """Keep the page up until it is interrupted; return exit code 0. Raises `ChannelError` when it cannot start."""
+def run(*, port: int, browser: bool, scripted: bool, bot_api: str, as_json: bool = False) -> int:
+    """Keep the page up until it is interrupted; return exit code 0. Raises `ChannelError` when it cannot start.
+
+    `as_json`: all that is printed is one object with the addresses, once they can be used.
+    """
     try:
-        asyncio.run(_run(port=port, browser=browser, scripted=scripted, bot_api=bot_api))
+        asyncio.run(_run(port=port, browser=browser, scripted=scripted, bot_api=bot_api, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _print("\nStopped: everything it started has ended, and its folder is gone.")
+        if not as_json:
+            _print("\nStopped: everything it started has ended, and its folder is gone.")
     return 0
 
 
-async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str = BOT_API) -> None:
+async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str = BOT_API, as_json: bool = False) -> None:
     end_on_signals()
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not as_json:
         _print("Starting …")
     async with open_page(port, scripted=scripted, bot_api=bot_api) as page:
-        _print(f"The chat page: {page.url}")
-        if scripted:
-            for channel, server in page.servers.items():
-                _print(f"  channels serve {channel}: process {server.as_dict()['pid']}, with a scripted agent")
+        if as_json:
+            _print(json.dumps({"ok": True, "url": page.url, **_mcp_servers(page.scene)}))
         else:
-            _print("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
-            _print(_mcp_json(page.scene))
-            _print("claude --dangerously-load-development-channels server:telegram server:discord")
-        _print("Ctrl-C ends all of it.")
-        if browser and not _has_display():
-            _print("No browser was opened: there is no screen here. Open the address above in one on this machine.")
-        elif browser:
-            _print("It opens in your browser. If it does not, open the address above.")
+            _print_addresses(page, browser=browser)
+        if browser and _has_display():
             await asyncio.to_thread(webbrowser.open, opener(page))
         await asyncio.get_running_loop().create_future()
+
+
+def _print_addresses(page: Page, *, browser: bool) -> None:
+    _print(f"The chat page: {page.url}")
+    if page.servers:
+        for channel, server in page.servers.items():
+            _print(f"  channels serve {channel}: process {server.as_dict()['pid']}, with a scripted agent")
+    else:
+        _print("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
+        _print(json.dumps(_mcp_servers(page.scene), indent=2))
+        _print("claude --dangerously-load-development-channels server:telegram server:discord")
+    _print("Ctrl-C ends all of it.")
+    if browser and not _has_display():
+        _print("No browser was opened: there is no screen here. Open the address above in one on this machine.")
+    elif browser:
+        _print("It opens in your browser. If it does not, open the address above.")
 
 
 def opener(page: Page) -> str:
@@ -117,14 +130,14 @@ def opener(page: Page) -> str:
     return file.as_uri()
 
 
-def _mcp_json(scene: Scene) -> str:
-    """Return the `.mcp.json` that attaches an agent host to the sandbox."""
+def _mcp_servers(scene: Scene) -> dict[str, Any]:
+    """Return what a `.mcp.json` holds that attaches an agent host to the sandbox."""
     command, *first = program()
     entries = {
         channel: {"command": command, "args": [*first, "serve", channel], "env": scene.settings(channel)}
         for channel in CHANNELS
     }
-    return json.dumps({"mcpServers": entries}, indent=2)
+    return {"mcpServers": entries}
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
