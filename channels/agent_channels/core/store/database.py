@@ -183,9 +183,12 @@ class Store:
     @classmethod
     def open_read_only(cls, path: Path) -> Store:
         """Open the database at `path` through a connection that cannot change anything. Raises `StoreError`."""
-        store = cls(path)
-        store._db.execute("PRAGMA query_only = ON")
-        return store
+        return cls(path).read_only()
+
+    def read_only(self) -> Self:
+        """Refuse every change through this connection from now on; return it."""
+        self._db.execute("PRAGMA query_only = ON")
+        return self
 
     def __enter__(self) -> Self:
         return self
