@@ -94,6 +94,7 @@ async def test_an_act_is_a_post_and_says_what_is_wrong(stage: Stage) -> None:
             ("pair", {"channel": ["telegram"], "code": code}, "is not a channel of this page"),
             ("redeliver", {"channel": "telegram", "delivery_id": "x' OR 1"}, "there is no message"),
             ("drop", {"channel": "telegram", "delivery_id": "x"}, "there is no message"),
+            ("drop", {"channel": "telegram", "delivery_id": "\ud800"}, "there is no message"),
             ("invite", {"channel": "discord"}, "no token is set"),
         ]
         for act, body, words in tries:

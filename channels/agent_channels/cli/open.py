@@ -121,24 +121,29 @@ def _in_store(act: Callable[[str, Services, Body], Body], channel: str, body: Bo
         return act(channel, Services.of(store), body)
 
 
+def _text(body: Body, name: str) -> str:
+    """Return a value of the body as a text that can be looked up; "" if it is missing."""
+    return str(body.get(name, "")).strip().encode("utf-8", "replace").decode()
+
+
 def _pair(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.access import pair
 
-    data, text = pair(channel, services, str(body.get("code", "")).strip(), may_send=False)
+    data, text = pair(channel, services, _text(body, "code"), may_send=False)
     return {**data, "said": _shown(text)}
 
 
 def _redeliver(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.inbox import redeliver
 
-    redeliver(channel, services, str(body.get("delivery_id", "")))
+    redeliver(channel, services, _text(body, "delivery_id"))
     return {"said": "It is offered to the agent again."}
 
 
 def _drop(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.inbox import drop
 
-    drop(channel, services, str(body.get("delivery_id", "")))
+    drop(channel, services, _text(body, "delivery_id"))
     return {"said": "Dropped: it is not offered to the agent any more."}
 
 

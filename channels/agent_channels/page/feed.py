@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ class PageFeed(ABC):
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[dict[str, str]]] = set()
+        self._open: Counter[str] = Counter()
         self._encoded: dict[str, str] = {}
 
     @property
@@ -23,17 +25,27 @@ class PageFeed(ABC):
         """Whether anybody has the page open."""
         return bool(self._listeners)
 
-    async def listen(self) -> AsyncGenerator[dict[str, str], None]:
-        """Yield every part as it is now, then each change: {name: JSON}; null for a part that is gone."""
-        self.refresh()
+    @property
+    def open_chats(self) -> set[str]:
+        """The keys of the chats that somebody looks at, as their pages name them."""
+        return set(self._open)
+
+    async def listen(self, chat: str = "") -> AsyncGenerator[dict[str, str], None]:
+        """Yield every part as it is now, then each change: {name: JSON}; null for a part that is gone.
+
+        `chat` is the key of the chat that is looked at.
+        """
         queue: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-        queue.put_nowait(dict(self._encoded))
-        self._listeners.add(queue)
+        self._open[chat] += 1
         try:
+            self.refresh()
+            queue.put_nowait(dict(self._encoded))
+            self._listeners.add(queue)
             while True:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
+            self._open -= Counter([chat])
 
     @abstractmethod
     def refresh(self) -> None:

@@ -146,7 +146,7 @@ class PageServer:
         """Send server-sent events: every part once, then each change."""
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
-        async with contextlib.aclosing(self._feed.listen()) as changes:
+        async with contextlib.aclosing(self._feed.listen(request.query.get("chat", ""))) as changes:
             async for parts in changes:
                 body = ", ".join(f"{json.dumps(name)}: {part}" for name, part in parts.items())
                 with contextlib.suppress(ConnectionError):

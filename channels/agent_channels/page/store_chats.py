@@ -22,11 +22,13 @@ from agent_channels.page.lives import row_meta, staged_life, turns_with_steps
 
 __all__ = ["StoreChat", "StoreChats"]
 
-# Of each chat or thread the newest messages, panels and lives; of a channel the chats with something said last.
+# Of each chat or thread the newest messages, panels and lives; of a chat its newest threads; of a channel the chats in
+# which something was said last.
 LINES = 100
 LIVES = 40
 TURNS = 40
 CHATS = 40
+THREADS = 20
 QUOTED = 120
 OWN = "bot"
 
@@ -62,6 +64,30 @@ class StoreChat:
         }
 
 
+class _People:
+    """Who is let in, who waits, and which groups are enabled."""
+
+    def __init__(self, services: Services) -> None:
+        self._access = services.access
+        self.members = {member.user_id: member for member in services.access.members()}
+        self.applicants = {applicant.chat_id: applicant for applicant in services.pairing.pending()}
+        self.groups = {group.chat_id: group for group in services.access.groups()}
+
+    def describe(self, chat: KnownChat) -> tuple[str, str, str]:
+        """Return a chat's title, "" if none is known, what it is in words, and whose direct chat it is, "" for none."""
+        if group := self.groups.get(chat.chat_id):
+            return label(group.title or chat.title), "a group", ""
+        if chat.kind == "group":
+            return label(chat.title), "a group that is not enabled", ""
+        applicant = self.applicants.get(chat.chat_id)
+        if member := self.members.get(chat.user_id or ""):
+            role = ", approver" if self._access.is_approver(member.user_id) else ""
+            return label(member.name), f"paired{role}", member.user_id
+        if applicant is not None:
+            return label(applicant.name), "waits to be let in", applicant.user_id
+        return label(chat.title), "not paired", chat.user_id or chat.chat_id
+
+
 class StoreChats:
     """The chats of a channel whose bot has heard or said something, or still could."""
 
@@ -70,44 +96,35 @@ class StoreChats:
 
     def listed(self) -> list[StoreChat]:
         """Return the chats, the one with the latest message first."""
-        access, pairing = self._services.access, self._services.pairing
         known = {chat.chat_id: chat for chat in self._services.chats.known()}
-        spoken, waiting = self._services.history.newest_by_chat(), self._services.inbox.waiting_by_chat()
-        members = {member.user_id: member for member in access.members()}
-        applicants = {applicant.chat_id: applicant for applicant in pairing.pending()}
-        groups = {group.chat_id: group for group in access.groups()}
+        waiting = self._services.inbox.waiting_by_chat()
+        people = _People(self._services)
+        theirs = [chat.chat_id for chat in known.values() if chat.user_id in people.members]
+        wanted = [*self._services.history.newest_by_chat(), *waiting, *people.applicants, *people.groups, *theirs]
+        # A thread is shown in its chat.
+        chats = dict.fromkeys((known[one].parent_id or one) if one in known else one for one in wanted)
         threads: dict[str, list[KnownChat]] = {}
-        for chat in known.values():
+        for chat in sorted(known.values(), key=lambda one: (len(one.chat_id), one.chat_id)):
             if chat.parent_id:
                 threads.setdefault(chat.parent_id, []).append(chat)
-        wanted = [*spoken, *waiting, *applicants, *groups, *(c for c, one in known.items() if one.user_id in members)]
-        # A thread is shown in its chat.
-        wanted = [(known[chat_id].parent_id or chat_id) if chat_id in known else chat_id for chat_id in wanted]
         found = []
-        for chat_id in list(dict.fromkeys(wanted))[:CHATS]:
-            below = tuple(sorted(threads.get(chat_id, ()), key=lambda one: (len(one.chat_id), one.chat_id)))
-            chat = known.get(chat_id) or KnownChat(chat_id, "", None, "", None)
-            applicant = applicants.get(chat_id)
-            user_id = chat.user_id or (applicant.user_id if applicant else None)
-            member = members.get(user_id or "")
-            if chat_id in groups or chat.kind == "group":
-                title = label(groups[chat_id].title or chat.title) if chat_id in groups else label(chat.title)
-                about = "a group" if chat_id in groups else "a group that is not enabled"
-                user_id = None
-            else:
-                title = label(member.name if member else applicant.name if applicant else chat.title)
-                about = _about(is_member=member is not None, waits=applicant is not None)
-                if member and access.is_approver(member.user_id):
-                    about += ", approver"
-                user_id = user_id or chat_id
+        for chat_id in list(chats)[:CHATS]:
+            below = tuple(threads.get(chat_id, ())[-THREADS:])
+            chat = known.get(chat_id) or KnownChat(chat_id, "group" if below else "", None, "", None)
+            title, about, person = people.describe(chat)
             waits = sum(waiting.get(one, 0) for one in (chat_id, *(thread.chat_id for thread in below)))
-            key = f"{self._channel}/{chat_id}"
-            title = title or self._name_in(chat_id) or chat_id
-            found.append(StoreChat(key, chat_id, title, about, user_id or "", waits, below))
+            title = title or self._last_writer(chat_id) or chat_id
+            found.append(StoreChat(f"{self._channel}/{chat_id}", chat_id, title, about, person, waits, below))
         return found
 
-    def _name_in(self, chat_id: str) -> str:
-        """Return the name of the person who wrote last in a chat that is not remembered otherwise."""
+    def last(self, chat: StoreChat) -> dict[str, Any] | None:
+        """Return the newest message of a chat and its threads, without what hangs on it; None if there is none."""
+        lines = [line for one in chat.chat_ids for line in self._services.history.page(one, 1) or []]
+        newest = max(lines, key=lambda line: line.id, default=None)
+        return None if newest is None else {**self._message(newest, {}, None), "id": newest.message_id}
+
+    def _last_writer(self, chat_id: str) -> str:
+        """Return the name of the person who wrote last in a chat that has no other name."""
         lines = self._services.history.page(chat_id, LINES) or []
         return next((label(line.user) for line in reversed(lines) if not line.own), "")
 
@@ -215,9 +232,9 @@ class StoreChats:
                 found.append({**life, "id": f"turn {turn.id} {chat_id}", "chat": chat.key})
         return sorted(found, key=lambda life: float(life["at"]))[-LIVES:]
 
-    def unread(self, idle: str | None) -> list[dict[str, Any]]:
+    def unsorted_lives(self, idle: str | None) -> list[dict[str, Any]]:
         """Return the life of what nobody has sorted yet, or could, so that it belongs to no chat."""
-        rows = self._services.inbox.unread(LIVES)
+        rows = self._services.inbox.newest_unsorted(LIVES)
         return [{**staged_life(row, idle), "id": row["delivery_id"], "chat": ""} for row in rows]
 
 
@@ -234,10 +251,6 @@ def _in_order(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             latest = max(latest, message["at"])
         ordered.append((latest if line > 0 else message["at"], line, message))
     return [message for _, _, message in sorted(ordered, key=itemgetter(0, 1))]
-
-
-def _about(*, is_member: bool, waits: bool) -> str:
-    return "paired" if is_member else "waits to be let in" if waits else "not paired"
 
 
 def _held_line(row: Row) -> HistoryLine:

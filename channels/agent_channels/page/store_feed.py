@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +61,27 @@ class ChannelState:
             self._identity = found
         return self._store
 
-    def parts(self) -> dict[str, Any]:
-        """Return what the page shows of it: {places, channel, life, chats {key: view}}. Raises `ChannelError`."""
+    def parts(self, opened: Collection[str]) -> dict[str, Any]:
+        """Return what the page shows of it: {places, channel, life, chats {key: view}}. Raises `ChannelError`.
+
+        Only chats whose keys are in `opened`, and the first one, come with their messages and lives.
+        """
         store = self.store()
         try:
-            return self._parts(Services.of(store))
+            return self._parts(Services.of(store), opened)
         except VALUE_FAULTS as error:
             raise unreadable_value(self._path, error) from error
 
-    def _parts(self, services: Services) -> dict[str, Any]:
+    def _parts(self, services: Services, opened: Collection[str]) -> dict[str, Any]:
         known = _each_text(self._facts(services), in_hints)
         idle = known["mode"]["why"] if known["mode"]["name"] == "none" else None
         chats = StoreChats(self.channel, services)
         listed = chats.listed()
-        lives = [life for chat in listed for life in chats.lives(chat, idle)] + chats.unread(idle)
+        whole = [chat for chat in listed if chat.key in opened or chat is listed[0]]
+        lives = [life for chat in whole for life in chats.lives(chat, idle)] + chats.unsorted_lives(idle)
         lines = [[name, text] for name, text in fact_lines(known) if name != "problem"]
         return {
-            "places": [chat.as_dict(self.channel) for chat in listed],
+            "places": [{**chat.as_dict(self.channel), "last": chats.last(chat)} for chat in listed],
             "channel": {
                 "lines": lines,
                 "problem": known["problem"],
@@ -88,7 +92,7 @@ class ChannelState:
                 "open": known["inbox"]["open"],
             },
             "life": [{**life, "id": f"{self.channel}/{life['id']}", "platform": self.channel} for life in lives],
-            "chats": {chat.key: chats.view(chat) for chat in listed},
+            "chats": {chat.key: chats.view(chat) for chat in whole},
         }
 
     def _found(self) -> tuple[int, int] | None:
@@ -99,7 +103,7 @@ class ChannelState:
 
 
 class StoreFeed(PageFeed):
-    """The parts: `setting`, `channels`, `life`, and `chat:KEY` for every chat."""
+    """The parts: `setting`, `channels`, and of the chats that somebody looks at `life` and `chat:KEY`."""
 
     def __init__(self, project: Path, states: Mapping[str, ChannelState]) -> None:
         super().__init__()
@@ -118,7 +122,7 @@ class StoreFeed(PageFeed):
         chats: dict[str, Any] = {}
         for name, state in self._shown().items():
             try:
-                found = state.parts()
+                found = state.parts(self.open_chats)
             except ChannelError as error:
                 state.close()
                 problem = in_hints(str(error))

@@ -694,7 +694,7 @@ class Inbox:
         )
         return rows[::-1]
 
-    def unread(self, limit: int) -> list[Row]:
+    def newest_unsorted(self, limit: int) -> list[Row]:
         """Return the newest events that nobody has sorted yet, or could, oldest of them first, with every column."""
         rows = self.store.rows(
             f"SELECT * FROM inbox WHERE state IN {sql_list(State.RAW, State.FAILED)} ORDER BY id DESC LIMIT ?", limit

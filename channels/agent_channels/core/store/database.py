@@ -138,7 +138,7 @@ class Store:
                 if time.monotonic() > deadline:
                     raise StoreError(
                         f"{path} is still open in a program of an older version, which would stop working; end the "
-                        "agent's sessions in this project, or restart their hosts"
+                        "agent's sessions in this project, or restart their hosts, and end `channels open`"
                     )
                 # Two that want to migrate must not wait for each other in step.
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret

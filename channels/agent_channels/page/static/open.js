@@ -31,10 +31,7 @@ function draw() {
 }
 
 function drawChats(current) {
-  const chats = places().map((place) => {
-    const last = parts[`chat:${place.key}`].messages.at(-1);
-    return { ...place, unread: place.waiting, preview: last ? preview(place, last) : place.about };
-  });
+  const chats = places().map((place) => ({ ...place, unread: place.waiting, preview: place.last ? preview(place, place.last) : place.about }));
   drawList(Object.keys(parts.channels), chats, current, " waiting");
 }
 
@@ -113,4 +110,4 @@ function foldable(name, title, ...children) {
 
 startLog();
 startTopics(draw);
-listen(draw, "this page");
+listen(draw, "this page", { byChat: true });

@@ -41,6 +41,7 @@ function drawEntry(chat, current, counted) {
     currentKey = chat.key;
     history.replaceState(null, "", `#${encodeURIComponent(chat.key).replaceAll("%2F", "/")}`);
     showView("chat");
+    follow();
     drawPage();
     (byId("say") ?? byId("log")).focus();
   };
@@ -61,8 +62,29 @@ export function showView(view) {
 
 // --- what the server sends
 
-// Calls `draw` once everything is known, and after each change; `what` is what the page shows.
-export function listen(draw, what) {
+let source = null;
+let followed = "";
+let follow = () => {};
+
+function connect(draw, what) {
+  source?.close();
+  const own = new EventSource(`events?chat=${encodeURIComponent(followed)}`);
+  source = own;
+  own.addEventListener("message", (event) => {
+    Object.assign(parts, JSON.parse(event.data));
+    byId("link").textContent = "";
+    draw();
+    document.body.dataset.ready = "yes";
+  });
+  own.addEventListener("error", () => {
+    const ended = `${what} has ended: open the address that \`${PROGRAM}\` printed last`;
+    byId("link").textContent = own.readyState === EventSource.CLOSED ? ended : `not connected: is \`${PROGRAM}\` running?`;
+  });
+}
+
+// Calls `draw` once everything is known, and after each change; `what` is what the page shows. `byChat`: only the chat
+// that is open is sent.
+export function listen(draw, what, { byChat = false } = {}) {
   drawPage = draw;
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", () => showView(button.dataset.show));
@@ -74,19 +96,16 @@ export function listen(draw, what) {
     const buttons = [...byId("chats").querySelectorAll("button")];
     buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
   });
+  follow = () => {
+    if (!byChat || followed === currentKey) return;
+    followed = currentKey;
+    connect(draw, what);
+  };
   window.addEventListener("hashchange", () => {
     currentKey = decodeURIComponent(location.hash.slice(1));
+    follow();
     draw();
   });
-  const source = new EventSource("events");
-  source.addEventListener("message", (event) => {
-    Object.assign(parts, JSON.parse(event.data));
-    byId("link").textContent = "";
-    draw();
-    document.body.dataset.ready = "yes";
-  });
-  source.addEventListener("error", () => {
-    const ended = `${what} has ended: open the address that \`${PROGRAM}\` printed last`;
-    byId("link").textContent = source.readyState === EventSource.CLOSED ? ended : `not connected: is \`${PROGRAM}\` running?`;
-  });
+  followed = byChat ? currentKey : "";
+  connect(draw, what);
 }
