@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from agent_channels.sandbox.page.run import Page, opener
+from agent_channels.page.serving import opener
+from agent_channels.sandbox.page.run import Page
 from agent_channels.sandbox.telegram.images import sample_png
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
@@ -247,7 +248,7 @@ async def test_without_the_secret_a_page_says_what_to_do(page: Page, browser: Br
         await expect(tab.get_by_text("Open the whole address")).to_be_visible()
         assert [one for one in await tab.evaluate(CONTRAST) if one[0] < CONTRAST_MIN] == []
         assert await tab.evaluate(WIDE) == []
-    await tab.goto(opener(page))
+    await tab.goto(opener(page.url, page.scene.folder))
     await tab.wait_for_url(f"{page.url}**")
     await tab.wait_for_selector("body[data-ready]")
     await context.close()
@@ -257,7 +258,7 @@ async def test_a_page_of_an_ended_sandbox_says_so(show) -> None:  # type: ignore
     """When another sandbox took the port, a page that is still open says that its own has ended, and acts no more."""
     screen: Screen = await show()
     await screen.page.server.aclose()
-    screen.page.scene.secret = "another"
+    screen.page.server.secret = "another"
     await screen.page.server.start()
     await expect(screen.tab.locator("#link")).to_contain_text("this sandbox has ended")
     await screen.say("hello?")

@@ -193,7 +193,7 @@ async def test_the_sandbox_page_is_served(installs: dict[str, Installed], tmp_pa
 
         async with aiohttp.ClientSession() as session, session.get(address) as page:
             assert page.status == 200
-            assert "chat.js" in await page.text() or "page.js" in await page.text()
+            assert "sandbox.js" in await page.text()
     finally:
         process.terminate()
         await process.wait()

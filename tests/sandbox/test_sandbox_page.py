@@ -18,11 +18,11 @@ import psutil
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from agent_channels.page.server import FILES, HEADERS
 from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, ToolCall
 from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.page.run import _run as keep_up
-from agent_channels.sandbox.page.server import FILES, HEADERS
 
 pytestmark = pytest.mark.cold
 
@@ -131,7 +131,7 @@ async def test_the_page_answers_only_at_the_address_with_the_secret(page: Page, 
     root = f"http://127.0.0.1:{page.server.port}{prefix.format(cut=secret[:-1], secret=secret)}"
     send = {"place": "telegram/ann", "as": "ann", "text": "forged"}
     async with aiohttp.ClientSession() as session:
-        for path in ("/", "/events", "/page.js", "/file/telegram/1", "/elsewhere"):
+        for path in ("/", "/events", "/sandbox.js", "/file/telegram/1", "/elsewhere"):
             async with session.get(root + path) as answer:
                 assert answer.status == 403
                 assert answer.headers.items() >= HEADERS.items()
@@ -202,7 +202,7 @@ async def test_the_page_runs_nothing_but_its_own_files(page: Page) -> None:
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for path in FILES:
+    for path in ("/", *FILES):
         status, text = await asked(page, "GET", path)
         assert status == 200
         assert not FORBIDDEN.search(text), path
@@ -314,8 +314,10 @@ async def attached_and_heard(channel: str, entry: dict[str, Any], url: str, fold
 
 
 async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> None:
-    """The wheel contains every file of the page, but not the documentation's pictures."""
+    """The wheel contains every file of the pages, each of which is served, but not the documentation's pictures."""
     built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
     names = set(built.namelist())
-    assert {f"agent_channels/sandbox/page/static/{name}" for name, _ in FILES.values()} <= names
+    shown = {name for name, _ in FILES.values()} | {"sandbox.html", "open.html", "no_secret.html"}
+    assert {f"agent_channels/page/static/{name}" for name in shown} <= names
+    assert shown == {path.name for path in (REPOSITORY / "channels/agent_channels/page/static").iterdir()}
     assert not [name for name in names if "pictures" in name]

@@ -33,17 +33,23 @@ MAY_USE = {
     "hooks": [CORE, f"{PACKAGE}.registry"],
     "cli": [CORE, f"{PACKAGE}.registry"],
     "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
-    "cli.sandbox": [f"{PACKAGE}.sandbox", f"{PACKAGE}.cli.arguments"],
-    "sandbox": [CORE, f"{PACKAGE}.registry", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
+    "cli.open": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.page"],
+    "cli.sandbox": [f"{PACKAGE}.cli", f"{PACKAGE}.sandbox"],
+    "page": [CORE],
+    "sandbox": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.page", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
 }
+# Who may talk to a server on loopback, and its JSON: of neither platform, and used by both and by the page.
+LOOPBACK = [f"{PACKAGE}.page.guard", f"{PACKAGE}.page.json_api"]
+for module in LOOPBACK:
+    MAY_USE[module.removeprefix(f"{PACKAGE}.")] = LOOPBACK
 # A stand-in that shares code with the product would share its mistakes: the fake platforms, and the modules that lie
-# directly in sandbox/ for them, use nothing but those modules.
+# directly in sandbox/ for them, use nothing but those modules, and what serves on loopback.
 FAKES = [f"{PACKAGE}.sandbox.{path.stem}" for path in (SOURCE / PACKAGE / "sandbox").glob("[!_]*.py")]
 for module in FAKES:
-    MAY_USE[module.removeprefix(f"{PACKAGE}.")] = FAKES
+    MAY_USE[module.removeprefix(f"{PACKAGE}.")] = [*FAKES, *LOOPBACK]
 for name in PLATFORMS:
     MAY_USE[name] = [f"{CORE}.{room}" for room in FOR_PLATFORMS]
-    MAY_USE[f"sandbox.{name}"] = FAKES
+    MAY_USE[f"sandbox.{name}"] = [*FAKES, *LOOPBACK]
 # The functions that import a module by its name, and the modules that may pass them a name that they did not write out.
 BY_NAME = {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}
 MAY_CHOOSE = {"registry", "cli.main", "hooks.run", "core.i18n.messages", "core.server.slim_imports"}
@@ -129,7 +135,7 @@ def test_core_imports_along_the_line(module: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in FILES if not within(name, CORE) and name != PACKAGE])
 def test_rooms_outside_core_import_what_they_may(module: str) -> None:
-    """Platforms never meet, hooks and verbs stand on core, and one verb alone reaches the sandbox."""
+    """Platforms never meet, hooks and verbs stand on core, and one verb alone reaches the sandbox, and one the page."""
     room = room_of(module)
     allowed = (f"{PACKAGE}.{room}", *MAY_USE[room])
     wrong = [name for name in ours(module) if name != PACKAGE and not any(within(name, prefix) for prefix in allowed)]

@@ -31,7 +31,7 @@ from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.registry import channel
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "Result", "add_arguments", "pair", "run"]
 
 SUMMARY = "manage who may talk to the agent: people, groups, approvers"
 NOTIFY_WITHIN_S = 5.0
@@ -119,23 +119,30 @@ def run(args: argparse.Namespace) -> int:
 # ---- people
 
 
-def _pair(args: argparse.Namespace, services: Services) -> Result:
-    _use_bot_language(args.channel)
-    applicant = services.pairing.approve(_code(args), _paired_notice)
-    notified = _notify(args.channel, services)
-    hint = _hint(args.channel, services.access, services.pairing)
+def pair(channel_name: str, services: Services, code: str, *, may_send: bool = True) -> Result:
+    """Let the person with this code in, and have them told: by a server that reads the bot, or if `may_send`, at once.
+
+    Raises `WrongUsage` for what is not a code, and `Refused` for a wrong or expired one, or while locked out.
+    """
+    _use_bot_language(channel_name)
+    applicant = services.pairing.approve(_checked(code), _paired_notice)
+    notified = _notify(channel_name, services, may_send=may_send)
+    hint = _hint(channel_name, services.access, services.pairing)
     return {"paired": _person(applicant), "told": notified}, f"Paired {_named(applicant)}. {_NOTIFIED[notified]}{hint}"
 
 
-def _code(args: argparse.Namespace) -> str:
-    code = str(args.code)
+def _pair(args: argparse.Namespace, services: Services) -> Result:
+    return pair(args.channel, services, args.code)
+
+
+def _checked(code: str) -> str:
     if not is_code(code):
         raise WrongUsage(f"{code!r} is not a pairing code; a code has {LENGTH} characters, such as ABCD2345")
     return code
 
 
 def _deny(args: argparse.Namespace, services: Services) -> Result:
-    applicant = services.pairing.deny(_code(args))
+    applicant = services.pairing.deny(_checked(args.code))
     return {"denied": _person(applicant)}, f"Denied {_named(applicant)}; what they wrote was dropped."
 
 
@@ -294,7 +301,7 @@ def _use_bot_language(channel_name: str) -> None:
         set_language(load(channel(channel_name).settings, Environment(channel_name)).language)
 
 
-def _notify(channel_name: str, services: Services) -> str:
+def _notify(channel_name: str, services: Services, *, may_send: bool = True) -> str:
     """Send new notices, unless a server that reads the bot does it; return by whom or when: a key of `_NOTIFIED`."""
     from agent_channels.core.runtime.reader_lock import ReaderLock
     from agent_channels.core.settings.config import Environment, load
@@ -307,6 +314,8 @@ def _notify(channel_name: str, services: Services) -> str:
             return "later"
         if ReaderLock(channel_name, row.bot_id(token), env.state_dir).holder():
             return "by the server"
+        if not may_send:
+            return "later"
         settings = load(row.settings, env)
     except ChannelError:
         return "later"

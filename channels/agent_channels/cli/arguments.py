@@ -25,6 +25,7 @@ __all__ = [
     "did_you_mean",
     "moment",
     "numeric_id",
+    "port",
 ]
 
 CHANNEL_NAMES = " or ".join(CHANNELS)
@@ -51,6 +52,13 @@ def numeric_id(text: str) -> str:
             f"{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)"
         )
     return str(int(text))
+
+
+def port(text: str) -> int:
+    """Return a port of this machine; 0 stands for a free one. Raises `ArgumentTypeError`."""
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+    return int(text)
 
 
 def moment(text: str) -> float:

@@ -18,7 +18,7 @@ from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["REPORTED", "SUMMARY", "add_arguments", "run"]
+__all__ = ["REPORTED", "SUMMARY", "add_arguments", "drop", "redeliver", "run"]
 
 SUMMARY = "list every message with its state and age; redeliver or drop one"
 TEXT_MAX = 60
@@ -48,21 +48,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the entries, or change one."""
     with Store.open_existing(state_dir(args.channel)) as store:
-        inbox = Services.of(store).inbox
+        services = Services.of(store)
         if args.redeliver:
-            if not inbox.redeliver(args.redeliver):
-                raise Refused(_why_not(args, "redelivered", args.redeliver, inbox))
+            redeliver(args.channel, services, args.redeliver)
             return _report(args, "redelivered", args.redeliver)
         if args.drop:
-            if not inbox.give_up(args.drop):
-                raise Refused(_why_not(args, "dropped", args.drop, inbox))
+            drop(args.channel, services, args.drop)
             return _report(args, "dropped", args.drop)
-        entries = [_entry(row) for row in inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))]
+        found = services.inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))
+        entries = [_entry(row) for row in found]
     if args.json:
         print(json.dumps({"ok": True, "channel": args.channel, "messages": entries}, ensure_ascii=False))
     else:
         print("\n".join(map(_line, entries)) or ("no open messages" if args.open else "no messages yet"))
     return 0
+
+
+def redeliver(channel: str, services: Services, delivery_id: str) -> None:
+    """Offer a message again, answered or not, and record that. Raises `Refused` if it cannot be offered."""
+    with services.store.transaction():
+        if services.inbox.redeliver(delivery_id):
+            services.audit.add("redeliver", detail=delivery_id)
+            return
+    raise Refused(_why_not(channel, "redelivered", delivery_id, services.inbox))
+
+
+def drop(channel: str, services: Services, delivery_id: str) -> None:
+    """Give a message up that is not answered, and record that. Raises `Refused` for any other."""
+    with services.store.transaction():
+        if services.inbox.give_up(delivery_id):
+            services.audit.add("drop", detail=delivery_id)
+            return
+    raise Refused(_why_not(channel, "dropped", delivery_id, services.inbox))
 
 
 def _positive(text: str) -> int:
@@ -71,14 +88,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _why_not(args: argparse.Namespace, change: str, delivery_id: str, inbox: Inbox) -> str:
+def _why_not(channel: str, change: str, delivery_id: str, inbox: Inbox) -> str:
     """Return why a message cannot be dropped or redelivered."""
     found = inbox.state_of(delivery_id)
     if found is None:
-        return f"there is no message {delivery_id!r}; `channels inbox {args.channel} --json` lists them by delivery_id"
+        return f"there is no message {delivery_id!r}; `channels inbox {channel} --json` lists them by delivery_id"
     state, has_content = found
     if state is State.HELD:
-        access = f"channels access {args.channel}"
+        access = f"channels access {channel}"
         reason = f"its sender waits to be let in: `{access} pair CODE`, or `{access} deny CODE`, which drops it"
     elif state is State.ANSWERED:
         reason = "it is answered already" if has_content else "this program answered it itself; it is not for the agent"

@@ -10,7 +10,7 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Setup
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor.host import entry
-from agent_channels.core.errors import ConfigError
+from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
@@ -22,10 +22,11 @@ from agent_channels.registry import channel
 __all__ = ["how_to_start", "invite", "invite_to", "require_token"]
 
 
-def invite(channel_name: str, services: Services, *, qr_code: bool) -> tuple[dict[str, Any], str]:
+def invite(channel_name: str, services: Services, *, qr_code: bool, may_ask: bool = True) -> tuple[dict[str, Any], str]:
     """Find out who the bot is and invite somebody to it; return the invitation as data and as text.
 
-    `require_token` comes first.
+    `may_ask`: the platform may be asked for the bot's name, if no server of this project has learned it yet. Without
+    that, and without a name, it raises `Refused`. `require_token` comes first.
     """
     row, env = channel(channel_name), Environment(channel_name)
     settings, token = load(row.settings, env), env.token() or ""
@@ -42,6 +43,11 @@ def invite(channel_name: str, services: Services, *, qr_code: bool) -> tuple[dic
             username = services.health.get("bot_username")
             if services.health.get("bot_id") == bot_id and username:
                 return Identity(bot_id, username, ""), adapter.capabilities.invite_link
+            if not may_ask:
+                raise Refused(
+                    "no server has read this bot yet, so its name is not known here; run "
+                    f"`channels access {channel_name} invite`, which asks the platform"
+                )
             return await adapter.identify(), adapter.capabilities.invite_link
 
     bot, template = anyio.run(identify)

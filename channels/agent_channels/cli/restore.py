@@ -117,7 +117,7 @@ def _locked(folder: Path, channel: str) -> Any:
         if not alone:
             raise Refused(
                 f"a server or a hook has the state of {channel} open, so nothing was changed; end the agent's sessions "
-                f"in this project first (`channels status {channel}` says who reads the bot)"
+                f"in this project, and `channels open`, first (`channels status {channel}` says who reads the bot)"
             )
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from agent_channels.cli.arguments import WrongUsage, add_json
+from agent_channels.cli.arguments import WrongUsage, add_json, port
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
     )
-    parser.add_argument(
-        "--port", metavar="N", type=_port, help=f"port of the chat page (default {PORT}; 0: a free one)"
-    )
+    parser.add_argument("--port", metavar="N", type=port, help=f"port of the chat page (default {PORT}; 0: a free one)")
     parser.add_argument(
         "--bot-api",
         metavar="VERSION",
@@ -46,9 +44,8 @@ def run(args: argparse.Namespace) -> int:
         return demo.run(keep=args.keep, port=args.port or 0)
     from agent_channels.sandbox.page import run as page
 
-    port = PORT if args.port is None else args.port
     return page.run(
-        port=port,
+        port=PORT if args.port is None else args.port,
         browser=not args.no_open,
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
@@ -60,9 +57,3 @@ def _version(text: str) -> str:
     if re.fullmatch(r"\d{1,2}\.\d{1,2}", text, re.ASCII) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a version of the Bot API; write it as 10.0")
     return text
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
-    return int(text)

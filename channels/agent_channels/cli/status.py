@@ -10,16 +10,14 @@ from typing import Any
 from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
-from agent_channels.core.runtime.status import facts, message_counts
+from agent_channels.core.runtime.status import fact_lines, facts
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
-from agent_channels.core.text.numbers import counted
-from agent_channels.core.text.times import local_time
 from agent_channels.registry import channel
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "known_facts", "run"]
 
 SUMMARY = "show who reads the bot, who is paired and what is waiting"
 
@@ -33,24 +31,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts; return 1 if a setting or the token cannot be used."""
-    row, env = channel(args.channel), Environment(args.channel)
-    bot_id, problem = None, None
+    env = Environment(args.channel)
+    if args.release:
+        return _release(args, env, _bot(env)[0])
+    with Store.open_existing(env.state_dir) as store:
+        known = known_facts(env, Services.of(store))
+    print(json.dumps({"ok": not known["problem"], **known}, ensure_ascii=False) if args.json else _text(known))
+    return 1 if known["problem"] else 0
+
+
+def known_facts(env: Environment, services: Services) -> dict[str, Any]:
+    """Return the facts of a channel's state, whatever its settings are worth, and where its token comes from."""
+    bot_id, problem = _bot(env)
+    known = facts(env.channel, env.state_dir, services, bot_id, problem)
+    return {**known, "token_from": env.token_source()}
+
+
+def _bot(env: Environment) -> tuple[str | None, str | None]:
+    """Return the bot's id, if there is a token of one, and what is wrong with the settings or the token."""
+    row = channel(env.channel)
     try:
         load(row.settings, env)
         token = env.token()
         if token is None:
-            problem = f"no token is set; run `channels setup {args.channel}`"
-        else:
-            bot_id = row.bot_id(token)
+            return None, f"no token is set; run `channels setup {env.channel}`"
+        return row.bot_id(token), None
     except ConfigError as error:
-        problem = str(error)
-    if args.release:
-        return _release(args, env, bot_id)
-    with Store.open_existing(env.state_dir) as store:
-        known = facts(args.channel, env.state_dir, Services.of(store), bot_id, problem)
-    known["token_from"] = env.token_source()
-    print(json.dumps({"ok": not known["problem"], **known}, ensure_ascii=False) if args.json else _text(known))
-    return 1 if known["problem"] else 0
+        return None, str(error)
 
 
 def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:
@@ -73,44 +80,4 @@ def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> 
 
 
 def _text(known: dict[str, Any]) -> str:
-    bot, reader = known["bot"], known["reader"]
-    named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
-    counts = (
-        f"{len(known['paired'])} paired",
-        f"{len(known['pending'])} waiting",
-        counted(len(known["groups"]), "group"),
-    )
-    lines = [
-        f"{known['channel']}",
-        f"  state folder  {known['state_dir']}",
-        f"  bot           {named}" + (f", token from {known['token_from']}" if known["token_from"] else ""),
-        f"  policy        {known['policy']}: {', '.join(counts)}",
-        f"  read by       {_reader(known['owner'])}",
-        f"  reading       {reader['state']}" + (f": {reader['error']}" if reader["error"] else ""),
-        f"  last poll     {local_time(known['last_poll_ok']) if known['last_poll_ok'] else 'never'}",
-        f"  delivery      {known['mode']['name']} ({known['mode']['why']})",
-        f"  messages      {message_counts(known['inbox'])}"
-        + (f"; the oldest open since {local_time(known['oldest_open'])}" if known["oldest_open"] else ""),
-    ]
-    if again := known["restarts"]:
-        lines.append(f"  restarted     {counted(again['count'], 'time')}, the last at {again['last']}: {again['why']}")
-    lines += [f"  working       {_working(turn)}" for turn in known["working"]]
-    lines += [f"  group seen    {g['id']} {g['title']} (not enabled)" for g in known["groups_not_enabled"]]
-    lines += [f"  blocked by    {user_id}: only they can unblock the bot" for user_id in known["blocked_by"]]
-    lines += [f"  plain text    {known['plain_only']}"] if known["plain_only"] else []
-    lines += [f"  remark        {known['remark']}"] if known["remark"] else []
-    lines += [f"  note          {reader['note']}"] if reader["note"] else []
-    lines += [f"  problem       {known['problem']}"] if known["problem"] else []
-    return "\n".join(lines)
-
-
-def _reader(owner: dict[str, Any] | None) -> str:
-    if owner is None:
-        return "nobody"
-    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {local_time(owner['since'])}"
-
-
-def _working(turn: dict[str, Any]) -> str:
-    running = "; ".join(turn["running"]) or "thinking"
-    stopping = ", asked to stop" if turn["stopping"] else ""
-    return f"since {local_time(turn['since'])}: {running} ({counted(turn['steps'], 'step')}{stopping})"
+    return "\n".join([known["channel"], *(f"  {name:<13} {text}" for name, text in fact_lines(known))])

@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from agent_channels.page.guard import WebHandler, bearer, error_response, is_secret
+from agent_channels.page.json_api import Action, Body, RequestError, json_body, json_handler
 from agent_channels.sandbox.faults import KINDS, Faults
-from agent_channels.sandbox.guard import WebHandler, bearer, error_response, is_secret, json_response
 from agent_channels.sandbox.server import SandboxState
 
 __all__ = [
-    "Action",
-    "Body",
+    "EXAMPLES",
     "ControlError",
     "ControlInterface",
     "file_content",
-    "json_body",
-    "json_handler",
     "required",
     "wait_for_answer",
 ]
 
-Body: TypeAlias = dict[str, Any]
-Action: TypeAlias = Callable[[Body], Awaitable[Body]]
-ReadRequest: TypeAlias = Callable[[web.Request], Awaitable[Body]]
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -40,12 +34,11 @@ EXAMPLES = "GET /control/ shows examples"
 MAX_WAIT_S = 60.0
 
 
-class ControlError(Exception):
+class ControlError(RequestError):
     """The request cannot be carried out; `next_step` says what would work."""
 
     def __init__(self, error: str, next_step: str = EXAMPLES) -> None:
-        super().__init__(error)
-        self.next_step = next_step
+        super().__init__(error, next_step)
 
 
 # --- requests and responses
@@ -70,35 +63,9 @@ def file_content(body: Body) -> bytes | None:
         raise ControlError("base64 does not decode", 'use "content" for plain text') from None
 
 
-async def json_body(request: web.Request) -> Body:
-    """Return the JSON object of a POST, {} for an empty body. Raises ControlError."""
-    try:
-        body = json.loads(await request.read() or b"{}")
-    except (ValueError, RecursionError):
-        raise ControlError("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ControlError("the body is not a JSON object")
-    return body
-
-
 async def query_parameters(request: web.Request) -> Body:
     """Return the query of a GET."""
     return dict(request.query)
-
-
-def json_handler(action: Action, read: ReadRequest) -> WebHandler:
-    """Return an aiohttp handler that reads the request, acts, and answers in JSON: 200, or 400 for a wrong request."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            result = await action(await read(request))
-        except ControlError as error:
-            return error_response(400, str(error), error.next_step)
-        except (LookupError, ValueError, TypeError) as error:
-            return error_response(400, str(error), EXAMPLES)
-        return json_response({"ok": True, **result}, 200)
-
-    return handle
 
 
 class Answerable(Protocol[T_co]):
@@ -155,10 +122,11 @@ class ControlInterface:
     def add_routes(self, app: web.Application) -> None:
         """Add the paths to the application."""
         for name, (action, _) in self.actions.items():
-            app.router.add_post(f"/control/{name}", self._authorized(json_handler(action, json_body)))
+            app.router.add_post(f"/control/{name}", self._authorized(json_handler(action, json_body, EXAMPLES)))
         for name, (query, _) in self.queries.items():
-            app.router.add_get(f"/control/{name}", self._authorized(json_handler(query, query_parameters)))
-        app.router.add_route("*", "/control/{rest:.*}", self._authorized(json_handler(self.help, query_parameters)))
+            app.router.add_get(f"/control/{name}", self._authorized(json_handler(query, query_parameters, EXAMPLES)))
+        help_ = self._authorized(json_handler(self.help, query_parameters, EXAMPLES))
+        app.router.add_route("*", "/control/{rest:.*}", help_)
 
     def _authorized(self, handler: WebHandler) -> WebHandler:
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -16,8 +16,8 @@ from typing import Any, Protocol, Self, TypeVar
 
 from aiohttp import web
 
+from agent_channels.page.guard import new_secret, refuse_other_sites
 from agent_channels.sandbox.faults import Faults
-from agent_channels.sandbox.guard import new_secret, refuse_other_sites
 
 __all__ = ["DEFAULT_TIMEOUT_S", "BotLog", "Call", "Sandbox", "SandboxState"]
 

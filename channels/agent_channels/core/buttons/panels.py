@@ -19,7 +19,7 @@ from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Row, Store
 
-__all__ = ["Panel", "Panels", "Press", "Refusal"]
+__all__ = ["Panel", "Panels", "Press", "Refusal", "SentPanel"]
 
 Refusal = Literal["unknown", "expired", "closed", "answered", "foreign"]
 # A typed "2" long after the question is more likely a message than an answer.
@@ -68,6 +68,15 @@ class Press:
     def outcome(self) -> str | None:
         """The label chosen on this panel, now or before."""
         return self.panel.outcome if self.panel else None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPanel:
+    """A panel that people were shown, since when (epoch seconds), and who tapped which position of it, in order."""
+
+    panel: Panel
+    created_at: float
+    presses: tuple[tuple[int, str], ...]
 
 
 class Panels:
@@ -202,6 +211,24 @@ class Panels:
         return bool(
             self.store.value("SELECT 1 FROM panels WHERE chat_id = ? AND message_id = ? LIMIT 1", chat_id, message_id)
         )
+
+    def sent_to(self, chat_id: str, limit: int) -> list[SentPanel]:
+        """Return the newest panels that a chat was shown, whatever became of them, oldest of them first."""
+        rows = self.store.rows(
+            "SELECT * FROM panels WHERE chat_id = ? AND message_id IS NOT NULL ORDER BY created_at DESC, rowid DESC "
+            "LIMIT ?",
+            chat_id,
+            limit,
+        )
+        return [SentPanel(_panel(row), row["created_at"], self._presses(row["id"])) for row in reversed(rows)]
+
+    def is_over(self, panel: Panel) -> bool:
+        """Return True if a panel takes no answers any more."""
+        return panel.state != "open" or panel.expires_at <= self._clock()
+
+    def _presses(self, panel_id: str) -> tuple[tuple[int, str], ...]:
+        rows = self.store.rows("SELECT position, user FROM presses WHERE panel_id = ? ORDER BY id", panel_id)
+        return tuple((row["position"], row["user"]) for row in rows)
 
     def chats_showing(self, prompt_id: str) -> set[str]:
         """Return the chats in which people see a prompt."""

@@ -236,6 +236,11 @@ class History:
         row = self._newest(chat_id, message_id)
         return None if row is None else _line(row)
 
+    def newest_by_chat(self) -> dict[str, int]:
+        """Return the id of the newest line of every chat that has one, the latest chat first."""
+        rows = self.store.rows("SELECT chat_id, max(id) AS last FROM history GROUP BY chat_id ORDER BY last DESC")
+        return {row["chat_id"]: row["last"] for row in rows}
+
     def last_id(self) -> int:
         """Return the id of the newest line; 0 if there is none."""
         return int(self.store.value("SELECT max(id) FROM history") or 0)

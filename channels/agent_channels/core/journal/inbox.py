@@ -682,6 +682,33 @@ class Inbox:
         rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC LIMIT ?", limit)
         return rows[::-1]
 
+    def newest_in(self, chat_id: str, limit: int) -> list[Row]:
+        """Return the newest entries of a chat in whatever state, oldest of them first, with every column.
+
+        What became part of another entry is left out.
+        """
+        rows = self.store.rows(
+            f"SELECT * FROM inbox WHERE chat_id = ? AND state != '{State.JOINED}' ORDER BY id DESC LIMIT ?",
+            chat_id,
+            limit,
+        )
+        return rows[::-1]
+
+    def newest_unsorted(self, limit: int) -> list[Row]:
+        """Return the newest events that nobody has sorted yet, or could, oldest of them first, with every column."""
+        rows = self.store.rows(
+            f"SELECT * FROM inbox WHERE state IN {sql_list(State.RAW, State.FAILED)} ORDER BY id DESC LIMIT ?", limit
+        )
+        return rows[::-1]
+
+    def waiting_by_chat(self) -> dict[str, int]:
+        """Return how many entries of each chat are open, or held until their sender is let in."""
+        rows = self.store.rows(
+            f"SELECT chat_id, count(*) AS n FROM inbox WHERE state IN {sql_list(*OPEN, State.HELD)} "
+            "AND chat_id IS NOT NULL GROUP BY chat_id"
+        )
+        return {row["chat_id"]: row["n"] for row in rows}
+
     def dropped(self, event_ids: Iterable[str | None]) -> set[str]:
         """Return which of these raw events were journalled and are not for the agent."""
         query = f"SELECT event_id FROM inbox WHERE state = '{State.DROPPED}' AND event_id = ?"

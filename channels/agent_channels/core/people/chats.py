@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Chat, Person, Place
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["UNNAMED", "Chats"]
+__all__ = ["UNNAMED", "Chats", "KnownChat"]
 
 # Chats that nobody enabled and people whom nobody let in: of so many the newest are known.
 STRANGE_MAX = 1000
 # Keys of threads that people have not named, before the chat and thread; the value is since when (epoch seconds).
 UNNAMED = "unnamed:"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChat:
+    """A chat that the bot has seen. `user_id` is whose direct chat it is, `parent_id` the chat of a thread."""
+
+    chat_id: str
+    kind: str
+    user_id: str | None
+    title: str
+    parent_id: str | None
 
 
 class Chats:
@@ -100,6 +112,13 @@ class Chats:
             "GROUP BY id ORDER BY max(seen_at) DESC LIMIT 50"
         )
         return [(row["id"], row["title"] or "") for row in rows]
+
+    def known(self) -> list[KnownChat]:
+        """Return every chat and thread that is remembered, the one seen last first."""
+        rows = self.store.rows("SELECT * FROM chats ORDER BY seen_at DESC")
+        return [
+            KnownChat(row["chat_id"], row["kind"], row["user_id"], row["title"] or "", row["parent_id"]) for row in rows
+        ]
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` chats, not seen since then (epoch seconds) or above `STRANGE_MAX`, and their threads.

@@ -14,10 +14,11 @@ from agent_channels.core.process import Restarts
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.log_file import log_command
+from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
-from agent_channels.core.text.times import epoch_iso
+from agent_channels.core.text.times import epoch_iso, local_time
 
-__all__ = ["facts", "message_counts", "restarts_fact"]
+__all__ = ["fact_lines", "facts", "message_counts", "restarts_fact"]
 
 
 def facts(
@@ -78,6 +79,56 @@ def facts(
         "plain_only": health.get("plain_only") or None,
         "problem": problem or _problem(channel, health, held=holder is not None),
     }
+
+
+def fact_lines(known: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts in words, for people: the name of each and what it is. `token_from` is one more of them."""
+    bot, reader = known["bot"], known["reader"]
+    named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
+    counts = (
+        f"{len(known['paired'])} paired",
+        f"{len(known['pending'])} waiting",
+        counted(len(known["groups"]), "group"),
+    )
+    lines = [
+        ("state folder", known["state_dir"]),
+        ("bot", named + (f", token from {known['token_from']}" if known["token_from"] else "")),
+        ("policy", f"{known['policy']}: {', '.join(counts)}"),
+        ("read by", _reader(known["owner"])),
+        ("reading", f"{reader['state']}" + (f": {reader['error']}" if reader["error"] else "")),
+        ("last poll", local_time(known["last_poll_ok"]) if known["last_poll_ok"] else "never"),
+        ("delivery", f"{known['mode']['name']} ({known['mode']['why']})"),
+        (
+            "messages",
+            message_counts(known["inbox"])
+            + (f"; the oldest open since {local_time(known['oldest_open'])}" if known["oldest_open"] else ""),
+        ),
+    ]
+    if again := known["restarts"]:
+        lines.append(("restarted", f"{counted(again['count'], 'time')}, the last at {again['last']}: {again['why']}"))
+    lines += [("working", _work(turn)) for turn in known["working"]]
+    lines += [("group seen", f"{g['id']} {g['title']} (not enabled)") for g in known["groups_not_enabled"]]
+    lines += [("blocked by", f"{user_id}: only they can unblock the bot") for user_id in known["blocked_by"]]
+    for name, text in (
+        ("plain text", known["plain_only"]),
+        ("remark", known["remark"]),
+        ("note", reader["note"]),
+        ("problem", known["problem"]),
+    ):
+        lines += [(name, text)] if text else []
+    return lines
+
+
+def _reader(owner: dict[str, Any] | None) -> str:
+    if owner is None:
+        return "nobody"
+    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {local_time(owner['since'])}"
+
+
+def _work(turn: dict[str, Any]) -> str:
+    running = "; ".join(turn["running"]) or "thinking"
+    stopping = ", asked to stop" if turn["stopping"] else ""
+    return f"since {local_time(turn['since'])}: {running} ({counted(turn['steps'], 'step')}{stopping})"
 
 
 def message_counts(inbox: dict[str, int]) -> str:

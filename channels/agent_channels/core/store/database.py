@@ -138,7 +138,7 @@ class Store:
                 if time.monotonic() > deadline:
                     raise StoreError(
                         f"{path} is still open in a program of an older version, which would stop working; end the "
-                        "agent's sessions in this project, or restart their hosts"
+                        "agent's sessions in this project, or restart their hosts, and end `channels open`"
                     )
                 # Two that want to migrate must not wait for each other in step.
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret
@@ -183,9 +183,12 @@ class Store:
     @classmethod
     def open_read_only(cls, path: Path) -> Store:
         """Open the database at `path` through a connection that cannot change anything. Raises `StoreError`."""
-        store = cls(path)
-        store._db.execute("PRAGMA query_only = ON")
-        return store
+        return cls(path).read_only()
+
+    def read_only(self) -> Self:
+        """Refuse every change through this connection from now on; return it."""
+        self._db.execute("PRAGMA query_only = ON")
+        return self
 
     def __enter__(self) -> Self:
         return self

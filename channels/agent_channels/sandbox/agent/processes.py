@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,7 @@ from typing import Any
 
 from agent_channels.sandbox.agent.host import StepFailed
 
-__all__ = ["clean_environ", "end_on_signals", "program", "run_hook", "run_program"]
+__all__ = ["clean_environ", "program", "run_hook", "run_program"]
 
 RUN_TIMEOUT_S = 15.0
 # Variables that would connect a sandbox to the user's own bots, hosts and proxies.
@@ -96,12 +94,3 @@ async def run_hook(name: str, event: Mapping[str, Any], environ: Mapping[str, st
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def end_on_signals() -> None:
-    """Cancel the current task when the terminal closes or the process is asked to end, as Ctrl-C does."""
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
-        with contextlib.suppress(NotImplementedError, AttributeError, RuntimeError):
-            if task is not None:
-                loop.add_signal_handler(getattr(signal, name), task.cancel)

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
-from agent_channels.sandbox.agent.processes import end_on_signals, program
+from agent_channels.page.serving import end_on_signals
+from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.demo.journey import Journey, JourneyResult
 from agent_channels.sandbox.demo.script import HANDLE, NAME
 from agent_channels.sandbox.demo.stage import Stage

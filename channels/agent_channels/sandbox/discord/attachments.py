@@ -12,8 +12,8 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from agent_channels.page.guard import is_secret
 from agent_channels.sandbox.discord.records import SnowflakeGenerator
-from agent_channels.sandbox.guard import is_secret
 
 __all__ = ["AttachmentStore", "StoredAttachment"]
 

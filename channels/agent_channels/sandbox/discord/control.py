@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from agent_channels.sandbox.control import (
-    Body,
-    ControlError,
-    ControlInterface,
-    file_content,
-    required,
-    wait_for_answer,
-)
+from agent_channels.page.json_api import Body
+from agent_channels.sandbox.control import ControlError, ControlInterface, file_content, required, wait_for_answer
 from agent_channels.sandbox.discord.directory import DiscordDirectory
 from agent_channels.sandbox.discord.faults import DiscordFaults
 from agent_channels.sandbox.discord.guilds import DiscordChannel

@@ -11,10 +11,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from agent_channels.page.guard import is_secret
 from agent_channels.sandbox.discord.api_objects import member_object
 from agent_channels.sandbox.discord.intents import KNOWN, MEMBERS
 from agent_channels.sandbox.discord.sessions import GatewaySession, GatewaySessions, Identify, Resume
-from agent_channels.sandbox.guard import is_secret
 
 __all__ = ["INVALID_SESSION", "Gateway", "GatewayConnection"]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from agent_channels.page.guard import WebHandler, is_secret
 from agent_channels.sandbox.discord import channel_routes, message_routes
 from agent_channels.sandbox.discord.errors import DiscordError, not_found, refused, too_many, unauthorized
 from agent_channels.sandbox.discord.faults import DiscordFaults
@@ -18,7 +19,6 @@ from agent_channels.sandbox.discord.interactions import InteractionApi
 from agent_channels.sandbox.discord.rate_limits import RateLimits
 from agent_channels.sandbox.discord.request import Handler, Request, read_request
 from agent_channels.sandbox.discord.state import DiscordState
-from agent_channels.sandbox.guard import WebHandler, is_secret
 from agent_channels.sandbox.server import Call
 
 __all__ = ["RestApi", "rate_limited"]

@@ -7,9 +7,10 @@ import re
 import time
 from typing import Any
 
+from agent_channels.page.json_api import Action, Body
 from agent_channels.sandbox.agent.host import StepFailed
 from agent_channels.sandbox.agent.processes import clean_environ, run_program
-from agent_channels.sandbox.control import Action, Body, ControlError, required
+from agent_channels.sandbox.control import ControlError, required
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles, PageAction
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 

@@ -1,21 +1,21 @@
-"""What the chat page shows, as named parts of JSON; listeners get every part that changes."""
+"""What the chat page shows of the sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from agent_channels.core.errors import StoreError
+from agent_channels.page.feed import PageFeed
 from agent_channels.sandbox.page import discord_view, telegram_view
 from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 
-__all__ = ["PageFeed"]
+__all__ = ["SceneFeed"]
 
 # Another process's commits send no signal, so the stores are polled.
 POLL_EVERY_S = 0.05
@@ -23,59 +23,42 @@ POLL_EVERY_S = 0.05
 REFRESH_EVERY_S = 1.0
 
 
-class PageFeed:
+class SceneFeed(PageFeed):
     """The parts: `setting`, `servers`, `life`, and `chat:KEY` for every chat."""
 
     def __init__(self, scene: Scene, lifecycles: MessageLifecycles, servers: Mapping[str, ChannelServer]) -> None:
         """`servers` is empty when the user starts the channel servers."""
+        super().__init__()
         self._scene, self._lifecycles, self._servers = scene, lifecycles, servers
-        self._listeners: set[asyncio.Queue[dict[str, str]]] = set()
-        self._parts: dict[str, str] = {}
         self._versions: tuple[Any, ...] = ()
         self._refreshed_at = 0.0
-
-    async def listen(self) -> AsyncGenerator[dict[str, str], None]:
-        """Yield every part as it is now, then each change: {name: JSON}."""
-        queue: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-        self._refresh()
-        queue.put_nowait(dict(self._parts))
-        self._listeners.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._listeners.discard(queue)
 
     async def run(self) -> None:
         """Look for changes until cancelled, while there are listeners."""
         while True:
             await asyncio.sleep(POLL_EVERY_S)
-            if not self._listeners:
+            if not self.listening:
                 continue
             # A busy store is read again at the next turn.
             with contextlib.suppress(StoreError):
-                changed = self._refresh()
-                for queue in self._listeners if changed else ():
-                    queue.put_nowait(changed)
+                self.refresh()
 
-    def _refresh(self) -> dict[str, str]:
-        """Update the parts; return those that changed."""
+    def refresh(self) -> None:
+        """Look at the platforms and the stores."""
         servers = {channel: server.as_dict() for channel, server in self._servers.items()}
         platforms = (self._scene.tg.state.changes, self._scene.dc.state.changes)
         versions = (platforms, servers, self._lifecycles.version(), self._lifecycles.recorded)
         if versions == self._versions and time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
-            return {}
+            return
         self._versions, self._refreshed_at = versions, time.monotonic()
-        parts: dict[str, Any] = {
-            "setting": self._setting(),
-            "servers": servers,
-            "life": self._lifecycles.as_list(),
-            **{f"chat:{chat.key}": self._chat(chat) for chat in self._scene.chats},
-        }
-        encoded = {name: json.dumps(part, ensure_ascii=False) for name, part in parts.items()}
-        changed = {name: text for name, text in encoded.items() if self._parts.get(name) != text}
-        self._parts = encoded
-        return changed
+        self.publish(
+            {
+                "setting": self._setting(),
+                "servers": servers,
+                "life": self._lifecycles.as_list(),
+                **{f"chat:{chat.key}": self._chat(chat) for chat in self._scene.chats},
+            }
+        )
 
     def _setting(self) -> dict[str, Any]:
         bots = {"telegram": self._scene.tg.username, "discord": self._scene.dc.username}

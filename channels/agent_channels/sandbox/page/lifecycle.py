@@ -7,26 +7,20 @@ The channel servers' part is read from their stores, over a read-only connection
 
 from __future__ import annotations
 
-import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agent_channels.core.host.turn_text import duration, summary
-from agent_channels.core.host.turns import Turn
-from agent_channels.core.journal.entry import State
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Row, Store
+from agent_channels.page.lives import message_life, turns_with_steps
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
 
 __all__ = ["MessageLifecycles", "PageAction"]
 
 ROWS = 150
 TURNS = 40
-# What came with a turn's prompt was offered at once; what was offered later, in the middle of it.
-STEERED_AFTER_S = 0.3
 KEPT = 300
 # How the page describes commands, taps, choices and forms.
 BY_THE_SERVER = ("/", "tap: ", "choice: ", "form: ")
@@ -123,23 +117,17 @@ class MessageLifecycles:
         }
 
     def _journalled(self, channel: str, row: Row, action: PageAction | None) -> dict[str, Any]:
-        meta = json.loads(row["meta"] or "{}")
-        at = action.at if action else row["received_at"]
-        stages: list[dict[str, Any]] = [{"name": "received", "at": at, "by": channel}]
+        life = message_life(row)
+        if action is not None:
+            life |= {"who": action.who, "what": action.what, "message": action.message_id, "at": action.at}
+        stages: list[dict[str, Any]] = [{"name": "received", "at": life["at"], "by": channel}]
         for name, column in (("journalled", "received_at"), ("offered", "offered_at"), ("answered", "answered_at")):
             if row[column]:
                 stages.append({"name": name, "at": row[column], "by": self._pid_at(channel, row[column])})
-        button = f"tap: {meta['button_label']}" if meta.get("button") == "true" else ""
         return {
+            **life,
             "id": f"{channel}/{row['event_id']}",
             "chat": action.chat.key if action else self._chat_key(channel, row["chat_id"]),
-            "who": action.who if action else meta.get("user", ""),
-            "what": action.what if action else button or row["content"] or "",
-            "message": action.message_id if action else row["message_id"],
-            "at": at,
-            # Commands and permissions: no agent was asked, so no agent answered.
-            "state": "handled" if row["state"] == State.ANSWERED and not row["answered_at"] else row["state"],
-            "offers": row["offers"],
             "stages": stages,
         }
 
@@ -147,19 +135,8 @@ class MessageLifecycles:
         """Yield the turns in which a tool was used, in each of their chats."""
         services = Services.of(self._stores[channel])
         rows = services.inbox.newest(only_open=False, limit=ROWS)
-        for turn in services.turns.newest(TURNS):
-            for chat_id in {place.chat_id for place in turn.places} if turn.detail.steps else ():
-                steered = [
-                    {"name": "steered", "at": row["offered_at"], "by": row["content"] or ""}
-                    for row in rows
-                    if row["chat_id"] == chat_id
-                    and turn.began_at + STEERED_AFTER_S < (row["offered_at"] or 0) <= (turn.ended_at or time.time())
-                ]
-                yield {
-                    **_turn(turn, steered),
-                    "id": f"{channel}/turn {turn.id}",
-                    "chat": self._chat_key(channel, chat_id),
-                }
+        for turn, chat_id, life in turns_with_steps(services.turns.newest(TURNS), rows):
+            yield {**life, "id": f"{channel}/turn {turn.id}", "chat": self._chat_key(channel, chat_id)}
 
     def _chat_key(self, channel: str, chat_id: str | None) -> str:
         # A thread of Discord is a chat of its own, which the page shows in its channel.
@@ -168,20 +145,3 @@ class MessageLifecycles:
             chat_id = str(thread.parent.id)
         chats = (chat for chat in self._scene.chats if chat.platform == channel)
         return next((chat.key for chat in chats if chat.chat_id == chat_id), "")
-
-
-def _turn(turn: Turn, steered: list[dict[str, Any]]) -> dict[str, Any]:
-    now, detail = time.time(), turn.detail
-    asked = [{"name": "asked to stop", "at": turn.stop_at, "by": turn.stop_by or ""}] if turn.stop_at else []
-    running = [] if turn.ended_at else [[step.words, duration(now - step.since)] for step in detail.running]
-    return {
-        "turn": "running" if turn.ending is None and turn.stop_at is None else turn.ending or "stopping",
-        "at": turn.began_at,
-        "summary": summary(turn, now),
-        "running": running,
-        "recent": detail.recent,
-        "plan": [[text, done] for _, text, done in detail.plan],
-        "note": "" if turn.ended_at else detail.note,
-        "stages": sorted([*steered, *asked], key=lambda stage: float(stage["at"])),
-        "ended": turn.ended_at,
-    }

@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import sys
 import tempfile
-import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_channels.core.errors import ChannelError
-from agent_channels.sandbox.agent.processes import end_on_signals, program
+from agent_channels.page.server import PageServer
+from agent_channels.page.serving import end_on_signals, say, show, start
+from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
-from agent_channels.sandbox.page.feed import PageFeed
+from agent_channels.sandbox.page.feed import SceneFeed
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles
+from agent_channels.sandbox.page.routes import ScenePaths
 from agent_channels.sandbox.page.scene import CHANNELS, Scene
-from agent_channels.sandbox.page.server import PageServer
 
-__all__ = ["BOT_API", "Page", "open_page", "opener", "run"]
+__all__ = ["BOT_API", "Page", "open_page", "run"]
 
 # The newest version that the Telegram server knows.
 BOT_API = "10.5"
+INDEX = "sandbox.html"
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,12 @@ async def open_page(port: int, *, scripted: bool, bot_api: str = BOT_API) -> Asy
             scene, lambda channel, at: servers[channel].pid_at(at) if channel in servers else None
         )
         stack.callback(lifecycles.close)
-        feed = PageFeed(scene, lifecycles, servers)
-        server = PageServer(scene, PageActions(scene, lifecycles), feed, servers, port)
+        feed = SceneFeed(scene, lifecycles, servers)
+        paths = ScenePaths(scene, PageActions(scene, lifecycles), servers)
+        ended = "this page belongs to a sandbox that has ended"
+        server = PageServer(INDEX, scene.secret, port, feed, gets=paths.gets(), posts=paths.posts(), ended=ended)
         stack.push_async_callback(server.aclose)
-        try:
-            await server.start()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            msg = f"the sandbox cannot listen on port {port} ({reason}); name another with --port, or 0 for a free one"
-            raise ChannelError(msg) from error
+        await start(server, "the sandbox")
         for channel_server in servers.values():
             stack.push_async_callback(channel_server.close)
         feeding = asyncio.create_task(feed.run())
@@ -89,45 +86,34 @@ def run(*, port: int, browser: bool, scripted: bool, bot_api: str, as_json: bool
         asyncio.run(_run(port=port, browser=browser, scripted=scripted, bot_api=bot_api, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if not as_json:
-            _print("\nStopped: everything it started has ended, and its folder is gone.")
+            say("\nStopped: everything it started has ended, and its folder is gone.")
     return 0
 
 
 async def _run(*, port: int, browser: bool, scripted: bool, bot_api: str = BOT_API, as_json: bool = False) -> None:
     end_on_signals()
     if sys.stdout.isatty() and not as_json:
-        _print("Starting …")
+        say("Starting …")
     async with open_page(port, scripted=scripted, bot_api=bot_api) as page:
         if as_json:
-            _print(json.dumps({"ok": True, "url": page.url, **_mcp_servers(page.scene)}))
+            say(json.dumps({"ok": True, "url": page.url, **_mcp_servers(page.scene)}))
         else:
-            _print_addresses(page, browser=browser)
-        if browser and _has_display():
-            await asyncio.to_thread(webbrowser.open, opener(page))
+            _say_addresses(page)
+        if browser:
+            await show(page.url, page.scene.folder, quiet=as_json)
         await asyncio.get_running_loop().create_future()
 
 
-def _print_addresses(page: Page, *, browser: bool) -> None:
-    _print(f"The chat page: {page.url}")
+def _say_addresses(page: Page) -> None:
+    say(f"The chat page: {page.url}")
     if page.servers:
         for channel, server in page.servers.items():
-            _print(f"  channels serve {channel}: process {server.as_dict()['pid']}, with a scripted agent")
+            say(f"  channels serve {channel}: process {server.as_dict()['pid']}, with a scripted agent")
     else:
-        _print("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
-        _print(json.dumps(_mcp_servers(page.scene), indent=2))
-        _print("claude --dangerously-load-development-channels server:telegram server:discord")
-    _print("Ctrl-C ends all of it.")
-    if browser and not _has_display():
-        _print("No browser was opened: there is no screen here. Open the address above in one on this machine.")
-    elif browser:
-        _print("It opens in your browser. If it does not, open the address above.")
-
-
-def opener(page: Page) -> str:
-    """Return the address of a private file that leads to the page: other users can read a browser's command line."""
-    file = page.scene.folder / "open.html"
-    file.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={page.url}">', encoding="utf-8")
-    return file.as_uri()
+        say("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
+        say(json.dumps(_mcp_servers(page.scene), indent=2))
+        say("claude --dangerously-load-development-channels server:telegram server:discord")
+    say("Ctrl-C ends all of it.")
 
 
 def _mcp_servers(scene: Scene) -> dict[str, Any]:
@@ -143,13 +129,3 @@ def _mcp_servers(scene: Scene) -> dict[str, Any]:
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _has_display() -> bool:
-    """Return True if a browser can open a window; without one, a text browser would take over this terminal."""
-    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -10,10 +10,10 @@ from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.services import Services
 from agent_channels.core.settings.state_folder import adopt
 from agent_channels.core.store.database import Store
+from agent_channels.page.guard import new_secret
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.sandbox import random_token as random_discord_token
-from agent_channels.sandbox.guard import new_secret
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.sandbox.telegram.sandbox import random_token as random_telegram_token

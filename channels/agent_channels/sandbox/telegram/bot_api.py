@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from agent_channels.page.guard import is_secret
 from agent_channels.sandbox.faults import Fault, Faults
-from agent_channels.sandbox.guard import is_secret
 from agent_channels.sandbox.server import Call
 from agent_channels.sandbox.telegram.errors import BotApiError, not_found, too_many, unauthorized, unknown_method
 from agent_channels.sandbox.telegram.methods import METHODS

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_channels.sandbox.control import (
-    Body,
-    ControlError,
-    ControlInterface,
-    file_content,
-    required,
-    wait_for_answer,
-)
+from agent_channels.page.json_api import Body
+from agent_channels.sandbox.control import ControlError, ControlInterface, file_content, required, wait_for_answer
 from agent_channels.sandbox.faults import Faults
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
 from agent_channels.sandbox.telegram.drafts import shown_drafts

@@ -1,15 +1,11 @@
-// One chat: its messages, kept in step with the platform, and what a person can do with each of them.
+// One chat: its messages, kept in step with what the server sends.
 
-import { byId, element, icon, keepFolds, link, post, redraw, toast } from "./dom.js";
+import { byId, element, icon, keepFolds, link, redraw, toast } from "./dom.js";
 import { drawText, oneLine } from "./format.js";
-import { replyTo } from "./composer.js";
 import { drawRich } from "./rich.js";
 import { isIn, openTopic, topicName } from "./topics.js";
 import { STATES } from "./life.js";
 
-const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
-// Discord: an interaction must be answered within three seconds.
-const ANSWER_WAIT_S = 4;
 // Messages of one person within this time are drawn as one block.
 const BLOCK_S = 300;
 // How near to the end of the log, in pixels, somebody who scrolls down is back at it.
@@ -52,7 +48,8 @@ export function startLog() {
   }).observe(log);
 }
 
-export function drawChat(place, chat, who, lives, topic) {
+// Draws what `who` sees of a chat. `hands` is what they can do there (hands.js); without it the chat is only read.
+export function drawChat(place, chat, who, lives, topic, hands = null) {
   const log = byId("log");
   const key = `${place.key} ${topic}`;
   if (drawnKey !== key) {
@@ -79,48 +76,16 @@ export function drawChat(place, chat, who, lives, topic) {
   redraw(log, drawn, visible, {
     key: (message) => message.id,
     describe: (message, index) => [message, lifeOf(message)?.state, who, follows(message, index), under(message, index)],
-    draw: (message, index) => drawMessage(place, message, who, lifeOf(message), follows(message, index), under(message, index)),
+    draw: (message, index) => drawMessage(place, message, who, hands, lifeOf(message), follows(message, index), under(message, index)),
     replace: replaceKeepingFocus,
   });
-  drawDrafts(place, chat, who, topic);
+  hands?.drawDrafts(place, chat, who, topic);
   toEnd(log);
-  offerReply(place, visible, who);
-}
-
-// --- what the bot is still writing
-
-const drawnDrafts = new Map();
-
-function drawDrafts(place, chat, who, topic) {
-  const drafts = (chat.drafts ?? []).filter((draft) => isIn(draft, topic, place));
-  redraw(byId("drafts"), drawnDrafts, drafts, {
-    key: (draft) => `${place.key} ${draft.id}`,
-    describe: (draft) => [draft, who],
-    draw: (draft) => {
-      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
-      const stop = () => post(`act/${place.platform}/stop_draft`, { place: place.key, as: who, thread_id: draft.topic ? Number(draft.topic) : null });
-      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, "Stop") : null;
-      return element("li", { class: "message draft", "aria-label": "Your agent is writing" }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
-    },
-    replace: replaceKeepingFocus,
-  });
-}
-
-// --- a message that asks for a reply
-
-const offered = new Set();
-
-// Opens the reply to the newest message, once, if it asks for one and nobody is writing another.
-function offerReply(place, visible, who) {
-  const last = visible.at(-1);
-  const name = last && `${place.key} ${who} ${last.id}`;
-  if (!last?.force_reply || offered.has(name) || byId("say").value) return;
-  offered.add(name);
-  replyTo(last, false);
+  hands?.offerReply(place, visible, who);
 }
 
 // Keeps the focus on the same control if the new node still has it, and otherwise on the message.
-function replaceKeepingFocus(old, node) {
+export function replaceKeepingFocus(old, node) {
   const hadFocus = old.contains(document.activeElement);
   const name = hadFocus ? document.activeElement.dataset.focus : null;
   old.replaceWith(node);
@@ -134,13 +99,14 @@ function replaceKeepingFocus(old, node) {
   }
 }
 
-function drawMessage(place, message, who, life, follows, under) {
+function drawMessage(place, message, who, hands, life, follows, under) {
   if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, message.service), message.opens ? drawOpener(place, message.opens) : null);
   const body = element("div", { class: "body" });
   if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), oneLine(place.platform, { names: message.names, ...message.reply })));
+  if (message.forward) body.append(element("p", { class: "quoted" }, element("b", {}, "Forwarded"), element("span", { dir: "auto" }, `from ${message.forward}`)));
   for (const file of message.files) body.append(drawFile(file));
   if (message.rich) {
-    const tools = { file: drawFile, button: (key) => drawButton(place, message, who, key, key.label) };
+    const tools = { file: drawFile, button: (key) => drawButton(place, message, who, hands, key, key.label) };
     body.append(element("div", { class: "text" }, drawRich(message.rich, tools)));
   } else if (message.text) {
     body.append(element("div", { class: "text", dir: "auto" }, drawText(place.platform, message)));
@@ -150,7 +116,7 @@ function drawMessage(place, message, who, life, follows, under) {
   const foot = drawFoot(message, life);
   if (!besideName) (body.querySelector(".text") ?? body).append(foot);
   // Nobody answers or marks a message that only one person has.
-  const bubble = element("div", { class: "bubble" }, body, message.only && place.platform === "telegram" ? null : drawActions(place, message, who));
+  const bubble = element("div", { class: "bubble" }, body, message.only && place.platform === "telegram" ? null : hands?.drawActions(place, message, who));
   body.addEventListener("click", () => bubble.classList.toggle("touched"));
   const classes = ["message", message.by === who && "mine", message.bot && "bot", follows && "follows", message.only && "private"].filter(Boolean);
   const item = element(
@@ -161,8 +127,9 @@ function drawMessage(place, message, who, life, follows, under) {
     element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
     bubble,
   );
-  if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who));
-  for (const menu of message.menus ?? []) item.append(drawMenu(place, message, menu, who));
+  if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who, hands));
+  for (const menu of message.menus ?? []) item.append(hands.drawMenu(place, message, menu, who));
+  if (message.outcome) item.append(element("p", { class: "outcome", dir: "auto" }, message.outcome));
   if (message.reactions.length) item.append(drawReactions(message.reactions));
   if (message.opens) item.append(drawOpener(place, message.opens));
   if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), "Only you can see this"));
@@ -192,6 +159,7 @@ function drawFile(file) {
     const size = file.width && file.height ? { width: file.width, height: file.height } : {};
     return element("img", { class: "picture", src: file.url, alt: `Picture: ${file.name}`, loading: "lazy", ...size });
   }
+  if (!file.url) return element("p", { class: "file" }, file.name);
   return element("a", { class: "file", href: file.url, download: file.name }, file.name, element("small", {}, fileSize(file.size)));
 }
 
@@ -204,51 +172,23 @@ function drawReactions(reactions) {
   return element("ul", { class: "reactions", "aria-label": "Reactions" }, ...items);
 }
 
-// --- reply and react
+// --- buttons
 
-function drawActions(place, message, who) {
-  const picker = element("div", { class: "picker", role: "group", "aria-label": "React with", hidden: true });
-  const toggle = element("button", { type: "button", "aria-label": `React to ${message.name}`, "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
-  const show = (open) => {
-    picker.hidden = !open;
-    toggle.setAttribute("aria-expanded", String(open));
-  };
-  toggle.addEventListener("click", () => show(picker.hidden));
-  for (const emoji of EMOJI) {
-    const react = async () => {
-      show(false);
-      toggle.focus();
-      await post(`act/${place.platform}/react`, { place: place.key, as: who, message_id: message.id, emoji });
-    };
-    picker.append(element("button", { type: "button", "aria-label": emoji, onclick: react }, emoji));
-  }
-  const reply = element("button", { type: "button", "aria-label": `Reply to ${message.name}`, "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
-  const actions = element("div", { class: "actions" }, reply, toggle, picker);
-  actions.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !picker.hidden) {
-      show(false);
-      toggle.focus();
-    }
-  });
-  return actions;
-}
-
-// --- buttons, menus and forms
-
-function drawGrid(place, message, who) {
-  const rows = message.grid.map((keys, row) => element("div", { class: "row" }, ...keys.map((key, col) => drawButton(place, message, who, key, row, col))));
+function drawGrid(place, message, who, hands) {
+  const rows = message.grid.map((keys, row) => element("div", { class: "row" }, ...keys.map((key, col) => drawButton(place, message, who, hands, key, row, col))));
   return element("div", { class: "grid", role: "group", "aria-label": "Buttons" }, ...rows);
 }
 
 // `where` is the button's row and column in the grid, or none for a button in the text, which is known by its data.
-function drawButton(place, message, who, key, ...where) {
+function drawButton(place, message, who, hands, key, ...where) {
   if (key.url) {
     const anchor = link(key.url, element("span", { dir: "auto" }, key.label), element("small", { class: "host" }, hostOf(key.url)));
     anchor.classList.add("key", "url");
     return anchor;
   }
-  const [row, col] = where;
-  const button = element("button", { type: "button", class: `key ${STYLES.has(key.style) ? key.style : ""}`, dir: "auto", disabled: key.disabled, "data-focus": where.join(".") }, key.label);
+  const classes = ["key", STYLES.has(key.style) && key.style, key.chosen && "chosen"].filter(Boolean);
+  const button = element("button", { type: "button", class: classes.join(" "), dir: "auto", disabled: key.disabled, "data-focus": where.join(".") }, key.label);
+  if (key.chosen) button.prepend(element("span", { class: "visually-hidden" }, "chosen: "));
   if (key.copy) {
     button.classList.add("copy");
     button.prepend(icon("M9 9h10v10H9zM5 15V5h10"));
@@ -256,13 +196,7 @@ function drawButton(place, message, who, key, ...where) {
     button.addEventListener("click", () => copy(key.copy));
     return button;
   }
-  button.addEventListener("click", async () => {
-    button.classList.add("busy");
-    const which = key.data ? { data: key.data } : { row, col };
-    const body = { place: place.key, as: who, message_id: message.id, ...which, wait: ANSWER_WAIT_S, what: key.label };
-    showOutcome(place, await post(`act/${place.platform}/tap`, body), who);
-    button.classList.remove("busy");
-  });
+  hands?.onTap(place, message, who, key, button, where);
   return button;
 }
 
@@ -283,54 +217,4 @@ async function copy(text) {
   } catch {
     toast(`The browser does not let this page copy. Copy it by hand: ${text}`, true);
   }
-}
-
-function drawMenu(place, message, menu, who) {
-  const options = menu.options.map((option) => element("option", { value: option.value }, option.label));
-  const select = element("select", { "aria-label": `Menu ${menu.placeholder}`, "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
-  const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, "Choose");
-  select.addEventListener("change", () => {
-    choose.disabled = !select.value;
-  });
-  const form = element("form", { class: "menu" }, select, choose);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const label = select.selectedOptions[0].textContent;
-    const body = { place: place.key, as: who, message_id: message.id, values: [select.value], what: label, wait: ANSWER_WAIT_S };
-    showOutcome(place, await post("act/discord/select", body), who);
-  });
-  return form;
-}
-
-// Shows what the platform shows after a tap: a short notice, a form, or that nobody answered.
-function showOutcome(place, result, who) {
-  if (!result.ok || !result.here) return;
-  const answer = result.answer;
-  if (!answer) toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning", true);
-  else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
-  else if (answer.text && place.platform === "telegram") toast(answer.text, answer.show_alert);
-}
-
-// Opens the form of a Discord modal.
-function openForm(place, interaction, modal, who) {
-  const dialog = byId("modal");
-  const fields = modal.components.flatMap((outer) => outer.components ?? (outer.component ? [{ label: outer.label, ...outer.component }] : []));
-  const inputs = fields.map((field) =>
-    element("label", {}, field.label ?? field.custom_id, element("textarea", { name: field.custom_id, rows: field.style === 2 ? "3" : "1", maxlength: field.max_length, required: field.required !== false })),
-  );
-  const form = element(
-    "form",
-    { method: "dialog" },
-    element("h2", { id: "modal-title" }, modal.title),
-    ...inputs,
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Submit")),
-  );
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const values = Object.fromEntries(new FormData(form));
-    dialog.close();
-    showOutcome(place, await post("act/discord/submit", { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
-  });
-  dialog.replaceChildren(form);
-  dialog.showModal();
 }

@@ -14,6 +14,10 @@ export function element(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+export const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
+// The command that serves this page.
+export const PROGRAM = document.documentElement.dataset.program;
+
 let openChat = "";
 
 // Says which chat is open, and for whom. A notice or a form belongs to the chat where it came up, and ends with it.
@@ -36,10 +40,10 @@ export async function post(path, body) {
     });
     const answer = await response.json();
     const here = chat === openChat;
-    if (!answer.ok && here) toast(`${answer.error}. ${answer.next}`, true);
+    if (!answer.ok && here) toast([answer.error, answer.next].filter(Boolean).join(". "), true);
     return { ...answer, here };
   } catch {
-    toast("The sandbox does not answer. Start it again with `channels sandbox`.", true);
+    toast(`\`${PROGRAM}\` does not answer. Start it again.`, true);
     return { ok: false, here: chat === openChat };
   }
 }

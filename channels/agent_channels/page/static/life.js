@@ -1,8 +1,7 @@
 // Beside the chat: the channel servers, the stages that each message has reached, and the turns of the agent.
 
-import { byId, element, post, redraw } from "./dom.js";
+import { PLATFORMS, byId, element, post, redraw } from "./dom.js";
 
-const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
 export const STATES = {
   waiting: "kept by the platform until a server reads it",
   unheard: "the platform does not show this to the bot (privacy mode)",
@@ -52,7 +51,8 @@ function drawServer(name, server) {
 
 const drawn = new Map();
 
-export function drawLives(lives) {
+// `acts` draws what can be done about a life; without it nothing can.
+export function drawLives(lives, acts = null) {
   const list = byId("lives");
   if (!lives.length) {
     drawn.clear();
@@ -63,16 +63,18 @@ export function drawLives(lives) {
   redraw(list, drawn, lives.slice(-NEWEST).reverse(), {
     key: (life) => life.id,
     describe: (life) => life,
-    draw: (life) => (life.turn ? drawTurn(life) : drawLife(life)),
+    draw: (life) => (life.turn ? drawTurn(life) : drawLife(life, acts)),
     replace: (old, node) => old.replaceWith(node),
   });
 }
 
-function drawLife(life) {
+function drawLife(life, acts) {
   const item = element("li", { class: `life ${life.state}`, "data-life": life.state });
   item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, life.what || "…")));
-  item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages[index - 1], life))));
-  if (life.state !== "answered") item.append(element("p", { class: "state" }, STATES[life.state] ?? life.state));
+  item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages.slice(0, index).findLast((one) => one.at), life))));
+  if (life.state !== "answered") item.append(element("p", { class: "state" }, life.why ?? STATES[life.state] ?? life.state));
+  const doing = acts?.(life);
+  if (doing) item.append(doing);
   return item;
 }
 
@@ -96,10 +98,11 @@ function drawTurn(turn) {
   return item;
 }
 
+// `previous` is the last stage before it whose time is known.
 function drawStage(stage, previous, life) {
-  const by = stage.name === "received" ? `by ${PLATFORMS[stage.by] ?? stage.by}` : stage.by ? `process ${stage.by}` : "";
+  const by = stage.note ?? (stage.name === "received" ? `by ${PLATFORMS[stage.by] ?? stage.by}` : stage.by ? `process ${stage.by}` : "");
   const repeated = stage.name === "offered" && life.offers > 1 ? `, ${life.offers} times` : "";
-  const time = previous ? duration(stage.at - previous.at) : clock(stage.at);
+  const time = !stage.at ? "" : previous ? duration(stage.at - previous.at) : clock(stage.at);
   return element("li", { "data-stage": stage.name }, element("span", {}, stage.name + repeated), element("small", {}, by), element("time", {}, time));
 }
 

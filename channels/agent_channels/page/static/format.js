@@ -5,8 +5,9 @@ import { codeBlock, element, foldedQuote, link, moment, spoiler } from "./dom.js
 import { markdown } from "./markdown.js";
 import { drawRich } from "./rich.js";
 
-export const drawText = (platform, { text, entities: list = [], names = {} }) =>
-  platform === "telegram" ? entities(text, list) : markdown(text, names);
+// `plain`: what is known of the text is how it reads, and nothing of its formatting.
+export const drawText = (platform, { text, entities: list = [], names = {}, plain = false }) =>
+  plain || platform === "telegram" ? entities(text, list) : markdown(text, names);
 
 // As much of a message as is ever shown in one line.
 const ONE_LINE = 400;
