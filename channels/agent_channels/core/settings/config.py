@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import ipaddress
 import os
 import shlex
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
-from agent_channels.core.settings.network import check_host
+from agent_channels.core.settings.network import check_host, is_loopback
 from agent_channels.core.settings.paths import env_value, state_dir
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
@@ -55,15 +54,6 @@ RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": 
 _HOOK_FIELDS = {declared.name: declared for declared in dataclasses.fields(HookSettings)}
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def safe_root(url: str) -> str:
     """Return `url` without a trailing slash.
 
@@ -76,7 +66,7 @@ def safe_root(url: str) -> str:
         raise ValueError(f"{error}; write it as https://host[:port][/path]") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("write it as https://host[:port][/path]")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http would show the token to the network; use https or loopback")
     return url.rstrip("/")
 
