@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.wakeups import HubWakeups
 
 __all__ = [
     "AWAY_AFTER_S",
@@ -95,13 +97,25 @@ def project_name(text: str) -> str:
 class Members:
     """The projects of one bot."""
 
-    def __init__(self, db: HubDatabase, bot: str) -> None:
-        self._db, self._bot = db, bot
+    def __init__(self, db: HubDatabase, bot: str, wakeups: HubWakeups) -> None:
+        self._db, self._bot, self._wakeups = db, bot, wakeups
+        self.known: list[Member] = []
+        """The projects as they were last read."""
 
-    async def beat(self, facts: MemberFacts) -> str:
-        """Record a project and that it is there, joining it if need be; return its name. Raises `StoreError`."""
+    async def beat(self, facts: MemberFacts, *, announce: bool = True) -> str:
+        """Record a project and that it is there, joining it if need be; return its name. Raises `StoreError`.
+
+        `announce`: whom it lets in may have changed, so who reads the bot hears of it at once.
+        """
         async with self._db.transaction() as tx:
-            name = await self._name_of(tx, facts.project)
+            rows = await tx.rows(
+                "SELECT {now} AS now, (SELECT name FROM members WHERE bot = ? AND project = ?) AS name",
+                self._bot, facts.project,
+            )  # fmt: skip
+            # By the database's clock, as this machine's may be set to anything.
+            ahead_s = float(rows[0]["now"]) - time.time()
+            enabled = {chat: since + ahead_s for chat, since in facts.enabled.items()}
+            name = str(rows[0]["name"] or "")
             # Two that join at once with one name: the second one's transaction fails, and is tried again.
             name = name or await self._free_name(tx, project_name(facts.name))
             await tx.execute(
@@ -111,9 +125,13 @@ class Members:
                 "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
                 "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, seen_at = excluded.seen_at",
                 self._bot, facts.project, name, facts.folder, facts.machine, json.dumps(sorted(facts.people)),
-                json.dumps(sorted(facts.approvers)), json.dumps(dict(facts.enabled)), _dump_groups(facts.groups),
+                json.dumps(sorted(facts.approvers)), json.dumps(enabled), _dump_groups(facts.groups),
                 json.dumps(sorted(facts.waiting)), facts.session_state,
             )  # fmt: skip
+            if announce:
+                await self._wakeups.notify_members(tx)
+        if announce:
+            self._wakeups.send_members(member.project for member in self.known)
         return name
 
     async def rename(self, project: str, name: str) -> None:
@@ -126,12 +144,19 @@ class Members:
             await tx.execute("UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, project)
 
     async def read(self) -> list[Member]:
-        """Return every project of the bot, by name. Raises `StoreError`."""
+        """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            rows = await tx.rows(
-                "SELECT members.*, {now} - seen_at AS silent_s FROM members WHERE bot = ? ORDER BY name", self._bot
-            )
-        return [_member(row) for row in rows]
+            rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
+        self.known = [_member(row) for row in rows]
+        return self.known
+
+    def enabled_since(self) -> dict[str, float]:
+        """Return the chats that any known project reads, by id, each with since when (epoch seconds)."""
+        found: dict[str, float] = {}
+        for member in self.known:
+            for chat, since in member.enabled.items():
+                found[chat] = min(since, found.get(chat, since))
+        return found
 
     async def leave(self, project: str) -> int | None:
         """Remove a project; return how many events that waited for it are to be decided again, None if it was not one.
@@ -156,10 +181,6 @@ class Members:
                 self._bot, project,
             )  # fmt: skip
 
-    async def _name_of(self, tx: HubTransaction, project: str) -> str | None:
-        rows = await tx.rows("SELECT name FROM members WHERE bot = ? AND project = ?", self._bot, project)
-        return str(rows[0]["name"]) if rows else None
-
     async def _owner_of(self, tx: HubTransaction, name: str) -> str | None:
         rows = await tx.rows("SELECT project FROM members WHERE bot = ? AND name = ?", self._bot, name)
         return str(rows[0]["project"]) if rows else None
@@ -172,7 +193,7 @@ class Members:
 
 
 def _member(row: Row) -> Member:
-    state = row["session_state"]
+    state, now = row["session_state"], float(row["now"])
     return Member(
         project=row["project"],
         name=row["name"],
@@ -180,11 +201,13 @@ def _member(row: Row) -> Member:
         machine=row["machine"],
         people=frozenset(map(str, _list(row["people"]))),
         approvers=frozenset(map(str, _list(row["approvers"]))),
-        enabled={str(chat): float(since) for chat, since in dict(json.loads(row["enabled"])).items()},
+        enabled={
+            str(chat): float(since) - now + time.time() for chat, since in dict(json.loads(row["enabled"])).items()
+        },
         groups=_groups(row["gates"]),
         waiting=frozenset(map(str, _list(row["waiting"]))),
         session_state=state if state in get_args(SessionState) else "none",
-        silent_s=float(row["silent_s"]),
+        silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
     )
 

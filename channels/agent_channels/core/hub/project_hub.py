@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from agent_channels.core.hub.address import HubAddress
@@ -13,6 +13,7 @@ from agent_channels.core.hub.events import Events
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.sent import SentLog
 from agent_channels.core.hub.wakeups import HubWakeups
+from agent_channels.core.scheduling import Wakeup
 from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["ProjectHub", "bot_key", "project_id"]
@@ -45,10 +46,12 @@ class ProjectHub:
     events: Events
     members: Members
     sent: SentLog
+    facts_changed: Wakeup = field(default_factory=Wakeup)
+    """Set when what the project says of itself may have changed."""
 
     @classmethod
     def of(cls, address: HubAddress, bot: str, project: str) -> Self:
         """Return the hub; nothing is connected before it is used."""
         db = open_database(address, bot)
         wakeups = HubWakeups(address, bot, project)
-        return cls(address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot), SentLog(db, bot))
+        return cls(address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot, wakeups), SentLog(db, bot))

@@ -26,6 +26,7 @@ __all__ = ["LOOK_EVERY_S", "HubWakeups"]
 logger = logging.getLogger(__name__)
 # How long a lost wake-up may delay a message.
 LOOK_EVERY_S = 3.0
+_EVENTS, _MEMBERS = b"events", b"members"
 
 
 class HubWakeups:
@@ -36,6 +37,8 @@ class HubWakeups:
         self._address, self._bot, self._project = address, bot, project
         self._folder = folder
         self.own = Wakeup()
+        self.members = Wakeup()
+        """Set when a project of the bot lets other people or groups in than before."""
 
     async def wait(self) -> None:
         """Return when there may be something new for this process's project, at the latest after a few seconds."""
@@ -52,10 +55,26 @@ class HubWakeups:
         for project in projects:
             if project == self._project:
                 self.own.set()
-            elif self._address.is_local and hasattr(socket, "AF_UNIX"):
-                with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                    sender.setblocking(False)
-                    sender.sendto(b"1", str(self._path(project)))
+            else:
+                self._send(project, _EVENTS)
+
+    async def notify_members(self, tx: HubTransaction) -> None:
+        """Wake who reads the bot, once this transaction is committed, because whom a project lets in has changed."""
+        if not self._address.is_local:
+            await tx.notify(self._topic(""))
+
+    def send_members(self, projects: Iterable[str]) -> None:
+        """The same after the commit, on a hub of this machine: one of these projects reads the bot."""
+        self.members.set()
+        for project in projects:
+            if project != self._project:
+                self._send(project, _MEMBERS)
+
+    def _send(self, project: str, what: bytes) -> None:
+        if self._address.is_local and hasattr(socket, "AF_UNIX"):
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+                sender.sendto(what, str(self._path(project)))
 
     async def run(self) -> None:
         """Hear what others send to this process's project, until cancelled."""
@@ -65,12 +84,12 @@ class HubWakeups:
             await self._receive()
 
     async def _receive(self) -> None:
-        path, own = self._path(self._project), self.own
+        path, wake = self._path(self._project), self._wake
 
         class Receiver(asyncio.DatagramProtocol):
             def datagram_received(self, data: bytes, addr: object) -> None:
-                del data, addr
-                own.set()
+                del addr
+                wake(members=data == _MEMBERS)
 
         # The caller holds the project's lock, so a socket that is there is a dead process's.
         with contextlib.suppress(OSError):
@@ -99,17 +118,22 @@ class HubWakeups:
                 connection = await connect(self._address)
                 try:
                     with explained(self._address):
-                        await connection.execute(f"LISTEN {self._topic(self._project)}".encode())
+                        for project in (self._project, ""):
+                            await connection.execute(f"LISTEN {self._topic(project)}".encode())
                         # What came while nobody listened.
-                        self.own.set()
-                        async for _ in connection.notifies():
-                            self.own.set()
+                        self._wake(members=True)
+                        self._wake(members=False)
+                        async for notification in connection.notifies():
+                            self._wake(members=notification.channel == self._topic(""))
                 finally:
                     with anyio.CancelScope(shield=True):
                         await connection.close()
             except StoreError as error:
                 logger.info("messages from the hub may come %.0f s late: %s", LOOK_EVERY_S, error)
             await anyio.sleep(backoff.next())
+
+    def _wake(self, *, members: bool) -> None:
+        (self.members if members else self.own).set()
 
     def _path(self, project: str) -> Path:
         return (self._folder or runtime_dir()) / f"{self._topic(project)}.sock"
