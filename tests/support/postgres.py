@@ -27,25 +27,32 @@ SERVICE_USER = "postgres"
 
 
 class Cluster:
-    """A running server. Every test makes a database of its own in it."""
+    """A running server. Every test makes a schema, or a database, of its own in it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self._numbers = itertools.count(1)
 
-    def url(self, database: str, port: int | None = None) -> str:
-        """The address of a database, through another port if a gate stands before it."""
-        return f"postgresql://{USER}@127.0.0.1:{port or self.port}/{database}"
+    def url(self, name: str, port: int | None = None) -> str:
+        """The address of a database, or of a schema, through another port if a gate stands before it."""
+        where = f"postgres?options=-csearch_path%3D{name}" if name.startswith("schema") else name
+        return f"postgresql://{USER}@127.0.0.1:{port or self.port}/{where}"
 
-    def create(self, encoding: str = "UTF8") -> str:
+    def create(self) -> str:
+        """Makes an empty schema, which is as good as a database and made at once; returns its name."""
+        name = f"schema_{next(self._numbers)}"
+        self.execute("postgres", f"CREATE SCHEMA {name}")
+        return name
+
+    def create_database(self, encoding: str = "UTF8") -> str:
         """Makes an empty database; returns its name."""
         name = f"hub_{next(self._numbers)}"
         self.execute("postgres", f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
         return name
 
-    def execute(self, database: str, sql: str) -> list[tuple[object, ...]]:
+    def execute(self, name: str, sql: str) -> list[tuple[object, ...]]:
         """Executes a statement beside the program; returns its rows."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
@@ -78,9 +85,11 @@ def running_cluster() -> Iterator[Cluster]:
             _wait_until_ready(process.stderr)
             yield Cluster(port)
         finally:
-            # "Fast": it ends the sessions itself.
-            process.send_signal(signal.SIGINT)
+            # "Immediate": nobody needs what is in it any more.
+            process.send_signal(signal.SIGQUIT)
             process.wait(30)
+            if process.stderr is not None:
+                process.stderr.close()
 
 
 def _wait_until_ready(log: IO[str]) -> None:
@@ -89,9 +98,15 @@ def _wait_until_ready(log: IO[str]) -> None:
         lines.append(line)
         if "ready to accept connections" in line:
             # Read on, or the server blocks on a full pipe.
-            threading.Thread(target=lambda: [None for _ in log], daemon=True).start()
+            threading.Thread(target=_drain, args=(log,), daemon=True).start()
             return
     raise AssertionError("PostgreSQL did not start:\n" + "".join(lines))
+
+
+def _drain(log: IO[str]) -> None:
+    with contextlib.suppress(ValueError, OSError):
+        for _ in log:
+            pass
 
 
 def _tools() -> Path | None:

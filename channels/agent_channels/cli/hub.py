@@ -166,7 +166,9 @@ def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, 
     del args
     address = project.address()
     if env_value(VARIABLE, project.env.environ):
-        raise Refused(f"the environment variable {VARIABLE} names the hub; unset it where it is set, and run this again")
+        raise Refused(
+            f"the environment variable {VARIABLE} names the hub; unset it where it is set, and run this again"
+        )
     if config_values(project.env).get("hub"):
         raise Refused(f"{project.env.config_file} names the hub: remove the line `hub:` there, and run this again")
 

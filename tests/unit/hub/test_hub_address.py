@@ -78,7 +78,9 @@ def test_a_host_from_the_processs_environment_is_checked(monkeypatch: pytest.Mon
         HubAddress.of("postgresql:///hub", {})
 
 
-@pytest.mark.parametrize("text", ["mysql://me@localhost/hub", "redis://localhost", "sqlite:///hub.db", "Local", "", "x"])
+@pytest.mark.parametrize(
+    "text", ["mysql://me@localhost/hub", "redis://localhost", "sqlite:///hub.db", "Local", "", "x"]
+)
 def test_another_kind_of_hub_is_refused_with_what_to_write(text: str) -> None:
     """The refusal shows both forms."""
     with pytest.raises(ConfigError, match="write `local`, or postgresql://"):

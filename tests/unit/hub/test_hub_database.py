@@ -74,9 +74,11 @@ async def test_any_text_can_be_kept(db: HubDatabase, text: str) -> None:
     await put_cursor(db, "text", text)
     found = (await cursors(db))["text"]
     assert found == (text if text.isprintable() else found)
-    assert found.replace("\ufffd", "").replace("?", "") in text.replace("?", "").replace("\0", "").encode(
-        "utf-8", "ignore"
-    ).decode() or found == text
+    assert (
+        found.replace("\ufffd", "").replace("?", "")
+        in text.replace("?", "").replace("\0", "").encode("utf-8", "ignore").decode()
+        or found == text
+    )
 
 
 async def test_many_that_open_an_empty_database_at_once_make_it_once(made_hub: Hub) -> None:
@@ -96,7 +98,9 @@ async def test_a_newer_schema_is_refused(made_hub: Hub) -> None:
     await put_cursor(newer, "a", "1")
     await newer.close()
     older = open_database(made_hub.address, BOT)
-    with pytest.raises(HubRefused, match=rf"schema {len(MIGRATIONS) + 1}, this program knows {len(MIGRATIONS)}") as told:
+    with pytest.raises(
+        HubRefused, match=rf"schema {len(MIGRATIONS) + 1}, this program knows {len(MIGRATIONS)}"
+    ) as told:
         await put_cursor(older, "b", "2")
     assert "channels update" in str(told.value)
     await older.close()
@@ -193,7 +197,7 @@ async def test_a_database_that_hangs_is_given_up(cluster: Cluster, monkeypatch: 
 
 async def test_a_database_of_another_program_is_left_alone(cluster: Cluster) -> None:
     """Its tables may have the same names: the hub wants a database of its own, and says so."""
-    name = cluster.create()
+    name = cluster.create_database()
     cluster.execute(name, "CREATE TABLE events (id int)")
     db = open_database(Hub(cluster.url(name), None, cluster, name).address, BOT)
     with pytest.raises(HubRefused, match="a database of its own"):
@@ -205,7 +209,7 @@ async def test_a_database_of_another_program_is_left_alone(cluster: Cluster) -> 
 
 async def test_a_database_that_cannot_keep_every_letter_is_refused(cluster: Cluster) -> None:
     """The refusal says how to make one that can."""
-    name = cluster.create(encoding="LATIN1")
+    name = cluster.create_database(encoding="LATIN1")
     db = open_database(Hub(cluster.url(name), None, cluster, name).address, BOT)
     with pytest.raises(HubRefused, match="keeps text as LATIN1.*ENCODING 'UTF8'"):
         await put_cursor(db, "a", "1")
@@ -222,9 +226,7 @@ async def test_an_old_server_is_refused(cluster: Cluster, monkeypatch: pytest.Mo
     await db.close()
 
 
-async def test_an_old_sqlite_is_refused(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_old_sqlite_is_refused(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which version is needed, and what else there is."""
     monkeypatch.setattr(database, "SQLITE_MIN", (9, 9))
     monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path))
@@ -236,7 +238,7 @@ async def test_an_old_sqlite_is_refused(
 
 async def test_a_user_without_rights_is_told_what_is_missing(cluster: Cluster) -> None:
     """Who may connect and not make tables learns what the owner of the database has to do."""
-    name = cluster.create()
+    name = cluster.create_database()
     cluster.execute(name, "DO $$ BEGIN CREATE ROLE guest LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     text = cluster.url(name).replace("tests@", "guest@")
     db = open_database(Hub(text, None, cluster, name).address, BOT)

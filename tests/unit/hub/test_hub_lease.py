@@ -87,9 +87,7 @@ async def test_an_owner_that_comes_back_is_a_new_one(made_hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("ahead_s", [3600, -3600])
-async def test_only_the_databases_clock_counts(
-    made_hub: Hub, monkeypatch: pytest.MonkeyPatch, ahead_s: float
-) -> None:
+async def test_only_the_databases_clock_counts(made_hub: Hub, monkeypatch: pytest.MonkeyPatch, ahead_s: float) -> None:
     """A machine whose clock is an hour off neither takes a lease early nor loses its own."""
     async with made_hub.open() as hub, made_hub.open() as other:
         first, second = lease(hub, "a"), lease(other, "b")

@@ -108,9 +108,7 @@ async def test_who_leaves_leaves_nothing_behind(made_hub: Hub) -> None:
         await hub.members.beat(facts_of(WEB))
         await hub.sent.record(WEB, [SentMessage("1", "10")])
         for project in (WEB, API):
-            made_hub.execute(
-                f"INSERT INTO routes VALUES ('{BOT}', 'chat', '{project}', '{project}', 'me', 0)"
-            )
+            made_hub.execute(f"INSERT INTO routes VALUES ('{BOT}', 'chat', '{project}', '{project}', 'me', 0)")
         await hub.events.put(
             [RoutedEvent(RawEvent("1", "{}"), (WEB,)), RoutedEvent(RawEvent("2", "{}"), (WEB, API))], {}, lease
         )
@@ -164,9 +162,7 @@ async def test_a_wake_up_reaches_the_project_and_no_other(made_hub: Hub) -> None
         group.cancel_scope.cancel()
 
 
-async def test_a_wake_up_that_is_lost_delays_and_loses_nothing(
-    made_hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wake_up_that_is_lost_delays_and_loses_nothing(made_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody hears of it, and it is found all the same, at the next look."""
     monkeypatch.setattr("agent_channels.core.hub.wakeups.LOOK_EVERY_S", 0.05)
 

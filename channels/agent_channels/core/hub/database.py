@@ -35,6 +35,8 @@ Migrations = Sequence[Sequence[str]]
 # How long a transaction may take before the database counts as unreachable: the lease outlives it.
 ANSWER_WITHIN_S = 5.0
 _CONNECT_WITHIN_S = 5
+# What a server that is well again soon answers.
+_PASSING = ("starting up", "shutting down", "recovery", "too many", "terminating connection", "remaining connection")
 # SQLite's own wait stops the whole process, so it is short and repeated.
 _BUSY_MS = 20
 _AGAIN_AFTER_S = 0.02
@@ -270,7 +272,7 @@ def explained(address: HubAddress) -> Iterator[None]:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
         reason = redact(" ".join(str(error).split())) or type(error).__name__
-        if _needs_operator(error):
+        if _needs_operator(reason):
             raise HubRefused(f"the hub {address} refuses: {reason}; fix the address or the database") from error
         raise HubUnavailable(f"the hub {address} cannot be reached: {reason}; is the database running?") from error
     except psycopg.errors.DuplicateTable as error:
@@ -287,10 +289,12 @@ def explained(address: HubAddress) -> Iterator[None]:
         raise StoreError(f"the hub {address} failed: {redact(' '.join(str(error).split()))}") from error
 
 
-def _needs_operator(error: BaseException) -> bool:
-    """Return whether the server refused who asks, or what for: a wrong password, no such database."""
-    state = getattr(error, "sqlstate", None) or ""
-    return state.startswith("28") or state == "3D000"
+def _needs_operator(reason: str) -> bool:
+    """Return whether the server refused who asks, or what for: a wrong password, no such database.
+
+    The library keeps no code of a refused connection. In another language it counts as what passes, and is told too.
+    """
+    return "FATAL:" in reason and not any(passing in reason for passing in _PASSING)
 
 
 class _PostgresTransaction:

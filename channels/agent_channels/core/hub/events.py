@@ -146,9 +146,7 @@ class Events:
             ):  # fmt: skip
                 return []
             # Two that claim for one project take turns, or one could overtake the other.
-            await tx.execute(
-                "UPDATE members SET seen_at = {now} WHERE bot = ? AND project = ?", self._bot, project
-            )
+            await tx.execute("UPDATE members SET seen_at = {now} WHERE bot = ? AND project = ?", self._bot, project)
             rows = await tx.rows(
                 "UPDATE events AS e SET state = 'claimed', claimed_by = ?, claimed_until = {now} + ? WHERE e.id IN ("
                 f"SELECT e.id FROM events AS e WHERE e.bot = ? AND e.project = ? AND {free} "
@@ -219,9 +217,7 @@ class Events:
     async def nobody_count(self) -> int:
         """Return how many events of the last while no project was there for. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            rows = await tx.rows(
-                "SELECT count(*) AS n FROM events WHERE bot = ? AND state = 'nobody'", self._bot
-            )
+            rows = await tx.rows("SELECT count(*) AS n FROM events WHERE bot = ? AND state = 'nobody'", self._bot)
         return int(rows[0]["n"])
 
     # ---- retention

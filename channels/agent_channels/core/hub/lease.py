@@ -148,4 +148,6 @@ async def lease_holder(db: HubDatabase, bot: str) -> LeaseHolder | None:
         return None
     row = rows[0]
     reader = json.loads(row["reader_json"])
-    return LeaseHolder(row["owner"], int(row["epoch"]), float(row["left_s"]), reader if isinstance(reader, dict) else {})
+    return LeaseHolder(
+        row["owner"], int(row["epoch"]), float(row["left_s"]), reader if isinstance(reader, dict) else {}
+    )

@@ -91,7 +91,7 @@ class Member:
 def project_name(text: str) -> str:
     """Return a text as a project's name: letters, digits, dots, dashes and underscores; never empty."""
     plain = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    return re.sub(r"[^\w.-]+", "-", plain).strip("-.")[:NAME_MAX] or "project"
+    return re.sub(r"[^\w.-]+", "-", plain).strip("-.")[:NAME_MAX].rstrip("-.") or "project"
 
 
 class Members:

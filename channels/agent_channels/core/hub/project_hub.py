@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from dataclasses import dataclass, field
 from typing import Self
@@ -16,10 +17,12 @@ from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["ProjectHub", "bot_key", "project_id"]
+__all__ = ["ProjectHub", "bot_key", "panel_prefix", "panel_project", "project_id"]
 
 _KEY = "hub_project"
 ID_LENGTH = 8
+# The id of a panel that says its project, and the position of a button on it.
+_PANEL = re.compile(r"([a-z]{8})-[A-Za-z0-9_-]{22}\.[0-9]{1,3}")
 
 
 def bot_key(channel: str, bot_id: str) -> str:
@@ -32,6 +35,17 @@ def project_id(key_values: KeyValue) -> str:
     letters = random.SystemRandom().choices(string.ascii_lowercase, k=ID_LENGTH)
     key_values.add(_KEY, "".join(letters))
     return key_values.get(_KEY) or ""
+
+
+def panel_prefix(project: str) -> str:
+    """Return what the ids of a project's panels begin with."""
+    return f"{project}-"
+
+
+def panel_project(data: str) -> str | None:
+    """Return the project that the data of a button names; None if it names none. Anybody may have forged it."""
+    found = _PANEL.fullmatch(data)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +68,6 @@ class ProjectHub:
         """Return the hub; nothing is connected before it is used."""
         db = open_database(address, bot)
         wakeups = HubWakeups(address, bot, project)
-        return cls(address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot, wakeups), SentLog(db, bot))
+        return cls(
+            address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot, wakeups), SentLog(db, bot)
+        )

@@ -54,9 +54,7 @@ class HubRouter(Protocol):
 class HubReader:
     """Reads the platform for all projects of a bot while this process holds its lease."""
 
-    def __init__(
-        self, context: BotContext, hub: ProjectHub, router: HubRouter, domain: str
-    ) -> None:
+    def __init__(self, context: BotContext, hub: ProjectHub, router: HubRouter, domain: str) -> None:
         """`domain`: see `lock_domain`."""
         settings = context.settings
         self._context, self._hub, self._router = context, hub, router

@@ -79,7 +79,9 @@ class ReaderLock:
 
         name = f"{channel}-{bot_id}-{_short_name(state_dir)}" if shared else f"{channel}-{bot_id}"
         base = (folder or runtime_dir()) / name
-        self._project_lock = None if shared else partial(ReaderLock, channel, bot_id, state_dir, shared=True, folder=folder)
+        self._project_lock = (
+            None if shared else partial(ReaderLock, channel, bot_id, state_dir, shared=True, folder=folder)
+        )
         self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
         self._note = base.with_suffix(".json")
         self._last = base.with_suffix(".last")
