@@ -233,7 +233,7 @@ async def test_a_newer_schema_is_refused_and_nothing_is_lost(hub: HubStage) -> N
     status = await old.status_when(lambda found: found["reader"]["state"] == "store")
     assert "made by a newer version" in status["reader"]["error"]
     doctor = await hub.stage.cli("doctor", "telegram", "--json", **web.env)
-    (report,) = doctor.json if isinstance(doctor.json, list) else [doctor.json]
+    (report,) = doctor.json["channels"]
     checks = {check["check"]: check for check in report["checks"]}
     assert checks["hub"]["state"] == "wrong"
     assert "update this program" in checks["hub"]["evidence"]
@@ -287,7 +287,7 @@ async def test_a_project_without_the_hub_keeps_the_bot_to_itself(hub: HubStage) 
     ann.send("to the one that reads")
     await shows(first, "to the one that reads")
     doctor = await hub.stage.cli("doctor", "telegram", "--json", **web.env)
-    (report,) = doctor.json if isinstance(doctor.json, list) else [doctor.json]
+    (report,) = doctor.json["channels"]
     checks = {check["check"]: check for check in report["checks"]}
     assert checks["hub reader"]["state"] == "wrong"
     await first.kill()

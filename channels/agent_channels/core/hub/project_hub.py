@@ -62,6 +62,8 @@ class ProjectHub:
     sent: SentLog
     facts_changed: Wakeup = field(default_factory=Wakeup)
     """Set when what the project says of itself may have changed."""
+    status_changed: Wakeup = field(default_factory=Wakeup)
+    """Set when this process reads the bot now, or no longer, or a project has joined."""
 
     @classmethod
     def of(cls, address: HubAddress, bot: str, project: str) -> Self:

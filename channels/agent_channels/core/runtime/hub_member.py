@@ -58,6 +58,7 @@ class HubMember:
 
     def __init__(self, context: BotContext, hub: ProjectHub) -> None:
         self._context, self._hub = context, hub
+        self._name: str | None = None
         self._sent: MemberFacts | None = None
         self._sent_at = -BEAT_EVERY_S
 
@@ -83,9 +84,20 @@ class HubMember:
         if facts == self._sent and now - self._sent_at < BEAT_EVERY_S:
             return
         lets_in_others = self._sent is None or replace(facts, session_state=self._sent.session_state) != self._sent
-        name = await self._hub.members.beat(facts, announce=lets_in_others)
+        self._name = await self._hub.members.beat(facts, announce=lets_in_others)
+        if facts != self._sent:
+            self._hub.status_changed.set()
         self._sent, self._sent_at = facts, now
-        context.services.health.set_hub(await hub_facts(self._hub, name))
+
+    async def show(self) -> None:
+        """Record what the hub knows where `channels status` finds it, regularly and on changes, until cancelled."""
+        while True:
+            try:
+                self._context.services.health.set_hub(await hub_facts(self._hub, self._name))
+            except StoreError as error:
+                logger.info("how the hub stands is not known: %s", error)
+            with anyio.move_on_after(BEAT_EVERY_S):
+                await self._hub.status_changed.wait()
 
     async def _leave(self) -> None:
         """Say that no session is there, if there is time for it."""

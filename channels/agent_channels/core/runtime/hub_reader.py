@@ -62,6 +62,7 @@ class HubReader:
         self._lease = Lease(hub.db, hub.bot, domain, settings.hub_lease_s)
         self._listening = Listening(context.channel.silence_s(settings), self._record_fault, lambda _: None)
         self._state, self._error, self._since = "connecting", "", time.time()
+        self._shown: tuple[str, str] | None = None
         self._changed = Wakeup()
 
     @property
@@ -90,6 +91,7 @@ class HubReader:
             pause_s = TAKE_OVER_EVERY_S
             try:
                 if await self._lease.take(self._describe()):
+                    self._hub.status_changed.set()
                     return
             except StoreError as error:
                 logger.warning("the bot is not read: %s", error)
@@ -122,6 +124,9 @@ class HubReader:
             with anyio.move_on_after(max(0.0, self._lease.left_s)):
                 try:
                     await self._lease.renew(self._describe())
+                    if self._shown != (self._state, self._error):
+                        self._shown = (self._state, self._error)
+                        self._hub.status_changed.set()
                 except LeaseLost:
                     raise
                 except StoreError as error:

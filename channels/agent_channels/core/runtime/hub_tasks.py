@@ -51,4 +51,5 @@ class HubTasks:
         domain = lock_domain()
         worker = HubWorker(hub, domain, f"{domain}:{server_pid()}")
         reader = HubReader(context, hub, Router(context.adapter, hub), domain)
-        return cls(worker.listen, SILENCE_S, (hub.wakeups.run, HubMember(context, hub).run, reader.run))
+        member = HubMember(context, hub)
+        return cls(worker.listen, SILENCE_S, (hub.wakeups.run, member.run, member.show, reader.run))

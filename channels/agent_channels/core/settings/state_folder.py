@@ -36,8 +36,8 @@ __all__ = [
     "is_trusted",
     "make_state_folder",
     "read_state_file",
-    "require_own_file",
     "remove_dotenv_value",
+    "require_own_file",
     "set_dotenv_value",
     "write_new",
 ]
