@@ -314,6 +314,14 @@ class Panels:
         with self.store.transaction() as db:
             db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?", (panel.id, panel.sentence))
 
+    def sent_messages(self, limit: int) -> list[tuple[str, str]]:
+        """Return the last messages that hold panels, newest first: the chat and the message's id."""
+        rows = self.store.rows(
+            "SELECT chat_id, message_id FROM panels WHERE message_id IS NOT NULL ORDER BY created_at DESC LIMIT ?",
+            limit,
+        )
+        return [(row["chat_id"], row["message_id"]) for row in rows]
+
     # ---- forgetting
 
     def forget_ended(self, chat_id: str) -> None:

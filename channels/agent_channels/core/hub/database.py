@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from agent_channels.core.store.database import Store
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["HubDatabase", "HubTransaction", "Row", "connect", "open_database"]
+__all__ = ["HubDatabase", "HubTransaction", "Row", "connect", "explained", "open_database"]
 
 Row = Mapping[str, Any]
 Migrations = Sequence[Sequence[str]]
@@ -214,7 +214,7 @@ async def connect(address: HubAddress) -> psycopg.AsyncConnection[dict[str, Any]
     except ImportError:
         raise ConfigError(f"a hub in PostgreSQL needs the extra `hub`; install it with {EXTRA}") from None
     given = dict(address.parameters or {})
-    with _explained(address):
+    with explained(address):
         connection = await psycopg.AsyncConnection.connect(
             **(
                 {
@@ -262,7 +262,7 @@ def _require_suitable(address: HubAddress, connection: psycopg.AsyncConnection[A
 
 
 @contextlib.contextmanager
-def _explained(address: HubAddress) -> Any:
+def explained(address: HubAddress) -> Iterator[None]:
     """Raise what psycopg raises in the block as one of ours, without a secret."""
     import psycopg
 
@@ -328,7 +328,7 @@ class _PostgresDatabase:
     async def transaction(self) -> AsyncIterator[HubTransaction]:
         async with self._turn:
             try:
-                with anyio.fail_after(ANSWER_WITHIN_S * 2), _explained(self.address):
+                with anyio.fail_after(ANSWER_WITHIN_S * 2), explained(self.address):
                     if self._connection is None:
                         self._connection = await self._connected()
                     async with self._connection.transaction():

@@ -26,10 +26,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Which project gets what: kind is thread, chat, person or default.
         "CREATE TABLE routes (bot TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, project TEXT NOT NULL, "
         "made_by TEXT NOT NULL, made_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, kind, key))",
-        # The projects of each bot. people and approvers are JSON lists of ids; enabled is {chat_id: since}.
+        # The projects of each bot. people, approvers and waiting (the chats of those who ask to be let in) are JSON
+        # lists of ids, enabled is {chat_id: since}, gates is {group's chat_id: [senders or null, whether it hears all]}.
         "CREATE TABLE members (bot TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, folder TEXT NOT NULL, "
         "machine TEXT NOT NULL, people TEXT NOT NULL, approvers TEXT NOT NULL, enabled TEXT NOT NULL, "
-        "session_state TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL, joined_at DOUBLE PRECISION NOT NULL, "
+        "gates TEXT NOT NULL, waiting TEXT NOT NULL, session_state TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL, joined_at DOUBLE PRECISION NOT NULL, "
         "PRIMARY KEY (bot, project), UNIQUE (bot, name))",
         # Which project sent a message, so that an answer to it finds the way back.
         "CREATE TABLE sent (bot TEXT NOT NULL, chat_id TEXT NOT NULL, message_id TEXT NOT NULL, "

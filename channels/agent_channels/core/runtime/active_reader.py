@@ -27,6 +27,7 @@ from agent_channels.core.outbound.progress import TurnProgress
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.hub_tasks import HubTasks
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 
@@ -41,9 +42,18 @@ class ActiveReader:
     """Everything that runs while this process holds the bot's lock."""
 
     def __init__(
-        self, context: BotContext, sender: Sender, tracker: TurnTracker, seen_elsewhere: frozenset[str]
+        self,
+        context: BotContext,
+        sender: Sender,
+        tracker: TurnTracker,
+        seen_elsewhere: frozenset[str],
+        hub: HubTasks | None = None,
     ) -> None:
-        """`seen_elsewhere`: what another project's agent was shown before this process took over."""
+        """`seen_elsewhere`: what another project's agent was shown before this process took over.
+
+        `hub`: where events come from if the bot is shared, instead of the platform.
+        """
+        self._hub = hub
         adapter, services, settings = context.adapter, context.services, context.settings
         wakeups = context.wakeups
         self._context, self._since = context, time.time()
@@ -79,7 +89,8 @@ class ActiveReader:
             services,
             self._pipeline,
             wakeups,
-            silence_s=context.channel.silence_s(settings),
+            silence_s=hub.silence_s if hub else context.channel.silence_s(settings),
+            source=hub.source if hub else None,
             seen_elsewhere=seen_elsewhere,
         )
         self._outcomes = Outcomes(adapter, services.panels, services.notices, sender.threads, wakeups)
@@ -115,6 +126,8 @@ class ActiveReader:
             group.start_soon(self._wait_notices.run, self.why_waiting)
             self._retry_failed()
             await self._reader.identify()
+            for task in self._hub.tasks if self._hub else ():
+                group.start_soon(task)
             group.start_soon(publish_command_menu, self._context.adapter, services.key_values, self._context.bot_id)
             group.start_soon(self._pipeline.run)
             try:

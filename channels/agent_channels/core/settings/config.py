@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
@@ -120,6 +120,13 @@ class Settings(BaseModel):
     group_context: int = Field(0, ge=0, le=50, description="last messages to others that come with one to the bot")
     transcribe: str | None = Field(None, description="command that transcribes a voice note, with {path}; or local")
     transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for transcribing one voice note")
+    hub: SecretStr | None = Field(
+        None, description="share the bot's reading among projects: local, or postgresql://user@host/database"
+    )
+    hub_keep_h: float = Field(72, gt=0, description="hours that the hub keeps what its projects have taken over")
+    hub_lease_s: float = Field(
+        15, ge=2, le=300, description="seconds after which another machine reads, when the one that reads is gone"
+    )
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest are deleted")
 
     @field_validator(*_HOOK_FIELDS, mode="before")
@@ -215,7 +222,7 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     path = env.config_file
     values, variables = config_values(env), {}
     for key in model.model_fields:
-        prefix = "CHANNELS" if key in {"mode", "claim"} else env.channel.upper()
+        prefix = "CHANNELS" if key in {"mode", "claim", "hub"} else env.channel.upper()
         if key in Settings.model_fields and prefix != "CHANNELS":
             continue
         if given := env.get(f"{prefix}_{key.upper()}"):
