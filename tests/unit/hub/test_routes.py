@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import (
@@ -25,17 +27,19 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
+from agent_channels.core.hub.members import Member, MemberGroup
 from agent_channels.core.hub.routes import (
     Decision,
-    GroupGate,
-    ProjectGate,
     RouteTarget,
     RoutingFacts,
     choose,
+    hears,
     invited_project,
+    lets_in,
     target_of,
 )
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 PROJECTS = ["apiapiap", "docsdocs", "shopshop", "webwebwe"]
 PEOPLE = ["1", "2", "3"]
@@ -43,14 +47,38 @@ GROUPS = ["-10", "-20"]
 THREADS = ["5", "6"]
 MESSAGES = ["100", "101", "102"]
 
-gates = st.builds(
-    ProjectGate,
+
+def member(
+    project: str,
+    name: str = "",
+    people: frozenset[str] = frozenset(),
+    groups: Mapping[str, MemberGroup] | None = None,
+    waiting: frozenset[str] = frozenset(),
+) -> Member:
+    return Member(
+        project=project,
+        name=name or project,
+        folder="/work",
+        machine="desk",
+        people=people,
+        approvers=frozenset(),
+        enabled={},
+        groups=groups or {},
+        waiting=waiting,
+        session_state="idle",
+        silent_s=0.0,
+        joined_at=0.0,
+    )
+
+
+members = st.builds(
+    member,
     project=st.sampled_from(PROJECTS),
     people=st.frozensets(st.sampled_from(PEOPLE)),
     groups=st.dictionaries(
         st.sampled_from(GROUPS),
         st.builds(
-            GroupGate, senders=st.none() | st.frozensets(st.sampled_from(PEOPLE), min_size=1), hears_all=st.booleans()
+            MemberGroup, senders=st.none() | st.frozensets(st.sampled_from(PEOPLE), min_size=1), hears_all=st.booleans()
         ),
     ),
     waiting=st.frozensets(st.sampled_from(PEOPLE)),
@@ -69,7 +97,7 @@ routes = st.dictionaries(
 )
 facts = st.builds(
     RoutingFacts,
-    gates=st.lists(gates, unique_by=lambda gate: gate.project).map(tuple),
+    members=st.lists(members, unique_by=lambda one: one.project).map(tuple),
     routes=routes,
     sent=st.dictionaries(
         st.tuples(st.sampled_from(PEOPLE + GROUPS + ["-11"]), st.sampled_from(MESSAGES)),
@@ -106,12 +134,22 @@ def targets(draw: st.DrawFn, kinds: tuple[str, ...] = ("message", "tap")) -> Rou
     )
 
 
-def gate_of(facts: RoutingFacts, project: str) -> ProjectGate:
-    return next(gate for gate in facts.gates if gate.project == project)
-
-
 def let_in(facts: RoutingFacts, target: RouteTarget) -> set[str]:
-    return {gate.project for gate in facts.gates if gate.lets_in(target)}
+    return {one.project for one in facts.members if lets_in(one, target)}
+
+
+def admitting(facts: RoutingFacts, target: RouteTarget, project: str) -> RoutingFacts:
+    """The same, but for a project that lets the target in."""
+    gate = member(
+        project, people=frozenset({target.user_id}), groups={target.chat_key: MemberGroup(frozenset({target.user_id}))}
+    )
+    return replace(facts, members=(*(one for one in facts.members if one.project != project), gate))
+
+
+def refusing(facts: RoutingFacts, target: RouteTarget, project: str) -> RoutingFacts:
+    """The same, but for a project that does not, though others may speak in the same group."""
+    gate = member(project, people=frozenset({"8"}), groups={target.chat_key: MemberGroup(frozenset({"8"}))})
+    return replace(facts, members=(*(one for one in facts.members if one.project != project), gate))
 
 
 @given(targets(), facts)
@@ -122,8 +160,10 @@ def test_a_project_gets_nothing_from_whom_it_does_not_let_in(target: RouteTarget
         assert set(decision.projects) <= open_to
     elif decision.to == "project":
         (project,) = decision.projects
-        members = [gate.project for gate in facts.gates]
-        waits = target.private and target.chat_id in gate_of(facts, project).waiting
+        members = [one.project for one in facts.members]
+        waits = target.private and target.chat_id in next(
+            one.waiting for one in facts.members if one.project == project
+        )
         assert waits or facts.routes.get(("default", "")) == project or members == [project]
     else:
         assert decision.to == "nobody"
@@ -135,74 +175,96 @@ def test_a_project_gets_nothing_from_whom_it_does_not_let_in(target: RouteTarget
 def test_the_order_of_the_facts_does_not_matter(target: RouteTarget, facts: RoutingFacts, rng: random.Random) -> None:
     """Projects, routes and messages may be listed in any order."""
 
-    def shuffled[T](items: list[T]) -> list[T]:
+    def shuffled(items: list[T]) -> list[T]:
         return rng.sample(items, len(items))
 
     other = replace(
         facts,
-        gates=tuple(shuffled(list(facts.gates))),
+        members=tuple(shuffled(list(facts.members))),
         routes=dict(shuffled(list(facts.routes.items()))),
         sent=dict(shuffled(list(facts.sent.items()))),
     )
     assert choose(target, other) == choose(target, facts)
 
 
-@given(targets(), facts, st.sampled_from(PROJECTS))
+@given(targets(("message",)), facts, st.sampled_from(PROJECTS))
 def test_the_most_specific_wins(target: RouteTarget, facts: RoutingFacts, project: str) -> None:
     """A thread's route beats what any message, chat, person or default says; and so on down the line."""
-    assume(target.command is None and not target.hub_button and target.kind == "message")
-    assume(target.own_message_id is None and project in let_in(facts, target))
-    free = replace(facts, continues=None)
-    thread, chat = ("thread", target.thread_key or ""), ("chat", target.chat_key)
-    answered = (target.chat_id, target.answered_message_id or "")
-    without_thread = replace(free, routes={key: to for key, to in facts.routes.items() if key[0] != "thread"})
-    without_sent = replace(without_thread, sent={})
-    without_chat = replace(
-        without_sent, routes={key: to for key, to in without_thread.routes.items() if key[0] != "chat"}
-    )
+    target = replace(target, command=None, own_message_id=None, answered_message_id="100")
+    facts = replace(admitting(facts, target, project), continues=None)
+    chosen = Decision("project", (project,))
+
+    def without(*kinds: str, sent: bool = True) -> RoutingFacts:
+        routes = {key: to for key, to in facts.routes.items() if key[0] not in kinds}
+        return replace(facts, routes=routes, sent=facts.sent if sent else {})
+
+    def with_route(rest: RoutingFacts, kind: str, key: str) -> Decision:
+        return replace(choose(target, replace(rest, routes={**rest.routes, (kind, key): project})), rule="")
+
     if target.thread_key is not None:
-        assert choose(target, replace(free, routes={**free.routes, thread: project})).projects == (project,)
-    if target.answered_message_id is not None:
-        assert choose(target, replace(without_thread, sent={answered: project})).projects == (project,)
-    assert choose(target, replace(without_sent, routes={**without_sent.routes, chat: project})).projects == (project,)
-    person = {**without_chat.routes, ("person", target.user_id): project}
-    assert choose(target, replace(without_chat, routes=person)).projects == (project,)
+        assert with_route(facts, "thread", target.thread_key) == chosen
+    below = without("thread")
+    answered = replace(below, sent={(target.chat_id, "100"): project})
+    assert replace(choose(target, answered), rule="") == chosen
+    assert with_route(without("thread", sent=False), "chat", target.chat_key) == chosen
+    assert with_route(without("thread", "chat", sent=False), "person", target.user_id) == chosen
+    last = without("thread", "chat", "person", sent=False)
+    if len(let_in(last, target)) > 1 and not any(hears(one, target) for one in last.members if lets_in(one, target)):
+        assert with_route(last, "default", "") == chosen
 
 
 @given(targets(("tap",)), facts, st.sampled_from(PROJECTS))
 def test_a_tap_is_for_whoever_drew_the_button(target: RouteTarget, facts: RoutingFacts, project: str) -> None:
     """Also in a thread that belongs to another project by now; and nobody is ever asked about a tap."""
     assert choose(target, facts).to != "ask"
-    if not target.hub_button and target.answered_message_id is not None and project in let_in(facts, target):
-        sent = {(target.chat_id, target.answered_message_id): project}
-        assert choose(target, replace(facts, continues=None, sent=sent)).projects == (project,)
+    target = replace(target, hub_button=False, answered_message_id="100")
+    facts = replace(admitting(facts, target, project), continues=None)
+    sent = {(target.chat_id, "100"): project}
+    assert choose(target, replace(facts, sent=sent)).projects == (project,)
+    assert choose(replace(target, drawn_by=project), facts).projects == (project,)
+    assert choose(replace(target, drawn_by="noproject"), facts) == choose(target, facts)
 
 
 @given(targets(("message",)), facts, st.sampled_from(PROJECTS))
 def test_a_correction_follows_its_message(target: RouteTarget, facts: RoutingFacts, project: str) -> None:
     """Wherever the thread, the chat or the person's current project has gone since."""
-    assume(target.own_message_id is not None and target.command is None and project in let_in(facts, target))
-    sent = {**facts.sent, (target.chat_id, target.own_message_id or ""): project}
-    assert choose(target, replace(facts, continues=None, sent=sent)).projects == (project,)
-
-
-@given(targets(("message",)), facts)
-def test_what_names_a_closed_project_is_never_guessed(target: RouteTarget, facts: RoutingFacts) -> None:
-    """A message in a thread of a project that does not let its sender in reaches nobody else unasked."""
-    bound = facts.routes.get(("thread", target.thread_key or ""))
-    assume(bound in {gate.project for gate in facts.gates} and bound not in let_in(facts, target))
-    assume(let_in(facts, target) and target.command is None and target.own_message_id is None)
-    decision = choose(target, replace(facts, continues=None))
-    assert decision.to == ("ask" if target.private and target.askable else "nobody")
+    target = replace(target, command=None, own_message_id="100")
+    facts = replace(admitting(facts, target, project), continues=None)
+    sent = {**facts.sent, (target.chat_id, "100"): project}
+    assert choose(target, replace(facts, sent=sent)).projects == (project,)
 
 
 @given(targets(), facts, st.sampled_from(PROJECTS))
-def test_a_project_that_lets_nobody_in_changes_nothing(target: RouteTarget, facts: RoutingFacts, name: str) -> None:
+def test_parts_of_one_message_stay_together(target: RouteTarget, facts: RoutingFacts, project: str) -> None:
+    """A further part of an album goes where the first one went, whatever else names a project."""
+    target = replace(target, command=None, hub_button=False)
+    facts = replace(admitting(facts, target, project), continues=project)
+    assert choose(target, facts).projects == (project,)
+
+
+@given(targets(("message",)), facts, st.sampled_from(["thread", "chat", "sent"]))
+def test_what_names_a_closed_project_is_never_guessed(target: RouteTarget, facts: RoutingFacts, by: str) -> None:
+    """A message for a project that does not let its sender in reaches nobody else unasked."""
+    closed, open_ = "shopshop", "webwebwe"
+    target = replace(
+        target, command=None, own_message_id=None, answered_message_id="100", thread_id="5", parent_id=None
+    )
+    facts = replace(admitting(refusing(facts, target, closed), target, open_), continues=None, routes={}, sent={})
+    if by == "sent":
+        facts = replace(facts, sent={(target.chat_id, "100"): closed})
+    else:
+        key = target.thread_key if by == "thread" else target.chat_key
+        facts = replace(facts, routes={(by, key or ""): closed, ("person", target.user_id): open_})
+    decision = choose(target, facts)
+    assert decision.to == ("ask" if target.private and target.askable else "nobody")
+    assert closed not in decision.projects
+
+
+@given(targets(), facts)
+def test_a_project_that_lets_nobody_in_changes_nothing(target: RouteTarget, facts: RoutingFacts) -> None:
     """One more project that this person cannot reach is neither asked about nor offered, nor in anybody's way."""
-    assume(let_in(facts, target) and name not in {gate.project for gate in facts.gates})
-    named = {*facts.routes.values(), *facts.sent.values(), facts.continues}
-    assume(name not in named)
-    more = replace(facts, gates=(*facts.gates, ProjectGate(name)))
+    facts = admitting(facts, target, PROJECTS[0])
+    more = replace(facts, members=(*facts.members, member("moremore")))
     assert choose(target, more) == choose(target, facts)
 
 
@@ -220,9 +282,9 @@ def test_asked_is_only_who_can_choose(target: RouteTarget, facts: RoutingFacts) 
 # ---- examples that people would tell
 
 
-API = ProjectGate("apiapiap", "api", frozenset({"1"}), {"-10": GroupGate(frozenset({"1"}), hears_all=False)})
-WEB = ProjectGate("webwebwe", "web", frozenset({"1", "2"}), {"-10": GroupGate(None, hears_all=False)})
-DOCS = ProjectGate("docsdocs", "docs")
+API = member("apiapiap", "api", frozenset({"1"}), {"-10": MemberGroup(frozenset({"1"}), hears_all=False)})
+WEB = member("webwebwe", "web", frozenset({"1", "2"}), {"-10": MemberGroup(None, hears_all=False)})
+DOCS = member("docsdocs", "docs")
 BOTH = RoutingFacts((API, WEB, DOCS))
 
 

@@ -11,6 +11,8 @@ from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubDatabase, open_database
 from agent_channels.core.hub.events import Events
 from agent_channels.core.hub.members import Members
+from agent_channels.core.hub.questions import Questions
+from agent_channels.core.hub.route_table import Routes
 from agent_channels.core.hub.sent import SentLog
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
@@ -46,6 +48,8 @@ class ProjectHub:
     events: Events
     members: Members
     sent: SentLog
+    routes: Routes
+    questions: Questions
     facts_changed: Wakeup = field(default_factory=Wakeup)
     """Set when what the project says of itself may have changed."""
 
@@ -54,4 +58,16 @@ class ProjectHub:
         """Return the hub; nothing is connected before it is used."""
         db = open_database(address, bot)
         wakeups = HubWakeups(address, bot, project)
-        return cls(address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot, wakeups), SentLog(db, bot))
+        members = Members(db, bot, wakeups)
+        return cls(
+            address=address,
+            bot=bot,
+            project=project,
+            db=db,
+            wakeups=wakeups,
+            events=Events(db, bot, wakeups),
+            members=members,
+            sent=SentLog(db, bot),
+            routes=Routes(db, bot, members),
+            questions=Questions(db, bot),
+        )

@@ -11,7 +11,7 @@ the project that invited them, or else to the default one, which pairs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,23 +27,28 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
+from agent_channels.core.hub.members import Member, MemberGroup
 
 __all__ = [
     "COMMANDS",
+    "HUB",
     "HUB_BUTTON",
     "Decision",
-    "GroupGate",
-    "ProjectGate",
     "RouteKind",
     "RouteTarget",
     "RoutingFacts",
     "choose",
+    "group_of",
+    "hears",
     "invited_project",
+    "lets_in",
     "target_of",
 ]
 
 COMMANDS = frozenset({"projects", "new", "here"})
 """The commands that the hub answers itself."""
+HUB = "hub"
+"""Who gets what the hub answers itself: no project's id is so short."""
 HUB_BUTTON = "hub:"
 """What the data of every button that the hub answers itself begins with."""
 
@@ -52,6 +57,9 @@ TargetKind = Literal["message", "tap", "draft", "migration", "membership", "join
 
 # What an invitation holds that names its project, alone or behind /start.
 _INVITATION = re.compile(r"(?:/start(?:@\w+)?\s+)?([a-z]{8})-\w{12}", re.ASCII | re.IGNORECASE)
+
+# Panels of a project with a hub have ids that begin with its own.
+_DRAWN_BY = re.compile(r"([a-z]{8})[\w-]{14}\.", re.ASCII)
 
 
 def invited_project(text: str) -> str | None:
@@ -83,6 +91,8 @@ class RouteTarget:
     is_bot: bool = False
     hub_button: bool = False
     """Whether it is a tap on a button that the hub answers itself."""
+    drawn_by: str | None = None
+    """For a tap: the project that the button says it is from."""
     invited_to: str | None = None
     """The project whose invitation it holds."""
     askable: bool = True
@@ -128,6 +138,7 @@ def target_of(inbound: Inbound) -> RouteTarget:
                 thread_id=inbound.thread_id,
                 answered_message_id=inbound.message_id,
                 hub_button=inbound.data.startswith(HUB_BUTTON),
+                drawn_by=found[1] if (found := _DRAWN_BY.match(inbound.data)) else None,
                 askable=False,
             )
         case DraftStopped():
@@ -172,56 +183,32 @@ def _said_by(kind: TargetKind, chat: Chat, sender: Person) -> RouteTarget:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GroupGate:
-    """Who may speak in a group that a project enabled. `senders` None: every member.
-
-    `hears_all`: talk that does not address the bot may reach the agent too.
-    """
-
-    senders: frozenset[str] | None = None
-    hears_all: bool = True
-
-    def lets_in(self, target: RouteTarget) -> bool:
-        """Return whether somebody may speak here."""
-        return not target.is_bot if self.senders is None else target.user_id in self.senders
+def group_of(member: Member, target: RouteTarget) -> MemberGroup | None:
+    """Return the group that a chat is, or belongs to, as a project enabled it; None if it did not."""
+    return member.groups.get(target.chat_id) or member.groups.get(target.chat_key)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectGate:
-    """A project that shares the bot, and whom it lets in: people directly, and groups by id.
+def lets_in(member: Member, target: RouteTarget) -> bool:
+    """Return whether what this person says there may reach the project's agent."""
+    if target.private:
+        return target.user_id in member.people
+    group = group_of(member, target)
+    if group is None:
+        return False
+    return not target.is_bot if group.senders is None else target.user_id in group.senders
 
-    `waiting` are the direct chats of people who asked it to be let in.
-    """
 
-    project: str
-    name: str = ""
-    people: frozenset[str] = frozenset()
-    groups: Mapping[str, GroupGate] = field(default_factory=dict)
-    waiting: frozenset[str] = frozenset()
-
-    def lets_in(self, target: RouteTarget) -> bool:
-        """Return whether what this person says there may reach the project's agent."""
-        if target.private:
-            return target.user_id in self.people
-        group = self.group_of(target)
-        return group is not None and group.lets_in(target)
-
-    def hears(self, target: RouteTarget) -> bool:
-        """Return whether it does reach the agent, as far as can be said without the project's own rules."""
-        group = None if target.private else self.group_of(target)
-        return target.addressed or group is None or group.hears_all
-
-    def group_of(self, target: RouteTarget) -> GroupGate | None:
-        """Return the gate of the group that a chat is, or belongs to; None if it is not enabled."""
-        return self.groups.get(target.chat_id) or self.groups.get(target.chat_key)
+def hears(member: Member, target: RouteTarget) -> bool:
+    """Return whether it does reach the agent: talk that does not address the bot often does not."""
+    group = None if target.private else group_of(member, target)
+    return target.addressed or group is None or group.hears_all
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingFacts:
     """What the hub knows: its projects, the routes by kind and key, and the project of messages by chat and id."""
 
-    gates: tuple[ProjectGate, ...] = ()
+    members: Sequence[Member] = ()
     routes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     sent: Mapping[tuple[str, str], str] = field(default_factory=dict)
     continues: str | None = None
@@ -254,52 +241,62 @@ def choose(target: RouteTarget, facts: RoutingFacts) -> Decision:
 
 def _choose_all(target: RouteTarget, facts: RoutingFacts) -> Decision:
     """Decide about what is no message: every project that it concerns gets it."""
-    concerned: Iterable[ProjectGate] = facts.gates
+    concerned = list(facts.members)
     match target.kind:
         case "draft":
-            concerned = [gate for gate in facts.gates if gate.lets_in(target)]
+            concerned = [member for member in facts.members if lets_in(member, target)]
         case "membership" if target.private:
             # Whoever blocks the bot blocks it for all.
-            concerned = [gate for gate in facts.gates if target.user_id in gate.people]
+            concerned = [member for member in facts.members if target.user_id in member.people]
         case "joined":
-            concerned = [gate for gate in facts.gates if gate.group_of(target)]
+            concerned = [member for member in facts.members if group_of(member, target)]
         case "thread":
             bound = facts.routes.get(("thread", target.thread_key or ""))
             # A direct chat may have its person's id, and no id of a person is that of a group.
-            known = [gate for gate in facts.gates if gate.group_of(target) or target.chat_id in gate.people]
-            concerned = [gate for gate in facts.gates if gate.project == bound] or known
-    projects = sorted(gate.project for gate in concerned)
+            known = [member for member in facts.members if group_of(member, target) or target.chat_id in member.people]
+            concerned = [member for member in facts.members if member.project == bound] or known
+    projects = sorted(member.project for member in concerned)
     return Decision("project", tuple(projects), "it concerns them") if projects else _nobody("it concerns no project")
 
 
 def _choose_one(target: RouteTarget, facts: RoutingFacts) -> Decision:
-    members = {gate.project for gate in facts.gates}
-    fitting = sorted((gate for gate in facts.gates if gate.lets_in(target)), key=lambda gate: gate.project)
-    if target.invited_to in members:
+    fitting = [member for member in facts.members if lets_in(member, target)]
+    if any(member.project == target.invited_to for member in facts.members):
         return _only(target.invited_to, "its invitation")
     if not fitting:
         return _choose_for_stranger(target, facts)
     if target.command in COMMANDS or target.hub_button:
         return Decision("hub", rule="it is for the hub")
-    let_in = {gate.project for gate in fitting}
+    return _choose_named(target, facts, fitting) or _choose_fitting(target, facts, fitting)
+
+
+def _choose_named(target: RouteTarget, facts: RoutingFacts, fitting: list[Member]) -> Decision | None:
+    """Decide by what names a project for this place or message; None if nothing does."""
+    members, let_in = {member.project for member in facts.members}, {member.project for member in fitting}
     for rule, project in _named(target, facts):
         if project in let_in:
             return _only(project, rule)
         if project in members:
-            return _contested(target, fitting, rule)
-    current = facts.routes.get(("person", target.user_id))
+            # It was meant for a project that does not let its sender in, and so for no other.
+            asks = target.private and target.askable
+            return _ask(fitting, f"{rule} is closed to them") if asks else _nobody(f"{rule} is closed to them")
+    return None
+
+
+def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Member]) -> Decision:
+    """Decide among the projects that let a person in."""
+    let_in = {member.project for member in fitting}
+    current, default = facts.routes.get(("person", target.user_id)), facts.routes.get(("default", ""))
     if current in let_in:
         return _only(current, "the person's current project")
-    # Of what is said in a group without addressing the bot, some projects hear nothing.
-    hearing = [gate.project for gate in fitting if gate.hears(target)]
-    for found in ([gate.project for gate in fitting], hearing):
+    hearing = [member for member in fitting if hears(member, target)]
+    for found in (fitting, hearing):
         if len(found) == 1:
-            return _only(found[0], "the only project")
-    default = facts.routes.get(("default", ""))
+            return _only(found[0].project, "the only project")
     if default in let_in:
         return _only(default, "the default project")
     if hearing and target.askable:
-        return Decision("ask", tuple(hearing), "several projects")
+        return _ask(hearing, "several projects")
     return _nobody("several projects, and nobody can be asked")
 
 
@@ -311,30 +308,24 @@ def _named(target: RouteTarget, facts: RoutingFacts) -> Iterator[tuple[str, str 
     answered = "the message that it answers", sent.get((target.chat_id, target.answered_message_id or ""))
     if target.kind == "tap":
         # A button is its project's, whatever became of the thread since.
+        yield "its button", target.drawn_by
         yield answered
     yield "its thread", facts.routes.get(("thread", target.thread_key or ""))
     yield answered
     yield "its chat", facts.routes.get(("chat", target.chat_key))
 
 
-def _contested(target: RouteTarget, fitting: list[ProjectGate], rule: str) -> Decision:
-    """Decide about what names a project that does not let its sender in: it was not meant for any other."""
-    if target.private and target.askable:
-        return Decision("ask", tuple(gate.project for gate in fitting), f"{rule} is closed to them")
-    return _nobody(f"{rule} is closed to them")
-
-
 def _choose_for_stranger(target: RouteTarget, facts: RoutingFacts) -> Decision:
     """Decide about somebody whom no project lets in."""
     if target.kind == "tap":
         return _nobody("nobody lets them in")
-    if any(gate.group_of(target) for gate in facts.gates if not target.private):
+    if any(group_of(member, target) for member in facts.members if not target.private):
         # A project listens there, but not to them; and nobody else does.
         return _nobody("the group's projects do not let them in")
-    waiting = [gate.project for gate in facts.gates if target.private and target.chat_id in gate.waiting]
+    waiting = [member.project for member in facts.members if target.private and target.chat_id in member.waiting]
     if len(waiting) == 1:
         return _only(waiting[0], "the project that they wait for")
-    default, members = facts.routes.get(("default", "")), {gate.project for gate in facts.gates}
+    default, members = facts.routes.get(("default", "")), {member.project for member in facts.members}
     if default in members:
         return _only(default, "a stranger, the default project")
     if len(members) == 1:
@@ -344,6 +335,10 @@ def _choose_for_stranger(target: RouteTarget, facts: RoutingFacts) -> Decision:
 
 def _only(project: str | None, rule: str) -> Decision:
     return Decision("project", (project or "",), rule)
+
+
+def _ask(members: Iterable[Member], rule: str) -> Decision:
+    return Decision("ask", tuple(sorted(member.project for member in members)), rule)
 
 
 def _nobody(rule: str) -> Decision:

@@ -223,6 +223,7 @@ async def open_runtime(
             hub = open_hub(settings, env, channel.name, bot_id, services.key_values)
             recorder = SentRecorder(hub) if hub else None
             adapter = recorder.watch(adapter) if recorder else adapter
+            services.panels.owner = hub.project if hub else ""
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or session_name()
             services.sessions.record(session, client())
