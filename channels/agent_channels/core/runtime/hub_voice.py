@@ -12,7 +12,7 @@ from agent_channels.core.errors import Rejected, ThreadGone
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.follow_ups import FollowUps
 from agent_channels.core.inbound.incoming import answer_with
-from agent_channels.core.scheduling import Courtesy
+from agent_channels.core.scheduling import Courtesy, FollowUp
 from agent_channels.core.text.units import truncate
 
 __all__ = ["HubVoice"]
@@ -28,6 +28,7 @@ class HubVoice:
 
     def say(self, to: Message | Tap, text: str, keyboard: Keyboard | None = None) -> None:
         """Answer what somebody wrote; or a tap, with a new message beside it."""
+        follow_up: FollowUp
         if isinstance(to, Tap):
             follow_up = partial(
                 self.adapter.send, Outgoing(to.chat.id, text, thread_id=to.thread_id, keyboard=keyboard)
