@@ -58,17 +58,12 @@ class Questions:
     async def sent(self, asked: Asked, message_id: str) -> bool:
         """Record which message is a question; return False if it needs no answer any more. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            return bool(
-                await tx.execute(
-                    "UPDATE questions SET message_id = ? WHERE bot = ? AND chat_id = ? AND thread_id = ? "
-                    "AND user_id = ? AND project = ''",
-                    message_id,
-                    self._bot,
-                    asked.chat_id,
-                    asked.thread_id,
-                    asked.user_id,
-                )  # fmt: skip
-            )
+            changed = await tx.execute(
+                "UPDATE questions SET message_id = ? WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ? "
+                "AND project = ''",
+                message_id, self._bot, asked.chat_id, asked.thread_id, asked.user_id,
+            )  # fmt: skip
+        return bool(changed)
 
     async def of(self, asked: Asked) -> Question | None:
         """Return the last question that a person was asked in a place. Raises `StoreError`."""
@@ -91,17 +86,12 @@ class Questions:
     async def answer(self, asked: Asked, project: str) -> bool:
         """Record the answer; return False if there is one already. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            return bool(
-                await tx.execute(
-                    "UPDATE questions SET project = ? WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ? "
-                    "AND project = ''",
-                    project,
-                    self._bot,
-                    asked.chat_id,
-                    asked.thread_id,
-                    asked.user_id,
-                )  # fmt: skip
-            )
+            changed = await tx.execute(
+                "UPDATE questions SET project = ? WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ? "
+                "AND project = ''",
+                project, self._bot, asked.chat_id, asked.thread_id, asked.user_id,
+            )  # fmt: skip
+        return bool(changed)
 
     async def unanswered(self) -> list[Question]:
         """Return every open question. Raises `StoreError`."""

@@ -1,4 +1,4 @@
-"""The routes table: which project gets what is said in a thread or a chat, or by a person; and all that routing needs."""
+"""The routes table: which project gets what is said in a thread, in a chat, or by a person."""
 
 from __future__ import annotations
 

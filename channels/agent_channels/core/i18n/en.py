@@ -195,7 +195,8 @@ TEXTS: dict[str, str] = {
     "hub_new_failed": "The topic could not be opened: {reason}",
     "hub_new_usage": "/new NAME opens a topic for a project; /new NAME TITLE gives it another title.",
     "hub_waits_for_session": (
-        "💤 {count} saved for {project}, where no session is running. Nothing is lost; delivery follows when one starts."
+        "💤 {count} saved for {project}, where no session is running. Nothing is lost; delivery follows when one "
+        "starts."
     ),
     "hub_waits_for_machine": (
         "💤 {count} saved for {project}, whose machine is away. Nothing is lost; delivery follows when it is back."

@@ -108,7 +108,7 @@ class Inbox:
                         event.late,
                     )
                     for event in events
-                ],  # fmt: skip
+                ],
             )
             return db.total_changes - before
 

@@ -228,7 +228,7 @@ def _open_to(target: RouteTarget, facts: RoutingFacts) -> list[Member]:
 
 
 def _shown(message: Message, members: Sequence[Member], target: RouteTarget) -> list[Member]:
-    """Return the projects whose names an answer may hold: what a whole group reads names those that let all of it in."""
+    """Return the projects that an answer may name: for a whole group to read, those that let all of it in."""
     if message.private:
         return list(members)
     groups = [(member, group_of(member, target)) for member in members]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.inbound.listening import Source
-from agent_channels.core.process import server_pid
 from agent_channels.core.outbound.threads import Threads
+from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.hub_chat import HubChat
 from agent_channels.core.runtime.hub_member import HubMember
@@ -46,7 +46,7 @@ class HubTasks:
 
     source: Source
     silence_s: float
-    tasks: tuple[Callable[[], Awaitable[None]], ...]
+    tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
     @classmethod
     def of(cls, context: BotContext, hub: ProjectHub) -> Self:

@@ -1,4 +1,4 @@
-"""How the hub answers people itself: in the chat, or to a tap; calls are made a few at a time, beside everything else."""
+"""How the hub itself answers people: in the chat, or to a tap; a few calls at a time, beside everything else."""
 
 from __future__ import annotations
 
