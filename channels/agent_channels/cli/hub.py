@@ -14,6 +14,7 @@ import anyio
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
@@ -59,12 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_channel(status)
     for action in (join, leave, status):
         add_json(action)
+    add_route_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
     project = _Project(args.channel)
-    said, data = {"join": _join, "leave": _leave, "status": _status}[args.action](args, project)
+    said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
     print(json.dumps(data, ensure_ascii=False) if args.json else said)
     return 0
 
@@ -200,6 +202,13 @@ async def _until_servers_left(project: _Project) -> None:
                 f"{project.row.name}` and then `leave` again"
             )
         await anyio.sleep(0.1)
+
+
+# ---- route
+
+
+def _route(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+    return change_routes(args, lambda work: project.use(project.address(), work))
 
 
 # ---- status

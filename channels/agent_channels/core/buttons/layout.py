@@ -15,8 +15,6 @@ from agent_channels.core.text.units import length, truncate
 
 __all__ = ["callback", "check_grid", "copy_row", "lay_out", "legend", "parse_callback"]
 
-# A panel's id, which on a shared bot begins with its project's.
-_ID_LENGTHS = (22, 31)
 LABEL_MAX = 4096
 # Bot API, "CopyTextButton"; no other platform has a limit of its own.
 COPY_MAX = 256
@@ -27,14 +25,14 @@ _HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)*\w(?:[\w-]{0,61}\w)?")
 
 
 def callback(panel_id: str, position: int) -> str:
-    """Return what a button carries on the platform: at most 35 bytes."""
+    """Return what a button carries on the platform: at most 26 bytes."""
     return f"{panel_id}.{position}"
 
 
 def parse_callback(data: str) -> tuple[str, int] | None:
     """Return the panel id and position in a button's data; None if it is not ours."""
     panel_id, dot, position = data.rpartition(".")
-    if not dot or len(panel_id) not in _ID_LENGTHS or not (position.isascii() and position.isdigit() and len(position) <= 3):
+    if not dot or len(panel_id) != 22 or not (position.isascii() and position.isdigit() and len(position) <= 3):
         return None
     return (panel_id, int(position)) if callback(panel_id, int(position)) == data else None
 

@@ -76,8 +76,8 @@ class Panels:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
-        self.prefix = ""
-        """What the ids of new panels begin with: on a shared bot, what tells the reader whose they are."""
+        self.owner = ""
+        """What the ids of new panels begin with, so that a tap says whose it is; at most 8 characters."""
 
     def create(
         self,
@@ -93,7 +93,7 @@ class Panels:
         trace: str | None = None,
     ) -> str:
         """Store a grid before it is sent; return its id. `trace`: the `traceparent` that its answers go on with."""
-        panel_id, now = f"{self.prefix}{secrets.token_urlsafe(16)}", self._clock()
+        panel_id, now = self.owner + secrets.token_urlsafe(16)[len(self.owner) :], self._clock()
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "

@@ -10,9 +10,10 @@ from typing import TypeVar
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
 from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.sent import OwnedMessage, record_messages
 from agent_channels.core.hub.wakeups import HubWakeups
 
-__all__ = ["UNDECIDED", "ClaimedEvent", "Events", "RoutedEvent", "Waiting"]
+__all__ = ["NOTHING_TO_TELL", "TOLD", "UNDECIDED", "ClaimedEvent", "Events", "RoutedEvent", "Waiting"]
 
 T = TypeVar("T")
 UNDECIDED = ""
@@ -20,6 +21,8 @@ UNDECIDED = ""
 # How long a project may take to journal what it claimed, before another process of the same project may.
 CLAIM_S = 60.0
 _CHUNK = 50
+_WAITING = "id, event_id, payload, chat_id, thread_id, user_id, {now} - received_at AS waited_s"
+TOLD, NOTHING_TO_TELL = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class RoutedEvent:
     chat_id: str = ""
     thread_id: str = ""
     user_id: str = ""
+    message_id: str = ""
+    """Of a message that one project gets: its id, so that a new version of it, or an answer to it, goes there too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,9 @@ class Events:
             known = await self._known(tx, [routed.event.event_id for routed in events])
             new = {routed.event.event_id: routed for routed in events if routed.event.event_id not in known}
             await self._insert(tx, list(new.values()))
+            await record_messages(
+                tx, self._bot, [message for routed in new.values() for message in _message_of(routed)]
+            )
             await self._set_cursors(tx, cursors)
             woken = frozenset(project for routed in new.values() for project in routed.projects if project)
             for project in sorted(woken):
@@ -184,25 +192,24 @@ class Events:
         """Return the events that wait for a project, or that nobody decided yet, oldest first. Raises `StoreError`."""
         async with self._db.transaction() as tx:
             rows = await tx.rows(
-                "SELECT id, event_id, payload, chat_id, thread_id, user_id, {now} - received_at AS waited_s "
-                "FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') ORDER BY id LIMIT ?",
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') "
+                "ORDER BY id LIMIT ?",
                 self._bot, project, limit,
             )  # fmt: skip
-        return [
-            Waiting(
-                int(row["id"]), _event(row), row["chat_id"], row["thread_id"], row["user_id"], float(row["waited_s"])
-            )
-            for row in rows
-        ]
+        return [_waiting(row) for row in rows]
 
     async def undecided(self, limit: int = 1000) -> list[Waiting]:
         """Return the events of which nobody knows yet whose they are, oldest first. Raises `StoreError`."""
         return await self.waiting_for(UNDECIDED, limit)
 
-    async def decide(self, ids: Collection[int], project: str) -> int:
-        """Give undecided events to a project; return how many were still undecided. Raises `StoreError`."""
+    async def decide(self, ids: Collection[int], project: str, messages: Sequence[OwnedMessage] = ()) -> int:
+        """Give undecided events to a project; return how many were still undecided. Raises `StoreError`.
+
+        `messages`: those in the events, which are the project's from now on.
+        """
         decided = 0
         async with self._db.transaction() as tx:
+            await record_messages(tx, self._bot, messages)
             for chunk in _chunks(list(ids), _CHUNK * 10):
                 decided += await tx.execute(
                     f"UPDATE events SET project = ? WHERE project = '' AND state = 'waiting' AND bot = ? "
@@ -213,6 +220,49 @@ class Events:
                 await self._wakeups.notify(tx, project)
         self._wakeups.send({project} if decided else ())
         return decided
+
+    async def give(self, event_id: int, project: str) -> None:
+        """Give an event that the hub had for itself to a project, or to nobody yet. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                "UPDATE events SET project = ?, state = 'waiting', claimed_by = '', claimed_until = 0 WHERE id = ?",
+                project, event_id,
+            )  # fmt: skip
+            if project:
+                await self._wakeups.notify(tx, project)
+        self._wakeups.send({project} if project else ())
+
+    async def drop(self, ids: Collection[int]) -> None:
+        """Record of undecided events that no project is there for. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            for chunk in _chunks(list(ids), _CHUNK * 10):
+                await tx.execute(
+                    "UPDATE events SET state = 'nobody' WHERE project = '' AND state = 'waiting' AND bot = ? "
+                    f"AND id IN ({_marks(chunk)})",
+                    self._bot, *chunk,
+                )  # fmt: skip
+
+    async def untold(self, project: str, waited_s: float, limit: int = 500) -> list[Waiting]:
+        """Return the events that have waited so long for a project, in places where nobody was told that some wait.
+
+        Raises `StoreError`.
+        """
+        open_ = "state IN ('waiting', 'claimed')"
+        async with self._db.transaction() as tx:
+            rows = await tx.rows(
+                f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {open_} AND told = 0 "
+                f"AND {{now}} - received_at >= ? AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot "
+                f"AND o.project = e.project AND o.{open_} AND o.told = {TOLD} AND o.chat_id = e.chat_id "
+                "AND o.thread_id = e.thread_id) ORDER BY id LIMIT ?",
+                self._bot, project, waited_s, limit,
+            )  # fmt: skip
+        return [_waiting(row) for row in rows]
+
+    async def tell(self, ids: Collection[int], told: int) -> None:
+        """Record whether people were told that events wait: `TOLD` or `NOTHING_TO_TELL`. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            for chunk in _chunks(list(ids), _CHUNK * 10):
+                await tx.execute(f"UPDATE events SET told = ? WHERE id IN ({_marks(chunk)})", told, *chunk)
 
     async def nobody_count(self) -> int:
         """Return how many events of the last while no project was there for. Raises `StoreError`."""
@@ -230,6 +280,18 @@ class Events:
                 "done_at < {now} - ?) OR (state = 'nobody' AND received_at < {now} - ?)) LIMIT ?)",
                 self._bot, hours * 3600, hours * 3600, limit,
             )  # fmt: skip
+
+
+def _message_of(routed: RoutedEvent) -> list[OwnedMessage]:
+    if not routed.message_id or len(routed.projects) != 1 or routed.projects[0] == UNDECIDED:
+        return []
+    return [OwnedMessage(routed.chat_id, routed.message_id, routed.projects[0])]
+
+
+def _waiting(row: Row) -> Waiting:
+    return Waiting(
+        int(row["id"]), _event(row), row["chat_id"], row["thread_id"], row["user_id"], float(row["waited_s"])
+    )
 
 
 def _event(row: Row) -> RawEvent:

@@ -146,7 +146,11 @@ class Members:
     async def read(self) -> list[Member]:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
+            return await self.read_within(tx)
+
+    async def read_within(self, tx: HubTransaction) -> list[Member]:
+        """As `read`, in an open transaction."""
+        rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
         self.known = [_member(row) for row in rows]
         return self.known
 

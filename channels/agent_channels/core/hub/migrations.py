@@ -20,6 +20,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "payload TEXT NOT NULL, received_at DOUBLE PRECISION NOT NULL, route_key TEXT NOT NULL, "
         "chat_id TEXT NOT NULL, thread_id TEXT NOT NULL, user_id TEXT NOT NULL, state TEXT NOT NULL, "
         "claimed_by TEXT NOT NULL, claimed_until DOUBLE PRECISION NOT NULL, done_at DOUBLE PRECISION NOT NULL, "
+        # told: 1 if its sender was told that it waits, 2 if there is nothing to tell.
+        "told BIGINT NOT NULL DEFAULT 0, "
         "UNIQUE (bot, event_id, project))",
         "CREATE INDEX events_open ON events (bot, project, id) WHERE state <> 'done'",
         "CREATE INDEX events_done ON events (bot, done_at) WHERE state = 'done'",
@@ -32,9 +34,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "machine TEXT NOT NULL, people TEXT NOT NULL, approvers TEXT NOT NULL, enabled TEXT NOT NULL, "
         "gates TEXT NOT NULL, waiting TEXT NOT NULL, session_state TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL, joined_at DOUBLE PRECISION NOT NULL, "
         "PRIMARY KEY (bot, project), UNIQUE (bot, name))",
-        # Which project sent a message, so that an answer to it finds the way back.
+        # Which project sent or got a message, so that an answer to it, or a new version of it, finds the way.
         "CREATE TABLE sent (bot TEXT NOT NULL, chat_id TEXT NOT NULL, message_id TEXT NOT NULL, "
         "project TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, chat_id, message_id))",
         "CREATE INDEX sent_at ON sent (bot, at)",
+        # Whom a person was asked to write to, in each place: choices is a JSON list of projects, message_id is '' until
+        # the question was sent, project is '' until it was answered.
+        "CREATE TABLE questions (bot TEXT NOT NULL, chat_id TEXT NOT NULL, thread_id TEXT NOT NULL, "
+        "user_id TEXT NOT NULL, message_id TEXT NOT NULL, choices TEXT NOT NULL, project TEXT NOT NULL, "
+        "asked_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, chat_id, thread_id, user_id))",
+        "CREATE INDEX questions_message ON questions (bot, chat_id, message_id)",
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import string
 from dataclasses import dataclass, field
 from typing import Self
@@ -12,17 +11,17 @@ from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubDatabase, open_database
 from agent_channels.core.hub.events import Events
 from agent_channels.core.hub.members import Members
+from agent_channels.core.hub.questions import Questions
+from agent_channels.core.hub.route_table import Routes
 from agent_channels.core.hub.sent import SentLog
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["ProjectHub", "bot_key", "panel_prefix", "panel_project", "project_id"]
+__all__ = ["ProjectHub", "bot_key", "project_id"]
 
 _KEY = "hub_project"
 ID_LENGTH = 8
-# The id of a panel that says its project, and the position of a button on it.
-_PANEL = re.compile(r"([a-z]{8})-[A-Za-z0-9_-]{22}\.[0-9]{1,3}")
 
 
 def bot_key(channel: str, bot_id: str) -> str:
@@ -37,17 +36,6 @@ def project_id(key_values: KeyValue) -> str:
     return key_values.get(_KEY) or ""
 
 
-def panel_prefix(project: str) -> str:
-    """Return what the ids of a project's panels begin with."""
-    return f"{project}-"
-
-
-def panel_project(data: str) -> str | None:
-    """Return the project that the data of a button names; None if it names none. Anybody may have forged it."""
-    found = _PANEL.fullmatch(data)
-    return found[1] if found else None
-
-
 @dataclass(frozen=True, slots=True)
 class ProjectHub:
     """One bot's hub, for one of its projects."""
@@ -60,6 +48,8 @@ class ProjectHub:
     events: Events
     members: Members
     sent: SentLog
+    routes: Routes
+    questions: Questions
     facts_changed: Wakeup = field(default_factory=Wakeup)
     """Set when what the project says of itself may have changed."""
     status_changed: Wakeup = field(default_factory=Wakeup)
@@ -70,6 +60,16 @@ class ProjectHub:
         """Return the hub; nothing is connected before it is used."""
         db = open_database(address, bot)
         wakeups = HubWakeups(address, bot, project)
+        members = Members(db, bot, wakeups)
         return cls(
-            address, bot, project, db, wakeups, Events(db, bot, wakeups), Members(db, bot, wakeups), SentLog(db, bot)
+            address=address,
+            bot=bot,
+            project=project,
+            db=db,
+            wakeups=wakeups,
+            events=Events(db, bot, wakeups),
+            members=members,
+            sent=SentLog(db, bot),
+            routes=Routes(db, bot, members),
+            questions=Questions(db, bot),
         )

@@ -1,13 +1,13 @@
-"""The sent table: which project sent a message, so that an answer to it, or a tap on it, finds the way back."""
+"""The sent table: which project sent a message, or got it, so that what refers to it later goes there too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from agent_channels.core.hub.database import HubDatabase
+from agent_channels.core.hub.database import HubDatabase, HubTransaction
 
-__all__ = ["SentLog", "SentMessage"]
+__all__ = ["OwnedMessage", "SentLog", "SentMessage", "record_messages"]
 
 _CHUNK = 100
 
@@ -17,6 +17,30 @@ class SentMessage(NamedTuple):
 
     chat_id: str
     message_id: str
+
+
+class OwnedMessage(NamedTuple):
+    """A message and the project that it belongs to."""
+
+    chat_id: str
+    message_id: str
+    project: str
+
+
+async def record_messages(
+    tx: HubTransaction, bot: str, messages: Sequence[OwnedMessage], *, replace: bool = True
+) -> None:
+    """Record whose messages are; with `replace` False a record that is there stays."""
+    ending = "DO UPDATE SET project = excluded.project, at = excluded.at" if replace else "DO NOTHING"
+    unique = list({message[:2]: message for message in messages}.values())
+    for start in range(0, len(unique), _CHUNK):
+        chunk = unique[start : start + _CHUNK]
+        await tx.execute(
+            "INSERT INTO sent (bot, chat_id, message_id, project, at) VALUES "
+            + ", ".join(["(?, ?, ?, ?, {now})"] * len(chunk))
+            + f" ON CONFLICT (bot, chat_id, message_id) {ending}",
+            *(part for message in chunk for part in (bot, *message)),
+        )
 
 
 class SentLog:
@@ -30,29 +54,9 @@ class SentLog:
 
         Raises `StoreError`.
         """
-        ending = "DO UPDATE SET project = excluded.project, at = excluded.at" if replace else "DO NOTHING"
-        unique = list(dict.fromkeys(messages))
         async with self._db.transaction() as tx:
-            for start in range(0, len(unique), _CHUNK):
-                chunk = unique[start : start + _CHUNK]
-                values = [part for message in chunk for part in (self._bot, *message, project)]
-                await tx.execute(
-                    "INSERT INTO sent (bot, chat_id, message_id, project, at) VALUES "
-                    + ", ".join(["(?, ?, ?, ?, {now})"] * len(chunk))
-                    + f" ON CONFLICT (bot, chat_id, message_id) {ending}",
-                    *values,
-                )
-
-    async def projects(self, messages: Iterable[SentMessage]) -> dict[SentMessage, str]:
-        """Return which project sent each message, of those that one is known for. Raises `StoreError`."""
-        found: dict[SentMessage, str] = {}
-        async with self._db.transaction() as tx:
-            for message in dict.fromkeys(messages):
-                rows = await tx.rows(
-                    "SELECT project FROM sent WHERE bot = ? AND chat_id = ? AND message_id = ?", self._bot, *message
-                )
-                found |= {message: str(row["project"]) for row in rows}
-        return found
+            owned = [OwnedMessage(*message, project) for message in messages]
+            await record_messages(tx, self._bot, owned, replace=replace)
 
     async def prune(self, days: float, limit: int) -> int:
         """Delete at most `limit` records that are older; return how many. Raises `StoreError`."""

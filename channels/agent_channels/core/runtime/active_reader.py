@@ -75,7 +75,16 @@ class ActiveReader:
         self._pipeline = InboundPipeline(
             adapter,
             services,
-            Commands(adapter, services, context.files, wakeups, self._session, settings.progress, sender.rich),
+            Commands(
+                adapter,
+                services,
+                context.files,
+                wakeups,
+                self._session,
+                settings.progress,
+                sender.rich,
+                shared=hub is not None,
+            ),
             self.delivery,
             self._receipts,
             wakeups,
@@ -126,14 +135,20 @@ class ActiveReader:
             group.start_soon(self._wait_notices.run, self.why_waiting)
             self._retry_failed()
             await self._reader.identify()
-            for task in self._hub.tasks if self._hub else ():
-                group.start_soon(task)
-            group.start_soon(publish_command_menu, self._context.adapter, services.key_values, self._context.bot_id)
+            for work in self._hub.tasks if self._hub else ():
+                group.start_soon(work)
+            group.start_soon(self._publish_menu)
             group.start_soon(self._pipeline.run)
             try:
                 await self._reader.run()
             finally:
                 await self._pipeline.close()
+
+    async def _publish_menu(self) -> None:
+        context = self._context
+        await publish_command_menu(
+            context.adapter, context.services.key_values, context.bot_id, hub=self._hub is not None
+        )
 
     def _retry_failed(self) -> None:
         """Sort again, once for each version of this program, what an earlier one could not process."""

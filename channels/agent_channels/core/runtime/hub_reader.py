@@ -47,7 +47,11 @@ class HubRouter(Protocol):
         ...
 
     async def stored(self, routed: Sequence[RoutedEvent]) -> None:
-        """What was decided is committed: ask people about what nobody could decide, answer what is for the hub."""
+        """What was decided is committed."""
+        ...
+
+    async def run(self) -> None:
+        """Ask people about what nobody could decide, and answer what is for the hub, until cancelled."""
         ...
 
 
@@ -106,6 +110,7 @@ class HubReader:
                 group.start_soon(self._keep_lease)
                 group.start_soon(self._prune)
                 group.start_soon(self._follow_members)
+                group.start_soon(self._router.run)
                 sink = HubSink(self._hub, self._lease, self._router, self._mark_alive, self._add_note)
                 await self._listening.listen(partial(self._listen, sink), sink)
         except* LeaseLost as errors:

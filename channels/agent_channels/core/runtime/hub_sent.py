@@ -15,7 +15,7 @@ from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.services import Services
 
-__all__ = ["SentRecorder"]
+__all__ = ["SentRecorder", "unwatched"]
 
 logger = logging.getLogger(__name__)
 # What is told again at the start: a process may have died before it told it.
@@ -65,12 +65,17 @@ class _Watched:
     """An adapter whose sends are recorded; everything else is the adapter's own."""
 
     def __init__(self, adapter: Adapter, recorder: SentRecorder) -> None:
-        self._adapter, self._recorder = adapter, recorder
+        self.bare, self._recorder = adapter, recorder
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+        return getattr(self.bare, name)
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        sent = await self._adapter.send(outgoing)
+        sent = await self.bare.send(outgoing)
         self._recorder.add(outgoing.chat_id, sent)
         return sent
+
+
+def unwatched(adapter: Adapter) -> Adapter:
+    """Return an adapter whose sends are nobody's: what the hub itself says."""
+    return adapter.bare if isinstance(adapter, _Watched) else adapter

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.inbound.listening import Source
+from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.hub_chat import HubChat
 from agent_channels.core.runtime.hub_member import HubMember
 from agent_channels.core.runtime.hub_reader import HubReader
 from agent_channels.core.runtime.hub_router import Router
+from agent_channels.core.runtime.hub_sent import unwatched
 from agent_channels.core.runtime.hub_worker import SILENCE_S, HubWorker
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.store.keyvalue import KeyValue
@@ -43,13 +46,17 @@ class HubTasks:
 
     source: Source
     silence_s: float
-    tasks: tuple[Callable[[], Awaitable[None]], ...]
+    tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
     @classmethod
     def of(cls, context: BotContext, hub: ProjectHub) -> Self:
         """Return them; the caller holds the project's lock while they run."""
         domain = lock_domain()
-        worker = HubWorker(hub, domain, f"{domain}:{server_pid()}")
-        reader = HubReader(context, hub, Router(context.adapter, hub), domain)
+        claimer = f"{domain}:{server_pid()}"
+        worker = HubWorker(hub, domain, claimer)
+        adapter, services = unwatched(context.adapter), context.services
+        threads = Threads(adapter, services.chats, services.access)
+        chat = HubChat(adapter, hub, threads, context.channel.name, domain, claimer)
+        reader = HubReader(context, hub, Router(adapter, hub, chat), domain)
         member = HubMember(context, hub)
         return cls(worker.listen, SILENCE_S, (hub.wakeups.run, member.run, member.show, reader.run))

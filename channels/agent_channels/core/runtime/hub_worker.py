@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.hub.project_hub import ProjectHub
 
@@ -11,6 +13,8 @@ __all__ = ["SILENCE_S", "HubWorker"]
 BATCH_MAX = 200
 # The hub answers every few seconds, or says that it does not.
 SILENCE_S = 60.0
+# What has been in the hub for longer was said while this project was away.
+LATE_AFTER_S = 60.0
 
 
 class HubWorker:
@@ -26,7 +30,7 @@ class HubWorker:
         while True:
             claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX)
             if claimed:
-                await sink.put([one.event for one in claimed])
+                await sink.put([replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed])
                 # On disk here by now. What dies in between is claimed again, and journalled once.
                 await hub.events.done([one.id for one in claimed])
                 # Somebody may have paired, or a group may have another id.

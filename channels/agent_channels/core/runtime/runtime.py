@@ -18,7 +18,6 @@ from agent_channels.core.host.delivery import HostLink, Push
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, host_keys
-from agent_channels.core.hub.project_hub import panel_prefix
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.journal.traces import trace_answer
 from agent_channels.core.outbound.sender import Sender
@@ -223,8 +222,8 @@ async def open_runtime(
             services = Services.of(store)
             hub = open_hub(settings, env, channel.name, bot_id, services.key_values)
             recorder = SentRecorder(hub) if hub else None
-            if hub is not None and recorder is not None:
-                adapter, services.panels.prefix = recorder.watch(adapter), panel_prefix(hub.project)
+            adapter = recorder.watch(adapter) if recorder else adapter
+            services.panels.owner = hub.project if hub else ""
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or session_name()
             services.sessions.record(session, client())
