@@ -27,7 +27,7 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
-from agent_channels.core.hub.members import ProjectMember, MemberGroup
+from agent_channels.core.hub.members import MemberGroup, ProjectMember
 from agent_channels.core.hub.routes import (
     Decision,
     RouteTarget,
