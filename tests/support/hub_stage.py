@@ -30,7 +30,7 @@ async def eventually(holds: Callable[[], object], what: str, timeout: float = PA
     """Waits until something that another process does shows."""
     try:
         async with asyncio.timeout(timeout):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         raise TimeoutError(f"{what} did not come within {timeout} s") from None
