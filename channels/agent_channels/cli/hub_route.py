@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_channels.cli.arguments import Subparsers, WrongUsage, add_channel, add_command, add_json, numeric_id
 from agent_channels.core.errors import Refused
-from agent_channels.core.hub.members import Member
+from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.route_table import HubRoute
 from agent_channels.core.hub.routes import RouteKind
@@ -86,7 +86,7 @@ async def _list(hub: ProjectHub, _: Services) -> dict[str, Any]:
     return {"routes": [_data(route, members) for route in routes]}
 
 
-def _data(route: HubRoute, members: Sequence[Member]) -> dict[str, Any]:
+def _data(route: HubRoute, members: Sequence[ProjectMember]) -> dict[str, Any]:
     return {
         "kind": route.kind,
         "key": route.key,
@@ -119,7 +119,7 @@ def _wanted(args: argparse.Namespace) -> tuple[RouteKind, str]:
     return ("default", "") if args.default else ("person", args.person)
 
 
-def _member(members: Sequence[Member], hub: ProjectHub, name: str | None) -> Member:
+def _member(members: Sequence[ProjectMember], hub: ProjectHub, name: str | None) -> ProjectMember:
     """Return the project that is named. Raises `Refused`."""
     member = find_project(members, hub.project if name is None else name)
     if member is None and name is None:

@@ -27,7 +27,7 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
-from agent_channels.core.hub.members import Member, MemberGroup
+from agent_channels.core.hub.members import ProjectMember, MemberGroup
 from agent_channels.core.hub.routes import (
     Decision,
     RouteTarget,
@@ -54,8 +54,8 @@ def member(
     people: frozenset[str] = frozenset(),
     groups: Mapping[str, MemberGroup] | None = None,
     waiting: frozenset[str] = frozenset(),
-) -> Member:
-    return Member(
+) -> ProjectMember:
+    return ProjectMember(
         project=project,
         name=name or project,
         folder="/work",

@@ -17,7 +17,7 @@ from agent_channels.core.hub.wakeups import HubWakeups
 __all__ = [
     "AWAY_AFTER_S",
     "BEAT_EVERY_S",
-    "Member",
+    "ProjectMember",
     "MemberFacts",
     "MemberGroup",
     "Members",
@@ -61,7 +61,7 @@ class MemberFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ProjectMember:
     """A project of a bot, by the name that people see. `silent_s`: for how long nothing was heard of it."""
 
     project: str
@@ -99,7 +99,7 @@ class Members:
 
     def __init__(self, db: HubDatabase, bot: str, wakeups: HubWakeups) -> None:
         self._db, self._bot, self._wakeups = db, bot, wakeups
-        self.known: list[Member] = []
+        self.known: list[ProjectMember] = []
         """The projects as they were last read."""
 
     async def beat(self, facts: MemberFacts, *, announce: bool = True) -> str:
@@ -144,12 +144,12 @@ class Members:
                 raise Refused(f"another project is called {name!r}; `channels hub status` lists them")
             await tx.execute("UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, project)
 
-    async def read(self) -> list[Member]:
+    async def read(self) -> list[ProjectMember]:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
         async with self._db.transaction() as tx:
             return await self.read_within(tx)
 
-    async def read_within(self, tx: HubTransaction) -> list[Member]:
+    async def read_within(self, tx: HubTransaction) -> list[ProjectMember]:
         """As `read`, in an open transaction."""
         rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
         self.known = [_member(row) for row in rows]
@@ -197,9 +197,9 @@ class Members:
         return next(name for name in names if name not in taken)
 
 
-def _member(row: Row) -> Member:
+def _member(row: Row) -> ProjectMember:
     state, now = row["session_state"], float(row["now"])
-    return Member(
+    return ProjectMember(
         project=row["project"],
         name=row["name"],
         folder=row["folder"],

@@ -12,7 +12,7 @@ from agent_channels.core.hub.database import HubDatabase, open_database
 from agent_channels.core.hub.events import Events
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.questions import Questions
-from agent_channels.core.hub.route_table import Routes
+from agent_channels.core.hub.route_table import RouteTable
 from agent_channels.core.hub.sent import SentLog
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
@@ -48,7 +48,7 @@ class ProjectHub:
     events: Events
     members: Members
     sent: SentLog
-    routes: Routes
+    routes: RouteTable
     questions: Questions
     facts_changed: Wakeup = field(default_factory=Wakeup)
     """Set when what the project says of itself may have changed."""
@@ -70,6 +70,6 @@ class ProjectHub:
             events=Events(db, bot, wakeups),
             members=members,
             sent=SentLog(db, bot),
-            routes=Routes(db, bot, members),
+            routes=RouteTable(db, bot, members),
             questions=Questions(db, bot),
         )

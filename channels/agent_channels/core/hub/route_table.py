@@ -11,7 +11,7 @@ from agent_channels.core.hub.database import HubDatabase, HubTransaction
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 
-__all__ = ["HubRoute", "Routes"]
+__all__ = ["HubRoute", "RouteTable"]
 
 Pair = TypeVar("Pair", bound=tuple[str, str])
 _CHUNK = 100
@@ -28,7 +28,7 @@ class HubRoute:
     made_at: float
 
 
-class Routes:
+class RouteTable:
     """The routes of one bot."""
 
     def __init__(self, db: HubDatabase, bot: str, members: Members) -> None:

@@ -27,7 +27,7 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
-from agent_channels.core.hub.members import Member, MemberGroup
+from agent_channels.core.hub.members import ProjectMember, MemberGroup
 
 __all__ = [
     "COMMANDS",
@@ -183,12 +183,12 @@ def _said_by(kind: TargetKind, chat: Chat, sender: Person) -> RouteTarget:
     )
 
 
-def group_of(member: Member, target: RouteTarget) -> MemberGroup | None:
+def group_of(member: ProjectMember, target: RouteTarget) -> MemberGroup | None:
     """Return the group that a chat is, or belongs to, as a project enabled it; None if it did not."""
     return member.groups.get(target.chat_id) or member.groups.get(target.chat_key)
 
 
-def lets_in(member: Member, target: RouteTarget) -> bool:
+def lets_in(member: ProjectMember, target: RouteTarget) -> bool:
     """Return whether what this person says there may reach the project's agent."""
     if target.private:
         return target.user_id in member.people
@@ -198,7 +198,7 @@ def lets_in(member: Member, target: RouteTarget) -> bool:
     return not target.is_bot if group.senders is None else target.user_id in group.senders
 
 
-def hears(member: Member, target: RouteTarget) -> bool:
+def hears(member: ProjectMember, target: RouteTarget) -> bool:
     """Return whether it does reach the agent: talk that does not address the bot often does not."""
     group = None if target.private else group_of(member, target)
     return target.addressed or group is None or group.hears_all
@@ -208,7 +208,7 @@ def hears(member: Member, target: RouteTarget) -> bool:
 class RoutingFacts:
     """What the hub knows: its projects, the routes by kind and key, and the project of messages by chat and id."""
 
-    members: Sequence[Member] = ()
+    members: Sequence[ProjectMember] = ()
     routes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     sent: Mapping[tuple[str, str], str] = field(default_factory=dict)
     continues: str | None = None
@@ -270,7 +270,7 @@ def _choose_one(target: RouteTarget, facts: RoutingFacts) -> Decision:
     return _choose_named(target, facts, fitting) or _choose_fitting(target, facts, fitting)
 
 
-def _choose_named(target: RouteTarget, facts: RoutingFacts, fitting: list[Member]) -> Decision | None:
+def _choose_named(target: RouteTarget, facts: RoutingFacts, fitting: list[ProjectMember]) -> Decision | None:
     """Decide by what names a project for this place or message; None if nothing does."""
     members, let_in = {member.project for member in facts.members}, {member.project for member in fitting}
     for rule, project in _named(target, facts):
@@ -283,7 +283,7 @@ def _choose_named(target: RouteTarget, facts: RoutingFacts, fitting: list[Member
     return None
 
 
-def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Member]) -> Decision:
+def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[ProjectMember]) -> Decision:
     """Decide among the projects that let a person in."""
     let_in = {member.project for member in fitting}
     current, default = facts.routes.get(("person", target.user_id)), facts.routes.get(("default", ""))
@@ -337,7 +337,7 @@ def _only(project: str | None, rule: str) -> Decision:
     return Decision("project", (project or "",), rule)
 
 
-def _ask(members: Iterable[Member], rule: str) -> Decision:
+def _ask(members: Iterable[ProjectMember], rule: str) -> Decision:
     return Decision("ask", tuple(sorted(member.project for member in members)), rule)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from agent_channels.core.contract.messages import Inbound, Message, Place, Tap
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.hub.events import NOTHING_TO_TELL, TOLD, Waiting
-from agent_channels.core.hub.members import Member
+from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import hears, lets_in, target_of
 from agent_channels.core.runtime.hub_voice import HubVoice
@@ -34,7 +34,7 @@ class AwayNotices:
             if member.state in {"away", "none"}:
                 await self._tell(member, await self._hub.events.untold(member.project, TELL_AFTER_S))
 
-    async def _tell(self, member: Member, events: Sequence[Waiting]) -> None:
+    async def _tell(self, member: ProjectMember, events: Sequence[Waiting]) -> None:
         inbound = {event.id: self._voice.adapter.to_inbound(event.event) for event in events}
         places: dict[Place, list[Waiting]] = defaultdict(list)
         nothing: list[int] = []
@@ -56,7 +56,7 @@ class AwayNotices:
                     self._voice.tell(tap, text)
 
 
-def _is_heard(inbound: Inbound, member: Member) -> bool:
+def _is_heard(inbound: Inbound, member: ProjectMember) -> bool:
     """Return whether an event is something that its sender expects an answer to."""
     target = target_of(inbound)
     said = isinstance(inbound, Tap) or (isinstance(inbound, Message) and target.askable)

@@ -9,7 +9,7 @@ from functools import partial
 from agent_channels.core.contract.messages import Message, Person, Place, Tap
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError, PlatformError, Refused, StoreError
-from agent_channels.core.hub.members import Member
+from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, group_of, lets_in
 from agent_channels.core.i18n.messages import translate
@@ -103,7 +103,7 @@ class HubCommands:
         text = f"{text}\n\n{translate('hub_projects_usage')}"
         self._voice.say(message, text, keyboard(shown, USE, self._voice.adapter.limits, current))
 
-    async def _use(self, to: Message | Tap, member: Member, target: RouteTarget, facts: RoutingFacts) -> None:
+    async def _use(self, to: Message | Tap, member: ProjectMember, target: RouteTarget, facts: RoutingFacts) -> None:
         """Make a project the person's current one."""
         await self._questions.make(NewRoute("person", target.user_id, member.project), to.sender)
         bound = bound_project(target, facts)
@@ -120,7 +120,7 @@ class HubCommands:
         if target.private:
             await self._show_current(to, member, target, facts)
 
-    async def _show_current(self, tap: Tap, member: Member, target: RouteTarget, facts: RoutingFacts) -> None:
+    async def _show_current(self, tap: Tap, member: ProjectMember, target: RouteTarget, facts: RoutingFacts) -> None:
         """Draw the list in somebody's own chat again, with the mark where it is now."""
         routes = {**facts.routes, ("person", target.user_id): member.project}
         now, members = RoutingFacts(facts.members, routes), _open_to(target, facts)
@@ -149,11 +149,13 @@ class HubCommands:
                 lines.insert(0, translate("hub_bound", place=place_words(target), project=label(bound.name)))
             self._offer(message, "\n".join(lines), HERE, target, facts)
 
-    async def _bind(self, member: Member, by: Person, target: RouteTarget) -> str:
+    async def _bind(self, member: ProjectMember, by: Person, target: RouteTarget) -> str:
         await self._questions.make(_route_of(target, member.project), by)
         return translate("hub_here", place=place_words(target), project=label(member.name))
 
-    async def _unbind(self, message: Message, bound: Member | None, target: RouteTarget, facts: RoutingFacts) -> None:
+    async def _unbind(
+        self, message: Message, bound: ProjectMember | None, target: RouteTarget, facts: RoutingFacts
+    ) -> None:
         if bound is None or not lets_in(bound, target):
             self._voice.say(message, translate("hub_here_nothing", place=place_words(target)))
         elif (refusal := self._refusal(bound, message.sender)) is not None:
@@ -179,10 +181,10 @@ class HubCommands:
         else:
             self._open_thread(message, member, title.strip() or member.name, target)
 
-    def _open_thread(self, to: Message | Tap, member: Member, title: str, target: RouteTarget) -> None:
+    def _open_thread(self, to: Message | Tap, member: ProjectMember, title: str, target: RouteTarget) -> None:
         self._voice.follow_ups.add(Courtesy(partial(self._opened, to, member, title, target), to.sender.id, asked=True))
 
-    async def _opened(self, to: Message | Tap, member: Member, title: str, target: RouteTarget) -> None:
+    async def _opened(self, to: Message | Tap, member: ProjectMember, title: str, target: RouteTarget) -> None:
         """Open a thread in the chat, give it to the project, and say so in it."""
         try:
             title = self._threads.checked_name(title)
@@ -205,7 +207,7 @@ class HubCommands:
             text = f"{text}\n\n{translate('hub_approver_of_none')}"
         self._voice.say(message, text, keyboard(shown, action, self._voice.adapter.limits) or None)
 
-    def _named(self, message: Message, name: str, target: RouteTarget, facts: RoutingFacts) -> Member | None:
+    def _named(self, message: Message, name: str, target: RouteTarget, facts: RoutingFacts) -> ProjectMember | None:
         """Return the project that somebody names, of those that let them in; else tell them."""
         mine = _open_to(target, facts)
         if (member := find_project(mine, name)) is None:
@@ -214,7 +216,7 @@ class HubCommands:
             self._voice.say(message, translate(key, name=label(name, NAME_SHOWN), names=names(shown)))
         return member
 
-    def _refusal(self, member: Member, person: Person) -> str | None:
+    def _refusal(self, member: ProjectMember, person: Person) -> str | None:
         """Return why somebody may not decide for a project; None if they may."""
         if person.id in member.approvers:
             return None
@@ -222,12 +224,12 @@ class HubCommands:
         return translate("hub_approvers_only", project=label(member.name), command=command)
 
 
-def _open_to(target: RouteTarget, facts: RoutingFacts) -> list[Member]:
+def _open_to(target: RouteTarget, facts: RoutingFacts) -> list[ProjectMember]:
     """Return the projects that let somebody in there, by name."""
     return sorted((member for member in facts.members if lets_in(member, target)), key=lambda member: member.name)
 
 
-def _shown(message: Message, members: Sequence[Member], target: RouteTarget) -> list[Member]:
+def _shown(message: Message, members: Sequence[ProjectMember], target: RouteTarget) -> list[ProjectMember]:
     """Return the projects that an answer may name: for a whole group to read, those that let all of it in."""
     if message.private:
         return list(members)

@@ -14,7 +14,7 @@ from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import PlatformError, RateLimited, StoreError
 from agent_channels.core.hub.events import Waiting
-from agent_channels.core.hub.members import Member
+from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.questions import Asked, Question
 from agent_channels.core.hub.routes import HUB, Decision, RouteKind, RouteTarget, choose, lets_in, target_of
@@ -148,7 +148,7 @@ class ProjectQuestions:
             self._sending.add(asked)
             self._voice.follow_ups.add(partial(self._send, asked, message, choices))
 
-    async def _send(self, asked: Asked, message: Message, choices: Sequence[Member]) -> None:
+    async def _send(self, asked: Asked, message: Message, choices: Sequence[ProjectMember]) -> None:
         pause_s = AGAIN_AFTER_S
         try:
             keys = keyboard(choices, ANSWER, self._voice.adapter.limits)
@@ -225,7 +225,7 @@ class ProjectQuestions:
             place = (asked.chat_id, asked.thread_id or None, question.message_id)
             self._voice.close(None, place, self._outcome(member, message.sender, target))
 
-    async def _count(self, asked: Asked, member: Member, by: Person, target: RouteTarget) -> None:
+    async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""
         await self._hub.questions.answer(asked, member.project)
         events = [event for event in await self._hub.events.undecided() if _of(event) == asked]
@@ -237,17 +237,17 @@ class ProjectQuestions:
         await self._hub.events.decide([event.id for event in events], member.project, messages)
         await self.make(self._route(member, target), by)
 
-    def _route(self, member: Member, target: RouteTarget) -> NewRoute:
+    def _route(self, member: ProjectMember, target: RouteTarget) -> NewRoute:
         """A topic of somebody's own direct chat becomes the project's; in a group only an approver can do that."""
         if target.private and target.thread_key is not None:
             return NewRoute("thread", target.thread_key, member.project)
         return NewRoute("person", target.user_id, member.project)
 
-    def _outcome(self, member: Member, by: Person, target: RouteTarget) -> str:
+    def _outcome(self, member: ProjectMember, by: Person, target: RouteTarget) -> str:
         key = "hub_answered_topic" if target.private and target.thread_key is not None else "hub_answered"
         return translate(key, project=label(member.name), user=label(by.display_name))
 
-    def _member(self, project: str) -> Member | None:
+    def _member(self, project: str) -> ProjectMember | None:
         return next((member for member in self._hub.members.known if member.project == project), None)
 
 

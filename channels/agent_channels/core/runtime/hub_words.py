@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton
-from agent_channels.core.hub.members import Member
+from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.routes import HUB_BUTTON, RouteTarget, RoutingFacts
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import label
@@ -47,18 +47,18 @@ class HubButton:
         return cls(action, project) if action in {ANSWER, USE, HERE, NEW} and project else None
 
 
-def name_of(members: Sequence[Member], project: str) -> str:
+def name_of(members: Sequence[ProjectMember], project: str) -> str:
     """Return the name of a project for people; its id if it has left."""
     return label(next((member.name for member in members if member.project == project), project))
 
 
-def names(members: Sequence[Member]) -> str:
+def names(members: Sequence[ProjectMember]) -> str:
     """Return the names of projects in one line."""
     more = "…" if len(members) > NAMED_MAX else ""
     return ", ".join(label(member.name) for member in members[:NAMED_MAX]) + more
 
 
-def find_project(members: Sequence[Member], name: str) -> Member | None:
+def find_project(members: Sequence[ProjectMember], name: str) -> ProjectMember | None:
     """Return the project with a name, or an id; upper and lower case do not matter unless they tell two apart."""
     wanted = name.strip()
     exact = [member for member in members if wanted in {member.name, member.project}]
@@ -67,7 +67,7 @@ def find_project(members: Sequence[Member], name: str) -> Member | None:
     return found[0] if len(found) == 1 else None
 
 
-def bound_project(target: RouteTarget, facts: RoutingFacts) -> Member | None:
+def bound_project(target: RouteTarget, facts: RoutingFacts) -> ProjectMember | None:
     """Return the project that the thread or chat of something belongs to."""
     of = {member.project: member for member in facts.members}
     routes = [facts.routes.get(("thread", target.thread_key or "")), facts.routes.get(("chat", target.chat_key))]
@@ -79,7 +79,7 @@ def place_words(target: RouteTarget) -> str:
     return translate("hub_this_topic") if target.thread_key is not None else translate("hub_this_chat")
 
 
-def keyboard(members: Sequence[Member], action: str, limits: Limits, current: str | None = None) -> Keyboard:
+def keyboard(members: Sequence[ProjectMember], action: str, limits: Limits, current: str | None = None) -> Keyboard:
     """Return a button for each project, as many as there is room for; the current one has a mark."""
     keys = [
         KeyboardButton(
@@ -93,7 +93,7 @@ def keyboard(members: Sequence[Member], action: str, limits: Limits, current: st
 
 
 def project_list(
-    members: Sequence[Member], waiting: Mapping[str, int], target: RouteTarget, facts: RoutingFacts
+    members: Sequence[ProjectMember], waiting: Mapping[str, int], target: RouteTarget, facts: RoutingFacts
 ) -> str:
     """Return projects in a line each, with what their agents do, how many messages wait and which one is current."""
     current = facts.routes.get(("person", target.user_id))
@@ -108,7 +108,7 @@ def project_list(
     return "\n".join(lines)
 
 
-def away_text(member: Member, count: int) -> str:
+def away_text(member: ProjectMember, count: int) -> str:
     """Return what people are told whose messages wait for a project that nobody works on."""
     saved = translate("your_message") if count == 1 else translate("your_messages", count=count)
     key = "hub_waits_for_session" if member.session_state == "none" else "hub_waits_for_machine"
