@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent_channels.core.hub.project_hub import project_id
 from agent_channels.core.store.database import Store
@@ -30,7 +32,7 @@ async def eventually(holds: Callable[[], object], what: str, timeout: float = PA
     """Waits until something that another process does shows."""
     try:
         async with asyncio.timeout(timeout):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         raise TimeoutError(f"{what} did not come within {timeout} s") from None
@@ -129,11 +131,15 @@ def reads(status: dict[str, Any], host: Host) -> bool:
 
 
 @asynccontextmanager
-async def hub_stage(engine: str, folder: Path, cluster: Cluster | None) -> AsyncIterator[HubStage]:
-    """A stage with an empty hub on an engine."""
+async def hub_stage(engine: str, cluster: Cluster | None) -> AsyncIterator[HubStage]:
+    """A stage with an empty hub on an engine, and a data folder of its own."""
     bot = f"telegram:{TOKEN.partition(':')[0]}"
-    hub = Hub.made(engine, Path(os.environ["CHANNELS_DATA_DIR"]), cluster, bot)
     async with contextlib.AsyncExitStack() as stack:
+        # A short name: a socket's path has a hundred characters at most.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub")))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("CHANNELS_DATA_DIR", str(folder / "data"))
+        hub = Hub.made(engine, folder / "data", cluster, bot)
         gate = await stack.enter_async_context(Gate(cluster.port)) if cluster is not None else None
-        stage = await stack.enter_async_context(world(folder))
+        stage = await stack.enter_async_context(world(folder / "w"))
         yield HubStage(stage, hub, gate)

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -154,7 +153,7 @@ def _given_address(args: argparse.Namespace, project: _Project) -> str:
 
 def _has_password(address: str) -> bool:
     user, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
-    return bool(at) and ":" in user or "password=" in address
+    return (bool(at) and ":" in user) or "password=" in address
 
 
 def _in_force(project: _Project) -> str | None:

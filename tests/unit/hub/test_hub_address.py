@@ -40,7 +40,7 @@ def test_local_is_the_hub_of_this_machine() -> None:
     ],
 )
 def test_an_address_that_nobody_can_listen_to_is_taken(text: str) -> None:
-    """This machine needs no encryption, any other one has to be reached through it."""
+    """On this machine nothing is encrypted; any other one has to be reached through TLS."""
     assert not HubAddress.of(text, {}).is_local
 
 

@@ -62,10 +62,14 @@ async def test_who_lost_it_writes_nothing(made_hub: Hub) -> None:
         await first.take(WHO)
         expire(made_hub)
         await second.take(WHO)
-        with pytest.raises(LeaseLost):
+
+        async def write() -> None:
             async with hub.db.transaction() as tx:
                 await tx.execute("INSERT INTO cursors (bot, name, value) VALUES (?, 'a', '1')", BOT)
                 await first.fence(tx)
+
+        with pytest.raises(LeaseLost):
+            await write()
         with pytest.raises(LeaseLost):
             await first.renew(WHO)
         assert not first.held

@@ -104,7 +104,8 @@ async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -
         setup = replace(setup, hub_reader=known["reader"] if (known["reader"] or {}).get("left_s", 0) > 0 else None)
     settings, store, agent_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, HOST_CHECKS))
     remote = await _remote_findings(channel, setup)
-    return Report(channel.name, _without_consequences(machine | settings | remote | hub_findings(setup, known) | store | agent_host))
+    shared = hub_findings(setup, known)
+    return Report(channel.name, _without_consequences(machine | settings | remote | shared | store | agent_host))
 
 
 async def _asked_hub(setup: Setup) -> Mapping[str, Any] | Finding | None:

@@ -135,9 +135,9 @@ def _messages(setup: Setup, known: Mapping[str, Any]) -> Finding:
     if known["unclaimed"]:
         count = counted(known["unclaimed"], "message")
         return note(
-            f"{count} came from people whom no project lets in, and no project is the default one, which would pair them",
+            f"{count} came from people whom no project lets in, and no project is the default one, which pairs",
             evidence,
-            f"let one project pair strangers: `channels hub route {setup.env.channel} add default PROJECT`",
+            f"let one project pair strangers: `channels hub route add {setup.env.channel} --default PROJECT`",
         )
     if known["undecided"]:
         waits = counted(known["undecided"], "message waits", "messages wait")

@@ -34,7 +34,15 @@ Migrations = Sequence[Sequence[str]]
 
 # How long a transaction may take before the database counts as unreachable: the lease outlives it.
 ANSWER_WITHIN_S = 5.0
-_CONNECT_WITHIN_S = 5
+# What the address does not say: a wire that is dead is noticed within half a minute.
+_CONNECTION = {
+    "connect_timeout": "5",
+    "application_name": "agent-channels",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "client_encoding": "utf8",
+}
 # What a server that is well again soon answers.
 _PASSING = ("starting up", "shutting down", "recovery", "too many", "terminating connection", "remaining connection")
 # SQLite's own wait stops the whole process, so it is short and repeated.
@@ -212,26 +220,13 @@ async def connect(address: HubAddress) -> psycopg.AsyncConnection[dict[str, Any]
     """Return a new connection to a hub in PostgreSQL. Raises `HubUnavailable` or `HubRefused`."""
     try:
         import psycopg
+        from psycopg.conninfo import make_conninfo
         from psycopg.rows import dict_row
     except ImportError:
         raise ConfigError(f"a hub in PostgreSQL needs the extra `hub`; install it with {EXTRA}") from None
-    given = dict(address.parameters or {})
+    given = make_conninfo("", **(_CONNECTION | dict(address.parameters or {})))
     with explained(address):
-        connection = await psycopg.AsyncConnection.connect(
-            **(
-                {
-                    "connect_timeout": str(_CONNECT_WITHIN_S),
-                    "application_name": "agent-channels",
-                    "keepalives_idle": "15",
-                    "keepalives_interval": "5",
-                    "keepalives_count": "3",
-                    "client_encoding": "utf8",
-                }
-                | given
-            ),
-            autocommit=True,
-            row_factory=cast("Any", dict_row),
-        )
+        connection = await psycopg.AsyncConnection.connect(given, autocommit=True, row_factory=dict_row)
         try:
             _require_suitable(address, connection)
             # Sent as statements: a pooler in between refuses them as start-up options.
@@ -244,7 +239,7 @@ async def connect(address: HubAddress) -> psycopg.AsyncConnection[dict[str, Any]
         except BaseException:
             await connection.close()
             raise
-    return cast("psycopg.AsyncConnection[dict[str, Any]]", connection)
+    return connection
 
 
 def _require_suitable(address: HubAddress, connection: psycopg.AsyncConnection[Any]) -> None:

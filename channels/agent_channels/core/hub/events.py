@@ -145,7 +145,10 @@ class Events:
         lock domain claimed is claimed again: the caller holds the lock that it had.
         """
         own = (len(domain) + 1, f"{domain}:")
-        free = "(e.state = 'waiting' OR (e.state = 'claimed' AND (e.claimed_until < {now} OR substr(e.claimed_by, 1, ?) = ?)))"
+        free = (
+            "(e.state = 'waiting' OR (e.state = 'claimed' AND "
+            "(e.claimed_until < {now} OR substr(e.claimed_by, 1, ?) = ?)))"
+        )
         taken = "o.state = 'claimed' AND o.claimed_until >= {now} AND substr(o.claimed_by, 1, ?) <> ?"
         async with self._db.transaction() as tx:
             if not await tx.rows(

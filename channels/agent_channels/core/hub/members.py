@@ -123,7 +123,8 @@ class Members:
                 "session_state, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
                 "ON CONFLICT (bot, project) DO UPDATE SET folder = excluded.folder, machine = excluded.machine, "
                 "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
-                "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, seen_at = excluded.seen_at",
+                "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
+                "seen_at = excluded.seen_at",
                 self._bot, facts.project, name, facts.folder, facts.machine, json.dumps(sorted(facts.people)),
                 json.dumps(sorted(facts.approvers)), json.dumps(enabled), _dump_groups(facts.groups),
                 json.dumps(sorted(facts.waiting)), facts.session_state,

@@ -140,4 +140,4 @@ class HubWakeups:
 
     def _topic(self, project: str) -> str:
         # A name that PostgreSQL takes unquoted, and a socket's folder may be deep.
-        return f"hub_{hashlib.sha256(f'{self._bot}/{project}'.encode()).hexdigest()[:20]}"
+        return f"hub_{hashlib.sha256(f'{self._bot}/{project}'.encode()).hexdigest()[:12]}"

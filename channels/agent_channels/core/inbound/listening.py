@@ -34,7 +34,7 @@ class Listening:
     ) -> None:
         """`silence_s`: after so much silence the connection counts as dead.
 
-        `record_fault` gets the state and the sentence of each fault, `record_retry` in how many seconds the next try is.
+        `record_fault` gets the state and the sentence of each fault, `record_retry` the seconds until the next try.
         """
         self._silence_s, self._record_fault, self._record_retry = silence_s, record_fault, record_retry
         # The watchdog on the last completed round trip: each one moves its deadline.

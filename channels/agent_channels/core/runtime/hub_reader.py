@@ -37,6 +37,7 @@ TAKE_OVER_EVERY_S = 1.0
 RELEASE_WITHIN_S = 0.1
 PRUNE_EVERY_S = 600.0
 PRUNE_STEP = 500
+PAUSE_S = 0.1
 
 
 class HubRouter(Protocol):
@@ -88,7 +89,7 @@ class HubReader:
     async def _take(self) -> None:
         """Return once this process holds the lock on this machine, and the lease everywhere."""
         backoff = Backoff(first_s=TAKE_OVER_EVERY_S, cap_s=5.0)
-        while not self._lock.claim():
+        while not self._lock.claim():  # noqa: ASYNC110 - another process holds it
             await anyio.sleep(TAKE_OVER_EVERY_S)
         self._since = time.time()
         while True:
@@ -212,10 +213,12 @@ class HubReader:
         while True:
             await anyio.sleep(PRUNE_EVERY_S)
             try:
-                while await hub.events.prune(settings.hub_keep_h, PRUNE_STEP) + await hub.sent.prune(
-                    settings.keep_days, PRUNE_STEP
-                ):
-                    await anyio.sleep(0.1)
+                left = PRUNE_STEP
+                while left:
+                    left = await hub.events.prune(settings.hub_keep_h, PRUNE_STEP)
+                    left += await hub.sent.prune(settings.keep_days, PRUNE_STEP)
+                    # Everything else goes first.
+                    await anyio.sleep(PAUSE_S)
             except StoreError as error:
                 logger.warning("nothing was pruned in the hub: %s", error)
 

@@ -1,4 +1,4 @@
-"""Tells the hub which messages this project sent, so that answers to them come here, from whatever machine they are read."""
+"""Tells the hub which messages this project sent, so that what answers them comes here, wherever it is read."""
 
 from __future__ import annotations
 
