@@ -73,7 +73,7 @@ class HubCommands:
             return
         member = next((one for one in _open_to(target, facts) if one.project == button.project), None)
         if member is None:
-            self._voice.tell(tap, translate("hub_closed_any"), alert=True)
+            self._voice.tell(tap, translate("hub_closed"), alert=True)
         elif button.action == USE:
             await self._use(tap, member, target, facts)
         elif (refusal := self._refusal(member, tap.sender)) is not None:
@@ -81,10 +81,10 @@ class HubCommands:
         elif button.action == HERE:
             text = await self._bind(member, tap.sender, target)
             self._voice.tell(tap, text, counted=True)
-            self._voice.close(tap, (tap.chat.id, tap.thread_id, tap.message_id), text)
+            self._voice.close(tap, text)
         else:
             self._voice.tell(tap, label(member.name), counted=True)
-            self._voice.close(tap, (tap.chat.id, tap.thread_id, tap.message_id), label(member.name))
+            self._voice.close(tap, label(member.name))
             self._open_thread(tap, member, member.name, target)
 
     # ---- /projects
@@ -125,11 +125,9 @@ class HubCommands:
         routes = {**facts.routes, ("person", target.user_id): member.project}
         now, members = RoutingFacts(facts.members, routes), _open_to(target, facts)
         text = project_list(members, await self._hub.events.waiting(), target, now)
-        adapter = self._voice.adapter
-        part = adapter.render(adapter.escape(f"{text}\n\n{translate('hub_projects_usage')}", "text"), "text")[0]
-        keys = keyboard(members, USE, adapter.limits, member.project)
-        edit = partial(adapter.edit, tap.chat.id, tap.message_id, part, keys)
-        self._voice.follow_ups.add(Courtesy(edit, tap.sender.id))
+        keys = keyboard(members, USE, self._voice.adapter.limits, member.project)
+        text = f"{text}\n\n{translate('hub_projects_usage')}"
+        self._voice.edit(tap.chat.id, tap.message_id, text, keys, tap.sender.id)
 
     # ---- /here
 

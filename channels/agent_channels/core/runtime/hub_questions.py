@@ -156,8 +156,7 @@ class ProjectQuestions:
             sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=True)
             if not await self._hub.questions.sent(asked, sent.message_id):
                 # It was decided meanwhile.
-                place = (asked.chat_id, asked.thread_id or None, sent.message_id)
-                self._voice.close(None, place, translate("hub_question_over"))
+                self._write(asked, sent.message_id, translate("hub_question_over"))
             pause_s = 0.0
         except RateLimited as error:
             pause_s = error.retry_after
@@ -180,12 +179,15 @@ class ProjectQuestions:
         self._any_open = any(question.asked in open_ for question in unanswered)
 
     def _show(self, question: Question, project: str | None) -> None:
-        if question.message_id:
-            outcome = translate("hub_question_over")
-            if project not in {None, HUB}:
-                outcome = translate("hub_goes_to", project=name_of(self._hub.members.known, project or ""))
-            place = (question.asked.chat_id, question.asked.thread_id or None, question.message_id)
-            self._voice.close(None, place, outcome)
+        outcome = translate("hub_question_over")
+        if project not in {None, HUB}:
+            outcome = translate("hub_goes_to", project=name_of(self._hub.members.known, project or ""))
+        self._write(question.asked, question.message_id, outcome)
+
+    def _write(self, asked: Asked, message_id: str, outcome: str) -> None:
+        """Close a question that nobody tapped, with the outcome under it."""
+        if message_id:
+            self._voice.edit(asked.chat_id, message_id, f"{translate('hub_which')}\n\n{outcome}", None, asked.user_id)
 
     # ---- answers
 
@@ -195,7 +197,7 @@ class ProjectQuestions:
         member = self._member(project)
         if question is None:
             self._voice.tell(tap, translate("tap_unknown"), alert=True)
-            self._voice.close(tap, (tap.chat.id, tap.thread_id, tap.message_id), "")
+            self._voice.close(tap, "")
         elif tap.sender.id != question.asked.user_id:
             self._voice.tell(tap, translate("tap_foreign"), alert=True)
         elif question.project not in {"", project}:
@@ -203,18 +205,12 @@ class ProjectQuestions:
             over = question.project == HUB
             self._voice.tell(tap, translate("tap_closed") if over else translate("tap_answered", label=name))
         elif member is None or not lets_in(member, target):
-            self._voice.tell(
-                tap, translate("hub_closed", project=name_of(self._hub.members.known, project)), alert=True
-            )
+            self._voice.tell(tap, translate("hub_closed"), alert=True)
         else:
             self._voice.tell(tap, label(member.name), counted=True)
             await self._count(question.asked, member, tap.sender, target)
-            self._voice.close(
-                tap,
-                (tap.chat.id, tap.thread_id, tap.message_id),
-                self._outcome(member, tap.sender, target),
-                KeyboardButton(label(member.name), HubButton(ANSWER, project).data),
-            )
+            chosen = KeyboardButton(label(member.name), HubButton(ANSWER, project).data)
+            self._voice.close(tap, self._outcome(member, tap.sender, target), chosen)
 
     async def type(self, message: Message, target: RouteTarget, project: str) -> None:
         """Count a typed answer. Raises `StoreError`."""
@@ -222,8 +218,7 @@ class ProjectQuestions:
         question = await self._hub.questions.of(asked)
         if question is not None and member is not None and lets_in(member, target):
             await self._count(asked, member, message.sender, target)
-            place = (asked.chat_id, asked.thread_id or None, question.message_id)
-            self._voice.close(None, place, self._outcome(member, message.sender, target))
+            self._write(asked, question.message_id, self._outcome(member, message.sender, target))
 
     async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""

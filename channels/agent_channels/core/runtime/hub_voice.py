@@ -52,24 +52,27 @@ class HubVoice:
         if isinstance(to, Tap):
             self.tell(to, translate("tap_not_allowed"), alert=True)
         elif to.answer_id is not None:
-            self.follow_ups.add(Courtesy(answer_with(self.adapter, to, translate("tap_not_allowed")), to.sender.id))
+            answer = answer_with(self.adapter, to, translate("hub_nobody"))
+            self.follow_ups.add(Courtesy(answer, to.sender.id))
 
-    def close(
-        self, tap: Tap | None, place: tuple[str, str | None, str], outcome: str, chosen: KeyboardButton | None = None
-    ) -> None:
-        """Take the buttons of a message away and write the outcome; `place` is its chat, thread and id."""
-        chat_id, thread_id, message_id = place
+    def close(self, tap: Tap, outcome: str, chosen: KeyboardButton | None = None) -> None:
+        """Take the buttons of a message that was tapped away, and write the outcome under its text."""
         self.follow_ups.add(
             partial(
                 self.adapter.close_panel,
-                chat_id,
-                message_id,
-                tap.snapshot if tap else None,
+                tap.chat.id,
+                tap.message_id,
+                tap.snapshot,
                 outcome,
                 chosen=chosen,
-                thread_id=thread_id,
+                thread_id=tap.thread_id,
             )
         )
+
+    def edit(self, chat_id: str, message_id: str, text: str, keyboard: Keyboard | None, user_id: str) -> None:
+        """Have one of our messages read otherwise, for the sake of `user_id`."""
+        part = self.adapter.render(self.adapter.escape(text, "text"), "text")[0]
+        self.follow_ups.add(Courtesy(partial(self.adapter.edit, chat_id, message_id, part, keyboard), user_id))
 
     async def send(
         self, to: Message, text: str, keyboard: Keyboard, *, acknowledged: str, quoted: bool = False
