@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import World
+from postgres import Cluster, running_cluster
 from warm import Warm
 
 # Coverage runs in the test process itself for these folders.
@@ -37,6 +38,13 @@ def note(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 def warm() -> Iterator[Warm]:
     """One for all tests of a worker."""
     with contextlib.closing(Warm()) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests of a worker."""
+    with running_cluster() as made:
         yield made
 
 

@@ -121,10 +121,10 @@ def tables() -> str:
 
 
 def table_owners() -> dict[str, set[str]]:
-    """Return the modules of the product that write each table, as paths below the package."""
+    """Return the modules of the product that write each table of a state folder, as paths below the package."""
     owners: dict[str, set[str]] = defaultdict(set)
     for path in PACKAGE.rglob("*.py"):
-        if path.name != "migrations.py" and "sandbox" not in path.parts:
+        if path.name != "migrations.py" and not {"sandbox", "hub"} & set(path.parts):
             for table in _WRITES.findall(_statements(path)):
                 owners[table].add(path.relative_to(PACKAGE).as_posix())
     return owners

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from typing import Any
 
 from agent_channels.core.contract.channel import Channel
@@ -11,6 +12,7 @@ from agent_channels.core.contract.checks import Setup
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor.host import entry
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.hub.project_hub import project_id
 from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
@@ -63,6 +65,8 @@ def invite_to(
     `template` is the platform's deep link with {bot} and {code}; `is_read`: a server reads the bot now.
     """
     made = services.invites.create()
+    if (project := _shared_project(row, services)) is not None:
+        made = replace(made, code=f"{project}-{made.code}")
     link = template.format(bot=bot.username, code=made.code) if template else None
     join = row.join_link(bot.id) if row.join_link else None
     data: dict[str, Any] = {"invite": link or made.code, "code": made.code, "link": link, "join_link": join}
@@ -73,6 +77,12 @@ def invite_to(
     if not is_read:
         text += f"\nNo server reads this bot yet: {how_to_start(Environment(row.name))}; it answers then."
     return data, text
+
+
+def _shared_project(row: Channel, services: Services) -> str | None:
+    """Return the id of the project in the hub of its bot; None if it shares the bot with no other."""
+    settings = load(row.settings, Environment(row.name))
+    return None if settings.hub is None else project_id(services.key_values)
 
 
 def how_to_start(env: Environment) -> str:

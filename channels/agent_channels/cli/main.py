@@ -42,6 +42,7 @@ VERBS = {
     "history": "agent_channels.cli.history",
     "access": "agent_channels.cli.access",
     "loop": "agent_channels.cli.loop",
+    "hub": "agent_channels.cli.hub",
     "trust": "agent_channels.cli.trust",
     "backup": "agent_channels.cli.backup",
     "restore": "agent_channels.cli.restore",
@@ -65,6 +66,7 @@ OF_A_PROJECT = {
     "history",
     "access",
     "loop",
+    "hub",
     "trust",
     "uninstall",
 }

@@ -6,6 +6,9 @@ ChannelError                base class: shown as one sentence, without a traceba
 ├── ConfigError             the operator: a setting, the token or a folder is unusable
 │   └── UntrustedState      the operator: the state folder was neither made nor adopted by this user; nothing was read
 ├── StoreError              the operator: the database cannot be used; nothing was confirmed to the platform
+│   ├── HubUnavailable      the operator, if it lasts: the hub's database does not answer; tried again
+│   ├── HubRefused          the operator: the hub's database is too old, too new, or not one of this program's
+│   └── LeaseLost           nobody: another process reads the bot now; nothing was written
 ├── Refused                 the caller: bad arguments, a limit or an access rule; nothing was done
 └── PlatformError           the caller: the platform refused the request, failed, or did not answer
     ├── Rejected            the caller: the request is invalid and stays invalid (HTTP 400)
@@ -34,6 +37,9 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "Forbidden",
+    "HubRefused",
+    "HubUnavailable",
+    "LeaseLost",
     "Migrated",
     "NotModified",
     "ParseFailed",
@@ -71,6 +77,18 @@ class UntrustedState(ConfigError):
 
 class StoreError(ChannelError):
     """The database cannot be read or written; nothing was confirmed to the platform."""
+
+
+class HubUnavailable(StoreError):
+    """The hub's database does not answer at the moment; trying again may help."""
+
+
+class HubRefused(StoreError):
+    """The hub's database cannot be used by this program, however often it tries; the operator has to act."""
+
+
+class LeaseLost(StoreError):
+    """Another process has taken the bot's reading over; nothing was written."""
 
 
 class Refused(ChannelError):

@@ -52,6 +52,10 @@ async def webhook(adapter: TelegramAdapter, _setup: Setup) -> Finding:
 
 async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
     """A short poll, which confirms nothing: another program's polls and ours end each other with a conflict."""
+    if (shared := setup.hub_reader) is not None:
+        if shared.get("state") == "conflict":
+            return _another_poller(f"the hub's reader (process {shared.get('pid')}) reports it: {shared.get('error')}")
+        return fine("the hub's reader meets no other", f"process {shared.get('pid')} on {shared.get('machine')}")
     if setup.holder is not None:
         reader = setup.facts["reader"]
         if reader["state"] == "conflict":

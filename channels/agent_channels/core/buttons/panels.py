@@ -85,6 +85,8 @@ class Panels:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
+        self.owner = ""
+        """What the ids of new panels begin with, so that a tap says whose it is; at most 8 characters."""
 
     def create(
         self,
@@ -100,7 +102,7 @@ class Panels:
         trace: str | None = None,
     ) -> str:
         """Store a grid before it is sent; return its id. `trace`: the `traceparent` that its answers go on with."""
-        panel_id, now = secrets.token_urlsafe(16), self._clock()
+        panel_id, now = self.owner + secrets.token_urlsafe(16)[len(self.owner) :], self._clock()
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
@@ -340,6 +342,14 @@ class Panels:
         """Record that a panel's message shows its outcome, or never can; a sentence set meanwhile stays due."""
         with self.store.transaction() as db:
             db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?", (panel.id, panel.sentence))
+
+    def sent_messages(self, limit: int) -> list[tuple[str, str]]:
+        """Return the last messages that hold panels, newest first: the chat and the message's id."""
+        rows = self.store.rows(
+            "SELECT chat_id, message_id FROM panels WHERE message_id IS NOT NULL ORDER BY created_at DESC LIMIT ?",
+            limit,
+        )
+        return [(row["chat_id"], row["message_id"]) for row in rows]
 
     # ---- forgetting
 

@@ -92,6 +92,8 @@ class Setup:
     """The result of `runtime.status.facts`; empty without a database."""
     database_problem: str = ""
     """Why the database cannot be used; empty also when there is none."""
+    hub_reader: Mapping[str, Any] | None = None
+    """Who reads the bot for the hub that shares it, on whatever machine: machine, pid, state, error; None: nobody."""
     groups: tuple[EnabledGroup, ...] = ()
     disturb: bool = True
     """Whether a check may interrupt another reader of the bot for a moment, to find out that there is one."""

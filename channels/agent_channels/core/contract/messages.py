@@ -43,6 +43,8 @@ class RawEvent:
     """JSON text."""
     received_at: float = 0.0
     """Epoch seconds; set when the event is read from the journal."""
+    late: bool = False
+    """Whether it waited because the project that it is for was away."""
 
 
 @dataclass(frozen=True, slots=True)

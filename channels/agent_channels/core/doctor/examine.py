@@ -20,6 +20,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import EnabledGroup, Finding, Setup, fine, skipped, wrong
 from agent_channels.core.doctor import host, local, network
+from agent_channels.core.doctor.hub import gather_hub, hub_findings
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.status import facts
@@ -99,9 +100,23 @@ async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -
     # Opening the database repairs the modes of its files, so they are checked before.
     machine = _run(MACHINE_CHECKS, Setup(env))
     setup = gather(channel, env, disturb=disturb)
+    known = await _asked_hub(setup)
+    if isinstance(known, Mapping):
+        setup = replace(setup, hub_reader=known["reader"] if (known["reader"] or {}).get("left_s", 0) > 0 else None)
     settings, store, agent_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, HOST_CHECKS))
     remote = await _remote_findings(channel, setup)
-    return Report(channel.name, _without_consequences(machine | settings | remote | store | agent_host))
+    shared = hub_findings(setup, known)
+    return Report(channel.name, _without_consequences(machine | settings | remote | shared | store | agent_host))
+
+
+async def _asked_hub(setup: Setup) -> Mapping[str, Any] | Finding | None:
+    try:
+        with anyio.fail_after(TIMEOUT_S):
+            return await gather_hub(setup)
+    except TimeoutError:
+        return wrong(f"the hub gave no answer in {TIMEOUT_S:.0f} s", "given up", "see whether its database is well")
+    except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
+        return _failed("hub", error)
 
 
 def glance(channel: Channel, env: Environment, known: Mapping[str, Any]) -> list[dict[str, str]]:

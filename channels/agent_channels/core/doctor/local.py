@@ -302,6 +302,12 @@ def reader(setup: Setup) -> Finding:
         )
     process = f"process {holder['pid']} on {holder['host']} for {holder['project']}, since {holder['since']}"
     if holder.get("state_dir") and Path(holder["state_dir"]) != setup.env.state_dir:
+        if setup.settings is not None and setup.settings.hub is not None:
+            return note(
+                "no session works on this project; its messages wait in the hub",
+                f"another one's server reads the bot: {process}",
+                "start your agent host in the project",
+            )
         return wrong(
             "another project's server reads this bot, so its messages go there",
             f"{process}; its state folder is {holder['state_dir']}",

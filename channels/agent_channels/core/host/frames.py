@@ -26,8 +26,10 @@ def channel_blocks(source: str, entries: Iterable[Entry]) -> str:
 
 
 def offered_meta(entry: Entry) -> dict[str, str]:
-    """Return an entry's meta with its delivery id, and `redelivered` from the second offer on."""
+    """Return an entry's meta with its delivery id, `late` if it waited, and `redelivered` from the second offer on."""
     meta = {**entry.meta, "delivery_id": entry.delivery_id}
+    if entry.late:
+        meta["late"] = "true"
     if entry.offers > 1:
         meta["redelivered"] = "true"
     return meta

@@ -43,7 +43,7 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/progress – what you see while it works\n{rich}"
+        "/progress – what you see while it works\n{rich}{hub}"
         "/loop – have the agent work in rounds until it is done (approvers)\n"
         "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
@@ -158,6 +158,56 @@ TEXTS: dict[str, str] = {
     "answer_offer": "💻 The agent answered at the terminal, but not here.",
     "button_send": "Send it here",
     "button_dont_send": "Don't",
+    # Several projects on one bot.
+    "hub_which": "Which project is this for? Your message is kept until you choose.",
+    "hub_asked": "Which project is this for? Choose below.",
+    "hub_answered": "→ {project} · {user}. What you write next goes there too; /projects changes that.",
+    "hub_answered_topic": "→ {project} · {user}. This topic now belongs to {project}; /here changes that.",
+    "hub_goes_to": "→ {project}",
+    "hub_question_over": "This question needs no answer any more.",
+    "hub_closed": "That project does not let you in here.",
+    "hub_nobody": "None of this bot's projects lets you in here.",
+    "hub_projects_heading": "Your projects on this bot:",
+    "hub_project": "• {project} – {state}",
+    "hub_project_current": "✓ {project} – {state}",
+    "hub_project_waiting": ", messages waiting: {count}",
+    "hub_state_working": "working",
+    "hub_state_idle": "ready",
+    "hub_state_none": "no session",
+    "hub_state_away": "machine away",
+    "hub_bound": "{place} belongs to {project}.",
+    "hub_this_topic": "This topic",
+    "hub_this_chat": "This chat",
+    "hub_projects_usage": "Tap the one that gets what you write. /new NAME opens a topic for a project.",
+    "hub_projects_directly": "Write /projects to {bot} directly: not everybody here may see the list.",
+    "hub_current": "What you write goes to {project} from now on.",
+    "hub_current_elsewhere": "What you write goes to {project} from now on. {place} still belongs to {bound}.",
+    "hub_unknown": "You have no project called “{name}” on this bot. Yours: {names}.",
+    "hub_unknown_here": "You have no project called “{name}” here.",
+    "hub_approvers_only": "Only an approver of {project} can do that. Its operator makes you one: {command}",
+    "hub_approver_of_none": "Only approvers can do that, and you are an approver of none of the projects here.",
+    "hub_here": "{place} belongs to {project} from now on.",
+    "hub_here_off": "{place} no longer belongs to {project}.",
+    "hub_here_nothing": "{place} belongs to no project.",
+    "hub_here_usage": "/here NAME gives this chat or topic to a project, /here off takes it back.",
+    "hub_new": "“{name}” is open, for {project}.",
+    "hub_new_greeting": "What you write here goes to {project}.",
+    "hub_new_failed": "The topic could not be opened: {reason}",
+    "hub_new_usage": "/new NAME opens a topic for a project; /new NAME TITLE gives it another title.",
+    "hub_waits_for_session": (
+        "💤 {count} saved for {project}, where no session is running. Nothing is lost; delivery follows when one "
+        "starts."
+    ),
+    "hub_waits_for_machine": (
+        "💤 {count} saved for {project}, whose machine is away. Nothing is lost; delivery follows when it is back."
+    ),
+    "help_hub": (
+        "/projects – your projects, and which one gets what you write\n"
+        "/new – open a topic for a project (approvers)\n/here – give this chat or topic to a project (approvers)\n"
+    ),
+    "menu_projects": "Your projects, and which one gets what you write",
+    "menu_new": "Open a topic for a project",
+    "menu_here": "Give this chat or topic to a project",
     # Loops: the same prompt again until the agent promises that it is done.
     "loop_usage": '/loop "work until the tests pass" --max 20 --until DONE',
     "loop_begun": (

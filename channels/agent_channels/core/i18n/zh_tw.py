@@ -37,7 +37,7 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
-        "/progress – 代理工作時你看到什麼\n{rich}/loop – 讓代理一輪一輪做到完成（核准者）\n"
+        "/progress – 代理工作時你看到什麼\n{rich}{hub}/loop – 讓代理一輪一輪做到完成（核准者）\n"
         "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
@@ -145,6 +145,51 @@ TEXTS: dict[str, str] = {
     "answer_offer": "💻 代理在終端機回答了，但沒有傳到這裡。",
     "button_send": "傳到這裡",
     "button_dont_send": "不要",
+    # Several projects on one bot.
+    "hub_which": "這是給哪個專案的？在你選擇之前，訊息會保留著。",
+    "hub_asked": "這是給哪個專案的？請在下面選擇。",
+    "hub_answered": "→ {project} · {user}。你接下來寫的也會送到那裡；/projects 可以更改。",
+    "hub_answered_topic": "→ {project} · {user}。這個主題現在屬於 {project}；/here 可以更改。",
+    "hub_goes_to": "→ {project}",
+    "hub_question_over": "這個問題不用再回答了。",
+    "hub_closed": "那個專案不讓你在這裡使用。",
+    "hub_nobody": "這個機器人的專案都不讓你在這裡使用。",
+    "hub_projects_heading": "你在這個機器人上的專案：",
+    "hub_project": "• {project} – {state}",
+    "hub_project_current": "✓ {project} – {state}",
+    "hub_project_waiting": "，等候中的訊息：{count} 則",
+    "hub_state_working": "工作中",
+    "hub_state_idle": "待命",
+    "hub_state_none": "沒有工作階段",
+    "hub_state_away": "電腦不在線上",
+    "hub_bound": "{place}屬於 {project}。",
+    "hub_this_topic": "這個主題",
+    "hub_this_chat": "這個聊天",
+    "hub_projects_usage": "點一下，選擇由哪個專案接收你寫的內容。/new 名稱 會為一個專案開一個主題。",
+    "hub_projects_directly": "請直接向 {bot} 傳 /projects：不是這裡的每個人都能看這份清單。",
+    "hub_current": "從現在起，你寫的內容會送到 {project}。",
+    "hub_current_elsewhere": "從現在起，你寫的內容會送到 {project}。{place}仍屬於 {bound}。",
+    "hub_unknown": "你在這個機器人上沒有叫「{name}」的專案。你的專案：{names}。",
+    "hub_unknown_here": "你在這裡沒有叫「{name}」的專案。",
+    "hub_approvers_only": "只有 {project} 的核准者可以這麼做。操作者可以這樣讓你成為核准者：{command}",
+    "hub_approver_of_none": "只有核准者可以這麼做，而你不是這裡任何專案的核准者。",
+    "hub_here": "從現在起，{place}屬於 {project}。",
+    "hub_here_off": "{place}不再屬於 {project}。",
+    "hub_here_nothing": "{place}不屬於任何專案。",
+    "hub_here_usage": "/here 名稱 會把這個聊天或主題交給一個專案，/here off 則收回。",
+    "hub_new": "已為 {project} 開了「{name}」。",
+    "hub_new_greeting": "你在這裡寫的內容會送到 {project}。",
+    "hub_new_failed": "無法開主題：{reason}",
+    "hub_new_usage": "/new 名稱 會為一個專案開一個主題；/new 名稱 標題 可以另取標題。",
+    "hub_waits_for_session": "💤 {count}已為 {project} 保留，那裡目前沒有工作階段。不會遺失：一有工作階段就會送達。",
+    "hub_waits_for_machine": "💤 {count}已為 {project} 保留，它的電腦不在線上。不會遺失：電腦一回來就會送達。",
+    "help_hub": (
+        "/projects – 你的專案，以及由哪個接收你寫的內容\n"
+        "/new – 為一個專案開主題（核准者）\n/here – 把這個聊天或主題交給一個專案（核准者）\n"
+    ),
+    "menu_projects": "你的專案，以及由哪個接收你寫的內容",
+    "menu_new": "為一個專案開主題",
+    "menu_here": "把這個聊天或主題交給一個專案",
     # Loops: the same prompt again until the agent promises that it is done.
     "loop_usage": '/loop "一直做到測試通過" --max 20 --until DONE',
     "loop_begun": (

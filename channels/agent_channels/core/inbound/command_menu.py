@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 FIRST_AFTER_S = 1.0
 
 
-def command_menu(*, rich: bool) -> list[MenuEntry]:
+def command_menu(*, rich: bool, hub: bool = False) -> list[MenuEntry]:
     """Return the commands that people can choose from, in the language in force.
 
-    `rich`: the platform has a rich form of messages to choose.
+    `rich`: the platform has a rich form of messages to choose. `hub`: several projects share the bot.
     """
     return [
         MenuEntry("status", translate("menu_status")),
@@ -38,6 +38,15 @@ def command_menu(*, rich: bool) -> list[MenuEntry]:
         *([MenuEntry("rich", translate("menu_rich"), get_args(Rich))] if rich else []),
         MenuEntry("loop", translate("menu_loop"), free=True),
         MenuEntry("inbox", translate("menu_inbox")),
+        *(
+            [
+                MenuEntry("projects", translate("menu_projects"), free=True, private=True),
+                MenuEntry("new", translate("menu_new"), free=True),
+                MenuEntry("here", translate("menu_here"), free=True),
+            ]
+            if hub
+            else []
+        ),
         MenuEntry("cancel", translate("menu_cancel")),
         MenuEntry("session", translate("menu_session"), ("status", "clear", "export")),
         MenuEntry("help", translate("menu_help")),
@@ -45,9 +54,9 @@ def command_menu(*, rich: bool) -> list[MenuEntry]:
     ]
 
 
-async def publish_command_menu(adapter: Adapter, key_values: KeyValue, bot_id: str) -> None:
+async def publish_command_menu(adapter: Adapter, key_values: KeyValue, bot_id: str, *, hub: bool = False) -> None:
     """Send the menu unless the platform has exactly this one. A refusal is logged: the chat works without a menu."""
-    entries = command_menu(rich=adapter.capabilities.rich)
+    entries = command_menu(rich=adapter.capabilities.rich, hub=hub)
     key = f"menu:{bot_id}"
     digest = hashlib.sha256(json.dumps([asdict(entry) for entry in entries]).encode()).hexdigest()
     pauses = Backoff(first_s=2.0, cap_s=300.0)

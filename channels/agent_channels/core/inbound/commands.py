@@ -78,8 +78,14 @@ class Commands:
         session: Callable[[], ListeningSession],
         progress: Progress,
         rich: RichForms,
+        *,
+        shared: bool = False,
     ) -> None:
-        """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else."""
+        """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else.
+
+        `shared`: other projects have the same bot.
+        """
+        self._shared = shared
         self._adapter, self._services, self._files, self._rich_forms = adapter, services, files, rich
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
@@ -125,7 +131,8 @@ class Commands:
 
     def _help(self, incoming: IncomingMessage, _argument: str) -> None:
         rich = translate("help_rich") if self._adapter.capabilities.rich else ""
-        self._say(incoming, translate("help", rich=rich))
+        hub = translate("help_hub") if self._shared else ""
+        self._say(incoming, translate("help", rich=rich, hub=hub))
 
     def _pair(self, incoming: IncomingMessage, _argument: str) -> None:
         """Answer somebody who may speak already; strangers never come here."""

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-import anyio
+from collections.abc import Mapping, Sequence
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.errors import (
-    ChannelError,
-    Conflict,
-    PlatformError,
-    RateLimited,
-    StoreError,
-    Unauthorized,
-    Unavailable,
-)
+from agent_channels.core.errors import StoreError
+from agent_channels.core.inbound.listening import Listening, Source
 from agent_channels.core.inbound.pipeline import Batch, InboundPipeline
-from agent_channels.core.log import redact
-from agent_channels.core.scheduling import Backoff, Wakeups
+from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 
 __all__ = ["Reader"]
@@ -40,21 +30,18 @@ class Reader:
         wakeups: Wakeups,
         *,
         silence_s: float,
+        source: Source | None = None,
         seen_elsewhere: frozenset[str] = frozenset(),
     ) -> None:
-        """`silence_s`: after so much silence of the platform the connection counts as dead.
+        """`silence_s`: after so much silence of the source the connection counts as dead.
 
+        `source`: where events come from, instead of the platform.
         `seen_elsewhere` are events that another project's agent was shown: shown here, they say that they come again.
         """
         self._adapter, self._bot_id, self._services, self._pipeline = adapter, bot_id, services, pipeline
-        self._wakeups, self._silence_s, self._seen_elsewhere = wakeups, silence_s, seen_elsewhere
-        # The watchdog on the last completed round trip: each one moves its deadline.
-        self._watchdog = anyio.CancelScope()
-        self._faults = Backoff()
-        # Two readers that fight disturb each other more often if they hurry.
-        self._conflicts = Backoff(first_s=1.0, cap_s=8.0)
-        # A refused token stays refused until somebody acts; the server notices a new one elsewhere.
-        self._refusals = Backoff(first_s=5.0, cap_s=30.0, calm_s=300.0)
+        self._wakeups, self._seen_elsewhere = wakeups, seen_elsewhere
+        self._source = source or adapter.listen
+        self._listening = Listening(silence_s, self._record_fault, services.health.set_retry)
 
     # ---- EventSink
 
@@ -102,7 +89,7 @@ class Reader:
 
     def mark_alive(self) -> None:
         """Record that the platform answered."""
-        self._watchdog.deadline = anyio.current_time() + self._silence_s
+        self._listening.mark_alive()
         self._services.health.record_answer()
 
     def add_note(self, text: str) -> None:
@@ -115,51 +102,16 @@ class Reader:
     async def identify(self) -> None:
         """Ask who the bot is until the platform says it: without, mentions and replies cannot be recognised."""
         self._services.health.set_state("connecting", "")
-        await self._retry(self._identify)
+        await self._listening.retry(self._identify)
 
     async def run(self) -> None:
         """Read until cancelled."""
-        await self._retry(self._listen)
-
-    async def _retry(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await work()
-            except PlatformError as error:
-                pause = self._pause(error)
-            except StoreError as error:
-                pause = self._faults.next()
-                self._record_fault("store", error)
-            self._services.health.set_retry(pause)
-            await anyio.sleep(pause)
+        await self._listening.listen(self._source, self)
 
     async def _identify(self) -> None:
         identity = await self._adapter.identify()
         self._services.health.set_bot(identity.id, identity.username, identity.remark)
 
-    def _pause(self, error: PlatformError) -> float:
-        self._record_fault(_STATES.get(type(error), "unreachable"), error)
-        if isinstance(error, RateLimited):
-            return max(error.retry_after, self._faults.next())
-        if isinstance(error, Conflict):
-            return self._conflicts.next()
-        if isinstance(error, Unauthorized):
-            return self._refusals.next()
-        return self._faults.next()
-
-    def _record_fault(self, state: str, error: ChannelError) -> None:
-        text = redact(str(error))
+    def _record_fault(self, state: str, text: str) -> None:
         if self._services.health.set_state(state, text):
             logger.warning("reading failed (%s): %s", state, text)
-
-    async def _listen(self) -> None:
-        with anyio.move_on_after(self._silence_s) as self._watchdog:
-            await self._adapter.listen(self)
-        raise Unavailable(f"the platform has been silent for {self._silence_s:.0f} s; connecting again")
-
-
-_STATES: dict[type[PlatformError], str] = {
-    Unauthorized: "unauthorized",
-    Conflict: "conflict",
-    RateLimited: "rate limited",
-}

@@ -128,6 +128,8 @@ class Entry:
     meta: dict[str, str]
     offers: int
     said_at: float | None = None
+    late: bool = False
+    """Whether it waited before it came here, because the project was away."""
     files_to_fetch: tuple[Attachment, ...] = ()
 
 

@@ -95,10 +95,18 @@ class Inbox:
         with self.store.transaction() as db:
             before = db.total_changes
             db.executemany(
-                "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers, late) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (bot_id, event.event_id, f"{bot_id}.{event.event_id}", event.payload, now, event.event_id in seen)
+                    (
+                        bot_id,
+                        event.event_id,
+                        f"{bot_id}.{event.event_id}",
+                        event.payload,
+                        now,
+                        event.event_id in seen,
+                        event.late,
+                    )
                     for event in events
                 ],
             )
@@ -819,5 +827,6 @@ def _entry(row: Row) -> Entry:
         meta=json.loads(row["meta"]),
         offers=row["offers"],
         said_at=row["said_at"],
+        late=bool(row["late"]),
         files_to_fetch=tuple(load_files(row["image"])),
     )

@@ -99,6 +99,15 @@ class Outbox:
             )
         )
 
+    def sent_messages(self, limit: int) -> list[tuple[str, str]]:
+        """Return the last messages that the agent sent, newest first: the chat and the message's id."""
+        rows = self.store.rows(
+            "SELECT o.chat_id, p.message_id FROM outbox_parts p JOIN outbox o ON o.id = p.outbox_id "
+            "WHERE p.message_id IS NOT NULL ORDER BY p.outbox_id DESC LIMIT ?",
+            limit,
+        )
+        return [(row["chat_id"], row["message_id"]) for row in rows]
+
     def sent_since(self, chat_id: str, since: float, *, without: str) -> bool:
         """Return True if anything was sent to a chat since then (epoch seconds), or may have been.
 

@@ -64,9 +64,19 @@ class Threads:
 
     async def open(self, chat_id: str, name: str) -> Place:
         """Open a thread in a chat and return where its messages go. Raises `Refused` or `PlatformError`."""
+        place, name = await self.create(chat_id, name), self.checked_name(name)
+        if place.thread_id is not None:
+            self._chats.name_thread(chat_id, place.thread_id, name)
+        else:
+            # A chat of its own, to which the rule of its parent applies.
+            self._chats.record(Chat(place.chat_id, "group", name, chat_id), Person("", ""))
+        return place
+
+    async def create(self, chat_id: str, name: str) -> Place:
+        """As `open`, for somebody else: nothing is recorded here."""
         name = self.checked_name(name)
         try:
-            place = await self._adapter.create_thread(chat_id, name)
+            return await self._adapter.create_thread(chat_id, name)
         except (ThreadGone, Unsupported):
             raise
         except Rejected as error:
@@ -74,12 +84,6 @@ class Threads:
             raise Rejected(
                 str(error) if where in str(error) else f"{error}; threads can be opened in {where}"
             ) from error
-        if place.thread_id is not None:
-            self._chats.name_thread(chat_id, place.thread_id, name)
-        else:
-            # A chat of its own, to which the rule of its parent applies.
-            self._chats.record(Chat(place.chat_id, "group", name, chat_id), Person("", ""))
-        return place
 
     async def rename(self, place: Place, name: str) -> None:
         """Give a thread another name. Raises `Refused` or `PlatformError`."""

@@ -24,7 +24,8 @@ LENGTH = 12
 VALID_S = 600.0
 # What was sent in time may be read much later: platforms keep messages for a bot that is away for a day.
 KEEP_S = 86_400.0
-_CODE = re.compile(rf"(?:/start(?:@\w+)?\s+)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
+# Where several projects share the bot, the code stands behind the id of the one that invites.
+_CODE = re.compile(rf"(?:/start(?:@\w+)?\s+)?(?:[a-z]{{8}}-)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from agent_channels.core.outbound.progress import TurnProgress
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.hub_tasks import HubTasks
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 
@@ -41,9 +42,18 @@ class ActiveReader:
     """Everything that runs while this process holds the bot's lock."""
 
     def __init__(
-        self, context: BotContext, sender: Sender, tracker: TurnTracker, seen_elsewhere: frozenset[str]
+        self,
+        context: BotContext,
+        sender: Sender,
+        tracker: TurnTracker,
+        seen_elsewhere: frozenset[str],
+        hub: HubTasks | None = None,
     ) -> None:
-        """`seen_elsewhere`: what another project's agent was shown before this process took over."""
+        """`seen_elsewhere`: what another project's agent was shown before this process took over.
+
+        `hub`: where events come from if the bot is shared, instead of the platform.
+        """
+        self._hub = hub
         adapter, services, settings = context.adapter, context.services, context.settings
         wakeups = context.wakeups
         self._context, self._since = context, time.time()
@@ -65,7 +75,16 @@ class ActiveReader:
         self._pipeline = InboundPipeline(
             adapter,
             services,
-            Commands(adapter, services, context.files, wakeups, self._session, settings.progress, sender.rich),
+            Commands(
+                adapter,
+                services,
+                context.files,
+                wakeups,
+                self._session,
+                settings.progress,
+                sender.rich,
+                shared=hub is not None,
+            ),
             self.delivery,
             self._receipts,
             wakeups,
@@ -79,7 +98,8 @@ class ActiveReader:
             services,
             self._pipeline,
             wakeups,
-            silence_s=context.channel.silence_s(settings),
+            silence_s=hub.silence_s if hub else context.channel.silence_s(settings),
+            source=hub.source if hub else None,
             seen_elsewhere=seen_elsewhere,
         )
         self._outcomes = Outcomes(adapter, services.panels, services.notices, sender.threads, wakeups)
@@ -115,12 +135,20 @@ class ActiveReader:
             group.start_soon(self._wait_notices.run, self.why_waiting)
             self._retry_failed()
             await self._reader.identify()
-            group.start_soon(publish_command_menu, self._context.adapter, services.key_values, self._context.bot_id)
+            for work in self._hub.tasks if self._hub else ():
+                group.start_soon(work)
+            group.start_soon(self._publish_menu)
             group.start_soon(self._pipeline.run)
             try:
                 await self._reader.run()
             finally:
                 await self._pipeline.close()
+
+    async def _publish_menu(self) -> None:
+        context = self._context
+        await publish_command_menu(
+            context.adapter, context.services.key_values, context.bot_id, hub=self._hub is not None
+        )
 
     def _retry_failed(self) -> None:
         """Sort again, once for each version of this program, what an earlier one could not process."""

@@ -9,6 +9,7 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.delivery import HostLink
 from agent_channels.core.host.modes import Modes
+from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
@@ -30,3 +31,5 @@ class BotContext:
     link: HostLink
     modes: Modes
     wakeups: Wakeups
+    hub: ProjectHub | None = None
+    """The hub that shares the bot's reading; None: this process reads for its own project alone."""

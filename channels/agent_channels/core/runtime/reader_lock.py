@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
+import os
 import socket
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
@@ -46,6 +49,10 @@ class LockHolder:
         return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
 
 
+def _short_name(folder: Path) -> str:
+    return hashlib.sha256(os.path.realpath(folder).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
 class HandoverRequests:
     """Requests to the reader of a state folder to hand its bot over, through the store."""
 
@@ -64,10 +71,17 @@ class HandoverRequests:
 class ReaderLock:
     """The lock of one bot on one platform."""
 
-    def __init__(self, channel: str, bot_id: str, state_dir: Path, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, channel: str, bot_id: str, state_dir: Path, *, shared: bool = False, folder: Path | None = None
+    ) -> None:
+        """`shared`: the lock of this state folder alone, on a bot whose reading is shared through a hub."""
         from filelock import FileLock
 
-        base = (folder or runtime_dir()) / f"{channel}-{bot_id}"
+        name = f"{channel}-{bot_id}-{_short_name(state_dir)}" if shared else f"{channel}-{bot_id}"
+        base = (folder or runtime_dir()) / name
+        self._project_lock = (
+            None if shared else partial(ReaderLock, channel, bot_id, state_dir, shared=True, folder=folder)
+        )
         self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
         self._note = base.with_suffix(".json")
         self._last = base.with_suffix(".last")
@@ -77,6 +91,11 @@ class ReaderLock:
     def held(self) -> bool:
         """Whether this process holds the lock."""
         return bool(self._lock.is_locked)
+
+    @property
+    def was_made(self) -> bool:
+        """Whether any process ever took it."""
+        return Path(self._lock.lock_file).exists()
 
     def claim(self) -> bool:
         """Take the lock if it is free; return True if this process holds it now.
@@ -113,7 +132,12 @@ class ReaderLock:
             self._lock.release()
 
     def holder(self) -> LockHolder | None:
-        """Return who holds the lock; None if it is free. Raises `ConfigError` if there can be no lock."""
+        """Return who holds the lock; None if it is free. Raises `ConfigError` if there can be no lock.
+
+        Where the bot's reading is shared, who reads for this state folder comes first.
+        """
+        if self._project_lock is not None and (own := self._project_lock()).was_made and (found := own.holder()):
+            return found
         if not self.held and self._free():
             return None
         try:

@@ -25,6 +25,8 @@ from agent_channels.core.process import restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.hub_sent import SentRecorder
+from agent_channels.core.runtime.hub_tasks import HubTasks, open_hub
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.scheduling import Wakeups
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 TAKE_OVER_EVERY_S = 1.0
 # After handing over on request, the others get this long to claim before we try again.
 STAND_BACK_S = 15.0
+CLOSE_WITHIN_S = 0.2
 
 
 class ChannelRuntime:
@@ -49,12 +52,15 @@ class ChannelRuntime:
     `reader` is there while this process reads the bot; otherwise `idle_reason` says why it does not.
     """
 
-    def __init__(self, context: BotContext, flag: str | None) -> None:
-        """`flag`: the host's channel flag, if its command line has one."""
+    def __init__(self, context: BotContext, flag: str | None, recorder: SentRecorder | None = None) -> None:
+        """`flag`: the host's channel flag, if its command line has one. `recorder`: of a bot that is shared."""
+        self._recorder = recorder
         settings = context.settings
         self.context = context
         self.claim = ReadClaim(context, flag)
-        self.lock = ReaderLock(context.channel.name, context.bot_id, context.env.state_dir)
+        self.lock = ReaderLock(
+            context.channel.name, context.bot_id, context.env.state_dir, shared=context.hub is not None
+        )
         self.sender = Sender(
             context.adapter,
             context.services,
@@ -117,6 +123,10 @@ class ChannelRuntime:
         async with anyio.create_task_group() as group:
             group.start_soon(StoreWatcher(context.services.store, self._store_changed).run)
             group.start_soon(self.tracker.run)
+            if self._recorder is not None:
+                group.start_soon(self._recorder.run, context.services)
+            else:
+                context.services.health.set_hub(None)
             while True:
                 while self.claim.reason() is None:
                     self.idle_reason = self.claim.refusal()
@@ -141,9 +151,10 @@ class ChannelRuntime:
         """Read until a hand-over is requested."""
         context = self.context
         self._handovers.take()
-        seen_elsewhere = self._continue_from_other_projects()
+        hub = None if context.hub is None else HubTasks.of(context, context.hub)
+        seen_elsewhere = self._continue_from_other_projects() if hub is None else frozenset[str]()
         with anyio.CancelScope() as self._reading:
-            self.reader = ActiveReader(context, self.sender, self.tracker, seen_elsewhere)
+            self.reader = ActiveReader(context, self.sender, self.tracker, seen_elsewhere, hub)
             self.tracker.reads = True
             context.modes.publish()
             context.services.health.set_session(context.link.session, host_keys(context.env.environ))
@@ -175,6 +186,8 @@ class ChannelRuntime:
     def _store_changed(self) -> None:
         self.context.modes.refresh()
         self.context.wakeups.store_changed()
+        if self.context.hub is not None:
+            self.context.hub.facts_changed.set()
         if self.reader is None:
             self.claim.look_again()
         elif self._handovers.take():
@@ -207,6 +220,10 @@ async def open_runtime(
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)
         async with adapter:
             services = Services.of(store)
+            hub = open_hub(settings, env, channel.name, bot_id, services.key_values)
+            recorder = SentRecorder(hub) if hub else None
+            adapter = recorder.watch(adapter) if recorder else adapter
+            services.panels.owner = hub.project if hub else ""
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or session_name()
             services.sessions.record(session, client())
@@ -217,5 +234,10 @@ async def open_runtime(
             socket = InboxSocket.of(env.environ)
             modes = Modes(settings, session, services.inbox, services.sessions, flag, socket)
             link = HostLink(session, push, adapter.channel)
-            context = BotContext(channel, env, settings, bot_id, adapter, services, files, link, modes, Wakeups())
-            yield ChannelRuntime(context, flag)
+            context = BotContext(channel, env, settings, bot_id, adapter, services, files, link, modes, Wakeups(), hub)
+            try:
+                yield ChannelRuntime(context, flag, recorder)
+            finally:
+                if hub is not None:
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_WITHIN_S):
+                        await hub.db.close()

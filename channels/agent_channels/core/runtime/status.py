@@ -29,10 +29,10 @@ def facts(
     Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
     a server that is attached to a host does not read, or null), restarts ({count, why, last}, last as ISO time, of the
-    server that reads, or null if it was never started again), reader {state, error, note}, last_poll_ok (ISO time or
-    null), working (a list of {since, running, steps, files, stopping}, `running` in words), inbox {received, open,
-    offered, answered, held, failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or
-    null), problem.
+    server that reads, or null if it was never started again), reader {state, error, note}, hub (what `hub_facts` in
+    `hub_member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
+    of {since, running, steps, files, stopping}, `running` in words), inbox {received, open, offered, answered, held,
+    failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or null), problem.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
@@ -72,6 +72,7 @@ def facts(
             "error": health.get("error") or None,
             "note": health.get("note") or None,
         },
+        "hub": json.loads(health.get("hub") or "null"),
         "last_poll_ok": epoch_iso(health.get("last_poll_ok")),
         "working": [_working(turn) for turn in services.turns.running()],
         "inbox": inbox.counts(),

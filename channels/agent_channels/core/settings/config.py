@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import ipaddress
 import os
 import shlex
 from collections.abc import Mapping
@@ -16,13 +15,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
-from agent_channels.core.settings.network import check_host
+from agent_channels.core.settings.network import check_host, is_loopback
 from agent_channels.core.settings.paths import env_value, state_dir
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
@@ -55,15 +63,6 @@ RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": 
 _HOOK_FIELDS = {declared.name: declared for declared in dataclasses.fields(HookSettings)}
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def safe_root(url: str) -> str:
     """Return `url` without a trailing slash.
 
@@ -76,7 +75,7 @@ def safe_root(url: str) -> str:
         raise ValueError(f"{error}; write it as https://host[:port][/path]") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("write it as https://host[:port][/path]")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http would show the token to the network; use https or loopback")
     return url.rstrip("/")
 
@@ -130,6 +129,13 @@ class Settings(BaseModel):
     group_context: int = Field(0, ge=0, le=50, description="last messages to others that come with one to the bot")
     transcribe: str | None = Field(None, description="command that transcribes a voice note, with {path}; or local")
     transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for transcribing one voice note")
+    hub: SecretStr | None = Field(
+        None, description="share the bot's reading among projects: local, or postgresql://user@host/database"
+    )
+    hub_keep_h: float = Field(72, gt=0, description="hours that the hub keeps what its projects have taken over")
+    hub_lease_s: float = Field(
+        15, ge=2, le=300, description="seconds after which another machine reads, when the one that reads is gone"
+    )
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest are deleted")
 
     @field_validator(*_HOOK_FIELDS, mode="before")
@@ -244,7 +250,7 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     path = env.config_file
     values, variables = config_values(env), {}
     for key in model.model_fields:
-        prefix = "CHANNELS" if key in {"mode", "claim"} else env.channel.upper()
+        prefix = "CHANNELS" if key in {"mode", "claim", "hub"} else env.channel.upper()
         if key in Settings.model_fields and prefix != "CHANNELS":
             continue
         if given := env.get(f"{prefix}_{key.upper()}"):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["Route", "check_host", "endpoint", "env_proxy", "proxy_url", "route", "shown_url"]
+__all__ = ["Route", "check_host", "endpoint", "env_proxy", "is_loopback", "proxy_url", "route", "shown_url"]
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SOCKS_PORT = 1080
@@ -97,6 +97,16 @@ def check_host(name: str | None) -> str:
     # A UnicodeError, and so a ValueError, for a part that is empty or too long.
     name.encode("idna")
     return name
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine: `localhost`, or a loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def endpoint(url: str) -> tuple[str, int]:

@@ -37,6 +37,7 @@ __all__ = [
     "is_trusted",
     "make_state_folder",
     "read_state_file",
+    "remove_dotenv_value",
     "require_own_file",
     "set_dotenv_value",
     "write_new",
@@ -413,6 +414,16 @@ def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
     others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
     if line not in before or len(others) != len(before) - 1:
         _write(path, "\n".join([*others, line]) + "\n")
+
+
+def remove_dotenv_value(state_dir: Path, name: str) -> bool:
+    """Remove `name` from the state folder's .env; return False if it was not there. Raises `ConfigError`."""
+    path = make_state_folder(state_dir) / ".env"
+    before = read_state_file(path).splitlines()
+    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
+    if len(others) != len(before):
+        _write(path, "".join(f"{line}\n" for line in others))
+    return len(others) != len(before)
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.process import Restarts, server_pid
@@ -71,6 +71,10 @@ class Health:
         """Record the host session that the bot is read for, and by what its host can be recognised."""
         self._write("session", session_id)
         self._write("host", "\n".join(host))
+
+    def set_hub(self, facts: Mapping[str, object] | None) -> None:
+        """Record what is known of the hub that shares the bot; None: the bot is not shared."""
+        self._write("hub", json.dumps(facts, ensure_ascii=False) if facts else "")
 
     def set_restarts(self, restarts: Restarts | None) -> None:
         """Record that and why the server that reads the bot was started again, or that it was not."""

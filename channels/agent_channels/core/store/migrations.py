@@ -257,7 +257,10 @@ _LOOPS: tuple[str, ...] = (
 # trace: the W3C `traceparent` of the send that a panel came with, if that was traced; its answers go on with it.
 _TRACES: tuple[str, ...] = ("ALTER TABLE panels ADD COLUMN trace TEXT",)
 
+# late: the event waited before it came here, because the project was away.
+_LATE: tuple[str, ...] = ("ALTER TABLE inbox ADD COLUMN late INTEGER NOT NULL DEFAULT 0",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE,
 )  # fmt: skip

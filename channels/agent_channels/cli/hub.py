@@ -1,0 +1,263 @@
+"""`channels hub`: share one bot among several projects, on this machine or on many."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
+from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_route import add_route_actions, change_routes
+from agent_channels.core.errors import ConfigError, Refused, StoreError
+from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
+from agent_channels.core.runtime.hub_member import hub_facts, member_facts
+from agent_channels.core.runtime.hub_tasks import hub_address
+from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Environment, Settings, config_values, load
+from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
+from agent_channels.core.store.database import Store
+from agent_channels.core.text.numbers import counted
+from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.times import epoch_iso, local_time
+from agent_channels.registry import channel
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "share one bot among several projects, on this machine or on many"
+VARIABLE = "CHANNELS_HUB"
+# A server looks at its settings every second.
+SERVERS_LEAVE_WITHIN_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    join = add_command(actions, "join", "let this project share the bot whose token it has")
+    add_channel(join)
+    join.add_argument(
+        "address",
+        nargs="?",
+        metavar="ADDRESS",
+        help="local (default), or postgresql://user@host/database?sslmode=require, without a password",
+    )
+    join.add_argument(
+        "--address-stdin", action="store_true", help="read the address, which may hold a password, from standard input"
+    )
+    join.add_argument("--name", help="what people call this project; default: its folder's name")
+    leave = add_command(actions, "leave", "let this project read its bot for itself alone again")
+    add_channel(leave)
+    status = add_command(actions, "status", "show the projects of the bot, who reads it, and what waits")
+    add_channel(status)
+    for action in (join, leave, status):
+        add_json(action)
+    add_route_actions(actions)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
+    project = _Project(args.channel)
+    said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
+    print(json.dumps(data, ensure_ascii=False) if args.json else said)
+    return 0
+
+
+class _Project:
+    """The project at hand: its settings, its bot and its state folder."""
+
+    def __init__(self, name: str) -> None:
+        self.row, self.env = channel(name), Environment(name)
+        self.settings: Settings = load(self.row.settings, self.env)
+        token = self.env.token()
+        if token is None:
+            raise ConfigError(f"no token is set, so there is no bot to share; run `channels setup {name}`")
+        self.bot_id = self.row.bot_id(token)
+
+    def address(self) -> HubAddress:
+        """Return where the hub is. Raises `Refused` if the bot is not shared."""
+        found = hub_address(self.settings, self.env)
+        if found is None:
+            raise Refused(f"this project shares its bot with no other; `channels hub join {self.row.name}` does that")
+        return found
+
+    def use(
+        self, address: HubAddress, work: Callable[[ProjectHub, Services], Awaitable[dict[str, Any]]]
+    ) -> dict[str, Any]:
+        """Return what `work` returns, with the hub and this project's store open."""
+
+        async def worked() -> dict[str, Any]:
+            with Store.open(self.env.state_dir) as store:
+                services = Services.of(store)
+                hub = ProjectHub.of(address, bot_key(self.row.name, self.bot_id), project_id(services.key_values))
+                try:
+                    return await work(hub, services)
+                finally:
+                    await hub.db.close()
+
+        return anyio.run(worked)
+
+
+# ---- join
+
+
+def _join(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+    text = _given_address(args, project)
+    address = HubAddress.of(text, {**project.env.dotenv, **project.env.environ})
+
+    async def join(hub: ProjectHub, services: Services) -> dict[str, Any]:
+        name = await hub.members.beat(member_facts(services, project.settings, hub.project, "none"))
+        if args.name is not None and args.name != name:
+            await hub.members.rename(hub.project, args.name)
+            name = args.name
+        return await hub_facts(hub, name)
+
+    data = project.use(address, join)
+    if _in_force(project) != text:
+        set_dotenv_value(project.env.state_dir, VARIABLE, text)
+    others = [str(one["name"]) for one in data["projects"] if one["project"] != data["project"]]
+    beside = f" beside {', '.join(map(label, others))}" if others else ""
+    said = (
+        f"This project is now {label(data['name'])} in the hub {address}{beside}. Servers that run here notice it by "
+        f"themselves; `channels hub status {project.row.name}` shows who reads the bot."
+    )
+    return said, data
+
+
+def _given_address(args: argparse.Namespace, project: _Project) -> str:
+    """Return the address to join. Raises `WrongUsage`, or `Refused` if something else decides."""
+    if args.address_stdin:
+        if args.address is not None:
+            raise WrongUsage("give the address either as an argument or on standard input")
+        asked = "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: "
+        text = Dialogue(quiet=False, interactive=True).ask_hidden(asked) if can_ask() else sys.stdin.readline().strip()
+    else:
+        text = args.address or _in_force(project) or "local"
+        if _has_password(args.address or ""):
+            raise WrongUsage(
+                "a password in an argument can be read by every user of this machine; pass the address with "
+                "--address-stdin, or set PGPASSWORD in the state folder's .env"
+            )
+    given = env_value(VARIABLE, project.env.environ)
+    if given is not None and given != text:
+        raise Refused(f"the environment variable {VARIABLE} names another hub, and it goes first; change it there")
+    return text
+
+
+def _has_password(address: str) -> bool:
+    user, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
+    return (bool(at) and ":" in user) or "password=" in address
+
+
+def _in_force(project: _Project) -> str | None:
+    return None if project.settings.hub is None else project.settings.hub.get_secret_value()
+
+
+# ---- leave
+
+
+def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+    del args
+    address = project.address()
+    if env_value(VARIABLE, project.env.environ):
+        raise Refused(
+            f"the environment variable {VARIABLE} names the hub; unset it where it is set, and run this again"
+        )
+    if config_values(project.env).get("hub"):
+        raise Refused(f"{project.env.config_file} names the hub: remove the line `hub:` there, and run this again")
+
+    async def leave(hub: ProjectHub, services: Services) -> dict[str, Any]:
+        # Asked first: a hub that cannot be reached is not left.
+        cursors = await hub.events.cursors()
+        remove_dotenv_value(project.env.state_dir, VARIABLE)
+        await _until_servers_left(project)
+        again = await hub.members.leave(hub.project)
+        services.cursors.set(project.bot_id, cursors)
+        return {"ok": True, "was_member": again is not None, "undecided": again or 0}
+
+    data = project.use(address, leave)
+    if not data["was_member"]:
+        return f"This project was not in the hub {address}; it reads its bot for itself.", data
+    waiting = data["undecided"]
+    rest = f" {counted(waiting, 'message')} that waited for it will be asked about." if waiting else ""
+    return f"This project has left the hub {address}, and reads its bot for itself.{rest}", data
+
+
+async def _until_servers_left(project: _Project) -> None:
+    """Return once no server of this project works for the hub, which would join it again."""
+    lock = ReaderLock(project.row.name, project.bot_id, project.env.state_dir, shared=True)
+    deadline = time.monotonic() + SERVERS_LEAVE_WITHIN_S
+    while lock.was_made and (holder := lock.holder()) is not None:
+        if time.monotonic() > deadline:
+            raise StoreError(
+                f"{holder.describe()}, does not let go of the hub; end that session, and run `channels hub join "
+                f"{project.row.name}` and then `leave` again"
+            )
+        await anyio.sleep(0.1)
+
+
+# ---- route
+
+
+def _route(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+    return change_routes(args, lambda work: project.use(project.address(), work))
+
+
+# ---- status
+
+
+def _status(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+    del args
+
+    async def ask(hub: ProjectHub, services: Services) -> dict[str, Any]:
+        del services
+        facts = await hub_facts(hub, None)
+        own = next((one["name"] for one in facts["projects"] if one["project"] == hub.project), None)
+        return {**facts, "name": own}
+
+    data = project.use(project.address(), ask)
+    return _text(data), data
+
+
+def _text(data: dict[str, Any]) -> str:
+    own = f"{label(data['name'])} (id {data['project']})" if data["name"] else "not in the hub yet"
+    lines = [
+        f"hub           {data['address']}",
+        f"this project  {own}",
+        f"read by       {_reader(data['reader'])}",
+    ]
+    if (reader := data["reader"]) and reader["left_s"] > 0:
+        error = f": {label(str(reader.get('error')))}" if reader.get("error") else ""
+        lines.append(f"reading       {label(str(reader.get('state')))}{error}")
+    if data["undecided"]:
+        lines.append(f"undecided     {counted(data['undecided'], 'message')}: a person is asked whose they are")
+    if data["unclaimed"]:
+        lines.append(f"unclaimed     {counted(data['unclaimed'], 'message')} from people whom no project lets in")
+    for one in data["projects"]:
+        waiting = f", {counted(one['waiting'], 'message waits', 'messages wait')}" if one["waiting"] else ""
+        where = f"on {label(one['machine'])} in {label(one['folder'])}"
+        lines.append(f"  {label(one['name']):<18} {_state(one)} {where}{waiting}")
+    return "\n".join(lines)
+
+
+def _reader(reader: dict[str, Any] | None) -> str:
+    if reader is None or reader["left_s"] <= 0:
+        return "nobody"
+    since = local_time(epoch_iso(reader.get("since")) or "")
+    return (
+        f"process {reader.get('pid')} on {label(str(reader.get('machine')))} in {label(str(reader.get('folder')))}, "
+        f"since {since}; its lease ends in {reader['left_s']:.0f} s unless it renews it"
+    )
+
+
+def _state(one: dict[str, Any]) -> str:
+    words = {"working": "works", "idle": "waits for messages", "none": "no session", "away": "away"}
+    silent = f", silent for {one['silent_s']:.0f} s" if one["state"] == "away" else ""
+    return f"{words.get(one['state'], one['state'])}{silent}"

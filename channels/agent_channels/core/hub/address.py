@@ -1,0 +1,119 @@
+"""Where the hub is: on this machine, or in a PostgreSQL database that other machines reach too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.log import register_secret
+from agent_channels.core.settings.network import is_loopback
+
+__all__ = ["EXTRA", "HubAddress"]
+
+EXTRA = "pip install 'agent-channels[hub]'"
+_SCHEMES = ("postgresql://", "postgres://")
+_FORM = "write `local`, or postgresql://user@host/database?sslmode=require"
+# Under these a connection is encrypted or fails; the others of libpq fall back to clear text.
+_ENCRYPTED = ("require", "verify-ca", "verify-full")
+# libpq's own variables, which may stand in the state folder's .env too: the parameter that each one sets.
+_VARIABLES = {
+    "PGHOST": "host",
+    "PGHOSTADDR": "hostaddr",
+    "PGPORT": "port",
+    "PGDATABASE": "dbname",
+    "PGUSER": "user",
+    "PGPASSWORD": "password",
+    "PGPASSFILE": "passfile",
+    "PGSSLMODE": "sslmode",
+    "PGSSLROOTCERT": "sslrootcert",
+    "PGSSLCERT": "sslcert",
+    "PGSSLKEY": "sslkey",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HubAddress:
+    """A checked address. Neither its `str` nor its `repr` shows the password."""
+
+    parameters: Mapping[str, str] | None = field(default=None, repr=False)
+    """What libpq connects with; None for the hub on this machine."""
+    shown: str = "local"
+    """The address for people, without the password."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the hub is a file on this machine."""
+        return self.parameters is None
+
+    def __str__(self) -> str:
+        """Return the address for people."""
+        return self.shown
+
+    @classmethod
+    def of(cls, text: str, environ: Mapping[str, str | None]) -> HubAddress:
+        """Return the address that the setting `hub` names; what it leaves out is taken from libpq's variables.
+
+        Raises `ConfigError`, which never shows the password.
+        """
+        text = text.strip()
+        if text == "local":
+            return cls()
+        if not text.startswith(_SCHEMES):
+            scheme = text.partition("://")[0] if "://" in text else "this"
+            raise ConfigError(f"the setting hub: {scheme[:40]!r} is not a kind of hub; {_FORM}")
+        parameters = _parameters(text, environ)
+        if password := parameters.get("password"):
+            register_secret(password)
+            register_secret(quote(password, safe=""))
+        shown = _shown(parameters)
+        if (far := _unencrypted(parameters)) is not None:
+            raise ConfigError(
+                f"the setting hub: {shown} would send messages to {far} in clear text; add sslmode=require (or "
+                "verify-full, which also checks whose certificate it is) to the address"
+            )
+        return cls(parameters, shown)
+
+
+def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:
+    """Return every parameter that libpq would use for an address. Raises `ConfigError`."""
+    try:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise ConfigError(f"a hub in PostgreSQL needs the extra `hub`; install it with {EXTRA}") from None
+    given = {name: value for variable, name in _VARIABLES.items() if (value := environ.get(variable))}
+    try:
+        # The defaults hold what the process's own environment and a service file say.
+        defaults = psycopg.pq.Conninfo.get_defaults()
+        found = {option.keyword.decode(): option.val.decode() for option in defaults if option.val is not None}
+        written = {name: str(value) for name, value in conninfo_to_dict(text).items() if value is not None}
+    except (psycopg.Error, UnicodeError):
+        # libpq's message may quote the address, password and all.
+        raise ConfigError(f"the setting hub is not an address that PostgreSQL's library can read; {_FORM}") from None
+    if "service" in written:
+        raise ConfigError("the setting hub names a service; write host, database and user into the address instead")
+    return {name: value for name, value in {**found, **given, **written}.items() if value}
+
+
+def _shown(parameters: Mapping[str, str]) -> str:
+    user = f"{quote(parameters['user'], safe='')}@" if "user" in parameters else ""
+    host = parameters.get("host") or parameters.get("hostaddr") or ""
+    where = quote(host, safe=",:") if host.startswith("/") else host
+    port = f":{parameters['port']}" if parameters.get("port", "5432") != "5432" else ""
+    return f"postgresql://{user}{where}{port}/{quote(parameters.get('dbname', ''), safe='')}"
+
+
+def _unencrypted(parameters: Mapping[str, str]) -> str | None:
+    """Return a host that would be reached over a network without encryption; None if there is none."""
+    if parameters.get("sslmode") in _ENCRYPTED:
+        return None
+    # An address decides where the connection goes; the name beside it is only compared with the certificate.
+    hosts = (parameters.get("hostaddr") or parameters.get("host") or "").split(",")
+    return next((host for host in hosts if not _is_here(host)), None)
+
+
+def _is_here(host: str) -> bool:
+    # Empty: libpq takes its socket's folder. @: a socket without a file.
+    return not host or host.startswith(("/", "@")) or is_loopback(host.strip("[]"))

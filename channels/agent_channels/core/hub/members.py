@@ -1,0 +1,238 @@
+"""The members table: the projects of a bot, what they let in, and when each was last heard of."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from agent_channels.core.errors import Refused
+from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.wakeups import HubWakeups
+
+__all__ = [
+    "AWAY_AFTER_S",
+    "BEAT_EVERY_S",
+    "ProjectMember",
+    "MemberFacts",
+    "MemberGroup",
+    "Members",
+    "SessionState",
+    "project_name",
+]
+
+SessionState = Literal["working", "idle", "none"]
+"""What a project's agent does: it works, it waits for messages, or no session is there."""
+BEAT_EVERY_S = 15.0
+# Three beats that did not come.
+AWAY_AFTER_S = 50.0
+NAME_MAX = 40
+
+
+class MemberGroup(NamedTuple):
+    """A group that a project enabled: who may speak (None: every member), and whether talk to others is heard too."""
+
+    senders: frozenset[str] | None = None
+    hears_all: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """What a project says of itself: whom it lets in, who approves, and the chats that it reads since when.
+
+    `waiting` are the direct chats of people who asked it to be let in.
+    """
+
+    project: str
+    name: str
+    """The name that it would like; it gets another if a project has it already."""
+    folder: str
+    machine: str
+    people: frozenset[str]
+    approvers: frozenset[str]
+    enabled: Mapping[str, float]
+    groups: Mapping[str, MemberGroup]
+    waiting: frozenset[str]
+    session_state: SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectMember:
+    """A project of a bot, by the name that people see. `silent_s`: for how long nothing was heard of it."""
+
+    project: str
+    name: str
+    folder: str
+    machine: str
+    people: frozenset[str]
+    approvers: frozenset[str]
+    enabled: Mapping[str, float]
+    groups: Mapping[str, MemberGroup]
+    waiting: frozenset[str]
+    session_state: SessionState
+    silent_s: float
+    joined_at: float
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its machine, or every session on it, is gone."""
+        return self.silent_s > AWAY_AFTER_S
+
+    @property
+    def state(self) -> str:
+        """What its agent does; `away` if nothing was heard of it for a while."""
+        return "away" if self.is_away and self.session_state != "none" else self.session_state
+
+
+def project_name(text: str) -> str:
+    """Return a text as a project's name: letters, digits, dots, dashes and underscores; never empty."""
+    plain = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    return re.sub(r"[^\w.-]+", "-", plain).strip("-.")[:NAME_MAX].rstrip("-.") or "project"
+
+
+class Members:
+    """The projects of one bot."""
+
+    def __init__(self, db: HubDatabase, bot: str, wakeups: HubWakeups) -> None:
+        self._db, self._bot, self._wakeups = db, bot, wakeups
+        self.known: list[ProjectMember] = []
+        """The projects as they were last read."""
+
+    async def beat(self, facts: MemberFacts, *, announce: bool = True) -> str:
+        """Record a project and that it is there, joining it if need be; return its name. Raises `StoreError`.
+
+        `announce`: whom it lets in may have changed, so who reads the bot hears of it at once.
+        """
+        async with self._db.transaction() as tx:
+            rows = await tx.rows(
+                "SELECT {now} AS now, (SELECT name FROM members WHERE bot = ? AND project = ?) AS name",
+                self._bot, facts.project,
+            )  # fmt: skip
+            # By the database's clock, as this machine's may be set to anything.
+            ahead_s = float(rows[0]["now"]) - time.time()
+            enabled = {chat: since + ahead_s for chat, since in facts.enabled.items()}
+            name = str(rows[0]["name"] or "")
+            # Two that join at once with one name: the second one's transaction fails, and is tried again.
+            name = name or await self._free_name(tx, project_name(facts.name))
+            await tx.execute(
+                "INSERT INTO members (bot, project, name, folder, machine, people, approvers, enabled, gates, waiting, "
+                "session_state, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
+                "ON CONFLICT (bot, project) DO UPDATE SET folder = excluded.folder, machine = excluded.machine, "
+                "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
+                "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
+                "seen_at = excluded.seen_at",
+                self._bot, facts.project, name, facts.folder, facts.machine, json.dumps(sorted(facts.people)),
+                json.dumps(sorted(facts.approvers)), json.dumps(enabled), _dump_groups(facts.groups),
+                json.dumps(sorted(facts.waiting)), facts.session_state,
+            )  # fmt: skip
+            if announce:
+                await self._wakeups.notify_members(tx)
+        if announce:
+            self._wakeups.send_members(member.project for member in self.known)
+        return name
+
+    async def rename(self, project: str, name: str) -> None:
+        """Give a project another name. Raises `Refused` if another one has it, or it is none; and `StoreError`."""
+        if name != project_name(name):
+            raise Refused(f"{name[:60]!r} cannot be a project's name; {project_name(name)!r} can")
+        async with self._db.transaction() as tx:
+            if (taken := await self._owner_of(tx, name)) is not None and taken != project:
+                raise Refused(f"another project is called {name!r}; `channels hub status` lists them")
+            await tx.execute("UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, project)
+
+    async def read(self) -> list[ProjectMember]:
+        """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            return await self.read_within(tx)
+
+    async def read_within(self, tx: HubTransaction) -> list[ProjectMember]:
+        """As `read`, in an open transaction."""
+        rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
+        self.known = [_member(row) for row in rows]
+        return self.known
+
+    def enabled_since(self) -> dict[str, float]:
+        """Return the chats that any known project reads, by id, each with since when (epoch seconds)."""
+        found: dict[str, float] = {}
+        for member in self.known:
+            for chat, since in member.enabled.items():
+                found[chat] = min(since, found.get(chat, since))
+        return found
+
+    async def leave(self, project: str) -> int | None:
+        """Remove a project; return how many events that waited for it are to be decided again, None if it was not one.
+
+        Raises `StoreError`.
+        """
+        async with self._db.transaction() as tx:
+            if not await tx.execute("DELETE FROM members WHERE bot = ? AND project = ?", self._bot, project):
+                return None
+            await tx.execute("DELETE FROM routes WHERE bot = ? AND project = ?", self._bot, project)
+            await tx.execute("DELETE FROM sent WHERE bot = ? AND project = ?", self._bot, project)
+            # One that several projects got, or that is asked about already, is not asked about again.
+            await tx.execute(
+                "DELETE FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') AND EXISTS "
+                "(SELECT 1 FROM events AS o WHERE o.bot = events.bot AND o.event_id = events.event_id "
+                "AND o.project <> events.project)",
+                self._bot, project,
+            )  # fmt: skip
+            return await tx.execute(
+                "UPDATE events SET project = '', state = 'waiting', claimed_by = '', claimed_until = 0 "
+                "WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed')",
+                self._bot, project,
+            )  # fmt: skip
+
+    async def _owner_of(self, tx: HubTransaction, name: str) -> str | None:
+        rows = await tx.rows("SELECT project FROM members WHERE bot = ? AND name = ?", self._bot, name)
+        return str(rows[0]["project"]) if rows else None
+
+    async def _free_name(self, tx: HubTransaction, wanted: str) -> str:
+        rows = await tx.rows("SELECT name FROM members WHERE bot = ?", self._bot)
+        taken = {str(row["name"]) for row in rows}
+        names = (wanted, *(f"{wanted[: NAME_MAX - 4]}-{number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+
+def _member(row: Row) -> ProjectMember:
+    state, now = row["session_state"], float(row["now"])
+    return ProjectMember(
+        project=row["project"],
+        name=row["name"],
+        folder=row["folder"],
+        machine=row["machine"],
+        people=frozenset(map(str, _list(row["people"]))),
+        approvers=frozenset(map(str, _list(row["approvers"]))),
+        enabled={
+            str(chat): float(since) - now + time.time() for chat, since in dict(json.loads(row["enabled"])).items()
+        },
+        groups=_groups(row["gates"]),
+        waiting=frozenset(map(str, _list(row["waiting"]))),
+        session_state=state if state in get_args(SessionState) else "none",
+        silent_s=now - float(row["seen_at"]),
+        joined_at=float(row["joined_at"]),
+    )
+
+
+def _dump_groups(groups: Mapping[str, MemberGroup]) -> str:
+    return json.dumps(
+        {
+            chat: (None if group.senders is None else sorted(group.senders), group.hears_all)
+            for chat, group in groups.items()
+        }
+    )
+
+
+def _groups(text: str) -> dict[str, MemberGroup]:
+    return {
+        str(chat): MemberGroup(None if senders is None else frozenset(map(str, senders)), bool(hears_all))
+        for chat, (senders, hears_all) in dict(json.loads(text)).items()
+    }
+
+
+def _list(text: str) -> Iterable[object]:
+    found = json.loads(text)
+    return found if isinstance(found, list) else ()

@@ -1,0 +1,75 @@
+"""The hub as one project of a bot sees it: the database, and the service of each of its tables."""
+
+from __future__ import annotations
+
+import random
+import string
+from dataclasses import dataclass, field
+from typing import Self
+
+from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.database import HubDatabase, open_database
+from agent_channels.core.hub.events import Events
+from agent_channels.core.hub.members import Members
+from agent_channels.core.hub.questions import Questions
+from agent_channels.core.hub.route_table import RouteTable
+from agent_channels.core.hub.sent import SentLog
+from agent_channels.core.hub.wakeups import HubWakeups
+from agent_channels.core.scheduling import Wakeup
+from agent_channels.core.store.keyvalue import KeyValue
+
+__all__ = ["ProjectHub", "bot_key", "project_id"]
+
+_KEY = "hub_project"
+ID_LENGTH = 8
+
+
+def bot_key(channel: str, bot_id: str) -> str:
+    """Return the name of a bot in the hub."""
+    return f"{channel}:{bot_id}"
+
+
+def project_id(key_values: KeyValue) -> str:
+    """Return the eight letters by which the hub knows the project with this store, for ever. Raises `StoreError`."""
+    letters = random.SystemRandom().choices(string.ascii_lowercase, k=ID_LENGTH)
+    key_values.add(_KEY, "".join(letters))
+    return key_values.get(_KEY) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectHub:
+    """One bot's hub, for one of its projects."""
+
+    address: HubAddress
+    bot: str
+    project: str
+    db: HubDatabase
+    wakeups: HubWakeups
+    events: Events
+    members: Members
+    sent: SentLog
+    routes: RouteTable
+    questions: Questions
+    facts_changed: Wakeup = field(default_factory=Wakeup)
+    """Set when what the project says of itself may have changed."""
+    status_changed: Wakeup = field(default_factory=Wakeup)
+    """Set when this process reads the bot now, or no longer, or a project has joined."""
+
+    @classmethod
+    def of(cls, address: HubAddress, bot: str, project: str) -> Self:
+        """Return the hub; nothing is connected before it is used."""
+        db = open_database(address, bot)
+        wakeups = HubWakeups(address, bot, project)
+        members = Members(db, bot, wakeups)
+        return cls(
+            address=address,
+            bot=bot,
+            project=project,
+            db=db,
+            wakeups=wakeups,
+            events=Events(db, bot, wakeups),
+            members=members,
+            sent=SentLog(db, bot),
+            routes=RouteTable(db, bot, members),
+            questions=Questions(db, bot),
+        )

@@ -1,0 +1,143 @@
+"""How a project hears at once that the hub has something for it: a datagram on this machine, NOTIFY in PostgreSQL.
+
+Either may be lost, so who waits also looks every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import anyio
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.database import HubTransaction, connect, explained
+from agent_channels.core.scheduling import Backoff, Wakeup
+from agent_channels.core.settings.paths import runtime_dir
+
+__all__ = ["LOOK_EVERY_S", "HubWakeups"]
+
+logger = logging.getLogger(__name__)
+# How long a lost wake-up may delay a message.
+LOOK_EVERY_S = 3.0
+_EVENTS, _MEMBERS = b"events", b"members"
+
+
+class HubWakeups:
+    """The wake-ups of one bot's projects, and those of one project in this process, `own`."""
+
+    def __init__(self, address: HubAddress, bot: str, project: str = "", folder: Path | None = None) -> None:
+        """`project`: the one whose `own` wake-up this is. `folder`: where the sockets are, instead of the user's."""
+        self._address, self._bot, self._project = address, bot, project
+        self._folder = folder
+        self.own = Wakeup()
+        self.members = Wakeup()
+        """Set when a project of the bot lets other people or groups in than before."""
+
+    async def wait(self) -> None:
+        """Return when there may be something new for this process's project, at the latest after a few seconds."""
+        with anyio.move_on_after(LOOK_EVERY_S):
+            await self.own.wait()
+
+    async def notify(self, tx: HubTransaction, project: str) -> None:
+        """Wake a project once this transaction is committed, where the database can."""
+        if not self._address.is_local and project != self._project:
+            await tx.notify(self._topic(project))
+
+    def send(self, projects: Iterable[str]) -> None:
+        """Wake projects after a commit: this process's own, and on a hub of this machine the others."""
+        for project in projects:
+            if project == self._project:
+                self.own.set()
+            else:
+                self._send(project, _EVENTS)
+
+    async def notify_members(self, tx: HubTransaction) -> None:
+        """Wake who reads the bot, once this transaction is committed, because whom a project lets in has changed."""
+        if not self._address.is_local:
+            await tx.notify(self._topic(""))
+
+    def send_members(self, projects: Iterable[str]) -> None:
+        """The same after the commit, on a hub of this machine: one of these projects reads the bot."""
+        self.members.set()
+        for project in projects:
+            if project != self._project:
+                self._send(project, _MEMBERS)
+
+    def _send(self, project: str, what: bytes) -> None:
+        if self._address.is_local and hasattr(socket, "AF_UNIX"):
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+                sender.sendto(what, str(self._path(project)))
+
+    async def run(self) -> None:
+        """Hear what others send to this process's project, until cancelled."""
+        if not self._address.is_local:
+            await self._listen()
+        elif hasattr(socket, "AF_UNIX"):
+            await self._receive()
+
+    async def _receive(self) -> None:
+        path, wake = self._path(self._project), self._wake
+
+        class Receiver(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, addr: object) -> None:
+                del addr
+                wake(members=data == _MEMBERS)
+
+        # The caller holds the project's lock, so a socket that is there is a dead process's.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        try:
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                Receiver, local_addr=str(path), family=socket.AF_UNIX
+            )
+        except OSError as error:
+            logger.warning(
+                "messages from the hub may come %.0f s late: the socket %s cannot be made (%s)",
+                LOOK_EVERY_S, path, error,
+            )  # fmt: skip
+            return
+        try:
+            await anyio.sleep_forever()
+        finally:
+            transport.close()
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    async def _listen(self) -> None:
+        backoff = Backoff(cap_s=30.0)
+        while True:
+            try:
+                connection = await connect(self._address)
+                try:
+                    with explained(self._address):
+                        for project in (self._project, ""):
+                            await connection.execute(f"LISTEN {self._topic(project)}".encode())
+                        # What came while nobody listened.
+                        self._wake(members=True)
+                        self._wake(members=False)
+                        async for notification in connection.notifies():
+                            self._wake(members=notification.channel == self._topic(""))
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await connection.close()
+            except StoreError as error:
+                logger.info("messages from the hub may come %.0f s late: %s", LOOK_EVERY_S, error)
+            await anyio.sleep(backoff.next())
+
+    def _wake(self, *, members: bool) -> None:
+        (self.members if members else self.own).set()
+
+    def _path(self, project: str) -> Path:
+        return (self._folder or runtime_dir()) / f"{self._topic(project)}.sock"
+
+    def _topic(self, project: str) -> str:
+        # A name that PostgreSQL takes unquoted, and a socket's folder may be deep.
+        return f"hub_{hashlib.sha256(f'{self._bot}/{project}'.encode()).hexdigest()[:12]}"

@@ -1,0 +1,115 @@
+"""What the hub does itself in the process that reads the bot: commands, the question whose a message is, notices.
+
+What it has to answer lies in the hub like any project's events, and is done in their order.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.messages import ChatMigrated, Message, Tap
+from agent_channels.core.errors import StoreError
+from agent_channels.core.hub.events import UNDECIDED, ClaimedEvent
+from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.routes import HUB, RouteTarget, RoutingFacts, choose, target_of
+from agent_channels.core.log import redact
+from agent_channels.core.outbound.threads import Threads
+from agent_channels.core.runtime.hub_away import AwayNotices
+from agent_channels.core.runtime.hub_commands import HubCommands
+from agent_channels.core.runtime.hub_questions import ProjectQuestions, chosen_in
+from agent_channels.core.runtime.hub_voice import HubVoice
+from agent_channels.core.scheduling import Backoff, Wakeup
+
+__all__ = ["HubChat"]
+
+logger = logging.getLogger(__name__)
+BATCH_MAX = 50
+# How often it looks for what nobody woke it for: a project that is away, a route made at a terminal.
+LOOK_EVERY_S = 3.0
+
+
+class HubChat:
+    """The worker of the hub itself."""
+
+    def __init__(
+        self, adapter: Adapter, hub: ProjectHub, threads: Threads, channel: str, domain: str, claimer: str
+    ) -> None:
+        """`adapter`: one whose sends are not recorded as a project's. `domain`, `claimer`: as in `HubWorker`."""
+        self._adapter, self._hub, self._domain, self._claimer = adapter, hub, domain, claimer
+        self._voice = HubVoice(adapter)
+        self._questions = ProjectQuestions(hub, self._voice)
+        self._commands = HubCommands(hub, self._voice, self._questions, threads, channel)
+        self._away = AwayNotices(hub, self._voice)
+        self._any = Wakeup()
+
+    def wake(self) -> None:
+        """There is something to answer, or to ask."""
+        self._any.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._voice.follow_ups.run)
+            backoff = Backoff()
+            while True:
+                try:
+                    await self._work()
+                except StoreError as error:
+                    logger.warning("the hub answers people later: %s", error)
+                    await anyio.sleep(backoff.next())
+                    continue
+                with anyio.move_on_after(LOOK_EVERY_S):
+                    await self._any.wait()
+
+    async def _work(self) -> None:
+        waiting = await self._hub.events.waiting()
+        if HUB in waiting:
+            while claimed := await self._hub.events.claim(HUB, self._claimer, self._domain, BATCH_MAX):
+                for one in claimed:
+                    await self._voice.follow_ups.wait_for_room()
+                    await self._handle_safely(one)
+        await self._questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)
+        if others := [project for project in waiting if project not in {HUB, UNDECIDED}]:
+            await self._away.look(others)
+
+    async def _handle_safely(self, claimed: ClaimedEvent) -> None:
+        try:
+            if await self._handle(claimed):
+                return
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop all that follow
+            logger.error("event %s could not be answered: %s", claimed.event.event_id, redact(repr(error)))  # noqa: TRY400
+        await self._hub.events.done([claimed.id])
+
+    async def _handle(self, claimed: ClaimedEvent) -> bool:
+        """Do what an event asks of the hub; return True if it was given to a project instead."""
+        inbound = self._adapter.to_inbound(claimed.event)
+        if isinstance(inbound, ChatMigrated):
+            await self._hub.routes.migrate_chats([(inbound.old_id, inbound.new_id)])
+        elif isinstance(inbound, Message | Tap):
+            target = target_of(inbound)
+            facts = await self._hub.routes.facts([target])
+            return await self._answer(claimed, inbound, target, facts)
+        return False
+
+    async def _answer(
+        self, claimed: ClaimedEvent, inbound: Message | Tap, target: RouteTarget, facts: RoutingFacts
+    ) -> bool:
+        decision = choose(target, facts)
+        if decision.to == "hub" and isinstance(inbound, Message):
+            await self._commands.run(inbound, target, facts)
+        elif decision.to == "hub" and isinstance(inbound, Tap):
+            await self._commands.tap(inbound, target, facts)
+        elif isinstance(inbound, Message) and (project := await chosen_in(self._hub, target, inbound)) is not None:
+            await self._questions.type(inbound, target, project)
+        elif decision.to in {"project", "ask"}:
+            # Somebody was let in, or a message became known, since it was stored.
+            await self._hub.events.give(claimed.id, decision.projects[0] if decision.to == "project" else UNDECIDED)
+            return True
+        else:
+            self._voice.refuse(inbound)
+        return False

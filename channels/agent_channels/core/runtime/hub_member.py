@@ -1,0 +1,146 @@
+"""What a project tells the hub of itself, and what it last heard from it, for people."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from agent_channels.core.errors import StoreError
+from agent_channels.core.hub.events import UNDECIDED
+from agent_channels.core.hub.lease import LeaseHolder, lease_holder
+from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, SessionState
+from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.scheduling import seconds_to_tick
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Settings
+from agent_channels.core.settings.paths import project_dir
+
+__all__ = ["HubMember", "hub_facts", "member_facts"]
+
+logger = logging.getLogger(__name__)
+# How soon the others learn that somebody was let in, or that the agent began to work.
+LOOK_EVERY_S = 2.0
+LEAVE_WITHIN_S = 0.1
+
+
+def member_facts(services: Services, settings: Settings, project: str, state: SessionState) -> MemberFacts:
+    """Return what a project says of itself. Raises `StoreError`."""
+    access = services.access
+    is_open = access.policy() != "disabled"
+    return MemberFacts(
+        project=project,
+        name=project_dir().name,
+        folder=str(project_dir()),
+        machine=socket.gethostname(),
+        people=frozenset(member.user_id for member in access.members() if is_open),
+        approvers=frozenset(member.user_id for member in access.approvers() if is_open),
+        enabled=access.enabled_since(),
+        groups={
+            group.chat_id: MemberGroup(
+                group.senders,
+                hears_all=not group.require_mention or bool(group.patterns) or settings.group_context > 0,
+            )
+            for group in access.groups()
+        },
+        waiting=frozenset(applicant.chat_id for applicant in services.pairing.pending() if is_open),
+        session_state=state,
+    )
+
+
+class HubMember:
+    """The heartbeat of a project whose host hears."""
+
+    def __init__(self, context: BotContext, hub: ProjectHub) -> None:
+        self._context, self._hub = context, hub
+        self._name: str | None = None
+        self._sent: MemberFacts | None = None
+        self._sent_at = -BEAT_EVERY_S
+
+    async def run(self) -> None:
+        """Tell the hub regularly, and when something changed, that this project is there, until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._look()
+                except StoreError as error:
+                    self._sent = None
+                    logger.warning("the hub does not hear of this project: %s", error)
+                with anyio.move_on_after(seconds_to_tick(LOOK_EVERY_S, time.monotonic())):
+                    await self._hub.facts_changed.wait()
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LEAVE_WITHIN_S):
+                await self._leave()
+
+    async def _look(self) -> None:
+        context, now = self._context, time.monotonic()
+        state: SessionState = "working" if context.services.turns.running() else "idle"
+        facts = member_facts(context.services, context.settings, self._hub.project, state)
+        if facts == self._sent and now - self._sent_at < BEAT_EVERY_S:
+            return
+        lets_in_others = self._sent is None or replace(facts, session_state=self._sent.session_state) != self._sent
+        self._name = await self._hub.members.beat(facts, announce=lets_in_others)
+        if facts != self._sent:
+            self._hub.status_changed.set()
+        self._sent, self._sent_at = facts, now
+
+    async def show(self) -> None:
+        """Record what the hub knows where `channels status` finds it, regularly and on changes, until cancelled."""
+        while True:
+            try:
+                self._context.services.health.set_hub(await hub_facts(self._hub, self._name))
+            except StoreError as error:
+                logger.info("how the hub stands is not known: %s", error)
+            with anyio.move_on_after(BEAT_EVERY_S):
+                await self._hub.status_changed.wait()
+
+    async def _leave(self) -> None:
+        """Say that no session is there, if there is time for it."""
+        if self._sent is not None:
+            try:
+                await self._hub.members.beat(replace(self._sent, session_state="none"), announce=False)
+            except StoreError as error:
+                logger.info("the hub does not hear that this session ends: %s", error)
+
+
+async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
+    """Return what is known of a bot's hub. Raises `StoreError`.
+
+    Shape: address, project, name (null if the project has not joined), reader (null if nobody ever read, or {machine,
+    pid, folder, project, since, state, error, epoch, left_s}), waiting and undecided (counts), unclaimed (count of the
+    last while that no project was there for), projects (a list of {project, name, machine, folder, state, silent_s,
+    waiting}).
+    """
+    waiting, members = await hub.events.waiting(), await hub.members.read()
+    return {
+        "address": str(hub.address),
+        "project": hub.project,
+        "name": name,
+        "reader": _reader(await lease_holder(hub.db, hub.bot)),
+        "waiting": waiting.get(hub.project, 0),
+        "undecided": waiting.get(UNDECIDED, 0),
+        "unclaimed": await hub.events.nobody_count(),
+        "projects": [
+            {
+                "project": member.project,
+                "name": member.name,
+                "machine": member.machine,
+                "folder": member.folder,
+                "state": member.state,
+                "silent_s": round(member.silent_s, 1),
+                "waiting": waiting.get(member.project, 0),
+            }
+            for member in members
+        ],
+    }
+
+
+def _reader(holder: LeaseHolder | None) -> dict[str, Any] | None:
+    if holder is None:
+        return None
+    return {**holder.reader, "epoch": holder.epoch, "left_s": round(holder.left_s, 1)}

@@ -1,0 +1,254 @@
+"""The question whose a message is: asked once in each place, kept until it is answered, by whoever wrote it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from agent_channels.core.buttons.matching import match_answer
+from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
+from agent_channels.core.contract.outgoing import KeyboardButton
+from agent_channels.core.errors import PlatformError, RateLimited, StoreError
+from agent_channels.core.hub.events import Waiting
+from agent_channels.core.hub.members import ProjectMember
+from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.questions import Asked, Question
+from agent_channels.core.hub.routes import HUB, Decision, RouteKind, RouteTarget, choose, lets_in, target_of
+from agent_channels.core.hub.sent import OwnedMessage
+from agent_channels.core.i18n.messages import translate
+from agent_channels.core.log import redact
+from agent_channels.core.runtime.hub_voice import HubVoice
+from agent_channels.core.runtime.hub_words import ANSWER, HubButton, keyboard, name_of
+from agent_channels.core.text.sanitize import label
+
+__all__ = ["NewRoute", "ProjectQuestions", "chosen_in"]
+
+logger = logging.getLogger(__name__)
+# A question that could not be sent is sent again.
+AGAIN_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewRoute:
+    """A route that somebody makes."""
+
+    kind: RouteKind
+    key: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    """An event that waits for a decision, and what is decided about it now."""
+
+    event: Waiting
+    inbound: Inbound
+    decision: Decision
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.event.chat_id, self.event.thread_id, self.event.user_id)
+
+    @property
+    def messages(self) -> list[OwnedMessage]:
+        """The message in it, as its project's."""
+        if not isinstance(self.inbound, Message) or self.inbound.reaction:
+            return []
+        return [
+            OwnedMessage(self.event.chat_id, self.inbound.message_id, project) for project in self.decision.projects
+        ]
+
+
+async def chosen_in(hub: ProjectHub, target: RouteTarget, message: Message) -> str | None:
+    """Return the project that a message names, by its name or number, in answer to an open question; else None.
+
+    Raises `StoreError`.
+    """
+    if message.files or message.edited or message.reaction or message.forward_from or not message.text.strip():
+        return None
+    question = await hub.questions.of(_asked(target))
+    if question is None or question.project or not question.message_id:
+        return None
+    names = {member.project: member.name for member in hub.members.known}
+    position = match_answer(message.text, [names.get(project) for project in question.choices])
+    return None if position is None else question.choices[position]
+
+
+class ProjectQuestions:
+    """Ask, and decide what waited once there is an answer."""
+
+    def __init__(self, hub: ProjectHub, voice: HubVoice) -> None:
+        self._hub, self._voice = hub, voice
+        # Of an earlier process there may be open questions.
+        self._any_open = True
+        self._sending: set[Asked] = set()
+        self._not_before: dict[Asked, float] = {}
+
+    # ---- deciding and asking
+
+    async def settle(self, *, any_undecided: bool = True, route: NewRoute | None = None) -> None:
+        """Decide what can be decided by now, and ask about the rest; `route` counts as made. Raises `StoreError`."""
+        undecided = await self._undecided(route) if any_undecided else []
+        decided: dict[Asked, str] = {}
+        ids: dict[str, list[int]] = defaultdict(list)
+        messages: dict[str, list[OwnedMessage]] = defaultdict(list)
+        open_: dict[Asked, list[_Undecided]] = defaultdict(list)
+        nobodys: list[int] = []
+        for one in undecided:
+            match one.decision.to:
+                case "ask":
+                    open_[one.asked].append(one)
+                case "nobody":
+                    nobodys.append(one.event.id)
+                case _:
+                    project = one.decision.projects[0] if one.decision.projects else HUB
+                    ids[project].append(one.event.id)
+                    messages[project] += one.messages
+                    decided[one.asked] = project
+        for project, found in ids.items():
+            await self._hub.events.decide(found, project, messages[project])
+        await self._hub.events.drop(nobodys)
+        for asked, waiting in open_.items():
+            await self._ask(asked, waiting)
+        if self._any_open:
+            await self._close_others(open_, decided)
+
+    async def _undecided(self, route: NewRoute | None) -> list[_Undecided]:
+        events = await self._hub.events.undecided()
+        inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
+        targets = [target_of(one) for one in inbound]
+        facts = await self._hub.routes.facts(targets)
+        if route is not None:
+            facts = replace(facts, routes={**facts.routes, (route.kind, route.key): route.project})
+        return [
+            _Undecided(event, one, choose(target, facts))
+            for event, one, target in zip(events, inbound, targets, strict=True)
+        ]
+
+    async def make(self, route: NewRoute, by: Person) -> None:
+        """Make a route; what was said before goes first. Raises `StoreError`."""
+        await self.settle(route=route)
+        await self._hub.routes.set(route.kind, route.key, route.project, by.id)
+        # What came meanwhile was not decided by it.
+        await self.settle()
+
+    async def _ask(self, asked: Asked, waiting: Sequence[_Undecided]) -> None:
+        projects = {project for one in waiting for project in one.decision.projects}
+        choices = [member for member in self._hub.members.known if member.project in projects]
+        message = next((one.inbound for one in waiting if isinstance(one.inbound, Message)), None)
+        is_new = await self._hub.questions.open(asked, [member.project for member in choices])
+        self._any_open = True
+        if message is None or not is_new or asked in self._sending:
+            return
+        if self._not_before.get(asked, 0.0) <= time.monotonic():
+            self._sending.add(asked)
+            self._voice.follow_ups.add(partial(self._send, asked, message, choices))
+
+    async def _send(self, asked: Asked, message: Message, choices: Sequence[ProjectMember]) -> None:
+        pause_s = AGAIN_AFTER_S
+        try:
+            keys = keyboard(choices, ANSWER, self._voice.adapter.limits)
+            text = translate("hub_which")
+            sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=True)
+            if not await self._hub.questions.sent(asked, sent.message_id):
+                # It was decided meanwhile.
+                self._write(asked, sent.message_id, translate("hub_question_over"))
+            pause_s = 0.0
+        except RateLimited as error:
+            pause_s = error.retry_after
+        except (PlatformError, StoreError) as error:
+            logger.warning("a person could not be asked which project a message is for: %s", redact(str(error)))
+        finally:
+            self._sending.discard(asked)
+            self._not_before.pop(asked, None)
+            if pause_s:
+                self._not_before[asked] = time.monotonic() + pause_s
+
+    async def _close_others(self, open_: dict[Asked, list[_Undecided]], decided: dict[Asked, str]) -> None:
+        """Close the questions about what was decided otherwise."""
+        unanswered = await self._hub.questions.unanswered()
+        for question in unanswered:
+            if question.asked not in open_ and await self._hub.questions.answer(
+                question.asked, decided.get(question.asked, HUB)
+            ):
+                self._show(question, decided.get(question.asked))
+        self._any_open = any(question.asked in open_ for question in unanswered)
+
+    def _show(self, question: Question, project: str | None) -> None:
+        outcome = translate("hub_question_over")
+        if project not in {None, HUB}:
+            outcome = translate("hub_goes_to", project=name_of(self._hub.members.known, project or ""))
+        self._write(question.asked, question.message_id, outcome)
+
+    def _write(self, asked: Asked, message_id: str, outcome: str) -> None:
+        """Close a question that nobody tapped, with the outcome under it."""
+        if message_id:
+            self._voice.edit(asked.chat_id, message_id, f"{translate('hub_which')}\n\n{outcome}", None, asked.user_id)
+
+    # ---- answers
+
+    async def tap(self, tap: Tap, target: RouteTarget, project: str) -> None:
+        """Count a tap on a question, if it counts. Raises `StoreError`."""
+        question = await self._hub.questions.on(tap.chat.id, tap.message_id)
+        member = self._member(project)
+        if question is None:
+            self._voice.tell(tap, translate("tap_unknown"), alert=True)
+            self._voice.close(tap, "")
+        elif tap.sender.id != question.asked.user_id:
+            self._voice.tell(tap, translate("tap_foreign"), alert=True)
+        elif question.project not in {"", project}:
+            name = name_of(self._hub.members.known, question.project)
+            over = question.project == HUB
+            self._voice.tell(tap, translate("tap_closed") if over else translate("tap_answered", label=name))
+        elif member is None or not lets_in(member, target):
+            self._voice.tell(tap, translate("hub_closed"), alert=True)
+        else:
+            self._voice.tell(tap, label(member.name), counted=True)
+            await self._count(question.asked, member, tap.sender, target)
+            chosen = KeyboardButton(label(member.name), HubButton(ANSWER, project).data)
+            self._voice.close(tap, self._outcome(member, tap.sender, target), chosen)
+
+    async def type(self, message: Message, target: RouteTarget, project: str) -> None:
+        """Count a typed answer. Raises `StoreError`."""
+        asked, member = _asked(target), self._member(project)
+        question = await self._hub.questions.of(asked)
+        if question is not None and member is not None and lets_in(member, target):
+            await self._count(asked, member, message.sender, target)
+            self._write(asked, question.message_id, self._outcome(member, message.sender, target))
+
+    async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
+        """Record an answer, give what waited to the project, and what the same person says there from then on."""
+        await self._hub.questions.answer(asked, member.project)
+        events = [event for event in await self._hub.events.undecided() if _of(event) == asked]
+        given = [
+            _Undecided(event, self._voice.adapter.to_inbound(event.event), Decision("project", (member.project,)))
+            for event in events
+        ]
+        messages = [message for one in given for message in one.messages]
+        await self._hub.events.decide([event.id for event in events], member.project, messages)
+        await self.make(self._route(member, target), by)
+
+    def _route(self, member: ProjectMember, target: RouteTarget) -> NewRoute:
+        """A topic of somebody's own direct chat becomes the project's; in a group only an approver can do that."""
+        if target.private and target.thread_key is not None:
+            return NewRoute("thread", target.thread_key, member.project)
+        return NewRoute("person", target.user_id, member.project)
+
+    def _outcome(self, member: ProjectMember, by: Person, target: RouteTarget) -> str:
+        key = "hub_answered_topic" if target.private and target.thread_key is not None else "hub_answered"
+        return translate(key, project=label(member.name), user=label(by.display_name))
+
+    def _member(self, project: str) -> ProjectMember | None:
+        return next((member for member in self._hub.members.known if member.project == project), None)
+
+
+def _asked(target: RouteTarget) -> Asked:
+    return Asked(target.chat_id, target.thread_id or "", target.user_id)
+
+
+def _of(event: Waiting) -> Asked:
+    return Asked(event.chat_id, event.thread_id, event.user_id)

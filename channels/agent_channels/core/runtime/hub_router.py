@@ -1,0 +1,136 @@
+"""Whose each event of a shared bot is, and what has to be known of the events before it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent, Tap
+from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
+from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.routes import HUB, Decision, RouteTarget, RoutingFacts, choose, target_of
+from agent_channels.core.inbound.grouping import APART_S
+from agent_channels.core.runtime.hub_chat import HubChat
+from agent_channels.core.runtime.hub_questions import chosen_in
+from agent_channels.core.text.units import length
+
+__all__ = ["MessageParts", "Router"]
+
+logger = logging.getLogger(__name__)
+PLACES_MAX = 1000
+
+
+class Router:
+    """Decides whose the events of a bot are; what the hub has to do itself is the chat's."""
+
+    def __init__(self, adapter: Adapter, hub: ProjectHub, chat: HubChat) -> None:
+        self._adapter, self._hub, self._chat = adapter, hub, chat
+        self._parts = MessageParts(adapter.limits)
+
+    async def run(self) -> None:
+        """Answer what is for the hub itself, and ask whose messages are, until cancelled."""
+        await self._chat.run()
+
+    async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
+        """Return whose each event is, in order. Raises `StoreError`."""
+        inbound = [self._adapter.to_inbound(event) for event in events]
+        targets = [target_of(one) for one in inbound]
+        facts = await self._hub.routes.facts(targets)
+        return [
+            await self._route(event, one, target, facts)
+            for event, one, target in zip(events, inbound, targets, strict=True)
+        ]
+
+    async def stored(self, routed: Sequence[RoutedEvent]) -> None:
+        """What was decided is committed."""
+        if any(project in {UNDECIDED, HUB} for one in routed for project in one.projects):
+            self._chat.wake()
+
+    async def _route(self, event: RawEvent, inbound: Inbound, target: RouteTarget, facts: RoutingFacts) -> RoutedEvent:
+        decision = self._parts.decide(inbound, target, facts) if isinstance(inbound, Message) else choose(target, facts)
+        logger.debug("event %s: %s %s, because of %s", event.event_id, decision.to, decision.projects, decision.rule)
+        message_id = inbound.message_id if isinstance(inbound, Message) and not inbound.reaction else ""
+        place = (target.chat_id, target.thread_id or "", target.user_id)
+        routed = RoutedEvent(event, await self._projects(inbound, target, decision), target.route_key, *place)
+        return replace(routed, message_id=message_id) if decision.to == "project" else routed
+
+    async def _projects(self, inbound: Inbound, target: RouteTarget, decision: Decision) -> tuple[str, ...]:
+        match decision.to:
+            case "project" if isinstance(inbound, ChatMigrated):
+                return (*decision.projects, HUB)
+            case "project":
+                return decision.projects
+            case "hub":
+                return (HUB,)
+            case "ask" if isinstance(inbound, Message) and await chosen_in(self._hub, target, inbound) is not None:
+                return (HUB,)
+            case "ask":
+                return (UNDECIDED,)
+            case _:
+                # What is not allowed is answered, where the platform waits for an answer.
+                answered = isinstance(inbound, Tap) or (isinstance(inbound, Message) and inbound.answer_id is not None)
+                return (HUB,) if answered else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last message of a person in a place, and what was decided about it."""
+
+    said_at: float
+    album: str | None
+    plain: bool
+    near_limit: bool
+    decision: Decision
+
+
+class MessageParts:
+    """Keeps together what a person meant as one: an album, a text that the client split, a comment and its forward.
+
+    Only the first of them replies to something, and all of them go where that one went.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._last: dict[tuple[str, str | None, str], _Last] = {}
+
+    def decide(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> Decision:
+        """Return who gets a message; to be called with each message, in order."""
+        place = (message.chat.id, message.thread_id, message.sender.id)
+        last = self._last.get(place)
+        if last is not None and self._continues(message, last):
+            decision = last.decision
+            if decision.to == "project":
+                decision = choose(target, replace(facts, continues=decision.projects[0]))
+        else:
+            decision = choose(target, facts)
+        if len(self._last) >= PLACES_MAX:
+            self._last.clear()
+        if decision.to in {"project", "ask"}:
+            plain = _is_plain(message)
+            self._last[place] = _Last(
+                message.ts.timestamp(), message.album_id, plain, plain and self._is_near_limit(message.text), decision
+            )
+        else:
+            self._last.pop(place, None)
+        return decision
+
+    def _continues(self, message: Message, last: _Last) -> bool:
+        if message.edited or message.reaction or abs(message.ts.timestamp() - last.said_at) > APART_S:
+            return False
+        if message.album_id is not None:
+            return message.album_id == last.album
+        if message.reply or message.command:
+            return False
+        return last.near_limit if _is_plain(message) else last.plain and message.forward_from is not None
+
+    def _is_near_limit(self, text: str) -> bool:
+        near = self._limits.paste
+        # A character has at most two units: most texts need not be measured.
+        return near is not None and 2 * len(text) >= near and length(text, self._limits.unit) >= near
+
+
+def _is_plain(message: Message) -> bool:
+    return not (message.files or message.forward_from or message.edited or message.reaction)

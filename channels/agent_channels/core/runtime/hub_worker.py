@@ -1,0 +1,40 @@
+"""A project's side of the hub: claims its events, journals them here, and then marks them as done there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent_channels.core.contract.adapter import EventSink
+from agent_channels.core.hub.project_hub import ProjectHub
+
+__all__ = ["SILENCE_S", "HubWorker"]
+
+# How many events are journalled in one transaction.
+BATCH_MAX = 200
+# The hub answers every few seconds, or says that it does not.
+SILENCE_S = 60.0
+# What has been in the hub for longer was said while this project was away.
+LATE_AFTER_S = 60.0
+
+
+class HubWorker:
+    """Where a project's events come from when its bot is shared; used while the project's lock is held."""
+
+    def __init__(self, hub: ProjectHub, domain: str, claimer: str) -> None:
+        """`domain`: see `lock_domain`. `claimer`: this process, in that domain."""
+        self._hub, self._domain, self._claimer = hub, domain, claimer
+
+    async def listen(self, sink: EventSink) -> None:
+        """Hand the project's events to the sink until something fails. Raises `StoreError`."""
+        hub = self._hub
+        while True:
+            claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX)
+            if claimed:
+                await sink.put([replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed])
+                # On disk here by now. What dies in between is claimed again, and journalled once.
+                await hub.events.done([one.id for one in claimed])
+                # Somebody may have paired, or a group may have another id.
+                hub.facts_changed.set()
+            sink.mark_alive()
+            if len(claimed) < BATCH_MAX:
+                await hub.wakeups.wait()

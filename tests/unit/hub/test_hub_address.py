@@ -1,0 +1,112 @@
+"""The address of a hub: what is one, what is refused, and that no password is ever shown."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.hub.address import HubAddress
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_local_is_the_hub_of_this_machine() -> None:
+    """`local` needs no database server."""
+    address = HubAddress.of(" local ", {})
+    assert address.is_local
+    assert str(address) == "local"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me@localhost/hub",
+        "postgres://me@127.0.0.1:5433/hub",
+        "postgresql://me@[::1]/hub",
+        "postgresql:///hub?host=/var/run/postgresql",
+        "postgresql:///hub",
+        "postgresql://me@db.example.org/hub?sslmode=require",
+        "postgresql://me@db.example.org/hub?sslmode=verify-full",
+        "postgresql://me@db.example.org/hub?hostaddr=127.0.0.1",
+        "postgresql://me@a.example.org,b.example.org:5433/hub?sslmode=verify-ca",
+    ],
+)
+def test_an_address_that_nobody_can_listen_to_is_taken(text: str) -> None:
+    """On this machine nothing is encrypted; any other one has to be reached through TLS."""
+    assert not HubAddress.of(text, {}).is_local
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("postgresql://me@db.example.org/hub", "db.example.org"),
+        ("postgresql://me@db.example.org/hub?sslmode=prefer", "db.example.org"),
+        ("postgresql://me@10.0.0.7/hub?sslmode=allow", "10.0.0.7"),
+        ("postgresql://me@localhost/hub?hostaddr=10.0.0.7", "10.0.0.7"),
+        ("postgresql://me@localhost,db.example.org/hub", "db.example.org"),
+        ("postgresql:///hub?host=db.example.org", "db.example.org"),
+    ],
+)
+def test_clear_text_over_a_network_is_refused(text: str, host: str) -> None:
+    """The refusal names the host and what to add; libpq's own default would fall back to clear text."""
+    with pytest.raises(ConfigError, match="sslmode=require") as refused:
+        HubAddress.of(text, {})
+    assert host in str(refused.value)
+
+
+def test_what_libpqs_variables_add_is_checked_too() -> None:
+    """A host in the state folder's .env, or in the environment, counts like one in the address."""
+    with pytest.raises(ConfigError, match=r"db\.example\.org"):
+        HubAddress.of("postgresql:///hub", {"PGHOST": "db.example.org"})
+    address = HubAddress.of("postgresql:///hub", {"PGHOST": "db.example.org", "PGSSLMODE": "require"})
+    assert address.parameters is not None
+    assert address.parameters["host"] == "db.example.org"
+
+
+def test_a_host_from_the_processs_environment_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would take it from there by itself."""
+    monkeypatch.setenv("PGHOST", "db.example.org")
+    with pytest.raises(ConfigError, match=r"db\.example\.org"):
+        HubAddress.of("postgresql:///hub", {})
+
+
+@pytest.mark.parametrize(
+    "text", ["mysql://me@localhost/hub", "redis://localhost", "sqlite:///hub.db", "Local", "", "x"]
+)
+def test_another_kind_of_hub_is_refused_with_what_to_write(text: str) -> None:
+    """The refusal shows both forms."""
+    with pytest.raises(ConfigError, match="write `local`, or postgresql://"):
+        HubAddress.of(text, {})
+
+
+def test_a_service_is_refused() -> None:
+    """A service file could name any host, at any time."""
+    with pytest.raises(ConfigError, match="names a service"):
+        HubAddress.of("postgresql:///hub?service=production", {})
+
+
+PASSWORDS = st.text(min_size=8, max_size=30).filter(lambda text: text.strip() == text and "\0" not in text)
+
+
+@given(PASSWORDS, st.sampled_from(["localhost", "db.example.org"]), st.booleans())
+def test_no_password_is_ever_shown(password: str, host: str, in_variable: bool) -> None:
+    """Neither in the address's text, nor in its repr, nor in a refusal, however it was given."""
+    secret = quote(password.encode("utf-8", "surrogatepass"), safe="")
+    environ = {"PGPASSWORD": password} if in_variable else {}
+    user = "me" if in_variable else f"me:{secret}"
+    try:
+        address = HubAddress.of(f"postgresql://{user}@{host}/hub", environ)
+        said = f"{address} {address!r} {address.shown}"
+    except ConfigError as error:
+        said = str(error)
+    shown = said.replace("postgresql://", "").replace("db.example.org", "").replace("localhost", "")
+    assert len(password) < 8 or password not in shown
+    assert secret not in shown

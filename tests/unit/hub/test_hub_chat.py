@@ -1,0 +1,450 @@
+"""What people see of a shared bot: the question whose a message is, /projects, /here, /new, and that a project is away.
+
+The adapter and the sandbox are real, and so is the hub on each engine; the projects' servers are rows in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.hub.questions import Asked
+from agent_channels.core.runtime import hub_away
+from agent_channels.sandbox.telegram.people import TelegramPerson
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from harness import TOKEN
+from hub_reading import HubReading, group, reading
+from hubs import Hub
+
+API, DOCS, WEB = "apiapiap", "docsdocs", "webwebwe"
+
+
+@pytest.fixture
+async def tg() -> AsyncIterator[TelegramSandbox]:
+    async with TelegramSandbox(TOKEN) as made:
+        yield made
+
+
+@pytest.fixture
+async def desk(tg: TelegramSandbox, made_hub: Hub, tmp_path: Path) -> AsyncIterator[HubReading]:
+    async with reading(tg, made_hub, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ann(tg: TelegramSandbox) -> TelegramPerson:
+    person = tg.person("ann", first_name="Ann")
+    person.dm.started = True
+    return person
+
+
+@pytest.fixture
+def bob(tg: TelegramSandbox) -> TelegramPerson:
+    person = tg.person("bob", first_name="Bob")
+    person.dm.started = True
+    return person
+
+
+def labels(message: dict[str, Any]) -> list[str]:
+    """The labels of a message's buttons that can be tapped."""
+    keys = (key for row in message.get("reply_markup", {}).get("inline_keyboard", []) for key in row)
+    return [key["text"] for key in keys if "callback_data" in key]
+
+
+def shown(person: TelegramPerson, message: dict[str, Any]) -> dict[str, Any]:
+    """A message of a direct chat as it looks now."""
+    return next(one for one in person.messages() if one["message_id"] == message["message_id"])
+
+
+async def closed(desk: HubReading, person: TelegramPerson, message: dict[str, Any], outcome: str) -> None:
+    """Waits until a message of a direct chat has no buttons any more, but this outcome."""
+    await desk.when(lambda: not labels(shown(person, message)) and outcome in shown(person, message)["text"])
+
+
+# ---- the question
+
+
+async def test_a_question_is_asked_once_and_kept_until_it_is_answered(desk: HubReading, ann: TelegramPerson) -> None:
+    """A second message joins it; both go to the chosen project, in order; what follows goes there unasked."""
+    await desk.member("api", ann.id)
+    await desk.member("web", ann.id)
+    await desk.member("docs", 77)
+    ann.send("first")
+    question = await ann.next_message()
+    assert labels(question) == ["api", "web"]
+    assert question["reply_to_message"]["text"] == "first"
+    ann.send("second")
+    await desk.when(lambda: len(ann.messages()) == 3)
+    assert await desk.texts(API) + await desk.texts(WEB) == []
+    ann.tap(question["message_id"], label="web")
+    await desk.until(WEB, ["first", "second"])
+    await closed(desk, ann, question, "→ web · ann")
+    ann.send("third")
+    await desk.until(WEB, ["first", "second", "third"])
+    assert len(ann.inbox) == 1
+    assert await desk.texts(API) + await desk.texts(DOCS) == []
+
+
+async def test_a_question_outlives_the_reader(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson
+) -> None:
+    """The next process asks nothing again, and takes the answer to what the last one asked."""
+    async with reading(tg, made_hub, tmp_path) as desk:
+        await desk.member("api", ann.id)
+        await desk.member("web", ann.id)
+        ann.send("first")
+        question = await ann.next_message()
+        asked = Asked(str(ann.id), "", str(ann.id))
+        while (await desk.hub.questions.of(asked)).message_id == "":  # type: ignore[union-attr]
+            await desk.settled()
+    async with reading(tg, made_hub, tmp_path) as desk:
+        ann.send("second")
+        ann.tap(question["message_id"], label="api")
+        await desk.until(API, ["first", "second"])
+        await closed(desk, ann, question, "→ api")
+        assert len(ann.inbox) == 1
+
+
+async def test_only_who_wrote_may_answer_and_once(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """In a group: somebody else is told so, and the second tap by whoever wrote is told what was chosen."""
+    team = tg.group("Team", members=[ann, bob])
+    for name in ("api", "web"):
+        await desk.member(name, groups={team.id: group()})
+    ann.send("@sandbox_bot hello", chat=team)
+    question = await team.next_message()
+    data = question["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    told = await bob.tap(question["message_id"], label="web", chat=team).answered()
+    assert told.text == "This question is for somebody else."
+    assert await desk.texts(API) + await desk.texts(WEB) == []
+    ann.tap(question["message_id"], label="api", chat=team)
+    await desk.until(API, ["@sandbox_bot hello"])
+    await desk.when(lambda: not labels(team.messages()[-1]))
+    again = await ann.tap(question["message_id"], data=data, chat=team).answered()
+    assert again.text == "This button no longer works."
+    bob.send("@sandbox_bot mine", chat=team)
+    assert labels(await team.next_message()) == ["api", "web"]
+    assert await desk.texts(WEB) == []
+
+
+async def test_an_answer_can_be_typed(desk: HubReading, ann: TelegramPerson) -> None:
+    """A project's name, or its number, counts as the tap, and is not handed on; other words join the question."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("hello")
+    question = await ann.next_message()
+    ann.send("website")
+    ann.send("WEB")
+    await desk.until(WEB, ["hello", "website"])
+    await closed(desk, ann, question, "→ web")
+    assert await desk.texts(API) == []
+
+
+async def test_a_project_that_lets_nobody_in_any_more_is_not_an_answer(desk: HubReading, ann: TelegramPerson) -> None:
+    """The tap says why; the message is kept, and goes where the next answer says."""
+    for name in ("api", "docs", "web"):
+        await desk.member(name, ann.id)
+    ann.send("hello")
+    question = await ann.next_message()
+    await desk.member("api", 77)
+    told = await ann.tap(question["message_id"], label="api").answered()
+    assert told.text == "That project does not let you in here."
+    assert await desk.texts(API) == []
+    ann.tap(question["message_id"], label="docs")
+    await desk.until(DOCS, ["hello"])
+
+
+async def test_a_question_that_needs_no_answer_any_more_says_so(desk: HubReading, ann: TelegramPerson) -> None:
+    """Chosen otherwise, by /projects NAME: what waited goes there, before what is said next."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("hello")
+    question = await ann.next_message()
+    ann.send("/projects web")
+    await desk.until(WEB, ["hello"])
+    await closed(desk, ann, question, "→ web")
+    assert (await ann.next_message())["text"] == "What you write goes to web from now on."
+    ann.send("next")
+    await desk.until(WEB, ["hello", "next"])
+
+
+async def test_what_waits_for_a_project_that_left_is_asked_about_again(desk: HubReading, ann: TelegramPerson) -> None:
+    """And decided by itself if one project is left."""
+    for name in ("api", "docs", "web"):
+        await desk.member(name, ann.id)
+    await desk.hub.routes.set("person", str(ann.id), API, "test")
+    ann.send("hello")
+    await desk.when(lambda: desk.adapter is not None and ann.state.updates.confirmed > 0)
+    while API not in await desk.hub.events.waiting():
+        await desk.settled()
+    assert await desk.hub.members.leave(API) == 1
+    desk.chat.wake()
+    question = await ann.next_message()
+    assert labels(question) == ["docs", "web"]
+    await desk.hub.members.leave(DOCS)
+    desk.chat.wake()
+    await desk.until(WEB, ["hello"])
+    await closed(desk, ann, question, "→ web")
+
+
+async def test_an_answer_to_a_closed_project_is_asked_about(desk: HubReading, ann: TelegramPerson) -> None:
+    """What she replies to was said by a project that let her in then: no other gets it unasked."""
+    await desk.member("api", 77)
+    await desk.member("web", ann.id)
+    said = await desk.adapter.send(Outgoing(str(ann.id), "from api"))
+    await desk.sent(API, {"message_id": said.message_id}, ann.id)
+    await ann.next_message()
+    ann.send("secret", reply_to=int(said.message_id))
+    question = await ann.next_message()
+    assert labels(question) == ["web"]
+    assert await desk.texts(WEB) == []
+    ann.send("plain")
+    await desk.until(WEB, ["plain"])
+    ann.tap(question["message_id"], label="web")
+    await desk.until(WEB, ["plain", "secret"])
+    assert await desk.texts(API) == []
+
+
+async def test_parts_of_one_message_are_not_torn_apart(desk: HubReading, ann: TelegramPerson) -> None:
+    """An album, and a text that the client split, go where their first part went: only that one is a reply."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    await desk.hub.routes.set("person", str(ann.id), WEB, "test")
+    await desk.sent(API, {"message_id": 1}, ann.id)
+    first = ann.send("hi")
+    await desk.until(WEB, ["hi"])
+    await desk.sent(API, first, ann.id)
+    ann.send("x" * 4096, reply_to=first["message_id"])
+    ann.send("the rest")
+    await desk.until(API, ["x" * 4096, "the rest"])
+    ann.send("next")
+    await desk.until(WEB, ["hi", "next"])
+
+
+async def test_a_correction_follows_its_message(desk: HubReading, ann: TelegramPerson) -> None:
+    """Also when another project is current by then; and so does an answer to one's own message."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    await desk.hub.routes.set("person", str(ann.id), API, "test")
+    first = ann.send("frist")
+    await desk.until(API, ["frist"])
+    ann.send("/projects web")
+    await ann.next_message()
+    ann.edit(first["message_id"], "first")
+    await desk.until(API, ["frist", "first"])
+    ann.send("more of it", reply_to=first["message_id"])
+    await desk.until(API, ["frist", "first", "more of it"])
+    assert await desk.texts(WEB) == []
+
+
+# ---- /projects
+
+
+async def test_projects_are_listed_to_those_whom_they_let_in(
+    desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """With what their agents do and what waits; a tap chooses one, and the list shows it."""
+    await desk.member("api", ann.id, session_state="working")
+    await desk.member("docs", bob.id)
+    await desk.member("web", ann.id, session_state="none")
+    await desk.hub.routes.set("person", str(ann.id), WEB, "test")
+    ann.send("for web")
+    while WEB not in await desk.hub.events.waiting():
+        await desk.settled()
+    ann.send("/projects")
+    answer = await ann.next_message()
+    assert "• api – working" in answer["text"]
+    assert "✓ web – no session, messages waiting: 1" in answer["text"]
+    assert "docs" not in answer["text"]
+    assert labels(answer) == ["api", "✓ web"]
+    told = await ann.tap(answer["message_id"], label="api").answered()
+    assert told.text == "What you write goes to api from now on."
+    await desk.when(lambda: labels(shown(ann, answer)) == ["✓ api", "web"])
+    ann.send("for api")
+    await desk.until(API, ["for api"])
+    bob.send("/projects web")
+    assert "You have no project called “web” on this bot. Yours: docs." in (await bob.next_message())["text"]
+
+
+async def test_a_group_reads_no_names_of_projects_that_let_some_of_it_in(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson
+) -> None:
+    """Of a project for two people in it the others hear nothing: the list is for the direct chat."""
+    team = tg.group("Team", members=[ann])
+    await desk.member("api", ann.id, groups={team.id: group(ann.id)})
+    ann.send("/projects", chat=team)
+    answer = await team.next_message()
+    assert "api" not in answer["text"]
+    assert "@sandbox_bot directly" in answer["text"]
+    await desk.member("web", groups={team.id: group()})
+    ann.send("/projects", chat=team)
+    answer = await team.next_message()
+    assert labels(answer) == ["web"]
+    assert "api" not in answer["text"]
+
+
+async def test_forged_buttons_give_nothing_away(desk: HubReading, ann: TelegramPerson, bob: TelegramPerson) -> None:
+    """Neither to people of other projects nor to strangers; both are told."""
+    await desk.member("api", ann.id)
+    await desk.member("docs", bob.id)
+    ann.send("/projects")
+    answer = await ann.next_message()
+    bob.send("/projects")
+    mine = await bob.next_message()
+    for data in (f"hub:use:{API}", f"hub:here:{API}", "hub:use:", "hub:x:y", "hub:answer:docsdocs"):
+        assert (await bob.tap(mine["message_id"], data=data).answered()).text == "This button no longer works."
+    await desk.member("docs", 77)
+    assert (await bob.tap(mine["message_id"], label="docs").answered()).text == "You are not allowed to answer here."
+    assert [route.project for route in await desk.hub.routes.all()] == []
+    ann.tap(answer["message_id"], label="api")
+    while [route.project for route in await desk.hub.routes.all()] != [API]:
+        await desk.settled()
+
+
+# ---- /here and /new
+
+
+async def test_an_approver_gives_a_chat_to_a_project(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """From then on it gets what is said there; nobody else can give or take it, and they are told how they could."""
+    team = tg.group("Team", members=[ann, bob])
+    await desk.member("api", ann.id, bob.id, approvers=[ann.id], groups={team.id: group()})
+    await desk.member("web", ann.id, bob.id, groups={team.id: group()})
+    bob.send("/here api", chat=team)
+    refusal = (await team.next_message())["text"]
+    assert refusal.startswith("Only an approver of api can do that.")
+    assert f"channels access telegram approver add {bob.id}" in refusal
+    ann.send("/here web", chat=team)
+    assert (await team.next_message())["text"].startswith("Only an approver of web can do that.")
+    ann.send("/here nothing", chat=team)
+    assert (await team.next_message())["text"] == "You have no project called “nothing” on this bot. Yours: api, web."
+    ann.send("/here api", chat=team)
+    assert (await team.next_message())["text"] == "This chat belongs to api from now on."
+    bob.send("@sandbox_bot hello", chat=team)
+    await desk.until(API, ["@sandbox_bot hello"])
+    bob.send("/here off", chat=team)
+    assert (await team.next_message())["text"].startswith("Only an approver of api")
+    ann.send("/here off", chat=team)
+    assert (await team.next_message())["text"] == "This chat no longer belongs to api."
+    ann.send("/here off", chat=team)
+    assert (await team.next_message())["text"] == "This chat belongs to no project."
+
+
+async def test_a_new_topic_is_opened_for_a_project(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """In a forum: what anybody writes in it goes there. Without a name, there is a button for each project."""
+    team = tg.group("Team", members=[ann, bob], forum=True)
+    team.add_bot(administrator=True)
+    await desk.member("api", ann.id, approvers=[ann.id], groups={team.id: group()})
+    await desk.member("web", ann.id, bob.id, groups={team.id: group()})
+    ann.send("/new api Release 4.2", chat=team)
+    opened, greeting = await team.next_message(), await team.next_message()
+    assert {opened["text"], greeting["text"]} == {
+        "“Release 4.2” is open, for api.", "What you write here goes to api."
+    }  # fmt: skip
+    thread = next(one["message_thread_id"] for one in (opened, greeting) if one.get("message_thread_id"))
+    bob.send("@sandbox_bot inside", chat=team, thread_id=thread)
+    await desk.until(API, ["@sandbox_bot inside"])
+    bob.send("/new api", chat=team)
+    assert (await team.next_message())["text"].startswith("Only an approver of api")
+    ann.send("/new", chat=team)
+    offer = await team.next_message()
+    assert labels(offer) == ["api"]
+    ann.tap(offer["message_id"], label="api", chat=team)
+    texts = {(await team.next_message())["text"], (await team.next_message())["text"]}
+    assert texts == {"“api” is open, for api.", "What you write here goes to api."}
+
+
+async def test_where_no_topic_can_be_opened_it_says_why(desk: HubReading, ann: TelegramPerson) -> None:
+    """The platform's reason, and where there can be topics."""
+    await desk.member("api", ann.id, approvers=[ann.id])
+    ann.send("/new api")
+    text = (await ann.next_message())["text"]
+    assert text.startswith("The topic could not be opened: ")
+    assert "topics" in text.removeprefix("The topic could not be opened: ")
+    assert await desk.hub.routes.all() == []
+
+
+async def test_a_topic_of_ones_own_chat_belongs_to_what_was_answered_in_it(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson
+) -> None:
+    """Another topic is asked about on its own."""
+    tg.set_topics(on=True)
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    for name, text in (("api", "one"), ("web", "two")):
+        topic = ann.topic(text)
+        ann.send(text, thread_id=topic.thread_id)
+        question = await ann.next_message()
+        assert question["message_thread_id"] == topic.thread_id
+        ann.tap(question["message_id"], label=name)
+        await desk.until((name * 8)[:8], [text])
+        await closed(desk, ann, question, f"This topic now belongs to {name}")
+        ann.send(f"more {text}", thread_id=topic.thread_id)
+        await desk.until((name * 8)[:8], [text, f"more {text}"])
+
+
+async def test_a_group_keeps_its_project_under_its_new_id(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson
+) -> None:
+    """When it becomes a supergroup."""
+    team = tg.group("Team", members=[ann], kind="group")
+    for name in ("api", "web"):
+        await desk.member(name, groups={team.id: group()})
+    await desk.hub.routes.set("chat", str(team.id), WEB, "test")
+    await desk.hub.routes.set("thread", f"{team.id}/5", API, "test")
+    new = team.migrate()
+    while {route.key for route in await desk.hub.routes.all()} != {str(new.id), f"{new.id}/5"}:
+        await desk.settled()
+
+
+# ---- strangers, and who is away
+
+
+async def test_strangers_get_an_answer_to_taps_only(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """With two projects and no default one, nobody pairs them; their messages are counted for the doctor."""
+    team = tg.group("Team", members=[ann, bob])
+    await desk.member("api", ann.id, groups={team.id: group(ann.id)})
+    await desk.member("web", ann.id)
+    bob.send("hello")
+    bob.send("@sandbox_bot hello", chat=team)
+    ann.send("/here", chat=team)
+    asked = await team.next_message()
+    ann.send("/projects")
+    mine = await ann.next_message()
+    assert labels(mine) == ["api", "web"]
+    told = await bob.tap(asked["message_id"], data=f"hub:use:{API}", chat=team).answered()
+    assert told.text == "You are not allowed to answer here."
+    assert await desk.hub.events.nobody_count() == 2
+    assert await desk.texts(API) + await desk.texts(WEB) == []
+
+
+async def test_people_are_told_once_that_a_project_is_away(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With how many messages wait; again only for what waits after these went through. Talk in a group tells nobody."""
+    monkeypatch.setattr(hub_away, "TELL_AFTER_S", -1.0)
+    tg.set_privacy(on=False)
+    team = tg.group("Team", members=[ann])
+    await desk.member("api", ann.id, groups={team.id: group(hears_all=False)}, session_state="none")
+    ann.send("just talk", chat=team)
+    ann.send("one")
+    notice = await ann.next_message()
+    assert "saved for api, where no session is running" in notice["text"]
+    ann.send("two")
+    while (await desk.hub.events.waiting()).get(API) != 3:
+        await desk.settled()
+    desk.chat.wake()
+    await desk.until(API, ["just talk", "one", "two"])
+    ann.send("three")
+    assert "saved for api" in (await ann.next_message())["text"]
+    assert [message["text"] for message in team.messages() if message["from"]["id"] == tg.bot_id] == []

@@ -1,0 +1,292 @@
+"""The events of a hub: stored once, in order for each route, and never lost between the reader and its projects."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.errors import LeaseLost
+from agent_channels.core.hub.events import UNDECIDED, ClaimedEvent, RoutedEvent
+from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.project_hub import ProjectHub
+from clock import Clock
+from hubs import BOT, Hub, facts_of
+
+WEB, API = "webwebwe", "apiapiap"
+
+
+async def reading(hub: ProjectHub, domain: str = "machine") -> Lease:
+    """The lease of whoever reads now."""
+    lease = Lease(hub.db, BOT, domain, 3600.0, Clock())
+    assert await lease.take({})
+    return lease
+
+
+def event(number: int, project: str | None = WEB, route: str = "chat/") -> RoutedEvent:
+    """An event for one project; None is for nobody."""
+    raw = RawEvent(str(number), f'{{"n": {number}}}')
+    chat, _, thread = route.partition("/")
+    return RoutedEvent(raw, () if project is None else (project,), route, chat, thread, "7")
+
+
+async def claim(hub: ProjectHub, project: str = WEB, domain: str = "machine", limit: int = 100) -> list[ClaimedEvent]:
+    return await hub.events.claim(project, f"{domain}:1", domain, limit)
+
+
+def numbers(claimed: Sequence[ClaimedEvent]) -> list[int]:
+    return [int(one.event.event_id) for one in claimed]
+
+
+async def test_what_is_put_is_claimed_in_order_and_done_once(made_hub: Hub) -> None:
+    """The payload as it was; what is done does not come again."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        assert await hub.events.put([event(1), event(2), event(3)], {}, lease) == {WEB}
+        claimed = await claim(hub)
+        assert numbers(claimed) == [1, 2, 3]
+        assert claimed[0].event.payload == '{"n": 1}'
+        await hub.events.done([one.id for one in claimed])
+        assert await claim(hub) == []
+        assert await hub.events.waiting() == {}
+
+
+async def test_an_event_that_comes_again_stays_with_whom_it_is(made_hub: Hub) -> None:
+    """Also when it would be decided otherwise now, and when it is done: no second project sees it."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1), event(2)], {}, lease)
+        await hub.events.done([one.id for one in (await claim(hub))[:1]])
+        assert await hub.events.put([event(1, API), event(2, API), event(2, API)], {}, lease) == frozenset()
+        assert await claim(hub, API) == []
+
+
+async def test_an_event_for_several_projects_comes_to_each(made_hub: Hub) -> None:
+    """One that is done for one is still there for the other."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        both = RoutedEvent(RawEvent("1", "{}"), (WEB, API))
+        assert await hub.events.put([both], {}, lease) == {WEB, API}
+        await hub.events.done([one.id for one in await claim(hub)])
+        assert numbers(await claim(hub, API)) == [1]
+
+
+async def test_a_reader_that_lost_the_lease_stores_nothing(made_hub: Hub) -> None:
+    """Neither events nor how far it read: the next one reads them."""
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other:
+        zombie = await reading(hub, "a")
+        await hub.events.put([event(1)], {"offset": "1"}, zombie)
+        made_hub.execute("UPDATE bots SET lease_until = 0")
+        await reading(other, "b")
+        with pytest.raises(LeaseLost, match="nothing was written"):
+            await hub.events.put([event(2)], {"offset": "2"}, zombie)
+        assert numbers(await claim(hub)) == [1]
+        assert await hub.events.cursors() == {"offset": "1"}
+
+
+async def test_cursors_move_with_the_events(made_hub: Hub) -> None:
+    """In one transaction; None deletes one."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([], {"a": "1", "b": "2"}, lease)
+        await hub.events.put([event(1)], {"a": None, "b": "3"}, lease)
+        assert await hub.events.cursors() == {"b": "3"}
+
+
+async def test_an_older_event_of_a_route_holds_up_the_newer_ones(made_hub: Hub) -> None:
+    """Another process has the older one: of that route nothing is handed over, of the others everything is."""
+    async with made_hub.open(WEB) as hub, made_hub.open(WEB) as other:
+        lease = await reading(hub)
+        await hub.events.put([event(1, route="a/"), event(2, route="b/")], {}, lease)
+        assert numbers(await claim(hub, domain="one", limit=1)) == [1]
+        await hub.events.put([event(3, route="a/"), event(4, route="b/")], {}, lease)
+        assert numbers(await claim(other, domain="two")) == [2, 4]
+        await hub.events.done([1])
+        assert numbers(await claim(other, domain="two")) == [2, 3, 4]
+
+
+async def test_two_that_claim_at_once_share_what_there_is(made_hub: Hub) -> None:
+    """Every event goes to one of them, and those of one route to the same."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.members.beat(facts_of(WEB))
+        await hub.events.put([event(n, route=f"{n % 5}/") for n in range(40)], {}, lease)
+    got: dict[str, list[int]] = defaultdict(list)
+
+    async def work(domain: str) -> None:
+        async with made_hub.open(WEB) as hub:
+            for _ in range(3):
+                got[domain] += numbers(await claim(hub, domain=domain, limit=8))
+
+    async with anyio.create_task_group() as group:
+        for domain in ("one", "two"):
+            group.start_soon(work, domain)
+    # What a domain claimed and has not done, it is given again.
+    taken = {domain: sorted(set(found)) for domain, found in got.items()}
+    assert not set(taken["one"]) & set(taken["two"])
+    routes = {domain: {n % 5 for n in found} for domain, found in taken.items()}
+    assert not routes["one"] & routes["two"]
+
+
+async def test_what_a_dead_process_had_claimed_comes_again(made_hub: Hub) -> None:
+    """At once where the same locks tell that it is dead, and elsewhere after a while by the database's clock."""
+    async with made_hub.open(WEB) as hub:
+        await hub.events.put([event(1)], {}, await reading(hub))
+        assert numbers(await claim(hub, domain="one")) == [1]
+        assert numbers(await claim(hub, domain="one")) == [1]
+        assert await claim(hub, domain="two") == []
+        made_hub.execute("UPDATE events SET claimed_until = claimed_until - 1000")
+        assert numbers(await claim(hub, domain="two")) == [1]
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+async def test_a_clock_that_is_an_hour_off_changes_nothing(
+    made_hub: Hub, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    """A claim is neither over early nor held for ever, and how long an event waited is told rightly."""
+    async with made_hub.open(WEB) as hub:
+        await hub.events.put([event(1)], {}, await reading(hub))
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + ahead_s)
+        claimed = await claim(hub, domain="one")
+        assert 0 <= claimed[0].waited_s < 600
+        # As this machine's clock says it, which everything else here goes by.
+        assert abs(claimed[0].event.received_at - time.time()) < 600
+        assert await claim(hub, domain="two") == []
+
+
+async def test_undecided_events_wait_until_they_are_decided_once(made_hub: Hub) -> None:
+    """They keep their place in the order; a second decision changes nothing."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1, UNDECIDED), event(2, UNDECIDED)], {}, lease)
+        await hub.events.put([event(3)], {}, lease)
+        waiting = await hub.events.undecided()
+        assert [(one.event.event_id, one.chat_id, one.user_id) for one in waiting] == [
+            ("1", "chat", "7"),
+            ("2", "chat", "7"),
+        ]
+        assert (await hub.events.waiting())[UNDECIDED] == 2
+        ids = [one.id for one in waiting]
+        assert await hub.events.decide(ids, WEB) == 2
+        assert await hub.events.decide(ids, API) == 0
+        assert numbers(await claim(hub)) == [1, 2, 3]
+
+
+async def test_what_nobody_gets_is_counted_and_forgotten(made_hub: Hub) -> None:
+    """It is there for the doctor, not for any project, and goes with what is done."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1, None)], {}, lease)
+        assert await hub.events.undecided() == []
+        assert await hub.events.nobody_count() == 1
+        made_hub.execute("UPDATE events SET received_at = received_at - 3600 * 5")
+        assert await hub.events.prune(4, 100) == 1
+        assert await hub.events.nobody_count() == 0
+
+
+async def test_only_what_is_done_is_deleted(made_hub: Hub) -> None:
+    """However old: what waits is kept until somebody takes it; and little by little."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(n) for n in range(4)] + [event(9, UNDECIDED)], {}, lease)
+        await hub.events.done([one.id for one in await claim(hub, limit=3)])
+        assert await hub.events.prune(72, 100) == 0
+        made_hub.execute("UPDATE events SET received_at = 0, done_at = done_at - 73 * 3600")
+        assert await hub.events.prune(72, 2) == 2
+        assert await hub.events.prune(72, 100) == 1
+        assert await hub.events.waiting() == {WEB: 1, UNDECIDED: 1}
+
+
+async def test_several_bots_do_not_meet(made_hub: Hub) -> None:
+    """One PostgreSQL database serves many bots, whose events may have the same ids."""
+    async with made_hub.open(WEB) as hub, made_hub.open(WEB, bot="mychat:2") as other:
+        await hub.events.put([event(1)], {"a": "1"}, await reading(hub))
+        lease = Lease(other.db, "mychat:2", "machine", 3600.0, Clock())
+        assert await lease.take({})
+        assert await other.events.cursors() == {}
+        await other.events.put([event(1)], {"a": "2"}, lease)
+        assert numbers(await claim(hub)) == [1]
+        assert numbers(await claim(other)) == [1]
+        assert await hub.events.cursors() == {"a": "1"}
+
+
+# What may happen, in any order: the reader puts some events, one of two machines claims, finishes, or dies.
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.lists(st.sampled_from("abc"), min_size=1, max_size=4)),
+        st.tuples(st.just("again"), st.integers(0, 30)),
+        st.tuples(st.just("claim"), st.sampled_from(("one", "two")), st.integers(1, 4)),
+        st.tuples(st.just("finish"), st.sampled_from(("one", "two"))),
+        st.tuples(st.just("die"), st.sampled_from(("one", "two"))),
+    ),
+    max_size=30,
+)
+
+
+TABLES = ("bots", "cursors", "events", "routes", "members", "sent", "questions", "hub_schema")
+
+
+class Inboxes:
+    """One project's inbox, which keeps an event once, and what each of two machines holds on the way to it."""
+
+    def __init__(self, hub: ProjectHub) -> None:
+        self.hub = hub
+        self.inbox: list[int] = []
+        self.holds: dict[str, list[ClaimedEvent]] = {"one": [], "two": []}
+
+    async def claim(self, domain: str, limit: int = 100) -> bool:
+        """A machine claims, and forgets what it held; True if there was anything."""
+        self.holds[domain] = await claim(self.hub, domain=domain, limit=limit)
+        return bool(self.holds[domain])
+
+    async def finish(self, domain: str) -> None:
+        """It journals what it holds, and says so."""
+        self.inbox += [n for n in numbers(self.holds[domain]) if n not in self.inbox]
+        await self.hub.events.done([one.id for one in self.holds[domain]])
+        self.holds[domain] = []
+
+    async def drain(self, made_hub: Hub) -> None:
+        """Each comes back once and works everything off; what the other had is over."""
+        for domain in ("one", "two", "one"):
+            made_hub.execute("UPDATE events SET claimed_until = 0")
+            while await self.claim(domain):
+                await self.finish(domain)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_whatever_happens_nothing_is_lost_and_order_holds(
+    made_hub: Hub, steps: list[tuple[str, str | int | list[str], int]]
+) -> None:
+    """Each project's inbox ends with every event, and first meets those of one route in the order they were said."""
+    for table in TABLES:
+        made_hub.execute(f"DROP TABLE IF EXISTS {table}")
+    said: list[RoutedEvent] = []
+    async with made_hub.open(WEB) as hub:
+        lease, boxes = await reading(hub), Inboxes(hub)
+        await hub.members.beat(facts_of(WEB))
+        for kind, what, *limit in steps:
+            if kind == "put" and isinstance(what, list):
+                new = [event(len(said) + n, route=f"{route}/") for n, route in enumerate(what)]
+                said += new
+                await hub.events.put(new, {}, lease)
+            elif kind == "again" and isinstance(what, int):
+                await hub.events.put(said[what : what + 1], {}, lease)
+            elif kind == "claim":
+                await boxes.claim(str(what), *limit)
+            elif kind == "finish":
+                await boxes.finish(str(what))
+            else:
+                boxes.holds[str(what)] = []
+        await boxes.drain(made_hub)
+    assert sorted(boxes.inbox) == list(range(len(said)))
+    for route in {one.route_key for one in said}:
+        of_route = [n for n, one in enumerate(said) if one.route_key == route]
+        assert [n for n in boxes.inbox if n in of_route] == of_route
