@@ -20,9 +20,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(params=ENGINES)
-def made_hub(
-    request: pytest.FixtureRequest, tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
-) -> Hub:
+def made_hub(request: pytest.FixtureRequest, tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "data"))
     cluster = request.getfixturevalue("cluster") if request.param == "postgresql" else None
     return Hub.made(request.param, tmp_path / "data", cluster)
