@@ -194,6 +194,16 @@ async def test_a_password_is_never_an_argument_and_never_shown(hub: HubStage) ->
     assert secret not in hub.stage.everything_said() + shown
 
 
+async def test_a_password_in_config_yaml_is_refused(hub: HubStage) -> None:
+    """Backups hold that file; the refusal says where the address belongs, and does not show it."""
+    web = hub.project("web", hub="postgresql://me:correct-horse-battery@localhost/hub")
+    web.env["CHANNELS_HUB"] = None
+    host = await web.host()
+    status = await host.status_when(lambda found: bool(found["problem"]) and found["problem"] != "starting")
+    assert "--address-stdin" in status["problem"]
+    assert "correct-horse" not in hub.stage.everything_said()
+
+
 @pytest.mark.parametrize("address", ["postgresql://me@db.example.org/hub", "mysql://me@localhost/hub"])
 async def test_an_address_that_cannot_be_used_stops_nothing_but_itself(hub: HubStage, address: str) -> None:
     """The reason is told before anything is changed."""
