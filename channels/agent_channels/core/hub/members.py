@@ -17,10 +17,10 @@ from agent_channels.core.hub.wakeups import HubWakeups
 __all__ = [
     "AWAY_AFTER_S",
     "BEAT_EVERY_S",
-    "ProjectMember",
     "MemberFacts",
     "MemberGroup",
     "Members",
+    "ProjectMember",
     "SessionState",
     "project_name",
 ]
