@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
-from harness import TOKEN, Stage
+from harness import TOKEN, DiscordStage, Stage
 from projects import Projects
 
 NAMES = ("api", "docs", "web")
@@ -29,6 +30,21 @@ async def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         for stage in stages.values():
             assert stage.impure() == []
             assert tg.token not in stage.everything_said()
+
+
+@pytest.fixture
+async def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Projects[DiscordStage]]:
+    monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "data"))
+    async with DiscordSandbox() as dc:
+        stages = {}
+        for name in NAMES:
+            (tmp_path / name).mkdir()
+            stages[name] = DiscordStage(dc, tmp_path / name)
+        async with Projects(stages, tmp_path) as made:
+            yield made
+        for stage in stages.values():
+            assert stage.impure() == []
+            assert dc.token not in stage.everything_said()
 
 
 def labels(message: dict[str, Any]) -> list[str]:
@@ -65,6 +81,41 @@ async def test_each_message_reaches_the_right_project_only(projects: Projects[St
     ann.send("to api", reply_to=asked["message_id"])
     assert (await projects.hosts["api"].event()).content == "to api"
     assert projects.heard() == {"api": ["Yes", "to api"], "docs": ["for docs"], "web": ["first", "second", "third"]}
+
+
+async def test_each_message_reaches_the_right_project_only_elsewhere(elsewhere: Projects[DiscordStage]) -> None:
+    """The same on Discord: one gateway connection for all; a thread of each project, and her direct chat."""
+    dc = elsewhere["api"].dc
+    ann = dc.person("ann")
+    ann.dm.started = True
+    room = dc.guild("Team", members=[ann]).channel("work")
+    for name in NAMES:
+        elsewhere.let_in(name, ann.id, approver=True)
+        elsewhere.enable(name, room.id)
+    await elsewhere.start()
+    await elsewhere.read()
+    assert len(dc.identifies) == 1
+    threads = {}
+    for name in NAMES:
+        threads[name] = room.thread(name, by=ann)
+        ran = await elsewhere["api"].cli("hub", "route", "add", "discord", "--thread", str(threads[name].id), name)
+        assert ran.code == 0, ran.err
+    for name in NAMES:
+        ann.send(f"<@{dc.bot_id}> for {name}", channel=threads[name])
+        assert (await elsewhere.hosts[name].event()).content == f"@{dc.username} for {name}"
+    ann.send("which?")
+    question = await ann.next_message()
+    ann.tap(question["id"], label="docs")
+    assert (await elsewhere.hosts["docs"].event()).content == "which?"
+    await elsewhere.hosts["web"].done("reply", chat_id=str(ann.dm.id), text="web asks", buttons=[["Yes"]])
+    asked = await ann.next_message()
+    ann.tap(asked["id"], label="Yes")
+    assert (await elsewhere.hosts["web"].event()).meta["button_label"] == "Yes"
+    assert elsewhere.heard() == {
+        "api": [f"@{dc.username} for api"],
+        "docs": [f"@{dc.username} for docs", "which?"],
+        "web": [f"@{dc.username} for web", "Yes"],
+    }
 
 
 async def test_routes_are_made_and_shown_at_the_terminal(projects: Projects[Stage]) -> None:
