@@ -88,6 +88,10 @@ async def test_each_message_reaches_the_right_project_only(projects: Projects[St
     ann.send("to api", reply_to=asked["message_id"])
     assert (await projects.hosts["api"].event()).content == "to api"
     assert projects.heard() == {"api": ["Yes", "to api"], "docs": ["for docs"], "web": ["first", "second", "third"]}
+    menu = await tg.wait_for(lambda: tg.state.commands.get(("default", "")))
+    assert {"projects", "new", "here"} < {entry["command"] for entry in menu}
+    ann.send("/help")
+    assert "/projects – your projects" in (await ann.next_message())["text"]
 
 
 async def test_each_message_reaches_the_right_project_only_elsewhere(elsewhere: Projects[DiscordStage]) -> None:
