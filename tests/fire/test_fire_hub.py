@@ -100,6 +100,7 @@ time.time = lambda: _real() + float(os.environ["CLOCK_AHEAD_S"])
 """
 
 
+@pytest.mark.timeout(300)  # its processes cannot be forked from a warm one
 async def test_clocks_that_are_an_hour_apart_change_nothing(hub: HubStage, tmp_path: Path) -> None:
     """One machine an hour ahead, one an hour behind: both get their messages, and the reading moves when it must."""
     (tmp_path / "clock").mkdir()

@@ -131,8 +131,8 @@ def reads(status: dict[str, Any], host: Host) -> bool:
 
 
 @asynccontextmanager
-async def hub_stage(engine: str, cluster: Cluster | None) -> AsyncIterator[HubStage]:
-    """A stage with an empty hub on an engine, and a data folder of its own."""
+async def hub_stage(engine: str, cluster: Cluster | None, *, gated: bool = True) -> AsyncIterator[HubStage]:
+    """A stage with an empty hub on an engine, and a data folder of its own; `gated`: its wire can be cut."""
     bot = f"telegram:{TOKEN.partition(':')[0]}"
     async with contextlib.AsyncExitStack() as stack:
         # A short name: a socket's path has a hundred characters at most.
@@ -140,6 +140,6 @@ async def hub_stage(engine: str, cluster: Cluster | None) -> AsyncIterator[HubSt
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("CHANNELS_DATA_DIR", str(folder / "data"))
         hub = Hub.made(engine, folder / "data", cluster, bot)
-        gate = await stack.enter_async_context(Gate(cluster.port)) if cluster is not None else None
+        gate = await stack.enter_async_context(Gate(cluster.port)) if cluster is not None and gated else None
         stage = await stack.enter_async_context(world(folder / "w"))
         yield HubStage(stage, hub, gate)

@@ -31,6 +31,8 @@ class Cluster:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.log: list[str] = []
+        """What it wrote to its log since it was ready."""
         self._numbers = itertools.count(1)
 
     def url(self, name: str, port: int | None = None) -> str:
@@ -58,7 +60,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(**options: object) -> Iterator[Cluster]:
     """A cluster from its making to its end; skips the test where no PostgreSQL is installed."""
     tools = _tools()
     if tools is None:
@@ -72,7 +74,7 @@ def running_cluster() -> Iterator[Cluster]:
         port = _free_port()
         options = {
             "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
-            "max_connections": 200, "shared_buffers": "16MB",
+            "max_connections": 200, "shared_buffers": "16MB", **options,
         }  # fmt: skip
         command = [tools / "postgres", "-D", data]
         for option, value in options.items():
@@ -82,8 +84,9 @@ def running_cluster() -> Iterator[Cluster]:
         )
         try:
             assert process.stderr is not None
-            _wait_until_ready(process.stderr)
-            yield Cluster(port)
+            cluster = Cluster(port)
+            _wait_until_ready(process.stderr, cluster.log)
+            yield cluster
         finally:
             # "Immediate": nobody needs what is in it any more.
             process.send_signal(signal.SIGQUIT)
@@ -92,21 +95,20 @@ def running_cluster() -> Iterator[Cluster]:
                 process.stderr.close()
 
 
-def _wait_until_ready(log: IO[str]) -> None:
+def _wait_until_ready(log: IO[str], rest: list[str]) -> None:
     lines = []
     for line in log:
         lines.append(line)
         if "ready to accept connections" in line:
             # Read on, or the server blocks on a full pipe.
-            threading.Thread(target=_drain, args=(log,), daemon=True).start()
+            threading.Thread(target=_drain, args=(log, rest), daemon=True).start()
             return
     raise AssertionError("PostgreSQL did not start:\n" + "".join(lines))
 
 
-def _drain(log: IO[str]) -> None:
+def _drain(log: IO[str], into: list[str]) -> None:
     with contextlib.suppress(ValueError, OSError):
-        for _ in log:
-            pass
+        into.extend(log)
 
 
 def _tools() -> Path | None:

@@ -15,7 +15,7 @@ from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, a
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.core.errors import ConfigError, Refused, StoreError
-from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.runtime.hub_member import hub_facts, member_facts
 from agent_channels.core.runtime.hub_tasks import hub_address
@@ -140,7 +140,7 @@ def _given_address(args: argparse.Namespace, project: _Project) -> str:
         text = Dialogue(quiet=False, interactive=True).ask_hidden(asked) if can_ask() else sys.stdin.readline().strip()
     else:
         text = args.address or _in_force(project) or "local"
-        if _has_password(args.address or ""):
+        if has_password(args.address or ""):
             raise WrongUsage(
                 "a password in an argument can be read by every user of this machine; pass the address with "
                 "--address-stdin, or set PGPASSWORD in the state folder's .env"
@@ -149,11 +149,6 @@ def _given_address(args: argparse.Namespace, project: _Project) -> str:
     if given is not None and given != text:
         raise Refused(f"the environment variable {VARIABLE} names another hub, and it goes first; change it there")
     return text
-
-
-def _has_password(address: str) -> bool:
-    user, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
-    return (bool(at) and ":" in user) or "password=" in address
 
 
 def _in_force(project: _Project) -> str | None:

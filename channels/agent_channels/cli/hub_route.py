@@ -47,7 +47,7 @@ def add_route_actions(actions: Subparsers[argparse.ArgumentParser]) -> None:
             "--person", metavar="ID", type=numeric_id, help="what this person says where nothing else fits"
         )
         way.add_argument("--default", action="store_true", help="strangers, who then pair there, and what fits several")
-    added.add_argument("project", nargs="?", metavar="NAME", help="the project that gets it; default: this one")
+    added.add_argument("project", metavar="NAME", help="the project that gets it")
     for way in (shown, added, removed):
         add_json(way)
 
@@ -63,7 +63,7 @@ def change_routes(args: argparse.Namespace, use: Callable[[Work], dict[str, Any]
     kind, key = _wanted(args)
 
     async def add(hub: ProjectHub, _: Services) -> dict[str, Any]:
-        member = _member(await hub.members.read(), hub, args.project)
+        member = _member(await hub.members.read(), args.project)
         await hub.routes.set(kind, key, member.project, OPERATOR)
         return {"ok": True, "kind": kind, "key": key, "project": member.project, "name": member.name}
 
@@ -119,11 +119,8 @@ def _wanted(args: argparse.Namespace) -> tuple[RouteKind, str]:
     return ("default", "") if args.default else ("person", args.person)
 
 
-def _member(members: Sequence[ProjectMember], hub: ProjectHub, name: str | None) -> ProjectMember:
+def _member(members: Sequence[ProjectMember], name: str) -> ProjectMember:
     """Return the project that is named. Raises `Refused`."""
-    member = find_project(members, hub.project if name is None else name)
-    if member is None and name is None:
-        raise Refused("this project is not in the hub; `channels hub join` comes first")
-    if member is None:
+    if (member := find_project(members, name)) is None:
         raise Refused(f"no project of this bot is called {name!r}; there are: {names(members)}")
     return member

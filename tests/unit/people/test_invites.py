@@ -59,7 +59,7 @@ def test_a_code_lets_one_person_in_and_leaves_a_line(store: Store) -> None:
     ],
 )
 def test_it_may_be_written_as_people_write_it(store: Store, text: str) -> None:
-    """Alone or behind /start, in either case, with blanks around it, and with the id of a project that shares a bot."""
+    """Alone or behind /start, in either case, with blanks around it; with the id of a project that shares its bot."""
     clock = Clock()
     invites = Services.of(store, clock=clock).invites
     code = invites.create().code

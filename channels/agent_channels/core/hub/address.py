@@ -10,7 +10,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.network import is_loopback
 
-__all__ = ["EXTRA", "HubAddress"]
+__all__ = ["EXTRA", "HubAddress", "has_password"]
 
 EXTRA = "pip install 'agent-channels[hub]'"
 _SCHEMES = ("postgresql://", "postgres://")
@@ -74,6 +74,12 @@ class HubAddress:
                 "verify-full, which also checks whose certificate it is) to the address"
             )
         return cls(parameters, shown)
+
+
+def has_password(text: str) -> bool:
+    """Return whether an address holds a password."""
+    user, at, _ = text.partition("://")[2].partition("/")[0].rpartition("@")
+    return (bool(at) and ":" in user) or "password=" in text
 
 
 def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:

@@ -26,8 +26,9 @@ _OWN_PART = 0.8
 
 def steady_s() -> float:
     """Return seconds of a clock that nobody can set, and that goes on while the machine sleeps where that is told."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def lock_domain() -> str:

@@ -213,6 +213,7 @@ class HubReader:
         while True:
             await anyio.sleep(PRUNE_EVERY_S)
             try:
+                await hub.questions.prune(settings.keep_days)
                 left = PRUNE_STEP
                 while left:
                     left = await hub.events.prune(settings.hub_keep_h, PRUNE_STEP)

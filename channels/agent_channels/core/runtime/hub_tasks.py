@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Self
 
-from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.inbound.listening import Source
@@ -29,7 +30,13 @@ def hub_address(settings: Settings, env: Environment) -> HubAddress | None:
     """Return where the hub is; None if the bot is not shared. Raises `ConfigError`, which never shows the password."""
     if settings.hub is None:
         return None
-    return HubAddress.of(settings.hub.get_secret_value(), {**env.dotenv, **env.environ})
+    text = settings.hub.get_secret_value()
+    if has_password(text) and env.get("CHANNELS_HUB") is None:
+        raise ConfigError(
+            f"{env.config_file} holds the hub's password, and goes into backups; move the address into the state "
+            f"folder's .env with `channels hub join {env.channel} --address-stdin`, and remove the line `hub:`"
+        )
+    return HubAddress.of(text, {**env.dotenv, **env.environ})
 
 
 def open_hub(
