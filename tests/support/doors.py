@@ -301,7 +301,7 @@ async def _enabled(stage: Stage) -> TelegramGroup:
 
 
 @door(
-    "Telegram refuses it: Bad Request: not enough rights to send text messages to the chat",
+    "Telegram refuses it: Not enough rights to send text messages to the chat",
     "the bot lacks the right to send this kind of message there; an admin can give it",
     at=("reply",),
     check="",
