@@ -464,7 +464,7 @@ async def a_folder_that_came_along(stage: Stage) -> AsyncIterator[Played]:
 
 
 @door(
-    "config.yaml cannot be read: line 2, column 1: … expected the node content, but found '<stream end>'",
+    "config.yaml cannot be read: line 2, column 1: …, expected the node content, but found '<stream end>'",
     "fix that line",
     check="settings",
 )
@@ -488,7 +488,7 @@ def _dotenv(stage: Stage, text: bytes) -> Played:
 
 @door(
     ".env cannot be read: it is not UTF-8 text (…)",
-    "move it away; once it is out of the way, `channels setup telegram` writes a new one",
+    "move it away; then `channels setup telegram` writes a new one",
     check="settings",
 )
 async def a_token_file_that_is_no_text(stage: Stage) -> AsyncIterator[Played]:

@@ -73,16 +73,16 @@ def extras(setup: Setup) -> Finding:
     """Check that what the settings and the environment ask for is installed."""
     missing = []
     if setup.settings and (setup.settings.transcribe or "").partition(":")[0] == LOCAL and not _has("faster_whisper"):
-        missing.append(("transcribe is local, but its library is missing", "voice"))
+        missing.append(("transcribe is local, but its library is missing", "voice notes come without text", "voice"))
     if exporter_wanted(setup.env.environ) and not _has("opentelemetry.sdk"):
-        missing.append(("OpenTelemetry's variables are set, but its library is missing", "otel"))
+        missing.append(("OpenTelemetry's variables are set, but its library is missing", "nothing is traced", "otel"))
     if not missing:
         return fine("nothing is asked for that is not installed")
-    names = ",".join(extra for _, extra in missing)
+    reasons, effects, names = zip(*missing, strict=True)
     return note(
-        "; ".join(reason for reason, _ in missing),
-        "voice notes come without a transcript, and nothing is traced, as far as named here",
-        f"install `agent-channels[{names}]` in place of `agent-channels`, in the way in which it was installed",
+        "; ".join(reasons),
+        "; ".join(effects),
+        f"install `agent-channels[{','.join(names)}]` in place of `agent-channels`, as that was installed",
     )
 
 
