@@ -385,7 +385,7 @@ def mounted(*commands: str) -> tuple[str, ...]:
 
 
 @door(
-    "… cannot be used (Read-only file system)",
+    "… cannot be used … Read-only file system",
     "that disk can only be read: mount it for writing, or use a folder on another one",
     at=("setup", "serve"),
     check="state folder",
