@@ -139,7 +139,8 @@ def _install_and_wait(data):
         command = [sys.executable, "-I", str(Path(__file__).resolve()), "--data", str(data), "--install"]
         code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **detached)
     if code:
-        print(f"channels: the installation failed: {_failure(data)} (all of it: {log})", file=sys.stderr)
+        reason = _no_python() if _find_python() is None else _failure(data)
+        print(f"channels: the installation failed: {reason} (all of it: {log})", file=sys.stderr)
     return _installed_program(data)
 
 
@@ -152,7 +153,12 @@ def install(data):
         _acquire(lock)
         if _installed_program(data):
             return 0
-        reason = _try_to_install(data)
+        python = _find_python()
+        if python is None:
+            # Not kept: the next session finds out by itself whether there is one.
+            print(_no_python(), flush=True)
+            return 1
+        reason = _try_to_install(python, data)
         if reason:
             print(reason, flush=True)
             (data / "failed").write_text(f"{_environment_name()}\n{reason}\n", encoding="utf-8")
@@ -162,11 +168,8 @@ def install(data):
         return 0
 
 
-def _try_to_install(data):
+def _try_to_install(python, data):
     """Create the environment; return why that failed, "" if it did not."""
-    python = _find_python()
-    if python is None:
-        return _no_python()
     folder = data / _environment_name()
     _remove_old(data, folder)
     # Isolated, and elsewhere: in the project, `-m` would run a venv.py or pip.py from there.

@@ -301,7 +301,7 @@ async def _enabled(stage: Stage) -> TelegramGroup:
 
 
 @door(
-    "Telegram refuses it: Bad Request: not enough rights to send text messages to the chat",
+    "Telegram refuses it: Not enough rights to send text messages to the chat",
     "the bot lacks the right to send this kind of message there; an admin can give it",
     at=("reply",),
     check="",
@@ -385,7 +385,7 @@ def mounted(*commands: str) -> tuple[str, ...]:
 
 
 @door(
-    "… cannot be used (Read-only file system)",
+    "… cannot be used … Read-only file system",
     "that disk can only be read: mount it for writing, or use a folder on another one",
     at=("setup", "serve"),
     check="state folder",
@@ -464,7 +464,7 @@ async def a_folder_that_came_along(stage: Stage) -> AsyncIterator[Played]:
 
 
 @door(
-    "config.yaml cannot be read: line 2, column 1: … expected the node content, but found '<stream end>'",
+    "config.yaml cannot be read: line 2, column 1: …, expected the node content, but found '<stream end>'",
     "fix that line",
     check="settings",
 )
@@ -488,7 +488,7 @@ def _dotenv(stage: Stage, text: bytes) -> Played:
 
 @door(
     ".env cannot be read: it is not UTF-8 text (…)",
-    "move it away; once it is out of the way, `channels setup telegram` writes a new one",
+    "move it away; then `channels setup telegram` writes a new one",
     check="settings",
 )
 async def a_token_file_that_is_no_text(stage: Stage) -> AsyncIterator[Played]:

@@ -75,8 +75,8 @@ async def read(place: str, stage: WORLD, played: Played, door: Door) -> str:
         return await (await stage.reading(**played.env)).refused("reply", chat_id=played.chat, text="hello")
     host = await stage.start(before=played.before, cold=bool(played.before), **played.env)
     await host.attach()
-    async with asyncio.timeout(PATIENCE_S):
-        status = await host.status_when(lambda now: now.get("problem") not in {None, "", "starting"})
+    # Behind other words it starts from nothing.
+    status = await host.status_when(lambda now: now.get("problem") not in {None, "", "starting"}, 3 * PATIENCE_S)
     problem = str(status["problem"])
     await host.close()
     return problem

@@ -82,6 +82,8 @@ def remedy(error: OSError) -> str:
         return "that disk can only be read: mount it for writing, or use a folder on another one"
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
         return "a file stands where a folder has to be: move it away, or name another place"
+    if error.errno == errno.ENOENT:
+        return "it is not there any more: find out what removed it"
     if error.errno == errno.EISDIR:
         return "a folder stands where a file has to be: move it away"
     if error.errno == errno.EIO:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -27,7 +29,11 @@ def http(kind: type[aiohttp.ClientError]) -> aiohttp.ClientError:
 
     class Leaky(kind):  # type: ignore[misc,valid-type]
         def __init__(self) -> None:
-            pass
+            # What the library gives such errors, each kind some of it.
+            self._conn_key = SimpleNamespace(host="api.telegram.org", port=443, ssl=True)
+            self._os_error = OSError(errno.ECONNREFUSED, f"failed for url {URL}")
+            self._certificate_error = ValueError(f"failed for url {URL}")
+            self.status, self.message = 403, f"Forbidden {URL}"
 
         def __str__(self) -> str:
             return f"failed for url {URL}"

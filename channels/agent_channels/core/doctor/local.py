@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import re
 import secrets
@@ -12,6 +11,7 @@ import stat
 import sys
 import time
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
@@ -72,23 +72,27 @@ def settings(setup: Setup) -> Finding:
 def extras(setup: Setup) -> Finding:
     """Check that what the settings and the environment ask for is installed."""
     missing = []
-    if setup.settings and (setup.settings.transcribe or "").partition(":")[0] == LOCAL and not _has("faster_whisper"):
-        missing.append(("transcribe is local, but its library is missing", "voice"))
-    if exporter_wanted(setup.env.environ) and not _has("opentelemetry.sdk"):
-        missing.append(("OpenTelemetry's variables are set, but its library is missing", "otel"))
+    if (
+        setup.settings
+        and (setup.settings.transcribe or "").partition(":")[0] == LOCAL
+        and find_spec("faster_whisper") is None
+    ):
+        missing.append(("transcribe is local, but its library is missing", "voice notes come without text", "voice"))
+    if exporter_wanted(setup.env.environ) and not _can_trace():
+        missing.append(("OpenTelemetry's variables are set, but its library is missing", "nothing is traced", "otel"))
     if not missing:
         return fine("nothing is asked for that is not installed")
-    names = ",".join(extra for _, extra in missing)
+    reasons, effects, names = zip(*missing, strict=True)
     return note(
-        "; ".join(reason for reason, _ in missing),
-        "voice notes come without a transcript, and nothing is traced, as far as named here",
-        f"install `agent-channels[{names}]` in place of `agent-channels`, in the way in which it was installed",
+        "; ".join(reasons),
+        "; ".join(effects),
+        f"install `agent-channels[{','.join(names)}]` in place of `agent-channels`, as that was installed",
     )
 
 
-def _has(module: str) -> bool:
+def _can_trace() -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        return find_spec("opentelemetry.sdk") is not None
     except ImportError:
         # Not even the package around it is there.
         return False

@@ -188,9 +188,7 @@ class Environment:
         try:
             text = read_state_file(self.state_dir / ".env")
         except ConfigError as error:
-            raise ConfigError(
-                f"{error}; once it is out of the way, `channels setup {self.channel}` writes a new one"
-            ) from error
+            raise ConfigError(f"{error}; then `channels setup {self.channel}` writes a new one") from error
         if not text:
             return {}
         from dotenv.parser import parse_stream

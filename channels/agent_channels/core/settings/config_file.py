@@ -17,7 +17,7 @@ _DEEPEST = 20
 def _place(error: Any) -> str:
     """Return what is wrong where, without the library's drawing of it."""
     mark = error.problem_mark or error.context_mark
-    reason = " ".join(filter(None, [error.context, error.problem]))
+    reason = " ".join(", ".join(filter(None, [error.context, error.problem])).split())
     return f"line {mark.line + 1}, column {mark.column + 1}: {reason}" if mark else reason
 
 

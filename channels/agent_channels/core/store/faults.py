@@ -69,7 +69,7 @@ def as_store_error(path: Path, error: BaseException) -> StoreError | None:
         case ConfigError():
             return StoreError(f"the database {path} cannot be used: {error}")
         case OSError():
-            return StoreError(f"the database {path} cannot be used ({error.strerror or error}); {remedy(error)}")
+            return StoreError(f"the database {path} cannot be used: {error.strerror or error}; {remedy(error)}")
         case _:
             return None
 
