@@ -16,6 +16,9 @@ from browser_page import CONTRAST, CONTRAST_MIN, PATIENCE_MS, WIDE
 from harness import Stage
 from real_page import RealPage, Story, both_channels, real_page, told
 
+# Each begins with two platforms, their servers and everything that happens before the page is opened.
+pytestmark = pytest.mark.timeout(300)
+
 Look = Callable[..., Awaitable[Tab]]
 
 
