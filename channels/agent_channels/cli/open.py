@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, port
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, port
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
@@ -30,7 +31,7 @@ ENDED = "this page has ended"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel, the port, and whether a browser is opened."""
+    """Declare the channel, --json, the port, and whether a browser is opened."""
     parser.add_argument(
         "channel", nargs="?", choices=CHANNELS, metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: all"
     )
@@ -38,19 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=port, default=PORT, help=f"its port (default {PORT}; 0: a free one)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
+    add_json(parser, help="print the address as JSON, and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Keep the page up until it is interrupted; return exit code 0."""
     names = [args.channel] if args.channel else list(CHANNELS)
     try:
-        asyncio.run(_serve(names, args.port, browser=not args.no_browser))
+        asyncio.run(_serve(names, args.port, browser=not args.no_browser, as_json=args.json))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("\nStopped. The servers go on as before.", flush=True)
+        if not args.json:
+            print("\nStopped. The servers go on as before.", flush=True)
     return 0
 
 
-async def _serve(names: list[str], port_: int, *, browser: bool) -> None:
+async def _serve(names: list[str], port_: int, *, browser: bool, as_json: bool) -> None:
     from agent_channels.page.guard import new_secret
     from agent_channels.page.json_api import json_body, json_handler
     from agent_channels.page.server import PageServer
@@ -68,11 +71,14 @@ async def _serve(names: list[str], port_: int, *, browser: bool) -> None:
         feed.check()
         stack.push_async_callback(server.aclose)
         await start(server, "the page")
-        say(f"The page: {server.url}")
-        say("Whoever has this address can read the chats and let people in. Ctrl-C ends it.")
+        if as_json:
+            say(json.dumps({"ok": True, "url": server.url}))
+        else:
+            say(f"The page: {server.url}")
+            say("Whoever has this address can read the chats and let people in. Ctrl-C ends it.")
         if browser:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-open-"))
-            await show(server.url, Path(folder))
+            await show(server.url, Path(folder), quiet=as_json)
         await feed.run()
 
 
