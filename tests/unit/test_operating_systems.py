@@ -97,7 +97,7 @@ REVIEWED = {
         "asyncio.open_unix_connection",
     ): "on nt the function has left by the pipe's way before",
     ("core/host/inbox_socket.py", "create_pipe_connection"): "called on nt only, whose default loop has it",
-    ("sandbox/agent/processes.py", "add_signal_handler"): "NotImplementedError is expected; Ctrl-C works without",
+    ("page/serving.py", "add_signal_handler"): "NotImplementedError is expected; Ctrl-C works without",
 }
 
 
