@@ -101,7 +101,7 @@ REVIEWED = {
         "socket.AF_UNIX",
     ): "hasattr is asked before `_receive`; without, the project looks for itself every few seconds",
     ("core/host/inbox_socket.py", "create_pipe_connection"): "called on nt only, whose default loop has it",
-    ("sandbox/agent/processes.py", "add_signal_handler"): "NotImplementedError is expected; Ctrl-C works without",
+    ("page/serving.py", "add_signal_handler"): "NotImplementedError is expected; Ctrl-C works without",
 }
 
 

@@ -127,6 +127,7 @@ async def test_it_reads_and_leaves_everything_as_it_was(stage: Stage) -> None:
     before = listing(stage.state)
     calls = len(stage.tg.calls)
     async with real_page(stage) as page:
+        assert page.printed.startswith(f"Project {stage.project}\n")
         found = await parts(page)
         said = [message["text"] for message in found[f"chat:telegram/{ann.id}"]["messages"]]
         assert said == ["hello", "Hi."]

@@ -106,6 +106,7 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
     assert (seen[0]["channels"], seen[0]["host_arguments"]) == (["telegram"], ["-p", "hi", "--", "--help"])
 
 
+# `open` goes on until it is interrupted; tests/wire/test_wire_open.py reads its first line.
 @pytest.mark.parametrize(
     "verb", sorted(command.OF_A_PROJECT - {"setup", "import", "launch", "loop", "history", "doctor", "open"})
 )
