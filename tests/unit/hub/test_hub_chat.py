@@ -13,7 +13,7 @@ import pytest
 
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.hub.questions import Asked
-from agent_channels.core.runtime import hub_away
+from agent_channels.core.runtime import hub_away, hub_questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN
@@ -240,6 +240,25 @@ async def test_a_correction_follows_its_message(desk: HubReading, ann: TelegramP
     ann.send("more of it", reply_to=first["message_id"])
     await desk.until(API, ["frist", "first", "more of it"])
     assert await desk.texts(WEB) == []
+
+
+async def test_more_may_wait_than_are_looked_at(
+    desk: HubReading, ann: TelegramPerson, bob: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it goes where the answer says, and nobody's question is closed because others wait."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id, bob.id)
+    bob.send("mine")
+    his = await bob.next_message()
+    monkeypatch.setattr(hub_questions, "LOOKED_AT_MAX", 2)
+    for number in range(4):
+        ann.send(str(number))
+    bob.tap(his["message_id"], label="web")
+    await desk.until(WEB, ["mine"])
+    question = await ann.next_message()
+    ann.tap(question["message_id"], label="api")
+    await desk.until(API, ["0", "1", "2", "3"])
+    await closed(desk, ann, question, "→ api")
 
 
 # ---- /projects

@@ -205,6 +205,16 @@ class Events:
         """Return the events of which nobody knows yet whose they are, oldest first. Raises `StoreError`."""
         return await self.waiting_for(UNDECIDED, limit)
 
+    async def undecided_of(self, chat_id: str, thread_id: str, user_id: str) -> list[Waiting]:
+        """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            rows = await tx.rows(
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND state IN ('waiting', 'claimed') "
+                "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
+                self._bot, chat_id, thread_id, user_id,
+            )  # fmt: skip
+        return [_waiting(row) for row in rows]
+
     async def decide(self, ids: Collection[int], project: str, messages: Sequence[OwnedMessage] = ()) -> int:
         """Give undecided events to a project; return how many were still undecided. Raises `StoreError`.
 

@@ -30,6 +30,8 @@ __all__ = ["NewRoute", "ProjectQuestions", "chosen_in"]
 logger = logging.getLogger(__name__)
 # A question that could not be sent is sent again.
 AGAIN_AFTER_S = 60.0
+# How many events that wait for a decision are looked at in one go.
+LOOKED_AT_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,12 @@ class ProjectQuestions:
         await self._hub.events.drop(nobodys)
         for asked, waiting in open_.items():
             await self._ask(asked, waiting)
-        if self._any_open:
+        # Of more than it looks at, it does not know whether they wait.
+        if self._any_open and len(undecided) < LOOKED_AT_MAX:
             await self._close_others(open_, decided)
 
     async def _undecided(self, route: NewRoute | None) -> list[_Undecided]:
-        events = await self._hub.events.undecided()
+        events = await self._hub.events.undecided(LOOKED_AT_MAX)
         inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
         targets = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts(targets)
@@ -223,7 +226,7 @@ class ProjectQuestions:
     async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""
         await self._hub.questions.answer(asked, member.project)
-        events = [event for event in await self._hub.events.undecided() if _of(event) == asked]
+        events = await self._hub.events.undecided_of(asked.chat_id, asked.thread_id, asked.user_id)
         given = [
             _Undecided(event, self._voice.adapter.to_inbound(event.event), Decision("project", (member.project,)))
             for event in events
@@ -248,7 +251,3 @@ class ProjectQuestions:
 
 def _asked(target: RouteTarget) -> Asked:
     return Asked(target.chat_id, target.thread_id or "", target.user_id)
-
-
-def _of(event: Waiting) -> Asked:
-    return Asked(event.chat_id, event.thread_id, event.user_id)
