@@ -46,7 +46,14 @@ for name in PLATFORMS:
     MAY_USE[f"sandbox.{name}"] = FAKES
 # The functions that import a module by its name, and the modules that may pass them a name that they did not write out.
 BY_NAME = {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}
-MAY_CHOOSE = {"registry", "cli.main", "hooks.run", "core.i18n.messages", "core.server.slim_imports"}
+MAY_CHOOSE = {
+    "registry",
+    "cli.main",
+    "hooks.run",
+    "core.i18n.messages",
+    "core.i18n.sentences",
+    "core.server.slim_imports",
+}
 # What a module names in order to start it as a process of its own, which imports nothing.
 MAY_START = {f"{PACKAGE}.sandbox.agent.processes": {f"{PACKAGE}.cli.main"}}
 # Libraries that belong to one platform's folder.

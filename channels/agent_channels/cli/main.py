@@ -100,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
     from agent_channels.core.errors import ChannelError
+    from agent_channels.core.i18n.sentences import words_of
 
     try:
         code = _run(words, host_arguments)
@@ -107,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
         sys.exit(1 if words[:1] == ["hook"] and end.code == 2 else end.code)
     except ChannelError as error:
-        code = _fail(str(error), 2 if isinstance(error, WrongUsage) else 1)
+        code = _fail(words_of(error), 2 if isinstance(error, WrongUsage) else 1)
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
@@ -115,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout = None
         code = 0
     except Exception as error:
-        if not (reason := system_fault(error)):
+        if not (fault := system_fault(error)):
             raise
-        code = _fail(reason)
+        code = _fail(fault)
     sys.exit(code)
 
 
@@ -216,12 +217,13 @@ def _adopted_now(error: UntrustedState) -> bool:
 
 def _fail(reason: str, code: int = 1) -> int:
     """Say on stderr why it failed; return the exit code."""
+    from agent_channels.cli.language import shown
     from agent_channels.core.log import redact
 
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
         print(sys.stdout.head, end="", file=sys.stderr)
         sys.stdout.head = ""
-    print(redact(f"channels: {reason}"), file=sys.stderr)
+    print(redact(f"channels: {shown(reason)}"), file=sys.stderr)
     return code
 
 

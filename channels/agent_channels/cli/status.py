@@ -9,13 +9,13 @@ from typing import Any
 
 from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.status import facts, message_counts
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.times import local_time
 from agent_channels.registry import channel
 

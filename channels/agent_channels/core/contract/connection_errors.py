@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from agent_channels.core.errors import Ambiguous, PlatformError, Unavailable
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.log import redact
 from agent_channels.core.settings.network import Route, shown_url
 
@@ -55,8 +56,14 @@ def connection_error(error: Exception, platform: str) -> PlatformError:
     """
     text = redact(str(error)) or type(error).__name__
     if isinstance(error, _NOT_SENT) or _unwritten(error.__cause__ or error):
-        return Unavailable(f"{platform} cannot be reached: {text}{_hint(error, platform)}")
-    return Ambiguous(f"the connection to {platform} ended before the answer: {text}")
+        return Unavailable(
+            sentence(
+                "{platform} cannot be reached: {text}{hint}", platform=platform, text=text, hint=_hint(error, platform)
+            )
+        )
+    return Ambiguous(
+        sentence("the connection to {platform} ended before the answer: {text}", platform=platform, text=text)
+    )
 
 
 def _hint(error: Exception, platform: str) -> str:
