@@ -6,6 +6,7 @@ import { replyTo } from "./composer.js";
 import { drawRich } from "./rich.js";
 import { isIn, openTopic, topicName } from "./topics.js";
 import { STATES } from "./life.js";
+import { say, sayLine } from "./words.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
 // Discord: an interaction must be answered within three seconds.
@@ -97,10 +98,10 @@ function drawDrafts(place, chat, who, topic) {
     key: (draft) => `${place.key} ${draft.id}`,
     describe: (draft) => [draft, who],
     draw: (draft) => {
-      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
+      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, say("Thinking…")));
       const stop = () => post(`act/${place.platform}/stop_draft`, { place: place.key, as: who, thread_id: draft.topic ? Number(draft.topic) : null });
-      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, "Stop") : null;
-      return element("li", { class: "message draft", "aria-label": "Your agent is writing" }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
+      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, say("Stop")) : null;
+      return element("li", { class: "message draft", "aria-label": say("Your agent is writing") }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
     },
     replace: replaceKeepingFocus,
   });
@@ -135,7 +136,7 @@ function replaceKeepingFocus(old, node) {
 }
 
 function drawMessage(place, message, who, life, follows, under) {
-  if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, message.service), message.opens ? drawOpener(place, message.opens) : null);
+  if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, sayLine(message.service)), message.opens ? drawOpener(place, message.opens) : null);
   const body = element("div", { class: "body" });
   if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), oneLine(place.platform, { names: message.names, ...message.reply })));
   for (const file of message.files) body.append(drawFile(file));
@@ -156,32 +157,32 @@ function drawMessage(place, message, who, life, follows, under) {
   const item = element(
     "li",
     { class: classes.join(" "), "data-id": message.id },
-    under ? element("button", { type: "button", class: "under", "data-focus": "topic", onclick: () => openTopic(place, message.topic) }, element("span", { class: "visually-hidden" }, "Topic "), under) : null,
+    under ? element("button", { type: "button", class: "under", "data-focus": "topic", onclick: () => openTopic(place, message.topic) }, element("span", { class: "visually-hidden" }, say("Topic ")), under) : null,
     drawFace(message),
-    element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
+    element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, say("bot")) : null, besideName ? foot : null),
     bubble,
   );
   if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who));
   for (const menu of message.menus ?? []) item.append(drawMenu(place, message, menu, who));
   if (message.reactions.length) item.append(drawReactions(message.reactions));
   if (message.opens) item.append(drawOpener(place, message.opens));
-  if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), "Only you can see this"));
+  if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), say("Only you can see this")));
   return item;
 }
 
 const drawFace = (message) => element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : null, "data-tint": message.bot ? null : tint(message.by) }, message.bot ? "" : initial(message.name));
 
 // The way from a channel's message to the thread that belongs to it.
-const drawOpener = (place, thread) => element("button", { type: "button", class: "opener", dir: "auto", "data-focus": "thread", onclick: () => openTopic(place, thread.id) }, element("span", { class: "visually-hidden" }, "Open the thread "), thread.name, element("span", { "aria-hidden": "true" }, " ›"));
+const drawOpener = (place, thread) => element("button", { type: "button", class: "opener", dir: "auto", "data-focus": "thread", onclick: () => openTopic(place, thread.id) }, element("span", { class: "visually-hidden" }, say("Open the thread ")), thread.name, element("span", { "aria-hidden": "true" }, " ›"));
 
 function drawFoot(message, life) {
   const time = new Date(message.at * 1000);
   const foot = element("span", { class: "foot", dir: "ltr" });
-  if (message.edited) foot.append(element("span", {}, "edited"));
+  if (message.edited) foot.append(element("span", {}, say("edited")));
   foot.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   if (life) {
     const ticks = NOT_JOURNALLED.has(life.state) ? "✓" : "✓✓";
-    const meaning = STATES[life.state] ?? life.state;
+    const meaning = say(STATES[life.state] ?? life.state);
     foot.append(element("span", { class: `ticks ${life.state}`, role: "img", "aria-label": meaning, title: meaning }, ticks));
   }
   return foot;
@@ -190,25 +191,25 @@ function drawFoot(message, life) {
 function drawFile(file) {
   if (file.picture) {
     const size = file.width && file.height ? { width: file.width, height: file.height } : {};
-    return element("img", { class: "picture", src: file.url, alt: `Picture: ${file.name}`, loading: "lazy", ...size });
+    return element("img", { class: "picture", src: file.url, alt: say("Picture: {name}", { name: file.name }), loading: "lazy", ...size });
   }
   return element("a", { class: "file", href: file.url, download: file.name }, file.name, element("small", {}, fileSize(file.size)));
 }
 
-const fileSize = (size) => (size < 1000 ? `${size} bytes` : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
+const fileSize = (size) => (size < 1000 ? say("{size} bytes", { size }) : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
 
 function drawReactions(reactions) {
   const counts = new Map();
   for (const emoji of reactions) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
   const items = [...counts].map(([emoji, count]) => element("li", {}, emoji, count > 1 ? ` ${count}` : ""));
-  return element("ul", { class: "reactions", "aria-label": "Reactions" }, ...items);
+  return element("ul", { class: "reactions", "aria-label": say("Reactions") }, ...items);
 }
 
 // --- reply and react
 
 function drawActions(place, message, who) {
-  const picker = element("div", { class: "picker", role: "group", "aria-label": "React with", hidden: true });
-  const toggle = element("button", { type: "button", "aria-label": `React to ${message.name}`, "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
+  const picker = element("div", { class: "picker", role: "group", "aria-label": say("React with"), hidden: true });
+  const toggle = element("button", { type: "button", "aria-label": say("React to {name}", { name: message.name }), "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
   const show = (open) => {
     picker.hidden = !open;
     toggle.setAttribute("aria-expanded", String(open));
@@ -222,7 +223,7 @@ function drawActions(place, message, who) {
     };
     picker.append(element("button", { type: "button", "aria-label": emoji, onclick: react }, emoji));
   }
-  const reply = element("button", { type: "button", "aria-label": `Reply to ${message.name}`, "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
+  const reply = element("button", { type: "button", "aria-label": say("Reply to {name}", { name: message.name }), "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
   const actions = element("div", { class: "actions" }, reply, toggle, picker);
   actions.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !picker.hidden) {
@@ -237,7 +238,7 @@ function drawActions(place, message, who) {
 
 function drawGrid(place, message, who) {
   const rows = message.grid.map((keys, row) => element("div", { class: "row" }, ...keys.map((key, col) => drawButton(place, message, who, key, row, col))));
-  return element("div", { class: "grid", role: "group", "aria-label": "Buttons" }, ...rows);
+  return element("div", { class: "grid", role: "group", "aria-label": say("Buttons") }, ...rows);
 }
 
 // `where` is the button's row and column in the grid, or none for a button in the text, which is known by its data.
@@ -252,7 +253,7 @@ function drawButton(place, message, who, key, ...where) {
   if (key.copy) {
     button.classList.add("copy");
     button.prepend(icon("M9 9h10v10H9zM5 15V5h10"));
-    button.title = `Copies ${key.copy}`;
+    button.title = say("Copies {text}", { text: key.copy });
     button.addEventListener("click", () => copy(key.copy));
     return button;
   }
@@ -279,16 +280,16 @@ function hostOf(address) {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    toast(`Copied: ${text}`);
+    toast(say("Copied: {text}", { text }));
   } catch {
-    toast(`The browser does not let this page copy. Copy it by hand: ${text}`, true);
+    toast(say("The browser does not let this page copy. Copy it by hand: {text}", { text }), true);
   }
 }
 
 function drawMenu(place, message, menu, who) {
   const options = menu.options.map((option) => element("option", { value: option.value }, option.label));
-  const select = element("select", { "aria-label": `Menu ${menu.placeholder}`, "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
-  const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, "Choose");
+  const select = element("select", { "aria-label": say("Menu {name}", { name: menu.placeholder }), "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
+  const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, say("Choose"));
   select.addEventListener("change", () => {
     choose.disabled = !select.value;
   });
@@ -306,7 +307,7 @@ function drawMenu(place, message, menu, who) {
 function showOutcome(place, result, who) {
   if (!result.ok || !result.here) return;
   const answer = result.answer;
-  if (!answer) toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning", true);
+  if (!answer) toast(say(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning"), true);
   else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
   else if (answer.text && place.platform === "telegram") toast(answer.text, answer.show_alert);
 }
@@ -323,7 +324,7 @@ function openForm(place, interaction, modal, who) {
     { method: "dialog" },
     element("h2", { id: "modal-title" }, modal.title),
     ...inputs,
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Submit")),
+    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, say("Cancel")), element("button", { type: "submit", class: "primary" }, say("Submit"))),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -1,5 +1,7 @@
 // Small helpers. Text enters the page as text only: nothing here parses HTML.
 
+import { say } from "./words.js";
+
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -39,7 +41,7 @@ export async function post(path, body) {
     if (!answer.ok && here) toast(`${answer.error}. ${answer.next}`, true);
     return { ...answer, here };
   } catch {
-    toast("The sandbox does not answer. Start it again with `channels sandbox`.", true);
+    toast(say("The sandbox does not answer. Start it again with `channels sandbox`."), true);
     return { ok: false, here: chat === openChat };
   }
 }
@@ -68,7 +70,7 @@ export function link(href, ...children) {
 }
 
 export function spoiler(...children) {
-  const node = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" }, ...children);
+  const node = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": say("Spoiler, show it") }, ...children);
   const show = () => {
     node.classList.add("open");
     for (const name of ["role", "tabindex", "aria-label"]) node.removeAttribute(name);
@@ -84,7 +86,7 @@ export function spoiler(...children) {
 }
 
 export function codeBlock(text, language) {
-  const pre = element("pre", { tabindex: "0", "aria-label": language ? `Code in ${language}` : "Code" }, element("code", {}, text));
+  const pre = element("pre", { tabindex: "0", "aria-label": language ? say("Code in {language}", { language }) : say("Code") }, element("code", {}, text));
   if (language) pre.dataset.language = language;
   return pre;
 }
@@ -142,7 +144,7 @@ export function foldedQuote(...children) {
   const show = (open) => {
     quote.dataset.fold = open ? "open" : "";
     more.setAttribute("aria-expanded", String(open));
-    more.textContent = open ? "Show less" : "Show more";
+    more.textContent = say(open ? "Show less" : "Show more");
   };
   const set = (open) => {
     quote.dataset.touched = "";

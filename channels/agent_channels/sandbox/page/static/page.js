@@ -6,6 +6,7 @@ import { setPlace, setTopic, startComposer, suggest, who } from "./composer.js";
 import { oneLine } from "./format.js";
 import { drawLives, drawServers } from "./life.js";
 import { currentTopic, drawTopics, hints, isIn, startTopics } from "./topics.js";
+import { say, sayLine, translatePage } from "./words.js";
 
 const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
 const parts = {};
@@ -50,8 +51,8 @@ function suggestions(place) {
 
 let drawnList = "";
 const preview = (place, message) => {
-  if (message.service) return message.service;
-  const text = oneLine(place.platform, message) || "picture";
+  if (message.service) return sayLine(message.service);
+  const text = oneLine(place.platform, message) || say("picture");
   return place.group ? `${message.name}: ${text}` : text;
 };
 
@@ -61,7 +62,7 @@ function drawList(current) {
     const last = messages.at(-1);
     if (place.key === current.key || !seen.has(place.key)) seen.set(place.key, messages.length);
     const unread = Math.max(0, messages.length - seen.get(place.key));
-    return { ...place, unread, preview: last ? preview(place, last) : place.about };
+    return { ...place, unread, preview: last ? preview(place, last) : sayLine(place.about) };
   });
   const text = JSON.stringify([chats, current.key]);
   if (text === drawnList) return;
@@ -84,7 +85,7 @@ function drawEntry(chat, current) {
     byId("say").focus();
   };
   const face = element("span", { class: "face", "aria-hidden": "true", "data-who": chat.group ? "group" : null, "data-tint": chat.group ? null : tint(chat.actors[0].handle) }, initial(chat.title));
-  const unread = chat.unread ? element("span", { class: "unread" }, String(chat.unread), element("span", { class: "visually-hidden" }, " new")) : null;
+  const unread = chat.unread ? element("span", { class: "unread" }, String(chat.unread), element("span", { class: "visually-hidden" }, say(" new"))) : null;
   const button = element("button", { type: "button", "data-chat": chat.key, "aria-current": chat.key === current.key ? "true" : null, onclick: open }, face, element("span", { class: "lines" }, element("b", {}, chat.title), element("small", {}, chat.preview.slice(0, 60))), unread);
   return element("li", {}, button);
 }
@@ -92,10 +93,10 @@ function drawEntry(chat, current) {
 // --- the head of the chat, and pairing
 
 function drawHead(place) {
-  byId("title").textContent = place.group ? place.title : "Your agent";
-  const names = place.actors.map((actor) => actor.name).join(" and ");
+  byId("title").textContent = place.group ? place.title : say("Your agent");
+  const names = place.actors.map((actor) => actor.name).join(say(" and "));
   const platform = PLATFORMS[place.platform];
-  byId("about").textContent = place.group ? `${platform}, ${place.about}` : `${platform}, seen by ${names} (${place.about})`;
+  byId("about").textContent = say(place.group ? "{platform}, {about}" : "{platform}, seen by {names} ({about})", { platform, names, about: sayLine(place.about) });
   const avatar = byId("avatar");
   avatar.dataset.who = place.group ? "group" : "bot";
   avatar.textContent = place.group ? initial(place.title) : "";
@@ -115,8 +116,8 @@ function drawPairing(place, code) {
     byId("say").focus();
   };
   box.replaceChildren(
-    element("p", {}, "You are also the operator. In the terminal, this is ", element("code", {}, `channels access ${place.platform} pair ${code}`)),
-    element("button", { type: "button", onclick: approve }, "Let in"),
+    element("p", {}, say("You are also the operator. In the terminal, this is "), element("code", {}, `channels access ${place.platform} pair ${code}`)),
+    element("button", { type: "button", onclick: approve }, say("Let in")),
   );
 }
 
@@ -144,6 +145,7 @@ window.addEventListener("hashchange", () => {
   draw();
 });
 
+translatePage();
 startComposer();
 startLog();
 startTopics(draw);
@@ -156,6 +158,6 @@ source.addEventListener("message", (event) => {
   document.body.dataset.ready = "yes";
 });
 source.addEventListener("error", () => {
-  const ended = "this sandbox has ended: open the address that `channels sandbox` printed last";
-  byId("link").textContent = source.readyState === EventSource.CLOSED ? ended : "not connected: is `channels sandbox` running?";
+  const ended = say("this sandbox has ended: open the address that `channels sandbox` printed last");
+  byId("link").textContent = source.readyState === EventSource.CLOSED ? ended : say("not connected: is `channels sandbox` running?");
 });
