@@ -110,7 +110,7 @@ async def test_the_chat_says_in_it_why_messages_take_their_way(stage: Stage) -> 
         assert english_in(text) == [], text
     ann.send("/session status")
     assert "看不出這個主程式如何接收訊息" in (await ann.next_message())["text"]
-    status = (await host.call("channel_status")).json
+    status = json.loads(await host.done("channel_status"))
     assert status["mode"]["why"] == "nothing shows how this host takes messages, so they are pushed"
 
 

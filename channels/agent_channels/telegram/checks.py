@@ -114,7 +114,7 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
         "privacy mode is on: in groups the bot sees mentions, replies and commands only",
         evidence,
         sentence(
-            "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, "
+            "fine as it is, unless other messages of a group should count too (`group add ID --no-mention`, "
             "`--pattern`); then {how}",
             how=PRIVACY_MODE_OFF,
         ),
