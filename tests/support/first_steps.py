@@ -30,9 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "getting-started.md"
 WITHIN_S = 600.0
 LOOK_EVERY_S = 0.05
-# A QR code is a picture of blocks.
-_BLOCKS = re.compile(r"^[█▀▄ ]{20,}$")
-QR_LINES_SHOWN = 3
+# Long runs of lines of a kind: a QR code's, and the packages that an installer lists.
+_RUNS = re.compile(r"^(?:[█▀▄ ]{20,}| \+ .+)$")
+RUN_SHOWN = 3
 # Said only because the platform is the sandbox's.
 HIDDEN = "Note: requests go to http://127.0.0.1"
 # What set-up asks about, in its order.
@@ -66,13 +66,13 @@ class Transcript:
     def text(self) -> str:
         """The transcript as it stands in the docs: no path, address or secret of the machine it was made on."""
         shown: list[str] = []
-        blocks = 0
+        alike = 0
         for seconds, line in self._lines:
             if line.startswith(HIDDEN) or line == "$":
                 continue
-            blocks = blocks + 1 if _BLOCKS.match(line) else 0
-            if blocks > QR_LINES_SHOWN:
-                if blocks == QR_LINES_SHOWN + 1:
+            alike = alike + 1 if _RUNS.match(line) else 0
+            if alike > RUN_SHOWN:
+                if alike == RUN_SHOWN + 1:
                     shown.append(f"{'':8}[...]")
                 continue
             shown.append(f"{seconds:6.1f}  {self.plain(line)}".rstrip())
