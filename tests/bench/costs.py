@@ -1,8 +1,8 @@
 """What a running server takes: `python -m tests.bench.costs [MESSAGES]`, by hand, never in the test run.
 
 Printed as the table of docs/costs.md. Memory is what the system counts for the server's two processes: resident, with
-what they share counted in both, and private, which is what ending them would free. The disk is the database with its
-log after that many messages, each answered by the agent in one sentence.
+what they share counted in both, and private, which is what ending them would free. The disk is what the database has
+grown by once the server has ended, after that many messages, each answered by the agent in one sentence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def megabytes(host: Host) -> tuple[float, float]:
 
 
 def stored(state: Path) -> int:
-    """The bytes of the database, with what SQLite has not yet written into it."""
+    """The bytes of the database; nobody has it open."""
     return sum(path.stat().st_size for path in state.glob("channel.db*"))
 
 
@@ -40,6 +40,7 @@ async def measure(channel: str, messages: int) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             place.allow(home / "state")
+            empty = stored(home / "state")
             host = await Host.start(place, home)
             reading = asyncio.create_task(host.read())
             host.initialize()
@@ -52,7 +53,7 @@ async def measure(channel: str, messages: int) -> list[str]:
             await asyncio.sleep(IDLE_S)
             idle = (cpu_s(host) - before) / IDLE_S * 100
             connections = sum(len(one.net_connections()) for one in processes(host))
-            empty, worked = stored(home / "state"), cpu_s(host)
+            worked = cpu_s(host)
             for number in range(messages):
                 place.say(f"Message {number}: how far is it, and does anything need me before lunch?")
                 _, pushed = await host.next()
@@ -60,10 +61,14 @@ async def measure(channel: str, messages: int) -> list[str]:
                 host.send(id=100 + number, method="tools/call", params={"name": "reply", "arguments": arguments})
                 await host.next()
             worked = cpu_s(host) - worked
-            grown = (stored(home / "state") - empty) / messages
             later, later_private = megabytes(host)
+            count = len(processes(host))
+            assert host.process.stdin
+            host.process.stdin.close()
+            await host.process.wait()
+            grown = (stored(home / "state") - empty) / messages
             rows = [
-                f"{len(processes(host))}",
+                f"{count}",
                 f"{resident:.0f} MB, {private:.0f} MB private",
                 f"{later:.0f} MB, {later_private:.0f} MB private",
                 f"{idle:.2f} %",
@@ -71,8 +76,6 @@ async def measure(channel: str, messages: int) -> list[str]:
                 f"{grown / 1000:.1f} kB",
                 f"{worked / messages * 1000:.0f} ms",
             ]
-            host.process.kill()
-            await host.process.wait()
             reading.cancel()
     return rows
 
@@ -90,8 +93,8 @@ def main() -> None:
         f"memory, after {messages:,} messages",
         "processor, idle (of one core)",
         "connections",
-        "disk for each message and its answer",
-        "processor for each message and its answer",
+        "disk, a message and its answer",
+        "processor time, a message and its answer",
     )
     with tempfile.TemporaryDirectory() as data:
         os.environ["CHANNELS_DATA_DIR"] = data

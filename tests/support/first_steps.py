@@ -34,7 +34,7 @@ LOOK_EVERY_S = 0.05
 _RUNS = re.compile(r"^(?:[█▀▄ ]{20,}| \+ .+)$")
 RUN_SHOWN = 3
 # Said only because the platform is the sandbox's.
-HIDDEN = "Note: requests go to http://127.0.0.1"
+HIDDEN = re.compile(r"^(?:Note: requests go to|請注意：請求會送到) http://127")
 # What set-up asks about, in its order.
 FILES = (".mcp.json", "settings.local.json", ".claude/skills")
 _PART = re.compile(r"(<!-- transcript: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -68,7 +68,7 @@ class Transcript:
         shown: list[str] = []
         alike = 0
         for seconds, line in self._lines:
-            if line.startswith(HIDDEN) or line == "$":
+            if HIDDEN.match(line) or line == "$":
                 continue
             alike = alike + 1 if _RUNS.match(line) else 0
             if alike > RUN_SHOWN:
@@ -181,7 +181,7 @@ async def setup_in(
 ) -> list[str]:
     """Set up a bot of the sandbox in a project, by hand, and run further commands there.
 
-    Return what the terminal showed of each, wrapped as it is.
+    Return what the terminal showed of each, in whole lines.
     """
     environ = {**environment(home, Path(sys.executable).parent), "TELEGRAM_API_ROOT": telegram.root, "LANG": language}
     # The person's shell is not what is shown.
@@ -206,13 +206,13 @@ async def setup_in(
         ann.tap(message["message_id"], label=message["reply_markup"]["inline_keyboard"][0][0]["text"])
         await watch(terminal, watched, "channels status telegram")
         await asked(terminal, watched, "$")
-        shows = [await terminal.history()]
+        shows = [await terminal.history(joined=True)]
         for command in then:
             await terminal.type("clear")
             await terminal.clear()
             await terminal.type(command)
             await asked(terminal, watched, "$")
-            shows.append(await terminal.text())
+            shows.append(await terminal.history(joined=True))
         return shows
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox, random_toke
 # As pytest does for the tests.
 sys.path.insert(0, str(Path(__file__).parent))
 from browser_page import Screen
-from first_steps import Transcript, setup_in
+from first_steps import HIDDEN, Transcript, setup_in
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
@@ -148,11 +149,12 @@ async def take(name: str, browser: Browser) -> None:
         await context.close()
 
 
+COLUMNS = 80
 # What a terminal shows, as a document: the characters of a QR code touch each other.
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body { margin: 0; background: #1d1f24; }
 pre { margin: 0; padding: 16px 18px; width: max-content; color: #e4e6ea;
-  font: 14px/17px "DejaVu Sans Mono", "Noto Sans Mono CJK TC", "Noto Color Emoji", monospace; }
+  font: 14px/16px "DejaVu Sans Mono", "Noto Sans Mono CJK TC", "Noto Color Emoji", monospace; }
 </style><pre>{text}</pre>"""
 # name -> (locale, which of the commands is shown)
 TERMINALS = {
@@ -160,6 +162,17 @@ TERMINALS = {
     "terminal-status": ("C.UTF-8", 1),
     "terminal-setup-zh-TW": ("zh_TW.UTF-8", 0),
 }
+
+
+def wrapped(line: str) -> list[str]:
+    """A line as a terminal of 80 columns shows it; a newcomer's paths are shorter than those that it was shown with."""
+    rows, width = [""], 0
+    for char in line:
+        width += (cells := 2 if unicodedata.east_asian_width(char) in "WF" else 1)
+        if width > COLUMNS:
+            rows, width = [*rows, ""], cells
+        rows[-1] += char
+    return rows
 
 
 async def take_terminal(name: str, browser: Browser) -> None:
@@ -171,7 +184,8 @@ async def take_terminal(name: str, browser: Browser) -> None:
         async with TelegramSandbox(random_token()) as telegram:
             seen = Transcript(project, home)
             shows = await setup_in(project, home, telegram, seen, "channels status telegram", language=language)
-    text = seen.plain(shows[which]).strip("\n").removesuffix("$").rstrip()
+    lines = [seen.plain(line.rstrip()) for line in shows[which].strip().removesuffix("$").rstrip().split("\n")]
+    text = "\n".join(row for line in lines if not HIDDEN.match(line) for row in wrapped(line))
     context = await browser.new_context(viewport={"width": 800, "height": 600})
     tab = await context.new_page()
     await tab.set_content(TERMINAL.replace("{text}", html.escape(text)))

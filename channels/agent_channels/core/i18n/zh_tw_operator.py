@@ -21,6 +21,7 @@ TEXTS: dict[str, str] = {
     "✓ {found}.": "✓ {found}。",
     "✓ {done}.": "✓ {done}。",
     "✓ {error}.": "✓ {error}。",
+    "{sign} {named}.\n  -> {next}": "{sign} {named}。\n  -> {next}",
     "Note: {found}; {evidence}.": "請注意：{found}；{evidence}。",
     "{found} ({evidence}); nothing was sent: {next}": "{found}（{evidence}）；沒有送出任何資料：{next}",
     "{found} ({evidence}); {next}": "{found}（{evidence}）；{next}",
