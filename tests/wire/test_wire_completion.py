@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_channels.cli.completion import SHELLS, Place, places
+from agent_channels.cli.completion import SHELLS, CommandPlace, places
 from agent_channels.cli.main import build_parser
 from agent_channels.registry import CHANNELS
 from harness import COMMAND
@@ -82,7 +82,7 @@ def completed(shell: str, script: Path, lines: Sequence[str]) -> list[set[str]]:
     return found[: len(lines)]
 
 
-def reached(place: Place) -> str:
+def reached(place: CommandPlace) -> str:
     """A command line that ends at a place: the channel comes before the actions of `access`."""
     verb, _, actions = place.path.partition(" ")
     takes_channel_first = actions and any(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from agent_channels.registry import CHANNELS
 
-__all__ = ["SHELLS", "SUMMARY", "Place", "Takes", "add_arguments", "places", "run"]
+__all__ = ["SHELLS", "SUMMARY", "CommandPlace", "Takes", "add_arguments", "places", "run"]
 
 SUMMARY = "print a script that completes this command in your shell"
 # By metavar: the arguments that name files and folders.
@@ -54,7 +54,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Place:
+class CommandPlace:
     """Where a command line can be: after `path` ("access group add"; "" is the command alone)."""
 
     path: str
@@ -68,7 +68,7 @@ class Place:
         return f"{self.path} {word}".strip()
 
 
-def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
+def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[CommandPlace]:
     """Yield a parser's place and those of all parsers below it."""
     options, arguments, repeats, below = [], [], False, []
     for action in parser._actions:  # noqa: SLF001 - argparse has no public way to walk a parser
@@ -80,7 +80,7 @@ def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
         repeats = action.nargs in {"*", "+"}
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             below = list(action.choices.items())
-    place = Place(path, tuple(options), tuple(arguments), repeats)
+    place = CommandPlace(path, tuple(options), tuple(arguments), repeats)
     yield place
     for word, parser_below in below:
         yield from places(parser_below, place.below(word))
@@ -107,7 +107,7 @@ def _summary(action: argparse.Action) -> str:
 # the option whose value comes next. What is completed is then looked up under "PATH/N", "PATH -" or "PATH --OPTION".
 
 
-def _leading(found: Iterable[Place]) -> list[str]:
+def _leading(found: Iterable[CommandPlace]) -> list[str]:
     """Return "PATH/N/WORD" for every word that leads to a place."""
     return [
         f"{place.path}/{n}/{word}"
@@ -118,7 +118,7 @@ def _leading(found: Iterable[Place]) -> list[str]:
     ]
 
 
-def _with_value(found: Iterable[Place]) -> list[str]:
+def _with_value(found: Iterable[CommandPlace]) -> list[str]:
     """Return "PATH OPTION" for every option that takes a value."""
     return [
         f"{place.path} {name}"
@@ -139,7 +139,7 @@ def _patterns(keys: Iterable[str], indent: str) -> str:
     return f" |\\\n{indent}".join(map(_quoted, keys))
 
 
-def _argument_keys(place: Place) -> Iterator[tuple[str, Takes]]:
+def _argument_keys(place: CommandPlace) -> Iterator[tuple[str, Takes]]:
     """Yield the patterns of a place's arguments for a `case` of bash and zsh."""
     for n, takes in enumerate(place.arguments):
         is_last = n == len(place.arguments) - 1
@@ -169,7 +169,7 @@ _WALK = """\
 """
 
 
-def _walk(found: list[Place]) -> str:
+def _walk(found: list[CommandPlace]) -> str:
     indent = " " * 12
     return _WALK.format(valued=_patterns(_with_value(found), indent), leading=_patterns(_leading(found), indent))
 
@@ -206,7 +206,7 @@ complete -o default -F _channels channels
 """
 
 
-def _bash(found: list[Place]) -> str:
+def _bash(found: list[CommandPlace]) -> str:
     cases = []
     for place in found:
         names = " ".join(name for option in place.options for name in option.names)
@@ -267,7 +267,7 @@ fi
 """
 
 
-def _zsh(found: list[Place]) -> str:
+def _zsh(found: list[CommandPlace]) -> str:
     cases = []
     for place in found:
         options = {name: option.summary for option in place.options for name in option.names}
@@ -335,13 +335,13 @@ complete -c channels -n '__channels_in --' -F
 {lines}"""
 
 
-def _fish(found: list[Place]) -> str:
+def _fish(found: list[CommandPlace]) -> str:
     lines = [line for place in found for line in _fish_lines(place)]
     valued, leading = (" ".join(map(_fish_quoted, keys)) for keys in (_with_value(found), _leading(found)))
     return _FISH.format(valued=valued, leading=leading, lines="\n".join(lines) + "\n")
 
 
-def _fish_lines(place: Place) -> Iterator[str]:
+def _fish_lines(place: CommandPlace) -> Iterator[str]:
     for n, takes in enumerate(place.arguments):
         repeated = n == len(place.arguments) - 1 and place.repeats
         at_place, at_argument = _fish_quoted(place.path), _fish_quoted(f"{place.path}/{n}")
@@ -373,4 +373,4 @@ def _fish_quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-SHELLS: dict[str, Callable[[list[Place]], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
+SHELLS: dict[str, Callable[[list[CommandPlace]], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}

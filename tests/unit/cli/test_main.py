@@ -107,7 +107,7 @@ def test_arguments_for_the_host_are_not_parsed(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "verb", sorted(command.OF_A_PROJECT - {"setup", "import", "launch", "loop", "history", "doctor"})
+    "verb", sorted(command.OF_A_PROJECT - {"setup", "import", "launch", "loop", "history", "doctor", "hub", "open"})
 )
 @pytest.mark.parametrize("machine", [False, True])
 def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:

@@ -103,7 +103,7 @@ def test_a_token_in_the_file_is_refused(folder: Path) -> None:
         ("panel_ttl_h: -1", "setting 'panel_ttl_h' is -1"),
         ("- mode", "must hold `name: value` lines, such as `language: en`; it holds ['mode']"),
         ("just words", "must hold `name: value` lines, such as `language: en`; it holds 'just words'"),
-        ("mode: [push", "cannot be read: while parsing"),
+        ("mode: [push", "cannot be read: line 1, column 12: while parsing"),
         ("mode: \x01", "cannot be read"),
     ],
 )

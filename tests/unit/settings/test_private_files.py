@@ -49,7 +49,7 @@ def test_stricter_rights_stay(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """The sentence names the folder and what to do."""
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=f"the folder {tmp_path}/file/x cannot be used .*name another one"):
+    with pytest.raises(ConfigError, match=f"the folder {tmp_path}/file/x cannot be used .*name another place"):
         ensure_private_dir(tmp_path / "file/x")
     with pytest.raises(ConfigError, match="cannot be used"):
         ensure_private_dir(tmp_path / "file")
