@@ -30,7 +30,7 @@ class Tmux:
         # tmux itself hands its own environment on; `env -i` keeps it out.
         await self._tmux(
             "-f", "/dev/null", "new-session", "-d", *self._size, "-s", "host", "-c", str(self._cwd),
-            "env", "-i", *env, *self._command, ";", "set-option", "-g", "remain-on-exit", "on",
+            "env", "-i", *env, *self._command,
         )  # fmt: skip
         return self
 

@@ -124,6 +124,8 @@ def test_both_readmes_say_the_same() -> None:
     ours, theirs = (
         ["".join(found) for found in leads.findall(page.read_text(encoding="utf-8"))] for page in (english, chinese)
     )
+    # Set-up in the reader's language is shown to those who would not find it in English.
+    theirs = [one for one in theirs if not one.endswith("-zh-TW.png")]
     assert [one for one in ours if one != chinese.name] == [one for one in theirs if one != english.name]
     assert chinese.name in ours
     assert english.name in theirs
