@@ -34,9 +34,13 @@ trip *arguments:
 docs:
     {{python}} -m tests.support.reference
 
-# Take the pictures of the docs (needs Chromium and a font with emoji)
+# Take the pictures of the docs (needs Chromium, tmux, and fonts with emoji and with Chinese)
 pictures *names:
     {{python}} -m tests.support.pictures {{names}}
+
+# Play a newcomer's first minutes and write them into the docs, with times (needs tmux and the network)
+transcripts *names:
+    {{python}} -m tests.support.first_steps {{names}}
 
 # Correct what the linter and the formatter can
 fix:

@@ -1,15 +1,19 @@
-"""Takes the pictures of the docs from the sandbox's chat page: python -m tests.support.pictures [NAME ...].
+"""Takes the pictures of the docs: python -m tests.support.pictures [NAME ...].
 
-Everything in them happens while they are taken. They need Chromium, and a font with emoji (`fonts-noto-color-emoji`).
+Everything in them happens while they are taken: on the sandbox's chat page, and in a terminal of 80 columns (tmux).
+They need Chromium, and fonts with emoji and with Chinese (`fonts-noto-color-emoji`, `fonts-noto-cjk`).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import html
 import re
 import shutil
 import sys
+import tempfile
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +21,12 @@ from pathlib import Path
 from playwright.async_api import Browser, async_playwright, expect
 
 from agent_channels.sandbox.page.run import open_page
+from agent_channels.sandbox.telegram.sandbox import TelegramSandbox, random_token
 
 # As pytest does for the tests.
 sys.path.insert(0, str(Path(__file__).parent))
 from browser_page import Screen
+from first_steps import HIDDEN, Transcript, setup_in
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
@@ -143,12 +149,56 @@ async def take(name: str, browser: Browser) -> None:
         await context.close()
 
 
+COLUMNS = 80
+# What a terminal shows, as a document: the characters of a QR code touch each other.
+TERMINAL = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 0; background: #1d1f24; }
+pre { margin: 0; padding: 16px 18px; width: max-content; color: #e4e6ea;
+  font: 14px/16px "DejaVu Sans Mono", "Noto Sans Mono CJK TC", "Noto Color Emoji", monospace; }
+</style><pre>{text}</pre>"""
+# name -> (locale, which of the commands is shown)
+TERMINALS = {
+    "terminal-setup": ("C.UTF-8", 0),
+    "terminal-status": ("C.UTF-8", 1),
+    "terminal-setup-zh-TW": ("zh_TW.UTF-8", 0),
+}
+
+
+def wrapped(line: str) -> list[str]:
+    """A line as a terminal of 80 columns shows it; a newcomer's paths are shorter than those that it was shown with."""
+    rows, width = [""], 0
+    for char in line:
+        width += (cells := 2 if unicodedata.east_asian_width(char) in "WF" else 1)
+        if width > COLUMNS:
+            rows, width = [*rows, ""], cells
+        rows[-1] += char
+    return rows
+
+
+async def take_terminal(name: str, browser: Browser) -> None:
+    """Set a bot up in a terminal, look at its status, and write what one of the commands showed."""
+    language, which = TERMINALS[name]
+    with tempfile.TemporaryDirectory(prefix="channels-picture-", ignore_cleanup_errors=True) as scratch:
+        home, project = Path(scratch) / "home", Path(scratch) / "home" / "shop"
+        project.mkdir(parents=True)
+        async with TelegramSandbox(random_token()) as telegram:
+            seen = Transcript(project, home)
+            shows = await setup_in(project, home, telegram, seen, "channels status telegram", language=language)
+    lines = [seen.plain(line.rstrip()) for line in shows[which].strip().removesuffix("$").rstrip().split("\n")]
+    text = "\n".join(row for line in lines if not HIDDEN.match(line) for row in wrapped(line))
+    context = await browser.new_context(viewport={"width": 800, "height": 600})
+    tab = await context.new_page()
+    await tab.set_content(TERMINAL.replace("{text}", html.escape(text)))
+    await tab.locator("pre").screenshot(path=PICTURES / f"{name}.png")
+    await context.close()
+
+
 async def take_all(names: list[str]) -> None:
     """Take these pictures, one after the other."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name in names:
-            await take(name, browser)
+            await (take_terminal if name in TERMINALS else take)(name, browser)
             print(f"docs/pictures/{name}.png", flush=True)
         await browser.close()
 
@@ -156,7 +206,8 @@ async def take_all(names: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m tests.support.pictures",
-        description="Take the pictures of the docs from the sandbox's chat page; without names, all of them.",
+        description="Take the pictures of the docs; without names, all of them.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*SHOWN, []], help=f"one of {', '.join(SHOWN)}")
-    asyncio.run(take_all(parser.parse_args().names or list(SHOWN)))
+    known = [*SHOWN, *TERMINALS]
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*known, []], help=f"one of {', '.join(known)}")
+    asyncio.run(take_all(parser.parse_args().names or known))

@@ -10,9 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
-import subprocess
-import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +21,7 @@ import psutil
 from agent_channels.core.host.install import turn_hooks
 from harness import COMMAND, Stage
 from scripted_model import ScriptedModel
+from tmux import Tmux
 
 __all__ = ["PACKAGE", "RealHost", "Screen"]
 
@@ -116,57 +114,20 @@ class RealHost:
         return Screen(self)
 
 
-class Screen:
-    """An interactive session in a tmux server of its own."""
+class Screen(Tmux):
+    """An interactive session in a terminal of its own."""
 
     def __init__(self, host: RealHost) -> None:
-        self._host, self._socket = host, f"ac-{uuid.uuid4().hex[:8]}"
+        super().__init__(host.command(), cwd=host.stage.project, env=host.env, width=180)
 
     async def __aenter__(self) -> Self:
-        env = [f"{name}={value}" for name, value in self._host.env.items()]
-        # tmux itself hands its own environment on; `env -i` keeps it out.
-        await self._tmux(
-            "-f", "/dev/null", "new-session", "-d", "-x", "180", "-y", "50", "-s", "host",
-            "-c", str(self._host.stage.project), "env", "-i", *env, *self._host.command(),
-        )  # fmt: skip
+        await super().__aenter__()
         await self.shows("? for shortcuts")
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._tmux("kill-server")
-
     async def host_pid(self) -> int:
         """The host's process."""
-        return int(await self._tmux("list-panes", "-t", "host", "-F", "#{pane_pid}"))
-
-    async def text(self) -> str:
-        """What the terminal shows now."""
-        return await self._tmux("capture-pane", "-p", "-t", "host")
-
-    async def history(self) -> str:
-        """What the terminal has shown, with what scrolled away."""
-        return await self._tmux("capture-pane", "-p", "-S", "-", "-t", "host")
-
-    async def type(self, text: str) -> None:
-        """Types a line and presses Enter."""
-        await self._tmux("send-keys", "-t", "host", "-l", text)
-        await self._tmux("send-keys", "-t", "host", "Enter")
-
-    async def press(self, *keys: str) -> None:
-        """Presses keys by tmux's names for them."""
-        await self._tmux("send-keys", "-t", "host", *keys)
-
-    async def shows(self, text: str, timeout: float = 30) -> str:
-        """Waits until the terminal shows a text; returns the whole screen. Raises TimeoutError with the screen."""
-        seen = ""
-        try:
-            async with asyncio.timeout(timeout):
-                while text not in (seen := await self.text()):
-                    # A terminal rings no bell: each look is a process of its own.
-                    await self._tmux("wait-for", "-S", "look")
-        except TimeoutError:
-            raise TimeoutError(f"the terminal does not show {text!r} but:\n{seen}") from None
-        return seen
+        return await self.pid()
 
     async def idle(self) -> None:
         """Waits until the session waits for its user, with its bell hung up."""
@@ -174,14 +135,6 @@ class Screen:
         async with asyncio.timeout(30):
             while "esc to interrupt" in await self.text() or not _bells(host):
                 await self._tmux("wait-for", "-S", "look")
-
-    async def _tmux(self, *arguments: str) -> str:
-        tmux = shutil.which("tmux") or "tmux"
-        process = await asyncio.create_subprocess_exec(
-            tmux, "-L", self._socket, *arguments, stdout=PIPE, stderr=subprocess.STDOUT
-        )
-        out, _ = await process.communicate()
-        return out.decode(errors="replace")
 
 
 def _bells(host: psutil.Process) -> list[psutil.Process]:

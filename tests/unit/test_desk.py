@@ -15,9 +15,11 @@ COMMANDS = [
     "tests",
     "tests.bench",
     "tests.bench.trip",
+    "tests.bench.costs",
     "tests.soak",
     "tests.support.reference",
     "tests.support.pictures",
+    "tests.support.first_steps",
 ]
 
 
@@ -38,7 +40,9 @@ def test_help_explains_and_does_nothing(command: str) -> None:
 
 @pytest.mark.parametrize(("command", "words"), [
     ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]),
-    ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]), ("tests.support.pictures", ["nothing"]),
+    ("tests.bench.costs", ["0"]), ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]),
+    ("tests.support.pictures", ["nothing"]),
+    ("tests.support.first_steps", ["nothing"]),
 ])  # fmt: skip
 def test_wrong_words_are_refused(command: str, words: list[str]) -> None:
     """Exit code 2 and a usage, no traceback."""

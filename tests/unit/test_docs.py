@@ -9,10 +9,12 @@ import pytest
 
 from agent_channels.cli.inbox import REPORTED
 from agent_channels.core.journal.entry import OPEN, State
+from agent_channels.core.store.migrations import MIGRATIONS
 from licences import EXTRAS, dependencies
 from reference import COMMAND, DOCS, PACKAGE, PARTS, ROOT, fill
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+READMES = [ROOT / "README.md", ROOT / "README.zh-TW.md"]
+PAGES = [*READMES, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=NAMES)
 
@@ -94,13 +96,69 @@ def test_every_state_of_a_message_is_explained() -> None:
     assert rows == {REPORTED.get(state, state.value): "yes" if state in OPEN else "no" for state in listed}
 
 
-def test_the_checks_run_the_readmes_command() -> None:
-    """What runs for every change is what a newcomer is told to run."""
-    commands = re.findall(r"```bash\n(.+?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
+def commands_of(page: Path) -> list[str]:
+    """The blocks of commands on a page."""
+    return re.findall(r"```bash\n(.+?)\n```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def typed(page: Path) -> list[str]:
+    """The commands that are named inside sentences."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"`((?:channels|apt-get) [^`]+)`", text.partition("<img")[0])
+
+
+@pytest.mark.parametrize("page", READMES, ids=[page.name for page in READMES])
+def test_the_checks_run_the_readmes_command(page: Path) -> None:
+    """What runs for every change is what a newcomer is told to run, in either language."""
+    commands = commands_of(page)
     assert len(commands) == 3
     assert commands[2] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
-def test_the_readme_is_read_in_a_minute() -> None:
-    """About thirty lines; everything else is a link."""
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 40
+def test_both_readmes_say_the_same() -> None:
+    """They hold the same commands in the same order, lead to the same pages and pictures, and to each other."""
+    english, chinese = READMES
+    assert commands_of(english) == commands_of(chinese)
+    assert typed(english) == typed(chinese)
+    leads = re.compile(r"\]\(([^)]+)\)|src=\"([^\"]+)\"")
+    ours, theirs = (
+        ["".join(found) for found in leads.findall(page.read_text(encoding="utf-8"))] for page in (english, chinese)
+    )
+    # Set-up in the reader's language is shown to those who would not find it in English.
+    theirs = [one for one in theirs if not one.endswith("-zh-TW.png")]
+    assert [one for one in ours if one != chinese.name] == [one for one in theirs if one != english.name]
+    assert chinese.name in ours
+    assert english.name in theirs
+
+
+def test_the_chinese_readme_is_traditional() -> None:
+    """Every Chinese character is one that Big5 has."""
+    text = READMES[1].read_text(encoding="utf-8")
+    "".join(char for char in text if "一" <= char <= "鿿").encode("big5")
+
+
+@pytest.mark.parametrize("page", READMES, ids=[page.name for page in READMES])
+def test_the_readme_is_read_in_a_minute(page: Path) -> None:
+    """About forty lines; everything else is a link."""
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= 50
+
+
+def test_what_is_stored_is_told() -> None:
+    """The page of what is kept for how long names every table that there is, and no other."""
+    made: set[str] = set()
+    for statement in (one for migration in MIGRATIONS for one in migration):
+        if created := re.match(r"CREATE TABLE (\w+)", statement):
+            made.add(created[1])
+        elif renamed := re.match(r"ALTER TABLE (\w+) RENAME TO (\w+)", statement):
+            made = made - {renamed[1]} | {renamed[2]}
+    page = (DOCS / "state.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"\| table of `channel.db` .+?\n\n", page, re.DOTALL)
+    told = [name for row in table.strip().splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(told) == sorted(made)
+
+
+def test_no_page_names_a_machine() -> None:
+    """Transcripts and pictures are made by a script, and nothing of where it ran stands in them."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert re.findall(r"/t[m]p/\w|/root\b|/private/var", text) == [], page.name

@@ -22,7 +22,7 @@ PLATFORMS = tuple(CHANNELS)
 
 # A room of core may use itself and the rooms before it on this line.
 LINE = (
-    "errors log tracing limits process program scheduling | text i18n | settings | contract store | journal | hub | "
+    "errors log tracing process program scheduling | text i18n limits | settings | contract store | journal | hub | "
     "people files host | buttons | services outbound | inbound | runtime | doctor | server"
 ).replace("|", "").split()  # fmt: skip
 # What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
@@ -52,7 +52,15 @@ for name in PLATFORMS:
     MAY_USE[f"sandbox.{name}"] = [*FAKES, *LOOPBACK]
 # The functions that import a module by its name, and the modules that may pass them a name that they did not write out.
 BY_NAME = {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}
-MAY_CHOOSE = {"registry", "cli.main", "hooks.run", "core.i18n.messages", "core.server.slim_imports"}
+MAY_CHOOSE = {
+    "registry",
+    "cli.main",
+    "hooks.run",
+    "core.doctor.local",
+    "core.i18n.messages",
+    "core.i18n.sentences",
+    "core.server.slim_imports",
+}
 # What a module names in order to start it as a process of its own, which imports nothing.
 MAY_START = {f"{PACKAGE}.sandbox.agent.processes": {f"{PACKAGE}.cli.main"}}
 # Libraries that belong to one platform's folder.

@@ -1,71 +1,120 @@
-"""A bot in another language than English: everything people read is in it, from pairing to a tap."""
+"""Traditional Chinese, at the terminal and in the chat: by the locale, or by `language` in config.yaml."""
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 
-from harness import Stage
+import pytest
 
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
+from agent_channels.core.i18n import en
+from harness import COMMAND, Stage
+from terminal import Terminal
+
+LOCALE = {"LC_ALL": "zh_TW.UTF-8", "PYTHONIOENCODING": "utf-8"}
+# Names, commands, what is typed, and what programs and the system say.
+SAME = re.compile(
+    r"`[^`]*`|\S*[/@.:=_]\S*|\(?id \d+|Ctrl-C|\b(?:Telegram|Discord|BotFather|Python|Claude|Code|Ann|Sandbox|Start|"
+    r"Enter|token|hooks?|bot|git|Project|project|user|no|It works|telegram|socket|shell|Bot API|Date|GMT|[A-Z]{2,}|"
+    r"IPv[46]|command|server|proxy|dns|ipv6|webhook|[A-Z][a-z]{2},?)\b"
+)
 
 
-def configure_chinese(stage: Stage, **settings: object) -> None:
-    stage.config(grace_s=0, language="zh-TW", **settings)
+def english_in(text: str) -> list[str]:
+    """The lines in which English words are left, three or more one after the other."""
+    found = [(line, SAME.sub(" . ", line)) for line in text.splitlines()]
+    return [line for line, bare in found if re.search(r"[a-z']{2,} [a-z']{2,} [a-z']{2,}", bare)]
 
 
-async def test_a_chinese_bot_pairs_and_answers_in_chinese(stage: Stage) -> None:
-    """The pairing code, the welcome sent by the command line, the menu, commands and taps are all in Chinese."""
-    configure_chinese(stage)
+@pytest.fixture
+def empty(stage: Stage) -> Stage:
+    """An empty project of somebody whose locale is Taiwan's."""
+    shutil.rmtree(stage.state)
+    for name in ("TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN", "CHANNELS_CLAIM"):
+        del stage.env[name]
+    stage.state = stage.project / "state" / "telegram"
+    stage.env |= LOCALE
+    return stage
+
+
+@pytest.mark.cold
+async def test_set_up_speaks_the_locales_language(empty: Stage) -> None:
+    """From the first question to the first tap, with the bot in the same language from then on."""
+    ann = empty.tg.person("ann", first_name="Ann")
+    async with Terminal([*COMMAND, "setup"], cwd=empty.project, env=empty.env) as terminal:
+        await terminal.answer("要設定哪個頻道？", "")
+        await terminal.answer("（不會顯示）：", "hello")
+        await terminal.until("這不像是 Telegram 的 token")
+        await terminal.answer("（不會顯示）：", empty.tg.token)
+        for question in (".mcp.json", "settings.local.json", "技能"):
+            await terminal.until(question)
+            await terminal.answer("] ", "")
+        shown = await terminal.until("等你在 Telegram 點按")
+        (code,) = re.findall(r"start=(\w+)", shown)
+        ann.start(code)
+        assert "已配對" in (await ann.next_message())["text"]
+        await terminal.answer("代理請求許可時", "")
+        message = await ann.next_message()
+        (row,) = message["reply_markup"]["inline_keyboard"]
+        assert "點一下按鈕" in message["text"]
+        ann.tap(message["message_id"], label=row[0]["text"])
+        await terminal.until("設定完成")
+        assert await terminal.ended() == 0, terminal.shown
+    assert english_in(terminal.shown) == []
+    assert "language: zh-TW" in (empty.state / "config.yaml").read_text().splitlines()
+
+
+async def test_errors_of_the_door_are_told_in_it(empty: Stage) -> None:
+    """What failed and what to do; a program that asked for JSON gets the same exit code, and English keys."""
+    for words, given in (
+        ((), ""),
+        (("telegram",), ""),
+        (("telegram", "--token-stdin"), "hello"),
+        (("telegram", "--token-stdin"), ""),
+    ):
+        ran = await empty.cli("setup", *words, stdin=given)
+        assert ran.code == 1
+        assert english_in(ran.err.removeprefix("channels: ")) == [], ran.err
+        assert re.search(r"[一-鿿]", ran.err), ran.err
+    wrong = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiB"
+    ran = await empty.cli("setup", "telegram", "--token-stdin", stdin=wrong)
+    assert "Telegram 拒絕這個 token" in ran.err
+    assert wrong not in ran.err
+
+
+async def test_the_doctor_speaks_it_and_programs_get_english(stage: Stage) -> None:
+    """The report is in the language that config.yaml sets; the same report as JSON is the one that everybody gets."""
+    ran = await stage.cli("doctor", "telegram", **LOCALE)
+    english = await stage.cli("doctor", "telegram")
+    assert english_in(english.out)
+    assert english_in(ran.out) == []
+    assert "沒有執行中的伺服器讀取這個機器人" in ran.out
+    stage.config(grace_s=0, language="zh-TW")
+    assert (await stage.cli("doctor", "telegram")).out.splitlines()[1:8] == ran.out.splitlines()[1:8]
+    report = json.loads((await stage.cli("doctor", "telegram", "--json", **LOCALE)).out)
+    found = {check["check"]: check["found"] for check in report["channels"][0]["checks"]}
+    assert found["reader"] == "no running server reads this bot"
+    assert not re.search(r"[一-鿿]", json.dumps(report, ensure_ascii=False))
+
+
+async def test_the_chat_says_in_it_why_messages_take_their_way(stage: Stage) -> None:
+    """`/session status` and `/status` hold no English sentence; the agent's tool gives the same reason in English."""
+    stage.config(grace_s=0, language="zh-TW")
+    ann = stage.person(first_name="Ann")
+    await stage.access("approver", "add", str(ann.id))
     host = await stage.reading()
-    await stage.tg.wait_for(lambda: stage.tg.state.commands or None, 20)
-    menu = stage.tg.state.commands["default", ""]
-    assert all(CHINESE.search(entry["description"]) for entry in menu)
-
-    ann = stage.tg.person("ann", first_name="Ann")
-    ann.start()
-    greeting = (await ann.next_message())["text"]
-    assert "你的配對碼：" in greeting
-    code = re.search(r"配對碼：(\w{8})", greeting)
-    assert code is not None
-    assert (await stage.access("pair", code[1])).code == 0
-    assert (await ann.next_message())["text"] == "已配對。Ann，你好！從現在起，你在這裡寫的內容都會送到代理。"
-
-    ann.send("/status")
-    assert (await ann.next_message())["text"] == "已連線，身分是 @sandbox_bot。每則訊息都已得到回覆。"
-    ann.send("要部署嗎？")
-    assert (await host.event()).content == "要部署嗎？"
-    ann.send("/inbox")
-    assert re.fullmatch(
-        r"這個聊天裡有 1 則在等候：\n• \d+ 秒，已交給代理 – 要部署嗎？", (await ann.next_message())["text"]
-    )
-
-    await host.done("reply", chat_id=str(ann.id), text="要部署嗎？", buttons=[["要", "不要"]])
-    grid = await ann.next_message()
-    await ann.tap(grid["message_id"], label="要").answered()
-    assert (await host.event()).meta["button_value"] == "要"
-    assert (await ann.tap(grid["message_id"], data="gone").answered()).text == "這個按鈕已經失效。"
+    for command in ("/session status", "/status", "/help"):
+        ann.send(command)
+        text = (await ann.next_message())["text"]
+        assert english_in(text) == [], text
+    ann.send("/session status")
+    assert "看不出這個主程式如何接收訊息" in (await ann.next_message())["text"]
+    status = json.loads(await host.done("channel_status"))
+    assert status["mode"]["why"] == "nothing shows how this host takes messages, so they are pushed"
 
 
-async def test_the_language_changes_while_the_bot_runs(stage: Stage) -> None:
-    """A running server applies the new setting by itself, and updates the platform's menu."""
-    ann = stage.person()
-    await stage.reading()
-    ann.send("/status")
-    assert (await ann.next_message())["text"].startswith("Connected as")
-    configure_chinese(stage)
-    await stage.tg.wait_for(
-        lambda: CHINESE.search(stage.tg.state.commands.get(("default", ""), [{"description": ""}])[0]["description"]),
-        20,
-    )
-    ann.send("/status")
-    assert (await ann.next_message())["text"].startswith("已連線")
-
-
-async def test_an_unknown_language_is_refused(stage: Stage) -> None:
-    """The finding names the setting, its value and the languages that exist."""
-    stage.config(grace_s=0, language="zh_TW")
-    ran = await stage.cli("doctor", "telegram", "--json")
-    assert ran.code == 1
-    finding = next(check for check in ran.json["channels"][0]["checks"] if check["check"] == "settings")
-    assert "'language' is 'zh_TW'" in finding["evidence"] + finding["found"]
-    assert "en or zh-TW" in finding["evidence"] + finding["found"]
+def test_english_would_be_found() -> None:
+    """The check above fails for sentences of the other table, and not for names and commands."""
+    assert english_in(en.TEXTS["status_all_answered"])
+    assert english_in("請執行 `channels access telegram pair CODE`（/home/ann/a b）") == []

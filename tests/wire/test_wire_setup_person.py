@@ -12,7 +12,7 @@ import pytest
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
-from harness import COMMAND, DiscordStage, Stage
+from harness import COMMAND, DiscordStage, Stage, is_closed
 from terminal import Terminal
 
 pytestmark = pytest.mark.cold
@@ -71,7 +71,7 @@ async def test_from_nothing_to_the_first_tap(empty: Stage) -> None:
     assert terminal.shown.startswith(f"Project {empty.project}\n")
     assert "channels launch telegram" in terminal.shown
     assert empty.tg.token not in terminal.shown
-    assert not next(m for m in ann.messages() if m["message_id"] == message["message_id"]).get("reply_markup")
+    assert is_closed(next(m for m in ann.messages() if m["message_id"] == message["message_id"]))
     listed = (await empty.access("--json")).json
     assert [(person["name"], person["approver"]) for person in listed["paired"]] == [("Ann", True)]
     assert (await empty.cli("status", "telegram", "--json")).json["inbox"]["open"] == 0

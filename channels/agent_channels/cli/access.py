@@ -21,13 +21,13 @@ from agent_channels.cli.arguments import (
 )
 from agent_channels.core.errors import ChannelError, Refused
 from agent_channels.core.i18n.messages import set_language, translate
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.people.access import Access, Policy
 from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.people.pairing import LENGTH, Applicant, Pairing, is_code
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.registry import channel
 

@@ -11,10 +11,10 @@ from agent_channels import __version__
 from agent_channels.cli.arguments import add_json
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.settings.paths import expand_home, state_dir
 from agent_channels.core.settings.state_folder import is_empty
 from agent_channels.core.store.backup import Stored, write_backup
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import CHANNELS
 

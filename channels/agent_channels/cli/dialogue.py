@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent_channels.cli.language import shown
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 
 __all__ = ["Dialogue"]
 
@@ -28,12 +31,17 @@ class Dialogue:
     project: Path | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
-    def say(self, text: str) -> None:
-        """Print a text, unless nothing is to be said."""
+    def say(self, text: str, **values: object) -> None:
+        """Print a sentence with its values, unless nothing is to be said."""
         if not self.quiet:
-            print(self._shortened(text), flush=True)
+            print(self._shortened(sentence(text, **values) if values else text), flush=True)
+
+    def warn(self, text: str, **values: object) -> None:
+        """Print a sentence to stderr, also where nothing else is said."""
+        print(shown(sentence(text, **values)), file=sys.stderr)
 
     def _shortened(self, text: str) -> str:
+        text = shown(text)
         return text.replace(f"{self.project.absolute()}{os.sep}", "") if self.project else text
 
     def confirm(self, option: str | None, question: str, *, default: bool = True) -> bool:
@@ -42,7 +50,7 @@ class Dialogue:
             return option == "yes"
         if not self.interactive:
             return self.yes
-        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}] ").lower()
+        answer = self.ask(f"{shown(question)} [{'Y/n' if default else 'y/N'}] ").lower()
         return answer.startswith("y") if answer else default
 
     def choose(self, option: str | None, question: str, choices: Sequence[str], *, default: str, script: str) -> str:
@@ -50,11 +58,12 @@ class Dialogue:
         if option is not None or not self.interactive:
             return option or script
         while True:
-            answer = self.ask(f"{question} [{'/'.join(choices)}; Return: {default}] ").lower()
+            hint = sentence("[{choices}; Return: {default}] ", choices="/".join(choices), default=default)
+            answer = self.ask(f"{shown(question)} {shown(hint)}").lower()
             found = [choice for choice in choices if choice.startswith(answer)]
             if not answer or len(found) == 1:
                 return found[0] if answer else default
-            self.say(f"  {answer!r} is none of them.")
+            self.say("  {answer!r} is none of them.", answer=answer)
 
     def ask(self, prompt: str) -> str:
         """Return what the person types. Raises `ConfigError` where the terminal ends."""
@@ -68,7 +77,7 @@ class Dialogue:
     def ask_hidden(self, prompt: str) -> str:
         """As `ask`, without showing what is typed."""
         try:
-            return getpass.getpass(prompt).strip()
+            return getpass.getpass(shown(prompt)).strip()
         except EOFError:
             raise _no_answer() from None
 

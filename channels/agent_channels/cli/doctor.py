@@ -12,14 +12,15 @@ from typing import Any
 import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
+from agent_channels.cli.language import choose_language, shown
 from agent_channels.cli.progress import SHOW_EVERY_S, ProgressLine
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import Report, examine
+from agent_channels.core.i18n.sentences import counted, sentence
 from agent_channels.core.log import configure, redact
 from agent_channels.core.server.exit import leave
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.log_file import LogFileHandler, log_path
-from agent_channels.core.text.numbers import counted
 from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "configured_channels", "examine_all", "run"]
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report; exit with 1 if it names a cause of silence."""
     names = [args.channel] if args.channel else configured_channels()
+    choose_language(*names)
     configure("ERROR", *(LogFileHandler(Environment(name).state_dir, "doctor") for name in names))
     reports = anyio.run(examine_all, names)
     healthy = all(report.healthy for report in reports)
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         data = {"ok": healthy, "channels": [_json(report) for report in reports]}
         print(redact(json.dumps(data, ensure_ascii=False)))
     else:
-        print(redact("\n\n".join([*(_text(report) for report in reports), _LEGEND])))
+        print(redact("\n\n".join([*(_text(report) for report in reports), shown(_LEGEND)])))
     sys.stdout.flush()
     # A name server that does not answer keeps a thread busy, and a plain exit would wait for it.
     leave(code=0 if healthy else 1)
@@ -84,15 +86,17 @@ async def examine_all(names: list[str]) -> list[Report]:
 
 async def _show_progress(reports: Mapping[str, Report], names: Sequence[str]) -> None:
     with ProgressLine() as progress:
-        progress.what = "checking"
+        progress.what = shown("checking")
         while True:
             progress(len(reports), len(names))
             await anyio.sleep(SHOW_EVERY_S)
 
 
 def _text(report: Report) -> str:
-    log = _log(report)
-    lines = [f"{report.channel}: {_verdict(report)}" + (f"; log: {log}" if log else "")]
+    verdict = _verdict(report)
+    if log := _log(report):
+        verdict = sentence("{verdict}; log: {path}", verdict=verdict, path=log)
+    lines = [f"{report.channel}: {shown(verdict)}"]
     for name, finding in report.findings.items():
         lines += _lines(name, finding)
     return "\n".join(lines)
@@ -110,13 +114,15 @@ def _log(report: Report) -> str | None:
 
 def _verdict(report: Report) -> str:
     causes = report.wrong()
-    return f"{counted(len(causes), 'problem')}: {', '.join(causes)}" if causes else "nothing stands in the way"
+    if not causes:
+        return "nothing stands in the way"
+    return sentence("{problems} ({names})", problems=counted(len(causes), "problem"), names=", ".join(causes))
 
 
 def _lines(name: str, finding: Finding) -> list[str]:
-    lines = [f"  {_SIGNS[finding.state]} {name:<15}{finding.found}"]
+    lines = [f"  {_SIGNS[finding.state]} {name:<15}{shown(finding.found)}"]
     if finding.state in {"wrong", "note"} and finding.evidence:
-        lines.append(f"{'':19}{finding.evidence}")
+        lines.append(f"{'':19}{shown(finding.evidence)}")
     if finding.next:
-        lines.append(f"{'':19}-> {finding.next}")
+        lines.append(f"{'':19}-> {shown(finding.next)}")
     return lines

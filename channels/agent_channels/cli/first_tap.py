@@ -25,6 +25,7 @@ from agent_channels.core.contract.messages import Identity
 from agent_channels.core.contract.outgoing import Button
 from agent_channels.core.errors import ChannelError, ConfigError, PlatformError
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.people.access import Member
 from agent_channels.core.people.invites import VALID_S
@@ -62,7 +63,9 @@ def first_tap(row: Channel, env: Environment, dialogue: Dialogue, bot: Identity,
     except BaseExceptionGroup as group:
         error = _first(group)
         if isinstance(error, PlatformError):
-            raise ConfigError(f"{error}; `channels setup {row.name}` goes on from here") from None
+            raise ConfigError(
+                sentence("{error}; `channels setup {name}` goes on from here", error=words_of(error), name=row.name)
+            ) from None
         if isinstance(error, ChannelError):
             raise error from None
         raise
@@ -89,7 +92,7 @@ class _FirstTap:
             before = services.access.members()
             if steps.finished and before:
                 names = ", ".join(map(_named, before))
-                self.dialogue.say(f"✓ Paired: {names}.")
+                self.dialogue.say("✓ Paired: {names}.", names=names)
                 if somebody_else or await self._confirm("Invite somebody else now?", default=False):
                     await self._approver(runtime, steps, await self._newcomer(runtime))
             else:
@@ -97,7 +100,7 @@ class _FirstTap:
                 if person is None or somebody_else:
                     person = await self._newcomer(runtime)
                 else:
-                    self.dialogue.say(f"✓ {_named(person)} is paired.")
+                    self.dialogue.say("✓ {person} is paired.", person=_named(person))
                 steps.set("person", person.user_id)
                 await self._approver(runtime, steps, person)
                 await self._tap(runtime, steps, person)
@@ -106,8 +109,10 @@ class _FirstTap:
 
     def _say_next(self) -> None:
         self.dialogue.say(
-            f"Next: {how_to_start(self.env)}; `channels launch {self.row.name}` starts Claude Code so that it receives "
-            f"messages. `channels status {self.row.name}` shows how things stand."
+            "Next: {start}; `channels launch {name}` starts Claude Code so that it receives messages. "
+            "`channels status {name}` shows how things stand.",
+            start=how_to_start(self.env),
+            name=self.row.name,
         )
 
     @staticmethod
@@ -145,13 +150,14 @@ class _FirstTap:
         told = False
         while (holder := runtime.lock.holder()) is not None:
             if holder.state_dir in {"", str(self.env.state_dir)}:
-                self.dialogue.say(f"✓ A server of this project reads the bot already (process {holder.pid}).")
+                self.dialogue.say("✓ A server of this project reads the bot already (process {pid}).", pid=holder.pid)
                 return True
             if not told:
                 told = True
                 self.dialogue.say(
-                    f"· The bot is read elsewhere: {holder.describe()}. A bot has one reader, so end that session, or "
-                    f"give this project a bot of its own. Waiting until it is free ... (Ctrl-C stops)"
+                    "· The bot is read elsewhere: {holder}. A bot has one reader, so end that session, or give "
+                    "this project a bot of its own. Waiting until it is free ... (Ctrl-C stops)",
+                    holder=holder.describe(),
                 )
             await wait_for_tick(LOOK_EVERY_S)
         return False
@@ -164,7 +170,7 @@ class _FirstTap:
             error = str(health.get("error") or "")
             if health.get("reader") not in QUIET and error and error != said:
                 said = error
-                self.dialogue.say(f"· {error}")
+                self.dialogue.say("· {error}", error=error)
             await wait_for_tick(1.0)
 
     async def _until(self, found: Callable[[], Any]) -> Any:
@@ -187,21 +193,28 @@ class _FirstTap:
         services = runtime.context.services
         if services.access.policy() == "disabled":
             raise ConfigError(
-                "direct messages are disabled, so nobody can get in; allow them with "
-                f"`channels access {self.row.name} policy pairing`, then run this again"
+                sentence(
+                    "direct messages are disabled, so nobody can get in; allow them with `channels access {name} "
+                    "policy pairing`, then run this again",
+                    name=self.row.name,
+                )
             )
         news = _News(services)
         template = runtime.context.adapter.capabilities.invite_link
         while True:
             _, text = invite_to(self.bot, self.row, services, template, qr_code=True, is_read=True)
-            self.dialogue.say(f"\n{text}\n")
-            does = "tap" if template else "message"
-            self.dialogue.say(f"Waiting for your {does} in {self.row.title} ... (Ctrl-C stops; run it again to go on)")
+            self.dialogue.say("\n{invitation}\n", invitation=text)
+            self.dialogue.say(
+                "Waiting for your tap in {title} ... (Ctrl-C stops; run it again to go on)"
+                if template
+                else "Waiting for your message in {title} ... (Ctrl-C stops; run it again to go on)",
+                title=self.row.title,
+            )
             with anyio.move_on_after(VALID_S):
                 while True:
                     match found := await self._until(news.next):
                         case Member():
-                            self.dialogue.say(f"✓ {_named(found)} is paired.")
+                            self.dialogue.say("✓ {person} is paired.", person=_named(found))
                             return found
                         case Applicant():
                             await self._admit(runtime, found)
@@ -211,8 +224,9 @@ class _FirstTap:
 
     async def _admit(self, runtime: ChannelRuntime, applicant: Applicant) -> None:
         """Ask about somebody who wrote without the invitation, and let them in if the person says so."""
-        question = (
-            f"{_named(applicant)} has written to the bot, without the invitation. Is that you, or may they come in?"
+        question = sentence(
+            "{person} has written to the bot, without the invitation. Is that you, or may they come in?",
+            person=_named(applicant),
         )
         if await self._confirm(question, default=False):
             services = runtime.context.services
@@ -221,9 +235,11 @@ class _FirstTap:
 
     def _say_group(self, group_id: str, title: str) -> None:
         self.dialogue.say(
-            f"· The bot was called in {label(title) or group_id}. You get in by a direct message: open the bot's "
-            f"profile there and write to it. `channels access {self.row.name} group add {group_id}` enables that place "
-            "later."
+            "· The bot was called in {place}. You get in by a direct message: open the bot's profile there "
+            "and write to it. `channels access {name} group add {group_id}` enables that place later.",
+            place=label(title) or group_id,
+            name=self.row.name,
+            group_id=group_id,
         )
 
     async def _approver(self, runtime: ChannelRuntime, steps: Steps, person: Member) -> None:
@@ -232,11 +248,16 @@ class _FirstTap:
         if access.is_approver(person.user_id) or steps.get("approver") == person.user_id:
             return
         if await self._confirm(
-            f"May {_named(person)} answer from {self.row.title} what the agent asks permission for?", default=True
+            sentence(
+                "May {person} answer from {title} what the agent asks permission for?",
+                person=_named(person),
+                title=self.row.title,
+            ),
+            default=True,
         ):
             access.set_approver(person.user_id, approver=True)
             undo = f"channels access {self.row.name} approver rm {person.user_id}"
-            self.dialogue.say(f"✓ {_named(person)} may. `{undo}` undoes that.")
+            self.dialogue.say("✓ {person} may. `{undo}` undoes that.", person=_named(person), undo=undo)
         steps.set("approver", person.user_id)
 
     # ---- the tap
@@ -247,7 +268,9 @@ class _FirstTap:
         known = prompts.get(prompt_id) if isinstance(prompt_id, str) else None
         if known is None or known.state not in {"open", "answered"} or not known.sent:
             known = await self._send(runtime, steps, person)
-        self.dialogue.say(f"✓ {_named(person)} has a message with two buttons. Waiting for the tap ... (Ctrl-C stops)")
+        self.dialogue.say(
+            "✓ {person} has a message with two buttons. Waiting for the tap ... (Ctrl-C stops)", person=_named(person)
+        )
 
         def ended() -> Prompt | None:
             found = prompts.get(known.id)
@@ -256,7 +279,10 @@ class _FirstTap:
         found = await self._until(ended)
         if not prompts.take(known.id):
             raise ConfigError(
-                f"the message was closed without a tap; `channels setup {self.row.name}` sends another one"
+                sentence(
+                    "the message was closed without a tap; `channels setup {name}` sends another one",
+                    name=self.row.name,
+                )
             )
         prompts.confirm([known.id])
         runtime.context.wakeups.outcome_due.set()
@@ -264,9 +290,13 @@ class _FirstTap:
         with anyio.move_on_after(SHOWN_WITHIN_S):
             await self._until(lambda: not panels.outcomes_due())
         result = found.result or {}
-        self.dialogue.say(f"✓ {label(str(result.get('user', '')))} tapped {result.get('label')!r}: the set-up is done.")
+        self.dialogue.say(
+            "✓ {user} tapped {button!r}: the set-up is done.",
+            user=label(str(result.get("user", ""))),
+            button=result.get("label"),
+        )
         if result.get("value") == WRONG:
-            self.dialogue.say(f"`channels doctor {self.row.name}` looks for what is wrong.")
+            self.dialogue.say("`channels doctor {name}` looks for what is wrong.", name=self.row.name)
 
     async def _send(self, runtime: ChannelRuntime, steps: Steps, person: Member) -> Prompt:
         """Send the first message; its tap is kept for this set-up, also while that is interrupted."""

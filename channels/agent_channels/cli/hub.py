@@ -17,6 +17,7 @@ from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.runtime.hub_member import hub_facts, member_facts
 from agent_channels.core.runtime.hub_tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
@@ -25,7 +26,6 @@ from agent_channels.core.settings.config import Environment, Settings, config_va
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
 from agent_channels.core.store.database import Store
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
 from agent_channels.registry import channel

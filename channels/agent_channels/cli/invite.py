@@ -13,6 +13,7 @@ from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor.host import entry
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.hub.project_hub import project_id
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.people.invites import VALID_S, Invitation
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
@@ -73,9 +74,10 @@ def invite_to(
     data |= {"expires_at": epoch_iso(made.expires_at), "bot": {"id": bot.id, "username": bot.username}}
     text = _with_link(bot, link) if link else _with_code(made, bot, join)
     if link and qr_code:
-        text = f"{text}\n{_qr_code(link)}"
+        text = joined([text, _qr_code(link)], "\n")
     if not is_read:
-        text += f"\nNo server reads this bot yet: {how_to_start(Environment(row.name))}; it answers then."
+        start = how_to_start(Environment(row.name))
+        text = joined([text, sentence("No server reads this bot yet: {start}; it answers then.", start=start)], "\n")
     return data, text
 
 
@@ -87,12 +89,14 @@ def _shared_project(row: Channel, services: Services) -> str | None:
 
 def how_to_start(env: Environment) -> str:
     """Return what starts a server, as an order: the host, after the server was entered into its list if it is not."""
-    start = "start your agent host in the project"
+    start = sentence("start your agent host in the project")
     if entry(Setup(env)).state == "ok":
         return start
-    return (
-        f"enter the server into your agent host's list (`channels setup {env.channel} --mcp-json yes` does it in "
-        f".mcp.json), {start}"
+    return sentence(
+        "enter the server into your agent host's list (`channels setup {channel} --mcp-json yes` does it "
+        "in .mcp.json), {start}",
+        channel=env.channel,
+        start=start,
     )
 
 
@@ -100,23 +104,40 @@ def require_token(channel_name: str) -> None:
     """Raise `ConfigError` if there is no bot to invite to; creates nothing."""
     if Environment(channel_name).token() is None:
         raise ConfigError(
-            f"no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first"
+            sentence(
+                "no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first",
+                channel_name=channel_name,
+            )
         )
 
 
 def _validity() -> str:
-    return f"valid for {VALID_S / 60:.0f} minutes, for one person"
+    return sentence("valid for {minutes:.0f} minutes, for one person", minutes=VALID_S / 60)
 
 
 def _with_link(bot: Identity, link: str) -> str:
-    return f"Invitation to @{bot.username}, {_validity()}. Open it on the phone and tap Start:\n  {link}"
+    return sentence(
+        "Invitation to @{username}, {validity}. Open it on the phone and tap Start:\n  {link}",
+        username=bot.username,
+        validity=_validity(),
+        link=link,
+    )
 
 
 def _with_code(made: Invitation, bot: Identity, join: str | None) -> str:
-    lines = [f"Invitation to @{bot.username}, {_validity()}. Send it to the bot as a direct message:", f"  {made.code}"]
+    lines = [
+        sentence(
+            "Invitation to @{username}, {validity}. Send it to the bot as a direct message:\n  {code}",
+            username=bot.username,
+            validity=_validity(),
+            code=made.code,
+        )
+    ]
     if join:
-        lines += ["If you do not share a server with the bot yet, add it to one first:", f"  {join}"]
-    return "\n".join(lines)
+        lines.append(
+            sentence("If you do not share a server with the bot yet, add it to one first:\n  {link}", link=join)
+        )
+    return joined(lines, "\n")
 
 
 def _qr_code(link: str) -> str:

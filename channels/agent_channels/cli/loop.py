@@ -14,12 +14,12 @@ from agent_channels.core.errors import Refused
 from agent_channels.core.host.loop_spec import ROUNDS, ROUNDS_MAX, WORD, LoopSpec, WrongLoop
 from agent_channels.core.host.loops import Loop, how_to_end
 from agent_channels.core.i18n.messages import set_language
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.hook_settings import load_hook_settings
 from agent_channels.core.settings.paths import env_value, state_dir
 from agent_channels.core.store.database import Store
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.registry import CHANNELS

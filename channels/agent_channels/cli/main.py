@@ -111,13 +111,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     # The host that `launch` becomes is not ours to restrict.
     keep_private(for_good=words[:1] != ["launch"])
     from agent_channels.core.errors import ChannelError
+    from agent_channels.core.i18n.sentences import words_of
 
     try:
         code = _run(words, host_arguments)
     except ChannelError as error:
         # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
         wrong_usage = isinstance(error, WrongUsage) and words[:1] != ["hook"]
-        code = _fail(str(error), 2 if wrong_usage else 1, as_json="--json" in words, usage=getattr(error, "usage", ""))
+        usage = getattr(error, "usage", "")
+        code = _fail(words_of(error), 2 if wrong_usage else 1, as_json="--json" in words, usage=usage)
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
@@ -125,9 +127,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout = None
         code = 0
     except Exception as error:
-        if not (reason := system_fault(error)):
+        if not (fault := system_fault(error)):
             raise
-        code = _fail(reason, as_json="--json" in words)
+        code = _fail(fault, as_json="--json" in words)
     sys.exit(code)
 
 
@@ -229,10 +231,11 @@ def _adopted_now(error: UntrustedState) -> bool:
 
 
 def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "") -> int:
-    """Say on stderr why it failed, and on stdout too if a program reads that; return the exit code.
+    """Say on stderr why it failed, and on stdout too, in English, if a program reads that; return the exit code.
 
     `usage`: the usage of a verb whose arguments could not be parsed, with the verb's name below it.
     """
+    from agent_channels.cli.language import shown
     from agent_channels.core.log import redact
 
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
@@ -243,7 +246,8 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
 
         print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
     # The reason repeats what was typed, and that may be a token.
-    print(redact(f"{usage}: error: {reason}" if usage else f"channels: {reason}"), file=sys.stderr)
+    told = shown(reason)
+    print(redact(f"{usage}: error: {told}" if usage else f"channels: {told}"), file=sys.stderr)
     return code
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.core.errors import ConfigError, Refused, StoreError
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import expand_home, state_dir
@@ -32,7 +33,6 @@ from agent_channels.core.settings.state_folder import (
 )
 from agent_channels.core.store.backup import DATABASE, BackupReader, check_database
 from agent_channels.core.store.database import Store
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import local_time
 from agent_channels.registry import CHANNELS

@@ -18,6 +18,7 @@ import anyio
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.invite import how_to_start, invite_to
+from agent_channels.cli.language import choose_language, language, shown
 from agent_channels.cli.setup_steps import Steps
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.channel import Channel
@@ -37,6 +38,7 @@ from agent_channels.core.errors import (
 from agent_channels.core.host.config_files import enabled_plugin
 from agent_channels.core.host.install import add_hooks, add_server, hooks_file, servers_file
 from agent_channels.core.host.skills import add_skills, skills_folder
+from agent_channels.core.i18n.sentences import first_part, joined, sentence, words_of
 from agent_channels.core.limits import remedy
 from agent_channels.core.log import configure, register_secret
 from agent_channels.core.program import installation
@@ -100,15 +102,15 @@ def run(args: argparse.Namespace) -> int:
     dialogue = Dialogue(
         quiet=args.json, interactive=sys.stdin.isatty() and not asks_nobody, yes=args.yes, project=project_dir()
     )
+    choose_language(*([args.channel] if args.channel else []))
     name = args.channel or _choose_channel(dialogue)
+    choose_language(name)
     try:
         _take_steps(args, channel(name), Environment(name), dialogue)
     except KeyboardInterrupt:
         from agent_channels.core.server.exit import leave
 
-        print(
-            f"\nStopped. What was done stays: `channels setup {name}` goes on from here.", file=sys.stderr, flush=True
-        )
+        dialogue.warn("\nStopped. What was done stays: `channels setup {name}` goes on from here.", name=name)
         sys.stdout.flush()
         # A question that waits for its answer in a thread would keep the process.
         leave(code=130)
@@ -122,7 +124,7 @@ def _choose_channel(dialogue: Dialogue) -> str:
     if dialogue.interactive:
         return dialogue.choose(None, "Which channel?", tuple(CHANNELS), default=next(iter(CHANNELS)), script="")
     commands = " or ".join(f"`channels setup {name}`" for name in CHANNELS)
-    raise ConfigError(f"there is no terminal to ask which channel; name it: {commands}")
+    raise ConfigError(sentence("there is no terminal to ask which channel; name it: {commands}", commands=commands))
 
 
 def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialogue: Dialogue) -> None:
@@ -131,14 +133,16 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         _check_machine(row, env, settings, dialogue)
         token, bot, is_new = _obtain_token(args, row, env, settings, dialogue)
         me = bot.identity
-        dialogue.say(f"✓ The token works: {row.title} bot @{me.username} ({me.name}).")
+        dialogue.say(
+            "✓ The token works: {title} bot @{username} ({name}).", title=row.title, username=me.username, name=me.name
+        )
         dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
         _store_token(row, env, token, dialogue, is_new=is_new)
     _write_config(row, env, dialogue)
     _show_findings(bot.findings, dialogue)
     if row.join_link:
         link = row.join_link(me.id)
-        dialogue.say(f"To let the bot into a server of yours, with the permissions it needs:\n  {link}")
+        dialogue.say("To let the bot into a server of yours, with the permissions it needs:\n  {link}", link=link)
     with Store.open(env.state_dir) as store:
         steps = Steps(Services.of(store).key_values)
         if dialogue.interactive:
@@ -168,10 +172,10 @@ def _nothing_half_kept(env: Environment) -> Iterator[None]:
 
 def _not_verified(error: PlatformError, *, is_new: bool) -> ConfigError:
     """Return why the token could not be tried out, what became of it, and what to do."""
-    kept = "the token was not stored" if is_new else "the token stays as it was"
+    kept = sentence("the token was not stored") if is_new else sentence("the token stays as it was")
     if isinstance(error, (Unavailable, Ambiguous, RateLimited)):
-        return ConfigError(f"{error}; {kept}, so run this again after that")
-    return ConfigError(f"{error}; {kept}")
+        return ConfigError(sentence("{error}; {kept}, so run this again after that", error=words_of(error), kept=kept))
+    return ConfigError(joined([words_of(error), kept]))
 
 
 def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: Dialogue) -> None:
@@ -180,15 +184,26 @@ def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue:
     route, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
     destination = doctor_local.server(setup, route, default)
     if destination.state == "wrong":
-        raise ConfigError(f"{destination.found} ({destination.evidence}); nothing was sent: {destination.next}")
+        raise ConfigError(
+            sentence(
+                "{found} ({evidence}); nothing was sent: {next}",
+                found=destination.found,
+                evidence=destination.evidence,
+                next=destination.next,
+            )
+        )
     _make_private(env)
     for check in (doctor_local.python, doctor_local.trust, doctor_local.state_folder):
         finding = check(setup)
         if finding.state == "wrong":
-            raise ConfigError(f"{finding.found} ({finding.evidence}); {finding.next}")
-        dialogue.say(f"✓ {finding.found[0].upper()}{finding.found[1:]}.")
+            raise ConfigError(
+                sentence(
+                    "{found} ({evidence}); {next}", found=finding.found, evidence=finding.evidence, next=finding.next
+                )
+            )
+        dialogue.say("✓ {found}.", found=_begin(finding.found))
     if destination.state == "note":
-        print(f"Note: {destination.found}; {destination.evidence}.", file=sys.stderr)
+        dialogue.warn("Note: {found}; {evidence}.", found=destination.found, evidence=destination.evidence)
 
 
 def _make_private(env: Environment) -> None:
@@ -200,7 +215,14 @@ def _make_private(env: Environment) -> None:
             if path.exists():
                 ensure_private_file(path)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be used ({error.strerror or error}); {remedy(error)}") from error
+            raise ConfigError(
+                sentence(
+                    "{path} cannot be used ({error}); {remedy}",
+                    path=path,
+                    error=error.strerror or error,
+                    remedy=remedy(error),
+                )
+            ) from error
 
 
 # ---- the token
@@ -222,18 +244,18 @@ def _obtain_token(
         except _WrongTokenError as error:
             if not dialogue.interactive:
                 raise
-            dialogue.say(f"✗ {_sentence(error)}")
+            dialogue.say("✗ {error}", error=_sentence(error))
     if not dialogue.interactive:
         raise ConfigError("there is no terminal to ask for the token; pipe it in with --token-stdin")
-    dialogue.say(f"\n{row.steps}\n")
+    dialogue.say("\n{steps}\n", steps=row.steps)
     for tries_left in reversed(range(TOKEN_TRIES)):
-        token = _given(dialogue.ask_hidden(f"{row.title} bot token (not shown): "))
+        token = _given(dialogue.ask_hidden(sentence("{title} bot token (not shown): ", title=row.title)))
         try:
             return _tried(row, env, settings, token, is_new=True)
         except _WrongTokenError as error:
             if not tries_left:
                 raise
-            dialogue.say(f"✗ {_sentence(error)}. Try again, or stop with Ctrl-C.")
+            dialogue.say("✗ {error}. Try again, or stop with Ctrl-C.", error=_sentence(error))
     raise AssertionError("the last try returns or raises")
 
 
@@ -259,9 +281,9 @@ def _keeps(env: Environment, dialogue: Dialogue) -> bool:
     """Return whether a token that is set is used: no question of a set-up that is only being continued."""
     source = env.token_source()
     if _is_unfinished(env):
-        dialogue.say(f"Going on where the last run stopped, with the token from {source}.")
+        dialogue.say("Going on where the last run stopped, with the token from {source}.", source=source)
         return True
-    return dialogue.confirm(None, f"Keep the token from {source}?")
+    return dialogue.confirm(None, sentence("Keep the token from {source}?", source=source))
 
 
 def _is_unfinished(env: Environment) -> bool:
@@ -279,17 +301,17 @@ def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is
     try:
         row.bot_id(token)
     except ConfigError as error:
-        raise _WrongTokenError(str(error)) from error
+        raise _WrongTokenError(words_of(error)) from error
     try:
         return token, anyio.run(_verify, row, env, settings, token), is_new
     except PlatformError as error:
         why = _not_verified(error, is_new=is_new)
-        raise _WrongTokenError(str(why)) if isinstance(error, Unauthorized) else why from error
+        raise _WrongTokenError(words_of(why)) if isinstance(error, Unauthorized) else why from error
 
 
 def _sentence(error: ConfigError) -> str:
-    """An error's text without the advice to run this very command."""
-    return str(error).partition("; set ")[0]
+    """Return what an error says, without the advice to run this very command."""
+    return first_part(words_of(error))
 
 
 async def _verify(row: Channel, env: Environment, settings: Settings, token: str) -> _Bot:
@@ -306,18 +328,24 @@ def _store_token(row: Channel, env: Environment, token: str, dialogue: Dialogue,
     path = env.state_dir / ".env"
     if is_new:
         set_dotenv_value(env.state_dir, name, token)
-        dialogue.say(f"✓ It is stored in {path}, readable by you only.")
+        dialogue.say("✓ It is stored in {path}, readable by you only.", path=path)
     else:
-        dialogue.say(f"✓ It stays where it is: {env.token_source()}.")
+        dialogue.say("✓ It stays where it is: {source}.", source=env.token_source())
     dialogue.data["stored"] = str(path) if is_new or env.dotenv.get(name) == token else None
     shadowing = env_value(name, env.environ)
     if shadowing and shadowing != token:
-        print(f"The shell variable {name} holds another token and wins over this file; unset it.", file=sys.stderr)
+        dialogue.warn("The shell variable {name} holds another token and wins over this file; unset it.", name=name)
 
 
 def _write_config(row: Channel, env: Environment, dialogue: Dialogue) -> None:
-    if write_new(env.config_file, config_template(row.settings, row.title)):
-        dialogue.say(f"✓ Every setting is explained in {env.config_file}.")
+    if write_new(env.config_file, config_template(row.settings, row.title, language=language())):
+        dialogue.say("✓ Every setting is explained in {path}.", path=env.config_file)
+
+
+def _begin(found: str) -> str:
+    """Return a finding, in the language of the terminal, as the beginning of a sentence."""
+    text = shown(found)
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _show_findings(findings: dict[str, Finding], dialogue: Dialogue) -> None:
@@ -326,8 +354,8 @@ def _show_findings(findings: dict[str, Finding], dialogue: Dialogue) -> None:
             sign = "✗" if finding.state == "wrong" else "·"
             found = finding.found
             # Some findings begin with the name of their check.
-            named = f"{found[0].upper()}{found[1:]}" if found.startswith(name) else f"{name}: {found}"
-            dialogue.say(f"{sign} {named}.\n  -> {finding.next}")
+            named = _begin(found) if found.startswith(name) else sentence("{name}: {found}", name=name, found=found)
+            dialogue.say("{sign} {named}.\n  -> {next}", sign=sign, named=named, next=finding.next)
     wrong = [finding.to_json(name) for name, finding in findings.items() if finding.state == "wrong"]
     if wrong:
         dialogue.data |= {"ok": False, "findings": wrong}
@@ -342,29 +370,36 @@ def _write_host_files(
     """Offer to write each of the host's files, unless the plugin brings their contents."""
     plugin = enabled_plugin(env.environ)
     if plugin and not (args.mcp_json or args.hooks or args.skills):
-        dialogue.say(f"✓ The plugin {plugin} brings the server, the hooks and the skills.")
+        dialogue.say("✓ The plugin {plugin} brings the server, the hooks and the skills.", plugin=plugin)
         return
     found = installation()
     if found.passing:
         if args.mcp_json == "yes" or args.hooks == "yes" or dialogue.interactive or dialogue.yes:
             raise ConfigError(
-                f"{found.kind} keeps this program for the moment only, so no agent host can be told to start it; "
-                f"install it with `uv tool install {found.requirement}` (or pipx install), then run "
-                f"`channels setup {row.name}`"
+                sentence(
+                    "{kind} keeps this program for the moment only, so no agent host can be told to start it; "
+                    "install it with `uv tool install {requirement}` (or pipx install), then run `channels setup "
+                    "{name}`",
+                    kind=found.kind,
+                    requirement=found.requirement,
+                    name=row.name,
+                )
             )
         return
     path = servers_file(env)
-    question = f"Enter the server into {path}, so that an agent host starts it?"
+    question = sentence("Enter the server into {path}, so that an agent host starts it?", path=path)
     if steps.once("mcp_json", args.mcp_json, dialogue, lambda: dialogue.confirm(args.mcp_json, question)):
         dialogue.data["mcp_json"] = add_server(row, env)
-        dialogue.say(f"✓ {dialogue.data['mcp_json']}.")
+        dialogue.say("✓ {done}.", done=dialogue.data["mcp_json"])
     path = hooks_file(env)
-    about = f"Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?"
+    about = sentence(
+        "Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?", path=path
+    )
     if steps.once("hooks", args.hooks, dialogue, lambda: dialogue.confirm(args.hooks, about)):
         _write_hooks(env, dialogue)
     folders = ", ".join(f"{scope}: {skills_folder(scope, env.environ)}" for scope in ("project", "user"))
     script = "project" if dialogue.yes else "no"
-    where = f"Copy the skills for the agent ({folders})?"
+    where = sentence("Copy the skills for the agent ({folders})?", folders=folders)
     scope = steps.once(
         "skills",
         args.skills,
@@ -373,13 +408,15 @@ def _write_host_files(
     )
     if scope in {"project", "user"}:
         dialogue.data["skills"] = add_skills(row.name, "user" if scope == "user" else "project", env.environ)
-        dialogue.say(f"✓ {dialogue.data['skills']}.")
+        dialogue.say("✓ {done}.", done=dialogue.data["skills"])
 
 
 def _write_hooks(env: Environment, dialogue: Dialogue) -> None:
     servers = turn_hook_servers(env)
-    dialogue.data["hooks"] = f"{add_hooks(env, servers)}; the file is yours alone: keep it out of git"
-    dialogue.say(f"✓ {dialogue.data['hooks']}.")
+    dialogue.data["hooks"] = sentence(
+        "{done}; the file is yours alone: keep it out of git", done=add_hooks(env, servers)
+    )
+    dialogue.say("✓ {done}.", done=dialogue.data["hooks"])
     if not servers:
         dialogue.say(
             "· The hooks that show turns in the chat are left out: they need the server in .mcp.json, and Claude "
@@ -394,13 +431,15 @@ def _say_who_is_missing(row: Channel, env: Environment, bot: _Bot, dialogue: Dia
     """Say what was left out since it needs a person, and how they get in."""
     with Store.open(env.state_dir) as store:
         if Services.of(store).access.members():
-            dialogue.say(f"Next: {how_to_start(env)}.")
+            dialogue.say("Next: {start}.", start=how_to_start(env))
             return
     dialogue.say(
-        "Nobody is paired yet, since that needs a person: run `channels setup "
-        f"{row.name}` in a terminal, and it goes on there.\n"
-        f"Or: {how_to_start(env)}, then `channels access {row.name} invite` (or write to @{bot.identity.username} and "
-        f"let yourself in with the code it answers: `channels access {row.name} pair CODE`)."
+        "Nobody is paired yet, since that needs a person: run `channels setup {name}` in a terminal, and "
+        "it goes on there.\nOr: {start}, then `channels access {name} invite` (or write to "
+        "@{username} and let yourself in with the code it answers: `channels access {name} pair CODE`).",
+        name=row.name,
+        start=how_to_start(env),
+        username=bot.identity.username,
     )
 
 
@@ -414,4 +453,4 @@ def _invite(row: Channel, env: Environment, bot: _Bot, dialogue: Dialogue) -> No
             bot.identity, row, Services.of(store), bot.invite_link, qr_code=not dialogue.quiet, is_read=is_read
         )
     dialogue.data["invite"] = data
-    dialogue.say(f"\n{text}")
+    dialogue.say("\n{invitation}", invitation=text)

@@ -13,13 +13,13 @@ from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.core.errors import ConfigError, Refused, UntrustedState
+from agent_channels.core.i18n.sentences import counted
 from agent_channels.core.log import redact
 from agent_channels.core.settings.config import RENAMED
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.paths import KEY_FILE, env_value, expand_home, state_dir
 from agent_channels.core.settings.state_folder import StateFolder, adopt, forget, is_ours_by_name, is_trusted
 from agent_channels.core.store.inspect import DATABASE_FILES, summarize
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.registry import CHANNELS, channel
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import joined, sentence
 
 __all__ = [
     "file_size_limit",
@@ -51,44 +52,48 @@ def limits_in_force() -> str:
     """Return the limits that are low enough to cause errors, as a part of a sentence; empty if there is none."""
     size, memory, data = file_size_limit(), _soft_limit("RLIMIT_AS"), _soft_limit("RLIMIT_DATA")
     files, processes = _soft_limit("RLIMIT_NOFILE"), _soft_limit("RLIMIT_NPROC")
-    found = [f"files of at most {size:,} bytes (ulimit -f)"] if size is not None else []
+    found = [sentence("files of at most {size:,} bytes (ulimit -f)", size=size)] if size is not None else []
     if memory is not None and memory < _ENOUGH["RLIMIT_AS"]:
-        found.append(f"{memory // MB:,} MB of address space (ulimit -v)")
+        found.append(sentence("{size:,} MB of address space (ulimit -v)", size=memory // MB))
     if data is not None and data < _ENOUGH["RLIMIT_DATA"]:
-        found.append(f"{data // MB:,} MB of data (ulimit -d)")
+        found.append(sentence("{size:,} MB of data (ulimit -d)", size=data // MB))
     if files is not None and files < _ENOUGH["RLIMIT_NOFILE"]:
-        found.append(f"{files} open files (ulimit -n)")
+        found.append(sentence("{count} open files (ulimit -n)", count=files))
     if processes is not None and processes < _ENOUGH["RLIMIT_NPROC"]:
-        found.append(f"{processes} processes and threads (ulimit -u)")
-    return f"the system allows this process only {' and '.join(found)}; raise that limit" if found else ""
+        found.append(sentence("{count} processes and threads (ulimit -u)", count=processes))
+    if not found:
+        return ""
+    return sentence("the system allows this process only {limits}; raise that limit", limits=joined(found, " and "))
 
 
 def system_fault(error: BaseException) -> str:
     """Return an error that the system caused as a sentence: a file, the memory or a limit; empty for any other."""
     limits = limits_in_force()
     if isinstance(error, OSError):
-        name = f"{error.filename} cannot be used: " if error.filename else ""
-        return f"{name}{error.strerror or error}; {limits or remedy(error)}"
+        reason = error.strerror or str(error)
+        if error.filename:
+            reason = sentence("{path} cannot be used: {reason}", path=error.filename, reason=reason)
+        return joined([reason, limits or remedy(error)])
     if limits or isinstance(error, MemoryError):
-        return f"{type(error).__name__}: {error}; {limits or 'there is too little memory'}"
+        return joined([f"{type(error).__name__}: {error}", limits or sentence("there is too little memory")])
     return ""
 
 
 def remedy(error: OSError) -> str:
     """Return what a person can do about an error with a file or a folder, as a part of a sentence."""
     if error.errno in _FULL:
-        return "free some space on that disk"
+        return sentence("free some space on that disk")
     if error.errno == errno.EROFS:
-        return "that disk can only be read: mount it for writing, or use a folder on another one"
+        return sentence("that disk can only be read: mount it for writing, or use a folder on another one")
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-        return "a file stands where a folder has to be: move it away, or name another place"
+        return sentence("a file stands where a folder has to be: move it away, or name another place")
     if error.errno == errno.ENOENT:
-        return "it is not there any more: find out what removed it"
+        return sentence("it is not there any more: find out what removed it")
     if error.errno == errno.EISDIR:
-        return "a folder stands where a file has to be: move it away"
+        return sentence("a folder stands where a file has to be: move it away")
     if error.errno == errno.EIO:
-        return "the disk may be failing: look into the system's log"
-    return "fix its owner and permissions"
+        return sentence("the disk may be failing: look into the system's log")
+    return sentence("fix its owner and permissions")
 
 
 def refuse_too_little_memory() -> None:
@@ -96,8 +101,12 @@ def refuse_too_little_memory() -> None:
     memory = _soft_limit("RLIMIT_AS")
     if memory is not None and memory < MIN_ADDRESS_SPACE:
         raise ConfigError(
-            f"the system allows this process only {memory // MB:,} MB of address space (ulimit -v), and this needs "
-            f"{MIN_ADDRESS_SPACE // MB:,} MB; raise that limit"
+            sentence(
+                "the system allows this process only {size:,} MB of address space (ulimit -v), and this needs "
+                "{needed:,} MB; raise that limit",
+                size=memory // MB,
+                needed=MIN_ADDRESS_SPACE // MB,
+            )
         )
 
 

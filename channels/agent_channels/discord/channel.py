@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.i18n.sentences import add_table
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route, route
 from agent_channels.discord.settings import NO_SOCKS, PROXY_SCHEMES, DiscordSettings, bot_id, invite_link
@@ -62,3 +63,4 @@ CHANNEL = Channel(
     steps=STEPS,
     join_link=invite_link,
 )
+add_table("zh-TW", "agent_channels.discord.zh_tw")

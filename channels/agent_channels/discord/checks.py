@@ -11,7 +11,7 @@ import anyio
 from agent_channels.core.contract.checks import Check, EnabledGroup, Finding, Setup, fine, note, wrong
 from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Forbidden, Rejected
-from agent_channels.core.text.numbers import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.discord.adapter import DiscordAdapter
 from agent_channels.discord.http import CONTENT_FLAGS
 from agent_channels.discord.settings import PERMISSIONS, invite_link
@@ -50,12 +50,15 @@ async def intents(adapter: DiscordAdapter, setup: Setup) -> Finding:
     application = await adapter.get("/applications/@me")
     flags = int(application.get("flags") or 0)
     if flags & CONTENT_FLAGS:
-        return fine("Message Content Intent is on", f"application flags {flags}")
+        return fine("Message Content Intent is on", sentence("application flags {flags}", flags=flags))
     return wrong(
         "Message Content Intent is off, so Discord refuses the connection (close code 4014)",
-        f"application flags {flags}",
-        f"switch it on at https://discord.com/developers/applications/{setup.bot_id}/bot, under Privileged Gateway "
-        "Intents",
+        sentence("application flags {flags}", flags=flags),
+        sentence(
+            "switch it on at https://discord.com/developers/applications/{bot_id}/bot, under Privileged "
+            "Gateway Intents",
+            bot_id=setup.bot_id,
+        ),
     )
 
 
@@ -63,11 +66,11 @@ async def servers(adapter: DiscordAdapter, setup: Setup) -> Finding:
     """Whether anybody shares a server with the bot: nobody else can write to it."""
     found = await adapter.get("/users/@me/guilds")
     if found:
-        return fine(f"the bot is in {counted(len(found), 'server')}")
+        return fine(sentence("the bot is in {servers}", servers=counted(len(found), "server")))
     return note(
         "the bot is in no server yet, so nobody can write to it, not even directly",
         "GET /users/@me/guilds: none",
-        f"let it into one of yours: {invite_link(setup.bot_id or '')}",
+        sentence("let it into one of yours: {link}", link=invite_link(setup.bot_id or "")),
     )
 
 
@@ -76,9 +79,9 @@ async def connections(adapter: DiscordAdapter, _setup: Setup) -> Finding:
     limit = (await adapter.get("/gateway/bot")).get("session_start_limit") or {}
     left, total = int(limit.get("remaining", _SPARE)), int(limit.get("total", 1000))
     minutes = -(-int(limit.get("reset_after", 0)) // 60_000)
-    evidence = f"{left:,} of {total:,} are left" + (
-        f"; all again in {counted(minutes, 'minute')}" if left < total else ""
-    )
+    evidence = sentence("{left:,} of {total:,} are left", left=left, total=total)
+    if left < total:
+        evidence = joined([evidence, sentence("all again in {minutes}", minutes=counted(minutes, "minute"))])
     if left >= _SPARE:
         return fine("there are connections left for today", evidence)
     return wrong(
@@ -93,19 +96,25 @@ async def permissions(adapter: DiscordAdapter, setup: Setup) -> Finding:
     if not setup.groups:
         return note(
             "no channel of a server is enabled; direct messages only",
-            next_=f"let the bot into a server ({invite_link(setup.bot_id or '')}), then `group add CHANNEL_ID`",
+            next_=sentence(
+                "let the bot into a server ({link}), then `group add CHANNEL_ID`",
+                link=invite_link(setup.bot_id or ""),
+            ),
         )
     found: list[str] = []
     async with anyio.create_task_group() as tasks:
         for channel in setup.groups:
             tasks.start_soon(_check_channel, adapter, setup.bot_id or "", channel, found)
     if not found:
-        return fine(f"the bot has its permissions in {len(setup.groups)} enabled channels")
+        return fine(sentence("the bot has its permissions in {groups} enabled channels", groups=len(setup.groups)))
     return wrong(
-        "; ".join(sorted(found)),
+        joined(sorted(found)),
         "computed from its roles and the channel's overwrites",
-        "give the bot's role these permissions, in the server's settings or in the channel's, or invite it again with "
-        f"{invite_link(setup.bot_id or '')}",
+        sentence(
+            "give the bot's role these permissions, in the server's settings or in the channel's, or invite "
+            "it again with {link}",
+            link=invite_link(setup.bot_id or ""),
+        ),
     )
 
 
@@ -121,12 +130,12 @@ async def _check_channel(adapter: DiscordAdapter, me: str, enabled: EnabledGroup
         guild = await adapter.get(f"/guilds/{channel['guild_id']}")
         member = await adapter.get(f"/guilds/{channel['guild_id']}/members/{me}")
     except (Forbidden, Rejected) as error:
-        found.append(f"the bot does not see {enabled.label}: {error}")
+        found.append(sentence("the bot does not see {place}: {error}", place=enabled.label, error=words_of(error)))
         return
     missing = PERMISSIONS & ~allowed(guild, rules, member, me)
     if missing:
         names = ", ".join(name for bit, name in _NAMES.items() if missing & bit)
-        found.append(f"the bot lacks {names} in {enabled.label}")
+        found.append(sentence("the bot lacks {names} in {place}", names=names, place=enabled.label))
 
 
 def allowed(guild: dict[str, Any], channel: dict[str, Any], member: dict[str, Any], me: str) -> int:

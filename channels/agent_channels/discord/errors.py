@@ -29,6 +29,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import redact
 
 __all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
@@ -60,7 +61,9 @@ _FORBIDDEN = {
     160005: "the thread is locked: somebody has to unlock it, or the bot's role needs Manage Threads",
     90001: "this person has blocked the bot; only they can unblock it",
 }
-TOKEN_WRONG = "Discord refuses the token (wrong or reset); set the current one with `channels setup discord`"  # noqa: S105
+TOKEN_WRONG = joined(
+    ["Discord refuses the token (wrong or reset)", "set the current one with `channels setup discord`"]
+)
 INTENT_OFF = (
     "Discord refuses the connection because the Message Content Intent is switched off for this bot: switch it on in "
     "the developer portal, your application > Bot > Privileged Gateway Intents > Message Content Intent"
@@ -80,7 +83,7 @@ def closed(code: int | None) -> PlatformError:
     if code in _CLOSED:
         known = _CLOSED[code]
         return type(known)(str(known))
-    return Unavailable(f"Discord closed the connection (code {code})")
+    return Unavailable(sentence("Discord closed the connection (code {code})", code=code))
 
 
 @contextmanager
@@ -102,7 +105,7 @@ def translated() -> Iterator[None]:
         raise connection_error(error, "Discord") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # An answer that is not as the API promises.
-        raise Ambiguous(f"Discord's answer could not be read ({type(error).__name__})") from error
+        raise Ambiguous(sentence("Discord's answer could not be read ({name})", name=type(error).__name__)) from error
 
 
 def answered(status: int, code: int, text: str) -> PlatformError:
@@ -111,7 +114,7 @@ def answered(status: int, code: int, text: str) -> PlatformError:
     if status == 401 and code not in _TOO_OLD:
         return Unauthorized(TOKEN_WRONG)
     if status >= 500:
-        return Unavailable(f"Discord has a fault (HTTP {status})")
+        return Unavailable(sentence("Discord has a fault (HTTP {status})", status=status))
     if code in _TOO_OLD:
         return TooOld(f"Discord refuses it: {reason}")
     if code in _REPLY_REFUSED or (code == 50035 and _REFERENCE.search(reason)):
@@ -119,7 +122,7 @@ def answered(status: int, code: int, text: str) -> PlatformError:
     if code in _FORBIDDEN:
         return Forbidden(_FORBIDDEN[code])
     if status == 403 and code not in _HINTS:
-        return Forbidden(f"Discord forbids it: {reason}")
+        return Forbidden(sentence("Discord forbids it: {reason}", reason=reason))
     hint, kind = _HINTS.get(code), ThreadGone if code == _UNKNOWN_CHANNEL else Rejected
     return kind(f"Discord refuses it: {reason}" + (f" ({hint})" if hint else ""))
 
@@ -141,7 +144,10 @@ def tracing() -> aiohttp.TraceConfig:
         response.release()
         if response.status >= 500:
             raise Unavailable(
-                f"Discord has a fault (HTTP {response.status}); nothing is wrong here: wait a few minutes"
+                sentence(
+                    "Discord has a fault (HTTP {status}); nothing is wrong here: wait a few minutes",
+                    status=response.status,
+                )
             )
         raise _limited(_retry_after(body, response.headers.get("Retry-After")))
 
@@ -160,9 +166,11 @@ def _retry_after(body: str, header: str | None) -> float:
 
 
 def _limited(seconds: float) -> RateLimited:
-    return RateLimited(f"Discord's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
+    return RateLimited(
+        sentence("Discord's rate limit: too many requests, retry after {seconds:.0f} s", seconds=seconds), seconds
+    )
 
 
 def as_unavailable(error: PlatformError) -> PlatformError:
     """Return `Unavailable` for an ambiguous or odd answer while reading, which is harmless to repeat."""
-    return Unavailable(str(error)) if isinstance(error, Ambiguous | Rejected) else error
+    return Unavailable(words_of(error)) if isinstance(error, Ambiguous | Rejected) else error

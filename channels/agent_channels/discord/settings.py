@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.config import Root, Settings, safe_root
 from agent_channels.core.settings.network import proxy_url
 
@@ -70,11 +71,12 @@ def bot_id(token: str) -> str:
     except (binascii.Error, ValueError):
         found = ""
     if _TOKEN.fullmatch(token) is None or not re.fullmatch(r"\d{15,20}", found):
-        raise ConfigError(
-            f"the Discord token does not look like one (it has {len(token)} characters; the developer portal gives "
-            "three parts of letters and digits with dots between, under Bot > Reset Token); set it again with "
-            "`channels setup discord`"
+        why = sentence(
+            "the Discord token does not look like one (it has {length} characters; the developer portal gives three "
+            "parts of letters and digits with dots between, under Bot > Reset Token)",
+            length=len(token),
         )
+        raise ConfigError(joined([why, "set it again with `channels setup discord`"]))
     return found
 
 

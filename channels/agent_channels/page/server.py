@@ -25,12 +25,13 @@ FILES = {
         f"/{name}.js": (f"{name}.js", "text/javascript")
         for name in (
             "sandbox", "open", "shell", "chat", "hands", "composer", "operator", "life", "format", "markdown", "rich",
-            "topics", "dom",
+            "topics", "dom", "words", "words_zh_tw",
         )
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }  # fmt: skip
-# Served without the secret: a page that says what to do, and its looks.
+# Served without the secret: a page that says what to do, by the beginning of the browser's language, and its looks.
+HELP_PAGES = {"zh-hant": "no_secret.zh-TW.html", "zh-tw": "no_secret.zh-TW.html", "zh-hk": "no_secret.zh-TW.html"}
 HELP_PAGE = "no_secret.html"
 OPEN_FILES = ("/page.css", "/icon.svg")
 HEADERS = {
@@ -132,7 +133,9 @@ class PageServer:
         """Say what to do without the secret: as a page, or as JSON to the page of a server that has ended."""
         if request.method == "POST":
             return error_response(403, self._ended, "open the address printed last")
-        response = await _file_handler(HELP_PAGE, "text/html")(request)
+        language = request.headers.get("Accept-Language", "").lower()
+        name = next((page for begin, page in HELP_PAGES.items() if language.startswith(begin)), HELP_PAGE)
+        response = await _file_handler(name, "text/html")(request)
         response.set_status(403)
         return response
 

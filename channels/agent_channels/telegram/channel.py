@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.i18n.sentences import add_table
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route, route
 from agent_channels.telegram.settings import (
@@ -65,3 +66,4 @@ CHANNEL = Channel(
     steps=STEPS,
     to_hear_all=PRIVACY_MODE_OFF,
 )
+add_table("zh-TW", "agent_channels.telegram.zh_tw")

@@ -8,7 +8,7 @@ from functools import partial
 from agent_channels.core.contract.checks import Check, Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.contract.clock import skew
 from agent_channels.core.errors import Conflict, Rejected, Unsupported
-from agent_channels.core.text.numbers import counted
+from agent_channels.core.i18n.sentences import counted, sentence, words_of
 from agent_channels.telegram import threads
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
@@ -38,15 +38,17 @@ async def webhook(adapter: TelegramAdapter, _setup: Setup) -> Finding:
     """GetWebhookInfo: while a webhook is set, nothing can be polled."""
     with translated():
         info = await adapter.bot.get_webhook_info()
-    pending = f"{counted(info.pending_update_count, 'update waits', 'updates wait')} at Telegram"
+    pending = counted(info.pending_update_count, "update waits at Telegram", "updates wait at Telegram")
     if not info.url:
         return fine("no webhook is set", pending)
     host = info.url.partition("://")[2].partition("/")[0]
     return wrong(
         "a webhook is set for this bot, so it cannot be polled",
-        f"it leads to {host}; {pending}",
-        "a server that reads this bot removes it on its own; if it comes back, another program sets it: find that "
-        "program, or give this one a bot of its own",
+        sentence("it leads to {host}; {pending}", host=host, pending=pending),
+        (
+            "a server that reads this bot removes it on its own; if it comes back, another program sets it: "
+            "find that program, or give this one a bot of its own"
+        ),
     )
 
 
@@ -54,13 +56,29 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
     """A short poll, which confirms nothing: another program's polls and ours end each other with a conflict."""
     if (shared := setup.hub_reader) is not None:
         if shared.get("state") == "conflict":
-            return _another_poller(f"the hub's reader (process {shared.get('pid')}) reports it: {shared.get('error')}")
-        return fine("the hub's reader meets no other", f"process {shared.get('pid')} on {shared.get('machine')}")
+            return _another_poller(
+                sentence(
+                    "the hub's reader (process {pid}) reports it: {error}",
+                    pid=shared.get("pid"),
+                    error=shared.get("error"),
+                )
+            )
+        return fine(
+            "the hub's reader meets no other",
+            sentence("process {pid} on {host}", pid=shared.get("pid"), host=shared.get("machine")),
+        )
     if setup.holder is not None:
         reader = setup.facts["reader"]
         if reader["state"] == "conflict":
-            return _another_poller(f"our reader (process {setup.holder['pid']}) reports it: {reader['error']}")
-        return fine("our reader meets no other", f"process {setup.holder['pid']} on {setup.holder['host']}")
+            return _another_poller(
+                sentence(
+                    "our reader (process {pid}) reports it: {error}", pid=setup.holder["pid"], error=reader["error"]
+                )
+            )
+        return fine(
+            "our reader meets no other",
+            sentence("process {pid} on {host}", pid=setup.holder["pid"], host=setup.holder["host"]),
+        )
     if not setup.disturb:
         return skipped("not checked here, since it interrupts the other for a moment; run `channels doctor`")
     try:
@@ -72,15 +90,18 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
         return _another_poller(
             "a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock"
         )
-    return fine("nobody else polls this bot", f"a poll of {POLL_S} s met no other")
+    return fine("nobody else polls this bot", sentence("a poll of {seconds} s met no other", seconds=POLL_S))
 
 
 def _another_poller(evidence: str) -> Finding:
     return wrong(
         "another program polls this bot, so each gets only a part of the messages",
         evidence,
-        "end the other program (another machine, another user, another bot framework with this token); if it cannot be "
-        "found, revoke the token with @BotFather (/revoke) and set the new one with `channels setup telegram`",
+        (
+            "end the other program (another machine, another user, another bot framework with this token); "
+            "if it cannot be found, revoke the token with @BotFather (/revoke) and set the new one with "
+            "`channels setup telegram`"
+        ),
     )
 
 
@@ -94,16 +115,22 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
     affected = [group.label for group in setup.groups if group.reads_unaddressed]
     if affected:
         return wrong(
-            f"privacy mode is on, and messages that do not name the bot shall count in {', '.join(affected)}: Telegram "
-            "passes on only mentions, replies and commands",
+            sentence(
+                "privacy mode is on, and messages that do not name the bot shall count in {affected}: Telegram "
+                "passes on only mentions, replies and commands",
+                affected=", ".join(affected),
+            ),
             evidence,
             PRIVACY_MODE_OFF,
         )
     return note(
         "privacy mode is on: in groups the bot sees mentions, replies and commands only",
         evidence,
-        "right as it is, unless other messages of a group shall count too (`group add ID --no-mention`, `--pattern`); "
-        f"then {PRIVACY_MODE_OFF}",
+        sentence(
+            "fine as it is, unless other messages of a group should count too (`group add ID --no-mention`, "
+            "`--pattern`); then {how}",
+            how=PRIVACY_MODE_OFF,
+        ),
     )
 
 
@@ -121,24 +148,28 @@ async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
             "update the Bot API server that api_root names, or set `rich: off`",
         )
     except Rejected as error:
-        return fine("the server knows rich messages", str(error))
+        return fine("the server knows rich messages", words_of(error))
     return fine("the server knows rich messages")
 
 
 async def topics_in_private(adapter: TelegramAdapter, _setup: Setup) -> Finding:
     """GetMe's has_topics_enabled, and what follows from it."""
     me = await threads.get_me(adapter.request)
-    evidence = f"getMe: has_topics_enabled is {str(threads.has_topics(me)).lower()}"
+    evidence = sentence("getMe: has_topics_enabled is {enabled}", enabled=str(threads.has_topics(me)).lower())
     if threads.has_topics(me):
         return note(threads.OUTSIDE, evidence, "answers stay in their topic; write inside one to go on there")
     if adapter.wants_topics:
         return wrong(
             "topics: on is set, but private chats with the bot have no topics",
-            f"{evidence}; the Bot API server refused to switch them on, or is older than Bot API 10.5",
+            sentence(
+                "{evidence}; the Bot API server refused to switch them on, or is older than Bot API 10.5",
+                evidence=evidence,
+            ),
             threads.BY_HAND,
         )
     return fine(
-        "private chats with the bot have no topics", f"{evidence}; `topics: on` in config.yaml switches them on"
+        "private chats with the bot have no topics",
+        sentence("{evidence}; `topics: on` in config.yaml switches them on", evidence=evidence),
     )
 
 

@@ -31,6 +31,7 @@ from agent_channels.core.errors import (
     Unavailable,
     Unsupported,
 )
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import redact
 
 __all__ = ["TOPICS", "translate", "translated"]
@@ -96,7 +97,9 @@ class _Translation(AbstractContextManager[None]):
                 raise translate(error) from error
             case KeyError() | TypeError() | AttributeError():
                 # The library fails so on an answer that is not what the Bot API promises.
-                raise Ambiguous(f"Telegram's answer could not be read ({type(error).__name__})") from error
+                raise Ambiguous(
+                    sentence("Telegram's answer could not be read ({name})", name=type(error).__name__)
+                ) from error
 
 
 _TRANSLATION = _Translation()
@@ -109,7 +112,10 @@ def translate(error: Exception) -> PlatformError:
         case tg.RetryAfter():
             wait = error.retry_after
             seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-            return RateLimited(f"Telegram's rate limit: too many requests, retry after {seconds:.0f} s", seconds)
+            return RateLimited(
+                sentence("Telegram's rate limit: too many requests, retry after {seconds:.0f} s", seconds=seconds),
+                seconds,
+            )
         case tg.ChatMigrated():
             return Migrated(f"the group became a supergroup with the id {error.new_chat_id}", str(error.new_chat_id))
         # The library raises this for every 404 too; Telegram answers a malformed token with a plain "Not Found".
@@ -117,7 +123,12 @@ def translate(error: Exception) -> PlatformError:
             return Unsupported("the Bot API server does not know this method: it is older than the method")
         case tg.InvalidToken():
             return Unauthorized(
-                "Telegram refuses the token (wrong or revoked); set the current one with `channels setup telegram`"
+                joined(
+                    [
+                        "Telegram refuses the token (wrong or revoked)",
+                        "set the current one with `channels setup telegram`",
+                    ]
+                )
             )
         case tg.Forbidden():
             return _forbidden(text)
@@ -131,7 +142,7 @@ def translate(error: Exception) -> PlatformError:
             return connection_error(error, "Telegram")
         case _:
             # An answer that could not be read: the request may have been executed.
-            return Ambiguous(f"Telegram's answer could not be read: {text}")
+            return Ambiguous(sentence("Telegram's answer could not be read: {text}", text=text))
 
 
 def _forbidden(text: str) -> Forbidden:
@@ -167,9 +178,11 @@ def _network(error: Exception, text: str) -> PlatformError:
     if isinstance(cause, aiohttp.ClientError):
         return connection_error(cause, "Telegram")
     if isinstance(error, tg.TimedOut):
-        return Ambiguous(f"Telegram did not answer in time: {text}")
+        return Ambiguous(sentence("Telegram did not answer in time: {text}", text=text))
     if cause is not None and not isinstance(cause, tg.TelegramError):
-        return Ambiguous(f"the connection to Telegram failed: {text}")
+        return Ambiguous(sentence("the connection to Telegram failed: {text}", text=text))
     # No cause, or an unreadable error page: the server answered with a fault code.
     fault = text.partition(". Parsing the server response")[0]
-    return Unavailable(f"Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes")
+    return Unavailable(
+        sentence("Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes", fault=fault)
+    )

@@ -7,6 +7,7 @@ import re
 from pydantic import Field, field_validator, model_validator
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.config import Root, Settings
 from agent_channels.core.settings.network import proxy_url
 
@@ -52,8 +53,10 @@ def bot_id(token: str) -> str:
     """Return the bot's id, the part of a token before the colon. Raises `ConfigError`, which never shows the token."""
     match = _TOKEN.fullmatch(token)
     if match is None:
-        raise ConfigError(
-            f"the Telegram token does not look like one (it has {len(token)} characters; BotFather gives "
-            "digits, a colon and about 35 more characters); set it again with `channels setup telegram`"
+        why = sentence(
+            "the Telegram token does not look like one (it has {length} characters; BotFather gives digits, a colon "
+            "and about 35 more characters)",
+            length=len(token),
         )
+        raise ConfigError(joined([why, "set it again with `channels setup telegram`"]))
     return match[1]

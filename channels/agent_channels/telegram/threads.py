@@ -8,6 +8,7 @@ from typing import Any
 
 from agent_channels.core.contract.messages import Place
 from agent_channels.core.errors import NotModified, PlatformError
+from agent_channels.core.i18n.sentences import joined
 from agent_channels.core.log import redact
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.http import AiohttpRequest
@@ -50,7 +51,7 @@ def remark(me: dict[str, Any], *, wanted: bool) -> str:
     """Return what the operator should know of topics, in a sentence; "" for nothing. `wanted`: `topics: on` is set."""
     if has_topics(me):
         return OUTSIDE
-    return f"topics: on is set, but private chats with the bot have no topics; {BY_HAND}" if wanted else ""
+    return joined(["topics: on is set, but private chats with the bot have no topics", BY_HAND]) if wanted else ""
 
 
 async def switch_on(request: AiohttpRequest) -> None:

@@ -51,6 +51,6 @@ def test_the_report_has_a_legend_and_counts_problems() -> None:
     """`doctor` in words: how many problems there are, and what the signs mean."""
     none, one, two = (Report("mychat", {str(n): wrong("x", "", "") for n in range(count)}) for count in range(3))
     assert doctor._text(none) == "mychat: nothing stands in the way"
-    assert doctor._text(one).startswith("mychat: 1 problem: 0\n")
-    assert doctor._text(two).startswith("mychat: 2 problems: 0, 1\n")
+    assert doctor._text(one).startswith("mychat: 1 problem (0)\n")
+    assert doctor._text(two).startswith("mychat: 2 problems (0, 1)\n")
     assert all(sign in doctor._LEGEND for sign in doctor._SIGNS.values())

@@ -6,6 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from agent_channels.core.contract.checks import Finding, fine, skipped, wrong
+from agent_channels.core.i18n.sentences import sentence
 
 __all__ = ["skew"]
 
@@ -20,12 +21,13 @@ def skew(date: str | None) -> Finding:
     except ValueError:
         return skipped("the platform's answers carry no date")
     ahead_s = time.time() - theirs
-    evidence = f"the platform's Date is {date}"
+    evidence = sentence("the platform's Date is {date}", date=date)
     if abs(ahead_s) <= ALLOWED_S:
         return fine("this machine's clock agrees with the platform's", evidence)
-    direction = "ahead of" if ahead_s > 0 else "behind"
     return wrong(
-        f"this machine's clock is {abs(ahead_s):.0f} s {direction} the platform's",
+        sentence("this machine's clock is {seconds:.0f} s ahead of the platform's", seconds=ahead_s)
+        if ahead_s > 0
+        else sentence("this machine's clock is {seconds:.0f} s behind the platform's", seconds=-ahead_s),
         evidence,
         "set the clock (turn network time on); until then codes expire too early or late and connections may fail",
     )

@@ -18,6 +18,7 @@ from datetime import datetime
 import aiohttp
 
 from agent_channels.core.errors import Ambiguous, PlatformError, Unavailable
+from agent_channels.core.i18n.sentences import joined, redacted, sentence
 from agent_channels.core.log import redact
 from agent_channels.core.settings.network import Route, shown_url
 
@@ -53,7 +54,9 @@ _WAYS: dict[str, _Way] = {}
 
 def explain_route(platform: str, route: Route, certificates: Sequence[str]) -> None:
     """From now on errors of connections to a platform name the proxy, and the variables that name certificates."""
-    proxy = f"{shown_url(route.proxy)}, named by {route.source}," if route.proxy else ""
+    proxy = (
+        sentence("{proxy}, named by {source}", proxy=shown_url(route.proxy), source=route.source) if route.proxy else ""
+    )
     _WAYS[platform] = _Way(proxy, "@" in (route.proxy or ""), route.unused, tuple(certificates))
 
 
@@ -64,11 +67,16 @@ def connection_error(error: Exception, platform: str) -> PlatformError:
     """
     text = redact(str(error)) or type(error).__name__
     if _unwritten(error.__cause__ or error):
-        return Unavailable(f"{platform} cannot be reached: the connection was closed; it is safe to try again")
+        closed = sentence("the connection was closed; it is safe to try again")
+        return Unavailable(sentence("{platform} cannot be reached: {reason}", platform=platform, reason=closed))
     if isinstance(error, _NOT_SENT):
         reason = _reason(error, _WAYS.get(platform, _Way())) or text
-        return Unavailable(f"{platform} cannot be reached: {redact(reason)}")
-    return Ambiguous(f"the connection to {platform} ended before the answer: {text}")
+        return Unavailable(
+            sentence("{platform} cannot be reached: {reason}", platform=platform, reason=redacted(reason))
+        )
+    return Ambiguous(
+        sentence("the connection to {platform} ended before the answer: {text}", platform=platform, text=text)
+    )
 
 
 def _unwritten(cause: BaseException) -> bool:
@@ -83,37 +91,63 @@ def _reason(error: Exception, way: _Way) -> str:
         case aiohttp.ClientProxyConnectionError():
             return _no_proxy(error.os_error, way)
         case aiohttp.ClientConnectorDNSError():
-            return (
-                f"the name {error.host} does not resolve ({_why(error.os_error)}): see whether this machine is online "
-                f"and its name server answers{_unused(way)}"
+            return _with_unused(
+                sentence(
+                    "the name {host} does not resolve ({why}): see whether this machine is online and its name server "
+                    "answers",
+                    host=error.host,
+                    why=_why(error.os_error),
+                ),
+                way,
             )
         case aiohttp.ClientConnectorCertificateError():
             return _bad_certificate(error.certificate_error, way)
         case aiohttp.ClientConnectorSSLError():
-            return (
-                f"{error.host}:{error.port} does not speak TLS ({_why(error.os_error)}): something else answers there, "
-                "such as the sign-in page of a network or a server without a certificate"
+            return sentence(
+                "{host}:{port} does not speak TLS ({why}): something else answers there, such as the sign-in page of "
+                "a network or a server without a certificate",
+                host=error.host,
+                port=error.port,
+                why=_why(error.os_error),
             )
         case aiohttp.ClientConnectorError():
-            return f"{error.host}:{error.port} takes no connection ({_why(error.os_error)}): {_advice(error, way)}"
-        case aiohttp.ConnectionTimeoutError():
-            through = f"through the proxy {way.proxy}" if way.proxy else "in time"
-            return (
-                f"there was no connection {through.rstrip(',')}: see whether this machine is online, and whether a "
-                f"firewall drops what it sends{_unused(way)}"
+            return _with_unused(
+                sentence(
+                    "{host}:{port} takes no connection ({why}): {advice}",
+                    host=error.host,
+                    port=error.port,
+                    why=_why(error.os_error),
+                    advice=_advice(error),
+                ),
+                way,
             )
+        case aiohttp.ConnectionTimeoutError():
+            return _with_unused(_no_connection(way), way)
         case _:
             return ""
 
 
-def _advice(error: aiohttp.ClientConnectorError, way: _Way) -> str:
+def _advice(error: aiohttp.ClientConnectorError) -> str:
     if _number(error.os_error) == errno.ECONNREFUSED:
-        return f"nothing listens there, or a firewall refuses it; correct the address if you set one{_unused(way)}"
-    return f"see whether this machine is online{_unused(way)}"
+        return sentence("nothing listens there, or a firewall refuses it; correct the address if you set one")
+    return sentence("see whether this machine is online")
 
 
-def _unused(way: _Way) -> str:
-    return f"; {way.unused}" if way.unused else ""
+def _no_connection(way: _Way) -> str:
+    if way.proxy:
+        return sentence(
+            "there was no connection through the proxy {proxy}: see whether this machine is online, and whether a "
+            "firewall drops what it sends",
+            proxy=way.proxy,
+        )
+    return sentence(
+        "there was no connection in time: see whether this machine is online, and whether a firewall drops what it "
+        "sends"
+    )
+
+
+def _with_unused(reason: str, way: _Way) -> str:
+    return joined([reason, way.unused]) if way.unused else reason
 
 
 def _why(error: OSError) -> str:
@@ -136,16 +170,22 @@ def _no_proxy(error: OSError, way: _Way) -> str:
     # What a SOCKS proxy wants is in its library's words.
     if "auth" in text.lower():
         return _wants_password(way)
-    reason = _why(error) if _number(error) else text
-    return f"the proxy {way.proxy} takes no connection ({reason}): start it, or correct or remove it there"
+    return sentence(
+        "the proxy {proxy}, takes no connection ({reason}): start it, or correct or remove it there",
+        proxy=way.proxy,
+        reason=_why(error) if _number(error) else text,
+    )
 
 
 def _wants_password(way: _Way) -> str:
     if way.has_password:
-        return f"the proxy {way.proxy} refuses the user name and the password in it: correct them there"
-    return (
-        f"the proxy {way.proxy} asks for a user name and a password: write them into it there, as "
-        "http://USER:PASSWORD@HOST:PORT"
+        return sentence(
+            "the proxy {proxy}, refuses the user name and the password in it: correct them there", proxy=way.proxy
+        )
+    return sentence(
+        "the proxy {proxy}, asks for a user name and a password: write them into it there, as "
+        "http://USER:PASSWORD@HOST:PORT",
+        proxy=way.proxy,
     )
 
 
@@ -154,9 +194,15 @@ def _refused_by_proxy(error: aiohttp.ClientHttpProxyError, way: _Way) -> str:
         return _wants_password(way)
     answer = f"{error.status} {error.message}".strip()
     if error.status >= 500:
-        return f"the proxy {way.proxy} cannot make the connection ({answer}): see whether it is online itself"
-    return (
-        f"the proxy {way.proxy} refuses the connection ({answer}): have it allow this host, or name another proxy there"
+        return sentence(
+            "the proxy {proxy}, cannot make the connection ({answer}): see whether it is online itself",
+            proxy=way.proxy,
+            answer=answer,
+        )
+    return sentence(
+        "the proxy {proxy}, refuses the connection ({answer}): have it allow this host, or name another proxy there",
+        proxy=way.proxy,
+        answer=answer,
     )
 
 
@@ -165,21 +211,28 @@ def _bad_certificate(error: Exception, way: _Way) -> str:
     reason = getattr(error, "verify_message", None) or str(error)
     now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M}"
     if code == _NOT_YET_VALID:
-        return f"its certificate is not valid yet, and this machine's clock says {now}: set the clock"
+        return sentence("its certificate is not valid yet, and this machine's clock says {now}: set the clock", now=now)
     if code == _EXPIRED:
-        return (
-            f"its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
-            "whoever runs that server or proxy has to renew the certificate"
+        return sentence(
+            "its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
+            "whoever runs that server or proxy has to renew the certificate",
+            now=now,
         )
     if code == _OTHER_NAME:
-        return f"its certificate is for another name ({reason}): something else answers there, such as a proxy"
+        return sentence(
+            "its certificate is for another name ({reason}): something else answers there, such as a proxy",
+            reason=reason,
+        )
     if way.certificates:
         names = ", ".join(way.certificates)
-        return (
-            f"its certificate is not trusted ({reason}): the certificates that count are those of {names}, so add the "
-            f"one that signed it there, or unset {names}"
+        return sentence(
+            "its certificate is not trusted ({reason}): the certificates that count are those of {names}, so add the "
+            "one that signed it there, or unset {names}",
+            reason=reason,
+            names=names,
         )
-    return (
-        f"its certificate is not trusted ({reason}): if a proxy or a virus scanner inspects connections, name the file "
-        "with its certificate in NODE_EXTRA_CA_CERTS"
+    return sentence(
+        "its certificate is not trusted ({reason}): if a proxy or a virus scanner inspects connections, name the file "
+        "with its certificate in NODE_EXTRA_CA_CERTS",
+        reason=reason,
     )

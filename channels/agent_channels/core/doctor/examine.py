@@ -22,6 +22,7 @@ from agent_channels.core.contract.checks import EnabledGroup, Finding, Setup, fi
 from agent_channels.core.doctor import host, local, network
 from agent_channels.core.doctor.hub import gather_hub, hub_findings
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.status import facts
 from agent_channels.core.services import Services
@@ -114,7 +115,11 @@ async def _asked_hub(setup: Setup) -> Mapping[str, Any] | Finding | None:
         with anyio.fail_after(TIMEOUT_S):
             return await gather_hub(setup)
     except TimeoutError:
-        return wrong(f"the hub gave no answer in {TIMEOUT_S:.0f} s", "given up", "see whether its database is well")
+        return wrong(
+            sentence("the hub gave no answer in {seconds:.0f} s", seconds=TIMEOUT_S),
+            "given up",
+            "see whether its database is well",
+        )
     except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
         return _failed("hub", error)
 
@@ -140,12 +145,12 @@ def _read_settings(channel: Channel, setup: Setup) -> Setup:
     try:
         setup = replace(setup, settings=load(channel.settings, setup.env))
     except ConfigError as error:
-        setup = replace(setup, settings_problem=redact(str(error)))
+        setup = replace(setup, settings_problem=words_of(error))
     try:
         token = setup.env.token()
         return replace(setup, token=token, bot_id=channel.bot_id(token) if token else None)
     except ConfigError as error:
-        return replace(setup, token_problem=redact(str(error)))
+        return replace(setup, token_problem=words_of(error))
 
 
 def _read_database(setup: Setup) -> Setup:
@@ -156,7 +161,7 @@ def _read_database(setup: Setup) -> Setup:
         with Store.open(folder) as store:
             known = facts(setup.env.channel, folder, Services.of(store), setup.bot_id)
     except (ChannelError, OSError) as error:
-        return replace(setup, database_problem=redact(str(error)))
+        return replace(setup, database_problem=words_of(error))
     groups = tuple(
         EnabledGroup(group["id"], group["title"], bool(group["require_mention"]), bool(group["patterns"]))
         for group in known["groups"]
@@ -185,8 +190,8 @@ async def _within_timeout(name: str, check: Callable[[], Awaitable[Finding]]) ->
             return await check()
     except TimeoutError:
         return wrong(
-            f"there was no answer in {TIMEOUT_S:.0f} s",
-            f"given up after {time.monotonic() - started:.1f} s",
+            sentence("there was no answer in {seconds:.0f} s", seconds=TIMEOUT_S),
+            sentence("given up after {seconds:.1f} s", seconds=time.monotonic() - started),
             "see the checks `dns`, `ipv6` and `proxy`; a firewall that drops packets looks like this too",
         )
     except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
@@ -195,8 +200,10 @@ async def _within_timeout(name: str, check: Callable[[], Awaitable[Finding]]) ->
 
 def _failed(name: str, error: Exception) -> Finding:
     if isinstance(error, ChannelError):
-        return skipped(redact(str(error)))
-    return skipped(redact(f"the check {name!r} failed: {type(error).__name__}: {error}"))
+        return skipped(words_of(error))
+    return skipped(
+        sentence("the check {name!r} failed: {error}", name=name, error=redact(f"{type(error).__name__}: {error}"))
+    )
 
 
 def _without_consequences(findings: dict[str, Finding]) -> dict[str, Finding]:
@@ -210,7 +217,7 @@ def _without_consequences(findings: dict[str, Finding]) -> dict[str, Finding]:
         return {n: skipped("see `trust`") if n in consequences else finding for n, finding in findings.items()}
     cause = next((name for name in (*SETTINGS_CHECKS, *ROUTE_CHECKS) if is_wrong(name)), None)
     if cause and is_wrong("bot") and (findings["bot"].found != REFUSED or cause == "token"):
-        findings["bot"] = skipped(f"the platform could not be asked: see `{cause}`")
+        findings["bot"] = skipped(sentence("the platform could not be asked: see `{cause}`", cause=cause))
     if is_wrong("database") and is_wrong("state folder"):
         findings["database"] = skipped("see `state folder`")
     return findings
@@ -261,10 +268,10 @@ async def _ask_platform(channel: Channel, setup: Setup) -> dict[str, Finding]:
                 channel.connect, setup.env, setup.settings, setup.token, abandon_on_cancel=True
             )
     except ConfigError as error:
-        return {"bot": wrong("the platform cannot be asked", redact(str(error)), "follow that message")}
+        return {"bot": wrong("the platform cannot be asked", words_of(error), "follow that message")}
     except Exception as error:  # noqa: BLE001 - whatever keeps the library from being imported
-        reason = redact(f"{type(error).__name__}: {error}")
-        return {"bot": wrong("the platform's library cannot be loaded", reason, "install this program again")}
+        cause = redact(f"{type(error).__name__}: {error}")
+        return {"bot": wrong("the platform's library cannot be loaded", cause, "install this program again")}
     if adapter is None:
         return {"bot": skipped("the platform's library was not loaded in time")}
     async with adapter:
@@ -293,15 +300,18 @@ async def _bot(adapter: Adapter) -> Finding:
     try:
         bot = await adapter.identify()
     except Unauthorized as error:
-        return wrong(REFUSED, redact(str(error)), "follow that message, which says how to set the current token")
+        return wrong(REFUSED, words_of(error), "follow that message, which says how to set the current token")
     except RateLimited as error:
         return wrong(
             "the platform limits this bot's requests",
-            redact(str(error)),
+            words_of(error),
             "wait that long, and find the program that sends so many requests",
         )
     except Ambiguous as error:
-        return wrong("the platform's answer did not arrive or cannot be read", redact(str(error)), UNREACHABLE)
+        return wrong("the platform's answer did not arrive or cannot be read", words_of(error), UNREACHABLE)
     except PlatformError as error:
-        return wrong("the platform cannot be asked", redact(str(error)), UNREACHABLE)
-    return fine(f"the token belongs to @{bot.username} ({bot.name})", f"id {bot.id}")
+        return wrong("the platform cannot be asked", words_of(error), UNREACHABLE)
+    return fine(
+        sentence("the token belongs to @{username} ({name})", username=bot.username, name=bot.name),
+        sentence("id {id}", id=bot.id),
+    )

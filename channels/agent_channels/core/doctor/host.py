@@ -24,6 +24,7 @@ from agent_channels.core.host.config_files import (
     turn_hook_servers,
 )
 from agent_channels.core.host.process import channel_flag
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, project_dir
 
@@ -40,17 +41,19 @@ CHANNELS_OFF = "channels are off"
 def entry(setup: Setup) -> Finding:
     """Check that a host is configured to start this server, with this program."""
     channel, environ, path = setup.env.channel, setup.env.environ, project_dir(setup.env.environ) / ".mcp.json"
-    add_entry = f"`channels setup {channel} --mcp-json yes` adds it"
+    add_entry = sentence("`channels setup {channel} --mcp-json yes` adds it", channel=channel)
     try:
         ours, foreign = _entries(setup.env)
     except ConfigError as error:
-        return wrong("the host's list of servers cannot be read", str(error), "fix that file")
+        return wrong("the host's list of servers cannot be read", words_of(error), "fix that file")
     if foreign:
         name, reason = next(iter(foreign.items()))
         return wrong(
-            f"the entry {name[:40]!r} of .mcp.json is not this program",
-            f"{reason} ({path})",
-            f"it may have come with a repository: remove it unless it is yours; {add_entry}",
+            sentence("the entry {name!r} of .mcp.json is not this program", name=name[:40]),
+            sentence("{reason} ({path})", reason=reason, path=path),
+            sentence(
+                "it may have come with a repository: remove it unless it is yours; {add_entry}", add_entry=add_entry
+            ),
         )
     if variables := foreign_variables(channel, environ):
         return wrong(
@@ -61,17 +64,21 @@ def entry(setup: Setup) -> Finding:
     if not ours:
         if setup.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the server is started by something other than .mcp.json")
-        return wrong("no agent host is configured to start this server", f"{path} has no entry for it", add_entry)
+        return wrong(
+            "no agent host is configured to start this server",
+            sentence("{path} has no entry for it", path=path),
+            add_entry,
+        )
     name = ours[0]
     for settings_path, settings in _host_settings(environ):
         disabled = settings.get("disabledMcpjsonServers")
         if isinstance(disabled, list) and name in disabled:
             return wrong(
-                f"the server {name!r} is disabled in the host's settings",
-                f"disabledMcpjsonServers in {settings_path}",
+                sentence("the server {name!r} is disabled in the host's settings", name=name),
+                sentence("disabledMcpjsonServers in {settings_path}", settings_path=settings_path),
                 "remove it from that list, or enable it with /mcp in the host",
             )
-    return fine(f"the host is configured to start it, as {name!r}", str(path))
+    return fine(sentence("the host is configured to start it, as {name!r}", name=name), str(path))
 
 
 def entry_name(env: Environment) -> str:
@@ -83,9 +90,14 @@ def entry_name(env: Environment) -> str:
     if foreign:
         name, reason = next(iter(foreign.items()))
         raise ConfigError(
-            f"the entry {name[:40]!r} of .mcp.json is not this program: {reason}; it may have come with a repository, "
-            "so the host is not started with it as a trusted channel. Remove it, or correct it with `channels setup "
-            f"{env.channel} --mcp-json yes`"
+            sentence(
+                "the entry {name!r} of .mcp.json is not this program: {reason}; it may have come with a repository, "
+                "so the host is not started with it as a trusted channel. Remove it, or correct it with "
+                "`channels setup {channel} --mcp-json yes`",
+                name=name[:40],
+                reason=reason,
+                channel=env.channel,
+            )
         )
     return next(iter(ours), env.channel)
 
@@ -132,16 +144,21 @@ def _host_settings(environ: Mapping[str, str]) -> list[tuple[Path, dict[str, Any
 
 def hooks(setup: Setup) -> Finding:
     """Check that our hooks are installed and can run."""
-    environ, install = setup.env.environ, f"`channels setup {setup.env.channel} --hooks yes` installs them"
+    environ, channel = setup.env.environ, setup.env.channel
+    install = sentence("`channels setup {channel} --hooks yes` installs them", channel=channel)
     installed: dict[str, str] = {}
     called: set[str] = set()
     for path in settings_files(environ):
         try:
             settings = read_json(path)
         except ConfigError as error:
-            return wrong("a settings file of the host cannot be read", str(error), "fix that file")
+            return wrong("a settings file of the host cannot be read", words_of(error), "fix that file")
         if settings.get("disableAllHooks") is True:
-            return wrong("the host's hooks are switched off", f"disableAllHooks in {path}", "remove that line")
+            return wrong(
+                "the host's hooks are switched off",
+                sentence("disableAllHooks in {path}", path=path),
+                "remove that line",
+            )
         installed |= dict(hook_commands(settings))
         called |= turn_hook_servers(settings)
     if not installed:
@@ -153,14 +170,16 @@ def hooks(setup: Setup) -> Finding:
         return wrong(
             "the installed hooks cannot run",
             ", ".join(command[:200] for command in broken),
-            f"install this program there, or: {install}",
+            sentence("install this program there, or: {install}", install=install),
         )
     foreign = sorted({command for command in installed.values() if not is_this_program(command, environ)})
     if foreign:
         return wrong(
             "hooks with our names start another program",
             ", ".join(repr(command[:200]) for command in foreign),
-            f"they may have come with a repository: remove them unless they are yours; {install}",
+            sentence(
+                "they may have come with a repository: remove them unless they are yours; {install}", install=install
+            ),
         )
     return _turn_hooks(called, set(installed), install, environ)
 
@@ -175,7 +194,7 @@ def _turn_hooks(called: set[str], installed: set[str], install: str, environ: Ma
         )
     missing = DELIVERY_HOOKS - installed - ({"prompt"} if called else set())
     if missing:
-        return note(f"some hooks are missing: {', '.join(sorted(missing))}", "", install)
+        return note(sentence("some hooks are missing: {missing}", missing=", ".join(sorted(missing))), "", install)
     if not called:
         return note(
             "the phone does not see what the agent does, and cannot stop it: the hooks of turns are missing",
@@ -202,7 +221,9 @@ def flag(setup: Setup) -> Finding:
         return fine("the host was started with its channel flag", found)
     return note(
         "no host with a channel flag runs this server",
-        f"no such flag in the command lines above {f'process {pid}' if pid else 'this process'}",
+        sentence("no such flag in the command lines above process {pid}", pid=pid)
+        if pid
+        else "no such flag in the command lines above this process",
         "only pushes need it; the session's inbox socket, the hooks and wait_for_messages work without",
     )
 
@@ -221,18 +242,24 @@ def telemetry(setup: Setup) -> Finding:
         if isinstance(settings.get("env"), dict):
             variables |= _switches(settings["env"], str(path))
     if pid:
-        variables |= _switches(_environ_of(pid), f"the server's process {pid}")
+        variables |= _switches(_environ_of(pid), sentence("the server's process {pid}", pid=pid))
     if not variables:
         return fine("no environment variable switches channels off in the host")
-    evidence = "; ".join(f"{name} is set in {place}" for name, place in variables.items())
+    evidence = joined(sentence("{name} is set in {place}", name=name, place=place) for name, place in variables.items())
     names = ", ".join(variables)
     if _installed_hooks(environ) >= DELIVERY_HOOKS or enabled_plugin(environ):
-        return note(f"pushes are switched off in the host by {names}; the hooks deliver messages instead", evidence)
+        return note(
+            sentence("pushes are switched off in the host by {names}; the hooks deliver messages instead", names=names),
+            evidence,
+        )
     return wrong(
-        f"{names}: with any value, the host shows no channel messages, and does not say so",
+        sentence("{names}: with any value, the host shows no channel messages, and does not say so", names=names),
         evidence,
-        f"unset it before the host starts, or let the hooks deliver messages: `channels setup {setup.env.channel} "
-        "--hooks yes`",
+        sentence(
+            "unset it before the host starts, or let the hooks deliver messages: `channels setup {channel} "
+            "--hooks yes`",
+            channel=setup.env.channel,
+        ),
     )
 
 
@@ -262,12 +289,15 @@ def policy(setup: Setup, files: Sequence[Path] | None = None) -> Finding:
         try:
             settings = read_json(path)
         except ConfigError as error:
-            return note("the organisation's settings cannot be read", str(error))
-        restrictions += [f"{restriction} ({path})" for restriction in _restrictions(settings, setup.env.channel)]
+            return note("the organisation's settings cannot be read", words_of(error))
+        restrictions += [
+            sentence("{restriction} ({path})", restriction=restriction, path=path)
+            for restriction in _restrictions(settings, setup.env.channel)
+        ]
     if restrictions:
         return wrong(
             "the organisation's policy keeps the host from working with this server",
-            "; ".join(restrictions),
+            joined(restrictions),
             "ask the administrator of the host; until then only what the policy allows works (`wait_for_messages`)",
         )
     existing = [str(path) for path in paths if os.path.exists(path)]  # noqa: PTH110 - looking may be forbidden
@@ -275,9 +305,9 @@ def policy(setup: Setup, files: Sequence[Path] | None = None) -> Finding:
 
 
 def _restrictions(settings: Mapping[str, Any], channel: str) -> list[str]:
-    restrictions = []
+    restrictions: list[str] = []
     if settings.get("channelsEnabled") is False:
-        restrictions.append(f"{CHANNELS_OFF}: channelsEnabled is false")
+        restrictions.append(sentence("{what}: channelsEnabled is false", what=CHANNELS_OFF))
     if settings.get("disableAllHooks") is True:
         restrictions.append("hooks are off: disableAllHooks")
     if settings.get("allowManagedHooksOnly") is True:
@@ -286,9 +316,9 @@ def _restrictions(settings: Mapping[str, Any], channel: str) -> list[str]:
         restrictions.append("the session's inbox is closed: crossSessionInbound is refuse")
     denied, allowed = settings.get("deniedMcpServers"), settings.get("allowedMcpServers")
     if isinstance(denied, list) and _matches(denied, channel):
-        restrictions.append(f"the server {channel!r} is listed in deniedMcpServers")
+        restrictions.append(sentence("the server {channel!r} is listed in deniedMcpServers", channel=channel))
     if isinstance(allowed, list) and not _matches(allowed, channel):
-        restrictions.append(f"the server {channel!r} is not listed in allowedMcpServers")
+        restrictions.append(sentence("the server {channel!r} is not listed in allowedMcpServers", channel=channel))
     return restrictions
 
 
@@ -303,16 +333,23 @@ def _matches(servers: list[Any], channel: str) -> bool:
 def mode(setup: Setup) -> Finding:
     """Check how messages reach the agent now."""
     if setup.settings and setup.settings.claim == "never":
-        return wrong("the bot is never read here", "claim: never", "set `claim: auto` (config.yaml, CHANNELS_CLAIM)")
+        return wrong(
+            "the bot is never read here",
+            "claim: never",
+            "set `claim: auto` (config.yaml, CHANNELS_CLAIM)",
+        )
     current = setup.facts.get("mode") or {"name": "none", "why": "no running server reads this bot"}
     if current["name"] != "none":
-        return fine(f"messages are delivered by {current['name']}", current["why"])
+        return fine(sentence("messages are delivered by {name}", name=current["name"]), current["why"])
     idle = setup.facts.get("idle_server")
     if idle and setup.holder is None:
         return wrong(
             "a server is attached to a host but does not read the bot",
             idle,
-            f"use one of the ways named there; the hooks are the most reliable: `channels setup {setup.env.channel} "
-            "--hooks yes`",
+            sentence(
+                "use one of the ways named there; the hooks are the most reliable: `channels setup {channel} "
+                "--hooks yes`",
+                channel=setup.env.channel,
+            ),
         )
     return note("messages are not delivered now", current["why"], "start your agent host in the project")

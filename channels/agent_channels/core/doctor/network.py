@@ -7,12 +7,12 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.network import Route, endpoint, shown_url
 
 __all__ = ["dns", "ipv6", "proxy"]
 
 CONNECT_S = 3.0
-_FIX_PROXY = "start it, or correct or remove it in {source}"
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]
 
@@ -26,14 +26,16 @@ def dns(_setup: Setup, route: Route) -> Finding:
         found = _addresses(host, port)
     except (OSError, UnicodeError) as error:
         return wrong(
-            f"the name {host} does not resolve",
+            sentence("the name {host} does not resolve", host=host),
             getattr(error, "strerror", None) or str(error),
-            "see whether this machine is online and its name server answers; in a container or behind a company's "
-            "network, name its proxy (setting `proxy`)",
+            (
+                "see whether this machine is online and its name server answers; in a container or behind a "
+                "company's network, name its proxy (setting `proxy`)"
+            ),
         )
     hosts = {family: [where[0] for kind, where in found if kind is family][:3] for family, _ in found}
     evidence = "; ".join(f"{family.name}: {', '.join(dict.fromkeys(names))}" for family, names in hosts.items())
-    return fine(f"{host} resolves", evidence)
+    return fine(sentence("{host} resolves", host=host), evidence)
 
 
 def ipv6(setup: Setup, route: Route) -> Finding:
@@ -50,15 +52,27 @@ def ipv6(setup: Setup, route: Route) -> Finding:
     six = [address for address in found if address[0] is socket.AF_INET6]
     four = [address for address in found if address[0] is socket.AF_INET]
     if not six or not four:
-        return fine("there is nothing to choose", f"IPv6 addresses: {len(six)}; IPv4 addresses: {len(four)}")
+        return fine(
+            "there is nothing to choose",
+            sentence("IPv6 addresses: {six}; IPv4 addresses: {four}", six=len(six), four=len(four)),
+        )
     with ThreadPoolExecutor(2) as pool:
         problem6, problem4 = pool.map(_connection_problem, (six[0], four[0]))
-    evidence = f"IPv6 {six[0][1][0]}: {problem6 or 'connects'}; IPv4 {four[0][1][0]}: {problem4 or 'connects'}"
+    evidence = sentence(
+        "IPv6 {six}: {problem6}; IPv4 {four}: {problem4}",
+        six=six[0][1][0],
+        problem6=problem6 or "connects",
+        four=four[0][1][0],
+        problem4=problem4 or "connects",
+    )
     if not problem6 or problem4:
         return fine("IPv6 is no worse than IPv4", evidence)
     return note(
-        f"IPv6 leads nowhere here, though {host} has IPv6 addresses: a new connection takes a quarter of a second "
-        "longer, until IPv4 is tried",
+        sentence(
+            "IPv6 leads nowhere here, though {host} has IPv6 addresses: a new connection takes a quarter of "
+            "a second longer, until IPv4 is tried",
+            host=host,
+        ),
         evidence,
         "fix the network's IPv6, or set `ipv4: true` in config.yaml",
     )
@@ -67,18 +81,39 @@ def ipv6(setup: Setup, route: Route) -> Finding:
 def proxy(_setup: Setup, route: Route) -> Finding:
     """Whether the proxy on the route takes connections."""
     if route.unused:
-        return note("a proxy of the environment is not used", route.unused, f"correct or unset {route.source}")
+        return note(
+            "a proxy of the environment is not used",
+            route.unused,
+            sentence("correct or unset {source}", source=route.source),
+        )
     if not route.proxy:
         return fine("no proxy is used")
-    shown, fix = f"{shown_url(route.proxy)}, named by {route.source},", _FIX_PROXY.format(source=route.source)
+    fix = sentence("start it, or correct or remove it in {source}", source=route.source)
     try:
         found = _addresses(*endpoint(route.proxy))
     except (OSError, UnicodeError) as error:
-        return wrong(f"the proxy {shown} is not found", getattr(error, "strerror", None) or str(error), fix)
+        return wrong(
+            sentence(
+                "the proxy {proxy}, named by {source}, is not found", proxy=shown_url(route.proxy), source=route.source
+            ),
+            getattr(error, "strerror", None) or str(error),
+            fix,
+        )
     problem = _connection_problem(found[0])
     if problem:
-        return wrong(f"the proxy {shown} takes no connection", problem, fix)
-    return fine("the proxy takes connections", shown.strip(","))
+        return wrong(
+            sentence(
+                "the proxy {proxy}, named by {source}, takes no connection",
+                proxy=shown_url(route.proxy),
+                source=route.source,
+            ),
+            problem,
+            fix,
+        )
+    return fine(
+        "the proxy takes connections",
+        sentence("{proxy}, named by {source}", proxy=shown_url(route.proxy), source=route.source),
+    )
 
 
 def _first_hop(route: Route) -> tuple[str, int]:
@@ -107,7 +142,7 @@ def _connection_problem(address: Address) -> str:
             connection.settimeout(CONNECT_S)
             connection.connect(where)
     except TimeoutError:
-        return f"no answer in {CONNECT_S:.0f} s"
+        return sentence("no answer in {seconds:.0f} s", seconds=CONNECT_S)
     except OSError as error:
         return error.strerror or str(error)
     return ""

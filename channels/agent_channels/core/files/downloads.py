@@ -15,7 +15,8 @@ from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.files.transcribe import Transcriber
-from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.messages import localized, translate
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.journal.entry import FILE_LISTS, Entry, replied_files
 from agent_channels.core.journal.events import VOICE
 from agent_channels.core.journal.inbox import Inbox
@@ -97,9 +98,9 @@ class Downloads:
     @staticmethod
     def _record_failure(results: _Results, key: str, error: Exception) -> None:
         # Our own errors are sentences; of any other one, the type says more than the text.
-        reason = label(redact(str(error) if isinstance(error, ChannelError | TimeoutError) else repr(error)), 200)
-        logger.warning("%s", translate(key, count=1, reason=reason))
-        results.failures.append((key, reason))
+        reason = words_of(error) if isinstance(error, ChannelError | TimeoutError) else redact(repr(error))
+        logger.warning("%s: %s", key.replace("_", " "), label(reason, 200))
+        results.failures.append((key, label(localized(reason), 200)))
 
     async def _download(self, file: Attachment, reserved: contextlib.ExitStack) -> str:
         reservation = self._files.reserve(file, self._adapter.limits.download, self._inbox.open_files())
@@ -108,7 +109,7 @@ class Downloads:
             with anyio.fail_after(TIMEOUT_S):
                 await self._adapter.download(file, path, limit)
         except TimeoutError as error:
-            raise TimeoutError(f"it did not arrive within {TIMEOUT_S:.0f} s") from error
+            raise TimeoutError(sentence("it did not arrive within {seconds:.0f} s", seconds=TIMEOUT_S)) from error
         return str(path)
 
 

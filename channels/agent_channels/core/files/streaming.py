@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent_channels.core.errors import Refused, Rejected
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import scrub
 
@@ -23,7 +24,13 @@ CHUNK = 64 * 1024
 def check_size(size: int | None, limit: int) -> None:
     """Raise `Refused` when a file was announced with more than `limit` bytes. None: no size was announced."""
     if size is not None and size > limit:
-        raise Refused(f"the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file")
+        raise Refused(
+            sentence(
+                "the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file",
+                size=size,
+                limit=limit,
+            )
+        )
 
 
 async def save(chunks: AsyncGenerator[bytes], target: Path, limit: int) -> int:
@@ -48,11 +55,14 @@ async def _write(chunks: AsyncGenerator[bytes], file: BinaryIO, limit: int) -> i
         size += len(chunk)
         if size > limit:
             raise Refused(
-                f"the file has more than {limit:,} bytes, the most that is downloaded. Ask for a smaller file"
+                sentence(
+                    "the file has more than {limit:,} bytes, the most that is downloaded. Ask for a smaller file",
+                    limit=limit,
+                )
             )
         file.write(chunk)
     if size == 0:
-        raise Rejected("the platform handed out an empty file; ask the sender to send it again")
+        raise Rejected(sentence("the platform handed out an empty file; ask the sender to send it again"))
     return size
 
 
@@ -70,7 +80,13 @@ async def response_body(
     with translated():
         async with get() as response:
             if response.status != 200:
-                raise Rejected(f"{platform} does not hand out the file (HTTP {response.status}); try again later")
+                raise Rejected(
+                    sentence(
+                        "{platform} does not hand out the file (HTTP {status}); try again later",
+                        platform=platform,
+                        status=response.status,
+                    )
+                )
             async for chunk in response.content.iter_chunked(CHUNK):
                 yield chunk
 

@@ -20,6 +20,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 
 from agent_channels.core.errors import Refused, Unavailable
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.text.sanitize import scrub
 
 __all__ = ["Transcriber"]
@@ -72,8 +73,13 @@ class Transcriber:
                     start_new_session=True,
                 )
             except OSError as error:
-                reason = f"the command {command[0]!r} cannot be run ({error.strerror or error})"
-                raise Unavailable(f"{reason}; see transcribe in config.yaml") from error
+                raise Unavailable(
+                    sentence(
+                        "the command {command!r} cannot be run ({error}); see transcribe in config.yaml",
+                        command=command[0],
+                        error=error.strerror or error,
+                    )
+                ) from error
             async with process:
                 try:
                     with anyio.fail_after(self._timeout_s):
@@ -83,7 +89,9 @@ class Transcriber:
                     _kill(process)
                     if not isinstance(error, TimeoutError):
                         raise
-                    raise Unavailable(f"it was not finished within {self._timeout_s:.0f} s (transcribe_s)") from error
+                    raise Unavailable(
+                        sentence("it was not finished within {seconds:.0f} s (transcribe_s)", seconds=self._timeout_s)
+                    ) from error
         return _transcript(exit_code, stdout, stderr)
 
 
@@ -98,10 +106,11 @@ def _command(setting: str) -> list[str]:
 def _transcript(exit_code: int, stdout: bytes, stderr: bytes) -> str:
     if exit_code != 0:
         last_line = (stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-        raise Refused(f"the command ended with code {exit_code}: {scrub(last_line)[:REASON_MAX]}".rstrip(": "))
+        ended, said = sentence("the command ended with code {code}", code=exit_code), scrub(last_line)[:REASON_MAX]
+        raise Refused(joined([ended, said], ": ") if said else ended)
     transcript = " ".join(scrub(stdout.decode(errors="replace")).split())[:TRANSCRIPT_MAX]
     if not transcript:
-        raise Refused("no words were recognised in it")
+        raise Refused(sentence("no words were recognised in it"))
     return transcript
 
 

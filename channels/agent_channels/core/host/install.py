@@ -33,6 +33,7 @@ from agent_channels.core.host.config_files import (
 )
 from agent_channels.core.host.hook_call import EVENTS, hook_entry
 from agent_channels.core.host.json_text import edited
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import data_dir, env_value, project_dir
@@ -85,13 +86,13 @@ def add_server(row: Channel, env: Environment) -> str:
     def change(found: JSON) -> None:
         servers = found.setdefault("mcpServers", {})
         if not isinstance(servers, dict):
-            raise ConfigError(f"mcpServers in {path} is not an object; fix it first")
+            raise ConfigError(sentence("mcpServers in {path} is not an object; fix it first", path=path))
         entry = servers.get(row.name)
         if foreign_server(row.name, entry, row.name, env.environ) == "":
             return
         servers[row.name] = _server_entry(row, env)
 
-    return _merge(project_dir(env.environ), path, change, f"the server {row.name!r}")
+    return _merge(project_dir(env.environ), path, change, sentence("the server {name!r}", name=row.name))
 
 
 def _server_entry(row: Channel, env: Environment) -> JSON:
@@ -134,7 +135,8 @@ def add_hooks(env: Environment, servers: Sequence[str]) -> str:
     done = _merge(project, path, change, "the hooks")
     if shared.exists():
         moved = _merge(project, shared, lambda found: _take_out_hooks(found, set(), env.environ), "them")
-        done += "" if moved.endswith("already") else f"; {shared} has none of them any more"
+        if not moved.endswith("already"):
+            done = joined([done, sentence("{path} has none of them any more", path=shared)])
     return done
 
 
@@ -166,7 +168,11 @@ class Removal:
             else:
                 write_atomically(self.path.resolve(), self.text, mode=None)
         except OSError as error:
-            raise ConfigError(f"{self.path} cannot be written ({error.strerror or error}); it is unchanged") from error
+            raise ConfigError(
+                sentence(
+                    "{path} cannot be written ({error}); it is unchanged", path=self.path, error=error.strerror or error
+                )
+            ) from error
 
 
 def removals(channels: Sequence[str], environ: Mapping[str, str]) -> list[Removal]:
@@ -270,14 +276,14 @@ def turn_hooks(servers: Sequence[str]) -> dict[str, list[JSON]]:
 def _hooks_in(found: JSON, path: Path) -> JSON:
     hooks = found.setdefault("hooks", {})
     if not isinstance(hooks, dict):
-        raise ConfigError(f"hooks in {path} is not an object; fix it first")
+        raise ConfigError(sentence("hooks in {path} is not an object; fix it first", path=path))
     return hooks
 
 
 def _groups_in(hooks: JSON, event: str, path: Path) -> list[Any]:
     groups = hooks.setdefault(event, [])
     if not isinstance(groups, list):
-        raise ConfigError(f"hooks.{event} in {path} is not a list; fix it first")
+        raise ConfigError(sentence("hooks.{event} in {path} is not a list; fix it first", event=event, path=path))
     return groups
 
 
@@ -315,7 +321,7 @@ def shipped_hooks(env: Environment) -> dict[str, list[JSON]]:
     package = Path(agent_channels.__file__).parent
     path = next((p for p in (package / "hooks.json", package.parents[1] / "hooks" / "hooks.json") if p.is_file()), None)
     if path is None:
-        raise ConfigError(f"hooks.json is missing beside {package}; reinstall this program")
+        raise ConfigError(sentence("hooks.json is missing beside {package}; reinstall this program", package=package))
     hooks: dict[str, list[JSON]] = json.loads(path.read_text(encoding="utf-8"))["hooks"]
     program = _program(env, "${CLAUDE_PROJECT_DIR}")
     quoted = f'"{program}"' if program.startswith("$") else shlex.quote(program)
@@ -336,15 +342,21 @@ def _program(env: Environment, project: str) -> str:
 def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str) -> str:
     if not path.resolve().is_relative_to(project.resolve()):
         # A repository may bring a link to a file of the user's.
-        raise ConfigError(f"{path} leads out of the project, to {path.resolve()}; it is unchanged: replace the link")
+        raise ConfigError(
+            sentence(
+                "{path} leads out of the project, to {target}; it is unchanged: replace the link",
+                path=path,
+                target=path.resolve(),
+            )
+        )
     try:
         before = read_json(path)
     except ConfigError as error:
-        raise ConfigError(f"{error}; fix it first") from error
+        raise ConfigError(sentence("{error}; fix it first", error=words_of(error))) from error
     after = copy.deepcopy(before)
     change(after)
     if after == before:
-        return f"{path} has {what} already"
+        return sentence("{path} has {what} already", path=path, what=what)
     try:
         text = edited(_text_of(path), after)
         backup = _backup(project, path)
@@ -353,8 +365,11 @@ def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str)
         # A link stays, and the file it leads to is replaced.
         write_atomically(real, text, mode=None)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror or error}); it is unchanged") from error
-    return f"{path} has {what} now" + (f"; the old file is kept as {backup}" if backup else "")
+        raise ConfigError(
+            sentence("{path} cannot be written ({error}); it is unchanged", path=path, error=error.strerror or error)
+        ) from error
+    done = sentence("{path} has {what} now", path=path, what=what)
+    return joined([done, sentence("the old file is kept as {backup}", backup=backup)]) if backup else done
 
 
 def _text_of(path: Path) -> str:

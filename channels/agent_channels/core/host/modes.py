@@ -10,6 +10,7 @@ import time
 
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.settings.config import Settings
 
@@ -49,17 +50,18 @@ class Modes:
     def current(self) -> tuple[str, str]:
         """Return the mode in force, and why."""
         if self._fixed:
-            return self._fixed, "set by the operator"
+            return self._fixed, sentence("set by the operator")
         known = self._cached_session()
         proven = known.proven if known else frozenset()
-        failed = "".join(f"; {mode} {why}" for mode, why in self._failed.items())
+        failed = [sentence("{mode} {why}", mode=mode, why=why) for mode, why in self._failed.items()]
         works = [(mode, why) for mode, why in self._ladder() if mode not in self._failed]
         # A mode that we carry and that was answered goes before one that is only assumed to work. That an agent fetched
         # something once does not mean that it will ask again.
         works.sort(key=lambda found: found[0] not in proven or found[0] not in CARRIED)
         for mode, why in works:
-            return mode, f"{why}, and the agent has answered that way{failed}" if mode in proven else f"{why}{failed}"
-        return "pull", f"messages are kept until the agent calls wait_for_messages{failed}"
+            answered = sentence("{why}, and the agent has answered that way", why=why) if mode in proven else why
+            return mode, joined([answered, *failed])
+        return "pull", joined(["messages are kept until the agent calls wait_for_messages", *failed])
 
     def _cached_session(self) -> HostSession | None:
         # Asked at every message; only our own writes and, once a second, other processes change the row.
@@ -73,21 +75,21 @@ class Modes:
         self._cached = None
 
     def _ladder(self) -> list[tuple[str, str]]:
-        ladder = []
+        ladder: list[tuple[str, str]] = []
         if self._flag:
-            ladder.append(("push", f"the host was started with {self._flag}"))
+            ladder.append(("push", sentence("the host was started with {flag}", flag=self._flag)))
         if self.socket is not None:
-            ladder.append(("wake", "the host gave its session's inbox socket"))
+            ladder.append(("wake", sentence("the host gave its session's inbox socket")))
         known = self._cached_session()
         since = time.time() - HOOK_FRESH_S
         fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
-            ladder.append(("hook", f"this session runs the hooks {', '.join(fresh)}"))
+            ladder.append(("hook", sentence("this session runs the hooks {hooks}", hooks=", ".join(fresh))))
         if known and known.pulled_at:
-            ladder.append(("pull", "the agent asks for messages by itself"))
+            ladder.append(("pull", sentence("the agent asks for messages by itself")))
         if not ladder:
             # A push costs nothing where it is not understood, and is all that can be tried.
-            ladder.append(("push", "nothing shows how this host takes messages, so they are pushed"))
+            ladder.append(("push", sentence("nothing shows how this host takes messages, so they are pushed")))
         return ladder
 
     def hook_is_waiting(self) -> bool:
@@ -137,7 +139,7 @@ class Modes:
         below = [name for name, _ in self._ladder() if name != mode and name not in self._failed]
         if not below or not self._inbox.escalate(self._session, mode, self._inbox.now() - self._after_s):
             return False
-        self.fail(mode, f"drew no answer in {self._after_s:.0f} s")
+        self.fail(mode, sentence("drew no answer in {after_s:.0f} s", after_s=self._after_s))
         return True
 
     def publish(self) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from typing import Literal
 import agent_channels
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import config_dir
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.settings.private_files import write_atomically
@@ -45,7 +46,7 @@ def shipped_skills(channel: str | None = None) -> dict[str, str]:
     package = Path(agent_channels.__file__).parent
     folder = next((p for p in (package / "skills", package.parents[1] / "skills") if p.is_dir()), None)
     if folder is None:
-        raise ConfigError(f"the skills are missing beside {package}; reinstall this program")
+        raise ConfigError(sentence("the skills are missing beside {package}; reinstall this program", package=package))
     texts = {path.parent.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*/SKILL.md"))}
     return {n: text for n, text in texts.items() if not channel or n in COMMON or n.startswith(f"{channel}-")}
 
@@ -61,7 +62,11 @@ def add_skills(channel: str, scope: Scope, environ: Mapping[str, str]) -> str:
     for name, text in shipped_skills(channel).items():
         path, wanted = folder / name / "SKILL.md", _marked(_for_program(text, program))
         if within is not None and not path.resolve().is_relative_to(within.resolve()):
-            raise ConfigError(f"{path} leads out of the project, to {path.resolve()}; replace the link")
+            raise ConfigError(
+                sentence(
+                    "{path} leads out of the project, to {target}; replace the link", path=path, target=path.resolve()
+                )
+            )
         found = _read(path)
         if found == wanted:
             continue
@@ -72,10 +77,24 @@ def add_skills(channel: str, scope: Scope, environ: Mapping[str, str]) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, wanted, mode=None)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be written ({error.strerror or error}); fix its folder") from error
+            raise ConfigError(
+                sentence("{path} cannot be written ({error}); fix its folder", path=path, error=error.strerror or error)
+            ) from error
         changed.append(name)
-    kept = f"; left as you changed {_them(theirs)}: {', '.join(theirs)}" if theirs else ""
-    return f"{folder} has the skills {'now' if changed else 'already'}{kept}"
+    done = (
+        sentence("{folder} has the skills now", folder=folder)
+        if changed
+        else sentence("{folder} has the skills already", folder=folder)
+    )
+    if not theirs:
+        return done
+    names = ", ".join(theirs)
+    kept = (
+        sentence("left as you changed it: {names}", names=names)
+        if len(theirs) == 1
+        else sentence("left as you changed them: {names}", names=names)
+    )
+    return joined([done, kept])
 
 
 def copies(environ: Mapping[str, str]) -> tuple[list[Path], list[Path]]:
@@ -99,11 +118,9 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror or error}); fix it first") from error
-
-
-def _them(names: list[str]) -> str:
-    return "it" if len(names) == 1 else "them"
+        raise ConfigError(
+            sentence("{path} cannot be read ({error}); fix it first", path=path, error=error.strerror or error)
+        ) from error
 
 
 def _program(environ: Mapping[str, str]) -> str:

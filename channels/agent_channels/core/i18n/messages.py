@@ -9,21 +9,29 @@ from __future__ import annotations
 import importlib
 
 from agent_channels.core.i18n import en
+from agent_channels.core.i18n.sentences import in_language
 
-__all__ = ["LANGUAGES", "set_language", "translate"]
+__all__ = ["LANGUAGES", "localized", "set_language", "translate"]
 
 # Language code -> module of its table, imported when it is chosen.
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
 
+_language = "en"
 _texts: dict[str, str] = en.TEXTS
 
 
 def set_language(code: str) -> None:
     """Translate into another language of `LANGUAGES` from now on; the default is English."""
-    global _texts  # noqa: PLW0603 - a process works for one bot, which has one language
+    global _language, _texts  # noqa: PLW0603 - a process works for one bot, which has one language
+    _language = code
     _texts = importlib.import_module(LANGUAGES[code]).TEXTS
 
 
 def translate(key: str, **values: object) -> str:
     """Return the sentence `key` in the current language with its values; raise `KeyError` for an unknown key."""
     return _texts[key].format(**values)
+
+
+def localized(text: str) -> str:
+    """Return a sentence that is also read elsewhere, such as why messages take a way, in the current language."""
+    return in_language(text, _language)

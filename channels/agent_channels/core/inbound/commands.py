@@ -30,7 +30,7 @@ from agent_channels.core.host.loop_spec import LoopSpec, WrongLoop
 from agent_channels.core.host.loops import Loop, how_to_end, round_line
 from agent_channels.core.host.turn_text import working_line
 from agent_channels.core.host.turns import Place
-from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.messages import localized, translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine
@@ -159,7 +159,7 @@ class Commands:
             client=label(session.client) or translate("session_unknown_client"),
             project=label(session.project),
             mode=session.mode,
-            why=label(session.why, 200),
+            why=label(localized(session.why), 200),
         )
 
     def _list_inbox(self, incoming: IncomingMessage, _argument: str) -> None:
@@ -354,7 +354,7 @@ class Commands:
             project=label(session.project),
             age=_age(time.time() - session.since),
             mode=session.mode,
-            why=label(session.why, 200),
+            why=label(localized(session.why), 200),
             history=history,
         )
         return text, oldest

@@ -15,6 +15,7 @@ from agent_channels.core.files.transcribe import Transcriber
 from agent_channels.core.host.delivery import Delivery
 from agent_channels.core.host.typing_indicator import TypingIndicator
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.inbound.command_menu import publish_command_menu
 from agent_channels.core.inbound.commands import Commands, ListeningSession
 from agent_channels.core.inbound.pipeline import InboundPipeline
@@ -191,7 +192,9 @@ class ActiveReader:
         name, why = self._context.modes.publish()
         stalled = self.delivery.stalled_s()
         if stalled > STALLED_S:
-            return name, f"the host has not read for {stalled:.0f} s; messages are kept until it does"
+            return name, sentence(
+                "the host has not read for {seconds:.0f} s; messages are kept until it does", seconds=stalled
+            )
         return name, why
 
     def why_waiting(self) -> str:

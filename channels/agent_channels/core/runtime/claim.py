@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_channels.core.host.process import evidence
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.scheduling import Wakeup
 
@@ -43,25 +44,26 @@ class ReadClaim:
         if settings.claim == "never":
             return None
         if settings.claim == "always":
-            return "claim is set to always"
+            return sentence("claim is set to always")
         if settings.mode == "push":
-            return "mode is fixed to push"
+            return sentence("mode is fixed to push")
         return self._flag or evidence(self._context.env.environ) or self._seen()
 
     def refusal(self) -> str:
         """Return why this process may not read the bot, and what would change that."""
         if self._context.settings.claim == "never":
-            return "claim is set to never"
-        return (
-            "this host gave no sign that it shows channel messages, so the bot is not read for it; start the host with "
-            f"its channel flag for server:{self._context.channel.name}, install the hooks, have the agent call "
-            "wait_for_messages, or set claim: always in config.yaml (CHANNELS_CLAIM=always)"
+            return sentence("claim is set to never")
+        return sentence(
+            "this host gave no sign that it shows channel messages, so the bot is not read for it; start the "
+            "host with its channel flag for server:{name}, install the hooks, have the agent call "
+            "wait_for_messages, or set claim: always in config.yaml (CHANNELS_CLAIM=always)",
+            name=self._context.channel.name,
         )
 
     def _seen(self) -> str | None:
         known = self._context.services.sessions.get(self._context.link.session)
         if known and known.hooks:
-            return f"this session runs the hooks {', '.join(sorted(known.hooks))}"
+            return sentence("this session runs the hooks {hooks}", hooks=", ".join(sorted(known.hooks)))
         if known and known.pulled_at:
-            return "the agent asks for messages"
-        return "the agent waits for an answer" if self._asked else None
+            return sentence("the agent asks for messages")
+        return sentence("the agent waits for an answer") if self._asked else None

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import limits_in_force
 from agent_channels.core.process import server_pid
 from agent_channels.core.settings.file_systems import lock_refusal
@@ -46,7 +47,13 @@ class LockHolder:
     def describe(self) -> str:
         """Return who it is, where, and since when, for a sentence."""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"process {self.pid} on {self.host}, project {self.project}, since {since}"
+        return sentence(
+            "process {pid} on {host}, project {project}, since {since}",
+            pid=self.pid,
+            host=self.host,
+            project=self.project,
+            since=since,
+        )
 
 
 def _short_name(folder: Path) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.turns import Turn
+from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.process import Restarts
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.log_file import log_command
-from agent_channels.core.text.numbers import counted
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
 
@@ -135,11 +135,15 @@ def _work(turn: dict[str, Any]) -> str:
 def message_counts(inbox: dict[str, int]) -> str:
     """Return the facts' counts of messages in words, each message counted once."""
     shown = inbox["offered"] - inbox["answered"]
-    words = [f"{inbox['open']} open" + (f" ({shown} of them offered to the agent)" if shown else "")]
-    words.append(f"{inbox['answered']} answered")
-    words += [f"{inbox['held']} held until the sender is let in"] if inbox["held"] else []
-    words += [f"{inbox['failed']} failed"] if inbox["failed"] else []
-    return ", ".join(words)
+    words = [
+        sentence("{count} open ({offered} of them offered to the agent)", count=inbox["open"], offered=shown)
+        if shown
+        else sentence("{count} open", count=inbox["open"]),
+        sentence("{count} answered", count=inbox["answered"]),
+    ]
+    words += [sentence("{count} held until the sender is let in", count=inbox["held"])] if inbox["held"] else []
+    words += [sentence("{count} failed", count=inbox["failed"])] if inbox["failed"] else []
+    return joined(words, ", ")
 
 
 def _working(turn: Turn) -> dict[str, Any]:
@@ -163,7 +167,9 @@ def _idle(services: Services, holder: LockHolder | None) -> str | None:
         if os.name == "posix":
             # Signal 0 only asks whether the process exists.
             os.kill(int(idle["pid"]), 0)
-        return f"a server is attached (process {idle['pid']}) and does not read the bot: {idle['why']}"
+        return sentence(
+            "a server is attached (process {pid}) and does not read the bot: {why}", pid=idle["pid"], why=idle["why"]
+        )
     except (KeyError, ValueError, TypeError, OSError):
         return None
 
@@ -192,6 +198,10 @@ def _problem(channel: str, health: dict[str, Any], *, held: bool) -> str | None:
 def _mode(services: Services, holder: LockHolder | None, session: str | None) -> dict[str, str]:
     """Return the mode of the session that the bot is read for."""
     if session is None:
-        return {"name": "none", "why": _idle(services, holder) or "no running server reads this bot"}
+        return {"name": "none", "why": _idle(services, holder) or sentence("no running server reads this bot")}
     known = services.sessions.get(session)
-    return {"name": known.mode, "why": known.why} if known and known.mode else {"name": "none", "why": "starting"}
+    return (
+        {"name": known.mode, "why": known.why}
+        if known and known.mode
+        else {"name": "none", "why": sentence("starting")}
+    )

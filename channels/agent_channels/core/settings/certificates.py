@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 
 if TYPE_CHECKING:
     import ssl
@@ -64,8 +65,12 @@ def refuse_unusable_key_log(environ: Mapping[str, str]) -> None:
             pass
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"SSLKEYLOGFILE is {path!r}, which cannot be written ({_reason(error)}): name another file, or unset "
-            "SSLKEYLOGFILE"
+            sentence(
+                "SSLKEYLOGFILE is {path!r}, which cannot be written ({reason}): name another file, or unset "
+                "SSLKEYLOGFILE",
+                path=path,
+                reason=_reason(error),
+            )
         ) from error
 
 
@@ -78,8 +83,14 @@ def _load(context: ssl.SSLContext, name: str, value: str) -> None:
     except (OSError, ValueError) as error:
         wanted = "a folder of certificates named by their hash" if name == "SSL_CERT_DIR" else "a file in PEM format"
         raise ConfigError(
-            f"{name} is {value!r}, which holds no certificates that can be used ({_reason(error)}): name {wanted}, or "
-            f"unset {name}"
+            sentence(
+                "{name} is {value!r}, which holds no certificates that can be used ({reason}): name {wanted}, or "
+                "unset {name}",
+                name=name,
+                value=value,
+                reason=_reason(error),
+                wanted=wanted,
+            )
         ) from error
 
 

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
@@ -188,7 +189,13 @@ class Environment:
         try:
             text = read_state_file(self.state_dir / ".env")
         except ConfigError as error:
-            raise ConfigError(f"{error}; then `channels setup {self.channel}` writes a new one") from error
+            raise ConfigError(
+                sentence(
+                    "{error}; then `channels setup {channel}` writes a new one",
+                    error=words_of(error),
+                    channel=self.channel,
+                )
+            ) from error
         if not text:
             return {}
         from dotenv.parser import parse_stream
@@ -224,8 +231,14 @@ class Environment:
             register_secret(token)
         elif self._unreadable is not None:
             raise ConfigError(
-                f"line {self._unreadable} of {self.state_dir / '.env'} sets nothing: write it as "
-                f"{self.channel.upper()}_BOT_TOKEN=TOKEN, with no quotes, or let `channels setup {self.channel}` do it"
+                sentence(
+                    "line {number} of {path} sets nothing: write it as {name}=TOKEN, with no quotes, or let `channels "
+                    "setup {channel}` do it",
+                    number=self._unreadable,
+                    path=self.state_dir / ".env",
+                    name=f"{self.channel.upper()}_BOT_TOKEN",
+                    channel=self.channel,
+                )
             )
         return token
 
@@ -233,7 +246,7 @@ class Environment:
         """Return where the token comes from, in words; None if none is set."""
         name = f"{self.channel.upper()}_BOT_TOKEN"
         if env_value(name, self.environ):
-            return f"the environment variable {name}"
+            return sentence("the environment variable {name}", name=name)
         return str(self.state_dir / ".env") if self._in_dotenv(name) else None
 
     def _in_dotenv(self, name: str) -> str | None:
@@ -262,7 +275,9 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
             variable = variables.get(str(problem["loc"][0])) if problem["loc"] else None
             origin = f" (set by {variable})" if variable else ""
             sentences.append(explain_problem(problem, "setting", model.model_fields, RENAMED, written) + origin)
-        raise ConfigError(f"{path} (or the environment): " + "; ".join(sentences)) from None
+        raise ConfigError(
+            sentence("{path} (or the environment): {problems}", path=path, problems="; ".join(sentences))
+        ) from None
 
 
 def config_values(env: Environment) -> dict[str, Any]:
@@ -270,7 +285,14 @@ def config_values(env: Environment) -> dict[str, Any]:
     values = _read(env.config_file)
     for old, new in RENAMED.items():
         if old in values and new in values:
-            raise ConfigError(f"{env.config_file} sets both {new} and {old}, its old name; remove {old}")
+            raise ConfigError(
+                sentence(
+                    "{path} sets both {new} and {old}, its old name; remove {old}",
+                    path=env.config_file,
+                    new=new,
+                    old=old,
+                )
+            )
     return {RENAMED.get(name, name): value for name, value in values.items()}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.validation import shorten_value
 
 __all__ = ["parse_config"]
@@ -18,7 +19,9 @@ def _place(error: Any) -> str:
     """Return what is wrong where, without the library's drawing of it."""
     mark = error.problem_mark or error.context_mark
     reason = " ".join(", ".join(filter(None, [error.context, error.problem])).split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {reason}" if mark else reason
+    if not mark:
+        return reason
+    return sentence("line {line}, column {column}: {reason}", line=mark.line + 1, column=mark.column + 1, reason=reason)
 
 
 def parse_config(text: str, path: Path) -> dict[str, Any]:
@@ -30,23 +33,39 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
         for token in yaml.scan(text):
             if isinstance(token, yaml.AliasToken):
                 # A few of them, one in another, stand for more values than any memory holds.
-                raise ConfigError(f"{path} cannot be read: a value stands for another one (*name); write it out")
+                raise ConfigError(
+                    sentence("{path} cannot be read: a value stands for another one (*name); write it out", path=path)
+                )
             if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
                 depth += 1
             elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken):
                 depth -= 1
             if depth > _DEEPEST:
                 # What they cost to read grows with the square of their number: 5,000 take six seconds.
-                raise ConfigError(f"{path} cannot be read: more than {_DEEPEST} brackets are open at once; close them")
+                raise ConfigError(
+                    sentence(
+                        "{path} cannot be read: more than {most} brackets are open at once; close them",
+                        path=path,
+                        most=_DEEPEST,
+                    )
+                )
         values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{path} cannot be read: {_place(error)}; fix that line") from error
+        raise ConfigError(
+            sentence("{path} cannot be read: {place}; fix that line", path=path, place=_place(error))
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise ConfigError(
+            sentence("{path} cannot be read: {error}", path=path, error=" ".join(str(error).split()))
+        ) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{path} must hold `name: value` lines, such as `language: en`; it holds {shorten_value(values)}"
+            sentence(
+                "{path} must hold `name: value` lines, such as `language: en`; it holds {value}",
+                path=path,
+                value=shorten_value(values),
+            )
         )
     return {str(key): value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""A config.yaml to start from: every setting with what it does, all commented out, so each default holds."""
+"""A config.yaml to start from: every setting with what it does, commented out, so each default holds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from agent_channels.core.settings.config import Settings
 __all__ = ["as_yaml", "config_template"]
 
 
-def config_template(model: type[Settings], title: str) -> str:
-    """Return the text of a config.yaml that sets nothing. `title` is the platform's name for people."""
+def config_template(model: type[Settings], title: str, *, language: str = "en") -> str:
+    """Return the text of a config.yaml that sets nothing but the language, unless that is the default.
+
+    `title` is the platform's name for people.
+    """
     lines = [f"# Settings of the {title} channel. Nothing is set here: remove the # before a name to change it.", ""]
     for name, field in model.model_fields.items():
-        lines += [f"# {field.description}", f"#{name}: {as_yaml(field.default)}", ""]
+        value = language if name == "language" else field.default
+        sign = "#" if value == field.default else ""
+        lines += [f"# {field.description}", f"{sign}{name}: {as_yaml(value)}", ""]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.private_files import ensure_private_dir
 
 __all__ = [
@@ -98,8 +99,10 @@ def data_dir() -> Path:
         return Path(platformdirs.user_data_dir("agent-channels", appauthor=False))
     except RuntimeError as error:
         raise ConfigError(
-            "this user has no home folder (HOME is not set), in which this program notes what is yours; set HOME, or "
-            "name a folder with CHANNELS_DATA_DIR"
+            sentence(
+                "this user has no home folder (HOME is not set), in which this program notes what is yours; set HOME, "
+                "or name a folder with CHANNELS_DATA_DIR"
+            )
         ) from error
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import remedy
 
 __all__ = ["OWNER_ONLY", "ensure_private_dir", "ensure_private_file", "write_atomically"]
@@ -28,7 +29,12 @@ def ensure_private_dir(path: Path) -> Path:
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o700)
     except OSError as error:
-        msg = f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}"
+        msg = sentence(
+            "the folder {path} cannot be used ({error}); {remedy}",
+            path=path,
+            error=error.strerror or error,
+            remedy=remedy(error),
+        )
         raise ConfigError(msg) from error
     return path
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError, UntrustedState
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import remedy
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
 from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
@@ -76,11 +77,17 @@ class StateFolder:
             folder = cls(path, descriptor)
             info = folder.stat()
             if not stat.S_ISDIR(info.st_mode):
-                raise ConfigError(f"{path} is not a folder; remove it, or name another state folder")
+                raise ConfigError(
+                    sentence("{path} is not a folder; remove it, or name another state folder", path=path)
+                )
             if _POSIX and info.st_uid != os.geteuid():
                 raise UntrustedState(
-                    f"the state folder {path} belongs to another user, so nothing in it was read; name a folder of "
-                    f"your own ({_variable(path)}=FOLDER)"
+                    sentence(
+                        "the state folder {path} belongs to another user, so nothing in it was read; name a folder of "
+                        "your own ({variable}=FOLDER)",
+                        path=path,
+                        variable=_variable(path),
+                    )
                 )
             yield folder
         finally:
@@ -112,24 +119,41 @@ class StateFolder:
         except FileNotFoundError:
             return ""
         except OSError as error:
-            reason = "it is a symbolic link" if error.errno in {errno.ELOOP, errno.EMLINK} else error.strerror
-            raise ConfigError(f"{path} cannot be read ({reason}); replace it by a file of your own") from error
+            linked = error.errno in {errno.ELOOP, errno.EMLINK}
+            reason = sentence("it is a symbolic link") if linked else error.strerror
+            raise ConfigError(
+                sentence("{path} cannot be read ({reason}); replace it by a file of your own", path=path, reason=reason)
+            ) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise ConfigError(f"{path} cannot be read: it is not a file; remove it")
+            raise ConfigError(sentence("{path} cannot be read: it is not a file; remove it", path=path))
         with os.fdopen(descriptor, "rb") as file:
             if own:
                 _require_private(path, os.fstat(descriptor).st_mode, self.stat().st_mode)
             try:
                 data = file.read(max_bytes + 1)
             except OSError as error:
-                raise ConfigError(f"{path} cannot be read ({error.strerror or error}); fix it first") from error
+                raise ConfigError(
+                    sentence("{path} cannot be read ({error}); fix it first", path=path, error=error.strerror or error)
+                ) from error
         if len(data) > max_bytes:
-            raise ConfigError(f"{path} has more than {max_bytes:,} bytes, which no person writes; fix it first")
+            raise ConfigError(
+                sentence(
+                    "{path} has more than {max_bytes:,} bytes, which no person writes; fix it first",
+                    path=path,
+                    max_bytes=max_bytes,
+                )
+            )
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{path} cannot be read: it is not UTF-8 text ({error.reason}); move it away") from error
+            raise ConfigError(
+                sentence(
+                    "{path} cannot be read: it is not UTF-8 text ({reason}); move it away",
+                    path=path,
+                    reason=error.reason,
+                )
+            ) from error
 
     def open_file(self, name: str, flags: int, mode: int = OWNER_ONLY) -> int:
         """Return a descriptor of a file in the folder; links are not followed. Raises OSError."""
@@ -175,8 +199,14 @@ class StateFolder:
             write_atomically(path, json.dumps(entry))
         except OSError as error:
             raise ConfigError(
-                f"the state folder {self.path} cannot be entered into {path.parent} ({error.strerror or error}); "
-                f"{remedy(error)}, or name another one with CHANNELS_DATA_DIR"
+                sentence(
+                    "the state folder {path} cannot be entered into {parent} ({error}); {remedy}, or name another one "
+                    "with CHANNELS_DATA_DIR",
+                    path=self.path,
+                    parent=path.parent,
+                    error=error.strerror or error,
+                    remedy=remedy(error),
+                )
             ) from error
         try:
             self._write_key(key)
@@ -186,8 +216,14 @@ class StateFolder:
                 self.remove_file(KEY_FILE)
                 path.unlink()
             raise ConfigError(
-                f"the folder {self.path} cannot be written to ({error.strerror or error}); {remedy(error)}, or name "
-                f"another one ({_variable(self.path)}=FOLDER)"
+                sentence(
+                    "the folder {path} cannot be written to ({error}); {remedy}, or name another one "
+                    "({variable}=FOLDER)",
+                    path=self.path,
+                    error=error.strerror or error,
+                    remedy=remedy(error),
+                    variable=_variable(self.path),
+                )
             ) from error
 
     def unregister(self) -> bool:
@@ -205,8 +241,12 @@ class StateFolder:
                 self.path.chmod(stat.S_IMODE(entry["mode"]))
         except OSError as error:
             raise ConfigError(
-                f"the state folder {self.path} cannot be forgotten ({error.strerror or error}); fix the permissions of "
-                f"{error.filename or self.path}"
+                sentence(
+                    "the state folder {path} cannot be forgotten ({error}); fix the permissions of {file}",
+                    path=self.path,
+                    error=error.strerror or error,
+                    file=error.filename or self.path,
+                )
             ) from error
         return True
 
@@ -214,9 +254,12 @@ class StateFolder:
         """Raise `UntrustedState` unless the registry knows this folder, and `ConfigError` if its key cannot be read."""
         if not self.is_known():
             raise UntrustedState(
-                f"the state folder {self.path} was not made by you on this machine, so nothing in it was read: it "
-                "came with a repository, was copied or restored, or is of version 0.1.0. If it is yours, run `channels "
-                "trust` in the project",
+                sentence(
+                    "the state folder {path} was not made by you on this machine, so nothing in it was read: it came "
+                    "with a repository, was copied or restored, or is of version 0.1.0. If it is yours, run "
+                    "`channels trust` in the project",
+                    path=self.path,
+                ),
                 self.path,
             )
 
@@ -367,7 +410,11 @@ def delete_state(path: Path) -> None:
             if path.parent.name == "state" and not any(path.parent.iterdir()):
                 path.parent.rmdir()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be deleted whole ({error.strerror or error}); delete it yourself") from error
+        raise ConfigError(
+            sentence(
+                "{path} cannot be deleted whole ({error}); delete it yourself", path=path, error=error.strerror or error
+            )
+        ) from error
 
 
 def require_own_file(path: Path) -> None:
@@ -375,8 +422,12 @@ def require_own_file(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         mode = path.lstat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a file"
-            raise ConfigError(f"{path} is {kind}; nothing in a state folder is followed out of it: remove it")
+            kind = sentence("a symbolic link") if stat.S_ISLNK(mode) else sentence("not a file")
+            raise ConfigError(
+                sentence(
+                    "{path} is {kind}; nothing in a state folder is followed out of it: remove it", path=path, kind=kind
+                )
+            )
         if stat.S_ISREG(mode):
             _require_private(path, mode, path.parent.stat().st_mode)
 
@@ -389,8 +440,13 @@ def _require_private(path: Path, mode: int, folder_mode: int) -> None:
     """
     if _POSIX and mode & 0o077 and not folder_mode & 0o077:
         raise ConfigError(
-            f"{path} is open to other users (mode {stat.S_IMODE(mode):03o}), as a file is that came with a repository, "
-            f"so it was not read; look at it, and if it is yours, run `chmod 600 {shlex.quote(str(path))}`"
+            sentence(
+                "{path} is open to other users (mode {mode:03o}), as a file is that came with a repository, "
+                "so it was not read; look at it, and if it is yours, run `chmod 600 {file}`",
+                path=path,
+                mode=stat.S_IMODE(mode),
+                file=shlex.quote(str(path)),
+            )
         )
 
 
@@ -431,7 +487,12 @@ def _write(path: Path, text: str) -> None:
         write_atomically(path, text)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be written ({error.strerror or error}), so nothing was changed; {remedy(error)}"
+            sentence(
+                "{path} cannot be written ({error}), so nothing was changed; {remedy}",
+                path=path,
+                error=error.strerror or error,
+                remedy=remedy(error),
+            )
         ) from error
 
 
@@ -448,8 +509,13 @@ def _create(path: Path) -> bool:
                     return True
     except OSError as error:
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}, or name another one "
-            f"({_variable(path)}=FOLDER)"
+            sentence(
+                "the folder {path} cannot be used ({error}); {remedy}, or name another one ({variable}=FOLDER)",
+                path=path,
+                error=error.strerror or error,
+                remedy=remedy(error),
+                variable=_variable(path),
+            )
         ) from error
     return False
 
@@ -476,7 +542,9 @@ def _open_directory(path: Path) -> int | None:
     if not _POSIX:
         os.lstat(path)
         if path.is_symlink() or (path.parent.name == "state" and path.parent.is_symlink()):
-            raise ConfigError(f"the state folder {path} leads through a symbolic link; nothing in it was read")
+            raise ConfigError(
+                sentence("the state folder {path} leads through a symbolic link; nothing in it was read", path=path)
+            )
         return None
     above = path.parent
     try:
@@ -493,14 +561,22 @@ def _open_directory(path: Path) -> int | None:
         if error.errno in {errno.ELOOP, errno.EMLINK, errno.ENOTDIR} and (path.is_symlink() or above.is_symlink()):
             raise _leads_through_link(path) from error
         raise ConfigError(
-            f"the folder {path} cannot be used ({error.strerror or error}); {remedy(error)}, or name another one "
-            f"({_variable(path)}=FOLDER)"
+            sentence(
+                "the folder {path} cannot be used ({error}); {remedy}, or name another one ({variable}=FOLDER)",
+                path=path,
+                error=error.strerror or error,
+                remedy=remedy(error),
+                variable=_variable(path),
+            )
         ) from error
 
 
 def _leads_through_link(path: Path) -> UntrustedState:
     return UntrustedState(
-        f"the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder itself"
+        sentence(
+            "the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder itself",
+            path=path,
+        )
     )
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
 from agent_channels.core.settings.state_folder import is_empty, make_state_folder, require_own_file
 from agent_channels.core.store.faults import (
@@ -137,8 +138,11 @@ class Store:
             while not self._connect(migrations):
                 if time.monotonic() > deadline:
                     raise StoreError(
-                        f"{path} is still open in a program of an older version, which would stop working; end the "
-                        "agent's sessions in this project, or restart their hosts, and end `channels open`"
+                        sentence(
+                            "{path} is still open in a program of an older version, which would stop working; end the "
+                            "agent's sessions in this project, or restart their hosts, and end `channels open`",
+                            path=path,
+                        )
                     )
                 # Two that want to migrate must not wait for each other in step.
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret
@@ -294,8 +298,13 @@ class Store:
         known, found = len(migrations), self._version()
         if found > known:
             raise StoreError(
-                f"{self.path} was written by a newer version (schema {found}, this program knows {known}); "
-                "update this program, or name another state folder"
+                sentence(
+                    "{path} was written by a newer version (schema {found}, this program knows {known}); update this "
+                    "program, or name another state folder",
+                    path=self.path,
+                    found=found,
+                    known=known,
+                )
             )
         if found == known:
             return True

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError, StoreError
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.limits import limits_in_force, remedy
 from agent_channels.core.settings.file_systems import lock_refusal, refuses_locks
 from agent_channels.core.settings.private_files import ensure_private_file
@@ -42,8 +43,13 @@ VALUE_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, Ty
 def unreadable_value(path: Path, error: BaseException) -> StoreError:
     """Return an error of `VALUE_FAULTS`, met while the database was read, as one of ours."""
     return StoreError(
-        f"the database {path} holds a value that cannot be read ({type(error).__name__}: {str(error)[:200]}): it is "
-        "damaged, or another program wrote it; move it away to start afresh (people have to pair again)"
+        sentence(
+            "the database {path} holds a value that cannot be read ({kind}: {error}): it is damaged, or another "
+            "program wrote it; move it away to start afresh (people have to pair again)",
+            path=path,
+            kind=type(error).__name__,
+            error=str(error)[:200],
+        )
     )
 
 
@@ -55,10 +61,13 @@ def explain(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> St
         reason = limits
     elif any(sign in text for sign in ("locked", "i/o error", "protocol")) and (refusal := refuses_locks(path.parent)):
         # SQLite takes the refusal for another process's lock.
-        reason = f"{lock_refusal(path, refusal)}; keep the state folder on a disk of this machine (<CHANNEL>_STATE_DIR)"
+        reason = sentence(
+            "{refusal}; keep the state folder on a disk of this machine (<CHANNEL>_STATE_DIR)",
+            refusal=lock_refusal(path, refusal),
+        )
     if any(sign in text for sign in ("malformed", "not a database", "decode", "no such")):
-        reason += _keep_copy(path)
-    return StoreError(f"the database {path} cannot be used: {reason}")
+        reason = joined([reason, *_keep_copy(path)], " ")
+    return StoreError(sentence("the database {path} cannot be used: {reason}", path=path, reason=reason))
 
 
 def as_store_error(path: Path, error: BaseException) -> StoreError | None:
@@ -67,9 +76,18 @@ def as_store_error(path: Path, error: BaseException) -> StoreError | None:
         case sqlite3.DatabaseError() | UnicodeDecodeError():
             return explain(path, error)
         case ConfigError():
-            return StoreError(f"the database {path} cannot be used: {error}")
+            return StoreError(
+                sentence("the database {path} cannot be used: {reason}", path=path, reason=words_of(error))
+            )
         case OSError():
-            return StoreError(f"the database {path} cannot be used: {error.strerror or error}; {remedy(error)}")
+            return StoreError(
+                sentence(
+                    "the database {path} cannot be used: {error}; {remedy}",
+                    path=path,
+                    error=error.strerror or error,
+                    remedy=remedy(error),
+                )
+            )
         case _:
             return None
 
@@ -83,8 +101,8 @@ def explained(path: Path) -> Iterator[None]:
         raise as_store_error(path, error) or error from error
 
 
-def _keep_copy(path: Path) -> str:
-    """Copy a damaged database once, named for when it last changed; return a sentence, or "" if it cannot be copied."""
+def _keep_copy(path: Path) -> list[str]:
+    """Copy a damaged database once, named for when it last changed; return a sentence, or none if it cannot be."""
     try:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(path.stat().st_mtime))
         copy = path.with_name(f"{path.name}.damaged-{stamp}")
@@ -94,5 +112,5 @@ def _keep_copy(path: Path) -> str:
                 ensure_private_file(target)
                 shutil.copyfile(source, target)
     except (OSError, OverflowError, ValueError):
-        return ""
-    return f" A copy is kept as {copy}."
+        return []
+    return [sentence("A copy is kept as {copy}.", copy=copy)]

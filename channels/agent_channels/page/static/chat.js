@@ -5,6 +5,7 @@ import { drawText, oneLine } from "./format.js";
 import { drawRich } from "./rich.js";
 import { isIn, openTopic, topicName } from "./topics.js";
 import { STATES } from "./life.js";
+import { say, sayLine } from "./words.js";
 
 // Messages of one person within this time are drawn as one block.
 const BLOCK_S = 300;
@@ -100,10 +101,10 @@ export function replaceKeepingFocus(old, node) {
 }
 
 function drawMessage(place, message, who, hands, life, follows, under) {
-  if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, message.service), message.opens ? drawOpener(place, message.opens) : null);
+  if (message.service) return element("li", { class: "service" }, element("span", { dir: "auto" }, sayLine(message.service)), message.opens ? drawOpener(place, message.opens) : null);
   const body = element("div", { class: "body" });
   if (message.reply) body.append(element("p", { class: "quoted" }, element("b", {}, message.reply.name), oneLine(place.platform, { names: message.names, ...message.reply })));
-  if (message.forward) body.append(element("p", { class: "quoted" }, element("b", {}, "Forwarded"), element("span", { dir: "auto" }, `from ${message.forward}`)));
+  if (message.forward) body.append(element("p", { class: "quoted" }, element("b", {}, say("Forwarded")), element("span", { dir: "auto" }, say("from {name}", { name: message.forward }))));
   for (const file of message.files) body.append(drawFile(file));
   if (message.rich) {
     const tools = { file: drawFile, button: (key) => drawButton(place, message, who, hands, key, key.label) };
@@ -122,33 +123,33 @@ function drawMessage(place, message, who, hands, life, follows, under) {
   const item = element(
     "li",
     { class: classes.join(" "), "data-id": message.id },
-    under ? element("button", { type: "button", class: "under", "data-focus": "topic", onclick: () => openTopic(place, message.topic) }, element("span", { class: "visually-hidden" }, "Topic "), under) : null,
+    under ? element("button", { type: "button", class: "under", "data-focus": "topic", onclick: () => openTopic(place, message.topic) }, element("span", { class: "visually-hidden" }, say("Topic ")), under) : null,
     drawFace(message),
-    element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, "bot") : null, besideName ? foot : null),
+    element("span", { class: "name", dir: "auto", "data-tint": message.bot ? null : tint(message.by) }, message.name, message.bot ? element("i", {}, say("bot")) : null, besideName ? foot : null),
     bubble,
   );
   if (message.grid.some((row) => row.length)) item.append(drawGrid(place, message, who, hands));
   for (const menu of message.menus ?? []) item.append(hands.drawMenu(place, message, menu, who));
-  if (message.outcome) item.append(element("p", { class: "outcome", dir: "auto" }, message.outcome));
+  if (message.outcome) item.append(element("p", { class: "outcome", dir: "auto" }, sayLine(message.outcome)));
   if (message.reactions.length) item.append(drawReactions(message.reactions));
   if (message.opens) item.append(drawOpener(place, message.opens));
-  if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), "Only you can see this"));
+  if (message.only) item.append(element("p", { class: "only" }, icon("M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4"), say("Only you can see this")));
   return item;
 }
 
 const drawFace = (message) => element("span", { class: "face", "aria-hidden": "true", "data-who": message.bot ? "bot" : null, "data-tint": message.bot ? null : tint(message.by) }, message.bot ? "" : initial(message.name));
 
 // The way from a channel's message to the thread that belongs to it.
-const drawOpener = (place, thread) => element("button", { type: "button", class: "opener", dir: "auto", "data-focus": "thread", onclick: () => openTopic(place, thread.id) }, element("span", { class: "visually-hidden" }, "Open the thread "), thread.name, element("span", { "aria-hidden": "true" }, " ›"));
+const drawOpener = (place, thread) => element("button", { type: "button", class: "opener", dir: "auto", "data-focus": "thread", onclick: () => openTopic(place, thread.id) }, element("span", { class: "visually-hidden" }, say("Open the thread ")), thread.name, element("span", { "aria-hidden": "true" }, " ›"));
 
 function drawFoot(message, life) {
   const time = new Date(message.at * 1000);
   const foot = element("span", { class: "foot", dir: "ltr" });
-  if (message.edited) foot.append(element("span", {}, "edited"));
+  if (message.edited) foot.append(element("span", {}, say("edited")));
   foot.append(element("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
   if (life) {
     const ticks = NOT_JOURNALLED.has(life.state) ? "✓" : "✓✓";
-    const meaning = STATES[life.state] ?? life.state;
+    const meaning = say(STATES[life.state] ?? life.state);
     foot.append(element("span", { class: `ticks ${life.state}`, role: "img", "aria-label": meaning, title: meaning }, ticks));
   }
   return foot;
@@ -157,26 +158,26 @@ function drawFoot(message, life) {
 function drawFile(file) {
   if (file.picture) {
     const size = file.width && file.height ? { width: file.width, height: file.height } : {};
-    return element("img", { class: "picture", src: file.url, alt: `Picture: ${file.name}`, loading: "lazy", ...size });
+    return element("img", { class: "picture", src: file.url, alt: say("Picture: {name}", { name: file.name }), loading: "lazy", ...size });
   }
   if (!file.url) return element("p", { class: "file" }, file.name);
   return element("a", { class: "file", href: file.url, download: file.name }, file.name, element("small", {}, fileSize(file.size)));
 }
 
-const fileSize = (size) => (size < 1000 ? `${size} bytes` : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
+const fileSize = (size) => (size < 1000 ? say("{size} bytes", { size }) : `${(size / 1000).toFixed(size < 10000 ? 1 : 0)} kB`);
 
 function drawReactions(reactions) {
   const counts = new Map();
   for (const emoji of reactions) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
   const items = [...counts].map(([emoji, count]) => element("li", {}, emoji, count > 1 ? ` ${count}` : ""));
-  return element("ul", { class: "reactions", "aria-label": "Reactions" }, ...items);
+  return element("ul", { class: "reactions", "aria-label": say("Reactions") }, ...items);
 }
 
 // --- buttons
 
 function drawGrid(place, message, who, hands) {
   const rows = message.grid.map((keys, row) => element("div", { class: "row" }, ...keys.map((key, col) => drawButton(place, message, who, hands, key, row, col))));
-  return element("div", { class: "grid", role: "group", "aria-label": "Buttons" }, ...rows);
+  return element("div", { class: "grid", role: "group", "aria-label": say("Buttons") }, ...rows);
 }
 
 // `where` is the button's row and column in the grid, or none for a button in the text, which is known by its data.
@@ -188,11 +189,11 @@ function drawButton(place, message, who, hands, key, ...where) {
   }
   const classes = ["key", STYLES.has(key.style) && key.style, key.chosen && "chosen"].filter(Boolean);
   const button = element("button", { type: "button", class: classes.join(" "), dir: "auto", disabled: key.disabled, "data-focus": where.join(".") }, key.label);
-  if (key.chosen) button.prepend(element("span", { class: "visually-hidden" }, "chosen: "));
+  if (key.chosen) button.prepend(element("span", { class: "visually-hidden" }, say("chosen: ")));
   if (key.copy) {
     button.classList.add("copy");
     button.prepend(icon("M9 9h10v10H9zM5 15V5h10"));
-    button.title = `Copies ${key.copy}`;
+    button.title = say("Copies {text}", { text: key.copy });
     button.addEventListener("click", () => copy(key.copy));
     return button;
   }
@@ -213,8 +214,8 @@ function hostOf(address) {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    toast(`Copied: ${text}`);
+    toast(say("Copied: {text}", { text }));
   } catch {
-    toast(`The browser does not let this page copy. Copy it by hand: ${text}`, true);
+    toast(say("The browser does not let this page copy. Copy it by hand: {text}", { text }), true);
   }
 }

@@ -2,6 +2,7 @@
 
 import { byId, element, post } from "./dom.js";
 import { oneLine } from "./format.js";
+import { say } from "./words.js";
 
 const LARGEST_FILE = 10 * 1024 * 1024;
 
@@ -53,8 +54,8 @@ export function setTopic(topic, { hint, closed }) {
 export function replyTo(message, takesFocus = true) {
   state.reply = message;
   const box = byId("replying");
-  const cancel = element("button", { type: "button", "aria-label": "Cancel the reply", onclick: () => cancelReply() }, "×");
-  box.replaceChildren(element("p", {}, element("b", {}, `Reply to ${message.name}`), oneLine(state.place.platform, message).slice(0, 90) || "picture"), cancel);
+  const cancel = element("button", { type: "button", "aria-label": say("Cancel the reply"), onclick: () => cancelReply() }, "×");
+  box.replaceChildren(element("p", {}, element("b", {}, say("Reply to {name}", { name: message.name })), oneLine(state.place.platform, message).slice(0, 90) || say("picture")), cancel);
   box.hidden = false;
   if (takesFocus || document.activeElement === document.body) byId("say").focus();
 }
@@ -75,13 +76,13 @@ async function attach(file) {
   if (!file) return;
   const box = byId("attached");
   if (file.size > LARGEST_FILE) {
-    box.replaceChildren(element("p", {}, `${file.name} is larger than 10 MB`));
+    box.replaceChildren(element("p", {}, say("{name} is larger than 10 MB", { name: file.name })));
     box.hidden = false;
     return;
   }
   state.file = { name: file.name || "picture.png", picture: file.type.startsWith("image/"), base64: await base64(file) };
-  const remove = element("button", { type: "button", "aria-label": `Remove ${file.name}`, onclick: () => clear() }, "×");
-  box.replaceChildren(element("p", {}, element("b", {}, state.file.picture ? "Picture" : "File"), state.file.name), remove);
+  const remove = element("button", { type: "button", "aria-label": say("Remove {name}", { name: file.name }), onclick: () => clear() }, "×");
+  box.replaceChildren(element("p", {}, element("b", {}, say(state.file.picture ? "Picture" : "File")), state.file.name), remove);
   box.hidden = false;
   byId("say").focus();
 }

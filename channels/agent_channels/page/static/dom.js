@@ -1,5 +1,7 @@
 // Small helpers. Text enters the page as text only: nothing here parses HTML.
 
+import { say } from "./words.js";
+
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -43,7 +45,7 @@ export async function post(path, body) {
     if (!answer.ok && here) toast([answer.error, answer.next].filter(Boolean).join(". "), true);
     return { ...answer, here };
   } catch {
-    toast(`\`${PROGRAM}\` does not answer. Start it again.`, true);
+    toast(say("`{program}` does not answer. Start it again.", { program: PROGRAM }), true);
     return { ok: false, here: chat === openChat };
   }
 }
@@ -72,7 +74,7 @@ export function link(href, ...children) {
 }
 
 export function spoiler(...children) {
-  const node = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Spoiler, show it" }, ...children);
+  const node = element("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": say("Spoiler, show it") }, ...children);
   const show = () => {
     node.classList.add("open");
     for (const name of ["role", "tabindex", "aria-label"]) node.removeAttribute(name);
@@ -88,7 +90,7 @@ export function spoiler(...children) {
 }
 
 export function codeBlock(text, language) {
-  const pre = element("pre", { tabindex: "0", "aria-label": language ? `Code in ${language}` : "Code" }, element("code", {}, text));
+  const pre = element("pre", { tabindex: "0", "aria-label": language ? say("Code in {language}", { language }) : say("Code") }, element("code", {}, text));
   if (language) pre.dataset.language = language;
   return pre;
 }
@@ -146,7 +148,7 @@ export function foldedQuote(...children) {
   const show = (open) => {
     quote.dataset.fold = open ? "open" : "";
     more.setAttribute("aria-expanded", String(open));
-    more.textContent = open ? "Show less" : "Show more";
+    more.textContent = say(open ? "Show less" : "Show more");
   };
   const set = (open) => {
     quote.dataset.touched = "";

@@ -5,6 +5,7 @@ import { replaceKeepingFocus } from "./chat.js";
 import { replyTo } from "./composer.js";
 import { drawText } from "./format.js";
 import { isIn } from "./topics.js";
+import { say } from "./words.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
 // Discord: an interaction must be answered within three seconds.
@@ -20,10 +21,10 @@ function drawDrafts(place, chat, who, topic) {
     key: (draft) => `${place.key} ${draft.id}`,
     describe: (draft) => [draft, who],
     draw: (draft) => {
-      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, "Thinking…"));
+      const text = element("div", { class: "text", dir: "auto" }, draft.text ? drawText(place.platform, draft) : element("p", { class: "thinking" }, say("Thinking…")));
       const stop = () => post(`act/${place.platform}/stop_draft`, { place: place.key, as: who, thread_id: draft.topic ? Number(draft.topic) : null });
-      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, "Stop") : null;
-      return element("li", { class: "message draft", "aria-label": "Your agent is writing" }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
+      const button = draft.can_stop ? element("button", { type: "button", class: "stop", onclick: stop, "data-focus": "stop" }, say("Stop")) : null;
+      return element("li", { class: "message draft", "aria-label": say("Your agent is writing") }, element("div", { class: "bubble" }, element("div", { class: "body" }, text)), button);
     },
     replace: replaceKeepingFocus,
   });
@@ -45,8 +46,8 @@ function offerReply(place, visible, who) {
 // --- reply and react
 
 function drawActions(place, message, who) {
-  const picker = element("div", { class: "picker", role: "group", "aria-label": "React with", hidden: true });
-  const toggle = element("button", { type: "button", "aria-label": `React to ${message.name}`, "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
+  const picker = element("div", { class: "picker", role: "group", "aria-label": say("React with"), hidden: true });
+  const toggle = element("button", { type: "button", "aria-label": say("React to {name}", { name: message.name }), "aria-expanded": "false", "data-focus": "react" }, icon("M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16M9 10h.01M15 10h.01M8.8 14a4 4 0 0 0 6.4 0"));
   const show = (open) => {
     picker.hidden = !open;
     toggle.setAttribute("aria-expanded", String(open));
@@ -60,7 +61,7 @@ function drawActions(place, message, who) {
     };
     picker.append(element("button", { type: "button", "aria-label": emoji, onclick: react }, emoji));
   }
-  const reply = element("button", { type: "button", "aria-label": `Reply to ${message.name}`, "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
+  const reply = element("button", { type: "button", "aria-label": say("Reply to {name}", { name: message.name }), "data-focus": "reply", onclick: () => replyTo(message) }, icon("M9 7 4.5 11.5 9 16M5 11.5h8a6 6 0 0 1 6 6"));
   const actions = element("div", { class: "actions" }, reply, toggle, picker);
   actions.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !picker.hidden) {
@@ -86,8 +87,8 @@ function onTap(place, message, who, key, button, [row, col]) {
 
 function drawMenu(place, message, menu, who) {
   const options = menu.options.map((option) => element("option", { value: option.value }, option.label));
-  const select = element("select", { "aria-label": `Menu ${menu.placeholder}`, "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
-  const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, "Choose");
+  const select = element("select", { "aria-label": say("Menu {name}", { name: menu.placeholder }), "data-focus": menu.id }, element("option", { value: "" }, menu.placeholder), ...options);
+  const choose = element("button", { type: "submit", disabled: true, "data-focus": `${menu.id}!` }, say("Choose"));
   select.addEventListener("change", () => {
     choose.disabled = !select.value;
   });
@@ -105,7 +106,7 @@ function drawMenu(place, message, menu, who) {
 function showOutcome(place, result, who) {
   if (!result.ok || !result.here) return;
   const answer = result.answer;
-  if (!answer) toast(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning", true);
+  if (!answer) toast(say(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning"), true);
   else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
   else if (answer.text && place.platform === "telegram") toast(answer.text, answer.show_alert);
 }
@@ -122,7 +123,7 @@ function openForm(place, interaction, modal, who) {
     { method: "dialog" },
     element("h2", { id: "modal-title" }, modal.title),
     ...inputs,
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Submit")),
+    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, say("Cancel")), element("button", { type: "submit", class: "primary" }, say("Submit"))),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -1,6 +1,7 @@
 // Beside the chat: the channel servers, the stages that each message has reached, and the turns of the agent.
 
 import { PLATFORMS, byId, element, post, redraw } from "./dom.js";
+import { say, sayLine } from "./words.js";
 
 export const STATES = {
   waiting: "kept by the platform until a server reads it",
@@ -27,6 +28,8 @@ const TURNS = {
   interrupted: "interrupted at the terminal",
   gone: "the agent's session ended",
 };
+// The states in which nothing of a message has been read.
+const NOT_READ = new Set(["raw", "failed"]);
 const NEWEST = 40;
 
 let drawnServers = "";
@@ -43,9 +46,10 @@ export function drawServers(servers) {
 function drawServer(name, server) {
   const running = server.state === "running";
   const action = server.pid ? "kill" : "start";
-  const label = server.pid ? "Kill" : "Start";
-  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": `${label} the ${PLATFORMS[name]} channel server`, onclick: () => post("server", { channel: name, do: action }) }, label);
-  const state = running ? `process ${server.pid}` : server.state === "starting" ? "starting" : `not running: ${server.error || "stopped"}`;
+  const label = say(server.pid ? "Kill" : "Start");
+  const named = say(server.pid ? "Kill the {platform} channel server" : "Start the {platform} channel server", { platform: PLATFORMS[name] });
+  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": named, onclick: () => post("server", { channel: name, do: action }) }, label);
+  const state = running ? say("process {pid}", server) : server.state === "starting" ? say("starting") : say("not running: {why}", { why: server.error || say("stopped") });
   return element("div", { class: `server ${server.state}`, "data-channel": name }, element("p", {}, element("b", {}, element("code", {}, `channels serve ${name}`)), element("span", { role: "status" }, state)), button);
 }
 
@@ -56,7 +60,7 @@ export function drawLives(lives, acts = null) {
   const list = byId("lives");
   if (!lives.length) {
     drawn.clear();
-    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, "No messages yet. Each message appears here with its stages: received, journalled, offered, answered; and each longer turn of the agent with its steps. Commands and permissions are handled by the server."));
+    if (!list.querySelector(".none")) list.replaceChildren(element("li", { class: "none" }, say("No messages yet. Each message appears here with its stages: received, journalled, offered, answered; and each longer turn of the agent with its steps. Commands and permissions are handled by the server.")));
     return;
   }
   list.querySelector(".none")?.remove();
@@ -70,9 +74,9 @@ export function drawLives(lives, acts = null) {
 
 function drawLife(life, acts) {
   const item = element("li", { class: `life ${life.state}`, "data-life": life.state });
-  item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, life.what || "…")));
+  item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, (NOT_READ.has(life.state) ? say(life.what) : life.what) || "…")));
   item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages.slice(0, index).findLast((one) => one.at), life))));
-  if (life.state !== "answered") item.append(element("p", { class: "state" }, life.why ?? STATES[life.state] ?? life.state));
+  if (life.state !== "answered") item.append(element("p", { class: "state" }, life.why ? sayLine(life.why) : say(STATES[life.state] ?? life.state)));
   const doing = acts?.(life);
   if (doing) item.append(doing);
   return item;
@@ -80,30 +84,32 @@ function drawLife(life, acts) {
 
 function drawTurn(turn) {
   const item = element("li", { class: `life turn ${turn.turn}`, "data-turn": turn.turn });
-  item.append(element("p", { class: "what" }, element("b", {}, "Turn"), element("span", {}, `${TURNS[turn.turn] ?? turn.turn}, ${turn.summary}`)));
+  item.append(element("p", { class: "what" }, element("b", {}, say("Turn")), element("span", {}, say("{state}, {summary}", { state: say(TURNS[turn.turn] ?? turn.turn), summary: turn.summary }))));
   const steps = turn.recent.map((what) => element("li", {}, element("span", { dir: "auto" }, what)));
   for (const [what, time] of turn.running) {
-    steps.push(element("li", { class: "now" }, element("span", { dir: "auto" }, what), element("small", {}, "now"), element("time", {}, time)));
+    steps.push(element("li", { class: "now" }, element("span", { dir: "auto" }, what), element("small", {}, say("now")), element("time", {}, time)));
   }
   if (turn.note) steps.push(element("li", { class: "now" }, element("span", {}, turn.note)));
   for (const stage of turn.stages) {
-    const by = stage.name === "steered" ? `“${stage.by}”` : `by ${stage.by}`;
-    steps.push(element("li", { class: "event", "data-stage": stage.name }, element("span", {}, stage.name), element("small", { dir: "auto" }, by), element("time", {}, duration(stage.at - turn.at))));
+    const by = stage.name === "steered" ? `“${stage.by}”` : say("by {who}", { who: stage.by });
+    steps.push(element("li", { class: "event", "data-stage": stage.name }, element("span", {}, say(stage.name)), element("small", { dir: "auto" }, by), element("time", {}, duration(stage.at - turn.at))));
   }
   item.append(element("ol", { class: "stages" }, ...steps));
   if (turn.plan.length) {
-    const plan = turn.plan.map(([text, done]) => element("li", {}, element("span", { role: "img", "aria-label": done ? "done" : "to do" }, done ? "☑" : "☐"), " ", element("span", { dir: "auto" }, text)));
-    item.append(element("ul", { class: "plan", "aria-label": "Plan" }, ...plan));
+    const plan = turn.plan.map(([text, done]) => element("li", {}, element("span", { role: "img", "aria-label": say(done ? "done" : "to do") }, done ? "☑" : "☐"), " ", element("span", { dir: "auto" }, text)));
+    item.append(element("ul", { class: "plan", "aria-label": say("Plan") }, ...plan));
   }
   return item;
 }
 
 // `previous` is the last stage before it whose time is known.
 function drawStage(stage, previous, life) {
-  const by = stage.note ?? (stage.name === "received" ? `by ${PLATFORMS[stage.by] ?? stage.by}` : stage.by ? `process ${stage.by}` : "");
-  const repeated = stage.name === "offered" && life.offers > 1 ? `, ${life.offers} times` : "";
+  const from = stage.name === "received" ? say("by {who}", { who: PLATFORMS[stage.by] ?? stage.by }) : stage.by ? say("process {pid}", { pid: stage.by }) : "";
+  const by = stage.note === undefined ? from : sayLine(stage.note);
+  const name = say(stage.name);
+  const shown = stage.name === "offered" && life.offers > 1 ? say("{stage}, {count} times", { stage: name, count: life.offers }) : name;
   const time = !stage.at ? "" : previous ? duration(stage.at - previous.at) : clock(stage.at);
-  return element("li", { "data-stage": stage.name }, element("span", {}, stage.name + repeated), element("small", {}, by), element("time", {}, time));
+  return element("li", { "data-stage": stage.name }, element("span", {}, shown), element("small", {}, by), element("time", {}, time));
 }
 
 const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -7,9 +7,10 @@ import { drawLives } from "./life.js";
 import { drawActs, inviteButton, letInButton } from "./operator.js";
 import { currentPlace, drawList, listen, parts, places, preview } from "./shell.js";
 import { currentTopic, drawTopics, startTopics } from "./topics.js";
+import { say, sayLine, translatePage } from "./words.js";
 
 const EMPTY = { messages: [], topics: null };
-const NOBODY = { key: "", platform: "", title: "No chats yet", about: "a chat appears here with its first message", person: "", group: false };
+const NOBODY = { key: "", platform: "", title: say("No chats yet"), about: "a chat appears here with its first message", person: "", group: false };
 
 function draw() {
   const place = currentPlace() ?? NOBODY;
@@ -31,13 +32,13 @@ function draw() {
 }
 
 function drawChats(current) {
-  const chats = places().map((place) => ({ ...place, unread: place.waiting, preview: place.last ? preview(place, place.last) : place.about }));
-  drawList(Object.keys(parts.channels), chats, current, " waiting");
+  const chats = places().map((place) => ({ ...place, unread: place.waiting, preview: place.last ? preview(place, place.last) : sayLine(place.about) }));
+  drawList(Object.keys(parts.channels), chats, current, say(" waiting"));
 }
 
 function drawHead(place) {
   byId("title").textContent = place.title;
-  byId("about").textContent = [PLATFORMS[place.platform] ?? place.platform, place.about].filter(Boolean).join(", ");
+  byId("about").textContent = [PLATFORMS[place.platform] ?? place.platform, sayLine(place.about)].filter(Boolean).join(say(", "));
   const avatar = byId("avatar");
   avatar.textContent = place.key ? initial(place.title) : "";
   avatar.dataset.who = place.key ? (place.group ? "group" : "person") : "bot";
@@ -49,6 +50,7 @@ function drawHead(place) {
 let drawnChannels = "";
 // What stands there at once of the status: what waits, who hears it, and what the operator should know. The rest unfolds.
 const FIRST = new Set(["messages", "delivery", "restarted", "working", "blocked by", "plain text", "remark", "note"]);
+const LIGHTS = { problem: "needs attention", running: "the bot is read", idle: "nobody reads the bot" };
 // Whether a user opened or closed a part, by its name.
 const opened = new Map();
 
@@ -64,38 +66,37 @@ function drawChannels() {
 
 function drawChannel(name, channel) {
   const state = channel.problem ? "problem" : channel.reading ? "running" : "idle";
-  const words = { problem: "needs attention", running: "the bot is read", idle: "nobody reads the bot" }[state];
   const [first, rest] = [true, false].map((isFirst) => channel.lines.filter(([term]) => FIRST.has(term) === isFirst));
   return element(
     "section",
     { class: `channel ${state}`, "data-channel": name, "aria-label": PLATFORMS[name] ?? name },
-    element("h2", {}, PLATFORMS[name] ?? name, channel.bot ? element("small", {}, `@${channel.bot}`) : null, element("span", { class: "light", role: "status" }, words)),
+    element("h2", {}, PLATFORMS[name] ?? name, channel.bot ? element("small", {}, `@${channel.bot}`) : null, element("span", { class: "light", role: "status" }, say(LIGHTS[state]))),
     channel.problem ? element("p", { class: "problem" }, channel.problem) : null,
     first.length ? drawFacts(first) : null,
     channel.pending.length ? drawPending(name, channel.pending) : null,
-    rest.length ? foldable(`${name} facts`, "More of the status", drawFacts(rest)) : null,
-    foldable(`${name} people`, `People: ${channel.paired.length}`, drawPeople(name, channel)),
+    rest.length ? foldable(`${name} facts`, say("More of the status"), drawFacts(rest)) : null,
+    foldable(`${name} people`, say("People: {count}", { count: channel.paired.length }), drawPeople(name, channel)),
   );
 }
 
 function drawFacts(lines) {
-  return element("dl", {}, ...lines.map(([term, text]) => element("div", {}, element("dt", {}, term), element("dd", { dir: "auto" }, text))));
+  return element("dl", {}, ...lines.map(([term, text]) => element("div", {}, element("dt", {}, say(term)), element("dd", { dir: "auto" }, text))));
 }
 
 function drawPending(name, pending) {
-  const items = pending.map((person) => element("li", {}, drawPerson(person, `since ${clock(person.since)}`), letInButton(name, person)));
-  return element("div", { class: "pending" }, element("h3", {}, "Waiting to be let in"), element("ul", {}, ...items));
+  const items = pending.map((person) => element("li", {}, drawPerson(person, say("since {time}", { time: clock(person.since) })), letInButton(name, person)));
+  return element("div", { class: "pending" }, element("h3", {}, say("Waiting to be let in")), element("ul", {}, ...items));
 }
 
 function drawPeople(name, channel) {
-  const items = channel.paired.map((person) => element("li", {}, drawPerson(person, person.approver ? "approver" : "")));
-  const list = items.length ? element("ul", {}, ...items) : element("p", { class: "none" }, "nobody is let in yet");
+  const items = channel.paired.map((person) => element("li", {}, drawPerson(person, person.approver ? say("approver") : "")));
+  const list = items.length ? element("ul", {}, ...items) : element("p", { class: "none" }, say("nobody is let in yet"));
   return element("div", { class: "people" }, list, inviteButton(name));
 }
 
 function drawPerson(person, note) {
   const name = person.name || person.username || person.id;
-  const more = [person.username ? `@${person.username}` : "", `id ${person.id}`, note].filter(Boolean).join(", ");
+  const more = [person.username ? `@${person.username}` : "", `id ${person.id}`, note].filter(Boolean).join(say(", "));
   return element("p", { dir: "auto" }, element("b", {}, name), element("small", {}, more));
 }
 
@@ -108,6 +109,7 @@ function foldable(name, title, ...children) {
   return details;
 }
 
+translatePage();
 startLog();
 startTopics(draw);
-listen(draw, "this page", { byChat: true });
+listen(draw, { byChat: true });

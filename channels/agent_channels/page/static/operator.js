@@ -1,6 +1,7 @@
 // What the operator can do, as at the terminal: let somebody in, invite, offer a message again, drop it. Each asks first.
 
 import { PLATFORMS, byId, element, post, toast } from "./dom.js";
+import { say, sayLine } from "./words.js";
 
 // Nothing of a dialog stays behind: an invitation is shown once.
 byId("modal").addEventListener("close", () => {
@@ -8,56 +9,56 @@ byId("modal").addEventListener("close", () => {
 });
 
 export const letInButton = (channel, person) =>
-  element("button", { type: "button", "data-focus": `let in ${person.id}`, onclick: () => letIn(channel, person) }, "Let in…");
+  element("button", { type: "button", "data-focus": `let in ${person.id}`, onclick: () => letIn(channel, person) }, say("Let in…"));
 
 export const inviteButton = (channel) =>
-  element("button", { type: "button", "data-focus": `${channel} invite`, onclick: () => invite(channel) }, "Invite somebody…");
+  element("button", { type: "button", "data-focus": `${channel} invite`, onclick: () => invite(channel) }, say("Invite somebody…"));
 
 // Draws what can be done about a message's life; nothing for a turn.
 export function drawActs(life) {
   const buttons = [];
-  if (life.redeliver) buttons.push(element("button", { type: "button", "data-focus": `again ${life.id}`, onclick: () => redeliver(life) }, "Offer again…"));
-  if (life.drop) buttons.push(element("button", { type: "button", "data-focus": `drop ${life.id}`, class: "drop", onclick: () => drop(life) }, "Drop…"));
+  if (life.redeliver) buttons.push(element("button", { type: "button", "data-focus": `again ${life.id}`, onclick: () => redeliver(life) }, say("Offer again…")));
+  if (life.drop) buttons.push(element("button", { type: "button", "data-focus": `drop ${life.id}`, class: "drop", onclick: () => drop(life) }, say("Drop…")));
   return buttons.length ? element("div", { class: "acts" }, ...buttons) : null;
 }
 
 function letIn(channel, person) {
   const field = element("input", { name: "code", required: true, maxlength: "20", autocomplete: "off", spellcheck: "false", autocapitalize: "characters" });
   ask({
-    title: `Let ${person.name || person.id} in?`,
-    words: ["They may then write to the agent. Ask them for the code that the bot has shown them: it says that they are who they claim to be. The code decides whom it lets in."],
-    field: element("label", {}, "Code", field),
-    yes: "Let in",
+    title: say("Let {name} in?", { name: person.name || person.id }),
+    words: [say("They may then write to the agent. Ask them for the code that the bot has shown them: it says that they are who they claim to be. The code decides whom it lets in.")],
+    field: element("label", {}, say("Code"), field),
+    yes: say("Let in"),
     act: () => post("act/pair", { channel, code: field.value }),
   });
 }
 
 function redeliver(life) {
   ask({
-    title: "Offer this message again?",
-    words: [quoted(life), "The agent gets it once more, marked as redelivered."],
-    yes: "Offer again",
+    title: say("Offer this message again?"),
+    words: [quoted(life), say("The agent gets it once more, marked as redelivered.")],
+    yes: say("Offer again"),
     act: () => post("act/redeliver", { channel: life.platform, delivery_id: life.delivery_id }),
   });
 }
 
 function drop(life) {
   ask({
-    title: "Drop this message?",
-    words: [quoted(life), "It counts as done, and is not offered to the agent any more."],
-    yes: "Drop",
+    title: say("Drop this message?"),
+    words: [quoted(life), say("It counts as done, and is not offered to the agent any more.")],
+    yes: say("Drop"),
     isHarmful: true,
     act: () => post("act/drop", { channel: life.platform, delivery_id: life.delivery_id }),
   });
 }
 
-const quoted = (life) => element("span", { class: "said", dir: "auto" }, `${life.who || "somebody"}: ${(life.what || "…").slice(0, 200)}`);
+const quoted = (life) => element("span", { class: "said", dir: "auto" }, say("{name}: {text}", { name: life.who || say("somebody"), text: (life.what || "…").slice(0, 200) }));
 
 function invite(channel) {
   ask({
-    title: `Invite somebody on ${PLATFORMS[channel] ?? channel}?`,
-    words: ["This makes a code for one person, valid for ten minutes. Whoever has it may write to the agent."],
-    yes: "Make it",
+    title: say("Invite somebody on {platform}?", { platform: PLATFORMS[channel] ?? channel }),
+    words: [say("This makes a code for one person, valid for ten minutes. Whoever has it may write to the agent.")],
+    yes: say("Make it"),
     act: () => post("act/invite", { channel }),
     then: showInvitation,
   });
@@ -66,17 +67,17 @@ function invite(channel) {
 function showInvitation(answer) {
   const dialog = byId("modal");
   const until = new Date(answer.expires_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const how = answer.link ? "Scan it with the phone, or open the link there, and tap Start." : "Send it to the bot as a direct message.";
+  const how = say(answer.link ? "Scan it with the phone, or open the link there, and tap Start." : "Send it to the bot as a direct message.");
   dialog.replaceChildren(
     element(
       "form",
       { method: "dialog" },
-      element("h2", { id: "modal-title" }, `Invitation to @${answer.bot.username}`),
+      element("h2", { id: "modal-title" }, say("Invitation to @{bot}", { bot: answer.bot.username })),
       answer.qr ? drawCode(answer.qr) : null,
       element("p", { class: "invitation" }, element("code", {}, answer.invite)),
-      element("p", {}, `${how} Valid until ${until}, for one person. It is shown only now.`),
-      answer.join_link ? element("p", {}, "If you share no server with the bot yet, add it to one first: ", element("code", {}, answer.join_link)) : null,
-      element("div", { class: "ends" }, element("button", { type: "submit", class: "primary" }, "Done")),
+      element("p", {}, say("{how} Valid until {until}, for one person. It is shown only now.", { how, until })),
+      answer.join_link ? element("p", {}, say("If you share no server with the bot yet, add it to one first: "), element("code", {}, answer.join_link)) : null,
+      element("div", { class: "ends" }, element("button", { type: "submit", class: "primary" }, say("Done"))),
     ),
   );
   dialog.showModal();
@@ -88,14 +89,14 @@ function drawCode({ path, size }) {
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.setAttribute("class", "qr");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", "QR code of the link");
+  svg.setAttribute("aria-label", say("QR code of the link"));
   dark.setAttribute("d", path);
   svg.append(dark);
   return svg;
 }
 
 // Asks, acts if the answer is yes, and says what came of it.
-function ask({ title, words, field = null, yes, isHarmful = false, act, then = (answer) => toast(answer.said) }) {
+function ask({ title, words, field = null, yes, isHarmful = false, act, then = (answer) => toast(sayLine(answer.said)) }) {
   const dialog = byId("modal");
   const submit = element("button", { type: "submit", class: isHarmful ? "primary harmful" : "primary" }, yes);
   const form = element(
@@ -104,7 +105,7 @@ function ask({ title, words, field = null, yes, isHarmful = false, act, then = (
     element("h2", { id: "modal-title" }, title),
     ...words.map((one) => element("p", {}, one)),
     field,
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), submit),
+    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, say("Cancel")), submit),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -2,6 +2,7 @@
 // unknown type, or is not built as documented, is drawn by its words.
 
 import { codeBlock, element, foldedQuote, link, moment, spoiler } from "./dom.js";
+import { say } from "./words.js";
 
 // Clients get about this many characters, and the rest when somebody asks for it.
 const FOLD_AT = 8000;
@@ -16,7 +17,7 @@ export function drawRich(rich, { file, button, limit = FOLD_AT } = {}) {
     const pen = { file, button, left, isCut: false };
     box.dataset.fold = isOpen ? "open" : "";
     box.replaceChildren(...blocks(rich?.blocks, pen, 0));
-    if (pen.isCut && button) box.append(element("button", { type: "button", class: "more", "data-focus": "more", onclick: open }, "Show more"));
+    if (pen.isCut && button) box.append(element("button", { type: "button", class: "more", "data-focus": "more", onclick: open }, say("Show more")));
   };
   const open = () => {
     box.dataset.touched = "";
@@ -164,7 +165,7 @@ const BLOCKS = new Map(Object.entries({
   collage: drawGroup,
   slideshow: drawGroup,
   map: drawMap,
-  buttons: (block, pen) => element("div", { class: "row", role: "group", "aria-label": "Buttons" }, ...list(block.buttons).map((one) => richButton(one, pen))),
+  buttons: (block, pen) => element("div", { class: "row", role: "group", "aria-label": say("Buttons") }, ...list(block.buttons).map((one) => richButton(one, pen))),
   ...Object.fromEntries(Object.keys(FILES).map((kind) => [kind, drawMedia])),
 }));
 
@@ -207,7 +208,7 @@ function drawTable(block, pen, depth) {
   const looks = ["bordered", "striped", "compact"].filter((look) => block[`is_${look}`]).join(" ");
   const said = caption(block, pen, depth);
   const table = element("table", { class: looks }, said ? element("caption", {}, ...said.childNodes) : null, element("tbody", {}, ...rows));
-  return element("div", { class: "scroll", role: "region", "aria-label": "Table", tabindex: "0" }, table);
+  return element("div", { class: "scroll", role: "region", "aria-label": say("Table"), tabindex: "0" }, table);
 }
 
 function drawCell(cell, pen, depth) {
@@ -224,7 +225,7 @@ function drawCell(cell, pen, depth) {
 }
 
 function drawDetails(block, pen, depth) {
-  const summary = element("summary", { "data-focus": "details" }, ...text(block.summary || "Details", pen, depth));
+  const summary = element("summary", { "data-focus": "details" }, ...text(block.summary || say("Details"), pen, depth));
   const details = element("details", { open: Boolean(block.is_open), "data-fold": "" }, summary, element("div", {}, ...blocks(block.blocks, pen, depth)));
   const touch = () => {
     details.dataset.touched = "";
@@ -243,14 +244,14 @@ function drawGroup(block, pen, depth) {
 
 function drawMap(block, pen, depth) {
   const point = isNode(block.location) ? [block.location.latitude, block.location.longitude].filter(Number.isFinite) : [];
-  return element("figure", {}, element("p", { class: "file" }, "Map", point.length === 2 ? element("small", {}, point.join(", ")) : null), caption(block, pen, depth));
+  return element("figure", {}, element("p", { class: "file" }, say("Map"), point.length === 2 ? element("small", {}, point.join(", ")) : null), caption(block, pen, depth));
 }
 
 function drawMedia(block, pen, depth) {
   const kind = block.type;
   const held = Array.isArray(block[kind]) ? block[kind].at(-1) : block[kind];
   const known = isNode(held) ? held : {};
-  const words = name(known.file_name) || FILES[kind];
+  const words = name(known.file_name) || say(FILES[kind] ?? "File");
   const sizes = kind === "photo" ? { picture: true, width: Number(known.width) || null, height: Number(known.height) || null } : {};
   const isStored = pen.file && /^[\w-]+$/.test(name(known.file_id));
   const file = isStored ? pen.file({ name: words, size: Number(known.file_size) || 0, url: `file/telegram/${known.file_id}`, ...sizes }) : element("p", { class: "file" }, words);

@@ -7,6 +7,7 @@ import { hands } from "./hands.js";
 import { drawLives, drawServers } from "./life.js";
 import { currentPlace, drawList, listen, parts, places, preview } from "./shell.js";
 import { currentTopic, drawTopics, hints, isIn, startTopics } from "./topics.js";
+import { say, sayLine, translatePage } from "./words.js";
 
 // How many messages of each chat the user has seen.
 const seen = new Map();
@@ -48,7 +49,7 @@ function drawChats(current) {
     const last = messages.at(-1);
     if (place.key === current.key || !seen.has(place.key)) seen.set(place.key, messages.length);
     const unread = Math.max(0, messages.length - seen.get(place.key));
-    return { ...place, unread, preview: last ? preview(place, last) : place.about };
+    return { ...place, unread, preview: last ? preview(place, last) : sayLine(place.about) };
   });
   drawList(Object.keys(PLATFORMS), chats, current);
 }
@@ -56,10 +57,10 @@ function drawChats(current) {
 // --- the head of the chat, and pairing
 
 function drawHead(place) {
-  byId("title").textContent = place.group ? place.title : "Your agent";
-  const names = place.actors.map((actor) => actor.name).join(" and ");
+  byId("title").textContent = place.group ? place.title : say("Your agent");
+  const names = place.actors.map((actor) => actor.name).join(say(" and "));
   const platform = PLATFORMS[place.platform];
-  byId("about").textContent = place.group ? `${platform}, ${place.about}` : `${platform}, seen by ${names} (${place.about})`;
+  byId("about").textContent = say(place.group ? "{platform}, {about}" : "{platform}, seen by {names} ({about})", { platform, names, about: sayLine(place.about) });
   const avatar = byId("avatar");
   avatar.dataset.who = place.group ? "group" : "bot";
   avatar.textContent = place.group ? initial(place.title) : "";
@@ -79,12 +80,13 @@ function drawPairing(place, code) {
     byId("say").focus();
   };
   box.replaceChildren(
-    element("p", {}, "You are also the operator. In the terminal, this is ", element("code", {}, `channels access ${place.platform} pair ${code}`)),
-    element("button", { type: "button", onclick: approve }, "Let in"),
+    element("p", {}, say("You are also the operator. In the terminal, this is "), element("code", {}, `channels access ${place.platform} pair ${code}`)),
+    element("button", { type: "button", onclick: approve }, say("Let in")),
   );
 }
 
+translatePage();
 startComposer();
 startLog();
 startTopics(draw);
-listen(draw, "this sandbox");
+listen(draw);

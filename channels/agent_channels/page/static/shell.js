@@ -3,6 +3,7 @@
 import { PLATFORMS, PROGRAM, byId, element } from "./dom.js";
 import { initial, tint } from "./chat.js";
 import { oneLine } from "./format.js";
+import { say, sayLine } from "./words.js";
 
 export const parts = {};
 let currentKey = decodeURIComponent(location.hash.slice(1));
@@ -12,8 +13,8 @@ export const places = () => parts.setting?.chats ?? [];
 export const currentPlace = () => places().find((place) => place.key === currentKey) ?? places()[0];
 
 export function preview(place, message) {
-  if (message.service) return message.service;
-  const text = oneLine(place.platform, message) || (message.files[0]?.url ? "picture" : message.files[0]?.name) || "picture";
+  if (message.service) return sayLine(message.service);
+  const text = oneLine(place.platform, message) || (message.files[0]?.url ? say("picture") : message.files[0]?.name) || say("picture");
   return place.group ? `${message.name}: ${text}` : text;
 }
 
@@ -22,14 +23,14 @@ export function preview(place, message) {
 let drawnList = "";
 
 // `chats` are places with `preview` and `unread`; `unread` are messages that nobody has seen, or what `counted` says.
-export function drawList(platforms, chats, current, counted = " new") {
+export function drawList(platforms, chats, current, counted = say(" new")) {
   const text = JSON.stringify([platforms, chats, current?.key]);
   if (text === drawnList) return;
   drawnList = text;
   const focused = document.activeElement?.dataset?.chat;
   const sections = platforms.map((platform) => {
     const entries = chats.filter((chat) => chat.platform === platform).map((chat) => drawEntry(chat, current, counted));
-    const none = entries.length ? null : element("p", { class: "none" }, "no chats yet");
+    const none = entries.length ? null : element("p", { class: "none" }, say("no chats yet"));
     return element("section", { "data-platform": platform }, element("h2", {}, PLATFORMS[platform] ?? platform), element("ul", {}, ...entries), none);
   });
   byId("chats").replaceChildren(...sections);
@@ -66,7 +67,7 @@ let source = null;
 let followed = "";
 let follow = () => {};
 
-function connect(draw, what) {
+function connect(draw) {
   source?.close();
   const own = new EventSource(`events?chat=${encodeURIComponent(followed)}`);
   source = own;
@@ -77,14 +78,13 @@ function connect(draw, what) {
     document.body.dataset.ready = "yes";
   });
   own.addEventListener("error", () => {
-    const ended = `${what} has ended: open the address that \`${PROGRAM}\` printed last`;
-    byId("link").textContent = own.readyState === EventSource.CLOSED ? ended : `not connected: is \`${PROGRAM}\` running?`;
+    const ended = say("this page has ended: open the address that `{program}` printed last", { program: PROGRAM });
+    byId("link").textContent = own.readyState === EventSource.CLOSED ? ended : say("not connected: is `{program}` running?", { program: PROGRAM });
   });
 }
 
-// Calls `draw` once everything is known, and after each change; `what` is what the page shows. `byChat`: only the chat
-// that is open is sent.
-export function listen(draw, what, { byChat = false } = {}) {
+// Calls `draw` once everything is known, and after each change. `byChat`: only the chat that is open is sent.
+export function listen(draw, { byChat = false } = {}) {
   drawPage = draw;
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", () => showView(button.dataset.show));
@@ -99,7 +99,7 @@ export function listen(draw, what, { byChat = false } = {}) {
   follow = () => {
     if (!byChat || followed === currentKey) return;
     followed = currentKey;
-    connect(draw, what);
+    connect(draw);
   };
   window.addEventListener("hashchange", () => {
     currentKey = decodeURIComponent(location.hash.slice(1));
@@ -107,5 +107,5 @@ export function listen(draw, what, { byChat = false } = {}) {
     draw();
   });
   followed = byChat ? currentKey : "";
-  connect(draw, what);
+  connect(draw);
 }

@@ -1,6 +1,7 @@
 // The topics of a chat: Telegram's, in groups and in private chats, and the threads of a Discord channel.
 
 import { byId, element, icon, post } from "./dom.js";
+import { say } from "./words.js";
 
 // The chosen topic of each chat; "" is all of a Telegram chat, and on Discord the channel itself.
 const chosen = new Map();
@@ -19,7 +20,7 @@ export function openTopic(place, id) {
 }
 
 const byIdIn = (chat, id) => chat.topics?.list.find((topic) => topic.id === id);
-export const topicName = (chat, id) => byIdIn(chat, id)?.name ?? "a deleted topic";
+export const topicName = (chat, id) => byIdIn(chat, id)?.name ?? say("a deleted topic");
 // "messages": the topics' messages also stand together, as on Telegram; "threads": each has its own.
 export const isIn = (message, topic, place) => (place.topics === "messages" && !topic) || message.topic === topic;
 
@@ -32,8 +33,9 @@ export function currentTopic(place, chat) {
 // What the message box says in this topic.
 export function hints(place, chat, id) {
   const topic = byIdIn(chat, id);
-  if (!topic) return { hint: place.topics === "messages" && !place.group && chat.topics ? "Message, in a new topic" : "Message" };
-  return { hint: `Message in ${topic.name}`, closed: topic.closed ? `${topic.name} is closed` : "" };
+  if (!topic) return { hint: say(place.topics === "messages" && !place.group && chat.topics ? "Message, in a new topic" : "Message") };
+  const { name } = topic;
+  return { hint: say("Message in {name}", { name }), closed: topic.closed ? say("{name} is closed", { name }) : "" };
 }
 
 export function drawTopics(place, chat, who) {
@@ -51,11 +53,11 @@ export function drawTopics(place, chat, who) {
   if (strip.hidden || text === drawn) return;
   drawn = text;
   const focused = strip.contains(document.activeElement) ? document.activeElement.dataset.topic : null;
-  const main = { id: "", name: place.topics === "threads" ? place.title : "All", unread: 0 };
+  const main = { id: "", name: place.topics === "threads" ? place.title : say("All"), unread: 0 };
   const items = [main, ...topics].map((topic) => element("li", {}, drawTab(place, topic, topic.id === current)));
   if (chat.topics.creates) {
     const what = chat.topics.creates;
-    items.push(element("li", {}, element("button", { type: "button", class: "new", "data-topic": "+", onclick: () => askName(place, who, what) }, icon("M12 5v14M5 12h14"), `New ${what}`)));
+    items.push(element("li", {}, element("button", { type: "button", class: "new", "data-topic": "+", onclick: () => askName(place, who, what) }, icon("M12 5v14M5 12h14"), say(`New ${what}`))));
   }
   strip.replaceChildren(element("ul", {}, ...items));
   if (focused) strip.querySelector(`[data-topic="${CSS.escape(focused)}"]`)?.focus();
@@ -66,8 +68,8 @@ function drawTab(place, topic, isCurrent) {
   const dot = topic.id ? element("span", { class: "dot", "aria-hidden": "true" }, topic.icon || ([...topic.name][0] ?? "")) : null;
   // A colour of Telegram's is a number of 24 bits.
   if (dot && Number.isInteger(topic.color)) dot.style.background = `#${(topic.color & 0xffffff).toString(16).padStart(6, "0")}`;
-  const state = topic.closed ? "closed" : topic.archived ? "archived" : "";
-  const unread = topic.unread ? element("span", { class: "unread" }, String(topic.unread), element("span", { class: "visually-hidden" }, " new")) : null;
+  const state = topic.closed ? say("closed") : topic.archived ? say("archived") : "";
+  const unread = topic.unread ? element("span", { class: "unread" }, String(topic.unread), element("span", { class: "visually-hidden" }, say(" new"))) : null;
   return element(
     "button",
     { type: "button", "data-topic": topic.id, "aria-current": isCurrent ? "true" : null, onclick: () => openTopic(place, topic.id) },
@@ -84,9 +86,9 @@ function askName(place, who, what) {
   const form = element(
     "form",
     { method: "dialog" },
-    element("h2", { id: "modal-title" }, `New ${what}`),
-    element("label", {}, "Name", field),
-    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), element("button", { type: "submit", class: "primary" }, "Start")),
+    element("h2", { id: "modal-title" }, say(`New ${what}`)),
+    element("label", {}, say("Name"), field),
+    element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, say("Cancel")), element("button", { type: "submit", class: "primary" }, say("Start"))),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_channels.core.text.numbers import counted
+from agent_channels.core.i18n.sentences import counted
 
 
 def test_a_number_agrees_with_its_noun() -> None:

@@ -1,0 +1,832 @@
+"""What the operator reads at the terminal, in Traditional Chinese as used in Taiwan, by the English sentence."""
+
+from __future__ import annotations
+
+__all__ = ["TEXTS"]
+
+TEXTS: dict[str, str] = {
+    # Between sentences and names.
+    "; ": "；",
+    ", ": "、",
+    # Set-up.
+    "Which channel?": "要設定哪個頻道？",
+    "[{choices}; Return: {default}] ": "[{choices}；按 Enter：{default}] ",
+    "  {answer!r} is none of them.": "  沒有 {answer!r} 這個選項。",
+    "the terminal ended before the answer; run the same command again, it goes on from here": (
+        "還沒有回答，終端機就結束了；請再執行同一個指令，會從這裡繼續"
+    ),
+    "there is no terminal to ask which channel; name it: {commands}": (
+        "沒有終端機可以詢問要設定哪個頻道；請寫出來：{commands}"
+    ),
+    "✓ {found}.": "✓ {found}。",
+    "✓ {done}.": "✓ {done}。",
+    "{sign} {named}.\n  -> {next}": "{sign} {named}。\n  -> {next}",
+    "Note: {found}; {evidence}.": "請注意：{found}；{evidence}。",
+    "{found} ({evidence}); nothing was sent: {next}": "{found}（{evidence}）；沒有送出任何資料：{next}",
+    "{found} ({evidence}); {next}": "{found}（{evidence}）；{next}",
+    "Going on where the last run stopped, with the token from {source}.": "從上次停下的地方繼續，token 取自 {source}。",
+    "Keep the token from {source}?": "要沿用 {source} 裡的 token 嗎？",
+    "{title} bot token (not shown): ": "{title} 機器人的 token（不會顯示）：",
+    "✗ {error}. Try again, or stop with Ctrl-C.": "✗ {error}。請再試一次，或按 Ctrl-C 停止。",
+    "no token was given; nothing was changed": "沒有輸入 token；沒有任何變更",
+    "there is no terminal to ask for the token; pipe it in with --token-stdin": (
+        "沒有終端機可以詢問 token；請用 --token-stdin 從標準輸入傳入"
+    ),
+    "the token was not stored": "token 沒有儲存",
+    "the token stays as it was": "原來的 token 不變",
+    "✓ The token works: {title} bot @{username} ({name}).": "✓ token 可以使用：{title} 機器人 @{username}（{name}）。",
+    "✓ It is stored in {path}, readable by you only.": "✓ 已存入 {path}，只有你可以讀取。",
+    "✓ It stays where it is: {source}.": "✓ 留在原處：{source}。",
+    "The shell variable {name} holds another token and wins over this file; unset it.": (
+        "shell 變數 {name} 裡是另一個 token，而且優先於這個檔案；請取消設定它。"
+    ),
+    "✓ Every setting is explained in {path}.": "✓ 每項設定的說明都在 {path}。",
+    "To let the bot into a server of yours, with the permissions it needs:\n  {link}": (
+        "要讓機器人加入你的伺服器並取得所需權限，請開啟：\n  {link}"
+    ),
+    "✓ The plugin {plugin} brings the server, the hooks and the skills.": (
+        "✓ 外掛 {plugin} 已經包含伺服器、hook 和技能。"
+    ),
+    "{kind} keeps this program for the moment only, so no agent host can be told to start it; install it with "
+    "`uv tool install {requirement}` (or pipx install), then run `channels setup {name}`": (
+        "{kind} 只會暫時保留這個程式，所以無法讓代理的主程式啟動它；請用 `uv tool install {requirement}`（或 pipx "
+        "install）安裝，再執行 `channels setup {name}`"
+    ),
+    "Enter the server into {path}, so that an agent host starts it?": "要把伺服器寫入 {path}，讓代理的主程式啟動它嗎？",
+    "Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?": (
+        "要把 hook 寫入 {path} 嗎？這樣不論主程式用什麼參數啟動，訊息和提示都能送達。"
+    ),
+    "Copy the skills for the agent ({folders})?": "要為代理複製技能嗎（{folders}）？",
+    "{done}; the file is yours alone: keep it out of git": "{done}；這個檔案只屬於你，請不要放進 git",
+    "· The hooks that show turns in the chat are left out: they need the server in .mcp.json, and Claude Code 2.1.118 "
+    "or later.": (
+        "· 沒有安裝在聊天中顯示工作進度的 hook：它們需要 .mcp.json 裡有這個伺服器，以及 Claude Code 2.1.118 以上。"
+    ),
+    "Next: {start}.": "下一步：{start}。",
+    "Nobody is paired yet, since that needs a person: run `channels setup {name}` in a terminal, and it goes on there."
+    "\nOr: {start}, then `channels access {name} invite` (or write to @{username} and let yourself in with the code it "
+    "answers: `channels access {name} pair CODE`).": (
+        "還沒有人配對，因為這需要有人操作：請在終端機執行 `channels setup {name}`，會從那裡繼續。\n"
+        "或者：{start}，再執行 `channels access {name} invite`（也可以傳訊息給 @{username}，再用它回覆的配對碼讓"
+        "自己加入："
+        "`channels access {name} pair CODE`）。"
+    ),
+    "\nStopped. What was done stays: `channels setup {name}` goes on from here.": (
+        "\n已停止。完成的步驟都會保留：`channels setup {name}` 會從這裡繼續。"
+    ),
+    # The first tap.
+    "{error}; `channels setup {name}` goes on from here": "{error}；`channels setup {name}` 會從這裡繼續",
+    "✓ Paired: {names}.": "✓ 已配對：{names}。",
+    "✓ {person} is paired.": "✓ {person} 已配對。",
+    "Invite somebody else now?": "現在要邀請其他人嗎？",
+    "Next: {start}; `channels launch {name}` starts Claude Code so that it receives messages. `channels status {name}` "
+    "shows how things stand.": (
+        "下一步：{start}；`channels launch {name}` 會啟動 Claude Code 並讓它接收訊息。"
+        "`channels status {name}` 會顯示目前狀態。"
+    ),
+    "✓ A server of this project reads the bot already (process {pid}).": (
+        "✓ 這個專案的伺服器已經在讀取這個機器人（行程 {pid}）。"
+    ),
+    "· The bot is read elsewhere: {holder}. A bot has one reader, so end that session, or give this project a"
+    " bot of its "
+    "own. Waiting until it is free ... (Ctrl-C stops)": (
+        "· 機器人正由別處讀取：{holder}。一個機器人只能有一個讀取者，請結束那個工作階段，或讓這個專案使用自己的機器人。"
+        "正在等它空出來 ...（按 Ctrl-C 停止）"
+    ),
+    "direct messages are disabled, so nobody can get in; allow them with `channels access {name} policy pairing`, then "
+    "run this again": ("私訊已停用，沒有人能加入；請用 `channels access {name} policy pairing` 開放，再執行一次"),
+    "Waiting for your tap in {title} ... (Ctrl-C stops; run it again to go on)": (
+        "等你在 {title} 點按 ...（按 Ctrl-C 停止；再執行一次就會繼續）"
+    ),
+    "Waiting for your message in {title} ... (Ctrl-C stops; run it again to go on)": (
+        "等你在 {title} 傳訊息 ...（按 Ctrl-C 停止；再執行一次就會繼續）"
+    ),
+    "That invitation has run out; here is a new one.": "那個邀請已經過期；這是新的邀請。",
+    "{person} has written to the bot, without the invitation. Is that you, or may they come in?": (
+        "{person} 沒有用邀請就傳了訊息給機器人。是你本人，或可以讓對方加入嗎？"
+    ),
+    "· The bot was called in {place}. You get in by a direct message: open the bot's profile there and write to it. "
+    "`channels access {name} group add {group_id}` enables that place later.": (
+        "· 有人在 {place} 呼叫了機器人。要加入請用私訊：在那裡打開機器人的個人檔案，傳訊息給它。"
+        "之後可以用 `channels access {name} group add {group_id}` 啟用那個地方。"
+    ),
+    "May {person} answer from {title} what the agent asks permission for?": (
+        "代理請求許可時，{person} 可以在 {title} 回答嗎？"
+    ),
+    "✓ {person} may. `{undo}` undoes that.": "✓ {person} 可以回答。`{undo}` 會取消。",
+    "✓ {person} has a message with two buttons. Waiting for the tap ... (Ctrl-C stops)": (
+        "✓ {person} 收到了一則有兩個按鈕的訊息。等待點按 ...（按 Ctrl-C 停止）"
+    ),
+    "the message was closed without a tap; `channels setup {name}` sends another one": (
+        "訊息沒有人點按就關閉了；`channels setup {name}` 會再傳一則"
+    ),
+    "✓ {user} tapped {button!r}: the set-up is done.": "✓ {user} 點了 {button!r}：設定完成。",
+    "`channels doctor {name}` looks for what is wrong.": "`channels doctor {name}` 會找出哪裡有問題。",
+    # Invitations.
+    "valid for {minutes:.0f} minutes, for one person": "{minutes:.0f} 分鐘內有效，限一人使用",
+    "Invitation to @{username}, {validity}. Open it on the phone and tap Start:\n  {link}": (
+        "@{username} 的邀請，{validity}。請在手機上打開，點「開始」：\n  {link}"
+    ),
+    "Invitation to @{username}, {validity}. Send it to the bot as a direct message:\n  {code}": (
+        "@{username} 的邀請，{validity}。請用私訊傳給機器人：\n  {code}"
+    ),
+    "If you do not share a server with the bot yet, add it to one first:\n  {link}": (
+        "如果你和機器人還沒有共同的伺服器，請先把它加入一個：\n  {link}"
+    ),
+    "No server reads this bot yet: {start}; it answers then.": "還沒有伺服器讀取這個機器人：{start}，它就會回覆。",
+    "enter the server into your agent host's list (`channels setup {channel} --mcp-json yes` does it in .mcp.json), "
+    "{start}": (
+        "把伺服器加入代理主程式的清單（`channels setup {channel} --mcp-json yes` 會寫入 .mcp.json），再{start}"
+    ),
+    "start your agent host in the project": "在專案裡啟動代理的主程式",
+    "no token is set, so there is no bot to invite to; run `channels setup {channel_name}` first": (
+        "沒有設定 token，所以沒有機器人可以邀請人加入；請先執行 `channels setup {channel_name}`"
+    ),
+    # The host's files.
+    "the server {name!r}": "伺服器 {name!r}",
+    "the hooks": " hook",
+    "them": "它們",
+    "{path} has {what} now": "{path} 已加入{what}",
+    "{path} has {what} already": "{path} 裡已經有{what}",
+    "{path} has none of them any more": "{path} 裡已經沒有",
+    "the old file is kept as {backup}": "原來的檔案保留在 {backup}",
+    "{folder} has the skills now": "技能已複製到 {folder}",
+    "{folder} has the skills already": "{folder} 裡已經有技能",
+    "left as you changed it: {names}": "保留你改過的版本：{names}",
+    "left as you changed them: {names}": "保留你改過的版本：{names}",
+    "{error}; fix it first": "{error}；請先修正",
+    "mcpServers in {path} is not an object; fix it first": "{path} 裡的 mcpServers 不是物件；請先修正",
+    "hooks in {path} is not an object; fix it first": "{path} 裡的 hooks 不是物件；請先修正",
+    "hooks.{event} in {path} is not a list; fix it first": "{path} 裡的 hooks.{event} 不是陣列；請先修正",
+    "hooks.json is missing beside {package}; reinstall this program": (
+        "{package} 旁邊缺少 hooks.json；請重新安裝這個程式"
+    ),
+    "the skills are missing beside {package}; reinstall this program": "{package} 旁邊缺少技能；請重新安裝這個程式",
+    "{path} leads out of the project, to {target}; it is unchanged: replace the link": (
+        "{path} 指向專案之外的 {target}；沒有變更，請換掉這個連結"
+    ),
+    "{path} leads out of the project, to {target}; replace the link": "{path} 指向專案之外的 {target}；請換掉這個連結",
+    "{path} cannot be written ({error}); it is unchanged": "無法寫入 {path}（{error}）；檔案沒有變更",
+    "{path} cannot be written ({error}); fix its folder": "無法寫入 {path}（{error}）；請修正它的資料夾",
+    "{path} cannot be read ({error}); fix it first": "無法讀取 {path}（{error}）；請先修正",
+    # Settings, the token and the state folder.
+    "the environment variable {name}": "環境變數 {name}",
+    "{path} (or the environment): {problems}": "{path}（或環境變數）：{problems}",
+    "{path} sets both {new} and {old}, its old name; remove {old}": (
+        "{path} 同時設定了 {new} 和它的舊名稱 {old}；請移除 {old}"
+    ),
+    "{path} cannot be read: {error}": "無法讀取 {path}：{error}",
+    "{path} cannot be read: a value stands for another one (*name); write it out": (
+        "無法讀取 {path}：有一個值用別名（*名稱）代替；請直接寫出內容"
+    ),
+    "{path} cannot be read: more than {most} brackets are open at once; close them": (
+        "無法讀取 {path}：同時有超過 {most} 個括號沒有關閉；請關閉它們"
+    ),
+    "{path} must hold `name: value` lines, such as `language: en`; it holds {value}": (
+        "{path} 的每一行要寫成 `名稱: 值`，例如 `language: en`；現在的內容是 {value}"
+    ),
+    "SSLKEYLOGFILE is {path!r}, which cannot be written ({reason}): name another file, or unset SSLKEYLOGFILE": (
+        "SSLKEYLOGFILE 是 {path!r}，但無法寫入（{reason}）：請改用另一個檔案，或取消設定 SSLKEYLOGFILE"
+    ),
+    "{name} is {value!r}, which holds no certificates that can be used ({reason}): name {wanted}, or unset {name}": (
+        "{name} 是 {value!r}，裡面沒有可用的憑證（{reason}）：請改成 {wanted}，或取消設定 {name}"
+    ),
+    "{path} is not a folder; remove it, or name another state folder": (
+        "{path} 不是資料夾；請移除它，或指定另一個狀態資料夾"
+    ),
+    "the state folder {path} belongs to another user, so nothing in it was read; name a folder of your own "
+    "({variable}=FOLDER)": (
+        "狀態資料夾 {path} 屬於另一個使用者，所以沒有讀取裡面的任何內容；請指定你自己的資料夾（{variable}=FOLDER）"
+    ),
+    "the state folder {path} cannot be forgotten ({error}); fix the permissions of {file}": (
+        "無法取消登記狀態資料夾 {path}（{error}）；請修正 {file} 的權限"
+    ),
+    "the state folder {path} leads through a symbolic link, so nothing in it was read; name the folder itself": (
+        "狀態資料夾 {path} 經過符號連結，所以沒有讀取裡面的任何內容；請指定資料夾本身"
+    ),
+    "the state folder {path} leads through a symbolic link; nothing in it was read": (
+        "狀態資料夾 {path} 經過符號連結；沒有讀取裡面的任何內容"
+    ),
+    "the state folder {path} was not made by you on this machine, so nothing in it was read: it came with a "
+    "repository, was copied or restored, or is of version 0.1.0. If it is yours, run `channels trust` in the project": (
+        "狀態資料夾 {path} 不是你在這台電腦上建立的，所以沒有讀取裡面的任何內容：它可能隨儲存庫而來、是複製或還原的，"
+        "或來自 0.1.0 版。如果是你的，請在專案裡執行 `channels trust`"
+    ),
+    "a symbolic link": "符號連結",
+    "not a file": "檔案以外的東西",
+    "it is a symbolic link": "它是符號連結",
+    "{path} is {kind}; nothing in a state folder is followed out of it: remove it": (
+        "{path} 是{kind}；程式不會離開狀態資料夾去讀取：請移除它"
+    ),
+    "{path} is open to other users (mode {mode:03o}), as a file is that came with a repository, so it was not read; "
+    "look at it, and if it is yours, run `chmod 600 {file}`": (
+        "其他使用者可以打開 {path}（模式 {mode:03o}），就像隨儲存庫而來的檔案一樣，所以沒有讀取；請看一下內容，"
+        "如果是你的，請執行 `chmod 600 {file}`"
+    ),
+    "{path} has more than {max_bytes:,} bytes, which no person writes; fix it first": (
+        "{path} 超過 {max_bytes:,} 位元組，不像是人寫的；請先修正"
+    ),
+    "{path} cannot be read ({reason}); replace it by a file of your own": (
+        "無法讀取 {path}（{reason}）；請換成你自己的檔案"
+    ),
+    "{path} cannot be read: it is not a file; remove it": "無法讀取 {path}：它不是檔案；請移除它",
+    "{path} cannot be deleted whole ({error}); delete it yourself": "無法完整刪除 {path}（{error}）；請自行刪除",
+    "{path} was written by a newer version (schema {found}, this program knows {known}); update this program, or name "
+    "another state folder": (
+        "{path} 是由較新的版本寫入的（結構版本 {found}，這個程式認得到 {known}）；請更新這個程式，或指定另一個狀"
+        "態資料夾"
+    ),
+    # Connections.
+    "the connection to {platform} ended before the answer: {text}": "與 {platform} 的連線在收到回應前中斷：{text}",
+    # The doctor's report.
+    "✓ fine   · good to know   - not checked   ✗ to be fixed": "✓ 正常   · 供參考   - 未檢查   ✗ 需要修正",
+    "nothing stands in the way": "沒有任何阻礙",
+    "{problems} ({names})": "{problems}（{names}）",
+    "{verdict}; log: {path}": "{verdict}；記錄檔：{path}",
+    "{count:,} problem": "{count:,} 個問題",
+    "{count:,} problems": "{count:,} 個問題",
+    "checking": "檢查中",
+    "follow that message": "請照上面的訊息處理",
+    "follow that message, which says how to set the current token": "請照上面的訊息設定目前的 token",
+    "see `trust`": "請見 `trust`",
+    "see `state folder`": "請見 `state folder`",
+    "the check {name!r} failed: {error}": "檢查 {name!r} 執行失敗：{error}",
+    "there was no answer in {seconds:.0f} s": "{seconds:.0f} 秒內沒有回應",
+    "given up after {seconds:.1f} s": "{seconds:.1f} 秒後放棄",
+    "see the checks `dns`, `ipv6` and `proxy`; a firewall that drops packets looks like this too": (
+        "請看檢查 `dns`、`ipv6` 和 `proxy`；會丟棄封包的防火牆也會造成這個現象"
+    ),
+    # The doctor: this machine.
+    "Python {version}": "Python {version}",
+    "Python {version} is too old": "Python {version} 太舊",
+    "install this program with Python 3.11 or newer": "請用 Python 3.11 以上的版本安裝這個程式",
+    "the state folder is your own": "狀態資料夾是你自己的",
+    "there is no state yet, so none that came from elsewhere": "還沒有狀態，所以沒有來自別處的內容",
+    "the state folder cannot be used, so nothing in it was read": "無法使用狀態資料夾，所以沒有讀取裡面的任何內容",
+    "the state folder was not made by you on this machine, so nothing in it was read": (
+        "狀態資料夾不是你在這台電腦上建立的，所以沒有讀取裡面的任何內容"
+    ),
+    "{folder}; it came with a repository, was copied or restored, or is of version 0.1.0": (
+        "{folder}；它可能隨儲存庫而來、是複製或還原的，或來自 0.1.0 版"
+    ),
+    "if it is yours, run `channels trust`, which lists what it found; otherwise remove it": (
+        "如果是你的，請執行 `channels trust`，它會列出裡面有什麼；否則請移除"
+    ),
+    "the state folder {folder} does not exist yet": "狀態資料夾 {folder} 還不存在",
+    "`channels setup {channel}` creates it": "`channels setup {channel}` 會建立它",
+    "the state folder is not used yet; see `trust`": "狀態資料夾還沒有使用；請見 `trust`",
+    "other users of this machine can read {readable}": "這台電腦的其他使用者可以讀取 {readable}",
+    "in {folder}": "在 {folder}",
+    "look at them first, since a pull from a repository may have brought them: chmod 700 {folder}; chmod 600 "
+    "{folder}/.env {folder}/channel.db*": (
+        "請先看看內容，因為可能是從儲存庫拉下來的：chmod 700 {folder}; chmod 600 {folder}/.env {folder}/channel.db*"
+    ),
+    "{folder} is not writable, so no message can be stored and none is accepted": (
+        "無法寫入 {folder}，所以不能儲存訊息，也不接收訊息"
+    ),
+    "files may not grow as large as the database does": "系統不允許檔案成長到資料庫需要的大小",
+    "raise that limit": "請調高這個限制",
+    "the disk of {folder} is nearly full": "{folder} 所在的磁碟快滿了",
+    "{free:,} bytes are free": "剩餘 {free:,} 位元組",
+    "free some space on it": "請清出一些空間",
+    "{folder} is private and writable": "{folder} 只有你能存取，而且可以寫入",
+    "{free:,} MB are free": "剩餘 {free:,} MB",
+    # The doctor: settings and the token.
+    "all settings are valid": "所有設定都正確",
+    "no config.yaml: all settings are defaults": "沒有 config.yaml：全部使用預設值",
+    "a setting is wrong, so nothing is read or sent": "有一項設定錯誤，所以不會讀取或傳送任何訊息",
+    "fix it in {path}": "請在 {path} 修正",
+    "all settings are valid, but some have old names": "所有設定都正確，但有些用了舊名稱",
+    "rename them in {path}": "請在 {path} 改用新名稱",
+    "a token is set": "已設定 token",
+    "from {source}": "取自 {source}",
+    "the token is malformed": "token 的格式不對",
+    "set the right one: `{command}`": "請設定正確的 token：`{command}`",
+    "no token is set": "沒有設定 token",
+    "{variable} is the literal text {text!r}": "{variable} 的內容就是文字 {text!r}",
+    "{variable} is set neither in the environment nor in {path}": "環境變數和 {path} 都沒有設定 {variable}",
+    "run `{command}` in your own terminal": "請在你自己的終端機執行 `{command}`",
+    "{variable} in this shell overrides another token in {path}": (
+        "這個 shell 的 {variable} 蓋過了 {path} 裡的另一個 token"
+    ),
+    "the two tokens differ": "兩個 token 不同",
+    "unset {variable} where it is set (the shell's profile, the host's settings), or store that token: `{command}`": (
+        "請在設定 {variable} 的地方（shell 的設定檔、主程式的設定）取消它，或儲存那個 token：`{command}`"
+    ),
+    # The doctor: the route.
+    "requests go to the platform's own servers": "請求會送到平台自己的伺服器",
+    "requests go to {urls} instead of the platform's own servers": "請求會送到 {urls}，而不是平台自己的伺服器",
+    "{name} is {url}, set by {source}": "{name} 是 {url}，由 {source} 設定",
+    "the address needs no name server": "這個位址不需要名稱伺服器",
+    "{host} resolves": "{host} 可以解析",
+    "the name {host} does not resolve": "無法解析名稱 {host}",
+    "see whether this machine is online and its name server answers; in a container or behind a company's network, "
+    "name its proxy (setting `proxy`)": (
+        "請確認這台電腦已連上網路，而且名稱伺服器有回應；在容器或公司網路裡，請指定代理伺服器（設定 `proxy`）"
+    ),
+    "a proxy makes the connections": "由代理伺服器建立連線",
+    "only IPv4 is used": "只使用 IPv4",
+    "the name does not resolve": "無法解析名稱",
+    "there is nothing to choose": "沒有選擇的餘地",
+    "IPv6 addresses: {six}; IPv4 addresses: {four}": "IPv6 位址：{six} 個；IPv4 位址：{four} 個",
+    "IPv6 {six}: {problem6}; IPv4 {four}: {problem4}": "IPv6 {six}：{problem6}；IPv4 {four}：{problem4}",
+    "connects": "可以連線",
+    "no answer in {seconds:.0f} s": "{seconds:.0f} 秒內沒有回應",
+    "IPv6 is no worse than IPv4": "IPv6 不比 IPv4 差",
+    "IPv6 leads nowhere here, though {host} has IPv6 addresses: a new connection takes a quarter of a second longer, "
+    "until IPv4 is tried": (
+        "{host} 有 IPv6 位址，但這裡的 IPv6 連不出去：每次建立連線都要多等四分之一秒，才會改試 IPv4"
+    ),
+    "fix the network's IPv6, or set `ipv4: true` in config.yaml": (
+        "請修好網路的 IPv6，或在 config.yaml 設定 `ipv4: true`"
+    ),
+    "no proxy is used": "沒有使用代理伺服器",
+    "a proxy of the environment is not used": "沒有使用環境變數指定的代理伺服器",
+    "correct or unset {source}": "請修正或取消設定 {source}",
+    "the proxy takes connections": "代理伺服器接受連線",
+    "{proxy}, named by {source}": "{proxy}，由 {source} 指定",
+    "the proxy {proxy}, named by {source}, is not found": "找不到代理伺服器 {proxy}（由 {source} 指定）",
+    "the proxy {proxy}, named by {source}, takes no connection": "代理伺服器 {proxy}（由 {source} 指定）不接受連線",
+    "start it, or correct or remove it in {source}": "請啟動它，或在 {source} 修正或移除",
+    # The doctor: the platform.
+    "the token belongs to @{username} ({name})": "token 屬於 @{username}（{name}）",
+    "id {id}": "id {id}",
+    "the platform does not know the token": "平台不認得這個 token",
+    "the platform limits this bot's requests": "平台限制了這個機器人的請求",
+    "wait that long, and find the program that sends so many requests": "請等候那段時間，並找出哪個程式送出這麼多請求",
+    "the platform's answer did not arrive or cannot be read": "平台的回應沒有送達，或無法解讀",
+    "the platform cannot be asked": "無法詢問平台",
+    "the platform could not be asked: see `{cause}`": "無法詢問平台：請見 `{cause}`",
+    "the platform's library cannot be loaded": "無法載入平台的函式庫",
+    "the platform's library was not loaded in time": "平台的函式庫沒有及時載入",
+    "install this program again": "請重新安裝這個程式",
+    "the platform's answers carry no date": "平台的回應沒有日期",
+    "the platform's Date is {date}": "平台的 Date 是 {date}",
+    "this machine's clock agrees with the platform's": "這台電腦的時鐘與平台一致",
+    "this machine's clock is {seconds:.0f} s ahead of the platform's": "這台電腦的時鐘比平台快 {seconds:.0f} 秒",
+    "this machine's clock is {seconds:.0f} s behind the platform's": "這台電腦的時鐘比平台慢 {seconds:.0f} 秒",
+    "set the clock (turn network time on); until then codes expire too early or late and connections may fail": (
+        "請校正時鐘（開啟網路校時）；在那之前，配對碼會太早或太晚過期，連線也可能失敗"
+    ),
+    # The doctor: the store.
+    "there is no database yet": "還沒有資料庫",
+    "the server creates it at its first start": "伺服器第一次啟動時會建立",
+    "the database can be used": "資料庫可以使用",
+    "the database cannot be used, so nothing is read": "無法使用資料庫，所以不會讀取任何訊息",
+    "nobody is paired yet": "還沒有人配對",
+    "{count:,} group": "{count:,} 個群組",
+    "{count:,} groups": "{count:,} 個群組",
+    "{paired} paired, {groups} enabled, {seen} seen but not enabled": (
+        "已配對 {paired} 人，已啟用 {groups}，看過但未啟用 {seen}"
+    ),
+    "{evidence}; {pending} waiting for approval": "{evidence}；{pending} 人等待核准",
+    "`{command} pair CODE`, with the code that the bot showed them, lets somebody in who waits": (
+        "`{command} pair CODE` 加上機器人給對方的配對碼，就能讓等候的人加入"
+    ),
+    "the policy is `disabled` and no group is enabled, so nobody can write to the agent": (
+        "政策是 `disabled`，也沒有啟用群組，所以沒有人能傳訊息給代理"
+    ),
+    "nobody is paired and no group is enabled, so nobody can write to the agent": (
+        "沒有人配對，也沒有啟用群組，所以沒有人能傳訊息給代理"
+    ),
+    "the policy is `disabled`, so direct messages are ignored": "政策是 `disabled`，所以會忽略私訊",
+    "{blocked} blocked the bot; only they can unblock it": "{blocked} 封鎖了機器人；只有他們能解除封鎖",
+    "{count:,} person waits to be let in": "有 {count:,} 人等待加入",
+    "{count:,} people wait to be let in": "有 {count:,} 人等待加入",
+    "people can write to the agent": "有人可以傳訊息給代理",
+    "events that could not be processed: {failed}; they are kept": "有 {failed} 個事件無法處理；會保留",
+    "`{command}` lists what is open": "`{command}` 會列出未處理的訊息",
+    "update this program: a newer version processes them by itself": "請更新這個程式：新版會自動處理它們",
+    "{counts}; the oldest open since {oldest}": "{counts}；最舊的從 {oldest} 起未處理",
+    "messages are on their way to the agent": "訊息正送往代理",
+    "messages that wait for the agent: {open}, the oldest for {duration}": (
+        "等待代理的訊息：{open} 則，最久的已等 {duration}"
+    ),
+    "see the checks `reader` and `mode`; `{command}` lists the messages": (
+        "請看檢查 `reader` 和 `mode`；`{command}` 會列出訊息"
+    ),
+    "{count:,} message is held until its sender is let in": "有 {count:,} 則訊息保留到傳送者加入為止",
+    "{count:,} messages are held until their senders are let in": "有 {count:,} 則訊息保留到傳送者加入為止",
+    "`{command}` shows who waits; `{command} pair CODE` lets them in": (
+        "`{command}` 會顯示誰在等候；`{command} pair CODE` 會讓他們加入"
+    ),
+    "every message has been answered": "每則訊息都已回覆",
+    "no message is waiting": "沒有訊息在等候",
+    "{count} open": "未處理 {count}",
+    "{count} open ({offered} of them offered to the agent)": "未處理 {count}（其中 {offered} 則已交給代理）",
+    "{count} answered": "已回覆 {count}",
+    "{count} held until the sender is let in": "等傳送者加入 {count}",
+    "{count} failed": "失敗 {count}",
+    "{seconds:.0f} s": "{seconds:.0f} 秒",
+    "{minutes:.0f} min": "{minutes:.0f} 分鐘",
+    "{hours:.0f} h": "{hours:.0f} 小時",
+    "a server reads this bot": "有伺服器在讀取這個機器人",
+    "no running server reads this bot": "沒有執行中的伺服器讀取這個機器人",
+    "no process holds the bot's lock": "沒有行程持有機器人的鎖",
+    "start your agent host in the project; the check `mode` says more": (
+        "請在專案裡啟動代理的主程式；檢查 `mode` 有更多說明"
+    ),
+    "process {pid} on {host} for {project}, since {since}": "{host} 上的行程 {pid}，專案 {project}，從 {since} 起",
+    "process {pid} on {host}, project {project}, since {since}": "{host} 上的行程 {pid}，專案 {project}，從 {since} 起",
+    "another project's server reads this bot, so its messages go there": (
+        "另一個專案的伺服器在讀取這個機器人，所以訊息會送到那裡"
+    ),
+    "{process}; its state folder is {state_dir}": "{process}；它的狀態資料夾是 {state_dir}",
+    "end that host, make it hand over (`channels status {channel} --release`), or give each project a bot of its own": (
+        "請結束那個主程式、要它交出機器人（`channels status {channel} --release`），或讓每個專案使用自己的機器人"
+    ),
+    "another program interrupts the reader; see the check `second poller`": (
+        "另一個程式打斷了讀取；請看檢查 `second poller`"
+    ),
+    "the reader cannot read the bot ({state})": "讀取程式無法讀取機器人（{state}）",
+    "{process}: {error}": "{process}：{error}",
+    "the reader has heard nothing from the platform for {duration}": "讀取程式已有 {duration} 沒有收到平台的回應",
+    "{process}; its last completed poll was {last_poll}": "{process}；最後一次完成的輪詢是 {last_poll}",
+    "that process hangs or is stopped: resume or end it (kill {pid}), and start the host again": (
+        "那個行程卡住或被暫停了：請恢復或結束它（kill {pid}），再重新啟動主程式"
+    ),
+    "{process}; last poll {when}": "{process}；最後一次輪詢：{when}",
+    "not yet": "還沒有",
+    # The doctor: the host.
+    "`channels setup {channel} --mcp-json yes` adds it": "`channels setup {channel} --mcp-json yes` 會加入",
+    "`channels setup {channel} --hooks yes` installs them": "`channels setup {channel} --hooks yes` 會安裝",
+    "the host's list of servers cannot be read": "無法讀取主程式的伺服器清單",
+    "fix that file": "請修正那個檔案",
+    "the entry {name!r} of .mcp.json is not this program": ".mcp.json 的項目 {name!r} 不是這個程式",
+    "{reason} ({path})": "{reason}（{path}）",
+    "it may have come with a repository: remove it unless it is yours; {add_entry}": (
+        "它可能隨儲存庫而來：如果不是你的，請移除；{add_entry}"
+    ),
+    "the entry {name!r} of .mcp.json is not this program: {reason}; it may have come with a repository, so the host is "
+    "not started with it as a trusted channel. Remove it, or correct it with "
+    "`channels setup {channel} --mcp-json yes`": (
+        ".mcp.json 的項目 {name!r} 不是這個程式：{reason}；它可能隨儲存庫而來，所以不會把它當成可信任的頻道來啟動"
+        "主程式。"
+        "請移除它，或用 `channels setup {channel} --mcp-json yes` 修正"
+    ),
+    "the project's settings set variables that steer this program": "專案的設定裡有會影響這個程式的變數",
+    "they may have come with a repository: remove them, or set them in your own settings or environment": (
+        "它們可能隨儲存庫而來：請移除，或改在你自己的設定或環境變數裡設定"
+    ),
+    "the server is started by something other than .mcp.json": "伺服器不是由 .mcp.json 啟動的",
+    "no agent host is configured to start this server": "沒有任何代理主程式設定為啟動這個伺服器",
+    "{path} has no entry for it": "{path} 沒有它的項目",
+    "the server {name!r} is disabled in the host's settings": "主程式的設定停用了伺服器 {name!r}",
+    "disabledMcpjsonServers in {settings_path}": "{settings_path} 裡的 disabledMcpjsonServers",
+    "remove it from that list, or enable it with /mcp in the host": "請從那個清單移除它，或在主程式裡用 /mcp 啟用",
+    "the host is configured to start it, as {name!r}": "主程式已設定為啟動它，名稱是 {name!r}",
+    "a settings file of the host cannot be read": "無法讀取主程式的設定檔",
+    "the host's hooks are switched off": "主程式的 hook 已關閉",
+    "disableAllHooks in {path}": "{path} 裡的 disableAllHooks",
+    "remove that line": "請移除那一行",
+    "the hooks come with the plugin": "hook 由外掛提供",
+    "the hooks are not installed, so prompts stay at the terminal": "沒有安裝 hook，所以提示只會留在終端機",
+    "the installed hooks cannot run": "安裝的 hook 無法執行",
+    "install this program there, or: {install}": "請在那裡安裝這個程式，或：{install}",
+    "hooks with our names start another program": "與我們同名的 hook 啟動的是另一個程式",
+    "they may have come with a repository: remove them unless they are yours; {install}": (
+        "它們可能隨儲存庫而來：如果不是你的，請移除；{install}"
+    ),
+    "hooks call a server that the host does not start, which shows an error at every step": (
+        "hook 呼叫的伺服器沒有由主程式啟動，所以每一步都會顯示錯誤"
+    ),
+    "some hooks are missing: {missing}": "缺少一些 hook：{missing}",
+    "the phone does not see what the agent does, and cannot stop it: the hooks of turns are missing": (
+        "手機看不到代理在做什麼，也無法停止它：缺少工作進度的 hook"
+    ),
+    "they need Claude Code 2.1.118 or later": "它們需要 Claude Code 2.1.118 以上",
+    "the hooks are installed": "已安裝 hook",
+    "the host was started with its channel flag": "主程式啟動時帶有頻道參數",
+    "no host with a channel flag runs this server": "執行這個伺服器的主程式沒有帶頻道參數",
+    "no such flag in the command lines above process {pid}": "行程 {pid} 上層的命令列沒有這個參數",
+    "no such flag in the command lines above this process": "這個行程上層的命令列沒有這個參數",
+    "only pushes need it; the session's inbox socket, the hooks and wait_for_messages work without": (
+        "只有推送需要它；工作階段的收件 socket、hook 和 wait_for_messages 都不需要"
+    ),
+    "the server's process {pid}": "伺服器的行程 {pid}",
+    "{name} is set in {place}": "{place} 設定了 {name}",
+    "this shell": "這個 shell",
+    "no environment variable switches channels off in the host": "沒有環境變數關閉主程式的頻道",
+    "pushes are switched off in the host by {names}; the hooks deliver messages instead": (
+        "{names} 關閉了主程式的推送；改由 hook 送達訊息"
+    ),
+    "{names}: with any value, the host shows no channel messages, and does not say so": (
+        "{names}：不論是什麼值，主程式都不會顯示頻道訊息，也不會告知"
+    ),
+    "unset it before the host starts, or let the hooks deliver messages: `channels setup {channel} --hooks yes`": (
+        "請在啟動主程式前取消設定，或讓 hook 送達訊息：`channels setup {channel} --hooks yes`"
+    ),
+    "the organisation's settings cannot be read": "無法讀取組織的設定",
+    "the organisation's policy keeps the host from working with this server": "組織的政策不允許主程式使用這個伺服器",
+    "ask the administrator of the host; until then only what the policy allows works (`wait_for_messages`)": (
+        "請詢問主程式的管理者；在那之前，只有政策允許的功能可用（`wait_for_messages`）"
+    ),
+    "no policy restricts this server": "沒有政策限制這個伺服器",
+    "there are no managed settings": "沒有受管理的設定",
+    "{restriction} ({path})": "{restriction}（{path}）",
+    "{what}: channelsEnabled is false": "{what}：channelsEnabled 是 false",
+    "channels are off": "頻道已關閉",
+    "hooks are off: disableAllHooks": "hook 已關閉：disableAllHooks",
+    "only the organisation's own hooks run: allowManagedHooksOnly": "只執行組織自己的 hook：allowManagedHooksOnly",
+    "the session's inbox is closed: crossSessionInbound is refuse": (
+        "工作階段的收件匣已關閉：crossSessionInbound 是 refuse"
+    ),
+    "the server {channel!r} is listed in deniedMcpServers": "伺服器 {channel!r} 列在 deniedMcpServers 裡",
+    "the server {channel!r} is not listed in allowedMcpServers": "伺服器 {channel!r} 沒有列在 allowedMcpServers 裡",
+    "the bot is never read here": "這裡從不讀取機器人",
+    "set `claim: auto` (config.yaml, CHANNELS_CLAIM)": "請設定 `claim: auto`（config.yaml、CHANNELS_CLAIM）",
+    "messages are delivered by {name}": "訊息以 {name} 送達",
+    "messages are not delivered now": "目前沒有送達訊息",
+    "a server is attached to a host but does not read the bot": "有伺服器連著主程式，但沒有讀取機器人",
+    "use one of the ways named there; the hooks are the most reliable: `channels setup {channel} --hooks yes`": (
+        "請用上面列出的方式之一；hook 最可靠：`channels setup {channel} --hooks yes`"
+    ),
+    # How messages reach the agent, and why: also told in the chat.
+    "set by the operator": "由操作者設定",
+    "the host was started with {flag}": "主程式以 {flag} 啟動",
+    "the host gave its session's inbox socket": "主程式提供了工作階段的收件 socket",
+    "this session runs the hooks {hooks}": "這個工作階段執行 hook：{hooks}",
+    "the agent asks for messages by itself": "代理會自行取訊息",
+    "nothing shows how this host takes messages, so they are pushed": "看不出這個主程式如何接收訊息，所以用推送",
+    "{why}, and the agent has answered that way": "{why}，而且代理用這個方式回覆過",
+    "{mode} {why}": "{mode} {why}",
+    "drew no answer in {after_s:.0f} s": "在 {after_s:.0f} 秒內沒有得到回覆",
+    "messages are kept until the agent calls wait_for_messages": "訊息會保留到代理呼叫 wait_for_messages 為止",
+    "the host has not read for {seconds:.0f} s; messages are kept until it does": (
+        "主程式已有 {seconds:.0f} 秒沒有讀取；訊息會保留到它讀取為止"
+    ),
+    "starting": "啟動中",
+    "a server is attached (process {pid}) and does not read the bot: {why}": (
+        "有伺服器連著（行程 {pid}），但沒有讀取機器人：{why}"
+    ),
+    "claim is set to always": "claim 設為 always",
+    "claim is set to never": "claim 設為 never",
+    "mode is fixed to push": "mode 固定為 push",
+    "the agent asks for messages": "代理會取訊息",
+    "the agent waits for an answer": "代理正在等候回答",
+    "this host gave no sign that it shows channel messages, so the bot is not read for it; start the host with its "
+    "channel flag for server:{name}, install the hooks, have the agent call wait_for_messages, or set claim: always in "
+    "config.yaml (CHANNELS_CLAIM=always)": (
+        "這個主程式沒有顯示它會呈現頻道訊息，所以不為它讀取機器人；請以 server:{name} 的頻道參數啟動主程式、安裝 hook、"
+        "讓代理呼叫 wait_for_messages，或在 config.yaml 設定 claim: always（CHANNELS_CLAIM=always）"
+    ),
+    # Why a file, or what was said in it, did not come along: read by the agent and the person in the bot's language.
+    "the file has {size:,} bytes; at most {limit:,} are downloaded. Ask for a smaller file": (
+        "檔案有 {size:,} 位元組；最多下載 {limit:,} 位元組。請傳較小的檔案"
+    ),
+    "the file has more than {limit:,} bytes, the most that is downloaded. Ask for a smaller file": (
+        "檔案超過 {limit:,} 位元組，這是下載的上限。請傳較小的檔案"
+    ),
+    "the platform handed out an empty file; ask the sender to send it again": ("平台給的是空檔案；請傳送者再傳一次"),
+    "{platform} does not hand out the file (HTTP {status}); try again later": (
+        "{platform} 沒有給出檔案（HTTP {status}）；請稍後再試"
+    ),
+    "it did not arrive within {seconds:.0f} s": "{seconds:.0f} 秒內沒有收到",
+    "the command {command!r} cannot be run ({error}); see transcribe in config.yaml": (
+        "無法執行指令 {command!r}（{error}）；請看 config.yaml 的 transcribe"
+    ),
+    "it was not finished within {seconds:.0f} s (transcribe_s)": "{seconds:.0f} 秒內沒有完成（transcribe_s）",
+    "the command ended with code {code}": "指令以代碼 {code} 結束",
+    "no words were recognised in it": "沒有辨識出任何內容",
+    # What the system refuses, and what to do about it.
+    "fix its owner and permissions": "請修正它的擁有者和權限",
+    "free some space on that disk": "請在那個磁碟清出一些空間",
+    "that disk can only be read: mount it for writing, or use a folder on another one": (
+        "那個磁碟只能讀取：請以可寫入的方式掛載，或使用另一個磁碟上的資料夾"
+    ),
+    "a file stands where a folder has to be: move it away, or name another place": (
+        "應該是資料夾的地方有一個檔案：請把它移走，或指定別的地方"
+    ),
+    "a folder stands where a file has to be: move it away": "應該是檔案的地方有一個資料夾：請把它移走",
+    "the disk may be failing: look into the system's log": "磁碟可能快壞了：請看系統的記錄",
+    " and ": " 和 ",
+    "files of at most {size:,} bytes (ulimit -f)": "最大 {size:,} 位元組的檔案（ulimit -f）",
+    "{size:,} MB of address space (ulimit -v)": "{size:,} MB 的位址空間（ulimit -v）",
+    "{size:,} MB of data (ulimit -d)": "{size:,} MB 的資料（ulimit -d）",
+    "{count} open files (ulimit -n)": "{count} 個開啟的檔案（ulimit -n）",
+    "{count} processes and threads (ulimit -u)": "{count} 個行程和執行緒（ulimit -u）",
+    "the system allows this process only {limits}; raise that limit": (
+        "系統只允許這個行程使用 {limits}；請調高這個限制"
+    ),
+    "the system allows this process only {size:,} MB of address space (ulimit -v), and this needs {needed:,} "
+    "MB; raise that limit": (
+        "系統只允許這個行程使用 {size:,} MB 的位址空間（ulimit -v），而這需要 {needed:,} MB；請調高這個限制"
+    ),
+    "there is too little memory": "記憶體不足",
+    "{path} cannot be used: {reason}": "無法使用 {path}：{reason}",
+    "{path} cannot be used ({error}); {remedy}": "無法使用 {path}（{error}）；{remedy}",
+    "the folder {path} cannot be used ({error}); {remedy}": "無法使用資料夾 {path}（{error}）；{remedy}",
+    "the folder {path} cannot be used ({error}); {remedy}, or name another one ({variable}=FOLDER)": (
+        "無法使用資料夾 {path}（{error}）；{remedy}，或指定另一個資料夾（{variable}=FOLDER）"
+    ),
+    "the folder {path} cannot be written to ({error}); {remedy}, or name another one ({variable}=FOLDER)": (
+        "無法寫入資料夾 {path}（{error}）；{remedy}，或指定另一個資料夾（{variable}=FOLDER）"
+    ),
+    "the state folder {path} cannot be entered into {parent} ({error}); {remedy}, or name another one with "
+    "CHANNELS_DATA_DIR": (
+        "無法把狀態資料夾 {path} 登記到 {parent}（{error}）；{remedy}，或用 CHANNELS_DATA_DIR 指定另一個"
+    ),
+    "{path} cannot be written ({error}), so nothing was changed; {remedy}": (
+        "無法寫入 {path}（{error}），所以沒有任何變更；{remedy}"
+    ),
+    "{path} cannot be read: it is not UTF-8 text ({reason}); move it away": (
+        "無法讀取 {path}：它不是 UTF-8 文字（{reason}）；請把它移走"
+    ),
+    "{path} cannot be read: {place}; fix that line": "無法讀取 {path}：{place}；請修正那一行",
+    "line {line}, column {column}: {reason}": "第 {line} 行第 {column} 欄：{reason}",
+    "line {number} of {path} sets nothing: write it as {name}=TOKEN, with no quotes, or let "
+    "`channels setup {channel}` do it": (
+        "{path} 的第 {number} 行沒有設定任何值：請寫成 {name}=TOKEN，不加引號，或讓 `channels setup {channel}` 代勞"
+    ),
+    "this user has no home folder (HOME is not set), in which this program notes what is yours; set HOME, or "
+    "name a folder with CHANNELS_DATA_DIR": (
+        "這個使用者沒有家目錄（沒有設定 HOME），而這個程式要在裡面記下哪些資料是你的；請設定 HOME，或用 "
+        "CHANNELS_DATA_DIR 指定資料夾"
+    ),
+    "{error}; then `channels setup {channel}` writes a new one": (
+        "{error}；之後 `channels setup {channel}` 會寫入新的檔案"
+    ),
+    "{error}; {kept}, so run this again after that": "{error}；{kept}，所以之後請再執行一次",
+    "{path} is still open in a program of an older version, which would stop working; end the agent's "
+    "sessions in this project, or restart their hosts, and end `channels open`": (
+        "舊版程式還開著 {path}，升級會讓它無法運作；請結束這個專案的代理工作階段，或重新啟動主程式，並結束 "
+        "`channels open`"
+    ),
+    "the database {path} cannot be used: {reason}": "無法使用資料庫 {path}：{reason}",
+    "the database {path} cannot be used: {error}; {remedy}": "無法使用資料庫 {path}：{error}；{remedy}",
+    "the database {path} holds a value that cannot be read ({kind}: {error}): it is damaged, or another "
+    "program wrote it; move it away to start afresh (people have to pair again)": (
+        "資料庫 {path} 裡有無法讀取的值（{kind}: {error}）：它已損壞，或由別的程式寫入；請把它移走，重新開始"
+        "（大家要再配對一次）"
+    ),
+    "A copy is kept as {copy}.": "副本保留在 {copy}。",
+    "{refusal}; keep the state folder on a disk of this machine (<CHANNEL>_STATE_DIR)": (
+        "{refusal}；請把狀態資料夾放在這台電腦的磁碟上（<CHANNEL>_STATE_DIR）"
+    ),
+    "the disk is full; free some space": "磁碟已滿；請清出一些空間",
+    "it cannot be written to; fix the owner and permissions of the folder, or mount its disk for writing": (
+        "無法寫入；請修正資料夾的擁有者和權限，或以可寫入的方式掛載磁碟"
+    ),
+    "it cannot be opened; fix the owner and permissions of the folder": "無法開啟；請修正資料夾的擁有者和權限",
+    "it is damaged, and is left as it is; move it away to start afresh (people have to pair again).": (
+        "它已損壞，保持原樣；請把它移走，重新開始（大家要再配對一次）。"
+    ),
+    "it is not a database; move it away to start afresh (people have to pair again).": (
+        "它不是資料庫；請把它移走，重新開始（大家要再配對一次）。"
+    ),
+    "reading or writing the disk failed (is it full, or failing?); free some space": (
+        "讀寫磁碟失敗（是滿了，還是快壞了？）；請清出一些空間"
+    ),
+    "it was reopened after a setting changed; call again": "設定變更後已重新開啟；請再呼叫一次",
+    "another process has held it for over five seconds; end that process": "另一個行程佔用它超過五秒；請結束那個行程",
+    # Connections that fail, by their cause.
+    "{platform} cannot be reached: {reason}": "無法連上 {platform}：{reason}",
+    "the connection was closed; it is safe to try again": "連線已關閉；可以放心再試一次",
+    "the name {host} does not resolve ({why}): see whether this machine is online and its name server answers": (
+        "無法解析名稱 {host}（{why}）：請確認這台電腦已連上網路，而且名稱伺服器有回應"
+    ),
+    "{host}:{port} does not speak TLS ({why}): something else answers there, such as the sign-in page of a "
+    "network or a server without a certificate": (
+        "{host}:{port} 不使用 TLS（{why}）：回應的是別的東西，例如網路的登入頁面，或沒有憑證的伺服器"
+    ),
+    "{host}:{port} takes no connection ({why}): {advice}": "{host}:{port} 不接受連線（{why}）：{advice}",
+    "nothing listens there, or a firewall refuses it; correct the address if you set one": (
+        "那裡沒有程式在聽，或被防火牆拒絕；如果位址是你設定的，請修正"
+    ),
+    "see whether this machine is online": "請確認這台電腦已連上網路",
+    "there was no connection through the proxy {proxy}: see whether this machine is online, and whether a "
+    "firewall drops what it sends": (
+        "無法透過代理伺服器 {proxy} 連線：請確認這台電腦已連上網路，以及防火牆有沒有丟棄它送出的資料"
+    ),
+    "there was no connection in time: see whether this machine is online, and whether a firewall drops what it sends": (
+        "無法及時建立連線：請確認這台電腦已連上網路，以及防火牆有沒有丟棄它送出的資料"
+    ),
+    "the proxy {proxy}, takes no connection ({reason}): start it, or correct or remove it there": (
+        "代理伺服器 {proxy}，不接受連線（{reason}）：請啟動它，或在那裡修正或移除"
+    ),
+    "the proxy {proxy}, refuses the user name and the password in it: correct them there": (
+        "代理伺服器 {proxy}，拒絕裡面的使用者名稱和密碼：請在那裡修正"
+    ),
+    "the proxy {proxy}, asks for a user name and a password: write them into it there, as "
+    "http://USER:PASSWORD@HOST:PORT": (
+        "代理伺服器 {proxy}，要求使用者名稱和密碼：請在那裡寫成 http://USER:PASSWORD@HOST:PORT"
+    ),
+    "the proxy {proxy}, cannot make the connection ({answer}): see whether it is online itself": (
+        "代理伺服器 {proxy}，無法建立連線（{answer}）：請確認它自己已連上網路"
+    ),
+    "the proxy {proxy}, refuses the connection ({answer}): have it allow this host, or name another proxy there": (
+        "代理伺服器 {proxy}，拒絕連線（{answer}）：請讓它允許這個主機，或在那裡指定另一個代理伺服器"
+    ),
+    "its certificate is not valid yet, and this machine's clock says {now}: set the clock": (
+        "它的憑證還沒有生效，而這台電腦的時鐘是 {now}：請校正時鐘"
+    ),
+    "its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
+    "whoever runs that server or proxy has to renew the certificate": (
+        "它的憑證已過期，而這台電腦的時鐘是 {now}：如果時間不對，請校正時鐘；否則要由那個伺服器或代理伺服器的"
+        "管理者更新憑證"
+    ),
+    "its certificate is for another name ({reason}): something else answers there, such as a proxy": (
+        "它的憑證屬於另一個名稱（{reason}）：回應的是別的東西，例如代理伺服器"
+    ),
+    "its certificate is not trusted ({reason}): the certificates that count are those of {names}, so add the "
+    "one that signed it there, or unset {names}": (
+        "它的憑證不受信任（{reason}）：這裡採用 {names} 的憑證，請把簽發它的憑證加進去，或取消設定 {names}"
+    ),
+    "its certificate is not trusted ({reason}): if a proxy or a virus scanner inspects connections, name the "
+    "file with its certificate in NODE_EXTRA_CA_CERTS": (
+        "它的憑證不受信任（{reason}）：如果有代理伺服器或防毒軟體檢查連線，請用 NODE_EXTRA_CA_CERTS 指定它的憑證檔"
+    ),
+    # The doctor: what is not installed.
+    "follow that message; the checks `server`, `dns`, `ipv6` and `proxy` say more": (
+        "請照上面的訊息處理；檢查 `server`、`dns`、`ipv6` 和 `proxy` 有更多說明"
+    ),
+    "the file with the token cannot be read: see `settings`": "無法讀取存放 token 的檔案：請見 `settings`",
+    "nothing is asked for that is not installed": "要用到的都已安裝",
+    "transcribe is local, but its library is missing": "transcribe 設為 local，但缺少它的函式庫",
+    "OpenTelemetry's variables are set, but its library is missing": "設定了 OpenTelemetry 的變數，但缺少它的函式庫",
+    "voice notes come without text": "語音訊息沒有文字",
+    "nothing is traced": "不會送出追蹤資料",
+    "it is not there any more: find out what removed it": "它已經不在了：請查出是什麼把它移除的",
+    "install `agent-channels[{extras}]` in place of `agent-channels`, as that was installed": (
+        "請用原來的安裝方式，改裝 `agent-channels[{extras}]` 來取代 `agent-channels`"
+    ),
+    # The hub, in the doctor's report.
+    "see `hub`": "請見 `hub`",
+    "given up": "已放棄",
+    "the hub gave no answer in {seconds:.0f} s": "hub 在 {seconds:.0f} 秒內沒有回應",
+    "see whether its database is well": "請確認它的資料庫是否正常",
+    "the hub's address cannot be used, so nothing is read": "無法使用 hub 的位址，所以不會讀取任何訊息",
+    "the hub refuses this program, so nothing is read": "hub 拒絕這個程式，所以不會讀取任何訊息",
+    "the hub cannot be reached, so nothing is read here; what people write waits at the platform": (
+        "無法連上 hub，所以這裡不會讀取任何訊息；大家寫的訊息會在平台等候"
+    ),
+    "start the database, or fix the network between": "請啟動資料庫，或修好中間的網路",
+    "the hub {address} can be used": "hub {address} 可以使用",
+    "the clocks agree": "時鐘一致",
+    "this machine's clock is {seconds:.0f} s ahead of the hub's, which matters to nothing in it": (
+        "這台電腦的時鐘比 hub 快 {seconds:.0f} 秒，這不影響 hub 的運作"
+    ),
+    "this machine's clock is {seconds:.0f} s behind the hub's, which matters to nothing in it": (
+        "這台電腦的時鐘比 hub 慢 {seconds:.0f} 秒，這不影響 hub 的運作"
+    ),
+    "nobody reads the bot for the hub, on any machine; what people write waits at the platform": (
+        "沒有任何電腦為 hub 讀取機器人；大家寫的訊息會在平台等候"
+    ),
+    "nobody ever took the lease": "從來沒有人取得讀取權",
+    "the last one was {who}": "上一個是 {who}",
+    "start an agent host in one of the projects": "請在其中一個專案啟動代理的主程式",
+    "process {pid}, project {project}, reads the bot for itself: let it join with "
+    "`channels hub join {channel}` there, or give it a bot of its own": (
+        "行程 {pid}（專案 {project}）只為自己讀取機器人：請在那裡用 `channels hub join {channel}` 加入，或讓"
+        "它使用自己的機器人"
+    ),
+    "{who}; its lease ends in {seconds:.0f} s unless it renews it (epoch {epoch})": (
+        "{who}；它的讀取權會在 {seconds:.0f} 秒後到期，除非它更新（epoch {epoch}）"
+    ),
+    "the process that reads for the hub cannot read the bot ({state})": "為 hub 讀取的行程無法讀取機器人（{state}）",
+    "{lease}: {error}": "{lease}：{error}",
+    "follow that message; `channels doctor {channel}` in its project says more": (
+        "請照上面的訊息處理；在它的專案執行 `channels doctor {channel}` 有更多說明"
+    ),
+    "the bot is read for the hub": "有行程為 hub 讀取機器人",
+    "{name} on {machine}: {state}": "{name}（在 {machine}）：{state}",
+    "away for {seconds:.0f} s": "離線 {seconds:.0f} 秒",
+    "this project is not in the hub yet, so it gets no messages": "這個專案還沒有加入 hub，所以收不到訊息",
+    "no project is": "沒有專案加入",
+    "`channels hub join {channel}`, or start its agent host": (
+        "請執行 `channels hub join {channel}`，或啟動它的主程式"
+    ),
+    "{count:,} message": "{count:,} 則訊息",
+    "{count:,} messages": "{count:,} 則訊息",
+    "{count:,} message waits": "有 {count:,} 則訊息",
+    "{count:,} messages wait": "有 {count:,} 則訊息",
+    "{count:,} message is": "有 {count:,} 則訊息",
+    "{count:,} messages are": "有 {count:,} 則訊息",
+    "{count:,} project": "{count:,} 個專案",
+    "{count:,} projects": "{count:,} 個專案",
+    "{projects} in the hub": "hub 裡有 {projects}",
+    "{waiting} for projects without a session: {names}": "{waiting}等待沒有工作階段的專案：{names}",
+    "start an agent host there; what waits comes then, in order": "請在那裡啟動代理的主程式；等候的訊息就會依序送達",
+    "`channels hub status {channel}` shows what waits where": (
+        "`channels hub status {channel}` 會顯示哪裡有什麼在等候"
+    ),
+    "{messages} came from people whom no project lets in, and no project is the default one, which pairs": (
+        "有 {messages}來自沒有專案允許加入的人，而且沒有設定負責配對的預設專案"
+    ),
+    "let one project pair strangers: `channels hub route add {channel} PROJECT --default`": (
+        "請讓一個專案負責和陌生人配對：`channels hub route add {channel} PROJECT --default`"
+    ),
+    "{waiting} for a person to say whose they are": "{waiting}等人說明屬於哪個專案",
+    "they answer the question in the chat": "對方會在聊天中回答這個問題",
+    "{coming} on the way to this project": "{coming}正送往這個專案",
+    "no message waits in the hub for this project": "hub 裡沒有等待這個專案的訊息",
+    "an unknown time": "不明的時間",
+    "{machine} (this machine)": "{machine}（這台電腦）",
+    "process {pid} on {machine}, project {project}, since {since}": (
+        "{machine} 上的行程 {pid}，專案 {project}，從 {since} 起"
+    ),
+    "no session works on this project; its messages wait in the hub": (
+        "沒有工作階段在處理這個專案；它的訊息在 hub 等候"
+    ),
+    "another one's server reads the bot: {process}": "另一個專案的伺服器在讀取機器人：{process}",
+}
