@@ -58,7 +58,10 @@ def ensure_private_file(path: Path) -> None:
 
 
 def _is_read_only(path: Path) -> bool:
-    return sys.platform != "win32" and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    read_only = False
+    if sys.platform != "win32":
+        read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return read_only
 
 
 def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> None:
