@@ -17,6 +17,10 @@ quick *arguments:
 test *arguments:
     {{python}} -m tests {{arguments}}
 
+# Types, as the newest Python that is promised has them
+newest:
+    {{python}} -m mypy --python-version 3.14
+
 # The unit tests of one room: just area buttons
 area room *arguments:
     @test -d tests/unit/{{room}} || { echo "tests/unit has no {{room}}; it has:" $(cd tests/unit && ls -d [a-z]*/) >&2; exit 2; }

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harness import World
 from postgres import Cluster, running_cluster
 from warm import Warm
 
+# Always the same examples, and half of the usual hundred where a test does not name a number.
+settings.register_profile("complete", settings.get_profile("ci"), max_examples=50)
 # Coverage runs in the test process itself for these folders.
 IN_PROCESS = {"unit", "contract"}
 # Whoever runs the tests in a shell's background ignores Ctrl-C, and so would every process that they start.

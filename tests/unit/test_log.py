@@ -25,6 +25,14 @@ DOTTED_TOKENS = st.builds(
         for size in (26, 6, 38)
     ),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has masked stays in no other's texts."""
+    monkeypatch.setattr("agent_channels.core.log._secrets", [])
+
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
