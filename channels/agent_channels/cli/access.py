@@ -21,7 +21,7 @@ from agent_channels.cli.arguments import (
 )
 from agent_channels.core.errors import ChannelError, Refused
 from agent_channels.core.i18n.messages import set_language, translate
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.people.access import Access, Policy
 from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.people.pairing import LENGTH, Applicant, Pairing, is_code
@@ -128,7 +128,9 @@ def pair(channel_name: str, services: Services, code: str, *, may_send: bool = T
     applicant = services.pairing.approve(_checked(code), _paired_notice)
     notified = _notify(channel_name, services, may_send=may_send)
     hint = _hint(channel_name, services.access, services.pairing)
-    return {"paired": _person(applicant), "told": notified}, f"Paired {_named(applicant)}. {_NOTIFIED[notified]}{hint}"
+    paired = sentence("Paired {who}. {told}", who=_named(applicant), told=sentence(_NOTIFIED[notified]))
+    text = joined([paired, *hint], "\n")
+    return {"paired": _person(applicant), "told": notified}, text
 
 
 def _pair(args: argparse.Namespace, services: Services) -> Result:
@@ -137,7 +139,13 @@ def _pair(args: argparse.Namespace, services: Services) -> Result:
 
 def _checked(code: str) -> str:
     if not is_code(code):
-        raise WrongUsage(f"{code!r} is not a pairing code; a code has {LENGTH} characters, such as ABCD2345")
+        raise WrongUsage(
+            sentence(
+                "{code!r} is not a pairing code; a code has {length} characters, such as ABCD2345",
+                code=code,
+                length=LENGTH,
+            )
+        )
     return code
 
 
@@ -344,14 +352,23 @@ def _notify(channel_name: str, services: Services, *, may_send: bool = True) -> 
     return "now" if anyio.run(send) else "later"
 
 
-def _hint(name: str, access: Access, pairing: Pairing) -> str:
-    """What to do next after somebody was let in; "" for nothing."""
+def _hint(name: str, access: Access, pairing: Pairing) -> list[str]:
+    """What to do next after somebody was let in, if anything."""
     members = access.members()
     if len(members) == 1 and not access.approvers():
-        return (
-            f"\nThe first person in. Nobody may answer permission prompts from chat yet; if this is you:\n"
-            f"  channels access {name} approver add {members[0].user_id}"
-        )
+        return [
+            sentence(
+                "The first person in. Nobody may answer permission prompts from chat yet; if this is you:\n"
+                "  channels access {channel} approver add {user_id}",
+                channel=name,
+                user_id=members[0].user_id,
+            )
+        ]
     if access.policy() == "pairing" and not pairing.pending():
-        return f"\nWhen everybody is in: `channels access {name} policy allowlist` gives strangers no answer at all."
-    return ""
+        return [
+            sentence(
+                "When everybody is in: `channels access {channel} policy allowlist` gives strangers no answer at all.",
+                channel=name,
+            )
+        ]
+    return []

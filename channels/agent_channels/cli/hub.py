@@ -14,10 +14,11 @@ import anyio
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.hub_route import add_route_actions, change_routes
+from agent_channels.cli.language import choose_language, shown
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.runtime.hub_member import hub_facts, member_facts
 from agent_channels.core.runtime.hub_tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
@@ -26,6 +27,7 @@ from agent_channels.core.settings.config import Environment, Settings, config_va
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
 from agent_channels.core.store.database import Store
+from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
 from agent_channels.registry import channel
@@ -36,6 +38,7 @@ SUMMARY = "share one bot among several projects, on this machine or on many"
 VARIABLE = "CHANNELS_HUB"
 # A server looks at its settings every second.
 SERVERS_LEAVE_WITHIN_S = 10.0
+_STATES = {"working": "works", "idle": "waits for messages", "none": "no session"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,9 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
+    choose_language(args.channel)
     project = _Project(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
-    print(json.dumps(data, ensure_ascii=False) if args.json else said)
+    print(json.dumps(data, ensure_ascii=False) if args.json else shown(said))
     return 0
 
 
@@ -78,14 +82,21 @@ class _Project:
         self.settings: Settings = load(self.row.settings, self.env)
         token = self.env.token()
         if token is None:
-            raise ConfigError(f"no token is set, so there is no bot to share; run `channels setup {name}`")
+            raise ConfigError(
+                sentence("no token is set, so there is no bot to share; run `channels setup {channel}`", channel=name)
+            )
         self.bot_id = self.row.bot_id(token)
 
     def address(self) -> HubAddress:
         """Return where the hub is. Raises `Refused` if the bot is not shared."""
         found = hub_address(self.settings, self.env)
         if found is None:
-            raise Refused(f"this project shares its bot with no other; `channels hub join {self.row.name}` does that")
+            raise Refused(
+                sentence(
+                    "this project shares its bot with no other; `channels hub join {channel}` does that",
+                    channel=self.row.name,
+                )
+            )
         return found
 
     def use(
@@ -123,31 +134,44 @@ def _join(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, A
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
     others = [str(one["name"]) for one in data["projects"] if one["project"] != data["project"]]
-    beside = f" beside {', '.join(map(label, others))}" if others else ""
-    said = (
-        f"This project is now {label(data['name'])} in the hub {address}{beside}. Servers that run here notice it by "
-        f"themselves; `channels hub status {project.row.name}` shows who reads the bot."
+    joins = sentence(
+        "This project is now {name} in the hub {address}, beside {others}."
+        if others
+        else "This project is now {name} in the hub {address}.",
+        name=label(data["name"]),
+        address=address,
+        others=joined(map(label, others), ", "),
     )
-    return said, data
+    notice = sentence(
+        "Servers that run here notice it by themselves; `channels hub status {channel}` shows who reads the bot.",
+        channel=project.row.name,
+    )
+    return joined([joins, notice], " "), data
 
 
 def _given_address(args: argparse.Namespace, project: _Project) -> str:
     """Return the address to join. Raises `WrongUsage`, or `Refused` if something else decides."""
     if args.address_stdin:
         if args.address is not None:
-            raise WrongUsage("give the address either as an argument or on standard input")
-        asked = "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: "
+            raise WrongUsage(sentence("give the address either as an argument or on standard input"))
+        asked = sentence("Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ")
         text = Dialogue(quiet=False, interactive=True).ask_hidden(asked) if can_ask() else sys.stdin.readline().strip()
     else:
         text = args.address or _in_force(project) or "local"
         if has_password(args.address or ""):
             raise WrongUsage(
-                "a password in an argument can be read by every user of this machine; pass the address with "
-                "--address-stdin, or set PGPASSWORD in the state folder's .env"
+                sentence(
+                    "a password in an argument can be read by every user of this machine; pass the address with "
+                    "--address-stdin, or set PGPASSWORD in the state folder's .env"
+                )
             )
     given = env_value(VARIABLE, project.env.environ)
     if given is not None and given != text:
-        raise Refused(f"the environment variable {VARIABLE} names another hub, and it goes first; change it there")
+        raise Refused(
+            sentence(
+                "the environment variable {name} names another hub, and it goes first; change it there", name=VARIABLE
+            )
+        )
     return text
 
 
@@ -163,10 +187,17 @@ def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, 
     address = project.address()
     if env_value(VARIABLE, project.env.environ):
         raise Refused(
-            f"the environment variable {VARIABLE} names the hub; unset it where it is set, and run this again"
+            sentence(
+                "the environment variable {name} names the hub; unset it where it is set, and run this again",
+                name=VARIABLE,
+            )
         )
     if config_values(project.env).get("hub"):
-        raise Refused(f"{project.env.config_file} names the hub: remove the line `hub:` there, and run this again")
+        raise Refused(
+            sentence(
+                "{path} names the hub: remove the line `hub:` there, and run this again", path=project.env.config_file
+            )
+        )
 
     async def leave(hub: ProjectHub, services: Services) -> dict[str, Any]:
         # Asked first: a hub that cannot be reached is not left.
@@ -179,10 +210,14 @@ def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, 
 
     data = project.use(address, leave)
     if not data["was_member"]:
-        return f"This project was not in the hub {address}; it reads its bot for itself.", data
-    waiting = data["undecided"]
-    rest = f" {counted(waiting, 'message')} that waited for it will be asked about." if waiting else ""
-    return f"This project has left the hub {address}, and reads its bot for itself.{rest}", data
+        return sentence(
+            "This project was not in the hub {address}; it reads its bot for itself.", address=address
+        ), data
+    left = sentence("This project has left the hub {address}, and reads its bot for itself.", address=address)
+    if not data["undecided"]:
+        return left, data
+    waited = counted(data["undecided"], "message")
+    return joined([left, sentence("{messages} that waited for it will be asked about.", messages=waited)], " "), data
 
 
 async def _until_servers_left(project: _Project) -> None:
@@ -192,8 +227,12 @@ async def _until_servers_left(project: _Project) -> None:
     while lock.was_made and (holder := lock.holder()) is not None:
         if time.monotonic() > deadline:
             raise StoreError(
-                f"{holder.describe()}, does not let go of the hub; end that session, and run `channels hub join "
-                f"{project.row.name}` and then `leave` again"
+                sentence(
+                    "{holder}, does not let go of the hub; end that session, and run `channels hub join {channel}` and "
+                    "then `leave` again",
+                    holder=holder.describe(),
+                    channel=project.row.name,
+                )
             )
         await anyio.sleep(0.1)
 
@@ -222,37 +261,60 @@ def _status(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str,
 
 
 def _text(data: dict[str, Any]) -> str:
-    own = f"{label(data['name'])} (id {data['project']})" if data["name"] else "not in the hub yet"
     lines = [
-        f"hub           {data['address']}",
-        f"this project  {own}",
-        f"read by       {_reader(data['reader'])}",
+        _line("hub", data["address"]),
+        _line(
+            "this project",
+            sentence("{name} (id {id})", name=label(data["name"]), id=data["project"])
+            if data["name"]
+            else sentence("not in the hub yet"),
+        ),
+        _line("read by", _reader(data["reader"])),
     ]
     if (reader := data["reader"]) and reader["left_s"] > 0:
-        error = f": {label(str(reader.get('error')))}" if reader.get("error") else ""
-        lines.append(f"reading       {label(str(reader.get('state')))}{error}")
+        parts = [label(str(reader.get("state"))), *([label(str(reader["error"]))] if reader.get("error") else [])]
+        lines.append(_line("reading", joined(parts, ": ")))
     if data["undecided"]:
-        lines.append(f"undecided     {counted(data['undecided'], 'message')}: a person is asked whose they are")
+        messages = counted(data["undecided"], "message")
+        lines.append(_line("undecided", sentence("{messages}: a person is asked whose they are", messages=messages)))
     if data["unclaimed"]:
-        lines.append(f"unclaimed     {counted(data['unclaimed'], 'message')} from people whom no project lets in")
-    for one in data["projects"]:
-        waiting = f", {counted(one['waiting'], 'message waits', 'messages wait')}" if one["waiting"] else ""
-        where = f"on {label(one['machine'])} in {label(one['folder'])}"
-        lines.append(f"  {label(one['name']):<18} {_state(one)} {where}{waiting}")
+        messages = counted(data["unclaimed"], "message")
+        lines.append(_line("unclaimed", sentence("{messages} from people whom no project lets in", messages=messages)))
+    lines += map(_project_line, data["projects"])
     return "\n".join(lines)
+
+
+def _line(name: str, text: str) -> str:
+    named = shown(name)
+    return f"{named}{' ' * (14 - columns_of(named))}{shown(text)}"
+
+
+def _project_line(one: dict[str, Any]) -> str:
+    where = sentence(
+        "{state} on {machine} in {folder}",
+        state=_state(one),
+        machine=label(one["machine"]),
+        folder=label(one["folder"]),
+    )
+    parts = [where, *([counted(one["waiting"], "message waits", "messages wait")] if one["waiting"] else [])]
+    name = label(one["name"])
+    return f"  {name}{' ' * (18 - columns_of(name))} {shown(joined(parts, ', '))}"
 
 
 def _reader(reader: dict[str, Any] | None) -> str:
     if reader is None or reader["left_s"] <= 0:
-        return "nobody"
-    since = local_time(epoch_iso(reader.get("since")) or "")
-    return (
-        f"process {reader.get('pid')} on {label(str(reader.get('machine')))} in {label(str(reader.get('folder')))}, "
-        f"since {since}; its lease ends in {reader['left_s']:.0f} s unless it renews it"
+        return sentence("nobody")
+    return sentence(
+        "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it renews it",
+        pid=reader.get("pid"),
+        machine=label(str(reader.get("machine"))),
+        folder=label(str(reader.get("folder"))),
+        since=local_time(epoch_iso(reader.get("since")) or ""),
+        seconds=reader["left_s"],
     )
 
 
 def _state(one: dict[str, Any]) -> str:
-    words = {"working": "works", "idle": "waits for messages", "none": "no session", "away": "away"}
-    silent = f", silent for {one['silent_s']:.0f} s" if one["state"] == "away" else ""
-    return f"{words.get(one['state'], one['state'])}{silent}"
+    if one["state"] == "away":
+        return sentence("away, silent for {seconds:.0f} s", seconds=one["silent_s"])
+    return sentence(_STATES[one["state"]]) if one["state"] in _STATES else one["state"]

@@ -12,6 +12,7 @@ from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.route_table import HubRoute
 from agent_channels.core.hub.routes import RouteKind
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.runtime.hub_words import find_project, name_of, names
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
@@ -59,7 +60,8 @@ def change_routes(args: argparse.Namespace, use: Callable[[Work], dict[str, Any]
     """
     if args.way == "list":
         data = use(_list)
-        return "\n".join(map(_line, data["routes"])) or "No routes: people are asked, or there is one project.", data
+        none = sentence("No routes: people are asked, or there is one project.")
+        return joined(map(_line, data["routes"]), "\n") if data["routes"] else none, data
     kind, key = _wanted(args)
 
     async def add(hub: ProjectHub, _: Services) -> dict[str, Any]:
@@ -70,14 +72,18 @@ def change_routes(args: argparse.Namespace, use: Callable[[Work], dict[str, Any]
     async def remove(hub: ProjectHub, _: Services) -> dict[str, Any]:
         if not await hub.routes.remove(kind, key):
             raise Refused(
-                f"there is no route for {_words(kind, key)}; `channels hub route list {args.channel}` shows all"
+                sentence(
+                    "there is no route for {what}; `channels hub route list {channel}` shows all",
+                    what=_words(kind, key),
+                    channel=args.channel,
+                )
             )
         return {"ok": True, "kind": kind, "key": key}
 
     data = use(add if args.way == "add" else remove)
     if args.way == "add":
-        return f"{label(data['name'])} now gets: {_words(kind, key)}.", data
-    return f"Removed: {_words(kind, key)}.", data
+        return sentence("{name} now gets: {what}.", name=label(data["name"]), what=_words(kind, key)), data
+    return sentence("Removed: {what}.", what=_words(kind, key)), data
 
 
 async def _list(hub: ProjectHub, _: Services) -> dict[str, Any]:
@@ -98,20 +104,29 @@ def _data(route: HubRoute, members: Sequence[ProjectMember]) -> dict[str, Any]:
 
 
 def _line(route: dict[str, Any]) -> str:
-    by = "at a terminal" if route["made_by"] == OPERATOR else f"by {label(route['made_by'])}"
-    since = local_time(route["made_at"] or "")
-    return f"{route['name']:<18} {_words(route['kind'], route['key'])} (made {by}, {since})"
+    by = label(route["made_by"])
+    return sentence(
+        "{name:<18} {what} (made at a terminal, {since})"
+        if route["made_by"] == OPERATOR
+        else "{name:<18} {what} (made by {by}, {since})",
+        name=route["name"],
+        what=_words(route["kind"], route["key"]),
+        by=by,
+        since=local_time(route["made_at"] or ""),
+    )
 
 
 def _words(kind: RouteKind, key: str) -> str:
-    return _WORDS[kind].format(key=label(key))
+    return sentence(_WORDS[kind], key=label(key))
 
 
 def _wanted(args: argparse.Namespace) -> tuple[RouteKind, str]:
     """Return the kind and key that the options name. Raises `WrongUsage`."""
     place = args.thread is not None or args.chat is not None
     if place + (args.person is not None) + args.default != 1:
-        raise WrongUsage("name one of --chat ID, --thread ID (with --chat where it needs one), --person ID, --default")
+        raise WrongUsage(
+            sentence("name one of --chat ID, --thread ID (with --chat where it needs one), --person ID, --default")
+        )
     if args.thread is not None:
         return "thread", args.thread if args.chat is None else f"{args.chat}/{args.thread}"
     if args.chat is not None:
@@ -122,5 +137,7 @@ def _wanted(args: argparse.Namespace) -> tuple[RouteKind, str]:
 def _member(members: Sequence[ProjectMember], name: str) -> ProjectMember:
     """Return the project that is named. Raises `Refused`."""
     if (member := find_project(members, name)) is None:
-        raise Refused(f"no project of this bot is called {name!r}; there are: {names(members)}")
+        raise Refused(
+            sentence("no project of this bot is called {name!r}; there are: {names}", name=name, names=names(members))
+        )
     return member

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_json
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.entry import OPEN, State
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
@@ -92,20 +93,35 @@ def _why_not(channel: str, change: str, delivery_id: str, inbox: Inbox) -> str:
     """Return why a message cannot be dropped or redelivered."""
     found = inbox.state_of(delivery_id)
     if found is None:
-        return f"there is no message {delivery_id!r}; `channels inbox {channel} --json` lists them by delivery_id"
+        return sentence(
+            "there is no message {delivery_id!r}; `channels inbox {channel} --json` lists them by delivery_id",
+            delivery_id=delivery_id,
+            channel=channel,
+        )
     state, has_content = found
     if state is State.HELD:
-        access = f"channels access {channel}"
-        reason = f"its sender waits to be let in: `{access} pair CODE`, or `{access} deny CODE`, which drops it"
+        reason = sentence(
+            "its sender waits to be let in: `channels access {channel} pair CODE`, or `channels access {channel} deny "
+            "CODE`, which drops it",
+            channel=channel,
+        )
     elif state is State.ANSWERED:
-        reason = "it is answered already" if has_content else "this program answered it itself; it is not for the agent"
+        reason = sentence(
+            "it is answered already" if has_content else "this program answered it itself; it is not for the agent"
+        )
     elif state is State.DROPPED:
-        reason = "it is dropped already" if has_content else "it is not for the agent"
+        reason = sentence("it is dropped already" if has_content else "it is not for the agent")
     elif state is State.FAILED:
-        reason = "this version could not process it, and it is kept for a newer one"
+        reason = sentence("this version could not process it, and it is kept for a newer one")
     else:
-        reason = "it is not ready yet, or is part of another message"
-    return f"{delivery_id} cannot be {change}: {reason}"
+        reason = sentence("it is not ready yet, or is part of another message")
+    return sentence(
+        "{delivery_id} cannot be redelivered: {reason}"
+        if change == "redelivered"
+        else "{delivery_id} cannot be dropped: {reason}",
+        delivery_id=delivery_id,
+        reason=reason,
+    )
 
 
 def _report(args: argparse.Namespace, change: str, delivery_id: str) -> int:

@@ -48,8 +48,11 @@ def invite(channel_name: str, services: Services, *, qr_code: bool, may_ask: boo
                 return Identity(bot_id, username, ""), adapter.capabilities.invite_link
             if not may_ask:
                 raise Refused(
-                    "no server has read this bot yet, so its name is not known here; run "
-                    f"`channels access {channel_name} invite`, which asks the platform"
+                    sentence(
+                        "no server has read this bot yet, so its name is not known here; run `channels access "
+                        "{channel_name} invite`, which asks the platform",
+                        channel_name=channel_name,
+                    )
                 )
             return await adapter.identify(), adapter.capabilities.invite_link
 

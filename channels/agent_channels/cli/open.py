@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, port
+from agent_channels.cli.language import choose_language, shown
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.i18n.sentences import in_language, sentence, words_of
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import project_dir, state_dir
@@ -45,11 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Keep the page up until it is interrupted; return exit code 0."""
     names = [args.channel] if args.channel else list(CHANNELS)
+    choose_language(*names)
     try:
         asyncio.run(_serve(names, args.port, browser=not args.no_browser, as_json=args.json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if not args.json:
-            print("\nStopped. The servers go on as before.", flush=True)
+            print(shown("\nStopped. The servers go on as before."), flush=True)
     return 0
 
 
@@ -74,8 +77,8 @@ async def _serve(names: list[str], port_: int, *, browser: bool, as_json: bool) 
         if as_json:
             say(json.dumps({"ok": True, "url": server.url}))
         else:
-            say(f"The page: {server.url}")
-            say("Whoever has this address can read the chats and let people in. Ctrl-C ends it.")
+            say(shown(sentence("The page: {url}", url=server.url)))
+            say(shown("Whoever has this address can read the chats and let people in. Ctrl-C ends it."))
         if browser:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-open-"))
             await show(server.url, Path(folder), quiet=as_json)
@@ -110,7 +113,7 @@ def _acts(names: list[str]) -> dict[str, Action]:
                 try:
                     return await asyncio.to_thread(_in_store, act, channel, body)
                 except ChannelError as error:
-                    raise RequestError(_shown(str(error)), "") from error
+                    raise RequestError(_told(words_of(error), body), "") from error
 
         return handle
 
@@ -136,29 +139,28 @@ def _pair(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.access import pair
 
     data, text = pair(channel, services, _text(body, "code"), may_send=False)
-    return {**data, "said": _shown(text)}
+    return {**data, "said": _told(text, body)}
 
 
 def _redeliver(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.inbox import redeliver
 
     redeliver(channel, services, _text(body, "delivery_id"))
-    return {"said": "It is offered to the agent again."}
+    return {"said": _told(sentence("It is offered to the agent again."), body)}
 
 
 def _drop(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.inbox import drop
 
     drop(channel, services, _text(body, "delivery_id"))
-    return {"said": "Dropped: it is not offered to the agent any more."}
+    return {"said": _told(sentence("Dropped: it is not offered to the agent any more."), body)}
 
 
 def _invite(channel: str, services: Services, body: Body) -> Body:
     from agent_channels.cli.invite import invite
 
-    del body
     data, text = invite(channel, services, qr_code=False, may_ask=False)
-    return {**data, "said": _shown(text), "qr": _qr_path(data["link"]) if data["link"] else None}
+    return {**data, "said": _told(text, body), "qr": _qr_path(data["link"]) if data["link"] else None}
 
 
 def _qr_path(link: str) -> dict[str, Any]:
@@ -171,8 +173,9 @@ def _qr_path(link: str) -> dict[str, Any]:
     return {"path": "".join(squares), "size": len(rows)}
 
 
-def _shown(text: str) -> str:
+def _told(text: str, body: Body) -> str:
+    """Return a sentence as the page tells it, in the language in which that is read."""
     from agent_channels.core.log import redact
     from agent_channels.core.program import in_hints
 
-    return in_hints(redact(text))
+    return in_hints(redact(in_language(text, _text(body, "language"))))

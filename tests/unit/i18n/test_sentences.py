@@ -37,7 +37,9 @@ FOR_THE_OPERATOR = (
     "cli/dialogue.py",
     "cli/invite.py",
     "cli/doctor.py",
+    "cli/hub",
     "core/doctor",
+    "core/hub",
     "core/settings/state_folder.py",
     "telegram/checks.py",
     "discord/checks.py",
@@ -113,7 +115,16 @@ def needs_words(template: str) -> bool:
 
 SAID = sorted({(template, place) for place, template, _ in said() if needs_words(template)})
 # Read alike in every language: what is typed, and what a server answers.
-FIXED = {"no", "project", "user", "claim: never", "ipv4: true", "sendRichMessage: 404 Not Found: method not found"}
+FIXED = {
+    "no",
+    "CHANNELS_HUB",
+    "pip install 'agent-channels[hub]'",
+    "project",
+    "user",
+    "claim: never",
+    "ipv4: true",
+    "sendRichMessage: 404 Not Found: method not found",
+}
 
 
 def fields(template: str) -> list[str]:

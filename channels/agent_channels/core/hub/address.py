@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.network import is_loopback
 
-__all__ = ["EXTRA", "HubAddress", "has_password"]
+__all__ = ["EXTRA", "HubAddress", "has_password", "needs_extra"]
 
 EXTRA = "pip install 'agent-channels[hub]'"
 _SCHEMES = ("postgresql://", "postgres://")
-_FORM = "write `local`, or postgresql://user@host/database?sslmode=require"
+_FORM = sentence("write `local`, or postgresql://user@host/database?sslmode=require")
 # Under these a connection is encrypted or fails; the others of libpq fall back to clear text.
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 # libpq's own variables, which may stand in the state folder's .env too: the parameter that each one sets.
@@ -62,7 +63,9 @@ class HubAddress:
             return cls()
         if not text.startswith(_SCHEMES):
             scheme = text.partition("://")[0] if "://" in text else "this"
-            raise ConfigError(f"the setting hub: {scheme[:40]!r} is not a kind of hub; {_FORM}")
+            raise ConfigError(
+                joined([sentence("the setting hub: {kind!r} is not a kind of hub", kind=scheme[:40]), _FORM])
+            )
         parameters = _parameters(text, environ)
         if password := parameters.get("password"):
             register_secret(password)
@@ -70,8 +73,12 @@ class HubAddress:
         shown = _shown(parameters)
         if (far := _unencrypted(parameters)) is not None:
             raise ConfigError(
-                f"the setting hub: {shown} would send messages to {far} in clear text; add sslmode=require (or "
-                "verify-full, which also checks whose certificate it is) to the address"
+                sentence(
+                    "the setting hub: {address} would send messages to {host} in clear text; add sslmode=require (or "
+                    "verify-full, which also checks whose certificate it is) to the address",
+                    address=shown,
+                    host=far,
+                )
             )
         return cls(parameters, shown)
 
@@ -82,13 +89,18 @@ def has_password(text: str) -> bool:
     return (bool(at) and ":" in user) or "password=" in text
 
 
+def needs_extra() -> ConfigError:
+    """Return the error of a hub whose library is not installed."""
+    return ConfigError(sentence("a hub in PostgreSQL needs the extra `hub`; install it with {command}", command=EXTRA))
+
+
 def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:
     """Return every parameter that libpq would use for an address. Raises `ConfigError`."""
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
-        raise ConfigError(f"a hub in PostgreSQL needs the extra `hub`; install it with {EXTRA}") from None
+        raise needs_extra() from None
     given = {name: value for variable, name in _VARIABLES.items() if (value := environ.get(variable))}
     try:
         # The defaults hold what the process's own environment and a service file say.
@@ -97,9 +109,13 @@ def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:
         written = {name: str(value) for name, value in conninfo_to_dict(text).items() if value is not None}
     except (psycopg.Error, UnicodeError):
         # libpq's message may quote the address, password and all.
-        raise ConfigError(f"the setting hub is not an address that PostgreSQL's library can read; {_FORM}") from None
+        raise ConfigError(
+            joined([sentence("the setting hub is not an address that PostgreSQL's library can read"), _FORM])
+        ) from None
     if "service" in written:
-        raise ConfigError("the setting hub names a service; write host, database and user into the address instead")
+        raise ConfigError(
+            sentence("the setting hub names a service; write host, database and user into the address instead")
+        )
     return {name: value for name, value in {**found, **given, **written}.items() if value}
 
 

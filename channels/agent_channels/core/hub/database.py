@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import anyio
 
-from agent_channels.core.errors import ChannelError, ConfigError, HubRefused, HubUnavailable, StoreError
-from agent_channels.core.hub.address import EXTRA, HubAddress
+from agent_channels.core.errors import ChannelError, HubRefused, HubUnavailable, StoreError
+from agent_channels.core.hub.address import HubAddress, needs_extra
 from agent_channels.core.hub.migrations import MIGRATIONS
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.log import redact
 from agent_channels.core.settings.paths import data_dir
 from agent_channels.core.store.database import Store
@@ -106,8 +107,13 @@ async def _migrate(tx: HubTransaction, shown: str, migrations: Migrations) -> No
     version, known = int(found[0]["version"]) if found else 0, len(migrations)
     if version > known:
         raise HubRefused(
-            f"the hub {shown} was made by a newer version (schema {version}, this program knows {known}); update this "
-            "program with `channels update`"
+            sentence(
+                "the hub {address} was made by a newer version (schema {version}, this program knows {known}); update "
+                "this program with `channels update`",
+                address=shown,
+                version=version,
+                known=known,
+            )
         )
     if version == known:
         return
@@ -169,8 +175,12 @@ class _LocalDatabase:
     async def _opened(self) -> Store:
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise HubRefused(
-                f"a hub on this machine needs SQLite {'.'.join(map(str, SQLITE_MIN))}, and Python has "
-                f"{sqlite3.sqlite_version} here; use a newer Python, or a hub in PostgreSQL"
+                sentence(
+                    "a hub on this machine needs SQLite {needed}, and Python has {found} here; use a newer Python, or "
+                    "a hub in PostgreSQL",
+                    needed=".".join(map(str, SQLITE_MIN)),
+                    found=sqlite3.sqlite_version,
+                )
             )
         # Its own migrations wait until every other program has closed it, which a hub cannot.
         store = Store(self.path, migrations=None)
@@ -196,7 +206,11 @@ class _LocalDatabase:
                     raise
                 if time.monotonic() > deadline:
                     raise HubUnavailable(
-                        f"the hub {self.path} is held by another process for over {ANSWER_WITHIN_S:.0f} s; end it"
+                        sentence(
+                            "the hub {address} is held by another process for over {seconds:.0f} s; end it",
+                            address=self.path,
+                            seconds=ANSWER_WITHIN_S,
+                        )
                     ) from error
             await anyio.sleep(_AGAIN_AFTER_S)
         with contextlib.ExitStack() as stack:
@@ -223,7 +237,7 @@ async def connect(address: HubAddress) -> psycopg.AsyncConnection[dict[str, Any]
         from psycopg.conninfo import make_conninfo
         from psycopg.rows import dict_row
     except ImportError:
-        raise ConfigError(f"a hub in PostgreSQL needs the extra `hub`; install it with {EXTRA}") from None
+        raise needs_extra() from None
     given = make_conninfo("", **(_CONNECTION | dict(address.parameters or {})))
     with explained(address):
         connection = await psycopg.AsyncConnection.connect(given, autocommit=True, row_factory=dict_row)
@@ -247,14 +261,22 @@ def _require_suitable(address: HubAddress, connection: psycopg.AsyncConnection[A
     info = connection.info
     if info.server_version < POSTGRESQL_MIN:
         raise HubRefused(
-            f"the hub {address} is PostgreSQL {info.server_version // 10_000}, and a hub needs "
-            f"{POSTGRESQL_MIN // 10_000} or newer; update the server"
+            sentence(
+                "the hub {address} is PostgreSQL {found}, and a hub needs {needed} or newer; update the server",
+                address=address,
+                found=info.server_version // 10_000,
+                needed=POSTGRESQL_MIN // 10_000,
+            )
         )
     encoding = info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise HubRefused(
-            f"the hub {address} keeps text as {encoding}, which has no place for most letters; make the database with "
-            "`CREATE DATABASE channels ENCODING 'UTF8' TEMPLATE template0`"
+            sentence(
+                "the hub {address} keeps text as {encoding}, which has no place for most letters; make the database "
+                "with `CREATE DATABASE channels ENCODING 'UTF8' TEMPLATE template0`",
+                address=address,
+                encoding=encoding,
+            )
         )
 
 
@@ -268,20 +290,41 @@ def explained(address: HubAddress) -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
         reason = redact(" ".join(str(error).split())) or type(error).__name__
         if _needs_operator(reason):
-            raise HubRefused(f"the hub {address} refuses: {reason}; fix the address or the database") from error
-        raise HubUnavailable(f"the hub {address} cannot be reached: {reason}; is the database running?") from error
+            raise HubRefused(
+                sentence(
+                    "the hub {address} refuses: {reason}; fix the address or the database",
+                    address=address,
+                    reason=reason,
+                )
+            ) from error
+        raise HubUnavailable(
+            sentence(
+                "the hub {address} cannot be reached: {reason}; is the database running?",
+                address=address,
+                reason=reason,
+            )
+        ) from error
     except psycopg.errors.DuplicateTable as error:
         raise HubRefused(
-            f"the hub {address} has tables of another program ({redact(str(error)).splitlines()[0]}); give the hub a "
-            "database of its own"
+            sentence(
+                "the hub {address} has tables of another program ({reason}); give the hub a database of its own",
+                address=address,
+                reason=redact(str(error)).splitlines()[0],
+            )
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         reason = redact(str(error)).splitlines()[0]
         raise HubRefused(
-            f"the hub {address}: {reason}; make its user the owner of the database (ALTER DATABASE … OWNER TO …)"
+            sentence(
+                "the hub {address}: {reason}; make its user the owner of the database (ALTER DATABASE … OWNER TO …)",
+                address=address,
+                reason=reason,
+            )
         ) from error
     except psycopg.Error as error:
-        raise StoreError(f"the hub {address} failed: {redact(' '.join(str(error).split()))}") from error
+        raise StoreError(
+            sentence("the hub {address} failed: {reason}", address=address, reason=redact(" ".join(str(error).split())))
+        ) from error
 
 
 def _needs_operator(reason: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
 from agent_channels.core.hub.wakeups import HubWakeups
+from agent_channels.core.i18n.sentences import sentence
 
 __all__ = [
     "AWAY_AFTER_S",
@@ -138,10 +139,14 @@ class Members:
     async def rename(self, project: str, name: str) -> None:
         """Give a project another name. Raises `Refused` if another one has it, or it is none; and `StoreError`."""
         if name != project_name(name):
-            raise Refused(f"{name[:60]!r} cannot be a project's name; {project_name(name)!r} can")
+            raise Refused(
+                sentence("{name!r} cannot be a project's name; {other!r} can", name=name[:60], other=project_name(name))
+            )
         async with self._db.transaction() as tx:
             if (taken := await self._owner_of(tx, name)) is not None and taken != project:
-                raise Refused(f"another project is called {name!r}; `channels hub status` lists them")
+                raise Refused(
+                    sentence("another project is called {name!r}; `channels hub status` lists them", name=name)
+                )
             await tx.execute("UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, project)
 
     async def read(self) -> list[ProjectMember]:

@@ -829,4 +829,198 @@ TEXTS: dict[str, str] = {
         "沒有工作階段在處理這個專案；它的訊息在 hub 等候"
     ),
     "another one's server reads the bot: {process}": "另一個專案的伺服器在讀取機器人：{process}",
+    # `channels hub`.
+    "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ": (
+        "hub 的位址（postgresql://user:password@host/database?sslmode=require），不會顯示："
+    ),
+    "No routes: people are asked, or there is one project.": "沒有路由：會詢問對方，或只有一個專案。",
+    "thread {key}": "討論串 {key}",
+    "chat {key}": "聊天 {key}",
+    "person {key}": "個人 {key}",
+    "strangers, and whatever fits several projects": "陌生人，以及同時適合多個專案的訊息",
+    "{name:<18} {what} (made at a terminal, {since})": "{name:<18} {what}（在終端機設定，{since}）",
+    "{name:<18} {what} (made by {by}, {since})": "{name:<18} {what}（由 {by} 設定，{since}）",
+    "{name} now gets: {what}.": "{name} 現在會收到：{what}。",
+    "Removed: {what}.": "已移除：{what}。",
+    "there is no route for {what}; `channels hub route list {channel}` shows all": (
+        "沒有 {what} 的路由；`channels hub route list {channel}` 會顯示全部"
+    ),
+    "name one of --chat ID, --thread ID (with --chat where it needs one), --person ID, --default": (
+        "請指定其中一項：--chat ID、--thread ID（需要時加上 --chat）、--person ID、--default"
+    ),
+    "this project is not in the hub; `channels hub join` comes first": (
+        "這個專案還沒有加入 hub；請先執行 `channels hub join`"
+    ),
+    "no project of this bot is called {name!r}; there are: {names}": (
+        "這個機器人沒有名為 {name!r} 的專案；現有：{names}"
+    ),
+    "Servers that run here notice it by themselves; `channels hub status {channel}` shows who reads the bot.": (
+        "在這裡執行的伺服器會自行發現；`channels hub status {channel}` 會顯示由誰讀取機器人。"
+    ),
+    "This project is now {name} in the hub {address}, beside {others}.": (
+        "這個專案現在是 hub {address} 裡的 {name}，同在的還有 {others}。"
+    ),
+    "This project is now {name} in the hub {address}.": "這個專案現在是 hub {address} 裡的 {name}。",
+    "This project was not in the hub {address}; it reads its bot for itself.": (
+        "這個專案本來就不在 hub {address} 裡；它自己讀取機器人。"
+    ),
+    "This project has left the hub {address}, and reads its bot for itself.": (
+        "這個專案已離開 hub {address}，現在自己讀取機器人。"
+    ),
+    "{messages} that waited for it will be asked about.": "原本等待它的 {messages}，會詢問屬於哪個專案。",
+    "give the address either as an argument or on standard input": "位址請用參數或標準輸入其中一種方式提供",
+    "a password in an argument can be read by every user of this machine; pass the address with "
+    "--address-stdin, or set PGPASSWORD in the state folder's .env": (
+        "參數裡的密碼，這台電腦的每個使用者都讀得到；請用 --address-stdin 傳入位址，或在狀態資料夾的 .env 設"
+        "定 PGPASSWORD"
+    ),
+    "no token is set, so there is no bot to share; run `channels setup {channel}`": (
+        "沒有設定 token，所以沒有機器人可以共用；請執行 `channels setup {channel}`"
+    ),
+    "this project shares its bot with no other; `channels hub join {channel}` does that": (
+        "這個專案沒有和別的專案共用機器人；`channels hub join {channel}` 會讓它共用"
+    ),
+    "the environment variable {name} names another hub, and it goes first; change it there": (
+        "環境變數 {name} 指定了另一個 hub，而且優先；請在那裡變更"
+    ),
+    "the environment variable {name} names the hub; unset it where it is set, and run this again": (
+        "環境變數 {name} 指定了 hub；請在設定它的地方取消，再執行一次"
+    ),
+    "{path} names the hub: remove the line `hub:` there, and run this again": (
+        "{path} 指定了 hub：請移除那裡的 `hub:` 這一行，再執行一次"
+    ),
+    "{holder}, does not let go of the hub; end that session, and run `channels hub join {channel}` and then "
+    "`leave` again": ("{holder}，沒有放開 hub；請結束那個工作階段，執行 `channels hub join {channel}`，再執行 `leave`"),
+    "this project": "這個專案",
+    "read by": "讀取者",
+    "reading": "讀取",
+    "undecided": "未決定",
+    "unclaimed": "無人認領",
+    "nobody": "沒有",
+    "not in the hub yet": "還沒有加入 hub",
+    "{name} (id {id})": "{name}（id {id}）",
+    "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it renews it": (
+        "{machine} 上的行程 {pid}，在 {folder}，從 {since} 起；它的讀取權會在 {seconds:.0f} 秒後到期，除非它更新"
+    ),
+    "{messages}: a person is asked whose they are": "{messages}：會詢問對方屬於哪個專案",
+    "{messages} from people whom no project lets in": "{messages}，來自沒有專案允許加入的人",
+    "{state} on {machine} in {folder}": "{state}，在 {machine} 的 {folder}",
+    "works": "工作中",
+    "waits for messages": "等候訊息",
+    "no session": "沒有工作階段",
+    "away, silent for {seconds:.0f} s": "離線，已 {seconds:.0f} 秒沒有消息",
+    "{name!r} cannot be a project's name; {other!r} can": "專案名稱不能是 {name!r}；可以用 {other!r}",
+    "another project is called {name!r}; `channels hub status` lists them": (
+        "另一個專案已經叫做 {name!r}；`channels hub status` 會列出來"
+    ),
+    "a hub in PostgreSQL needs the extra `hub`; install it with {command}": (
+        "PostgreSQL 的 hub 需要額外套件 `hub`；請用 {command} 安裝"
+    ),
+    "a hub on this machine needs SQLite {needed}, and Python has {found} here; use a newer Python, or a hub "
+    "in PostgreSQL": (
+        "這台電腦上的 hub 需要 SQLite {needed}，而這裡的 Python 使用 {found}；請改用較新的 Python，或 PostgreSQL 的 hub"
+    ),
+    "the hub {address} cannot be reached: {reason}; is the database running?": (
+        "無法連上 hub {address}：{reason}；資料庫在執行嗎？"
+    ),
+    "the hub {address} failed: {reason}": "hub {address} 發生錯誤：{reason}",
+    "the hub {address} has tables of another program ({reason}); give the hub a database of its own": (
+        "hub {address} 裡有別的程式的資料表（{reason}）；請給 hub 專用的資料庫"
+    ),
+    "the hub {address} is PostgreSQL {found}, and a hub needs {needed} or newer; update the server": (
+        "hub {address} 是 PostgreSQL {found}，而 hub 需要 {needed} 以上；請更新伺服器"
+    ),
+    "the hub {address} is held by another process for over {seconds:.0f} s; end it": (
+        "hub {address} 被另一個行程佔用超過 {seconds:.0f} 秒；請結束那個行程"
+    ),
+    "the hub {address} keeps text as {encoding}, which has no place for most letters; make the database with "
+    "`CREATE DATABASE channels ENCODING 'UTF8' TEMPLATE template0`": (
+        "hub {address} 以 {encoding} 儲存文字，大部分的字都放不下；請用 "
+        "`CREATE DATABASE channels ENCODING 'UTF8' TEMPLATE template0` 建立資料庫"
+    ),
+    "the hub {address} refuses: {reason}; fix the address or the database": (
+        "hub {address} 拒絕：{reason}；請修正位址或資料庫"
+    ),
+    "the hub {address} was made by a newer version (schema {version}, this program knows {known}); update "
+    "this program with `channels update`": (
+        "hub {address} 是由較新的版本建立的（結構版本 {version}，這個程式認得到 {known}）；請用 "
+        "`channels update` 更新這個程式"
+    ),
+    "the hub {address}: {reason}; make its user the owner of the database (ALTER DATABASE … OWNER TO …)": (
+        "hub {address}：{reason}；請讓它的使用者成為資料庫的擁有者（ALTER DATABASE … OWNER TO …）"
+    ),
+    "the setting hub is not an address that PostgreSQL's library can read": (
+        "設定 hub 的位址，PostgreSQL 的函式庫無法解讀"
+    ),
+    "the setting hub names a service; write host, database and user into the address instead": (
+        "設定 hub 指定了 service；請改在位址裡寫主機、資料庫和使用者"
+    ),
+    "the setting hub: {address} would send messages to {host} in clear text; add sslmode=require (or "
+    "verify-full, which also checks whose certificate it is) to the address": (
+        "設定 hub：{address} 會以明文把訊息送到 {host}；請在位址加上 sslmode=require（或 verify-full，還會檢"
+        "查憑證屬於誰）"
+    ),
+    "the setting hub: {kind!r} is not a kind of hub": "設定 hub：{kind!r} 不是 hub 的種類",
+    "write `local`, or postgresql://user@host/database?sslmode=require": (
+        "請寫 `local`，或 postgresql://user@host/database?sslmode=require"
+    ),
+    # `channels open`, and what it does.
+    "The page: {url}": "頁面：{url}",
+    "Whoever has this address can read the chats and let people in. Ctrl-C ends it.": (
+        "有這個網址的人可以讀取聊天，也可以讓人加入。按 Ctrl-C 結束。"
+    ),
+    "\nStopped. The servers go on as before.": "\n已停止。伺服器照常執行。",
+    "It is offered to the agent again.": "會再交給代理一次。",
+    "Dropped: it is not offered to the agent any more.": "已放棄：不再交給代理。",
+    "Paired {who}. {told}": "已和 {who} 配對。{told}",
+    "The running server will tell them.": "執行中的伺服器會通知對方。",
+    "They have been told.": "已通知對方。",
+    "They will be told when a server next reads this bot.": "等伺服器下次讀取這個機器人，就會通知對方。",
+    "The first person in. Nobody may answer permission prompts from chat yet; if this is you:\n  channels "
+    "access {channel} approver add {user_id}": (
+        "這是第一位成員。目前還沒有人能在聊天中回答許可請求；如果是你本人：\n  channels access {channel} "
+        "approver add {user_id}"
+    ),
+    "When everybody is in: `channels access {channel} policy allowlist` gives strangers no answer at all.": (
+        "所有人都加入之後：`channels access {channel} policy allowlist` 會完全不回應陌生人。"
+    ),
+    "{code!r} is not a pairing code; a code has {length} characters, such as ABCD2345": (
+        "{code!r} 不是配對碼；配對碼有 {length} 個字元，例如 ABCD2345"
+    ),
+    "no server has read this bot yet, so its name is not known here; run "
+    "`channels access {channel_name} invite`, which asks the platform": (
+        "還沒有伺服器讀取過這個機器人，所以這裡不知道它的名稱；請執行 `channels access {channel_name} invite`"
+        "，它會詢問平台"
+    ),
+    "there is no message {delivery_id!r}; `channels inbox {channel} --json` lists them by delivery_id": (
+        "沒有訊息 {delivery_id!r}；`channels inbox {channel} --json` 會依 delivery_id 列出"
+    ),
+    "{delivery_id} cannot be dropped: {reason}": "無法放棄 {delivery_id}：{reason}",
+    "{delivery_id} cannot be redelivered: {reason}": "無法重新送達 {delivery_id}：{reason}",
+    "its sender waits to be let in: `channels access {channel} pair CODE`, or "
+    "`channels access {channel} deny CODE`, which drops it": (
+        "傳送者等待加入：`channels access {channel} pair CODE`，或 `channels access {channel} deny CODE`，會"
+        "放棄這則訊息"
+    ),
+    "it is answered already": "已經回覆了",
+    "this program answered it itself; it is not for the agent": "這個程式已自行回覆；不是給代理的",
+    "it is dropped already": "已經放棄了",
+    "it is not for the agent": "不是給代理的",
+    "this version could not process it, and it is kept for a newer one": "這個版本無法處理，保留給較新的版本",
+    "it is not ready yet, or is part of another message": "還沒有準備好，或是另一則訊息的一部分",
+    "{most} wrong codes were tried; approval by code is locked for {minutes} more minutes. The operator can "
+    "still let a person in by id: `allow ID`": (
+        "已試過 {most} 個錯誤的配對碼；接下來 {minutes} 分鐘不能用配對碼核准。操作者仍可用 id 讓人加入：`allow ID`"
+    ),
+    "the code {code!r} has expired; ask the person to write to the bot again for a new one": (
+        "配對碼 {code!r} 已過期；請對方再傳訊息給機器人，取得新的配對碼"
+    ),
+    "no pending pairing has the code {code!r}; check it for typing errors": (
+        "沒有等候中的配對使用配對碼 {code!r}；請檢查是否打錯"
+    ),
+    "no pending pairing has the code {code!r}; check it for typing errors, or have the person write to the "
+    "bot again ({left} more wrong codes lock approval for an hour)": (
+        "沒有等候中的配對使用配對碼 {code!r}；請檢查是否打錯，或請對方再傳訊息給機器人（再錯 {left} 次，一小"
+        "時內就不能用配對碼核准）"
+    ),
 }

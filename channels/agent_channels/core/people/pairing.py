@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.people.access import Access
 from agent_channels.core.store.audit import Audit
@@ -258,18 +259,27 @@ class Pairing:
     def _why_not(self, code: str, *, guess: bool = True) -> str:
         locked = self._locked_for()
         if guess and locked > 0:
-            return (
-                f"{WRONG_MAX} wrong codes were tried; approval by code is locked for {max(1, round(locked / 60))} more "
-                "minutes. The operator can still let a person in by id: `allow ID`"
+            return sentence(
+                "{most} wrong codes were tried; approval by code is locked for {minutes} more minutes. The operator "
+                "can still let a person in by id: `allow ID`",
+                most=WRONG_MAX,
+                minutes=max(1, round(locked / 60)),
             )
         if self._find(code) is not None:
-            return f"the code {_normal(code)!r} has expired; ask the person to write to the bot again for a new one"
+            return sentence(
+                "the code {code!r} has expired; ask the person to write to the bot again for a new one",
+                code=_normal(code),
+            )
         if not guess:
-            return f"no pending pairing has the code {_normal(code)[:20]!r}; check it for typing errors"
+            return sentence(
+                "no pending pairing has the code {code!r}; check it for typing errors", code=_normal(code)[:20]
+            )
         left = WRONG_MAX - len([t for t in self._wrong_times() if t > self._clock() - LOCKOUT_S])
-        return (
-            f"no pending pairing has the code {_normal(code)[:20]!r}; check it for typing errors, or have the person "
-            f"write to the bot again ({left} more wrong codes lock approval for an hour)"
+        return sentence(
+            "no pending pairing has the code {code!r}; check it for typing errors, or have the person write to the bot "
+            "again ({left} more wrong codes lock approval for an hour)",
+            code=_normal(code)[:20],
+            left=left,
         )
 
 

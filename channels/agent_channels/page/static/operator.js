@@ -1,7 +1,7 @@
 // What the operator can do, as at the terminal: let somebody in, invite, offer a message again, drop it. Each asks first.
 
 import { PLATFORMS, byId, element, post, toast } from "./dom.js";
-import { say, sayLine } from "./words.js";
+import { language, say } from "./words.js";
 
 // Nothing of a dialog stays behind: an invitation is shown once.
 byId("modal").addEventListener("close", () => {
@@ -29,7 +29,7 @@ function letIn(channel, person) {
     words: [say("They may then write to the agent. Ask them for the code that the bot has shown them: it says that they are who they claim to be. The code decides whom it lets in.")],
     field: element("label", {}, say("Code"), field),
     yes: say("Let in"),
-    act: () => post("act/pair", { channel, code: field.value }),
+    act: () => post("act/pair", { channel, language, code: field.value }),
   });
 }
 
@@ -38,7 +38,7 @@ function redeliver(life) {
     title: say("Offer this message again?"),
     words: [quoted(life), say("The agent gets it once more, marked as redelivered.")],
     yes: say("Offer again"),
-    act: () => post("act/redeliver", { channel: life.platform, delivery_id: life.delivery_id }),
+    act: () => post("act/redeliver", { channel: life.platform, language, delivery_id: life.delivery_id }),
   });
 }
 
@@ -48,7 +48,7 @@ function drop(life) {
     words: [quoted(life), say("It counts as done, and is not offered to the agent any more.")],
     yes: say("Drop"),
     isHarmful: true,
-    act: () => post("act/drop", { channel: life.platform, delivery_id: life.delivery_id }),
+    act: () => post("act/drop", { channel: life.platform, language, delivery_id: life.delivery_id }),
   });
 }
 
@@ -59,7 +59,7 @@ function invite(channel) {
     title: say("Invite somebody on {platform}?", { platform: PLATFORMS[channel] ?? channel }),
     words: [say("This makes a code for one person, valid for ten minutes. Whoever has it may write to the agent.")],
     yes: say("Make it"),
-    act: () => post("act/invite", { channel }),
+    act: () => post("act/invite", { channel, language }),
     then: showInvitation,
   });
 }
@@ -96,7 +96,7 @@ function drawCode({ path, size }) {
 }
 
 // Asks, acts if the answer is yes, and says what came of it.
-function ask({ title, words, field = null, yes, isHarmful = false, act, then = (answer) => toast(sayLine(answer.said)) }) {
+function ask({ title, words, field = null, yes, isHarmful = false, act, then = (answer) => toast(answer.said) }) {
   const dialog = byId("modal");
   const submit = element("button", { type: "submit", class: isHarmful ? "primary harmful" : "primary" }, yes);
   const form = element(

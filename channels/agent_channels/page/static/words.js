@@ -17,6 +17,8 @@ function choose() {
 
 const [, language, table] = choose();
 
+export { language };
+
 // An English text in the reader's language, with its values in place of {names}.
 export function say(text, values = {}) {
   return (table[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
