@@ -1,4 +1,4 @@
-"""What every folder of tests shares: figures noted on the way, and processes that coverage does not follow."""
+"""What every folder of tests shares: figures noted on the way, and how the servers of the tests are started."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ from warm import Warm
 
 # Always the same examples, and half of the usual hundred where a test does not name a number.
 settings.register_profile("complete", settings.get_profile("ci"), max_examples=50)
-# Coverage runs in the test process itself for these folders.
-IN_PROCESS = {"unit", "contract"}
 # Whoever runs the tests in a shell's background ignores Ctrl-C, and so would every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-TESTS = Path(__file__).parent
 TABLES = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -53,21 +50,9 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(autouse=True)
 def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, warm: Warm) -> None:
-    """Choose how the test starts processes: `measured` under coverage, `cold` from nothing, any other by forking."""
-    if request.node.get_closest_marker("measured"):
-        return
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(name)
+    """Choose how the test starts processes: `cold` from nothing, any other by forking."""
     if not request.node.get_closest_marker("cold"):
         monkeypatch.setattr(World, "warm", warm)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        # What a property's hundred examples reach, the examples that people wrote reach too.
-        has_examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if item.path.relative_to(TESTS).parts[0] in IN_PROCESS and not has_examples:
-            item.add_marker(pytest.mark.measured)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -32,10 +31,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
-    """The sandbox with its channel servers, which coverage does not slow down."""
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(name)
+async def page() -> AsyncIterator[Page]:
+    """The sandbox with its channel servers."""
     async with open_page(0, scripted=True) as up:
         yield up
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 from playwright.async_api import Page as Tab
 
@@ -17,18 +18,18 @@ from harness import Stage
 from real_page import RealPage, Story, both_channels, real_page, told
 
 # Each begins with two platforms, their servers and everything that happens before the page is opened.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 Look = Callable[..., Awaitable[Tab]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def story(tmp_path: Path) -> AsyncIterator[Story]:
     async with both_channels(tmp_path) as (stage, other):
         yield await Story.play(stage, other)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def look(browser: Browser) -> AsyncIterator[Look]:
     """Open an address in a browser of this size and these colours. Any error that the page reports fails the test."""
     tabs: list[Tab] = []

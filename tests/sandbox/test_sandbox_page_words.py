@@ -15,7 +15,6 @@ import agent_channels
 from agent_channels.core.journal.entry import State
 from agent_channels.page.lives import staged_life
 
-pytestmark = pytest.mark.measured
 
 PACKAGE = Path(agent_channels.__file__).parent
 STATIC = PACKAGE / "page" / "static"

@@ -17,8 +17,6 @@ from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Ran, Stage
 
-pytestmark = pytest.mark.measured
-
 
 async def code_of(person: TelegramPerson) -> str:
     """Return the pairing code that a stranger gets."""

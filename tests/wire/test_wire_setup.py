@@ -8,7 +8,6 @@ import pytest
 
 from harness import Stage
 
-pytestmark = pytest.mark.measured
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 
