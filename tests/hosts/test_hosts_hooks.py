@@ -13,7 +13,6 @@ from harness import Stage
 from hook_runs import Hooks, hooked, kept
 from inbox_socket import InboxSocket, blocks_in
 
-
 # ---- session and prompt
 
 

@@ -9,12 +9,9 @@ from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 
-import pytest
-
 import agent_channels
 from agent_channels.core.journal.entry import State
 from agent_channels.page.lives import staged_life
-
 
 PACKAGE = Path(agent_channels.__file__).parent
 STATIC = PACKAGE / "page" / "static"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import stat
 
-import pytest
-
 from harness import Stage
-
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 

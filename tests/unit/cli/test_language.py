@@ -12,7 +12,6 @@ from agent_channels.cli.language import choose_language, locale_language, shown
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.state_folder import make_state_folder
 
-
 LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 

@@ -21,7 +21,6 @@ from agent_channels.discord import zh_tw as zh_tw_discord
 from agent_channels.registry import CHANNELS, channel
 from agent_channels.telegram import zh_tw as zh_tw_telegram
 
-
 SOURCE = Path(agent_channels.__file__).parent
 OPERATOR = [zh_tw_operator.TEXTS, zh_tw_telegram.TEXTS, zh_tw_discord.TEXTS]
 TEXTS = {english: text for table in OPERATOR for english, text in table.items()}
