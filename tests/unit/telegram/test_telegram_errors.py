@@ -28,6 +28,11 @@ def http(kind: type[aiohttp.ClientError]) -> aiohttp.ClientError:
     """An error of aiohttp, its text as leaky as it can be."""
 
     class Leaky(kind):  # type: ignore[misc,valid-type]
+        # What the library's own errors hold.
+        status, message = 502, URL
+        _conn_key = SimpleNamespace(host="api.telegram.org", port=443)
+        _os_error = _certificate_error = OSError(URL)
+
         def __init__(self) -> None:
             # What the library gives such errors, each kind some of it.
             self._conn_key = SimpleNamespace(host="api.telegram.org", port=443, ssl=True)
