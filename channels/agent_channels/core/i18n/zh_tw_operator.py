@@ -848,9 +848,6 @@ TEXTS: dict[str, str] = {
     "name one of --chat ID, --thread ID (with --chat where it needs one), --person ID, --default": (
         "請指定其中一項：--chat ID、--thread ID（需要時加上 --chat）、--person ID、--default"
     ),
-    "this project is not in the hub; `channels hub join` comes first": (
-        "這個專案還沒有加入 hub；請先執行 `channels hub join`"
-    ),
     "no project of this bot is called {name!r}; there are: {names}": (
         "這個機器人沒有名為 {name!r} 的專案；現有：{names}"
     ),
