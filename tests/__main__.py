@@ -1,7 +1,8 @@
 """Run the project's checks; stop at the first that fails.
 
-python -m tests          linter, types, every test, branch coverage (under 20 minutes on two cores)
-python -m tests quick    linter, types, unit and contract tests (about a minute)
+python -m tests          linter, types, and every test that is not marked as long (about 20 minutes on two cores)
+python -m tests all      the same with the long ones, and branch coverage (about 45 minutes)
+python -m tests quick    linter, types, unit and contract tests (about three minutes)
 
 Further arguments go to pytest: python -m tests -k albums
 """
@@ -28,6 +29,11 @@ def quick(arguments: list[str]) -> list[tuple[str, ...]]:
     return [*STATIC, (*PYTEST, *IN_PROCESS, *arguments)]
 
 
+def usual(arguments: list[str]) -> list[tuple[str, ...]]:
+    """The steps before a change is handed in."""
+    return [*STATIC, (*PYTEST, "-m", "not long", *arguments)]
+
+
 def complete(arguments: list[str]) -> list[tuple[str, ...]]:
     """Every step. Coverage is measured where tests call the code themselves; servers and hosts run at full speed."""
     return [
@@ -44,14 +50,15 @@ def main(arguments: list[str]) -> int:
     """Run every step, stop at the first that fails, and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tests",
-        usage="python -m tests [quick] [PYTEST ARGUMENTS]",
+        usage="python -m tests [quick|all] [PYTEST ARGUMENTS]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     # Everything but --help is for pytest.
     _, arguments = parser.parse_known_args(arguments)
-    steps = quick(arguments[1:]) if arguments[:1] == ["quick"] else complete(arguments)
+    chosen = {"quick": quick, "all": complete}.get(arguments[0]) if arguments else None
+    steps = usual(arguments) if chosen is None else chosen(arguments[1:])
     for step in steps:
         print(f"$ {' '.join(step)}", flush=True)
         code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode

@@ -13,7 +13,7 @@ from agent_channels.sandbox.page.run import Page
 from agent_channels.sandbox.telegram.images import sample_png
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
 
 LOOKS = [(1280, "light"), (360, "dark"), (360, "light")]
 FROM_END = (

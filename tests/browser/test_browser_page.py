@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
 
 WEIGHT_MAX = 120_000
 

@@ -16,7 +16,7 @@ from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.telegram.records import Message, TelegramChat
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.long, pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
 
 LOOKS = [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")]
 NOON = 1_790_000_000

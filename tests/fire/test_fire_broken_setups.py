@@ -29,6 +29,8 @@ from agent_channels.core.store import database
 from agent_channels.registry import channel
 from broken_setups import BrokenSetup, broken_setups, build, clear, pristine_database
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = int(os.environ.get("CHANNELS_EXAMPLES", "200"))
 # Nothing here waits for longer than some of the doctor's checks may take.
 BOUND_S = 40

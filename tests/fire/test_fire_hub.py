@@ -18,6 +18,8 @@ from hub_stage import LEASE_S, HubProject, HubStage, eventually, hub_stage
 from hubs import ENGINES
 from wire_host import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(params=ENGINES)
 async def hub(request: pytest.FixtureRequest) -> AsyncIterator[HubStage]:

@@ -18,6 +18,8 @@ from hub_stage import LEASE_S
 from hubs import ENGINES, Hub
 from wire_host import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Machines:

@@ -15,6 +15,8 @@ from agent_channels.sandbox.faults import Fault, FaultKind
 from faults_harness import Account, Note, inbox_states, locked, together, world
 from harness import Event, Host, Stage
 
+pytestmark = pytest.mark.long
+
 # Name -> how the sandbox is told; SIGKILL takes the server's process instead.
 FAULTS: dict[str, FaultKind | None] = {
     "SIGKILL": None,

@@ -15,6 +15,8 @@ from faults_harness import Note, Project, since, together, world
 from harness import Host, Stage
 from wire_host import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 def names(owner: dict[str, Any], holder: Host, project: object) -> bool:
     """`owner` says who holds the bot: process, machine, project, since when."""

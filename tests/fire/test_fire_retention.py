@@ -20,6 +20,8 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.store.database import Store
 
+pytestmark = pytest.mark.long
+
 DAY_S = 86_400.0
 OPEN = ("raw", "fetching", "ready", "offering", "offered")
 KEPT_TOO = ("held", "failed")

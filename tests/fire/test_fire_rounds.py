@@ -17,6 +17,8 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Account, Note, Project, inbox_states, since, together, world
 from harness import Host, Ran, Stage
 
+pytestmark = pytest.mark.long
+
 ROUNDS = 20
 
 

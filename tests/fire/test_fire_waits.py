@@ -16,6 +16,8 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Note, world
 from harness import Host, Stage
 
+pytestmark = pytest.mark.long
+
 REQUEST = "notifications/claude/channel/permission_request"
 VERDICT = "notifications/claude/channel/permission"
 ROUNDS = int(os.environ.get("CHANNELS_ROUNDS", "6"))

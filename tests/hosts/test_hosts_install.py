@@ -21,7 +21,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN
 from scratch_installs import venv_with
 
-pytestmark = [pytest.mark.cold, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.cold, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 300.0

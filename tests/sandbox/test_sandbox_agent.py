@@ -20,7 +20,7 @@ from agent_channels.sandbox.page import channel_server
 from agent_channels.sandbox.page.run import Page, open_page
 from agent_channels.sandbox.telegram.people import TelegramPerson
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 PATIENCE_S = 60
 

@@ -35,7 +35,7 @@ from agent_channels.sandbox.demo.stage import Stage
 from agent_channels.sandbox.demo.transcript import Transcript, event_lines
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox, random_token
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 PATIENCE_S = 60
 BOT, ANN = {"id": 7, "first_name": "Bot"}, {"id": 1, "first_name": "Ann"}

@@ -22,7 +22,7 @@ WHOLE = (
     "print(len(files), bad)\n"
 )
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def run(*command: str | Path) -> str:

@@ -21,6 +21,8 @@ from doors import DOORS, Door, Played, in_order
 from harness import COMMAND, TOKEN, DiscordStage, Stage
 from wire_host import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 # What a person should never have to read: names of exceptions, traces, objects of the program.
 NOISE = re.compile(r"Traceback|\b[A-Z][A-Za-z]+(?:Error|Exception)\b|<[a-z_.]+ object|\[Errno|ssl:|_[a-z]+_[a-z]+\.py")
 LATE = "the platform's library was not loaded in time"

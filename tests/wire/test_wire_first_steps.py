@@ -15,7 +15,7 @@ import yaml
 
 from harness import COMMAND, Stage
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 NO_TOKEN = {"TELEGRAM_BOT_TOKEN": None}
 EVERYTHING = ("--mcp-json", "yes", "--hooks", "yes", "--skills", "project")

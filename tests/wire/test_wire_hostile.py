@@ -16,7 +16,7 @@ import pytest
 from harness import COMMAND, PATIENCE_S, Host, Stage
 from hostile import PLANTED, Hostile, hostile_repository, tree
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534

@@ -13,6 +13,8 @@ from broken import one_name_two_addresses
 from harness import Host, Stage
 from proxies import Passed, http_proxy, socks_proxy, tls_front
 
+pytestmark = pytest.mark.long
+
 Proxy = Callable[[], AbstractAsyncContextManager[Passed]]
 DATA = b"%PDF " + bytes(range(256)) * 400
 

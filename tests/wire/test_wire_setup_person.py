@@ -15,7 +15,7 @@ from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from harness import COMMAND, DiscordStage, Stage, is_closed
 from terminal import Terminal
 
-pytestmark = pytest.mark.cold
+pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 from harness import DiscordStage
 from proxies import http_proxy, tls_front
 
+pytestmark = pytest.mark.long
+
 DATA = bytes(range(256)) * 300
 
 
