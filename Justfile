@@ -13,7 +13,7 @@ install:
 quick *arguments:
     {{python}} -m tests quick {{arguments}}
 
-# Everything, with branch coverage
+# Everything but what takes long
 test *arguments:
     {{python}} -m tests {{arguments}}
 
