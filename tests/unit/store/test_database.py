@@ -187,7 +187,7 @@ def test_an_odd_value_is_damage_too(tmp_path: Path) -> None:
 def test_a_folder_in_the_databases_place_is_said(tmp_path: Path) -> None:
     """Whatever stands there instead of a file."""
     (tmp_path / "channel.db").mkdir()
-    with pytest.raises(StoreError, match=r"cannot be used \(Is a directory"):
+    with pytest.raises(StoreError, match=r"cannot be used: Is a directory"):
         Store(tmp_path / "channel.db")
 
 
@@ -199,7 +199,7 @@ def test_a_file_that_may_not_be_written_is_said_and_not_touched() -> None:
         before = path.read_bytes()
         path.chmod(0o400)
         path.parent.chmod(0o500)
-        with pytest.raises(StoreError, match=r"cannot be used \(Permission denied"):
+        with pytest.raises(StoreError, match=r"cannot be used: Permission denied"):
             Store(path)
         assert path.read_bytes() == before
 
@@ -328,5 +328,5 @@ async def test_durable_means_on_disk(tally: Store) -> None:
     await tally.sync()
     for file in tally.path.parent.iterdir():
         file.unlink()
-    with pytest.raises(StoreError, match=r"cannot be used \(No such file"):
+    with pytest.raises(StoreError, match=r"cannot be used: No such file"):
         await tally.sync()
