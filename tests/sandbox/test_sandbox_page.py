@@ -317,7 +317,12 @@ async def test_the_wheel_has_the_page_and_not_its_pictures(tmp_path: Path) -> No
     """The wheel contains every file of the pages, each of which is served, but not the documentation's pictures."""
     built = ZipFile(next(iter(WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path)))))
     names = set(built.namelist())
-    shown = {name for name, _ in FILES.values()} | {"sandbox.html", "open.html", "no_secret.html"}
+    shown = {name for name, _ in FILES.values()} | {
+        "sandbox.html",
+        "open.html",
+        "no_secret.html",
+        "no_secret.zh-TW.html",
+    }
     assert {f"agent_channels/page/static/{name}" for name in shown} <= names
     assert shown == {path.name for path in (REPOSITORY / "channels/agent_channels/page/static").iterdir()}
     assert not [name for name in names if "pictures" in name]

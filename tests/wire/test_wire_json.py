@@ -56,7 +56,9 @@ ASKED = {
     "uninstall": "uninstall --dry-run",
 }
 # One object a line, since they go on; and one that stays up after it.
-APART = {"logs", "sandbox"}
+APART = {
+    "logs", "sandbox", "open", "hub join", "hub leave", "hub status", "hub route list", "hub route add", "hub route rm",
+}  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
