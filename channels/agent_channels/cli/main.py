@@ -235,8 +235,15 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
 
     `usage`: the usage of a verb whose arguments could not be parsed, with the verb's name below it.
     """
-    from agent_channels.cli.language import shown
     from agent_channels.core.log import redact
+
+    try:
+        from agent_channels.cli.language import shown
+
+        shown_reason = shown(reason)
+    except MemoryError:
+        # What is told may be just that; a translation needs more of it.
+        shown_reason = reason
 
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
         print(sys.stdout.head, end="", file=sys.stderr)
@@ -246,7 +253,7 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
 
         print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
     # The reason repeats what was typed, and that may be a token.
-    told = shown(reason)
+    told = shown_reason
     print(redact(f"{usage}: error: {told}" if usage else f"channels: {told}"), file=sys.stderr)
     return code
 
