@@ -77,6 +77,9 @@ async def test_a_disk_that_is_full_at_the_start(stage: Stage) -> None:
     make_state_folder(stage.state)
     stage.config(grace_s=0)
     host = await stage.start()
+    async with asyncio.timeout(30):
+        while not host.workers():  # noqa: ASYNC110 - no event tells that a process forked
+            await asyncio.sleep(0)
     limit_files(host, 1)
     await host.attach()
     assert "cannot be used" in await troubled(host, "cannot be used")
