@@ -240,11 +240,10 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
     try:
         from agent_channels.cli.language import shown
 
-        shown_reason = shown(reason)
+        told = shown(reason)
     except MemoryError:
-        # What is told may be just that; a translation needs more of it.
-        shown_reason = reason
-
+        # Too little memory may be the reason, and a translation needs more of it.
+        told = reason
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
         print(sys.stdout.head, end="", file=sys.stderr)
         sys.stdout.head = ""
@@ -253,7 +252,6 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
 
         print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
     # The reason repeats what was typed, and that may be a token.
-    told = shown_reason
     print(redact(f"{usage}: error: {told}" if usage else f"channels: {told}"), file=sys.stderr)
     return code
 

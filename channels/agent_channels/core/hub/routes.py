@@ -246,7 +246,7 @@ def _choose_all(target: RouteTarget, facts: RoutingFacts) -> Decision:
         case "draft":
             concerned = [member for member in facts.members if lets_in(member, target)]
         case "membership" if target.private:
-            # Whoever blocks the bot blocks it for all.
+            # A person who blocks the bot blocks it for every project.
             concerned = [member for member in facts.members if target.user_id in member.people]
         case "joined":
             concerned = [member for member in facts.members if group_of(member, target)]

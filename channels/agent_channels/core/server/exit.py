@@ -41,7 +41,7 @@ def leave_on_signals() -> None:
 
 
 def leave(*, code: int = 0) -> NoReturn:
-    """End the process now, after what was to be called before; that is bounded by itself.
+    """End the process now, after the calls registered with `before_leaving`, each of which bounds its own time.
 
     What must be kept was committed as it happened, and the kernel frees the reader's lock.
     """
