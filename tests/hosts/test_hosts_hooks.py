@@ -274,6 +274,8 @@ async def test_stop_does_not_wait_for_what_the_host_has_to_read(stage: Stage, ho
         await run.ran(1.5)
 
 
+# A forked server would have another parent.
+@pytest.mark.cold
 async def test_a_session_that_goes_on_under_another_id_is_the_same(stage: Stage, hooks: Hooks) -> None:
     """A cleared conversation has a new session id, its servers keep the old one: the host's process identifies it."""
     ann = stage.person()

@@ -44,7 +44,7 @@ def written(play: Play, given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_a_change_is_shown_as_a_diff(play: Play, hooks: Hooks) -> None:
-    """The lines that change, as code, folded where the platform folds; and how it ended below them."""
+    """The lines that change, as code, all in view; and how it ended below them."""
     (ann,) = await approvers(play, "ann")
     (play.stage.project / "a.py").write_text("import os\nprint(1)\n")
     run = await hooks.start("permission", **written(play, {"content": "import os\nprint(`2`) # _x_ *y*\n"}))
@@ -67,7 +67,7 @@ async def test_a_long_change_is_cut_and_comes_whole_on_request(play: Play, hooks
     run = await hooks.start("permission", **written(play, {"content": "\n".join(lines) + "\n"}))
     card, copy = await ann.hear(), await bob.hear()
     assert card.labels == copy.labels == [["Allow", "Deny"], ["Whole diff"]]
-    shown = play.drawn_as_diff(ann, card).split("\n")
+    shown = play.drawn_as_diff(ann, card, folded=True).split("\n")
     assert shown[0] == "@@ -0,0 +1,900 @@"
     assert shown[1:] == [f"+{line}" for line in lines[: len(shown) - 1]]
     assert f"… and {901 - len(shown)} more lines." in card.text
@@ -92,7 +92,7 @@ async def test_a_secret_is_neither_on_the_card_nor_in_the_file(play: Play, hooks
     content = f"TOKEN = '{token}'\n" + "x = 1\n" * 900
     run = await hooks.start("permission", **written(play, {"content": content}))
     card = await ann.hear()
-    assert "+TOKEN = '[token]'" in play.drawn_as_diff(ann, card)
+    assert "+TOKEN = '[token]'" in play.drawn_as_diff(ann, card, folded=True)
     ann.tap(card.id, "Whole diff")
     _, data = play.file(ann, await ann.hear())
     assert token.encode() not in data

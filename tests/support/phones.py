@@ -186,8 +186,8 @@ class Play(Protocol):
     async def wait_for(self, predicate: Callable[[], Any]) -> Any:
         """Waits for something to be true on the platform."""
 
-    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
-        """The code in a message that is drawn as a diff, as it looks now; folded where the platform can."""
+    def drawn_as_diff(self, phone: Phone, message: Said, *, folded: bool = False) -> str:
+        """The code in a message that is drawn as a diff, as it looks now; `folded` where the platform can."""
 
     def file(self, phone: Phone, message: Said) -> tuple[str, bytes]:
         """The name and the content of the file in a message."""
@@ -212,11 +212,12 @@ class TelegramPlay:
     def friend(self, name: str) -> Phone:
         return TelegramPhone(self._stage.person(name))
 
-    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
+    def drawn_as_diff(self, phone: Phone, message: Said, *, folded: bool = False) -> str:
         found = self._message(phone, message)
         drawn = {entity["type"]: entity for entity in found["entities"] if entity["type"] != "code"}
-        assert set(drawn) == {"pre", "expandable_blockquote"}
-        block, fold = drawn["pre"], drawn["expandable_blockquote"]
+        assert set(drawn) == ({"pre", "expandable_blockquote"} if folded else {"pre"}), found
+        block = drawn["pre"]
+        fold = drawn["expandable_blockquote"] if folded else block
         assert (block["offset"], block["length"], block["language"]) == (fold["offset"], fold["length"], "diff")
         units = found["text"].encode("utf-16-le")
         return units[2 * block["offset"] : 2 * (block["offset"] + block["length"])].decode("utf-16-le")
@@ -251,7 +252,7 @@ class DiscordPlay:
     def friend(self, name: str) -> Phone:
         return DiscordPhone(self._stage.person(name, met=False))
 
-    def drawn_as_diff(self, phone: Phone, message: Said) -> str:
+    def drawn_as_diff(self, phone: Phone, message: Said, *, folded: bool = False) -> str:
         content = str(self._message(phone, message)["content"])
         match = re.search(r"^```diff\n(.*?)\n```$", content, re.DOTALL | re.MULTILINE)
         assert match is not None, content

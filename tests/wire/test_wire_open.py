@@ -110,7 +110,7 @@ async def nothing_happened(stage: Stage, delivery_id: str) -> None:
     status = (await stage.access("--json")).json
     assert [person["name"] for person in status["pending"]] == ["Eve"]
     assert len(status["paired"]) == 1
-    (entry,) = (await stage.cli("inbox", "telegram", "--json", "--open")).json
+    (entry,) = (await stage.cli("inbox", "telegram", "--json", "--open")).json["messages"]
     assert (entry["delivery_id"], entry["offers"]) == (delivery_id, 1)
 
 
