@@ -18,9 +18,9 @@ from agent_channels.core.hub.members import MemberGroup
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.outbound.threads import Threads
-from agent_channels.core.runtime.hub_chat import HubChat
-from agent_channels.core.runtime.hub_reader import HubSink
-from agent_channels.core.runtime.hub_router import Router
+from agent_channels.core.runtime.hub.chat import HubChat
+from agent_channels.core.runtime.hub.reader import HubSink
+from agent_channels.core.runtime.hub.router import Router
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store

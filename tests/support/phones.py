@@ -252,7 +252,7 @@ class DiscordPlay:
     def friend(self, name: str) -> Phone:
         return DiscordPhone(self._stage.person(name, met=False))
 
-    def drawn_as_diff(self, phone: Phone, message: Said, *, folded: bool = False) -> str:
+    def drawn_as_diff(self, phone: Phone, message: Said, **_: bool) -> str:
         content = str(self._message(phone, message)["content"])
         match = re.search(r"^```diff\n(.*?)\n```$", content, re.DOTALL | re.MULTILINE)
         assert match is not None, content

@@ -19,8 +19,8 @@ from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.i18n.sentences import counted, joined, sentence
-from agent_channels.core.runtime.hub_member import hub_facts, member_facts
-from agent_channels.core.runtime.hub_tasks import hub_address
+from agent_channels.core.runtime.hub.member import hub_facts, member_facts
+from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, config_values, load

@@ -13,7 +13,7 @@ from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.route_table import HubRoute
 from agent_channels.core.hub.routes import RouteKind
 from agent_channels.core.i18n.sentences import joined, sentence
-from agent_channels.core.runtime.hub_words import find_project, name_of, names
+from agent_channels.core.runtime.hub.words import find_project, name_of, names
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time

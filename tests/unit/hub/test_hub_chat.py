@@ -13,7 +13,7 @@ import pytest
 
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.hub.questions import Asked
-from agent_channels.core.runtime import hub_away, hub_questions
+from agent_channels.core.runtime.hub import away, questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN
@@ -250,7 +250,7 @@ async def test_more_may_wait_than_are_looked_at(
         await desk.member(name, ann.id, bob.id)
     bob.send("mine")
     his = await bob.next_message()
-    monkeypatch.setattr(hub_questions, "LOOKED_AT_MAX", 2)
+    monkeypatch.setattr(questions, "LOOKED_AT_MAX", 2)
     for number in range(4):
         ann.send(str(number))
     bob.tap(his["message_id"], label="web")
@@ -451,7 +451,7 @@ async def test_people_are_told_once_that_a_project_is_away(
     tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With how many messages wait; again only for what waits after these went through. Talk in a group tells nobody."""
-    monkeypatch.setattr(hub_away, "TELL_AFTER_S", -1.0)
+    monkeypatch.setattr(away, "TELL_AFTER_S", -1.0)
     tg.set_privacy(on=False)
     team = tg.group("Team", members=[ann])
     await desk.member("api", ann.id, groups={team.id: group(hears_all=False)}, session_state="none")

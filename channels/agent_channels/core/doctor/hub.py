@@ -11,8 +11,8 @@ from agent_channels.core.contract.checks import Finding, Setup, fine, note, skip
 from agent_channels.core.errors import ConfigError, HubRefused, StoreError
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key
 from agent_channels.core.i18n.sentences import counted, joined, redacted, sentence, words_of
-from agent_channels.core.runtime.hub_member import hub_facts
-from agent_channels.core.runtime.hub_tasks import hub_address
+from agent_channels.core.runtime.hub.member import hub_facts
+from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
 

@@ -28,7 +28,7 @@ from agent_channels.core.outbound.progress import TurnProgress
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.runtime.hub_tasks import HubTasks
+from agent_channels.core.runtime.hub.tasks import HubTasks
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 

@@ -25,8 +25,8 @@ from agent_channels.core.process import restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.runtime.hub_sent import SentRecorder
-from agent_channels.core.runtime.hub_tasks import HubTasks, open_hub
+from agent_channels.core.runtime.hub.sent import SentRecorder
+from agent_channels.core.runtime.hub.tasks import HubTasks, open_hub
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.scheduling import Wakeups

@@ -30,7 +30,7 @@ def facts(
     groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
     a server that is attached to a host does not read, or null), restarts ({count, why, last}, last as ISO time, of the
     server that reads, or null if it was never started again), reader {state, error, note}, hub (what `hub_facts` in
-    `hub_member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
+    `hub/member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
     of {since, running, steps, files, stopping}, `running` in words), inbox {received, open, offered, answered, held,
     failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or null), problem.
     """

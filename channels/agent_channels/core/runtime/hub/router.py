@@ -13,8 +13,8 @@ from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import HUB, Decision, RouteTarget, RoutingFacts, choose, target_of
 from agent_channels.core.inbound.grouping import APART_S
-from agent_channels.core.runtime.hub_chat import HubChat
-from agent_channels.core.runtime.hub_questions import chosen_in
+from agent_channels.core.runtime.hub.chat import HubChat
+from agent_channels.core.runtime.hub.questions import chosen_in
 from agent_channels.core.text.units import length
 
 __all__ = ["MessageParts", "Router"]

@@ -21,8 +21,8 @@ from agent_channels.core.hub.routes import HUB, Decision, RouteKind, RouteTarget
 from agent_channels.core.hub.sent import OwnedMessage
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
-from agent_channels.core.runtime.hub_voice import HubVoice
-from agent_channels.core.runtime.hub_words import ANSWER, HubButton, keyboard, name_of
+from agent_channels.core.runtime.hub.voice import HubVoice
+from agent_channels.core.runtime.hub.words import ANSWER, HubButton, keyboard, name_of
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["NewRoute", "ProjectQuestions", "chosen_in"]

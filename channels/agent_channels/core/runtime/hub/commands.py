@@ -15,9 +15,9 @@ from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, group_of, 
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.threads import Threads
-from agent_channels.core.runtime.hub_questions import NewRoute, ProjectQuestions
-from agent_channels.core.runtime.hub_voice import HubVoice
-from agent_channels.core.runtime.hub_words import (
+from agent_channels.core.runtime.hub.questions import NewRoute, ProjectQuestions
+from agent_channels.core.runtime.hub.voice import HubVoice
+from agent_channels.core.runtime.hub.words import (
     ANSWER,
     HERE,
     NEW,

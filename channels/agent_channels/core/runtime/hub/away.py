@@ -12,8 +12,8 @@ from agent_channels.core.hub.events import NOTHING_TO_TELL, TOLD, Waiting
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import hears, lets_in, target_of
-from agent_channels.core.runtime.hub_voice import HubVoice
-from agent_channels.core.runtime.hub_words import away_text
+from agent_channels.core.runtime.hub.voice import HubVoice
+from agent_channels.core.runtime.hub.words import away_text
 
 __all__ = ["AwayNotices"]
 

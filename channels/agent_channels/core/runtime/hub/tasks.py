@@ -14,12 +14,12 @@ from agent_channels.core.inbound.listening import Source
 from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.runtime.hub_chat import HubChat
-from agent_channels.core.runtime.hub_member import HubMember
-from agent_channels.core.runtime.hub_reader import HubReader
-from agent_channels.core.runtime.hub_router import Router
-from agent_channels.core.runtime.hub_sent import unwatched
-from agent_channels.core.runtime.hub_worker import SILENCE_S, HubWorker
+from agent_channels.core.runtime.hub.chat import HubChat
+from agent_channels.core.runtime.hub.member import HubMember
+from agent_channels.core.runtime.hub.reader import HubReader
+from agent_channels.core.runtime.hub.router import Router
+from agent_channels.core.runtime.hub.sent import unwatched
+from agent_channels.core.runtime.hub.worker import SILENCE_S, HubWorker
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.store.keyvalue import KeyValue
 

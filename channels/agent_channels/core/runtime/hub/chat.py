@@ -17,10 +17,10 @@ from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import HUB, RouteTarget, RoutingFacts, choose, target_of
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.threads import Threads
-from agent_channels.core.runtime.hub_away import AwayNotices
-from agent_channels.core.runtime.hub_commands import HubCommands
-from agent_channels.core.runtime.hub_questions import ProjectQuestions, chosen_in
-from agent_channels.core.runtime.hub_voice import HubVoice
+from agent_channels.core.runtime.hub.away import AwayNotices
+from agent_channels.core.runtime.hub.commands import HubCommands
+from agent_channels.core.runtime.hub.questions import ProjectQuestions, chosen_in
+from agent_channels.core.runtime.hub.voice import HubVoice
 from agent_channels.core.scheduling import Backoff, Wakeup
 
 __all__ = ["HubChat"]
