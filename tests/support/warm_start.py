@@ -29,6 +29,8 @@ from agent_channels.cli import main as cli
 
 PACKET = 1 << 17
 SKIPPED = "agent_channels.sandbox"
+# What is imported only once it is needed, by us and by libraries.
+LATE = ("anyio._backends._asyncio", "certifi", "encodings.idna", "filelock", "httpx2._main", "platformdirs", "yaml")
 
 
 def main(control: socket.socket) -> None:
@@ -75,6 +77,8 @@ def load() -> None:
         for found in pkgutil.walk_packages(agent_channels.__path__, "agent_channels.", onerror=lambda _: None):
             if not found.name.startswith(SKIPPED) and not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
+        for name in LATE:
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
