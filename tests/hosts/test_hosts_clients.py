@@ -87,6 +87,7 @@ async def test_inspector_lists_every_tool_and_asks(stage: Stage, inspector: Path
     assert json.loads(answer["content"][0]["text"])["label"] == "Blue"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_fastmcp_lists_every_tool_and_asks(stage: Stage, fastmcp: Path, tmp_path: Path) -> None:
     """`list_tools` names them all; `call_tool("ask")` returns the label that was tapped."""

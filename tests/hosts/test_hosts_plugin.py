@@ -194,6 +194,7 @@ async def test_it_installs_itself_once(small: Path, tmp_path: Path) -> None:
     assert len(list(data.glob("env-*"))) == 2
 
 
+@pytest.mark.long
 async def test_an_impatient_host_does_not_stop_the_installation(small: Path, tmp_path: Path) -> None:
     """The server is ended while it installs: the installation completes, and the next start finds it."""
     data = tmp_path / "data"
@@ -254,6 +255,7 @@ async def test_only_an_old_python(small: Path, tmp_path: Path) -> None:
     assert (await done(await begin(small, data, "serve", "telegram")))[0] == "ran serve telegram\n"
 
 
+@pytest.mark.long
 async def test_a_newer_python_beside_the_old_one_is_taken(small: Path, tmp_path: Path) -> None:
     """Where `python3` is old and `python3.11` is there, nobody has to name it."""
     programs = tmp_path / "bin"
@@ -264,6 +266,7 @@ async def test_a_newer_python_beside_the_old_one_is_taken(small: Path, tmp_path:
     assert (await done(process))[0] == "ran serve telegram\n"
 
 
+@pytest.mark.long
 async def test_the_next_session_has_pips_last_line(small: Path, tmp_path: Path) -> None:
     """Also where the log is, and that it is tried again; once it works, nothing of it is left."""
     data, recipe = tmp_path / "data", (small / "pyproject.toml").read_text()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiogram
 import aiohttp
 import pytest
 import telegram
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
 
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+
+if TYPE_CHECKING:
+    import aiogram
 
 
 class Raw:
@@ -107,6 +107,11 @@ async def bot(tg: TelegramSandbox) -> AsyncIterator[telegram.Bot]:
 
 @pytest.fixture
 async def aio(tg: TelegramSandbox) -> AsyncIterator[aiogram.Bot]:
+    # Imported here and in the tests: it takes seconds, and every process of a run reads every file of tests.
+    import aiogram
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+
     session = AiohttpSession(api=TelegramAPIServer.from_base(tg.root))
     async with aiogram.Bot(tg.token, session=session) as made:
         yield made

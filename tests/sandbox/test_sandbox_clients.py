@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import aiogram
 import pytest
 import telegram
-from aiogram import types
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from agent_channels.sandbox.telegram.images import sample_png
@@ -15,9 +13,6 @@ from agent_channels.sandbox.telegram.images import sample_png
 pytestmark = pytest.mark.cold
 
 PTB_KEYS = InlineKeyboardMarkup([[InlineKeyboardButton("Approve", callback_data="ok:1")]])
-AIO_KEYS = types.InlineKeyboardMarkup(
-    inline_keyboard=[[types.InlineKeyboardButton(text="Approve", callback_data="ok:1", style="success")]]
-)
 
 
 async def test_ptb_journey(tg, bot):
@@ -74,6 +69,11 @@ async def test_ptb_journey(tg, bot):
 
 async def test_aiogram_journey(tg, aio):
     """Aiogram does the same with its models, which reject missing fields."""
+    import aiogram
+    from aiogram import types
+
+    button = types.InlineKeyboardButton(text="Approve", callback_data="ok:1", style="success")
+    keys = types.InlineKeyboardMarkup(inline_keyboard=[[button]])
     ann = tg.person("ann")
     polling = asyncio.create_task(aio.get_updates(timeout=30))
     await tg.wait_for(lambda: tg.polling)
@@ -83,16 +83,16 @@ async def test_aiogram_journey(tg, aio):
 
     me = await aio.get_me()
     assert (me.id, me.username, me.can_read_all_group_messages) == (tg.bot_id, "sandbox_bot", False)
-    sent = await aio.send_message(ann.id, "*Deploy?* prod\\!", parse_mode="MarkdownV2", reply_markup=AIO_KEYS)
+    sent = await aio.send_message(ann.id, "*Deploy?* prod\\!", parse_mode="MarkdownV2", reply_markup=keys)
     assert sent.html_text == "<b>Deploy?</b> prod!"
     tap = ann.tap((await ann.next_message())["message_id"])
     (tapped,) = await aio.get_updates(offset=update.update_id + 1)
     await tapped.callback_query.answer("Done", show_alert=True).as_(aio)
     assert (await tap.answered()).show_alert is True
-    await sent.edit_text("Done", reply_markup=AIO_KEYS).as_(aio)
+    await sent.edit_text("Done", reply_markup=keys).as_(aio)
     assert ann.inbox[-1]["reply_markup"]["inline_keyboard"][0][0]["style"] == "success"
     with pytest.raises(aiogram.exceptions.TelegramBadRequest, match="not modified"):
-        await sent.edit_text("Done", reply_markup=AIO_KEYS).as_(aio)
+        await sent.edit_text("Done", reply_markup=keys).as_(aio)
 
     png = types.BufferedInputFile(sample_png(), "a.png")
     photo = await aio.send_photo(ann.id, png, caption="look")
@@ -160,6 +160,8 @@ async def test_both_clients_parse_everything(tg, bot, aio, raw):
 
 async def test_clients_raise_their_own_errors(tg, bot, aio):
     """Blocked, unauthorised, migrated and flooded calls raise the clients' own errors."""
+    import aiogram
+
     ann = tg.person("ann")
     ann.start()
     old = tg.group("Team", kind="group", members=[ann])

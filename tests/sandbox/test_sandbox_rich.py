@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from aiogram.types import InputRichMessage
 
 from agent_channels.core.outbound.compose import sayable
 from agent_channels.telegram.formatting import render
@@ -182,6 +181,8 @@ async def test_an_old_server_knows_nothing_of_it(tg, raw, ann):
 
 async def test_another_client_reads_and_writes_them(aio, ann):
     """What is sent to Telegram is what another library's types of rich messages hold, and so is the answer."""
+    from aiogram.types import InputRichMessage
+
     for source in ANSWERS.values():
         for part in render(sayable(source), "markdown"):
             if part.rich is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import aiogram
 import pytest
 import telegram
 
@@ -92,6 +91,8 @@ async def test_older_of_two_pollers_gets_conflict(tg, raw):
 
 async def test_clients_raise_their_own_conflict(tg, bot, aio):
     """PTB and aiogram both raise their own Conflict."""
+    import aiogram
+
     older = asyncio.create_task(bot.get_updates(timeout=50))
     await tg.wait_for(lambda: tg.polling)
     newer = asyncio.create_task(aio.get_updates(timeout=50))
