@@ -206,6 +206,7 @@ def test_the_most_specific_wins(target: RouteTarget, facts: RoutingFacts, projec
     below = without("thread")
     answered = replace(below, sent={(target.chat_id, "100"): project})
     assert replace(choose(target, answered), rule="") == chosen
+    target = replace(target, answered_message_id=None)
     assert with_route(without("thread", sent=False), "chat", target.chat_key) == chosen
     assert with_route(without("thread", "chat", sent=False), "person", target.user_id) == chosen
     last = without("thread", "chat", "person", sent=False)
@@ -315,6 +316,18 @@ def test_one_person_two_projects() -> None:
     assert decided(said(reply=ReplyContext("55", None, None)), current).projects == ("apiapiap",)
     assert decided(replace(said("👍", reaction="👍"), message_id="55"), current).projects == ("apiapiap",)
     assert decided(said(user="2"), current).projects == ("webwebwe",)
+
+
+def test_an_answer_to_an_unknown_message_is_asked_about() -> None:
+    """It may be another project's than the current one; a reaction asks nobody, and one project needs no question."""
+    current = replace(BOTH, routes={("person", "1"): "webwebwe", ("default", ""): "webwebwe"})
+    unknown = ReplyContext("56", None, None)
+    assert decided(said(reply=unknown), current).to == "ask"
+    assert decided(said(reply=ReplyContext("", None, None)), current).projects == ("webwebwe",)
+    assert decided(replace(said("👍", reaction="👍"), message_id="56"), current).projects == ("webwebwe",)
+    assert decided(said(reply=unknown, user="2"), current).projects == ("webwebwe",)
+    bound = replace(current, routes={("chat", "1"): "apiapiap"})
+    assert decided(said(reply=unknown), bound).projects == ("apiapiap",)
 
 
 def test_talk_in_a_group_asks_nobody() -> None:

@@ -287,6 +287,8 @@ def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Proj
     """Decide among the projects that let a person in."""
     let_in = {member.project for member in fitting}
     current, default = facts.routes.get(("person", target.user_id)), facts.routes.get(("default", ""))
+    if len(fitting) > 1 and _answers_unknown(target, facts):
+        return _ask(fitting, "the message that it answers is not known")
     if current in let_in:
         return _only(current, "the person's current project")
     hearing = [member for member in fitting if hears(member, target)]
@@ -298,6 +300,15 @@ def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Proj
     if hearing and target.askable:
         return _ask(hearing, "several projects")
     return _nobody("several projects, and nobody can be asked")
+
+
+def _answers_unknown(target: RouteTarget, facts: RoutingFacts) -> bool:
+    """Return whether somebody answers a message that may be another project's than the one they write to otherwise.
+
+    The hub learns late of what was sent while it could not be reached, and forgets what is old.
+    """
+    answered = target.answered_message_id
+    return bool(target.private and target.askable and answered and (target.chat_id, answered) not in facts.sent)
 
 
 def _named(target: RouteTarget, facts: RoutingFacts) -> Iterator[tuple[str, str | None]]:
