@@ -1036,7 +1036,7 @@ TEXTS: dict[str, str] = {
     "expected one argument": "需要一個值",
     "expected at least one argument": "至少需要一個值",
     "expected at most one argument": "最多只能有一個值",
-    "there is no {kind} {value!r}; {known}": "沒有 {value!r} 這個 {kind}；{known}",
+    "there is no {kind} {value!r}; {known}": "沒有 {value!r} 這個{kind}；{known}",
     "verb": "指令",
     "channel": "頻道",
     "action": "動作",
