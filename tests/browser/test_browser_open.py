@@ -111,6 +111,13 @@ async def test_it_shows_what_the_store_keeps(story: Story, look: Look) -> None:
             one for one in lines if not one.startswith(changing)
         )
         assert any(one.startswith("read by process") for one in shown)
+        # In another browser's language, at the same time.
+        other = await look(page)
+        await other.goto(f"{page.url}?lang=zh-TW")
+        facts = other.locator("[data-channel=telegram] dl")
+        await expect(facts.first).to_contain_text("送達方式")
+        await expect(facts.first).not_to_contain_text("delivery")
+        await expect(card.locator("dl").first).to_contain_text("delivery")
         # Who waits to be let in, and what they wrote meanwhile.
         await expect(card.locator(".pending")).to_contain_text("‹img src=x")
         await tab.locator("#chats button", has_text="Eve").click()

@@ -34,7 +34,7 @@ MAY_USE = {
     "cli": [CORE, f"{PACKAGE}.registry"],
     "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
     "cli.open": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.page"],
-    "cli.sandbox": [f"{PACKAGE}.cli", f"{PACKAGE}.sandbox"],
+    "cli.sandbox": [f"{CORE}.i18n", f"{PACKAGE}.cli", f"{PACKAGE}.sandbox"],
     "page": [CORE],
     "sandbox": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.page", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
 }

@@ -5,26 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 
 import pytest
 
 from agent_channels.core.i18n import en
 from harness import COMMAND, Stage
 from terminal import Terminal
-
-LOCALE = {"LC_ALL": "zh_TW.UTF-8", "PYTHONIOENCODING": "utf-8"}
-# Names, commands, what is typed, and what programs and the system say.
-SAME = re.compile(
-    r"`[^`]*`|\S*[/@.:=_]\S*|\(?id \d+|Ctrl-C|\b(?:Telegram|Discord|BotFather|Python|Claude|Code|Ann|Sandbox|Start|"
-    r"Enter|token|hooks?|bot|git|Project|project|user|no|It works|telegram|socket|shell|Bot API|Date|GMT|[A-Z]{2,}|"
-    r"IPv[46]|command|server|proxy|dns|ipv6|webhook|[A-Z][a-z]{2},?)\b"
-)
-
-
-def english_in(text: str) -> list[str]:
-    """The lines in which English words are left, three or more one after the other."""
-    found = [(line, SAME.sub(" . ", line)) for line in text.splitlines()]
-    return [line for line, bare in found if re.search(r"[a-z']{2,} [a-z']{2,} [a-z']{2,}", bare)]
+from translated import LOCALE, english_in
 
 
 @pytest.fixture
@@ -96,6 +84,37 @@ async def test_the_doctor_speaks_it_and_programs_get_english(stage: Stage) -> No
     found = {check["check"]: check["found"] for check in report["channels"][0]["checks"]}
     assert found["reader"] == "no running server reads this bot"
     assert not re.search(r"[一-鿿]", json.dumps(report, ensure_ascii=False))
+
+
+async def test_the_verbs_of_every_day_speak_it(stage: Stage) -> None:
+    """Status, people and messages of a bot that is read: no English sentence for a person, no Chinese for programs."""
+    ann = stage.person(first_name="Ann")
+    host = await stage.reading()
+    ann.send("Is it ready?")
+    await host.event()
+    told = {}
+    for words in (("status", "telegram"), ("access", "telegram"), ("inbox", "telegram")):
+        ran = await stage.cli(*words, **LOCALE)
+        assert ran.code == 0
+        assert english_in(ran.out.replace("Is it ready?", "")) == [], ran.out
+        told[words[0]] = ran.out
+        programs = await stage.cli(*words, "--json", **LOCALE)
+        assert not re.search(r"[一-鿿]", programs.out), programs.out
+    assert f"讀取者        {socket.gethostname()} 上的行程 " in told["status"]
+    assert "這個工作階段" in told["status"] or "看不出這個主程式如何接收訊息" in told["status"]
+    assert re.search(rf"^  已配對   {ann.id} ann$", told["access"], re.MULTILINE)
+    assert re.search(r" 已交出 +\d+ 秒  ann: Is it ready\?$", told["inbox"], re.MULTILINE)
+
+
+async def test_wrong_usage_is_told_in_it(stage: Stage) -> None:
+    """The usage has the verb's own words; what is wrong and what would be right is a sentence."""
+    ran = await stage.cli("acess", **LOCALE)
+    assert (ran.code, ran.err) == (
+        2, "channels: 沒有 'acess' 這個指令；你是指 `channels access` 嗎？`channels --help` 會列出全部\n",
+    )  # fmt: skip
+    ran = await stage.cli("inbox", "telegram", "--limit", **LOCALE)
+    assert ran.err.startswith("用法：channels inbox")
+    assert ran.err.endswith("channels inbox: 錯誤：引數 --limit：需要一個值\n")
 
 
 async def test_the_chat_says_in_it_why_messages_take_their_way(stage: Stage) -> None:

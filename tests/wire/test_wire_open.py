@@ -149,7 +149,7 @@ async def test_without_a_state_it_creates_none(stage: Stage, tmp_path: Path) -> 
     async with real_page(stage, TELEGRAM_STATE_DIR=str(empty), TELEGRAM_BOT_TOKEN=None) as page:
         found = await parts(page)
         assert found["setting"]["chats"] == []
-        assert "no token is set" in found["channels"]["telegram"]["problem"]
+        assert "no token is set" in found["channels"]["telegram"]["problem"]["en"]
         assert set(found["channels"]) == {"telegram", "discord"}
     assert not empty.exists()
     assert not (stage.project / "state").exists()
@@ -222,5 +222,5 @@ async def test_a_damaged_value_is_shown_as_a_problem(stage: Stage) -> None:
         db.execute("UPDATE inbox SET meta = '[1]'")
     async with real_page(stage) as page:
         found = await parts(page)
-        assert "cannot be read" in found["channels"]["telegram"]["problem"]
+        assert "cannot be read" in found["channels"]["telegram"]["problem"]["en"]
         assert found["setting"]["chats"] == []

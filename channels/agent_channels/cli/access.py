@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from agent_channels.cli.arguments import (
@@ -19,9 +19,10 @@ from agent_channels.cli.arguments import (
     add_json,
     numeric_id,
 )
+from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import ChannelError, Refused
 from agent_channels.core.i18n.messages import set_language, translate
-from agent_channels.core.i18n.sentences import counted, joined, sentence
+from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.core.people.access import Access, Policy
 from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.people.pairing import LENGTH, Applicant, Pairing, is_code
@@ -68,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(actions, "allow", "let a person in by id", _allow, id="the person's numeric id")
     _add(actions, "remove", "take a person off every list", _remove, id="the person's numeric id")
     policy = _add(actions, "policy", "set the rule for direct messages", _policy)
-    policy.add_argument("mode", choices=POLICIES, metavar="POLICY", help=f"one of {', '.join(POLICIES)}")
+    policies = sentence("one of {names}", names=joined(POLICIES, ", "))
+    policy.add_argument("mode", choices=POLICIES, metavar="POLICY", help=policies)
     roles = _add_actions(actions, "approver", "choose who may answer permission prompts")
     _add(roles, "add", "give a paired person the role", _approver, id="the person's numeric id").set_defaults(add=True)
     _add(roles, "rm", "take the role away", _approver, id="the person's numeric id").set_defaults(add=False)
@@ -112,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     begins = args.action in {_allow, _policy, _enable_group, _invite}
     with (Store.open if begins else Store.open_existing)(state_dir(args.channel)) as store:
         data, text = args.action(args, Services.of(store))
-    print(json.dumps({"ok": True, **data}, ensure_ascii=False) if args.json else text)
+    print(json.dumps({"ok": True, **data}, ensure_ascii=False) if args.json else shown(text))
     return 0
 
 
@@ -151,7 +153,8 @@ def _checked(code: str) -> str:
 
 def _deny(args: argparse.Namespace, services: Services) -> Result:
     applicant = services.pairing.deny(_checked(args.code))
-    return {"denied": _person(applicant)}, f"Denied {_named(applicant)}; what they wrote was dropped."
+    text = sentence("Denied {who}; what they wrote was dropped.", who=_named(applicant))
+    return {"denied": _person(applicant)}, text
 
 
 def _invite(args: argparse.Namespace, services: Services) -> Result:
@@ -163,36 +166,59 @@ def _invite(args: argparse.Namespace, services: Services) -> Result:
 def _allow(args: argparse.Namespace, services: Services) -> Result:
     user_id = numeric_id(args.id)
     if int(user_id) <= 0:
-        raise WrongUsage(f"{user_id} is not a person's id; people's ids are above zero (groups: `group add`)")
+        raise WrongUsage(
+            sentence(
+                "{user_id} is not a person's id; people's ids are above zero (groups: `group add`)", user_id=user_id
+            )
+        )
     if services.access.member(user_id):
-        return {"allowed": user_id, "changed": False}, f"{user_id} could write already."
+        return {"allowed": user_id, "changed": False}, sentence("{user_id} could write already.", user_id=user_id)
     _use_bot_language(args.channel)
     applicant = services.pairing.admit(user_id, _paired_notice)
     if applicant is not None:
         notified = _notify(args.channel, services)
-        text = f"{_named(applicant)} may write now. {_NOTIFIED[notified]}"
+        text = sentence("{who} may write now. {told}", who=_named(applicant), told=sentence(_NOTIFIED[notified]))
         return {"allowed": user_id, "changed": True, "told": notified}, text
     services.access.allow(user_id, by="operator")
-    return {"allowed": user_id, "changed": True}, f"{user_id} may write to the bot now."
+    return {"allowed": user_id, "changed": True}, sentence("{user_id} may write to the bot now.", user_id=user_id)
 
 
 def _remove(args: argparse.Namespace, services: Services) -> Result:
     if not services.access.remove(numeric_id(args.id)):
-        raise Refused(f"nobody with the id {args.id} is on a list; `channels access {args.channel}` shows who is")
-    return {"removed": args.id}, f"Removed {args.id} from every list."
+        raise Refused(
+            sentence(
+                "nobody with the id {user_id} is on a list; `channels access {channel}` shows who is",
+                user_id=args.id,
+                channel=args.channel,
+            )
+        )
+    return {"removed": args.id}, sentence("Removed {user_id} from every list.", user_id=args.id)
 
 
 def _policy(args: argparse.Namespace, services: Services) -> Result:
     services.access.set_policy(args.mode)
-    return {"policy": args.mode}, f"Policy for direct messages: {args.mode}. {POLICIES[args.mode]}"
+    meaning = sentence(POLICIES[args.mode])
+    text = sentence("Policy for direct messages: {policy}. {meaning}", policy=args.mode, meaning=meaning)
+    return {"policy": args.mode}, text
 
 
 def _approver(args: argparse.Namespace, services: Services) -> Result:
     user_id = numeric_id(args.id)
     if not services.access.set_approver(user_id, approver=args.add) and not args.add:
-        raise Refused(f"{user_id} is not an approver; `channels access {args.channel}` shows who is")
-    change = "may answer permission prompts now" if args.add else "no longer answers permission prompts"
-    return {"approver": user_id, "is": args.add}, f"{user_id} {change}."
+        raise Refused(
+            sentence(
+                "{user_id} is not an approver; `channels access {channel}` shows who is",
+                user_id=user_id,
+                channel=args.channel,
+            )
+        )
+    text = sentence(
+        "{user_id} may answer permission prompts now."
+        if args.add
+        else "{user_id} no longer answers permission prompts.",
+        user_id=user_id,
+    )
+    return {"approver": user_id, "is": args.add}, text
 
 
 # ---- groups
@@ -204,16 +230,22 @@ def _enable_group(args: argparse.Namespace, services: Services) -> Result:
     if args.allow is not None:
         senders = frozenset(numeric_id(part.strip()) for part in args.allow.split(",") if part.strip())
         if not senders:
-            raise WrongUsage("--allow names nobody; give comma-separated ids, or leave it out for every member")
+            raise WrongUsage(
+                sentence("--allow names nobody; give comma-separated ids, or leave it out for every member")
+            )
     try:
         checked(args.pattern)
     except Refused as error:
-        raise WrongUsage(str(error)) from error
+        raise WrongUsage(words_of(error)) from error
     services.access.add_group(group_id, require_mention=not args.no_mention, senders=senders, patterns=args.pattern)
     who = _senders(senders)
     when = _messages(require_mention=not args.no_mention, patterns=args.pattern)
-    steps = channel(args.channel).to_hear_all if args.no_mention or args.pattern else ""
-    hint = f"\nFor the bot to hear messages that do not name it: {steps}." if steps else ""
+    text = sentence(
+        "Group {group_id} is enabled. The agent gets {when} from {who}.", group_id=group_id, when=when, who=who
+    )
+    if steps := channel(args.channel).to_hear_all if args.no_mention or args.pattern else "":
+        hint = sentence("For the bot to hear messages that do not name it: {steps}.", steps=steps)
+        text = joined([text, hint], "\n")
     data = {
         "group": group_id,
         "enabled": True,
@@ -221,14 +253,20 @@ def _enable_group(args: argparse.Namespace, services: Services) -> Result:
         "senders": None if senders is None else sorted(senders),
         "patterns": args.pattern,
     }
-    return data, f"Group {group_id} is enabled. The agent gets {when} from {who}.{hint}"
+    return data, text
 
 
 def _disable_group(args: argparse.Namespace, services: Services) -> Result:
     group_id = numeric_id(args.id)
     if not services.access.remove_group(group_id):
-        raise Refused(f"the group {group_id} is not enabled; `channels access {args.channel}` shows which are")
-    return {"group": group_id, "enabled": False}, f"Group {group_id} is disabled."
+        raise Refused(
+            sentence(
+                "the group {group_id} is not enabled; `channels access {channel}` shows which are",
+                group_id=group_id,
+                channel=args.channel,
+            )
+        )
+    return {"group": group_id, "enabled": False}, sentence("Group {group_id} is disabled.", group_id=group_id)
 
 
 # ---- status
@@ -238,24 +276,57 @@ def _status(args: argparse.Namespace, services: Services) -> Result:
     from agent_channels.core.runtime.status import facts
 
     known = facts(args.channel, state_dir(args.channel), services, None)
-    shown = ("channel", "state_dir", "policy", "paired", "pending", "groups", "groups_not_enabled")
-    data = {key: known[key] for key in shown}
-    lines = [f"{args.channel}: policy {data['policy']} ({data['state_dir']})"]
-    lines += [
-        f"  paired   {_person_line(person)}" + (" (approver)" if person["approver"] else "")
-        for person in data["paired"]
-    ] or ["  paired   nobody yet"]
-    pair = f"ask them for their code; `channels access {args.channel} pair CODE` lets them in"
-    lines += [f"  waiting  {_person_line(p)}, since {p['since']}: {pair}" for p in data["pending"]]
-    lines += [f"  group    {_group_line(group)}" for group in data["groups"]]
-    enable = f"channels access {args.channel} group add"
-    lines += [
-        f"  seen     {g['id']} {g['title']} (not enabled; `{enable} {g['id']}`)" for g in data["groups_not_enabled"]
-    ]
+    kept = ("channel", "state_dir", "policy", "paired", "pending", "groups", "groups_not_enabled")
+    data = {key: known[key] for key in kept}
+    policy = sentence(
+        "{channel}: policy {policy} ({folder})",
+        channel=args.channel,
+        policy=data["policy"],
+        folder=data["state_dir"],
+    )
     refused = services.audit.count("pairing refused", since=time.time() - 3600)
-    if refused:
-        lines.append(f"  {refused} more asked in the last hour while three were waiting, and got no code")
-    return data, "\n".join(lines)
+    more = sentence("  {count} more asked in the last hour while three were waiting, and got no code", count=refused)
+    lines = [f"  {column(name, 8)} {shown(text)}" for name, text in _status_lines(args.channel, data)]
+    return data, "\n".join([shown(policy), *lines, *([shown(more)] if refused else [])])
+
+
+def _status_lines(channel_name: str, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what each person or group is, and who it is."""
+    for person in data["paired"]:
+        named = _person_line(person)
+        yield sentence("paired"), sentence("{who} (approver)", who=named) if person["approver"] else named
+    if not data["paired"]:
+        yield sentence("paired"), sentence("nobody yet")
+    for person in data["pending"]:
+        yield (
+            sentence("waiting"),
+            sentence(
+                "{who}, since {since}: ask them for their code; `channels access {channel} pair CODE` lets them in",
+                who=_person_line(person),
+                since=person["since"],
+                channel=channel_name,
+            ),
+        )
+    for group in data["groups"]:
+        yield (
+            sentence("group"),
+            sentence(
+                "{group}: {messages} from {senders}",
+                group=_group(group),
+                messages=_messages(require_mention=group["require_mention"], patterns=group["patterns"]),
+                senders=_senders(group["senders"]),
+            ),
+        )
+    for group in data["groups_not_enabled"]:
+        yield (
+            sentence("seen"),
+            sentence(
+                "{group} (not enabled; `channels access {channel} group add {group_id}`)",
+                group=_group(group),
+                channel=channel_name,
+                group_id=group["id"],
+            ),
+        )
 
 
 def _person_line(person: dict[str, Any]) -> str:
@@ -263,23 +334,26 @@ def _person_line(person: dict[str, Any]) -> str:
     return " ".join(filter(None, (person["id"], person["name"], username)))
 
 
-def _group_line(group: dict[str, Any]) -> str:
-    what = _messages(require_mention=group["require_mention"], patterns=group["patterns"])
-    return f"{group['id']} {group['title']}: {what} from {_senders(group['senders'])}"
+def _group(group: dict[str, Any]) -> str:
+    return f"{group['id']} {group['title']}"
 
 
 def _messages(*, require_mention: bool, patterns: Sequence[str]) -> str:
     """Return which messages of a group the agent gets, in words."""
     if not require_mention:
-        return "every message"
-    matching = f", and those that match {' or '.join(map(repr, patterns))}" if patterns else ""
-    return f"messages that mention the bot or reply to it{matching}"
+        return sentence("every message")
+    if patterns:
+        return sentence(
+            "messages that mention the bot or reply to it, and those that match {patterns}",
+            patterns=joined(map(repr, patterns), " or "),
+        )
+    return sentence("messages that mention the bot or reply to it")
 
 
 def _senders(ids: Collection[str] | None) -> str:
     """Return whose messages of a group the agent gets, in words; None stands for everybody's."""
     if ids is None:
-        return "every member"
+        return sentence("every member")
     return counted(len(ids), "listed person", "listed people")
 
 
@@ -291,8 +365,10 @@ def _person(applicant: Applicant) -> dict[str, Any]:
 
 
 def _named(applicant: Applicant) -> str:
-    handle = f", @{applicant.username}" if applicant.username else ""
-    return f"{label(applicant.name) or applicant.user_id} (id {applicant.user_id}{handle})"
+    name = label(applicant.name) or applicant.user_id
+    if applicant.username:
+        return sentence("{name} (id {id}, @{username})", name=name, id=applicant.user_id, username=applicant.username)
+    return sentence("{name} (id {id})", name=name, id=applicant.user_id)
 
 
 def _paired_notice(applicant: Applicant) -> str:

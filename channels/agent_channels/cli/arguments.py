@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.i18n.sentences import Sentence, joined, sentence
 from agent_channels.core.text.nearest import nearest
 from agent_channels.registry import CHANNELS
 
@@ -28,7 +29,7 @@ __all__ = [
     "port",
 ]
 
-CHANNEL_NAMES = " or ".join(CHANNELS)
+CHANNEL_NAMES = joined(CHANNELS, " or ")
 _ID = re.compile(r"-?[0-9]{1,20}")
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` returns has no public name
@@ -41,15 +42,19 @@ class WrongUsage(ChannelError, argparse.ArgumentTypeError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return what may have been meant, as the end of a sentence: the nearest known word, else all of them."""
     names = list(known)
-    near = nearest(word, names)
-    return f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+    if near := nearest(word, names):
+        return sentence("did you mean {near!r}?", near=near)
+    return sentence("there are {names}", names=joined(names, ", "))
 
 
 def numeric_id(text: str) -> str:
     """Return the id of a chat or a person as the store has it. Raises `WrongUsage`."""
     if not _ID.fullmatch(text):
         raise WrongUsage(
-            f"{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)"
+            sentence(
+                "{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)",
+                text=text,
+            )
         )
     return str(int(text))
 
@@ -57,7 +62,9 @@ def numeric_id(text: str) -> str:
 def port(text: str) -> int:
     """Return a port of this machine; 0 stands for a free one. Raises `ArgumentTypeError`."""
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(
+            sentence("{text!r} is not a port; it must be a number from 0 to 65535", text=text)
+        )
     return int(text)
 
 
@@ -72,13 +79,18 @@ def moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
         raise WrongUsage(
-            f"{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time"
+            sentence(
+                "{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time",
+                text=text,
+            )
         ) from None
 
 
 def add_command(into: Subparsers[argparse.ArgumentParser], name: str, summary: str) -> argparse.ArgumentParser:
     """Add a verb or an action; its own help begins with its summary as a sentence."""
-    return into.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    described = Sentence(f"{summary[0].upper()}{summary[1:]}.")
+    described.template, described.values = "{summary}.", {"summary": summary}
+    return into.add_parser(name, help=summary, description=described)
 
 
 def add_channel(parser: argparse.ArgumentParser) -> None:

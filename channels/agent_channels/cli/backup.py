@@ -9,9 +9,10 @@ from time import time
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_json
+from agent_channels.cli.language import shown
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.core.errors import Refused
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.settings.paths import expand_home, state_dir
 from agent_channels.core.settings.state_folder import is_empty
 from agent_channels.core.store.backup import Stored, write_backup
@@ -37,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
     folders = {name: state_dir(name) for name in CHANNELS}
     folders = {name: path for name, path in folders.items() if not is_empty(path)}
     if not folders:
-        raise Refused("this project has no state yet; run `channels setup`")
+        raise Refused(sentence("this project has no state yet; run `channels setup`"))
     with ProgressLine() as progress:
-        progress.what = f"copying to {target.name}"
+        progress.what = shown(sentence("copying to {file}", file=target.name))
         stored = write_backup(
             target,
             folders,
@@ -55,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
         listed = [{"channel": one.channel, "name": one.name, "bytes": one.size} for one in stored]
         print(json.dumps({**data, "holds": listed}, ensure_ascii=False))
     else:
-        print(
-            "\n".join([f"{target}: {size_words(size)}", *_lines(stored, folders), _advice(secrets=args.with_secrets)])
-        )
+        advice = shown(_advice(secrets=args.with_secrets))
+        print("\n".join([f"{target}: {shown(size_words(size))}", *_lines(stored, folders), advice]))
     return 0
 
 
@@ -69,17 +69,24 @@ def size_words(size: int) -> str:
     return counted(size, "byte")
 
 
+def _with_size(name: str, size: int) -> str:
+    return sentence("{name} ({size})", name=name, size=size_words(size))
+
+
 def _lines(stored: list[Stored], folders: dict[str, Path]) -> list[str]:
     lines = []
     for channel in folders:
         mine = [one for one in stored if one.channel == channel]
-        single = [f"{one.name} ({size_words(one.size)})" for one in mine if not one.name.startswith("files/")]
+        single = [_with_size(one.name, one.size) for one in mine if not one.name.startswith("files/")]
         files = [one.size for one in mine if one.name.startswith("files/")]
-        single += [f"{counted(len(files), 'file')} ({size_words(sum(files))})"] if files else []
-        lines.append(f"  {channel:<12} {', '.join(single) or 'nothing'}")
+        single += [_with_size(counted(len(files), "file"), sum(files))] if files else []
+        lines.append(f"  {channel:<12} {shown(joined(single, ', ') if single else 'nothing')}")
     return lines
 
 
 def _advice(*, secrets: bool) -> str:
-    token = "the bots' tokens are in it" if secrets else "the bots' tokens are not in it"
-    return f"It holds what people wrote, and {token}. `channels restore` brings it back."
+    return sentence(
+        "It holds what people wrote, and the bots' tokens are in it. `channels restore` brings it back."
+        if secrets
+        else "It holds what people wrote, and the bots' tokens are not in it. `channels restore` brings it back."
+    )

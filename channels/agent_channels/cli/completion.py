@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.registry import CHANNELS
 
 __all__ = ["SHELLS", "SUMMARY", "CompletionPoint", "Takes", "add_arguments", "places", "run"]
@@ -21,7 +22,9 @@ _FILES, _FOLDERS = {"FILE", "PATH"}, {"DIR"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the shell."""
-    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}")
+    parser.add_argument(
+        "shell", choices=SHELLS, metavar="SHELL", help=sentence("one of {names}", names=joined(SHELLS, ", "))
+    )
 
 
 def run(args: argparse.Namespace) -> int:

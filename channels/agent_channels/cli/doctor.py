@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
-from agent_channels.cli.language import choose_language, shown
+from agent_channels.cli.language import shown
 from agent_channels.cli.progress import SHOW_EVERY_S, ProgressLine
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import Report, examine
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=CHANNELS,
         nargs="?",
         metavar="CHANNEL",
-        help=f"{CHANNEL_NAMES}; default: every channel that was set up, or all if none was",
+        help=sentence("{names}; default: every channel that was set up, or all if none was", names=CHANNEL_NAMES),
     )
     add_json(parser)
 
@@ -45,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report; exit with 1 if it names a cause of silence."""
     names = [args.channel] if args.channel else configured_channels()
-    choose_language(*names)
     configure("ERROR", *(LogFileHandler(Environment(name).state_dir, "doctor") for name in names))
     reports = anyio.run(examine_all, names)
     healthy = all(report.healthy for report in reports)

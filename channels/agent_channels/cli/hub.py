@@ -22,6 +22,7 @@ from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.runtime.hub.member import hub_facts, member_facts
 from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
+from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, config_values, load
 from agent_channels.core.settings.paths import env_value
@@ -272,8 +273,8 @@ def _text(data: dict[str, Any]) -> str:
         _line("read by", _reader(data["reader"])),
     ]
     if (reader := data["reader"]) and reader["left_s"] > 0:
-        parts = [label(str(reader.get("state"))), *([label(str(reader["error"]))] if reader.get("error") else [])]
-        lines.append(_line("reading", joined(parts, ": ")))
+        state = reader_state(label(str(reader.get("state"))), label(str(reader.get("error") or "")))
+        lines.append(_line("reading", state))
     if data["undecided"]:
         messages = counted(data["undecided"], "message")
         lines.append(_line("undecided", sentence("{messages}: a person is asked whose they are", messages=messages)))

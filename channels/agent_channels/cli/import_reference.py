@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.language import shown
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.people.reference_plugin import apply, read
 from agent_channels.core.services import Services
@@ -72,16 +74,17 @@ def run(args: argparse.Namespace) -> int:
         data = {"ok": True, "taken": report.new, "already": report.present, "left": report.left}
         print(json.dumps(data, ensure_ascii=False))
     else:
-        print(_text(env, report))
+        print(shown(_text(env, report)))
     return 0
 
 
 def _text(env: Environment, report: _Report) -> str:
-    lines = [f"Into {env.state_dir}:"]
-    lines += [f"  + {item}" for item in report.new] or ["  nothing new"]
-    lines += [f"  = {item} (was there already)" for item in report.present]
-    lines += ["Not taken over:", *(f"  - {item}" for item in report.left)] if report.left else []
-    return "\n".join([*lines, f"Next: `channels doctor {env.channel}`."])
+    lines = [sentence("Into {folder}:", folder=env.state_dir)]
+    lines += [sentence("  + {item}", item=item) for item in report.new] or [sentence("  nothing new")]
+    lines += [sentence("  = {item} (was there already)", item=item) for item in report.present]
+    if report.left:
+        lines += [sentence("Not taken over:"), *(sentence("  - {item}", item=item) for item in report.left)]
+    return joined([*lines, sentence("Next: `channels doctor {channel}`.", channel=env.channel)], "\n")
 
 
 # ---- the token
@@ -93,21 +96,21 @@ def _token_name(row: Channel) -> str:
 
 def _import_token(token: str | None, args: argparse.Namespace, row: Channel, env: Environment, report: _Report) -> None:
     if not token:
-        report.left.append("the token: there is none")
+        report.left.append(sentence("the token: there is none"))
         return
     try:
         row.bot_id(token)
     except ConfigError as error:
-        report.left.append(f"the token: {error}")
+        report.left.append(sentence("the token: {error}", error=words_of(error)))
         return
     current = (env.dotenv.get(_token_name(row)) or "").strip()
     if current == token:
-        report.present.append("the token")
+        report.present.append(sentence("the token"))
     elif not current or _may_replace(args, row):
         set_dotenv_value(env.state_dir, _token_name(row), token)
-        report.new.append("the token")
+        report.new.append(sentence("the token"))
     else:
-        report.left.append("the token: another one is set already; --token yes replaces it")
+        report.left.append(sentence("the token: another one is set already; --token yes replaces it"))
 
 
 def _may_replace(args: argparse.Namespace, row: Channel) -> bool:
@@ -115,7 +118,8 @@ def _may_replace(args: argparse.Namespace, row: Channel) -> bool:
         return bool(args.token == "yes")  # noqa: S105 - an answer
     if args.json or not sys.stdin.isatty():
         return False
-    return input(f"Another token of {row.title} is set here. Replace it? [y/N] ").strip().lower().startswith("y")
+    question = sentence("Another token of {title} is set here. Replace it?", title=row.title)
+    return input(f"{shown(question)} [y/N] ").strip().lower().startswith("y")
 
 
 # ---- the settings
@@ -130,17 +134,23 @@ def _import_settings(delivery: Mapping[str, Any], row: Channel, env: Environment
 
     lines = yaml.safe_dump(values, allow_unicode=True, sort_keys=False).strip()
     if write_new(env.config_file, f"{config_template(row.settings, row.title)}\n# Taken over:\n{lines}\n"):
-        report.new.extend(f"setting {name}" for name in values)
+        report.new.extend(sentence("setting {name}", name=name) for name in values)
         return
     try:
         current = config_values(env)
     except ConfigError:
         current = {}
     if all(current.get(name) == value for name, value in values.items()):
-        report.present.extend(f"setting {name}" for name in values)
+        report.present.extend(sentence("setting {name}", name=name) for name in values)
     else:
         indented = lines.replace("\n", "\n      ")
-        report.left.append(f"settings: {env.config_file} is yours; add these lines yourself:\n      {indented}")
+        report.left.append(
+            sentence(
+                "settings: {path} is yours; add these lines yourself:\n      {lines}",
+                path=env.config_file,
+                lines=indented,
+            )
+        )
 
 
 def _translated(delivery: Mapping[str, Any], model: type[Settings], left: list[str]) -> dict[str, Any]:
@@ -151,14 +161,16 @@ def _translated(delivery: Mapping[str, Any], model: type[Settings], left: list[s
             if value == "":
                 values["receipts"] = False
             elif value != "👀":
-                left.append(f"ackReaction {value!r}: a message that was received is marked with 👀 here")
+                left.append(
+                    sentence("ackReaction {value!r}: a message that was received is marked with 👀 here", value=value)
+                )
         elif _NAMES[name] in model.model_fields:
             values[_NAMES[name]] = value
         elif value not in _BUILT_IN[name]:
-            left.append(f"{name} {value!r}: {_WHY_NOT[name]}")
+            left.append(sentence("{name} {value!r}: {why}", name=name, value=value, why=sentence(_WHY_NOT[name])))
     try:
         model.model_validate(values)
     except ValueError:
-        left.append(f"delivery settings that are not valid: {values!r}")
+        left.append(sentence("delivery settings that are not valid: {values!r}", values=values))
         return {}
     return values

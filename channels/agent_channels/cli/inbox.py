@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_json
+from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.entry import OPEN, State
@@ -16,6 +17,7 @@ from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Row, Store
+from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
@@ -38,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_channel(parser)
     parser.add_argument("--open", action="store_true", help="only those that are not answered")
     parser.add_argument(
-        "--limit", metavar="N", type=_positive, default=LIMIT, help=f"how many at most, the newest (default {LIMIT})"
+        "--limit",
+        metavar="N",
+        type=_positive,
+        default=LIMIT,
+        help=sentence("how many at most, the newest (default {limit})", limit=LIMIT),
     )
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--redeliver", metavar="ID", help="offer this delivery_id again")
@@ -52,16 +58,16 @@ def run(args: argparse.Namespace) -> int:
         services = Services.of(store)
         if args.redeliver:
             redeliver(args.channel, services, args.redeliver)
-            return _report(args, "redelivered", args.redeliver)
+            return _report(args, "redelivered", args.redeliver, "{delivery_id} redelivered")
         if args.drop:
             drop(args.channel, services, args.drop)
-            return _report(args, "dropped", args.drop)
+            return _report(args, "dropped", args.drop, "{delivery_id} dropped")
         found = services.inbox.newest(only_open=args.open, limit=min(args.limit, LIMIT_MAX))
         entries = [_entry(row) for row in found]
     if args.json:
         print(json.dumps({"ok": True, "channel": args.channel, "messages": entries}, ensure_ascii=False))
     else:
-        print("\n".join(map(_line, entries)) or ("no open messages" if args.open else "no messages yet"))
+        print("\n".join(map(_line, entries)) or shown("no open messages" if args.open else "no messages yet"))
     return 0
 
 
@@ -85,7 +91,7 @@ def drop(channel: str, services: Services, delivery_id: str) -> None:
 
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise WrongUsage(f"{text!r} is not a number of messages; give 1 or more")
+        raise WrongUsage(sentence("{text!r} is not a number of messages; give 1 or more", text=text))
     return int(text)
 
 
@@ -124,8 +130,9 @@ def _why_not(channel: str, change: str, delivery_id: str, inbox: Inbox) -> str:
     )
 
 
-def _report(args: argparse.Namespace, change: str, delivery_id: str) -> int:
-    print(json.dumps({"ok": True, change: delivery_id}) if args.json else f"{delivery_id} {change}")
+def _report(args: argparse.Namespace, change: str, delivery_id: str, words: str) -> int:
+    told = shown(sentence(words, delivery_id=delivery_id))
+    print(json.dumps({"ok": True, change: delivery_id}) if args.json else told)
     return 0
 
 
@@ -152,12 +159,15 @@ def _line(entry: dict[str, Any]) -> str:
     message = f"{entry['user'] or '-'}: {entry['text']}"
     if entry["user"] is None and not entry["text"]:
         # No message for the agent was made of it: a command, a verdict on a permission, or what is not read yet.
-        message = "(for this program, which answered it)" if entry["state"] == State.ANSWERED else "(not read yet)"
-    return f"{entry['delivery_id']:<24} {entry['state']:<9} {_age(entry['age_s']):>5}  {message}"
+        answered = entry["state"] == State.ANSWERED
+        message = shown("(for this program, which answered it)" if answered else "(not read yet)")
+    age = shown(_age(entry["age_s"]))
+    padding = " " * (6 - columns_of(age))
+    return f"{entry['delivery_id']:<24} {column(entry['state'], 9)}{padding}{age}  {message}"
 
 
 def _age(seconds: int) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+    for size, words in ((86_400, "{count}d"), (3600, "{count}h"), (60, "{count}m")):
         if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+            return sentence(words, count=seconds // size)
+    return sentence("{count}s", count=seconds)

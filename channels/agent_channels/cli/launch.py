@@ -17,6 +17,7 @@ import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json, did_you_mean
 from agent_channels.cli.doctor import configured_channels, examine_all
+from agent_channels.cli.language import shown
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
@@ -24,6 +25,7 @@ from agent_channels.core.doctor.host import CHANNELS_OFF, entry_name
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
 from agent_channels.core.host.install import shipped_hooks, turn_hooks
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import configure, redact
 from agent_channels.core.process import undo_for_child
 from agent_channels.core.settings.config import Environment
@@ -57,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_channel,
         nargs="*",
         metavar="CHANNEL",
-        help=f"{CHANNEL_NAMES}; default: every channel that was set up, or all if none was",
+        help=sentence("{names}; default: every channel that was set up, or all if none was", names=CHANNEL_NAMES),
     )
     parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
     parser.add_argument("--print", action="store_true", help="show the command, and start nothing")
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         print(redact(json.dumps(data, ensure_ascii=False)))
         return 0
     for remark in start.remarks:
-        print(redact(f"channels: {remark}"), file=sys.stderr)
+        print(redact(f"channels: {shown(remark)}"), file=sys.stderr)
     if args.print:
         exported = [f"{name}={shlex.quote(value)}" for name, value in start.environ.items()]
         print(" ".join([*exported, shlex.join(start.command)]))
@@ -96,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _channel(text: str) -> str:
     if text not in CHANNELS:
-        raise WrongUsage(f"there is no channel {text!r}; {did_you_mean(text, CHANNELS)}")
+        known = did_you_mean(text, CHANNELS)
+        raise WrongUsage(sentence("there is no {kind} {value!r}; {known}", kind="channel", value=text, known=known))
     return text
 
 
@@ -104,7 +107,9 @@ def _program(named: str | None, *, must_exist: bool) -> str:
     name = named or "claude"
     found = shutil.which(name)
     if found is None and must_exist:
-        raise ConfigError(f"the agent host {name!r} is not there; install it, or name it with --host PATH")
+        raise ConfigError(
+            sentence("the agent host {name!r} is not there; install it, or name it with --host PATH", name=name)
+        )
     return found or name
 
 
@@ -125,26 +130,32 @@ def _prepare(host: str, asked: str, names: list[str], reports: list[Report], arg
 
 def _refuse_fatal(reports: list[Report]) -> None:
     fatal = [
-        "\n".join(_lines(f"{report.channel}, {name}", finding))
+        joined(_lines(f"{report.channel}, {name}", finding), "\n")
         for report in reports
         for name, finding in report.wrong().items()
         if name in FATAL or (name == "bot" and REFUSED in finding.found)
     ]
     if fatal:
-        raise ConfigError("\n".join(["no message would reach the session", *fatal]))
+        raise ConfigError(joined([sentence("no message would reach the session"), *fatal], "\n"))
 
 
 def _lines(name: str, finding: Finding) -> list[str]:
-    lines = [f"  ✗ {name}: {finding.found}"]
-    lines += [f"    {finding.evidence}"] if finding.evidence else []
-    return [*lines, f"    -> {finding.next}"] if finding.next else lines
+    lines: list[str] = [sentence("  ✗ {name}: {found}", name=name, found=finding.found)]
+    lines += [sentence("    {evidence}", evidence=finding.evidence)] if finding.evidence else []
+    return [*lines, sentence("    -> {next}", next=finding.next)] if finding.next else lines
 
 
 def _warnings(report: Report) -> Iterator[str]:
     """What else is wrong. Telemetry and policy are left out: they decide how messages come in."""
     for name, finding in report.wrong().items():
         if name not in {"telemetry", "policy"}:
-            yield f"note ({report.channel}, {name}): {finding.found}; {finding.next}"
+            yield sentence(
+                "note ({channel}, {name}): {found}; {next}",
+                channel=report.channel,
+                name=name,
+                found=finding.found,
+                next=finding.next,
+            )
 
 
 # ---- how messages come in
@@ -154,24 +165,34 @@ def _why_channels_are_off(report: Report) -> str:
     """Why the host would drop every push, in words; "" if nothing says so."""
     telemetry, policy = report.findings.get("telemetry"), report.findings.get("policy")
     if telemetry is not None and telemetry.state in {"wrong", "note"}:
-        return f"{telemetry.found} ({telemetry.evidence})"
+        return _with_evidence(telemetry)
     if policy is not None and policy.state == "wrong":
         if CHANNELS_OFF in policy.evidence:
-            return f"{policy.found} ({policy.evidence})"
-        raise ConfigError(f"{policy.found} ({policy.evidence}); {policy.next}")
+            return _with_evidence(policy)
+        raise ConfigError(
+            sentence("{found} ({evidence}); {next}", found=policy.found, evidence=policy.evidence, next=policy.next)
+        )
     return ""
+
+
+def _with_evidence(finding: Finding) -> str:
+    return sentence("{found} ({evidence})", found=finding.found, evidence=finding.evidence)
 
 
 def _hook_flags(host: str, name: str, report: Report, reason: str) -> tuple[list[str], str]:
     """Return the flags that bring the hooks along, unless they are installed, and a remark."""
-    remark = f"channels cannot work here: {reason}. The hooks bring the messages instead"
     finding = report.findings.get("hooks")
     if finding is not None and finding.state == "ok":
-        return [], f"{remark}; they are installed."
+        return [], sentence(
+            "channels cannot work here: {reason}. The hooks bring the messages instead; they are installed.",
+            reason=reason,
+        )
     hooks = shipped_hooks(Environment(name))
     for event, groups in _turn_hooks(host, name, report).items():
         hooks.setdefault(event, []).extend(groups)
-    return _settings(hooks), f"{remark}, for this session."
+    return _settings(hooks), sentence(
+        "channels cannot work here: {reason}. The hooks bring the messages instead, for this session.", reason=reason
+    )
 
 
 def _turn_hooks(host: str, name: str, report: Report) -> dict[str, list[dict[str, Any]]]:
@@ -191,11 +212,13 @@ def _channel_flags(names: list[str]) -> tuple[list[str], str]:
     """Return the flags that opt in to channels, and a remark on what they mean."""
     plugin = enabled_plugin(os.environ)
     if plugin is not None and _is_allowed(plugin):
-        return [ALLOWED, f"plugin:{plugin}"], f"the plugin {plugin} is an allowed channel."
+        return [ALLOWED, f"plugin:{plugin}"], sentence("the plugin {plugin} is an allowed channel.", plugin=plugin)
     sources = [f"plugin:{plugin}"] if plugin else [f"server:{entry_name(Environment(name))}" for name in names]
-    remark = (
-        f"{' '.join(sources)} is not on a list of allowed channels, so the host is started with {DEVELOPMENT} and asks "
-        "you whether you trust it: it is this program, started as your .mcp.json or the plugin says."
+    remark = sentence(
+        "{sources} is not on a list of allowed channels, so the host is started with {flag} and asks you whether you "
+        "trust it: it is this program, started as your .mcp.json or the plugin says.",
+        sources=" ".join(sources),
+        flag=DEVELOPMENT,
     )
     return [DEVELOPMENT, *sources], remark
 

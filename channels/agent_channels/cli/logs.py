@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, moment
+from agent_channels.cli.language import shown
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.log_file import LogReader, log_path
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.settings.state_folder import StateFolder
@@ -31,7 +33,11 @@ LEVELS = ("debug", "info", "warning", "error")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channel, which may be left out, and the filters."""
     parser.add_argument(
-        "channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: every channel"
+        "channel",
+        choices=CHANNELS,
+        nargs="?",
+        metavar="CHANNEL",
+        help=sentence("{names}; default: every channel", names=CHANNEL_NAMES),
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
     parser.add_argument(
@@ -50,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     names = [args.channel] if args.channel else list(CHANNELS)
     with ExitStack() as opened:
         logs = _Logs(names, opened)
-        shown = _print(logs.read(), args, len(names) > 1)
-        if not shown and not args.follow and sys.stderr.isatty():
-            places = ", ".join(str(log_path(state_dir(name))) for name in names)
-            print(f"nothing is logged in {places}", file=sys.stderr)
+        found = _print(logs.read(), args, len(names) > 1)
+        if not found and not args.follow and sys.stderr.isatty():
+            places = joined((str(log_path(state_dir(name))) for name in names), ", ")
+            print(shown(sentence("nothing is logged in {places}", places=places)), file=sys.stderr)
         while args.follow:
             time.sleep(LOOK_EVERY_S)
             _print(logs.read(), args, len(names) > 1)

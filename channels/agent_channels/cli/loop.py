@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import WrongUsage, add_command, add_json
+from agent_channels.cli.language import language, shown
 from agent_channels.core.errors import Refused
 from agent_channels.core.host.loop_spec import ROUNDS, ROUNDS_MAX, WORD, LoopSpec, WrongLoop
 from agent_channels.core.host.loops import Loop, how_to_end
 from agent_channels.core.i18n.messages import set_language
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, sentence
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.hook_settings import load_hook_settings
@@ -28,6 +29,7 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "have this session's agent work in rounds until it is done"
 TERMINAL = "the terminal"
+NONE_RUNS = sentence("No loop is running.")
 TEXT_MAX = 60
 
 
@@ -63,8 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     start = add_command(actions, "start", "begin a loop in the session that runs this command")
     start.add_argument("prompt", metavar="TEXT", help="what the agent should do, in one argument")
-    start.add_argument("--max", metavar="N", help=f"at most so many rounds: 1 to {ROUNDS_MAX} (default {ROUNDS})")
-    start.add_argument("--until", metavar="WORD", help=f"the word by which the agent promises the end ({WORD})")
+    rounds = sentence("at most so many rounds: 1 to {most} (default {rounds})", most=ROUNDS_MAX, rounds=ROUNDS)
+    start.add_argument("--max", metavar="N", help=rounds)
+    word = sentence("the word by which the agent promises the end ({word})", word=WORD)
+    start.add_argument("--until", metavar="WORD", help=word)
     stop = add_command(actions, "stop", "end this session's loop; outside of a session, every loop of the project")
     status = add_command(actions, "status", "list the loops that run in this project")
     for action in (start, stop, status):
@@ -85,32 +89,40 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
+    # What is wrong with a loop is told in the chat too, by keys of its language; programs get English.
+    set_language("en" if args.json else language())
     try:
         spec = LoopSpec.of(args.prompt, args.max, args.until)
     except WrongLoop as error:
         raise WrongUsage(str(error)) from None
     if not env_value("CLAUDE_CODE_SESSION_ID"):
-        raise Refused("a loop belongs to an agent's session: run this in one (CLAUDE_CODE_SESSION_ID is not set)")
+        raise Refused(
+            sentence("a loop belongs to an agent's session: run this in one (CLAUDE_CODE_SESSION_ID is not set)")
+        )
     if not stores:
-        raise Refused("this project has no channel yet; run `channels setup`")
+        raise Refused(sentence("this project has no channel yet; run `channels setup`"))
     for store in stores:
         if running := store.services.loops.current(store.session()):
             raise Refused(
-                f"a loop runs in this session already ({_place_words(running, store)}, {_round_words(running)}); "
-                "`channels loop stop` ends it"
+                sentence(
+                    "a loop runs in this session already ({place}, {round}); `channels loop stop` ends it",
+                    place=_place_words(running, store),
+                    round=_round_words(running),
+                )
             )
     # What begins the rounds is the Stop hook, and it looks into every store of the project.
     if not any(store.has_hooks(store.session()) for store in stores):
         raise Refused(
-            "no hook of ours has run in this session, so nothing would begin the rounds; run `channels setup`"
+            sentence("no hook of ours has run in this session, so nothing would begin the rounds; run `channels setup`")
         )
     store = next((store for store in stores if store.is_read()), stores[0])
     loop = store.services.loops.start(spec, store.session(), "\n".join(_host_keys()), (None, TERMINAL))
     if loop is None:
-        raise Refused("a loop runs in this session already; `channels loop stop` ends it")
+        raise Refused(sentence("a loop runs in this session already; `channels loop stop` ends it"))
     if args.json:
         print(json.dumps({"ok": True, "loop": _facts(loop, store)}, ensure_ascii=False))
     else:
+        # The agent reads this, whatever the operator's language is.
         print(f"Loop begun: at most {counted(loop.rounds_max, 'round')}, this is the first. {how_to_end(loop.word)}")
 
 
@@ -126,7 +138,8 @@ def _stop(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
     if args.json:
         print(json.dumps({"ok": True, "stopped": stopped}, ensure_ascii=False))
     else:
-        print(f"{counted(len(stopped), 'loop')} stopped." if stopped else "No loop is running.")
+        ended = sentence("{loops} stopped.", loops=counted(len(stopped), "loop"))
+        print(shown(ended if stopped else NONE_RUNS))
 
 
 def _status(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
@@ -134,8 +147,8 @@ def _status(args: argparse.Namespace, stores: list[_ProjectStore]) -> None:
     if args.json:
         print(json.dumps({"ok": True, "loops": [_facts(*one) for one in found]}, ensure_ascii=False))
         return
-    lines = [f"{_round_words(loop)}  {_place_words(loop, store)}: {_text(loop)}" for loop, store in found]
-    print("\n".join(lines) or "No loop is running.")
+    lines = [f"{shown(_round_words(loop))}  {shown(_place_words(loop, store))}: {_text(loop)}" for loop, store in found]
+    print("\n".join(lines) or shown(NONE_RUNS))
 
 
 @contextmanager
@@ -172,12 +185,15 @@ def _facts(loop: Loop, store: _ProjectStore) -> dict[str, Any]:
 
 
 def _round_words(loop: Loop) -> str:
-    return f"round {loop.round} of {loop.rounds_max}"
+    return sentence("round {round} of {most}", round=loop.round, most=loop.rounds_max)
 
 
 def _place_words(loop: Loop, store: _ProjectStore) -> str:
-    begun = f"begun by {attribute(loop.begun_by)}"
-    return f"{begun} in {store.name} chat {loop.place.chat_id}" if loop.place else begun
+    # Of the terminal it is a word of ours, which is translated.
+    who = attribute(loop.begun_by)
+    if loop.place is None:
+        return sentence("begun by {who}", who=who)
+    return sentence("begun by {who} in {channel} chat {chat}", who=who, channel=store.name, chat=loop.place.chat_id)
 
 
 def _text(loop: Loop) -> str:

@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 
 import agent_channels
 from agent_channels import __version__
-from agent_channels.cli.arguments import WrongUsage, add_command, can_ask, did_you_mean
+from agent_channels.cli.arguments import WrongUsage, add_command, can_ask
+from agent_channels.cli.language import choose_language, shown, speak
+from agent_channels.cli.parser import Parser
 from agent_channels.cli.wrapping import LineWrapper
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import keep_compiled_files_whole, refuse_too_little_memory, system_fault
 from agent_channels.core.process import keep_private
 from agent_channels.core.text.nearest import nearest
+from agent_channels.registry import CHANNELS
 
 if TYPE_CHECKING:
     from agent_channels.core.errors import UntrustedState
@@ -73,12 +77,20 @@ OF_A_PROJECT = {
 FOR_MACHINES = {"launch", "history"}
 # These hand on what people said or what programs read, in which no command is ours to reword, and no line to break.
 VERBATIM = {"serve", "history", "hook", "completion"}
+# A host starts these, and keeps what they say in its log, which stays English.
+BY_A_HOST = {"serve", "hook"}
+# These speak the language that the project's config.yaml sets, if it sets one.
+BY_CONFIG = {*OF_A_PROJECT, "logs", "backup", "restore"}
 # Lines of these are records and commands, which stay in one piece.
 UNBROKEN = {*VERBATIM, "logs", "launch"}
 _START = (
     "Try it with `channels sandbox`, set up a bot with `channels setup`, and find out why it is silent with "
     "`channels doctor`."
 )
+
+
+# Told when nothing can be imported any more, and so not translated.
+GONE = "channels: its files were removed or replaced by an update; start it again\n"
 
 
 class Verb(Protocol):
@@ -104,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # PYTHONWARNINGS is meant for the user's own programs; as errors, warnings would end the libraries' imports.
         warnings.simplefilter("ignore")
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    speak("en" if words[:1] and words[0] in BY_A_HOST else None)
     if words[:1] == ["serve"] and (sys.stdin is None or sys.stdout is None):
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
     _open_closed_streams()
@@ -146,6 +159,9 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         raise WrongUsage(_no_such_verb(words[0]))
     given = argparse.Namespace(host_arguments=host_arguments, build_parser=build_parser)
     args = build_parser(_needed(words)).parse_args(words, given)
+    if words[0] in BY_CONFIG:
+        named = getattr(args, "channel", None)
+        choose_language(*([named] if named else CHANNELS))
     if words[0] in OF_A_PROJECT and not getattr(args, "folder", None):
         _name_project(on_stderr=words[0] in FOR_MACHINES or getattr(args, "json", False))
     run: Callable[[argparse.Namespace], int] = args.run
@@ -158,16 +174,20 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
 
 
 def _no_such_verb(word: str) -> str:
-    near = nearest(word, VERBS)
-    guess = f"did you mean `channels {near}`? " if near else ""
-    return f"there is no verb {word!r}; {guess}`channels --help` lists them"
+    if near := nearest(word, VERBS):
+        return sentence(
+            "there is no verb {word!r}; did you mean `channels {near}`? `channels --help` lists them",
+            word=word,
+            near=near,
+        )
+    return sentence("there is no verb {word!r}; `channels --help` lists them", word=word)
 
 
 def _name_project(*, on_stderr: bool) -> None:
     """Say first which project this is about: the one that the working folder is in, or that the environment names."""
     from agent_channels.core.settings.paths import project_dir
 
-    line = f"Project {project_dir().absolute()}\n"
+    line = shown(sentence("Project {folder}", folder=project_dir().absolute())) + "\n"
     if on_stderr or not isinstance(sys.stdout, _RedactedOutput):
         sys.stderr.write(line)
     else:
@@ -187,6 +207,7 @@ def _guard_output(words: Sequence[str]) -> None:
     Unless a program reads it, the commands in what is printed begin with the words that start this program here.
     """
     verb, as_json = words[0] if words else "", "--json" in words
+    explains = not {"-h", "--help"}.isdisjoint(words)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         is_error = name == "stderr"
@@ -196,7 +217,7 @@ def _guard_output(words: Sequence[str]) -> None:
         # The sandbox prints the tokens of its own bots, which work nowhere else; its transcript has its own form.
         if stream is not None and verb != "sandbox":
             hints = is_error or not (as_json or verb in VERBATIM)
-            broken = verb not in {"serve", "hook"} if is_error else not (as_json or verb in UNBROKEN)
+            broken = verb not in BY_A_HOST if is_error else not (as_json or (verb in UNBROKEN and not explains))
             setattr(sys, name, _RedactedOutput(stream, hints=hints, broken=broken))
 
 
@@ -237,13 +258,12 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
     """
     from agent_channels.core.log import redact
 
+    error = sentence("error: {reason}", reason=reason) if usage else reason
     try:
-        from agent_channels.cli.language import shown
-
-        told = shown(reason)
+        told = shown(error)
     except MemoryError:
         # Too little memory may be the reason, and a translation needs more of it.
-        told = reason
+        told = error
     if isinstance(sys.stdout, _RedactedOutput) and sys.stdout.head:
         print(sys.stdout.head, end="", file=sys.stderr)
         sys.stdout.head = ""
@@ -252,13 +272,13 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
 
         print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
     # The reason repeats what was typed, and that may be a token.
-    print(redact(f"{usage}: error: {told}" if usage else f"channels: {told}"), file=sys.stderr)
+    print(redact(f"{usage or 'channels'}: {told}"), file=sys.stderr)
     return code
 
 
 def build_parser(names: Collection[str] = VERBS) -> argparse.ArgumentParser:
     """Return the command's parser; it imports the modules of these verbs, by default all, and knows no other verb."""
-    parser: argparse.ArgumentParser = _Parser(
+    parser: argparse.ArgumentParser = Parser(
         prog="channels", description="Your agent's phone line: chats and button taps for a coding agent.", epilog=_START
     )
     parser.add_argument("--version", action="version", version=f"channels {__version__}")
@@ -307,56 +327,18 @@ class _RedactedOutput:
                 from agent_channels.core.log import redact
             except ImportError:
                 # Nothing more is written, since it could not be redacted.
-                self._stream.write("channels: its files were removed or replaced by an update; start it again\n")
+                self._stream.write(GONE)
                 self._redact = lambda _text: ""
                 return len(text)
             self._redact, self._imports = redact, False
         text, self.head = self.head + text, ""
-        shown = self._redact(text) if self._redact else text
-        if self._hints and "channels " in shown:
+        printed = self._redact(text) if self._redact else text
+        if self._hints and "channels " in printed:
             from agent_channels.core.program import in_hints
 
-            shown = in_hints(shown)
-        self._stream.write(self._wrapper.wrap(shown) if self._wrapper else shown)
+            printed = in_hints(printed)
+        self._stream.write(self._wrapper.wrap(printed) if self._wrapper else printed)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-class _UnparsedError(WrongUsage):
-    """Arguments that do not fit; `usage` is the verb's usage with its name below."""
-
-    def __init__(self, reason: str, usage: str) -> None:
-        super().__init__(reason)
-        self.usage = usage
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises `WrongUsage` with the nearest word that is known, instead of ending the process."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _UnparsedError(message, f"{self.format_usage()}{self.prog}")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        # Each verb refuses here what it does not know: the parser above it knows none of its options.
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(self._unknown(unknown))
-        return found, unknown
-
-    def _unknown(self, words: Sequence[str]) -> str:
-        option = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
-        if option is None:
-            return f"nothing is expected where {words[0]!r} stands; a text of several words needs quotes"
-        return f"there is no option {option} here; {did_you_mean(option, self._option_string_actions)}"
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is None or value in action.choices:
-            return
-        known = did_you_mean(str(value), action.choices)
-        if action.option_strings:
-            raise argparse.ArgumentError(action, f"{value!r} is not one of its values; {known}")
-        raise argparse.ArgumentError(
-            None, f"there is no {str(action.metavar or action.dest).lower()} {value!r}; {known}"
-        )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, port
-from agent_channels.cli.language import choose_language, shown
+from agent_channels.cli.language import language, shown
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.i18n.sentences import in_language, sentence, words_of
 from agent_channels.core.services import Services
@@ -29,16 +29,25 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 SUMMARY = "show the running channels on a page: chats, what waits and why, and who may write"
 PORT = 8766
 INDEX = "open.html"
-ENDED = "this page has ended"
+# What the page's own requests are answered with, when something else sends them.
+RELOAD, ENDED = "reload the page", "this page has ended"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channel, --json, the port, and whether a browser is opened."""
     parser.add_argument(
-        "channel", nargs="?", choices=CHANNELS, metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: all"
+        "channel",
+        nargs="?",
+        choices=CHANNELS,
+        metavar="CHANNEL",
+        help=sentence("{names}; default: all", names=CHANNEL_NAMES),
     )
     parser.add_argument(
-        "--port", metavar="N", type=port, default=PORT, help=f"its port (default {PORT}; 0: a free one)"
+        "--port",
+        metavar="N",
+        type=port,
+        default=PORT,
+        help=sentence("its port (default {port}; 0: a free one)", port=PORT),
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     add_json(parser, help="print the address as JSON, and nothing else")
@@ -47,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Keep the page up until it is interrupted; return exit code 0."""
     names = [args.channel] if args.channel else list(CHANNELS)
-    choose_language(*names)
     try:
         asyncio.run(_serve(names, args.port, browser=not args.no_browser, as_json=args.json))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -67,13 +75,13 @@ async def _serve(names: list[str], port_: int, *, browser: bool, as_json: bool) 
     feed = StoreFeed(
         project_dir().absolute(), {name: ChannelState(name, state_dir(name), _facts(name)) for name in names}
     )
-    posts = {f"act/{name}": json_handler(act, json_body, "reload the page") for name, act in _acts(names).items()}
+    posts = {f"act/{name}": json_handler(act, json_body, RELOAD) for name, act in _acts(names).items()}
     server = PageServer(INDEX, new_secret(), port_, feed, posts=posts, ended=ENDED)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(feed.close)
         feed.check()
         stack.push_async_callback(server.aclose)
-        await start(server, "the page")
+        await start(server, sentence("the page"))
         if as_json:
             say(json.dumps({"ok": True, "url": server.url}))
         else:
@@ -81,7 +89,7 @@ async def _serve(names: list[str], port_: int, *, browser: bool, as_json: bool) 
             say(shown("Whoever has this address can read the chats and let people in. Ctrl-C ends it."))
         if browser:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-open-"))
-            await show(server.url, Path(folder), quiet=as_json)
+            await show(server.url, Path(folder), quiet=as_json, language=language())
         await feed.run()
 
 
@@ -108,7 +116,7 @@ def _acts(names: list[str]) -> dict[str, Action]:
         async def handle(body: Body) -> Body:
             channel = body.get("channel")
             if channel not in names:
-                raise RequestError(f"{str(channel)[:30]!r} is not a channel of this page", "reload the page")
+                raise RequestError(f"{str(channel)[:30]!r} is not a channel of this page", RELOAD)
             async with turn:
                 try:
                     return await asyncio.to_thread(_in_store, act, channel, body)

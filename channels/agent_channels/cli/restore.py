@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
+from agent_channels.cli.language import shown
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.core.errors import ConfigError, Refused, StoreError
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.log import redact
 from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import expand_home, state_dir
@@ -67,14 +68,16 @@ def run(args: argparse.Namespace) -> int:
         try:
             backup = stack.enter_context(BackupReader.opened(path, CHANNELS))
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror or error})") from error
+            raise ConfigError(
+                sentence("{path} cannot be read ({error})", path=path, error=error.strerror or error)
+            ) from error
         made: list[_Restored] = []
         stack.callback(_clear, made)
         for channel in dict.fromkeys(stored.channel for stored in backup.stored):
-            progress.what = f"unpacking {channel}"
+            progress.what = shown(sentence("unpacking {channel}", channel=channel))
             _stage(backup, channel, made, progress)
         if not _agreed(args, backup, made):
-            print("Nothing was changed.", file=sys.stderr)
+            print(shown("Nothing was changed."), file=sys.stderr)
             return 1
         _swap(made)
         _report(args, made)
@@ -116,8 +119,12 @@ def _locked(folder: Path, channel: str) -> Any:
                 raise
         if not alone:
             raise Refused(
-                f"a server or a hook has the state of {channel} open, so nothing was changed; end the agent's sessions "
-                f"in this project, and `channels open`, first (`channels status {channel}` says who reads the bot)"
+                sentence(
+                    "a server or a hook has the state of {channel} open, so nothing was changed; end the agent's "
+                    "sessions in this project, and `channels open`, first (`channels status {channel}` says who reads "
+                    "the bot)",
+                    channel=channel,
+                )
             )
         yield
 
@@ -127,14 +134,20 @@ def _agreed(args: argparse.Namespace, backup: BackupReader, made: list[_Restored
     if not args.json:
         from agent_channels.cli.trust import describe, lines
 
-        print(f"a backup of {label(local_time(backup.made_at))}, by version {label(backup.version)}:")
+        made_by = sentence(
+            "a backup of {made_at}, by version {version}:",
+            made_at=label(local_time(backup.made_at)),
+            version=label(backup.version),
+        )
+        print(shown(made_by))
         for one in made:
-            print(redact("\n".join([f"{one.channel}, into {one.target}", *lines(describe(one.staged))])), flush=True)
+            place = sentence("{channel}, into {folder}", channel=one.channel, folder=one.target)
+            print(redact("\n".join([shown(place), *lines(describe(one.staged))])), flush=True)
     if args.yes:
         return True
     if args.json or not can_ask():
-        raise Refused("nothing was changed: there is nobody to ask; repeat the command with --yes")
-    print("Restore it? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise Refused(sentence("nothing was changed: there is nobody to ask; repeat the command with --yes"))
+    print(f"{shown('Restore it?')} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
@@ -163,7 +176,11 @@ def _swap(made: list[_Restored]) -> None:
                 _undo(one)
             if isinstance(error, OSError):
                 raise ConfigError(
-                    f"{error.filename} cannot be renamed ({error.strerror or error}); all is as it was"
+                    sentence(
+                        "{path} cannot be renamed ({error}); all is as it was",
+                        path=error.filename,
+                        error=error.strerror or error,
+                    )
                 ) from error
             raise
 
@@ -199,9 +216,15 @@ def _report(args: argparse.Namespace, made: list[_Restored]) -> None:
         print(json.dumps({"ok": True, "restored": restored}, ensure_ascii=False))
         return
     for one in made:
-        waiting = f"; {counted(one.open_messages, 'open message')} will be offered again" if one.open_messages else ""
-        print(f"{one.channel}: restored into {one.target}{waiting}")
+        said = [sentence("{channel}: restored into {folder}", channel=one.channel, folder=one.target)]
+        if one.open_messages:
+            messages = counted(one.open_messages, "open message")
+            said.append(sentence("{messages} will be offered again", messages=messages))
+        print(shown(joined(said)))
         if one.kept:
-            print(f"  what was there before is in {one.kept}: remove it once you do not need it")
+            kept = sentence(
+                "  what was there before is in {folder}: remove it once you do not need it", folder=one.kept
+            )
+            print(shown(kept))
         if not read_state_file(one.target / ".env"):
-            print(f"  it has no token: run `channels setup {one.channel}`")
+            print(shown(sentence("  it has no token: run `channels setup {channel}`", channel=one.channel)))

@@ -6,6 +6,7 @@ import argparse
 import re
 
 from agent_channels.cli.arguments import WrongUsage, add_json, port
+from agent_channels.core.i18n.sentences import sentence
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -18,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
     )
-    parser.add_argument("--port", metavar="N", type=port, help=f"port of the chat page (default {PORT}; 0: a free one)")
+    page = sentence("port of the chat page (default {port}; 0: a free one)", port=PORT)
+    parser.add_argument("--port", metavar="N", type=port, help=page)
     parser.add_argument(
         "--bot-api",
         metavar="VERSION",
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     Returns 0 if all went well, 130 if the transcript was interrupted.
     """
     if args.json and (args.transcript or args.keep):
-        raise WrongUsage("a transcript is for people; leave --json out, or --transcript and --keep")
+        raise WrongUsage(sentence("a transcript is for people; leave --json out, or --transcript and --keep"))
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
 
@@ -55,5 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _version(text: str) -> str:
     if re.fullmatch(r"\d{1,2}\.\d{1,2}", text, re.ASCII) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a version of the Bot API; write it as 10.0")
+        raise argparse.ArgumentTypeError(
+            sentence("{text!r} is not a version of the Bot API; write it as 10.0", text=text)
+        )
     return text

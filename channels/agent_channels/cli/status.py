@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_channel, add_json
+from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.status import fact_lines, facts
 from agent_channels.core.services import Services
@@ -54,30 +56,32 @@ def _bot(env: Environment) -> tuple[str | None, str | None]:
         load(row.settings, env)
         token = env.token()
         if token is None:
-            return None, f"no token is set; run `channels setup {env.channel}`"
+            return None, sentence("no token is set; run `channels setup {channel}`", channel=env.channel)
         return row.bot_id(token), None
     except ConfigError as error:
-        return None, str(error)
+        return None, words_of(error)
 
 
 def _release(args: argparse.Namespace, env: Environment, bot_id: str | None) -> int:
     """Ask the process that reads the bot, in any project, to hand it over."""
     holder = ReaderLock(args.channel, bot_id, env.state_dir).holder() if bot_id else None
     if holder is None:
-        raise Refused("nobody reads this bot, so there is nothing to hand over")
+        raise Refused(sentence("nobody reads this bot, so there is nothing to hand over"))
     # Imported here: it brings in all that reading a bot takes.
     from agent_channels.core.runtime.runtime import STAND_BACK_S
 
     # The request goes where the holder looks for it: into its own state folder.
     with Store.open(Path(holder.state_dir) if holder.state_dir else env.state_dir) as store:
         HandoverRequests(KeyValue(store)).request()
-    text = (
-        f"Asked {holder.describe()}, to hand the bot over. Another server that waits for it takes over within seconds; "
-        f"without one, nobody reads the bot for {STAND_BACK_S:.0f} seconds, and then that process goes on."
+    text = sentence(
+        "Asked {holder}, to hand the bot over. Another server that waits for it takes over within seconds; without "
+        "one, nobody reads the bot for {seconds:.0f} seconds, and then that process goes on.",
+        holder=holder.describe(),
+        seconds=STAND_BACK_S,
     )
-    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else text)
+    print(json.dumps({"ok": True, "asked": holder.pid}) if args.json else shown(text))
     return 0
 
 
 def _text(known: dict[str, Any]) -> str:
-    return "\n".join([known["channel"], *(f"  {name:<13} {text}" for name, text in fact_lines(known))])
+    return "\n".join([known["channel"], *(f"  {column(name, 13)} {shown(text)}" for name, text in fact_lines(known))])

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
+from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import ConfigError, Refused, UntrustedState
-from agent_channels.core.i18n.sentences import counted
+from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.settings.config import RENAMED
 from agent_channels.core.settings.config_file import parse_config
@@ -27,8 +28,15 @@ __all__ = ["SUMMARY", "add_arguments", "describe", "lines", "offer", "run"]
 
 SUMMARY = "adopt a state folder that came from elsewhere, after a look at what it holds"
 NAMES_MAX = 20
-NOBODY_TO_ASK = "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
-_SINGULAR = {"people": "person"}
+NOBODY_TO_ASK = sentence(
+    "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
+)
+_COUNTED: dict[str, Callable[[int], str]] = {
+    "people": lambda count: counted(count, "person", "people"),
+    "approvers": lambda count: counted(count, "approver"),
+    "groups": lambda count: counted(count, "group"),
+    "open messages": lambda count: counted(count, "open message"),
+}
 # Nobody's state lies there, whatever the folder holds.
 _SYSTEM = ("/bin", "/boot", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/System")
 
@@ -52,19 +60,25 @@ def run(args: argparse.Namespace) -> int:
     """List what each folder holds, and adopt those that are not trusted; a person at a terminal is asked first."""
     folders = _folders(args.folder)
     if not folders:
-        where = args.folder or "this project"
-        raise Refused(f"there is no state folder in {where}; name one, or `channels setup` makes one")
+        where = args.folder or sentence("this project")
+        raise Refused(
+            sentence("there is no state folder in {where}; name one, or `channels setup` makes one", where=where)
+        )
     if args.forget:
         return _forget(folders, as_json=args.json)
     done = [_look_and_adopt(folder, args) for folder in folders]
     is_done = args.show or all(entry["trusted"] for entry in done)
     nobody_asked = not is_done and not all(entry["trusted"] or entry["objection"] for entry in done) and not _asks(args)
     if args.json:
-        objections = [f"{one['folder']} cannot be adopted: {one['objection']}" for one in done if one["objection"]]
+        objections = [
+            sentence("{folder} cannot be adopted: {objection}", folder=one["folder"], objection=one["objection"])
+            for one in done
+            if one["objection"]
+        ]
         told = {} if is_done else {"error": NOBODY_TO_ASK if nobody_asked else "; ".join(objections)}
         print(json.dumps({"ok": is_done, "folders": done, **told}, ensure_ascii=False))
         if nobody_asked:
-            print(f"channels: {NOBODY_TO_ASK}", file=sys.stderr)
+            print(f"channels: {shown(NOBODY_TO_ASK)}", file=sys.stderr)
     elif nobody_asked:
         raise Refused(NOBODY_TO_ASK)
     return 0 if is_done else 1
@@ -73,7 +87,13 @@ def run(args: argparse.Namespace) -> int:
 def offer(folder: Path) -> bool:
     """Show a person at the terminal what an untrusted folder holds, and adopt it if they say so; return whether."""
     if objection := _objection(folder):
-        raise UntrustedState(f"the state folder {folder} cannot be adopted, and nothing in it was read: {objection}")
+        raise UntrustedState(
+            sentence(
+                "the state folder {folder} cannot be adopted, and nothing in it was read: {objection}",
+                folder=folder,
+                objection=objection,
+            )
+        )
     print(_text(folder, describe(folder), known=False), file=sys.stderr)
     if not _agrees(folder):
         return False
@@ -88,13 +108,17 @@ def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     if not args.json:
         print(_text(folder, found, known=known), flush=True)
         if objection:
-            print(f"  cannot be adopted: {objection}")
+            print(shown(sentence("  cannot be adopted: {objection}", objection=objection)))
     wanted = not (known or args.show or objection)
     adopted = wanted and (args.yes or (_asks(args) and _agrees(folder)))
     if adopted:
         adopt(folder)
         if not args.json:
-            print(f"  adopted: this program uses it from now on; `channels trust --forget {folder}` undoes that")
+            done = sentence(
+                "  adopted: this program uses it from now on; `channels trust --forget {folder}` undoes that",
+                folder=folder,
+            )
+            print(shown(done))
     entry = {"folder": str(folder), "trusted": known or adopted, "adopted": adopted, "holds": found}
     return {**entry, "objection": objection or None}
 
@@ -106,11 +130,14 @@ def _asks(args: argparse.Namespace) -> bool:
 def _forget(folders: list[Path], *, as_json: bool) -> int:
     forgotten = [str(folder) for folder in folders if forget(folder)]
     if not forgotten:
-        raise Refused(f"{', '.join(map(str, folders))}: not adopted, so there is nothing to undo")
+        names = joined(map(str, folders), ", ")
+        raise Refused(sentence("{names}: not adopted, so there is nothing to undo", names=names))
     if as_json:
         print(json.dumps({"ok": True, "forgotten": forgotten}, ensure_ascii=False))
     else:
-        print("\n".join(f"{name}: forgotten; its files stay, and nothing in it is used any more" for name in forgotten))
+        for name in forgotten:
+            done = sentence("{folder}: forgotten; its files stay, and nothing in it is used any more", folder=name)
+            print(shown(done))
     return 0
 
 
@@ -129,10 +156,11 @@ def _folders(named: str | None) -> list[Path]:
 
 def _agrees(folder: Path) -> bool:
     """Return whether a person at the terminal says that the folder may be adopted."""
-    print(f"Adopt {folder}? [y/N] ", end="", file=sys.stderr, flush=True)
+    question = shown(sentence("Adopt {folder}?", folder=folder))
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() in {"y", "yes"}:
         return True
-    print("Nothing was changed.", file=sys.stderr)
+    print(shown("Nothing was changed."), file=sys.stderr)
     return False
 
 
@@ -141,23 +169,29 @@ def _objection(folder: Path) -> str:
     place = folder.resolve()
     home, project = expand_home("~").resolve(), env_value("CLAUDE_PROJECT_DIR")
     if place in (home, *home.parents):
-        return "it is your home folder" if place == home else "your home folder lies in it"
+        return sentence("it is your home folder" if place == home else "your home folder lies in it")
     if os.name == "posix" and any(place.is_relative_to(system) for system in _SYSTEM):
-        return "it is a folder of the system"
+        return sentence("it is a folder of the system")
     if project and place == expand_home(project).resolve():
-        return "it is the project's own folder; its state folders lie below it"
+        return sentence("it is the project's own folder; its state folders lie below it")
     with StateFolder.opened(folder) as opened:
         names = opened.names()
         foreign = [label(name, 80) for name in names if not is_ours_by_name(name)]
         if foreign:
-            more = f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
-            return (
-                f"it also holds {', '.join(map(repr, foreign[:5]))}{more}, which this program does not make; name the "
-                "state folder itself, or move those files out of it first"
+            shortened = [*map(repr, foreign[:5]), *_more(len(foreign) - 5)]
+            return sentence(
+                "it also holds {names}, which this program does not make; name the state folder itself, or move those "
+                "files out of it first",
+                names=joined(shortened, ", "),
             )
         if not {KEY_FILE, "channel.db"} & set(names) and not _has_our_words(opened):
-            return "it holds nothing of this program; `channels setup` makes a state folder"
+            return sentence("it holds nothing of this program; `channels setup` makes a state folder")
     return ""
+
+
+def _more(count: int) -> list[str]:
+    """Return what a list ends with that leaves out so many."""
+    return [sentence("and {count} more", count=count)] if count > 0 else []
 
 
 def _has_our_words(opened: StateFolder) -> bool:
@@ -176,8 +210,7 @@ def describe(folder: Path) -> dict[str, Any]:
         # Our own files come first, so that they are listed however many others there are.
         names = sorted(opened.names(), key=lambda name: (not is_ours_by_name(name), name))
         found: dict[str, Any] = {"files": [label(name, 80) for name in names[:NAMES_MAX]]}
-        if len(names) > NAMES_MAX:
-            found["files"].append(f"and {len(names) - NAMES_MAX} more")
+        found["files"] += _more(len(names) - NAMES_MAX)
         for name, read in ((".env", _variables), ("config.yaml", _settings)):
             if name in names:
                 found[name] = _read(opened, name, read)
@@ -191,7 +224,7 @@ def _read(opened: StateFolder, name: str, read: Callable[[str, Path], Any]) -> A
     try:
         return read(opened.read_text(name), opened.path / name)
     except ConfigError as error:
-        return redact(str(error))
+        return words_of(error)
 
 
 def _variables(text: str, _path: Path) -> list[str]:
@@ -207,28 +240,29 @@ def _settings(text: str, path: Path) -> dict[str, str]:
 
 
 def _text(folder: Path, found: dict[str, Any], *, known: bool) -> str:
-    return "\n".join(
-        [f"{folder}" + (": trusted already" if known else ": not made by you on this machine"), *lines(found)]
+    head = sentence(
+        "{folder}: trusted already" if known else "{folder}: not made by you on this machine", folder=folder
     )
+    return "\n".join([shown(head), *lines(found)])
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Return what a folder holds, as `describe` found it, in lines for a person."""
-    lines = [f"  files        {', '.join(found['files']) or 'none'}"]
-    if ".env" in found:
-        lines.append(f"  .env         {_words(found['.env'], 'sets ')}")
-    if "config.yaml" in found:
-        lines.append(f"  config.yaml  {_words(found['config.yaml'], 'sets ')}")
-    if "channel.db" in found:
-        lines.append(f"  channel.db   {_words(found['channel.db'], '')}")
-    return lines
+    told = {"files": joined(found["files"], ", ") if found["files"] else "none"}
+    for name, words in ((".env", _variable_words), ("config.yaml", _setting_words), ("channel.db", _count_words)):
+        if name in found:
+            # A text says why the file cannot be read.
+            told[name] = found[name] if isinstance(found[name], str) else words(found[name])
+    return [f"  {column(name, 13)}{shown(text)}" for name, text in told.items()]
 
 
-def _words(found: Any, verb: str) -> str:
-    if isinstance(found, str):
-        return found
-    if isinstance(found, list):
-        return verb + (", ".join(found) or "nothing")
-    if verb:
-        return verb + (", ".join(f"{name}: {value}" for name, value in found.items()) or "nothing")
-    return ", ".join(counted(n, _SINGULAR.get(name, name.removesuffix("s")), name) for name, n in found.items())
+def _variable_words(names: list[str]) -> str:
+    return sentence("sets {names}", names=joined(names, ", ")) if names else sentence("sets nothing")
+
+
+def _setting_words(values: dict[str, str]) -> str:
+    return _variable_words([f"{name}: {value}" for name, value in values.items()])
+
+
+def _count_words(counts: dict[str, int]) -> str:
+    return joined((_COUNTED[name](count) for name, count in counts.items()), ", ")

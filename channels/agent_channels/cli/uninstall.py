@@ -22,6 +22,7 @@ from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.host.config_files import config_dir, enabled_plugin, is_this_program
 from agent_channels.core.host.install import backup_folder, removals, remove_if_empty
 from agent_channels.core.host.skills import copies
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.program import installation
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import expand_home, project_dir
@@ -71,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
         if dialogue.interactive:
             dialogue.say("Nothing was changed.")
             return 1
-        raise Refused("nothing was changed: there is nobody to ask; if what is listed may go, repeat it with --yes")
+        raise Refused(
+            sentence("nothing was changed: there is nobody to ask; if what is listed may go, repeat it with --yes")
+        )
     if deleted:
         _refuse_while_read(deleted)
     for step in steps:
@@ -88,11 +91,11 @@ def _show(steps: list[_Step], left: list[Path], states: list[Path], dialogue: Di
     if not steps and not states:
         dialogue.say("There is nothing of this program in this project, nor in your folders.")
     for step in steps:
-        dialogue.say(f"- {step.what} {step.path}")
+        dialogue.say("- {what} {path}", what=step.what, path=step.path)
     for path in left:
-        dialogue.say(f"· stays, since somebody changed it: {path}")
+        dialogue.say("· stays, since somebody changed it: {path}", path=path)
     for folder in states:
-        dialogue.say(f"· state, with token, people and messages: {folder}")
+        dialogue.say("· state, with token, people and messages: {path}", path=folder)
 
 
 def _say_what_is_left(states: list[Path], deleted: list[Path], dialogue: Dialogue) -> None:
@@ -100,11 +103,11 @@ def _say_what_is_left(states: list[Path], deleted: list[Path], dialogue: Dialogu
         dialogue.say("The state is kept; `channels uninstall --state delete` deletes it.")
     backups = backup_folder(project_dir())
     if backups.is_dir():
-        dialogue.say(f"Files as they were before `channels setup` changed them: {backups}")
+        dialogue.say("Files as they were before `channels setup` changed them: {path}", path=backups)
     if plugin := enabled_plugin(os.environ):
-        dialogue.say(f"The plugin is the host's to remove: claude plugin uninstall {plugin}")
+        dialogue.say("The plugin is the host's to remove: claude plugin uninstall {plugin}", plugin=plugin)
     if command := installation().removed_by:
-        dialogue.say(f"The program itself goes with: {command}")
+        dialogue.say("The program itself goes with: {command}", command=command)
 
 
 def _deletes_state(args: argparse.Namespace, dialogue: Dialogue) -> bool:
@@ -129,8 +132,8 @@ def _plan(environ: Mapping[str, str]) -> tuple[list[_Step], list[Path]]:
     """Return what to take out, and copies of skills that somebody changed."""
     steps = [_Step(removal.what, removal.path, removal.carry_out) for removal in removals(tuple(CHANNELS), environ)]
     ours, changed = copies(environ)
-    steps += [_Step("the skill", path.parent, _removing_skill(path)) for path in ours]
-    steps += [_Step("the unit", path, _removing(path)) for path in _units(environ)]
+    steps += [_Step(sentence("the skill"), path.parent, _removing_skill(path)) for path in ours]
+    steps += [_Step(sentence("the unit"), path, _removing(path)) for path in _units(environ)]
     return steps, changed
 
 
@@ -147,7 +150,11 @@ def _removing(path: Path) -> Callable[[], None]:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be removed ({error.strerror or error}); remove it yourself") from error
+            raise ConfigError(
+                sentence(
+                    "{path} cannot be removed ({error}); remove it yourself", path=path, error=error.strerror or error
+                )
+            ) from error
 
     return remove
 
@@ -190,4 +197,8 @@ def _refuse_while_read(states: list[Path]) -> None:
         except ConfigError:
             continue
         if holder is not None and holder.state_dir == str(env.state_dir):
-            raise Refused(f"nothing was changed: {holder.describe()} reads the bot; end that session first")
+            raise Refused(
+                sentence(
+                    "nothing was changed: {holder} reads the bot; end that session first", holder=holder.describe()
+                )
+            )

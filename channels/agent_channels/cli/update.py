@@ -15,6 +15,7 @@ from agent_channels import __version__
 from agent_channels.cli.arguments import add_json
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.program import DISTRIBUTION, Installation, installation
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -40,13 +41,21 @@ def run(args: argparse.Namespace) -> int:
         "command": shlex.join(command) if command else None,
     }
     dialogue = Dialogue(quiet=args.json, interactive=sys.stdin.isatty() and not args.json and not args.yes)
-    dialogue.say(f"Agent Channels {__version__}, installed by {_words(found)}, in {found.prefix}.")
-    dialogue.say(f"A newer version comes with:\n  {shlex.join(command)}" if command else why_not)
+    dialogue.say(
+        "Agent Channels {version}, installed by {installer}, in {folder}.",
+        version=__version__,
+        installer=_words(found),
+        folder=found.prefix,
+    )
+    dialogue.say(
+        sentence("A newer version comes with:\n  {command}", command=shlex.join(command)) if command else why_not
+    )
     code = 0
     if command and dialogue.confirm("yes" if args.yes else None, "Run it now?"):
         code = _bring(command, dialogue)
     if args.json:
-        failed = {"error": f"`{shlex.join(command)}` failed; its exit code is {code}"} if code else {}
+        error = sentence("`{command}` failed; its exit code is {code}", command=shlex.join(command), code=code)
+        failed = {"error": error} if code else {}
         print(json.dumps({"ok": not code, **data, "note": why_not or None, **failed}, ensure_ascii=False))
     return code
 
@@ -55,7 +64,9 @@ def _bring(command: list[str], dialogue: Dialogue) -> int:
     """Run the command and return its exit code. Raises `Refused` if there is no such program here."""
     program = shutil.which(command[0])
     if program is None:
-        raise Refused(f"{command[0]!r} is not on the PATH here; run the command above where it is")
+        raise Refused(
+            sentence("{program!r} is not on the PATH here; run the command above where it is", program=command[0])
+        )
     # With --json, stdout holds nothing but JSON.
     code = subprocess.call([program, *command[1:]], stdout=sys.stderr if dialogue.quiet else None)  # noqa: S603 - shown
     if code == 0:
@@ -65,13 +76,13 @@ def _bring(command: list[str], dialogue: Dialogue) -> int:
 
 def _words(found: Installation) -> str:
     return {
-        "uv tool": "`uv tool install`",
-        "pipx": "`pipx install`",
-        "uvx": "uvx, for the moment",
-        "pipx run": "`pipx run`, for the moment",
-        "clone": f"pip from the clone {found.source}",
-        "plugin": "the plugin of Claude Code",
-        "pip": f"pip from {found.source or 'the package index'}",
+        "uv tool": sentence("`uv tool install`"),
+        "pipx": sentence("`pipx install`"),
+        "uvx": sentence("uvx, for the moment"),
+        "pipx run": sentence("`pipx run`, for the moment"),
+        "clone": sentence("pip from the clone {source}", source=found.source),
+        "plugin": sentence("the plugin of Claude Code"),
+        "pip": sentence("pip from {source}", source=found.source or sentence("the package index")),
     }[found.kind]
 
 
@@ -79,21 +90,22 @@ def _update_command(found: Installation) -> tuple[list[str], str]:
     """Return the command; an empty one with what to do instead where none is known to be right."""
     source, python = found.source, str(found.python)
     if found.kind == "plugin":
-        return [], "The plugin brings its own: `claude plugin update agent-channels`, then a new session."
+        return [], sentence("The plugin brings its own: `claude plugin update agent-channels`, then a new session.")
     if found.kind == "clone":
         pull = f"git -C {shlex.quote(str(source))} pull"
         if not source or not Path(source).is_dir():
-            return [], f"The clone {source} is gone: install the program again."
+            return [], sentence("The clone {source} is gone: install the program again.", source=source)
         # What the new version needs may be new too.
-        return [], (
-            f"It is the clone itself, so pull there, and install what the new version needs:\n  {pull}\n"
-            f"  {shlex.join([python, '-m', 'pip', 'install', '-c', f'{source}/constraints.txt', '-e', str(source)])}"
+        return [], sentence(
+            "It is the clone itself, so pull there, and install what the new version needs:\n  {pull}\n  {install}",
+            pull=pull,
+            install=shlex.join([python, "-m", "pip", "install", "-c", f"{source}/constraints.txt", "-e", str(source)]),
         )
     if found.passing:
         refreshed = {"uvx": "uvx --refresh --from", "pipx run": "pipx run --no-cache --spec"}[found.kind]
-        return (
-            [],
-            f"It is kept for the moment only; the newest one runs with:\n  {refreshed} {found.requirement} channels",
+        return [], sentence(
+            "It is kept for the moment only; the newest one runs with:\n  {command}",
+            command=f"{refreshed} {found.requirement} channels",
         )
     if source and source.endswith((".whl", ".tar.gz")) and "://" not in source:
         again = {
@@ -101,7 +113,11 @@ def _update_command(found: Installation) -> tuple[list[str], str]:
             "pipx": "pipx install --force FILE",
             "pip": f"{shlex.join([python, '-m', 'pip', 'install', '--upgrade'])} FILE",
         }[found.kind]
-        return [], f"It came from the file {source}, which gets no newer. With a newer file:\n  {again}"
+        return [], sentence(
+            "It came from the file {source}, which gets no newer. With a newer file:\n  {command}",
+            source=source,
+            command=again,
+        )
     if found.kind == "uv tool":
         # A folder is looked at again only if it is built again.
         return ["uv", "tool", "upgrade", *(["--reinstall"] if source else []), DISTRIBUTION], ""

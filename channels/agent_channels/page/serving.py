@@ -11,6 +11,7 @@ import webbrowser
 from pathlib import Path
 
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.i18n.sentences import in_language, sentence
 from agent_channels.page.server import PageServer
 
 __all__ = ["end_on_signals", "opener", "say", "show", "start"]
@@ -22,18 +23,28 @@ async def start(server: PageServer, what: str) -> None:
         await server.start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        msg = f"{what} cannot listen on port {server.port} ({reason}); name another with --port, or 0 for a free one"
+        msg = sentence(
+            "{what} cannot listen on port {port} ({reason}); name another with --port, or 0 for a free one",
+            what=what,
+            port=server.port,
+            reason=reason,
+        )
         raise ChannelError(msg) from error
 
 
-async def show(url: str, folder: Path, *, quiet: bool = False) -> None:
+async def show(url: str, folder: Path, *, quiet: bool = False, language: str = "en") -> None:
     """Open the page in the user's browser, by a file in a private folder, and say so unless `quiet`."""
     if not _has_display():
         if not quiet:
-            say("No browser was opened: there is no screen here. Open the address above in one on this machine.")
+            say(
+                in_language(
+                    "No browser was opened: there is no screen here. Open the address above in one on this machine.",
+                    language,
+                )
+            )
         return
     if not quiet:
-        say("It opens in your browser. If it does not, open the address above.")
+        say(in_language("It opens in your browser. If it does not, open the address above.", language))
     await asyncio.to_thread(webbrowser.open, opener(url, folder))
 
 

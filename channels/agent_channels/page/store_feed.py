@@ -10,6 +10,8 @@ from typing import Any
 import anyio
 
 from agent_channels.core.errors import ChannelError, StoreError
+from agent_channels.core.i18n.messages import LANGUAGES
+from agent_channels.core.i18n.sentences import in_language, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.program import in_hints
 from agent_channels.core.runtime.status import fact_lines
@@ -73,18 +75,18 @@ class ChannelState:
             raise unreadable_value(self._path, error) from error
 
     def _parts(self, services: Services, opened: Collection[str]) -> dict[str, Any]:
-        known = _each_text(self._facts(services), in_hints)
-        idle = known["mode"]["why"] if known["mode"]["name"] == "none" else None
+        known = self._facts(services)
+        idle = in_hints(known["mode"]["why"]) if known["mode"]["name"] == "none" else None
         chats = StoreChats(self.channel, services)
         listed = chats.listed()
         whole = [chat for chat in listed if chat.key in opened or chat is listed[0]]
         lives = [life for chat in whole for life in chats.lives(chat, idle)] + chats.unsorted_lives(idle)
-        lines = [[name, text] for name, text in fact_lines(known) if name != "problem"]
+        lines = fact_lines(known)
         return {
             "places": [{**chat.as_dict(self.channel), "last": chats.last(chat)} for chat in listed],
             "channel": {
-                "lines": lines,
-                "problem": known["problem"],
+                "lines": {code: [[name, *_told(code, name, text)] for name, text in lines] for code in LANGUAGES},
+                "problem": _in_each_language(known["problem"]) if known["problem"] else None,
                 "reading": known["owner"] is not None and known["reader"]["state"] == "reading",
                 "bot": (known["bot"] or {}).get("username"),
                 "paired": known["paired"],
@@ -125,8 +127,8 @@ class StoreFeed(PageFeed):
                 found = state.parts(self.open_chats)
             except ChannelError as error:
                 state.close()
-                problem = in_hints(str(error))
-                channels[name] = {"lines": [], "problem": problem, "reading": False, "paired": [], "pending": []}
+                problem, none = _in_each_language(words_of(error)), {code: list[str]() for code in LANGUAGES}
+                channels[name] = {"lines": none, "problem": problem, "reading": False, "paired": [], "pending": []}
                 continue
             places += found["places"]
             channels[name] = found["channel"]
@@ -166,6 +168,16 @@ async def _watch(store: Store, wakeup: Wakeup) -> None:
     """Set `wakeup` after each commit of another process, until the store is closed."""
     with contextlib.suppress(StoreError):
         await StoreWatcher(store, wakeup.set).run()
+
+
+def _told(language: str, *texts: str) -> list[str]:
+    """Return sentences as the page tells them to those who read a language."""
+    return [in_hints(in_language(text, language)) for text in texts]
+
+
+def _in_each_language(text: str) -> dict[str, str]:
+    """Return a sentence by language: several people may look, and each browser has its own."""
+    return {code: in_hints(in_language(text, code)) for code in LANGUAGES}
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

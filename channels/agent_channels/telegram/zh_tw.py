@@ -97,4 +97,7 @@ TEXTS: dict[str, str] = {
     ),
     "the hub's reader (process {pid}) reports it: {error}": "hub 的讀取程式（行程 {pid}）回報：{error}",
     "the hub's reader meets no other": "hub 的讀取程式沒有遇到別的讀取者",
+    "a webhook was set for this bot and was removed, since it is read by polling": (
+        "這個機器人原本設定了 webhook，已經移除，因為這裡用輪詢讀取"
+    ),
 }

@@ -13,8 +13,11 @@ from harness import Ran
 
 @pytest.fixture(autouse=True)
 def _unbroken_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sentences stay in one piece, so that they can be looked for."""
+    """Sentences stay in one piece and in English, so that they can be looked for."""
     monkeypatch.setenv("COLUMNS", "10000")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    # Set back when the test ends, whatever was chosen.
+    monkeypatch.setattr("agent_channels.cli.language._language", None)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
+import inspect
 import json
 import re
 import string
@@ -13,32 +15,51 @@ from pathlib import Path
 import pytest
 
 import agent_channels
+from agent_channels.cli import zh_tw_help
+from agent_channels.cli.inbox import REPORTED
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n import zh_tw, zh_tw_operator
-from agent_channels.core.i18n.sentences import counted, first_part, in_language, joined, sentence, words_of
+from agent_channels.core.i18n.sentences import (
+    Sentence,
+    counted,
+    first_part,
+    in_language,
+    joined,
+    packed,
+    sentence,
+    unpacked,
+    words_of,
+)
+from agent_channels.core.journal.entry import State
 from agent_channels.core.log import register_secret
 from agent_channels.discord import zh_tw as zh_tw_discord
 from agent_channels.registry import CHANNELS, channel
 from agent_channels.telegram import zh_tw as zh_tw_telegram
 
 SOURCE = Path(agent_channels.__file__).parent
-OPERATOR = [zh_tw_operator.TEXTS, zh_tw_telegram.TEXTS, zh_tw_discord.TEXTS]
+OPERATOR = [zh_tw_operator.TEXTS, zh_tw_help.TEXTS, zh_tw_telegram.TEXTS, zh_tw_discord.TEXTS]
 TEXTS = {english: text for table in OPERATOR for english, text in table.items()}
 # Whose texts are sentences: what a check found, and what a verb says to a person and asks of them.
 FINDINGS = {"fine", "note", "skipped", "wrong", "Finding"}
 DIALOGUE = {"say", "warn", "confirm", "_confirm", "choose", "ask_hidden"}
-ERRORS = {"ConfigError", "UntrustedState", "_WrongTokenError", "Unauthorized"}
+ERRORS = {
+    "ConfigError", "UntrustedState", "_WrongTokenError", "Unauthorized", "Refused", "WrongUsage", "StoreError",
+    "ArgumentTypeError", "ArgumentError", "_Wrong",
+}  # fmt: skip
+# What shows a text in the operator's language.
+SHOWN = {"shown", "column"}
 # Where errors, and the sentences that are given as values, are the operator's; elsewhere an agent reads them.
 FOR_THE_OPERATOR = (
-    "cli/setup.py",
-    "cli/first_tap.py",
-    "cli/dialogue.py",
-    "cli/invite.py",
-    "cli/doctor.py",
-    "cli/hub",
+    "cli/",
     "core/doctor",
     "core/hub",
+    "core/host/config_files.py",
+    "core/people/mention_patterns.py",
+    "core/people/reference_plugin.py",
+    "core/runtime/status.py",
     "core/settings/state_folder.py",
+    "core/store/backup.py",
+    "core/store/inspect.py",
     "telegram/checks.py",
     "discord/checks.py",
     "telegram/errors.py",
@@ -46,6 +67,10 @@ FOR_THE_OPERATOR = (
     "core/contract/clock.py",
     "core/contract/connection_errors.py",
 )
+
+
+# Counted for the agent alone.
+UNTOLD = {"round"}
 
 
 def texts_in(node: ast.AST) -> Iterator[str]:
@@ -95,11 +120,11 @@ def said() -> Iterator[tuple[str, str, set[str]]]:
                 place, given = f"{path}:{node.lineno}", {str(word.arg) for word in node.keywords}
                 texts = [text for argument in node.args for text in texts_in(argument)]
                 texts += [text for word in node.keywords for text in texts_in(word.value)] if ours else []
-                if called == "counted" and ours:
+                if called == "counted" and ours and texts[0] not in UNTOLD:
                     for text in texts:
                         plural = [f"{text}s"] if len(texts) == 1 else []
                         yield from ((place, f"{{count:,}} {noun}", {"count"}) for noun in [text, *plural])
-                elif called in {"sentence", "joined"} or (ours and called in FINDINGS | DIALOGUE | ERRORS):
+                elif called in {"sentence", "joined"} or (ours and called in FINDINGS | DIALOGUE | ERRORS | SHOWN):
                     yield from ((place, text, given) for text in texts)
     for name in CHANNELS:
         yield from ((name, text, set()) for text in (channel(name).steps, channel(name).to_hear_all) if text)
@@ -112,9 +137,51 @@ def needs_words(template: str) -> bool:
 
 
 SAID = sorted({(template, place) for place, template, _ in said() if needs_words(template)})
+
+# Of the command line's own files, every text of several words is a sentence, unless it stands here with its reason.
+WORDS = re.compile(r"[A-Za-z']{2,}[,;:.]? [A-Za-z']{2,}")
+# Beside a value, a single word is enough.
+WORD = re.compile(r"(?:^|(?<=\s))[a-z]{2,}[,;:.]?(?=\s|$)")
+NOT_SENTENCES = {
+    # What is typed.
+    "uv tool", "pipx run", "pipx run --no-cache --spec", "uv tool install --force FILE", "pipx install --force FILE",
+    "channels access {} approver rm {}", "{} {} channels", "git -C {} pull", "channels {}",
+    "channels launch {} [--host PATH] [--print] [--json] [-- HOST ARGUMENTS]",
+    # Keys, and what programs read.
+    "by the server", "pairing refused", "open messages", "{}\n# Taken over:\n{}\n", "pid {}",
+    # Nouns that are translated with their number.
+    "message waits", "messages wait", "listed person", "listed people", "open message",
+    # The agent reads it: a loop is begun in its session.
+    "Loop begun: at most {}, this is the first. {}",
+    # Hosts log it, or nothing can be imported any more.
+    "serve speaks with an agent host over stdin and stdout, and one of them is closed",
+    "channels: its files were removed or replaced by an update; start it again\n",
+    # What other programs are told that ask the page for something, and a mistake of ours.
+    "reload the page", "this page has ended", "{} is not a channel of this page", "the last try returns or raises",
+    # The name of the program before what it says.
+    "channels: {}",
+}  # fmt: skip
+# Set-up explains these in English.
+LEFT = {
+    "enter the server into the project's .mcp.json", "enter the hooks into the project's .claude/settings.local.json",
+    "end with an invitation", "{}; default: ask", "{} (default: ask; without a terminal: no)",
+}  # fmt: skip
+# In these no text is for people, or every one of them is translated: shell scripts, and the table itself.
+NO_SENTENCES_IN = {"cli/completion.py", "cli/zh_tw_help.py"}
+# What argparse says itself, in every version of Python that this program runs with.
+FROM_ARGPARSE = {
+    "options", "positional arguments", "show this help message and exit", "show program's version number and exit",
+    "expected one argument", "expected at least one argument", "expected at most one argument",
+}  # fmt: skip
 # Read alike in every language: what is typed, and what a server answers.
 FIXED = {
+    "channel.db",
+    "manifest.json",
+    "null",
     "no",
+    "yes",
+    "keep",
+    "delete",
     "CHANNELS_HUB",
     "pip install 'agent-channels[hub]'",
     "project",
@@ -145,8 +212,59 @@ def strings() -> set[str]:
 
 
 def test_every_sentence_is_translated() -> None:
-    """Whoever reads another language finds no English sentence in a set-up or in the doctor's report."""
+    """Whoever reads another language finds no English sentence in what a verb prints."""
     assert [(place, template) for template, place in SAID if template not in FIXED and template not in TEXTS] == []
+
+
+def texts_of(path: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of every string of a module that holds words, with {} for values; without docstrings."""
+    tree = trees()[path]
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FormattedValue) and node.format_spec:
+            skipped.add(id(node.format_spec))
+        if isinstance(node, ast.JoinedStr) and id(node) not in skipped:
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            skipped |= {id(part) for part in node.values}
+            text = "".join(map(str, parts))
+            if WORD.search(re.sub(r"`[^`]*`", "", text)):
+                yield node.lineno, text
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(str(text)) if id(node) not in skipped and WORDS.search(re.sub(r"`[^`]*`", "", text)):
+                yield node.lineno, text
+
+
+def test_no_sentence_is_forgotten() -> None:
+    """What a verb prints or explains is in the tables, whether or not anybody marked it as a sentence."""
+    paths = [path for path in trees() if path.startswith("cli/") and path not in NO_SENTENCES_IN]
+    found = {(f"{path}:{line}", text) for path in paths for line, text in texts_of(path)}
+    assert len(found) > 300
+    assert sorted(one for one in found if one[1] not in NOT_SENTENCES | LEFT | TEXTS.keys()) == []
+    assert {text for text in NOT_SENTENCES | LEFT if text not in {text for _, text in found}} == set()
+
+
+def test_an_error_of_the_operator_is_a_sentence() -> None:
+    """Where errors are the operator's, none is put together from pieces that no table knows."""
+    found = []
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if path.startswith(FOR_THE_OPERATOR) and isinstance(node, ast.Call):
+                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if called in ERRORS and any(isinstance(argument, ast.JoinedStr) for argument in node.args):
+                    found.append(f"{path}:{node.lineno}")
+    assert found == []
+
+
+def test_states_are_told_in_words() -> None:
+    """`channels inbox` lists each state that a message can have."""
+    assert {REPORTED.get(state, state) for state in State} - {State.JOINED} <= TEXTS.keys()
+
+
+def test_the_words_of_argparse_are_its_own() -> None:
+    """What is translated of argparse is what this version of Python says."""
+    source = inspect.getsource(argparse)
+    assert [words for words in FROM_ARGPARSE if repr(words) not in source and f'"{words}"' not in source] == []
 
 
 def test_each_sentence_is_given_its_values() -> None:
@@ -158,7 +276,7 @@ def test_each_sentence_is_given_its_values() -> None:
 
 def test_a_translation_says_the_same() -> None:
     """It takes the same values, repeats the commands to type, and differs from the English sentence."""
-    alike = {"Python {version}", "id {id}"}
+    alike = {"Python {version}", "id {id}", "shell", "the token: {error}", "mentionPatterns: {error}"}
     # In these the Chinese words stand inside the marks.
     described = {"{path} must hold `name: value` lines, such as `language: en`; it holds {value}"}
     commands = re.compile(r"`[^`\n]+`")
@@ -171,7 +289,7 @@ def test_a_translation_says_the_same() -> None:
 
 def test_no_translation_is_left_over() -> None:
     """Each English sentence of the table stands in the source."""
-    assert set(TEXTS) - strings() == set()
+    assert set(TEXTS) - strings() - FROM_ARGPARSE == set()
     assert sum(map(len, OPERATOR)) == len(TEXTS), "a sentence stands in two tables"
 
 
@@ -227,3 +345,14 @@ def test_an_error_keeps_its_sentence_and_no_secret() -> None:
     assert words_of(ValueError("plain")) == "plain"
     register_secret("7000000001:" + "A" * 35)
     assert "AAAA" not in words_of(ConfigError(sentence("in {folder}", folder="7000000001:" + "A" * 35)))
+
+
+def test_a_sentence_can_be_stored() -> None:
+    """What one process records, another one tells in its reader's language; a text of an older version stays a text."""
+    why = joined([sentence("process {pid} on {host}", pid=7, host="{x}"), sentence("{hours:.0f} h", hours=1.6), "Ann"])
+    read = unpacked(packed(why))
+    assert isinstance(read, Sentence)
+    assert (read, in_language(read, "zh-TW")) == (why, in_language(why, "zh-TW"))
+    for plain in ("", "in /x", '{"sentence": broken', '{"sentence": "{name}", "values": {}}'):
+        assert packed(plain) == plain
+        assert unpacked(plain) is plain

@@ -74,7 +74,7 @@ def settings(setup: Setup) -> Finding:
     if renamed := renamed_settings(setup.env):
         return note(
             "all settings are valid, but some have old names",
-            "; ".join(renamed),
+            joined(renamed),
             sentence("rename them in {path}", path=path),
         )
     return fine(

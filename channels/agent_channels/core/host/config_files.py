@@ -18,6 +18,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.hook_call import EVENTS
 from agent_channels.core.host.protocol import HOOK_TOOL
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.paths import env_value, expand_home, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
@@ -64,13 +65,17 @@ def read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(
+            sentence("{path} cannot be read: {error}", path=path, error=error.strerror or error)
+        ) from error
     except RecursionError as error:
-        raise ConfigError(f"{path} is nested too deeply; fix it first") from error
+        raise ConfigError(sentence("{path} is nested too deeply; fix it first", path=path)) from error
     except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
+        raise ConfigError(sentence("{path} is not JSON: {error}", path=path, error=error)) from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} must hold a JSON object; it holds {json_kind(found)}")
+        raise ConfigError(
+            sentence("{path} must hold a JSON object; it holds {value}", path=path, value=json_kind(found))
+        )
     return found
 
 
@@ -82,7 +87,13 @@ def _read_bounded(path: Path) -> str:
             raise OSError(errno.EINVAL, "it is not a file", str(path))
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes, so it was not read; fix it first")
+        raise ConfigError(
+            sentence(
+                "{path} has more than {max_bytes:,} bytes, so it was not read; fix it first",
+                path=path,
+                max_bytes=MAX_BYTES,
+            )
+        )
     return data.decode("utf-8")
 
 
@@ -145,12 +156,13 @@ def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str,
     if name != channel and args[-2:] != ["serve", channel]:
         return None
     if not _NAME.fullmatch(name):
-        return f"its name {name[:40]!r} is not a plain name"
+        return sentence("its name {name!r} is not a plain name", name=name[:40])
     command = str(entry.get("command") or "")
     if not program_exists(command, environ):
-        return f"it starts a program that does not exist, {command[:200]!r}"
+        return sentence("it starts a program that does not exist, {command!r}", command=command[:200])
     if not (is_this_program(command, environ) and args == ["serve", channel]):
-        return f"it starts {shlex.join([command, *args])[:200]!r}, which is not this program"
+        started = shlex.join([command, *args])[:200]
+        return sentence("it starts {command!r}, which is not this program", command=started)
     if entry.keys() - _ENTRY or entry.get("type", "stdio") != "stdio":
         odd = sorted(str(key) for key in entry.keys() - _ENTRY) or ["type"]
     else:
@@ -160,7 +172,8 @@ def foreign_server(name: str, entry: object, channel: str, environ: Mapping[str,
             if isinstance(env, dict)
             else ["env"]
         )
-    return f"it sets {', '.join(label(key, 40) for key in odd[:5])} for the server" if odd else ""
+    names = joined((label(key, 40) for key in odd[:5]), ", ")
+    return sentence("it sets {names} for the server", names=names) if odd else ""
 
 
 def foreign_variables(channel: str, environ: Mapping[str, str]) -> str:
@@ -174,7 +187,8 @@ def foreign_variables(channel: str, environ: Mapping[str, str]) -> str:
             and not _passes_on(key, value, channel, environ)
         ]
         if steering:
-            return f"{', '.join(label(key, 40) for key in steering[:5])} in {path}"
+            names = joined((label(key, 40) for key in steering[:5]), ", ")
+            return sentence("{names} in {path}", names=names, path=path)
     return ""
 
 

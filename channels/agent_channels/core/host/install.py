@@ -193,13 +193,13 @@ def removals(channels: Sequence[str], environ: Mapping[str, str]) -> list[Remova
                 if key == str(project.absolute()) and isinstance(own, dict):
                     ours += _take_out_servers(own, channels, environ)
 
-        removal = _removal(path, take_out, "the server in")
+        removal = _removal(path, take_out, sentence("the server in"))
         names |= set(ours)
         if removal is not None:
             found.append(removal)
     called = names | set(channels)
     for path in settings_files(environ):
-        removal = _removal(path, lambda content: _take_out_hooks(content, called, environ), "the hooks in")
+        removal = _removal(path, lambda content: _take_out_hooks(content, called, environ), sentence("the hooks in"))
         if removal is not None:
             found.append(removal)
     return found

@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import dataclass
 
+from agent_channels.core.i18n.sentences import packed, unpacked
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["CARRIED", "HostSession", "Sessions"]
@@ -102,7 +103,7 @@ class Sessions:
 
     def set_mode(self, session_id: str, mode: str, why: str) -> None:
         """Record the mode in force for a session."""
-        self._set(session_id, mode=mode, why=why)
+        self._set(session_id, mode=mode, why=packed(why))
 
     def prove(self, session_id: str, mode: str) -> None:
         """Record that the agent answered a message delivered by this mode."""
@@ -135,7 +136,7 @@ def _session(row: Row) -> HostSession:
         id=row["id"],
         client=row["client"],
         mode=row["mode"],
-        why=row["why"],
+        why=unpacked(row["why"]),
         proven=frozenset(filter(None, row["proven"].split(","))),
         hooks=hooks,
         pulled_at=row["pulled_at"],

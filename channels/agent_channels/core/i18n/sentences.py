@@ -8,10 +8,11 @@ their own language. So the English sentence stays where it is said, and carries 
 from __future__ import annotations
 
 import importlib
+import json
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 __all__ = [
     "Sentence",
@@ -20,11 +21,15 @@ __all__ = [
     "first_part",
     "in_language",
     "joined",
+    "packed",
     "redacted",
     "sentence",
+    "unpacked",
     "words_of",
 ]
 
+# What a stored sentence begins with.
+_MARK = "sentence"
 # Language code -> modules of its tables, English template -> translated template; imported when they are first needed.
 _TABLES = {"zh-TW": ["agent_channels.core.i18n.zh_tw_operator"]}
 
@@ -38,7 +43,7 @@ class Sentence(str):
 
 
 def add_table(language: str, module: str) -> None:
-    """Add the table of a platform, whose sentences lie in its own folder."""
+    """Add the table of a platform, or of the command line, whose sentences lie in its own folder."""
     if module not in _TABLES[language]:
         _TABLES[language].append(module)
         _texts.cache_clear()
@@ -88,12 +93,40 @@ def redacted(text: str) -> str:
     return text if redact(text) == text else redact(text)
 
 
+def packed(text: str) -> str:
+    """Return a sentence as it can be stored, so that `unpacked` returns it as a sentence; any other text as it is."""
+    return json.dumps(_taken_apart(text), ensure_ascii=False) if isinstance(text, Sentence) else text
+
+
+def _taken_apart(value: object) -> object:
+    if isinstance(value, Sentence):
+        return {_MARK: value.template, "values": {name: _taken_apart(one) for name, one in value.values.items()}}
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def unpacked(stored: str) -> str:
+    """Return a text that was stored by `packed`, or by a program that knew no such form."""
+    if not stored.startswith(f'{{"{_MARK}":'):
+        return stored
+    try:
+        return _put_together(json.loads(stored))
+    except (ValueError, KeyError, AttributeError, TypeError, IndexError):
+        return stored
+
+
+def _put_together(found: dict[str, Any]) -> Sentence:
+    values = {name: _put_together(one) if isinstance(one, dict) else one for name, one in found["values"].items()}
+    return sentence(found[_MARK], **values)
+
+
 def in_language(text: object, language: str) -> str:
     """Return a sentence in a language, with its values; any other text as it is.
 
     A string of no values is a sentence too if the language's table has it.
     """
     table = _texts(language)
+    if not table:
+        return str(text)
     if not isinstance(text, Sentence):
         return table.get(str(text), str(text))
     values = {

@@ -559,6 +559,9 @@ TEXTS: dict[str, str] = {
     "a server is attached (process {pid}) and does not read the bot: {why}": (
         "有伺服器連著（行程 {pid}），但沒有讀取機器人：{why}"
     ),
+    "{holder} reads this bot": "{holder} 正在讀取這個機器人",
+    "the bot was handed over on request": "機器人已依要求交出",
+    "progress is shown in messages, not in drafts: {error}": "進度顯示在訊息裡，而不是草稿：{error}",
     "claim is set to always": "claim 設為 always",
     "claim is set to never": "claim 設為 never",
     "mode is fixed to push": "mode 固定為 push",
@@ -1020,4 +1023,525 @@ TEXTS: dict[str, str] = {
         "沒有等候中的配對使用配對碼 {code!r}；請檢查是否打錯，或請對方再傳訊息給機器人（再錯 {left} 次，一小"
         "時內就不能用配對碼核准）"
     ),
+    # The command line, and what is wrong with it.
+    "usage: ": "用法：",
+    "error: {reason}": "錯誤：{reason}",
+    "options": "選項",
+    "positional arguments": "引數",
+    "argument {name}: {problem}": "引數 {name}：{problem}",
+    "the following arguments are required: {names}": "缺少必要的引數：{names}",
+    "not allowed with argument {other}": "不能和引數 {other} 一起使用",
+    "ignored explicit argument {value}": "不接受值 {value}",
+    "ambiguous option: {option} could match {matches}": "選項 {option} 不明確，可能是 {matches}",
+    "expected one argument": "需要一個值",
+    "expected at least one argument": "至少需要一個值",
+    "expected at most one argument": "最多只能有一個值",
+    "there is no {kind} {value!r}; {known}": "沒有 {value!r} 這個{kind}；{known}",
+    "verb": "指令",
+    "channel": "頻道",
+    "action": "動作",
+    "policy": "政策",
+    "shell": "shell",
+    "there is no option {option} here; {known}": "這裡沒有選項 {option}；{known}",
+    "nothing is expected where {word!r} stands; a text of several words needs quotes": (
+        "{word!r} 的位置不需要任何內容；有空格的文字要加引號"
+    ),
+    "{value!r} is not one of its values; {known}": "{value!r} 不是可用的值；{known}",
+    "there is no verb {word!r}; `channels --help` lists them": "沒有 {word!r} 這個指令；`channels --help` 會列出全部",
+    "there is no verb {word!r}; did you mean `channels {near}`? `channels --help` lists them": (
+        "沒有 {word!r} 這個指令；你是指 `channels {near}` 嗎？`channels --help` 會列出全部"
+    ),
+    "did you mean {near!r}?": "你是指 {near!r} 嗎？",
+    "there are {names}": "可用的有：{names}",
+    "{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)": (
+        "{text!r} 不是 id：id 是最多 20 位的數字（名稱可能換人使用，所以不能作為依據）"
+    ),
+    "{text!r} is not a port; it must be a number from 0 to 65535": "{text!r} 不是連接埠；必須是 0 到 65535 的數字",
+    "{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time": (
+        "{text!r} 不是時間；請寫多久以前（30m、12h、7d、2w）、日期（2026-01-31）或 ISO 時間"
+    ),
+    "{text!r} is not a number of messages; give 1 or more": "{text!r} 不是訊息的數量；請寫 1 以上的數字",
+    "{text!r} is not a version of the Bot API; write it as 10.0": "{text!r} 不是 Bot API 的版本；請寫成 10.0 的形式",
+    "a transcript is for people; leave --json out, or --transcript and --keep": (
+        "逐字紀錄是給人看的；請不要加 --json，或不要加 --transcript 和 --keep"
+    ),
+    "the folder that this was started in does not exist any more: change to another one": (
+        "啟動時所在的資料夾已經不存在：請切換到另一個資料夾"
+    ),
+    "{what} cannot listen on port {port} ({reason}); name another with --port, or 0 for a free one": (
+        "{what}無法使用連接埠 {port}（{reason}）；請用 --port 指定另一個，或用 0 自動選擇"
+    ),
+    "the page": "頁面",
+    "No browser was opened: there is no screen here. Open the address above in one on this machine.": (
+        "沒有打開瀏覽器：這裡沒有螢幕。請在這台電腦的瀏覽器打開上面的網址。"
+    ),
+    "It opens in your browser. If it does not, open the address above.": (
+        "會在你的瀏覽器打開。如果沒有，請打開上面的網址。"
+    ),
+    "Project {folder}": "專案 {folder}",
+    " or ": " 或 ",
+    "none": "無",
+    "nothing": "沒有內容",
+    "{count:,} byte": "{count:,} 位元組",
+    "{count:,} bytes": "{count:,} 位元組",
+    "{count:,} file": "{count:,} 個檔案",
+    "{count:,} files": "{count:,} 個檔案",
+    "and {count} more": "以及另外 {count} 個",
+    "Nothing was changed.": "沒有任何變更。",
+    "{path} cannot be read ({error})": "無法讀取 {path}（{error}）",
+    # `channels status`.
+    "state folder": "狀態資料夾",
+    "bot": "機器人",
+    "last poll": "上次輪詢",
+    "delivery": "送達方式",
+    "messages": "訊息",
+    "restarted": "重新啟動",
+    "working": "工作中",
+    "group seen": "看過的群組",
+    "blocked by": "被誰封鎖",
+    "plain text": "純文字",
+    "remark": "備註",
+    "note": "說明",
+    "problem": "問題",
+    "@{username} (id {id})": "@{username}（id {id}）",
+    "{bot}, token from {source}": "{bot}，token 取自 {source}",
+    "{count} paired": "已配對 {count} 人",
+    "{count} waiting": "等候中 {count} 人",
+    "reading now": "讀取中",
+    "connecting": "連線中",
+    "idle": "閒置",
+    "unauthorized": "token 被拒絕",
+    "conflict": "與別的程式衝突",
+    "rate limited": "平台限制了請求",
+    "unreachable": "無法連上平台",
+    "store": "無法寫入資料庫",
+    "never": "從來沒有",
+    "{mode} ({why})": "{mode}（{why}）",
+    "{count:,} time": "{count:,} 次",
+    "{count:,} times": "{count:,} 次",
+    "{times}, the last at {last}: {why}": "{times}，最近一次是 {last}：{why}",
+    "since {since}: {running} ({steps})": "從 {since} 起：{running}（{steps}）",
+    "thinking": "思考中",
+    "{count:,} step": "{count:,} 步",
+    "{count:,} steps": "{count:,} 步",
+    "{steps}, asked to stop": "{steps}，已要求停止",
+    "{id} {title} (not enabled)": "{id} {title}（未啟用）",
+    "{user_id}: only they can unblock the bot": "{user_id}：只有對方能解除封鎖",
+    "see `{command}`": "請看 `{command}`",
+    "no token is set; run `channels setup {channel}`": "沒有設定 token；請執行 `channels setup {channel}`",
+    "nobody reads this bot, so there is nothing to hand over": "沒有程式讀取這個機器人，所以沒有可以交出的",
+    "Asked {holder}, to hand the bot over. Another server that waits for it takes over within seconds; without "
+    "one, nobody reads the bot for {seconds:.0f} seconds, and then that process goes on.": (
+        "已要求 {holder} 交出機器人。如果有另一個伺服器在等，幾秒內就會接手；如果沒有，機器人會有 {seconds:.0f} "
+        "秒沒有程式讀取，之後由那個行程繼續。"
+    ),
+    # `channels access`.
+    "Denied {who}; what they wrote was dropped.": "已拒絕 {who}；對方寫的訊息已放棄。",
+    "Policy for direct messages: {policy}. {meaning}": "私訊政策：{policy}。{meaning}",
+    "Strangers get a code that you can approve.": "陌生人會收到配對碼，由你核准。",
+    "Strangers get no answer at all.": "完全不回應陌生人。",
+    "Nobody can write directly; enabled groups still work.": "沒有人能傳私訊；已啟用的群組仍可使用。",
+    "{user_id} may answer permission prompts now.": "{user_id} 現在可以回答許可請求。",
+    "{user_id} no longer answers permission prompts.": "{user_id} 不再回答許可請求。",
+    "{user_id} is not an approver; `channels access {channel}` shows who is": (
+        "{user_id} 不是核准者；`channels access {channel}` 會顯示誰是"
+    ),
+    "{user_id} is not paired; only a paired person can be an approver: pair or allow them first": (
+        "{user_id} 還沒有配對；只有已配對的人能當核准者：請先配對或允許對方"
+    ),
+    "{user_id} is not a person's id; people's ids are above zero (groups: `group add`)": (
+        "{user_id} 不是個人的 id；個人的 id 大於零（群組請用 `group add`）"
+    ),
+    "{user_id} could write already.": "{user_id} 本來就可以傳訊息。",
+    "{user_id} may write to the bot now.": "{user_id} 現在可以傳訊息給機器人。",
+    "{who} may write now. {told}": "{who} 現在可以傳訊息。{told}",
+    "Removed {user_id} from every list.": "已將 {user_id} 從所有名單移除。",
+    "nobody with the id {user_id} is on a list; `channels access {channel}` shows who is": (
+        "名單上沒有 id 是 {user_id} 的人；`channels access {channel}` 會顯示名單"
+    ),
+    "--allow names nobody; give comma-separated ids, or leave it out for every member": (
+        "--allow 沒有指定任何人；請寫以逗號分隔的 id，或不加這個選項，讓所有成員都可以"
+    ),
+    "Group {group_id} is enabled. The agent gets {when} from {who}.": (
+        "群組 {group_id} 已啟用。代理會收到{who}的{when}。"
+    ),
+    "For the bot to hear messages that do not name it: {steps}.": "要讓機器人聽到沒有提到它的訊息：{steps}。",
+    "Group {group_id} is disabled.": "群組 {group_id} 已停用。",
+    "the group {group_id} is not enabled; `channels access {channel}` shows which are": (
+        "群組 {group_id} 沒有啟用；`channels access {channel}` 會顯示哪些已啟用"
+    ),
+    "every message": "所有訊息",
+    "messages that mention the bot or reply to it": "提到或回覆機器人的訊息",
+    "messages that mention the bot or reply to it, and those that match {patterns}": (
+        "提到或回覆機器人的訊息，以及符合 {patterns} 的訊息"
+    ),
+    "every member": "所有成員",
+    "{count:,} listed person": "名單上 {count:,} 人",
+    "{count:,} listed people": "名單上 {count:,} 人",
+    "{name} (id {id}, @{username})": "{name}（id {id}、@{username}）",
+    "{channel}: policy {policy} ({folder})": "{channel}：政策 {policy}（{folder}）",
+    "paired": "已配對",
+    "nobody yet": "還沒有人",
+    "{who} (approver)": "{who}（核准者）",
+    "waiting": "等候中",
+    "{who}, since {since}: ask them for their code; `channels access {channel} pair CODE` lets them in": (
+        "{who}，從 {since} 起：請向對方索取配對碼；`channels access {channel} pair CODE` 會讓對方加入"
+    ),
+    "group": "群組",
+    "{group}: {messages} from {senders}": "{group}：{senders}的{messages}",
+    "seen": "看過",
+    "{group} (not enabled; `channels access {channel} group add {group_id}`)": (
+        "{group}（未啟用；`channels access {channel} group add {group_id}`）"
+    ),
+    "  {count} more asked in the last hour while three were waiting, and got no code": (
+        "  過去一小時還有 {count} 人想加入，但已有三人在等候，所以沒有得到配對碼"
+    ),
+    "there are {count} patterns; at most {most} are allowed: join some with |": (
+        "有 {count} 個模式；最多 {most} 個：請用 | 合併一些"
+    ),
+    "a pattern has {count} characters; it must have 1 to {most}": "有一個模式有 {count} 個字元；必須是 1 到 {most} 個",
+    "the pattern {pattern!r} {problem}": "模式 {pattern!r} {problem}",
+    "the pattern {pattern!r} is not a regular expression: {error}": "模式 {pattern!r} 不是正規表示式：{error}",
+    "matches every message; use --no-mention for that": "會符合所有訊息；請改用 --no-mention",
+    "takes too long on a text that is hard for it; write it without nested repetition": (
+        "遇到棘手的文字會花太久；請不要用巢狀的重複"
+    ),
+    "takes too long to be judged; write it without nested repetition": "檢查花了太久；請不要用巢狀的重複",
+    # `channels inbox`.
+    "received": "已收到",
+    "offered": "已交出",
+    "held": "保留中",
+    "asked": "回答中",
+    "answered": "已回覆",
+    "dropped": "已放棄",
+    "failed": "失敗",
+    "(for this program, which answered it)": "（給這個程式的，已自行回覆）",
+    "(not read yet)": "（還沒有讀取）",
+    "no open messages": "沒有未處理的訊息",
+    "no messages yet": "還沒有訊息",
+    "{delivery_id} redelivered": "{delivery_id} 會重新送達",
+    "{delivery_id} dropped": "{delivery_id} 已放棄",
+    "{count}d": "{count} 天",
+    "{count}h": "{count} 小時",
+    "{count}m": "{count} 分",
+    "{count}s": "{count} 秒",
+    "nothing is logged in {places}": "{places} 裡沒有任何記錄",
+    # `channels loop`.
+    "No loop is running.": "沒有執行中的循環。",
+    "{count:,} loop": "{count:,} 個循環",
+    "{count:,} loops": "{count:,} 個循環",
+    "{loops} stopped.": "已停止 {loops}。",
+    "round {round} of {most}": "第 {round} 輪，最多 {most} 輪",
+    "begun by {who}": "由 {who} 開始",
+    "begun by {who} in {channel} chat {chat}": "由 {who} 在 {channel} 聊天 {chat} 開始",
+    "the terminal": "終端機",
+    "a loop belongs to an agent's session: run this in one (CLAUDE_CODE_SESSION_ID is not set)": (
+        "循環屬於代理的工作階段：請在工作階段裡執行（沒有設定 CLAUDE_CODE_SESSION_ID）"
+    ),
+    "this project has no channel yet; run `channels setup`": "這個專案還沒有頻道；請執行 `channels setup`",
+    "no hook of ours has run in this session, so nothing would begin the rounds; run `channels setup`": (
+        "這個工作階段還沒有執行過我們的 hook，所以不會開始任何一輪；請執行 `channels setup`"
+    ),
+    "a loop runs in this session already; `channels loop stop` ends it": (
+        "這個工作階段已經有循環在執行；`channels loop stop` 會結束它"
+    ),
+    "a loop runs in this session already ({place}, {round}); `channels loop stop` ends it": (
+        "這個工作階段已經有循環在執行（{place}，{round}）；`channels loop stop` 會結束它"
+    ),
+    # `channels backup` and `restore`.
+    "this project has no state yet; run `channels setup`": "這個專案還沒有狀態；請執行 `channels setup`",
+    "copying to {file}": "正在複製到 {file}",
+    "{name} ({size})": "{name}（{size}）",
+    "It holds what people wrote, and the bots' tokens are in it. `channels restore` brings it back.": (
+        "裡面有大家寫的訊息，也有機器人的 token。`channels restore` 會還原它。"
+    ),
+    "It holds what people wrote, and the bots' tokens are not in it. `channels restore` brings it back.": (
+        "裡面有大家寫的訊息，沒有機器人的 token。`channels restore` 會還原它。"
+    ),
+    "{target} exists, and a backup overwrites nothing; name another file": (
+        "{target} 已經存在，而備份不會覆寫任何檔案；請指定另一個檔案"
+    ),
+    "unpacking {channel}": "正在解開 {channel}",
+    "a server or a hook has the state of {channel} open, so nothing was changed; end the agent's sessions in "
+    "this project, and `channels open`, first (`channels status {channel}` says who reads the bot)": (
+        "有伺服器或 hook 開著 {channel} 的狀態，所以沒有任何變更；請先結束這個專案的代理工作階段和 "
+        "`channels open`（`channels status {channel}` 會顯示誰在讀取機器人）"
+    ),
+    "a backup of {made_at}, by version {version}:": "{made_at} 的備份，由 {version} 版建立：",
+    "{channel}, into {folder}": "{channel}，還原到 {folder}",
+    "nothing was changed: there is nobody to ask; repeat the command with --yes": (
+        "沒有任何變更：沒有人可以詢問；請加上 --yes 再執行一次"
+    ),
+    "Restore it?": "要還原嗎？",
+    "{path} cannot be renamed ({error}); all is as it was": "無法重新命名 {path}（{error}）；一切保持原樣",
+    "{channel}: restored into {folder}": "{channel}：已還原到 {folder}",
+    "{count:,} open message": "{count:,} 則未處理的訊息",
+    "{count:,} open messages": "{count:,} 則未處理的訊息",
+    "{messages} will be offered again": "{messages}會再交給代理一次",
+    "  what was there before is in {folder}: remove it once you do not need it": (
+        "  原來的內容在 {folder}：不需要時請移除"
+    ),
+    "  it has no token: run `channels setup {channel}`": "  裡面沒有 token：請執行 `channels setup {channel}`",
+    "{path} is not a backup that can be restored: {error}; nothing was changed": (
+        "{path} 不是可以還原的備份：{error}；沒有任何變更"
+    ),
+    "the backup of {channel} needs {needed:,} bytes, and {folder} has {free:,}": (
+        "{channel} 的備份需要 {needed:,} 位元組，而 {folder} 只剩 {free:,}"
+    ),
+    "{path}: {name} is damaged ({error})": "{path}：{name} 已損壞（{error}）",
+    "{path}: {name} is damaged (its size is not the one in the list)": "{path}：{name} 已損壞（大小和清單不符）",
+    "it has {count:,} entries": "它有 {count:,} 個項目",
+    "it holds {name!r} twice": "它有兩個 {name!r}",
+    "no backup holds {name!r}": "備份裡不會有 {name!r}",
+    "it has no {file}": "它沒有 {file}",
+    "it holds the state of no channel": "裡面沒有任何頻道的狀態",
+    "{name} is not a file": "{name} 不是檔案",
+    "{name} is encrypted, or packed in a way that backups are not": "{name} 已加密，或壓縮方式和備份不同",
+    "{name} has {size:,} bytes, and no person writes so much": "{name} 有 {size:,} 位元組，不像是人寫的",
+    "it is not of format {format}; a newer version of this program may have written it": (
+        "它不是格式 {format}；可能是由這個程式較新的版本寫入的"
+    ),
+    "{database} in the backup is not a database of this program": "備份裡的 {database} 不是這個程式的資料庫",
+    "{database} in the backup is damaged: {reason}": "備份裡的 {database} 已損壞：{reason}",
+    "{database} in the backup: {problem}": "備份裡的 {database}：{problem}",
+    "{database} in the backup has other tables than this program makes": (
+        "備份裡的 {database} 有這個程式不會建立的資料表"
+    ),
+    "{database} in the backup cannot be read: {error}": "無法讀取備份裡的 {database}：{error}",
+    # `channels trust`.
+    "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes": (
+        "沒有任何變更：沒有人可以詢問；如果列出的內容是你的，請加上 --yes 再執行一次"
+    ),
+    "{folder}: trusted already": "{folder}：已經信任",
+    "{folder}: not made by you on this machine": "{folder}：不是你在這台電腦上建立的",
+    "files": "檔案",
+    "sets {names}": "設定了 {names}",
+    "sets nothing": "沒有設定任何值",
+    "{count:,} person": "{count:,} 人",
+    "{count:,} people": "{count:,} 人",
+    "{count:,} approver": "{count:,} 位核准者",
+    "{count:,} approvers": "{count:,} 位核准者",
+    "Adopt {folder}?": "要採用 {folder} 嗎？",
+    "  cannot be adopted: {objection}": "  無法採用：{objection}",
+    "{folder} cannot be adopted: {objection}": "無法採用 {folder}：{objection}",
+    "the state folder {folder} cannot be adopted, and nothing in it was read: {objection}": (
+        "無法採用狀態資料夾 {folder}，也沒有讀取裡面的任何內容：{objection}"
+    ),
+    "  adopted: this program uses it from now on; `channels trust --forget {folder}` undoes that": (
+        "  已採用：這個程式從現在起會使用它；`channels trust --forget {folder}` 會取消"
+    ),
+    "there is no state folder in {where}; name one, or `channels setup` makes one": (
+        "{where}裡沒有狀態資料夾；請指定一個，或用 `channels setup` 建立"
+    ),
+    "{names}: not adopted, so there is nothing to undo": "{names}：沒有採用過，所以沒有可以取消的",
+    "{folder}: forgotten; its files stay, and nothing in it is used any more": (
+        "{folder}：已取消採用；檔案會保留，但不再使用裡面的任何內容"
+    ),
+    "it is your home folder": "它是你的家目錄",
+    "your home folder lies in it": "你的家目錄在它裡面",
+    "it is a folder of the system": "它是系統的資料夾",
+    "it is the project's own folder; its state folders lie below it": "它是專案本身的資料夾；狀態資料夾在它下面",
+    "it also holds {names}, which this program does not make; name the state folder itself, or move those files "
+    "out of it first": ("裡面還有 {names}，不是這個程式建立的；請指定狀態資料夾本身，或先把那些檔案移走"),
+    "it holds nothing of this program; `channels setup` makes a state folder": (
+        "裡面沒有這個程式的內容；`channels setup` 會建立狀態資料夾"
+    ),
+    "it cannot be read, so nobody can tell what it holds": "無法讀取，所以不知道裡面有什麼",
+    "it cannot be read: a link or a pipe is in its place": "無法讀取：那裡是連結或管道",
+    "it was left in the middle of a change (channel.db-journal), so nobody can tell what it holds": (
+        "它停在變更的途中（channel.db-journal），所以不知道裡面有什麼"
+    ),
+    "it has more than {size} MB, so it was not read; nobody can tell what it holds": (
+        "它超過 {size} MB，所以沒有讀取；不知道裡面有什麼"
+    ),
+    "a program writes to it just now, so nobody can tell what it holds; end that program": (
+        "有程式正在寫入，所以不知道裡面有什麼；請結束那個程式"
+    ),
+    "a newer version of this program wrote it, so this one cannot tell what it holds": (
+        "它是由這個程式較新的版本寫入的，所以這個版本不知道裡面有什麼"
+    ),
+    "it holds what this program never makes ({kinds}), so nobody can tell what it does later": (
+        "裡面有這個程式不會建立的東西（{kinds}），所以不知道它之後會做什麼"
+    ),
+    # `channels update` and `uninstall`.
+    "Agent Channels {version}, installed by {installer}, in {folder}.": (
+        "Agent Channels {version}，由 {installer} 安裝在 {folder}。"
+    ),
+    "A newer version comes with:\n  {command}": "用這個指令更新到新版：\n  {command}",
+    "Run it now?": "現在要執行嗎？",
+    "`{command}` failed; its exit code is {code}": "`{command}` 失敗；結束代碼是 {code}",
+    "Now end and start your agent's sessions again: a running server goes on with the old version.": (
+        "現在請結束並重新啟動代理的工作階段：執行中的伺服器仍是舊版。"
+    ),
+    "{program!r} is not on the PATH here; run the command above where it is": (
+        "這裡的 PATH 沒有 {program!r}；請在有它的地方執行上面的指令"
+    ),
+    "uvx, for the moment": "uvx（暫時）",
+    "`pipx run`, for the moment": "`pipx run`（暫時）",
+    "pip from the clone {source}": "pip（來自複本 {source}）",
+    "pip from {source}": "pip（來自 {source}）",
+    "the package index": "套件索引",
+    "the plugin of Claude Code": "Claude Code 的外掛",
+    "The plugin brings its own: `claude plugin update agent-channels`, then a new session.": (
+        "外掛自帶程式：請執行 `claude plugin update agent-channels`，再開新的工作階段。"
+    ),
+    "The clone {source} is gone: install the program again.": "複本 {source} 已經不在了：請重新安裝這個程式。",
+    "It is the clone itself, so pull there, and install what the new version needs:\n  {pull}\n  {install}": (
+        "使用的就是複本，所以請在那裡更新，並安裝新版需要的套件：\n  {pull}\n  {install}"
+    ),
+    "It is kept for the moment only; the newest one runs with:\n  {command}": (
+        "它只會暫時保留；用這個指令執行最新版：\n  {command}"
+    ),
+    "It came from the file {source}, which gets no newer. With a newer file:\n  {command}": (
+        "它來自檔案 {source}，這個檔案不會更新。有較新的檔案時：\n  {command}"
+    ),
+    "There is nothing of this program in this project, nor in your folders.": (
+        "這個專案和你的資料夾裡都沒有這個程式的內容。"
+    ),
+    "the server in": "伺服器，在",
+    "the hooks in": "hook，在",
+    "the skill": "技能",
+    "the unit": "服務設定",
+    "· stays, since somebody changed it: {path}": "· 有人改過，所以保留：{path}",
+    "· state, with token, people and messages: {path}": "· 狀態，包括 token、成員和訊息：{path}",
+    "Take that out?": "要移除這些嗎？",
+    "What becomes of the state?": "狀態要如何處理？",
+    "nothing was changed: there is nobody to ask; if what is listed may go, repeat it with --yes": (
+        "沒有任何變更：沒有人可以詢問；如果列出的內容可以移除，請加上 --yes 再執行一次"
+    ),
+    "nothing was changed: {holder} reads the bot; end that session first": (
+        "沒有任何變更：{holder} 正在讀取機器人；請先結束那個工作階段"
+    ),
+    "Done.": "完成。",
+    "The state is kept; `channels uninstall --state delete` deletes it.": (
+        "狀態會保留；`channels uninstall --state delete` 會刪除它。"
+    ),
+    "Files as they were before `channels setup` changed them: {path}": "`channels setup` 變更之前的檔案：{path}",
+    "The plugin is the host's to remove: claude plugin uninstall {plugin}": (
+        "外掛要由主程式移除：claude plugin uninstall {plugin}"
+    ),
+    "The program itself goes with: {command}": "移除程式本身的指令：{command}",
+    "{path} cannot be removed ({error}); remove it yourself": "無法移除 {path}（{error}）；請自行移除",
+    # `channels launch`.
+    "the agent host {name!r} is not there; install it, or name it with --host PATH": (
+        "找不到代理的主程式 {name!r}；請安裝它，或用 --host PATH 指定"
+    ),
+    "no message would reach the session": "沒有訊息能送達這個工作階段",
+    "note ({channel}, {name}): {found}; {next}": "請注意（{channel}，{name}）：{found}；{next}",
+    "channels cannot work here: {reason}. The hooks bring the messages instead; they are installed.": (
+        "頻道在這裡無法運作：{reason}。改由 hook 送達訊息；已經安裝。"
+    ),
+    "channels cannot work here: {reason}. The hooks bring the messages instead, for this session.": (
+        "頻道在這裡無法運作：{reason}。這個工作階段改由 hook 送達訊息。"
+    ),
+    "the plugin {plugin} is an allowed channel.": "外掛 {plugin} 是允許的頻道。",
+    "{sources} is not on a list of allowed channels, so the host is started with {flag} and asks you whether you "
+    "trust it: it is this program, started as your .mcp.json or the plugin says.": (
+        "{sources} 不在允許的頻道清單上，所以主程式會以 {flag} 啟動，並詢問你是否信任它：它就是這個程式，依照你的"
+        " .mcp.json 或外掛的設定啟動。"
+    ),
+    "its name {name!r} is not a plain name": "它的名稱 {name!r} 不是一般的名稱",
+    "it starts a program that does not exist, {command!r}": "它啟動的程式 {command!r} 不存在",
+    "it starts {command!r}, which is not this program": "它啟動的是 {command!r}，不是這個程式",
+    "it sets {names} for the server": "它為伺服器設定了 {names}",
+    "{names} in {path}": "{path} 裡的 {names}",
+    "{path} is nested too deeply; fix it first": "{path} 的巢狀層數太多；請先修正",
+    "{path} is not JSON: {error}": "{path} 不是 JSON：{error}",
+    "{path} must hold a JSON object; it holds {value}": "{path} 的內容必須是 JSON 物件；現在是 {value}",
+    "{path} has more than {max_bytes:,} bytes, so it was not read; fix it first": (
+        "{path} 超過 {max_bytes:,} 位元組，所以沒有讀取；請先修正"
+    ),
+    "{path} cannot be opened ({reason}); fix that file or its folder": (
+        "無法開啟 {path}（{reason}）；請修正那個檔案或它的資料夾"
+    ),
+    "{path} cannot be opened ({reason}); {limits}": "無法開啟 {path}（{reason}）；{limits}",
+    "{refusal}; set XDG_RUNTIME_DIR to a folder on a disk of this machine": (
+        "{refusal}；請把 XDG_RUNTIME_DIR 設為這台電腦磁碟上的資料夾"
+    ),
+    # `channels import`.
+    "Into {folder}:": "匯入到 {folder}：",
+    "  nothing new": "  沒有新的內容",
+    "  = {item} (was there already)": "  = {item}（原本就有）",
+    "Not taken over:": "沒有匯入：",
+    "Next: `channels doctor {channel}`.": "下一步：`channels doctor {channel}`。",
+    "the token": "token",
+    "the token: there is none": "token：沒有",
+    "the token: {error}": "token：{error}",
+    "the token: another one is set already; --token yes replaces it": "token：已經設定了另一個；--token yes 會取代它",
+    "Another token of {title} is set here. Replace it?": "這裡已經設定了另一個 {title} 的 token。要取代嗎？",
+    "setting {name}": "設定 {name}",
+    "settings: {path} is yours; add these lines yourself:\n      {lines}": (
+        "設定：{path} 是你的檔案；請自行加入這幾行：\n      {lines}"
+    ),
+    "ackReaction {value!r}: a message that was received is marked with 👀 here": (
+        "ackReaction {value!r}：這裡以 👀 標示收到的訊息"
+    ),
+    "the agent says which part answers which message": "由代理決定哪一部分回覆哪則訊息",
+    "a part is as long as the platform allows": "每一部分的長度就是平台的上限",
+    "text is cut at paragraphs, lists and sentences": "文字會在段落、清單和句子之間切開",
+    "delivery settings that are not valid: {values!r}": "無效的送達設定：{values!r}",
+    "{folder} is not a folder; name the one that holds access.json and .env": (
+        "{folder} 不是資料夾；請指定存放 access.json 和 .env 的資料夾"
+    ),
+    "{folder} holds neither access.json nor a .env with {token_name}; is it the right folder?": (
+        "{folder} 裡沒有 access.json，也沒有含 {token_name} 的 .env；資料夾對嗎？"
+    ),
+    "{path} cannot be read ({error}); nothing was changed": "無法讀取 {path}（{error}）；沒有任何變更",
+    "{path} is larger than {max_bytes:,} bytes; nothing was changed": "{path} 超過 {max_bytes:,} 位元組；沒有任何變更",
+    "{path} must hold a JSON object; it holds {value}; nothing was changed": (
+        "{path} 的內容必須是 JSON 物件；現在是 {value}；沒有任何變更"
+    ),
+    "{where}: it is not a list": "{where}：不是陣列",
+    "{where}: {ids} (only numeric ids decide here, since names change hands)": (
+        "{where}：{ids}（這裡只以數字 id 為依據，因為名稱可能換人使用）"
+    ),
+    "allowFrom: {person} is not a person's id": "allowFrom：{person} 不是個人的 id",
+    "pending: {count} people who wait for approval; they get a new code when they write": (
+        "pending：{count} 人等待核准；對方再傳訊息就會收到新的配對碼"
+    ),
+    "mentionPatterns: {error}": "mentionPatterns：{error}",
+    "groups: it is not an object": "groups：不是物件",
+    "groups: {key!r} (not a numeric id with a rule)": "groups：{key!r}（不是附有規則的數字 id）",
+    "groups: {key}, since nobody on its list has a numeric id": "groups：{key}，因為名單上沒有人有數字 id",
+    "groups.{key}.threadId: the rule holds for the whole group here, with all of its topics": (
+        "groups.{key}.threadId：這裡的規則適用於整個群組，包括所有主題"
+    ),
+    "dmPolicy: {policy!r} is unknown; direct messages are disabled until you choose one": (
+        "dmPolicy：不認得 {policy!r}；在你選擇政策之前，私訊會停用"
+    ),
+    "dmPolicy disabled closes groups too there; here it closes direct messages only": (
+        "dmPolicy disabled 在那裡也會關閉群組；在這裡只會關閉私訊"
+    ),
+    "{name}: not known here": "{name}：這裡不認得",
+    "person {person}": "個人 {person}",
+    "group {chat_id}": "群組 {chat_id}",
+    "policy {policy}": "政策 {policy}",
+    # Settings that are wrong.
+    "setting": "設定",
+    "argument": "引數",
+    "unknown {kind} {name}; {hint}": "不認得的{kind} {name}；{hint}",
+    "{kind} {name!r} is missing": "缺少{kind} {name!r}",
+    "{kind} {name!r} is {value}: {reason}": "{kind} {name!r} 是 {value}：{reason}",
+    "{problem} (its new name is {name!r})": "{problem}（新的名稱是 {name!r}）",
+    "{problem} (set by {variable})": "{problem}（由 {variable} 設定）",
+    "it takes none": "它不需要任何值",
+    "did you mean {name!r}, formerly {old!r}?": "你是指 {name!r}（以前叫 {old!r}）嗎？",
+    "a list": "陣列",
+    "a text": "文字",
+    "true or false": "true 或 false",
+    "a number": "數字",
+    "{old} is now called {new}; the old name still works": "{old} 現在叫 {new}；舊名稱仍可使用",
+    "{path} cannot be locked ({reason}), and without locks two programs would write at once; it is on {place}": (
+        "無法鎖定 {path}（{reason}），而沒有鎖，兩個程式會同時寫入；它在{place}上"
+    ),
+    "the file system of {folder}": "{folder} 的檔案系統",
+    "the file system {kind} ({source}), mounted at {point}": "掛載在 {point} 的檔案系統 {kind}（{source}）",
+    "{variable} is {value!r}, which is not used: {error}; correct or unset {variable}": (
+        "{variable} 是 {value!r}，沒有使用：{error}；請修正或取消設定 {variable}"
+    ),
+    "write it as https://host[:port][/path]": "請寫成 https://host[:port][/path]",
+    "plain http would show the token to the network; use https or loopback": (
+        "純 http 會讓網路上的人看到 token；請用 https 或這台電腦的位址"
+    ),
+    "there is no host of that name": "沒有這個名稱的主機",
 }

@@ -17,7 +17,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from agent_channels.core.log import redact
+from agent_channels.core.i18n.sentences import words_of
 from agent_channels.core.scheduling import Backoff
 
 __all__ = ["Listening", "Source"]
@@ -84,7 +84,7 @@ class Listening:
         return self._faults.next()
 
     def _fault(self, state: str, error: ChannelError) -> None:
-        self._record_fault(state, redact(str(error)))
+        self._record_fault(state, words_of(error))
 
 
 _STATES: dict[type[PlatformError], str] = {

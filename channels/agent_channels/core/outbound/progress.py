@@ -36,6 +36,7 @@ from agent_channels.core.host.progress_messages import ProgressMessage
 from agent_channels.core.host.turn_text import DraftText, ending_line, progress_text
 from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.scheduling import Backoff, Wakeups
@@ -325,7 +326,9 @@ class TurnProgress:
         except Unsupported as error:
             logger.warning("progress is shown in messages, not in drafts: %s", redact(str(error)))
             self._drafts = False
-            self._services.health.add_note(f"progress is shown in messages, not in drafts: {redact(str(error))}")
+            self._services.health.add_note(
+                sentence("progress is shown in messages, not in drafts: {error}", error=words_of(error))
+            )
             self._services.progress_messages.forget(message.id)
         except (Rejected, Forbidden, Refused, Ambiguous, Unavailable) as error:
             logger.info("a frame of a draft is left out: %s", redact(str(error)))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ParseFailed, Unsupported
+from agent_channels.core.i18n.sentences import words_of
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.retry import SendReport
 from agent_channels.core.people.chats import Chats
@@ -65,4 +66,4 @@ class RichForms:
         """Record that the server does not know rich forms: none is sent before the next start."""
         self._known = False
         logger.warning("messages are sent as plain text from now on: %s", redact(str(error)))
-        self._health.set_plain_only(redact(str(error)))
+        self._health.set_plain_only(words_of(error))

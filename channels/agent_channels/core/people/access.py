@@ -15,6 +15,7 @@ from typing import Literal, cast, get_args
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.people.chats import Chats
 from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.store.audit import Audit
@@ -191,7 +192,12 @@ class Access:
     def set_approver(self, user_id: str, *, approver: bool) -> bool:
         """Give or take the role; return False if nothing changed. Raises `Refused` for somebody who is not paired."""
         if approver and self.member(user_id) is None:
-            raise Refused(f"{user_id} is not paired; only a paired person can be an approver: pair or allow them first")
+            raise Refused(
+                sentence(
+                    "{user_id} is not paired; only a paired person can be an approver: pair or allow them first",
+                    user_id=user_id,
+                )
+            )
         with self.store.transaction() as db:
             changed = db.execute(
                 "UPDATE people SET approver = ? WHERE user_id = ? AND approver != ?", (approver, user_id, approver)

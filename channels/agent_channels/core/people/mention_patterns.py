@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agent_channels.core.errors import Refused
+from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.people.pattern_worker import NOT_REGULAR
 
 if TYPE_CHECKING:
     from anyio.abc import Process
@@ -42,14 +44,31 @@ def checked(patterns: Sequence[str]) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(patterns))
     if len(found) > PATTERNS_MAX:
-        raise Refused(f"there are {len(found)} patterns; at most {PATTERNS_MAX} are allowed: join some with |")
+        raise Refused(
+            sentence(
+                "there are {count} patterns; at most {most} are allowed: join some with |",
+                count=len(found),
+                most=PATTERNS_MAX,
+            )
+        )
     for pattern in found:
         if not pattern or len(pattern) > LENGTH_MAX:
-            raise Refused(f"a pattern has {len(pattern)} characters; it must have 1 to {LENGTH_MAX}")
+            raise Refused(
+                sentence(
+                    "a pattern has {count} characters; it must have 1 to {most}", count=len(pattern), most=LENGTH_MAX
+                )
+            )
     for pattern, problem in zip(found, _judged(found), strict=True):
         if problem:
-            raise Refused(f"the pattern {pattern!r} {problem}")
+            raise Refused(_refusal(pattern, problem))
     return found
+
+
+def _refusal(pattern: str, problem: str) -> str:
+    if problem.startswith(NOT_REGULAR):
+        error = problem.removeprefix(NOT_REGULAR)
+        return sentence("the pattern {pattern!r} is not a regular expression: {error}", pattern=pattern, error=error)
+    return sentence("the pattern {pattern!r} {problem}", pattern=pattern, problem=problem)
 
 
 def _judged(patterns: tuple[str, ...]) -> list[str]:

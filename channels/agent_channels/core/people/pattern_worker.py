@@ -21,6 +21,8 @@ TOTAL_S = 0.1
 JUDGE_S = 0.1
 # How much of a message is searched.
 TEXT_MAX = 4096
+# What the reason begins with that the engine gives.
+NOT_REGULAR = "is not a regular expression: "
 # A request that takes longer than this many seconds ends the process.
 ALARM_S = 20
 
@@ -82,7 +84,7 @@ def judge(pattern: str) -> str:
     except TimeoutError:
         return "takes too long on a text that is hard for it; write it without nested repetition"
     except Exception as error:  # noqa: BLE001 - it compiles what people type, and has errors of many types
-        return f"is not a regular expression: {error}"
+        return f"{NOT_REGULAR}{error}"
     return ""
 
 

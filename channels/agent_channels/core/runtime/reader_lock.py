@@ -170,11 +170,18 @@ class ReaderLock:
         except (OSError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if getattr(error, "errno", None) in OF_THE_FILE:
-                raise ConfigError(f"{path} cannot be opened ({reason}); fix that file or its folder") from error
+                raise ConfigError(
+                    sentence(
+                        "{path} cannot be opened ({reason}); fix that file or its folder", path=path, reason=reason
+                    )
+                ) from error
             limits = limits_in_force() if getattr(error, "errno", None) == errno.EMFILE else ""
             raise ConfigError(
-                f"{path} cannot be opened ({reason}); {limits}"
+                sentence("{path} cannot be opened ({reason}); {limits}", path=path, reason=reason, limits=limits)
                 if limits
-                else f"{lock_refusal(path, reason)}; set XDG_RUNTIME_DIR to a folder on a disk of this machine"
+                else sentence(
+                    "{refusal}; set XDG_RUNTIME_DIR to a folder on a disk of this machine",
+                    refusal=lock_refusal(path, reason),
+                )
             ) from error
         return True

@@ -19,6 +19,7 @@ from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.traces import trace_answer
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.process import restarts, session_name
@@ -137,13 +138,15 @@ class ChannelRuntime:
                     await self._read()
                 finally:
                     self.lock.release()
-                self.idle_reason = "the bot was handed over on request"
+                self.idle_reason = sentence("the bot was handed over on request")
                 await anyio.sleep(STAND_BACK_S)
 
     async def _take_lock(self) -> None:
         while not self.lock.claim():
             holder = self.lock.holder()
-            self.idle_reason = f"{holder.describe()} reads this bot" if holder else "starting"
+            self.idle_reason = (
+                sentence("{holder} reads this bot", holder=holder.describe()) if holder else sentence("starting")
+            )
             await anyio.sleep(TAKE_OVER_EVERY_S)
         self.idle_reason = ""
 
@@ -204,8 +207,8 @@ async def open_runtime(
     Raises `ConfigError` if no token is set or a setting is wrong, `StoreError` if the database cannot be used.
     """
     settings = load(channel.settings, env)
-    for sentence in renamed_settings(env):
-        logger.info("%s", sentence)
+    for renamed in renamed_settings(env):
+        logger.info("%s", renamed)
     set_language(settings.language)
     token = env.token()
     if token is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.turns import Turn
-from agent_channels.core.i18n.sentences import counted, joined, sentence
+from agent_channels.core.i18n.sentences import counted, joined, sentence, unpacked
 from agent_channels.core.process import Restarts
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
 from agent_channels.core.services import Services
@@ -18,7 +18,18 @@ from agent_channels.core.settings.log_file import log_command
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
 
-__all__ = ["fact_lines", "facts", "message_counts", "restarts_fact"]
+__all__ = ["fact_lines", "facts", "message_counts", "reader_state", "restarts_fact"]
+
+_READER_STATES = {
+    "reading": "reading now",
+    "connecting": "connecting",
+    "idle": "idle",
+    "unauthorized": "unauthorized",
+    "conflict": "conflict",
+    "rate limited": "rate limited",
+    "unreachable": "unreachable",
+    "store": "store",
+}
 
 
 def facts(
@@ -84,52 +95,90 @@ def facts(
 
 def fact_lines(known: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the facts in words, for people: the name of each and what it is. `token_from` is one more of them."""
-    bot, reader = known["bot"], known["reader"]
-    named = f"@{bot['username']} (id {bot['id']})" if bot and bot["username"] else f"id {bot['id']}" if bot else "none"
-    counts = (
-        f"{len(known['paired'])} paired",
-        f"{len(known['pending'])} waiting",
-        counted(len(known["groups"]), "group"),
-    )
-    lines = [
-        ("state folder", known["state_dir"]),
-        ("bot", named + (f", token from {known['token_from']}" if known["token_from"] else "")),
-        ("policy", f"{known['policy']}: {', '.join(counts)}"),
-        ("read by", _reader(known["owner"])),
-        ("reading", f"{reader['state']}" + (f": {reader['error']}" if reader["error"] else "")),
-        ("last poll", local_time(known["last_poll_ok"]) if known["last_poll_ok"] else "never"),
-        ("delivery", f"{known['mode']['name']} ({known['mode']['why']})"),
-        (
-            "messages",
-            message_counts(known["inbox"])
-            + (f"; the oldest open since {local_time(known['oldest_open'])}" if known["oldest_open"] else ""),
-        ),
+    reader = known["reader"]
+    lines: list[tuple[str, str]] = [
+        (sentence("state folder"), known["state_dir"]),
+        (sentence("bot"), _bot(known["bot"], known["token_from"])),
+        (sentence("policy"), _policy(known)),
+        (sentence("read by"), _reader(known["owner"])),
+        (sentence("reading"), reader_state(reader["state"], reader["error"])),
+        (sentence("last poll"), local_time(known["last_poll_ok"]) if known["last_poll_ok"] else sentence("never")),
+        (sentence("delivery"), sentence("{mode} ({why})", mode=known["mode"]["name"], why=known["mode"]["why"])),
+        (sentence("messages"), _messages(known["inbox"], known["oldest_open"])),
     ]
     if again := known["restarts"]:
-        lines.append(("restarted", f"{counted(again['count'], 'time')}, the last at {again['last']}: {again['why']}"))
-    lines += [("working", _work(turn)) for turn in known["working"]]
-    lines += [("group seen", f"{g['id']} {g['title']} (not enabled)") for g in known["groups_not_enabled"]]
-    lines += [("blocked by", f"{user_id}: only they can unblock the bot") for user_id in known["blocked_by"]]
+        times = counted(again["count"], "time")
+        last = sentence("{times}, the last at {last}: {why}", times=times, last=again["last"], why=again["why"])
+        lines.append((sentence("restarted"), last))
+    lines += [(sentence("working"), _work(turn)) for turn in known["working"]]
+    lines += [
+        (sentence("group seen"), sentence("{id} {title} (not enabled)", id=group["id"], title=group["title"]))
+        for group in known["groups_not_enabled"]
+    ]
+    lines += [
+        (sentence("blocked by"), sentence("{user_id}: only they can unblock the bot", user_id=user_id))
+        for user_id in known["blocked_by"]
+    ]
     for name, text in (
-        ("plain text", known["plain_only"]),
-        ("remark", known["remark"]),
-        ("note", reader["note"]),
-        ("problem", known["problem"]),
+        (sentence("plain text"), known["plain_only"]),
+        (sentence("remark"), known["remark"]),
+        (sentence("note"), reader["note"]),
+        (sentence("problem"), known["problem"]),
     ):
         lines += [(name, text)] if text else []
     return lines
 
 
+def _bot(bot: dict[str, Any] | None, token_from: str | None) -> str:
+    if bot is None:
+        named = sentence("none")
+    elif bot["username"]:
+        named = sentence("@{username} (id {id})", username=bot["username"], id=bot["id"])
+    else:
+        named = sentence("id {id}", id=bot["id"])
+    return sentence("{bot}, token from {source}", bot=named, source=token_from) if token_from else named
+
+
+def _policy(known: dict[str, Any]) -> str:
+    counts = (
+        sentence("{count} paired", count=len(known["paired"])),
+        sentence("{count} waiting", count=len(known["pending"])),
+        counted(len(known["groups"]), "group"),
+    )
+    return joined([known["policy"], joined(counts, ", ")], ": ")
+
+
 def _reader(owner: dict[str, Any] | None) -> str:
     if owner is None:
-        return "nobody"
-    return f"process {owner['pid']} on {owner['host']} for {owner['project']}, since {local_time(owner['since'])}"
+        return sentence("nobody")
+    return sentence(
+        "process {pid} on {host} for {project}, since {since}",
+        pid=owner["pid"],
+        host=owner["host"],
+        project=owner["project"],
+        since=local_time(owner["since"]),
+    )
+
+
+def reader_state(state: str | None, error: str | None) -> str:
+    """Return in words whether the bot can be read, and what stands in the way."""
+    words = sentence(_READER_STATES[state]) if state in _READER_STATES else state or ""
+    return joined([words, error], ": ") if error else words
+
+
+def _messages(inbox: dict[str, int], oldest_open: str | None) -> str:
+    counts = message_counts(inbox)
+    if not oldest_open:
+        return counts
+    return sentence("{counts}; the oldest open since {oldest}", counts=counts, oldest=local_time(oldest_open))
 
 
 def _work(turn: dict[str, Any]) -> str:
-    running = "; ".join(turn["running"]) or "thinking"
-    stopping = ", asked to stop" if turn["stopping"] else ""
-    return f"since {local_time(turn['since'])}: {running} ({counted(turn['steps'], 'step')}{stopping})"
+    running = joined(turn["running"]) if turn["running"] else sentence("thinking")
+    steps = counted(turn["steps"], "step")
+    if turn["stopping"]:
+        steps = sentence("{steps}, asked to stop", steps=steps)
+    return sentence("since {since}: {running} ({steps})", since=local_time(turn["since"]), running=running, steps=steps)
 
 
 def message_counts(inbox: dict[str, int]) -> str:
@@ -168,7 +217,9 @@ def _idle(services: Services, holder: LockHolder | None) -> str | None:
             # Signal 0 only asks whether the process exists.
             os.kill(int(idle["pid"]), 0)
         return sentence(
-            "a server is attached (process {pid}) and does not read the bot: {why}", pid=idle["pid"], why=idle["why"]
+            "a server is attached (process {pid}) and does not read the bot: {why}",
+            pid=idle["pid"],
+            why=unpacked(idle["why"]),
         )
     except (KeyError, ValueError, TypeError, OSError):
         return None
@@ -191,7 +242,8 @@ def _restarts(recorded: str | None) -> dict[str, Any] | None:
 def _problem(channel: str, health: dict[str, Any], *, held: bool) -> str | None:
     """Return what keeps the reader from reading."""
     if held and health.get("reader") not in {"reading", "connecting", None}:
-        return f"{health['reader']}: {health.get('error') or f'see `{log_command(channel)}`'}"
+        why = health.get("error") or sentence("see `{command}`", command=log_command(channel))
+        return reader_state(health["reader"], why)
     return None
 
 

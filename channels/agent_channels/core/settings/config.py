@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.i18n.sentences import sentence, words_of
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
@@ -273,10 +273,12 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
         sentences = []
         for problem in error.errors(include_url=False):
             variable = variables.get(str(problem["loc"][0])) if problem["loc"] else None
-            origin = f" (set by {variable})" if variable else ""
-            sentences.append(explain_problem(problem, "setting", model.model_fields, RENAMED, written) + origin)
+            explained = explain_problem(problem, "setting", model.model_fields, RENAMED, written)
+            if variable:
+                explained = sentence("{problem} (set by {variable})", problem=explained, variable=variable)
+            sentences.append(explained)
         raise ConfigError(
-            sentence("{path} (or the environment): {problems}", path=path, problems="; ".join(sentences))
+            sentence("{path} (or the environment): {problems}", path=path, problems=joined(sentences))
         ) from None
 
 
@@ -299,7 +301,10 @@ def config_values(env: Environment) -> dict[str, Any]:
 def renamed_settings(env: Environment) -> list[str]:
     """Return a sentence for each setting that config.yaml calls by its old name. Raises `ConfigError`."""
     old_names = [name for name in _read(env.config_file) if name in RENAMED]
-    return [f"{name} is now called {RENAMED[name]}; the old name still works" for name in old_names]
+    return [
+        sentence("{old} is now called {new}; the old name still works", old=name, new=RENAMED[name])
+        for name in old_names
+    ]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from agent_channels.core.i18n.sentences import sentence
+
 __all__ = ["describe_file_system", "lock_refusal", "refuses_locks"]
 
 _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
@@ -17,9 +19,11 @@ _REFUSALS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.
 
 def lock_refusal(path: Path, reason: str) -> str:
     """Return the sentence that a lock on `path` is refused by its file system, and why that matters."""
-    return (
-        f"{path} cannot be locked ({reason}), and without locks two programs would write at once; it is on "
-        f"{describe_file_system(path)}"
+    return sentence(
+        "{path} cannot be locked ({reason}), and without locks two programs would write at once; it is on {place}",
+        path=path,
+        reason=reason,
+        place=describe_file_system(path),
     )
 
 
@@ -52,10 +56,12 @@ def describe_file_system(path: Path) -> str:
     place = os.path.realpath(path)
     found = [(_unescape(point), rest) for point, rest in mounts if _contains(_unescape(point), place)]
     if not found:
-        return f"the file system of {path.parent}"
+        return sentence("the file system of {folder}", folder=path.parent)
     # Of several mounts on one point the last one is on top.
     point, (kind, source, *_) = max(reversed(found), key=lambda mount: len(mount[0]))
-    return f"the file system {kind} ({_unescape(source)}), mounted at {point}"
+    return sentence(
+        "the file system {kind} ({source}), mounted at {point}", kind=kind, source=_unescape(source), point=point
+    )
 
 
 def _contains(folder: str, place: str) -> bool:

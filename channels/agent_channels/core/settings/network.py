@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
+from agent_channels.core.i18n.sentences import sentence, words_of
+
 __all__ = ["Route", "check_host", "endpoint", "env_proxy", "is_loopback", "proxy_url", "route", "shown_url"]
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -58,7 +60,12 @@ def route(
         return Route(url, proxy_url(environ[variable], schemes, refusal), endpoints=endpoints, source=variable)
     except ValueError as error:
         value = shown_url(environ[variable].strip())
-        reason = f"{variable} is {value!r}, which is not used: {error}; correct or unset {variable}"
+        reason = sentence(
+            "{variable} is {value!r}, which is not used: {error}; correct or unset {variable}",
+            variable=variable,
+            value=value,
+            error=words_of(error),
+        )
         return Route(url, None, reason, endpoints, variable)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.network import shown_url
 from agent_channels.core.text.nearest import nearest
 
@@ -32,9 +33,11 @@ def explain_problem(
     """
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden" and name not in known:
-        return f"unknown {kind} {shorten_value(name)}; {_hint(name, known, renamed)}"
+        return sentence(
+            "unknown {kind} {name}; {hint}", kind=kind, name=shorten_value(name), hint=_hint(name, known, renamed)
+        )
     if problem["type"] == "missing" and name in known:
-        return f"{kind} {name!r} is missing"
+        return sentence("{kind} {name!r} is missing", kind=kind, name=name)
     reason = problem["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if not name:
@@ -45,23 +48,28 @@ def explain_problem(
     value = shown_url(value) if isinstance(value, str) and "://" in value else value
     for old in written:
         if renamed.get(old) == name:
-            return f"{invalid_value(kind, old, value, reason)} (its new name is {name!r})"
+            invalid = invalid_value(kind, old, value, reason)
+            return sentence("{problem} (its new name is {name!r})", problem=invalid, name=name)
     return invalid_value(kind, name, value, reason)
 
 
 def _hint(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:
     """Return what to write instead of an unknown name."""
     if not known:
-        return "it takes none"
+        return sentence("it takes none")
     found = nearest(name, [*known, *renamed])
     if found is None:
-        return f"there are {', '.join(known)}"
-    return f"did you mean {renamed[found]!r}, formerly {found!r}?" if found in renamed else f"did you mean {found!r}?"
+        return sentence("there are {names}", names=joined(known, ", "))
+    if found in renamed:
+        return sentence("did you mean {name!r}, formerly {old!r}?", name=renamed[found], old=found)
+    return sentence("did you mean {near!r}?", near=found)
 
 
 def invalid_value(kind: str, name: str, value: object, reason: str) -> str:
     """Return the sentence that refuses a value."""
-    return f"{kind} {name!r} is {shorten_value(value)}: {reason}"
+    return sentence(
+        "{kind} {name!r} is {value}: {reason}", kind=kind, name=name, value=shorten_value(value), reason=reason
+    )
 
 
 def shorten_value(value: object) -> str:
@@ -72,5 +80,10 @@ def shorten_value(value: object) -> str:
 
 def json_kind(value: object) -> str:
     """Return what kind of JSON a value is, in words; for one that is not an object."""
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
+    kinds = {
+        list: sentence("a list"),
+        str: sentence("a text"),
+        bool: sentence("true or false"),
+        type(None): sentence("null"),
+    }
+    return kinds.get(type(value), sentence("a number"))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import TEXT_MAX, StateFolder
 from agent_channels.core.store.database import Store
@@ -64,7 +65,9 @@ def write_backup(
     try:
         descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     except FileExistsError:
-        raise Refused(f"{target} exists, and a backup overwrites nothing; name another file") from None
+        raise Refused(
+            sentence("{target} exists, and a backup overwrites nothing; name another file", target=target)
+        ) from None
     try:
         with os.fdopen(descriptor, "w+b") as out:
             stored: list[Stored] = []
@@ -165,7 +168,11 @@ class BackupReader:
                 manifest = _manifest(archive)
             except (_Wrong, zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
                 raise ConfigError(
-                    f"{path} is not a backup that can be restored: {error}; nothing was changed"
+                    sentence(
+                        "{path} is not a backup that can be restored: {error}; nothing was changed",
+                        path=path,
+                        error=words_of(error),
+                    )
                 ) from None
             yield cls(archive, path, stored, manifest)
 
@@ -174,7 +181,15 @@ class BackupReader:
         free = shutil.disk_usage(folder).free
         mine = [stored for stored in self.stored if stored.channel == channel]
         if (needed := sum(stored.size for stored in mine) + SPARE_BYTES) > free:
-            raise ConfigError(f"the backup of {channel} needs {needed:,} bytes, and {folder.parent} has {free:,}")
+            raise ConfigError(
+                sentence(
+                    "the backup of {channel} needs {needed:,} bytes, and {folder} has {free:,}",
+                    channel=channel,
+                    needed=needed,
+                    folder=folder.parent,
+                    free=free,
+                )
+            )
         for stored in mine:
             target = folder / stored.name
             target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -192,9 +207,13 @@ class BackupReader:
                 # Reading to the end compares the checksum.
                 is_whole = not source.read(1) and into.tell() == size
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-            raise ConfigError(f"{self._path}: {name} is damaged ({error})") from None
+            raise ConfigError(
+                sentence("{path}: {name} is damaged ({error})", path=self._path, name=name, error=error)
+            ) from None
         if not is_whole:
-            raise ConfigError(f"{self._path}: {name} is damaged (its size is not the one in the list)")
+            raise ConfigError(
+                sentence("{path}: {name} is damaged (its size is not the one in the list)", path=self._path, name=name)
+            )
 
 
 class _Wrong(ValueError):
@@ -205,22 +224,22 @@ def _checked(archive: zipfile.ZipFile, channels: Collection[str]) -> list[Stored
     """Return what an archive lists. Raises `_Wrong` for an entry that no backup has."""
     entries = archive.infolist()
     if len(entries) > ENTRIES_MAX:
-        raise _Wrong(f"it has {len(entries):,} entries")
+        raise _Wrong(sentence("it has {count:,} entries", count=len(entries)))
     stored, seen = [], set()
     for entry in entries:
         if entry.filename in seen:
-            raise _Wrong(f"it holds {entry.filename[:100]!r} twice")
+            raise _Wrong(sentence("it holds {name!r} twice", name=entry.filename[:100]))
         seen.add(entry.filename)
         _require_file(entry)
         if entry.filename != MANIFEST:
             channel, _, name = entry.filename.partition("/")
             if channel not in channels or not _NAME.fullmatch(name):
-                raise _Wrong(f"no backup holds {entry.filename[:100]!r}")
+                raise _Wrong(sentence("no backup holds {name!r}", name=entry.filename[:100]))
             stored.append(Stored(channel, name, entry.file_size))
     if MANIFEST not in seen:
-        raise _Wrong(f"it has no {MANIFEST}")
+        raise _Wrong(sentence("it has no {file}", file=MANIFEST))
     if not stored:
-        raise _Wrong("it holds the state of no channel")
+        raise _Wrong(sentence("it holds the state of no channel"))
     return stored
 
 
@@ -228,17 +247,21 @@ def _require_file(entry: zipfile.ZipInfo) -> None:
     """Raise `_Wrong` for an entry that is not a plain file, or a text longer than anybody writes."""
     name, mode = repr(entry.filename[:100]), entry.external_attr >> 16
     if entry.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
-        raise _Wrong(f"{name} is not a file")
+        raise _Wrong(sentence("{name} is not a file", name=name))
     if entry.flag_bits & 0x1 or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise _Wrong(f"{name} is encrypted, or packed in a way that backups are not")
+        raise _Wrong(sentence("{name} is encrypted, or packed in a way that backups are not", name=name))
     if entry.filename.rpartition("/")[2] in _TEXTS and entry.file_size > TEXT_MAX:
-        raise _Wrong(f"{name} has {entry.file_size:,} bytes, and no person writes so much")
+        raise _Wrong(
+            sentence("{name} has {size:,} bytes, and no person writes so much", name=name, size=entry.file_size)
+        )
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = json.loads(archive.read(MANIFEST))
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise _Wrong(f"it is not of format {FORMAT}; a newer version of this program may have written it")
+        raise _Wrong(
+            sentence("it is not of format {format}; a newer version of this program may have written it", format=FORMAT)
+        )
     return manifest
 
 
@@ -253,16 +276,22 @@ def check_database(path: Path) -> None:
             schema = db.execute("PRAGMA user_version").fetchone()[0]
             found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(1)")]
         if schema < 1:
-            raise ConfigError(f"{DATABASE} in the backup is not a database of this program")
+            raise ConfigError(sentence("{database} in the backup is not a database of this program", database=DATABASE))
         if found != ["ok"]:
-            raise ConfigError(f"{DATABASE} in the backup is damaged: {found[0][:200]}")
+            raise ConfigError(
+                sentence("{database} in the backup is damaged: {reason}", database=DATABASE, reason=found[0][:200])
+            )
         if problem := why_unclear(path):
-            raise ConfigError(f"{DATABASE} in the backup: {problem}")
+            raise ConfigError(sentence("{database} in the backup: {problem}", database=DATABASE, problem=problem))
         with Store(path) as store, Store(Path(":memory:")) as ours:
             if _columns(store) != _columns(ours):
-                raise ConfigError(f"{DATABASE} in the backup has other tables than this program makes")
+                raise ConfigError(
+                    sentence("{database} in the backup has other tables than this program makes", database=DATABASE)
+                )
     except sqlite3.Error as error:
-        raise ConfigError(f"{DATABASE} in the backup cannot be read: {error}") from None
+        raise ConfigError(
+            sentence("{database} in the backup cannot be read: {error}", database=DATABASE, error=error)
+        ) from None
 
 
 def _columns(store: Store) -> dict[str, list[tuple[Any, ...]]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.i18n.sentences import packed, unpacked
 from agent_channels.core.process import Restarts, server_pid
 from agent_channels.core.store.database import Store
 
@@ -65,7 +66,7 @@ class Health:
 
     def set_idle(self, why: str) -> None:
         """Record that a server is attached to a host but does not read the bot, and why."""
-        self._write("idle", json.dumps({"pid": server_pid(), "why": why}))
+        self._write("idle", json.dumps({"pid": server_pid(), "why": packed(why)}))
 
     def set_session(self, session_id: str, host: Sequence[str] = ()) -> None:
         """Record the host session that the bot is read for, and by what its host can be recognised."""
@@ -89,13 +90,14 @@ class Health:
     def get(self, key: str) -> str | None:
         """Return one recorded value, or None."""
         value: str | None = self.store.value("SELECT value FROM health WHERE key = ?", key)
-        return value
+        return None if value is None else unpacked(value)
 
     def read(self) -> dict[str, str | None]:
         """Return every recorded value by key."""
-        return {row["key"]: row["value"] for row in self.store.rows("SELECT key, value FROM health")}
+        rows = self.store.rows("SELECT key, value FROM health")
+        return {row["key"]: None if row["value"] is None else unpacked(row["value"]) for row in rows}
 
     def _write(self, key: str, value: str) -> None:
         # A disk that takes no writes shows in the journal, which must be written; this record may be missing.
         with contextlib.suppress(StoreError), self.store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, value, time.time()))
+            db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, packed(value), time.time()))

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import StateFolder
 from agent_channels.core.store.database import Store
@@ -49,7 +50,7 @@ def summarize(folder: StateFolder) -> dict[str, int] | str:
                 db.set_progress_handler(lambda: 1, STEPS_MAX)
                 return {name: int(store.value(sql)) for name, sql in _COUNTS.items()}
     except (sqlite3.Error, StoreError, OSError, ValueError, TypeError):
-        return "it cannot be read, so nobody can tell what it holds"
+        return sentence("it cannot be read, so nobody can tell what it holds")
 
 
 def _copy(folder: StateFolder, target: Path) -> str:
@@ -57,12 +58,17 @@ def _copy(folder: StateFolder, target: Path) -> str:
     for _ in range(TRIES):
         before = _states(folder)
         if any(not stat.S_ISREG(info.st_mode) for info in before.values()):
-            return "it cannot be read: a link or a pipe is in its place"
+            return sentence("it cannot be read: a link or a pipe is in its place")
         # Rolling back what a journal begins touches files that the journal names.
         if (journal := before.pop("channel.db-journal", None)) is not None and journal.st_size:
-            return "it was left in the middle of a change (channel.db-journal), so nobody can tell what it holds"
+            return sentence(
+                "it was left in the middle of a change (channel.db-journal), so nobody can tell what it holds"
+            )
         if sum(info.st_size for info in before.values()) > BYTES_MAX:
-            return f"it has more than {BYTES_MAX // 1024**2} MB, so it was not read; nobody can tell what it holds"
+            return sentence(
+                "it has more than {size} MB, so it was not read; nobody can tell what it holds",
+                size=BYTES_MAX // 1024**2,
+            )
         for name in ("channel.db", "channel.db-wal"):
             place = target.with_name(name)
             place.unlink(missing_ok=True)
@@ -73,7 +79,7 @@ def _copy(folder: StateFolder, target: Path) -> str:
                     shutil.copyfileobj(source, made)
         if _unchanged(before, _states(folder)):
             return ""
-    return "a program writes to it just now, so nobody can tell what it holds; end that program"
+    return sentence("a program writes to it just now, so nobody can tell what it holds; end that program")
 
 
 def _states(folder: StateFolder) -> dict[str, os.stat_result]:
@@ -100,11 +106,14 @@ def why_unclear(path: Path) -> str:
         db.execute("PRAGMA trusted_schema = OFF")
         db.set_progress_handler(lambda: 1, STEPS_MAX)
         if db.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
-            return "a newer version of this program wrote it, so this one cannot tell what it holds"
+            return sentence("a newer version of this program wrote it, so this one cannot tell what it holds")
         found = db.execute(
             "SELECT DISTINCT type FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE '%virtual%'"
         ).fetchall()
     kinds = sorted("virtual table" if kind == "table" else str(kind)[:20] for (kind,) in found)
     if kinds:
-        return f"it holds what this program never makes ({', '.join(kinds)}), so nobody can tell what it does later"
+        return sentence(
+            "it holds what this program never makes ({kinds}), so nobody can tell what it does later",
+            kinds=joined(kinds, ", "),
+        )
     return ""

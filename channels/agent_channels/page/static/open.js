@@ -7,7 +7,7 @@ import { drawLives } from "./life.js";
 import { drawActs, inviteButton, letInButton } from "./operator.js";
 import { currentPlace, drawList, listen, parts, places, preview } from "./shell.js";
 import { currentTopic, drawTopics, startTopics } from "./topics.js";
-import { say, sayLine, translatePage } from "./words.js";
+import { language, say, sayLine, translatePage } from "./words.js";
 
 const EMPTY = { messages: [], topics: null };
 const NOBODY = { key: "", platform: "", title: say("No chats yet"), about: "a chat appears here with its first message", person: "", group: false };
@@ -66,12 +66,14 @@ function drawChannels() {
 
 function drawChannel(name, channel) {
   const state = channel.problem ? "problem" : channel.reading ? "running" : "idle";
-  const [first, rest] = [true, false].map((isFirst) => channel.lines.filter(([term]) => FIRST.has(term) === isFirst));
+  // Each line comes with its name, by which it is found here, and in the reader's language.
+  const lines = channel.lines[language].filter(([name]) => name !== "problem");
+  const [first, rest] = [true, false].map((isFirst) => lines.filter(([name]) => FIRST.has(name) === isFirst));
   return element(
     "section",
     { class: `channel ${state}`, "data-channel": name, "aria-label": PLATFORMS[name] ?? name },
     element("h2", {}, PLATFORMS[name] ?? name, channel.bot ? element("small", {}, `@${channel.bot}`) : null, element("span", { class: "light", role: "status" }, say(LIGHTS[state]))),
-    channel.problem ? element("p", { class: "problem" }, channel.problem) : null,
+    channel.problem ? element("p", { class: "problem" }, channel.problem[language]) : null,
     first.length ? drawFacts(first) : null,
     channel.pending.length ? drawPending(name, channel.pending) : null,
     rest.length ? foldable(`${name} facts`, say("More of the status"), drawFacts(rest)) : null,
@@ -80,7 +82,7 @@ function drawChannel(name, channel) {
 }
 
 function drawFacts(lines) {
-  return element("dl", {}, ...lines.map(([term, text]) => element("div", {}, element("dt", {}, say(term)), element("dd", { dir: "auto" }, text))));
+  return element("dl", {}, ...lines.map(([, term, text]) => element("div", {}, element("dt", {}, term), element("dd", { dir: "auto" }, text))));
 }
 
 function drawPending(name, pending) {
