@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
@@ -76,6 +77,8 @@ class Bot:
         self.chooser = hub.person("chooser", *self.projects.values())
         self.writer = hub.person("writer", *self.projects.values())
         self.group = self.tg.group("Team", forum=True, members=[self.writer])
+        # With its privacy mode a bot hears only what is said to it, unless it is an administrator.
+        self.group.add_bot(administrator=True)
         self.topics: dict[str, Topic] = {name: self.group.topic(name) for name in NAMES}
         self.sent: dict[str, str] = {}
         """Text -> the project it is for."""
@@ -134,8 +137,8 @@ class HubPlay:
         """Give each topic to its project, as the operator does at the terminal."""
         project = bot.projects[NAMES[0]]
         for name, topic in bot.topics.items():
-            words = ("hub", "route", "add", "telegram", name, "--chat", str(bot.group.id), "--thread", str(topic.thread_id))
-            ran = await bot.hub.stage.cli(*words, **project.env)
+            place = ("--chat", str(bot.group.id), "--thread", str(topic.thread_id))
+            ran = await bot.hub.stage.cli("hub", "route", "add", "telegram", name, *place, **project.env)
             assert ran.code == 0, ran.err
 
     # ---- people
@@ -165,10 +168,11 @@ class HubPlay:
 
     async def _choose(self, bot: Bot, name: str) -> None:
         ann, before = bot.chooser, len(bot.chooser.inbox)
+        done = f"What you write goes to {name} from now on."
         ann.send(f"/projects {name}")
         with contextlib.suppress(TimeoutError):
             # Only what is said after the answer is for the project of the answer.
-            await bot.tg.wait_for(lambda: any(name in m.get("text", "") for m in ann.inbox[before:]), 60)
+            await bot.tg.wait_for(lambda: any(done in m.get("text", "") for m in ann.inbox[before:]), 60)
             for _ in range(self.dice.randint(1, 3)):
                 ann.send(bot.text(name, "chosen"))
 
@@ -329,10 +333,9 @@ class HubPlay:
         bot = self.bots[number]
         key = f"telegram:{bot.tg.token.partition(':')[0]}"
         with contextlib.suppress(Exception):
-            ((owner,),) = self.hubs[number].execute(f"SELECT owner FROM bots WHERE bot = '{key}'")
-            for server in self.servers:
-                if server.bot is bot and str(server.host.process.pid) in str(owner):
-                    return server
+            ((reader,),) = self.hubs[number].execute(f"SELECT reader_json FROM bots WHERE bot = '{key}'")
+            pid = json.loads(reader)["pid"]
+            return next((one for one in self.servers if one.bot is bot and one.host.process.pid == pid), None)
         return None
 
     # ---- the ledger
@@ -369,7 +372,7 @@ class HubPlay:
             "faults survived": sum(self.faults.values()),
             **{f"  {name}": count for name, count in sorted(self.faults.items())},
         }
-        problems = [f"lost: {text}" for text in lost] + [f"wrong project: {text}" for text in wrong]
+        problems = [f"wrong project: {text}" for text in wrong] + [f"lost: {text}" for text in lost]
         problems += [f"again without a mark: {text}" for text in unmarked] + [f"never sent: {text}" for text in strange]
         return figures, problems
 
