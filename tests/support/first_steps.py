@@ -34,7 +34,7 @@ LOOK_EVERY_S = 0.05
 _RUNS = re.compile(r"^(?:[█▀▄ ]{20,}| \+ .+)$")
 RUN_SHOWN = 3
 # Said only because the platform is the sandbox's.
-HIDDEN = re.compile(r"^(?:Note: requests go to|請注意：請求會送到) http://127")
+HIDDEN = re.compile(r"^(?:Note: requests go to|請注意：請求會送到) http://127|.*(?:set by|由) TELEGRAM_API_ROOT")
 # What set-up asks about, in its order.
 FILES = (".mcp.json", "settings.local.json", ".claude/skills")
 _PART = re.compile(r"(<!-- transcript: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

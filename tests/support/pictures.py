@@ -178,7 +178,7 @@ def wrapped(line: str) -> list[str]:
 async def take_terminal(name: str, browser: Browser) -> None:
     """Set a bot up in a terminal, look at its status, and write what one of the commands showed."""
     language, which = TERMINALS[name]
-    with tempfile.TemporaryDirectory(prefix="channels-picture-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix="p", ignore_cleanup_errors=True) as scratch:
         home, project = Path(scratch) / "home", Path(scratch) / "home" / "shop"
         project.mkdir(parents=True)
         async with TelegramSandbox(random_token()) as telegram:

@@ -17,6 +17,8 @@ COLUMNS = 80
 COLUMNS_MIN = 20
 # A command in backticks is one word, with the punctuation around it.
 _WORD = re.compile(r"( *)((?:[^\s`]|`[^`\n]*`|`)+)")
+# Where such a word may break: never within backticks.
+_PART = re.compile(r"`[^`\n]*`|.")
 _ITEM = re.compile(r" *(?:[-+=·•✓✗*]|->) +")
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 # Drawings (QR codes), colours and lines that are drawn over.
@@ -89,15 +91,12 @@ def _pieces(line: str) -> Iterator[tuple[str, str]]:
     """Yield (spaces, word); wide characters are words of their own, with the punctuation that belongs to them."""
     for found in _WORD.finditer(line):
         gap, word = found.groups()
-        if word.isascii() or "`" in word:
-            yield gap, word
-            continue
         piece = ""
-        for char in word:
-            if piece and _may_break(piece[-1], char):
+        for part in _PART.findall(word):
+            if piece and _may_break(piece[-1], part[0]):
                 yield gap, piece
                 gap, piece = "", ""
-            piece += char
+            piece += part
         yield gap, piece
 
 

@@ -70,6 +70,7 @@ def test_wide_characters_count_as_two(wrap: Callable[[str, int], str]) -> None:
     ("Next:\n  - an item of a list that is long", "Next:\n  - an item of a list that is\n    long"),
     ("at /a/path/that/is/longer/than/a/line now", "at /a/path/that/is/longer/than/a/line\nnow"),
     ("▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█", "▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█"),
+    ("可以（`group add ID --x`、`--pattern`）；那樣的話", "可以（`group add ID --x`、\n`--pattern`）；那樣的話"),
     ("Keep the token from the file .env? [Y/n] ", "Keep the token from the file\n.env? [Y/n] "),
 ])  # fmt: skip
 def test_what_belongs_together_stays_together(wrap: Callable[[str, int], str], text: str, expected: str) -> None:
