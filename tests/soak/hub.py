@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import random
 import signal
@@ -398,6 +399,8 @@ async def bots(engine: str, folder: Path, cluster: Cluster | None) -> AsyncItera
 
 async def soak(engine: str, seconds: float, seed: int) -> int:
     """Play, print the ledger, and return the exit code."""
+    # Each write to a server that was killed would be told.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub")))
         os.environ["CHANNELS_DATA_DIR"] = str(folder / "data")
