@@ -25,6 +25,8 @@ def empty(stage: Stage) -> Stage:
     for name in ("TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN", "CHANNELS_CLAIM"):
         del stage.env[name]
     stage.state = stage.project / "state" / "telegram"
+    # A user without other projects.
+    stage.env["CHANNELS_DATA_DIR"] = str(stage.folder / "data")
     return stage
 
 

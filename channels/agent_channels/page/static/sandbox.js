@@ -37,6 +37,7 @@ function draw() {
 
 function suggestions(place) {
   if (place.about.startsWith("a stranger")) return ["May I come in?"];
+  if (parts.setting.projects.length) return ["/projects", ...parts.setting.projects.slice(0, 2).map((name) => `/new ${name}`), "Hello"];
   const texts = ["Hello", "Fix the tests", "Deploy", "Rate"];
   // In a Telegram group the bot gets only messages that mention it, unless it is an administrator.
   if (!place.about.includes("@")) return texts;
@@ -51,7 +52,7 @@ function drawChats(current) {
     const unread = Math.max(0, messages.length - seen.get(place.key));
     return { ...place, unread, preview: last ? preview(place, last) : sayLine(place.about) };
   });
-  drawList(Object.keys(PLATFORMS), chats, current);
+  drawList([...new Set(chats.map((chat) => chat.platform))], chats, current);
 }
 
 // --- the head of the chat, and pairing
