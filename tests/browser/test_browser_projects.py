@@ -45,7 +45,7 @@ async def test_one_project_dies_and_the_other_goes_on(show) -> None:  # type: ig
         await screen.sees(f"{name}: You said: Hello {name}, are you there?")
         life = await screen.answered(f"Hello {name}")
         await expect(life.locator(".project")).to_have_text(name)
-        await topic(screen, "All")
+        await topic(screen, "Start")
     await screen.tab.get_by_role("button", name="Kill the server of api").click()
     await expect(screen.server("api")).to_contain_text("not running: killed")
     await topic(screen, "api")

@@ -6,7 +6,7 @@ import { setPlace, setTopic, startComposer, suggest, who } from "./composer.js";
 import { hands } from "./hands.js";
 import { drawLives, drawServers } from "./life.js";
 import { currentPlace, drawList, listen, parts, places, preview } from "./shell.js";
-import { currentTopic, drawTopics, hints, isIn, startTopics } from "./topics.js";
+import { currentTopic, drawTopics, hints, isIn, startIn, startTopics } from "./topics.js";
 import { say, sayLine, translatePage } from "./words.js";
 
 // How many messages of each chat the user has seen.
@@ -24,6 +24,8 @@ function draw() {
   drawChats(place);
   drawHead(place);
   const chat = parts[`chat:${place.key}`];
+  // What is written outside a topic opens one, commands too.
+  if (parts.setting.projects.length) startIn(place, chat.topics?.list[0]?.id ?? "");
   const topic = currentTopic(place, chat);
   setTopic(topic, hints(place, chat, topic));
   drawTopics(place, chat, who());

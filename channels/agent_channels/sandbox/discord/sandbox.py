@@ -64,7 +64,8 @@ class DiscordSandbox(Sandbox):
         self.limits = RateLimits(state.now)
         self._rest_api = RestApi(state, self.faults, self.gateway, self.interactions, self.limits)
         self._beside: list[DiscordSandbox] = []
-        self.directory: DiscordDirectory = DiscordDirectory(self.interactions, people_of.directory if people_of else None)
+        beside = people_of.directory if people_of else None
+        self.directory: DiscordDirectory = DiscordDirectory(self.interactions, beside)
         self.person, self.people = self.directory.person, self.directory.people
         self.guild, self.guilds = self.directory.guild, self.directory.guilds
         self.control = DiscordControl(self.directory, self.faults, self.limits, self._sessions, self.secret)
