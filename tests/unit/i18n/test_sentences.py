@@ -32,6 +32,9 @@ ERRORS = {"ConfigError", "UntrustedState", "_WrongTokenError", "Unauthorized"}
 FOR_THE_OPERATOR = (
     "cli/setup.py",
     "cli/first_tap.py",
+    "cli/joining.py",
+    "cli/moving.py",
+    "cli/other_projects.py",
     "cli/dialogue.py",
     "cli/invite.py",
     "cli/doctor.py",

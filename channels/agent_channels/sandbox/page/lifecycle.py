@@ -83,6 +83,10 @@ class MessageLifecycles:
         stores = (self._stores[server.key] for server in servers)
         return {member.user_id for store in stores for member in Services.of(store).access.members()}
 
+    def all_joined(self) -> bool:
+        """Return whether every project that shares the bot is known to its hub."""
+        return self._hub is None or self._hub.projects() == len(self._scene.servers)
+
     def works(self, key: str) -> bool:
         """Return whether the agent of a server, by its key, is in the middle of a turn."""
         return bool(Services.of(self._stores[key]).turns.running())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_channels.core.errors import ChannelError, StoreError
 from agent_channels.page.server import PageServer
 from agent_channels.page.serving import end_on_signals, say, show, start
 from agent_channels.sandbox.agent.processes import program
@@ -28,6 +29,9 @@ __all__ = ["BOT_API", "Page", "open_page", "run"]
 # The newest version that the Telegram server knows.
 BOT_API = "10.5"
 INDEX = "sandbox.html"
+# As long as servers may take to start on a busy machine.
+JOIN_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,19 @@ async def open_page(port: int, *, scripted: bool, bot_api: str = BOT_API, projec
         feeding = asyncio.create_task(feed.run())
         stack.push_async_callback(_cancel, feeding)
         await asyncio.gather(*(channel_server.start() for channel_server in servers.values()))
+        if servers:
+            await _until_joined(lifecycles)
         yield Page(scene, server, servers)
+
+
+async def _until_joined(lifecycles: MessageLifecycles) -> None:
+    """Wait until people can write to every project. Raises `ChannelError`."""
+    for _ in range(int(JOIN_WITHIN_S / LOOK_EVERY_S)):
+        with contextlib.suppress(StoreError):
+            if lifecycles.all_joined():
+                return
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise ChannelError(f"the projects did not join their hub within {JOIN_WITHIN_S:.0f} s")
 
 
 def run(*, port: int, browser: bool, scripted: bool, bot_api: str, projects: int = 1, as_json: bool = False) -> int:

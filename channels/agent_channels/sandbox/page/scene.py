@@ -175,8 +175,8 @@ class Scene:
                     person.dm.started = True
                     _pair(services, person, str(person.id))
                 services.access.set_approver(str(people[0].id), approver=True)
+        people[0].topic("Start")
         for person in people:
-            person.topic("Start")
             about = "in every project, approver" if person.handle == APPROVER else f"in {self.servers[0].project} only"
             yield SceneChat("telegram", person.handle, str(person.id), person.user.first_name, about, (person.handle,))
 

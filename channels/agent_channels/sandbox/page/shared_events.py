@@ -41,6 +41,11 @@ class SharedEvents:
         """Return a value that changes whenever a server writes."""
         return self._opened().revision() if self._path.exists() else 0
 
+    def projects(self) -> int:
+        """Return how many projects have joined."""
+        found = self._opened().value("SELECT count(*) FROM members WHERE bot = ?", self._bot) if self.revision() else 0
+        return int(found or 0)
+
     def routed(self) -> dict[str, RoutedTo]:
         """Return the newest events by id."""
         if not self._path.exists():
