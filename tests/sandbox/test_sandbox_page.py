@@ -167,7 +167,7 @@ async def test_the_secret_is_new_each_time_and_on_no_command_line(
 
     monkeypatch.setattr("webbrowser.open", opens)
     monkeypatch.setenv("DISPLAY", ":0")
-    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    running = asyncio.create_task(keep_up(open_page(0, scripted=False), browser=True, as_json=False))
     async with asyncio.timeout(PATIENCE_S):
         address, content = await opened.get()
     running.cancel()
@@ -187,7 +187,7 @@ async def test_without_a_screen_no_browser_is_opened(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was opened"))
-    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    running = asyncio.create_task(keep_up(open_page(0, scripted=False), browser=True, as_json=False))
     said = ""
     async with asyncio.timeout(PATIENCE_S):
         while "No browser was opened: there is no screen here." not in said:

@@ -149,6 +149,38 @@ async def test_a_person_is_offered_the_bots_and_goes_on_after_ctrl_c(
     assert await members(shop) == {"api", "shop"}
 
 
+@pytest.mark.long
+@pytest.mark.cold
+async def test_a_person_moves_a_project_at_the_terminal(two: TwoBots[Stage, TelegramSandbox]) -> None:
+    """The token that is there is not kept, the move is confirmed, and the first tap comes from the new bot."""
+    ann, earlier = two.first.person("ann", first_name="Ann"), two.second.person("ann", first_name="Ann")
+    for person in (ann, earlier):
+        person.dm.started = True
+    for stage in (two.api, two.web):
+        let_in(stage, ann.id, "Ann", approver=True)
+    command = [*COMMAND, "setup", "telegram", "--mcp-json", "no", "--hooks", "no", "--skills", "no"]
+    async with Terminal(command, cwd=two.web.project, env=two.web.env) as terminal:
+        await terminal.answer("Keep the token from", "n")
+        await terminal.answer("of project api", "y")
+        await terminal.answer("Move it to @first_bot?", "n")
+        await terminal.until("nothing was changed: this project keeps its own bot")
+        assert await terminal.ended() == 1
+    assert dotenv(two.web)["TELEGRAM_BOT_TOKEN"] == two.second.token
+    async with Terminal(command, cwd=two.web.project, env=two.web.env) as terminal:
+        await terminal.answer("Keep the token from", "n")
+        await terminal.answer("of project api", "y")
+        await terminal.answer("Move it to @first_bot?", "y")
+        await terminal.until("✓ Moved to @first_bot: people, history and 0 open messages stay")
+        await terminal.until("This project is now web in the hub local, beside api")
+        await terminal.until("Waiting for the tap")
+        message = await ann.next_message()
+        ann.tap(message["message_id"], label="It works")
+        await terminal.until("the set-up is done")
+        assert await terminal.ended() == 0, terminal.shown
+    assert "Let the same people" not in terminal.shown
+    assert "web is at @first_bot" in (await earlier.next_message())["text"]
+
+
 async def test_from_two_bots_to_one_nothing_is_lost(two: TwoBots[Stage, TelegramSandbox]) -> None:
     """What waited at either bot is answered through the one, everybody is in, and the earlier bot's buttons end."""
     first, second = two.first, two.second

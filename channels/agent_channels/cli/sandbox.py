@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--projects",
         metavar="N",
         type=_count,
-        default=1,
         help="play so many projects on one bot, from 2 to 5, with a server and an agent each, and topics",
     )
     parser.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json and (args.transcript or args.keep):
         raise WrongUsage("a transcript is for people; leave --json out, or --transcript and --keep")
-    if args.projects > 1 and (args.transcript or args.keep or args.agent == "none"):
+    if args.projects and (args.transcript or args.keep or args.agent == "none"):
         raise WrongUsage("--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out")
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         browser=not args.no_open,
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
-        projects=args.projects,
+        projects=args.projects or 1,
         as_json=args.json,
     )
 

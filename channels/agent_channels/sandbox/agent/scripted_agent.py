@@ -100,19 +100,10 @@ class ScriptedAgent:
     """Acts on every message of one host session; short answers do not wait for each other, turns do."""
 
     def __init__(
-        self,
-        host: ScriptedHost,
-        session: AgentSession,
-        *,
-        slow_s: float = SLOW_S,
-        step_s: float = STEP_S,
-        project: str = "",
+        self, host: ScriptedHost, session: AgentSession, *, slow_s: float = SLOW_S, step_s: float = STEP_S
     ) -> None:
-        """`slow_s`: how long slow work takes; `step_s`: how long a tool does. In seconds.
-
-        `project`: what it begins its answers with, where several agents share one bot.
-        """
-        self._host, self._session, self._project = host, session, project
+        """`slow_s`: how long slow work takes; `step_s`: how long a tool does. In seconds."""
+        self._host, self._session = host, session
         self._slow_s, self._step_s = slow_s, step_s
         # Longer work that waits for its turn, and whether there is some in hand.
         self._tasks: list[ChannelEvent] = []
@@ -331,8 +322,8 @@ class ScriptedAgent:
     # --- tools
 
     async def _reply(self, event: ChannelEvent, text: str, **more: Any) -> None:
-        if self._project:
-            text = f"{self._project}: {text}" if more.get("format") == "text" else f"**{self._project}**\n\n{text}"
+        if project := self._session.project:
+            text = f"{project}: {text}" if more.get("format") == "text" else f"**{project}**\n\n{text}"
         await self._host.call(ToolCall("reply", {**_target(event), "text": text, **more}))
 
     async def _ask(

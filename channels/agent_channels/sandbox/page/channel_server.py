@@ -54,7 +54,7 @@ class ChannelServer:
             self._set_state("starting")
             # The host's hooks hand messages over, also in the middle of the agent's work.
             environ = {**clean_environ(self._folder), **self._settings, "CHANNELS_MODE": "hook"}
-            session = AgentSession.begin(self.channel, environ, self._server.folder)
+            session = AgentSession.begin(self.channel, environ, self._server.folder, self.project)
             command = [*program(), "serve", self.channel]
             host = await ScriptedHost.start(command, session.environ, self._server.folder, self.log, lambda _: None)
             self._host = host
@@ -104,7 +104,7 @@ class ChannelServer:
 
     async def _supervise(self, host: ScriptedHost, run: _Run, session: AgentSession) -> None:
         """Let the agent act until the process ends, in whatever way it ends."""
-        acting = asyncio.create_task(ScriptedAgent(host, session, project=self.project).run())
+        acting = asyncio.create_task(ScriptedAgent(host, session).run())
         code = await host.process.wait()
         run.ended = time.time()
         self._host = None
