@@ -119,13 +119,13 @@ async def page_of(monkeypatch: pytest.MonkeyPatch, step_s: float) -> AsyncIterat
 
 def turns(page: Page) -> list[Turn]:
     """The turns in which tools were used, newest first."""
-    with Store.open_read_only(page.scene.state_dir("telegram") / "channel.db") as store:
+    with Store.open_read_only(page.scene.server("telegram").state_dir / "channel.db") as store:
         return [turn for turn in Services.of(store).turns.newest(50) if turn.detail.steps]
 
 
 def working(page: Page) -> bool:
     """Whether any turn goes on."""
-    with Store.open_read_only(page.scene.state_dir("telegram") / "channel.db") as store:
+    with Store.open_read_only(page.scene.server("telegram").state_dir / "channel.db") as store:
         return bool(Services.of(store).turns.running())
 
 

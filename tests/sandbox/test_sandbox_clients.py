@@ -208,3 +208,24 @@ async def test_state_outlives_the_bots_process(tg):
     (second,) = await life(first.update_id + 1)
     assert second.callback_query.data == "ok:1"
     assert len(ann.inbox) == 2
+
+
+async def test_two_bots_at_one_address(tg):
+    """Each token reads and writes its own bot's chats; a person has the same id in both, and starts each by itself."""
+    other = tg.beside("7000000002:" + "B" * 35, "other_bot")
+    ann, again = tg.person("ann"), other.person("ann")
+    assert ann.id == again.id
+    again.dm.started = True
+    base = f"{tg.root}/bot"
+    async with telegram.Bot(tg.token, base_url=base) as first, telegram.Bot(other.token, base_url=base) as second:
+        assert ((await first.get_me()).username, (await second.get_me()).username) == (tg.username, "other_bot")
+        with pytest.raises(telegram.error.Forbidden):
+            await first.send_message(ann.id, "from the first")
+        await second.send_message(ann.id, "from the second")
+        again.send("to the second")
+        (update,) = await second.get_updates()
+        assert update.message.text == "to the second"
+        assert await first.get_updates(timeout=0) == ()
+        assert (await second.get_webhook_info()).pending_update_count == 1
+    assert [message["text"] for message in again.messages()] == ["from the second", "to the second"]
+    assert ann.messages() == []

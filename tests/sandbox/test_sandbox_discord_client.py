@@ -7,6 +7,7 @@ import io
 import pytest
 
 import discord_wire as wire
+from agent_channels.sandbox.discord.sandbox import random_token
 
 pytestmark = pytest.mark.cold
 
@@ -252,3 +253,20 @@ async def test_members_intent(dc, run):
     async with run(intents) as client:
         names = {member.name for member in client.get_guild(team.id).members}
         assert names == {"ann", "bob", "sandbox-bot"}
+
+
+async def test_two_bots_at_one_address(dc, run):
+    """Each token has its own sessions and chats; a person has one id, and a chat with each."""
+    other = dc.beside(random_token(), "other-bot")
+    ann, again = dc.person("ann"), other.person("ann")
+    assert (ann.id, ann.dm.id == again.dm.id) == (again.id, False)
+    async with run() as first, run(token=other.token) as second:
+        assert (first.user.id, second.user.id) == (dc.bot_id, other.bot_id)
+        again.send("to the second")
+        heard = await second.next("message")
+        await heard.reply("hi")
+        assert (await again.next_message())["content"] == "hi"
+        ann.send("to the first")
+        assert (await first.next("message")).content == "to the first"
+        assert (await (await second.fetch_user(ann.id)).create_dm()).id == again.dm.id
+    assert [message["content"] for message in ann.messages()] == ["to the first"]

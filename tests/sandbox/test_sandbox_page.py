@@ -71,7 +71,7 @@ async def test_other_sites_are_refused(page: Page, headers: dict[str, str]) -> N
     """A page of another origin, or a domain name that resolves to loopback, can neither read nor act here."""
     send = {"place": "telegram/ann", "as": "ann", "text": "forged"}
     assert (await asked(page, "POST", "/act/telegram/send", headers=headers, json=send))[0] == 403
-    assert (await asked(page, "POST", "/server", headers=headers, json={"channel": "telegram", "do": "kill"}))[0] == 403
+    assert (await asked(page, "POST", "/server", headers=headers, json={"server": "telegram", "do": "kill"}))[0] == 403
     assert (await asked(page, "GET", "/events", headers=headers))[0] == 403
     assert page.scene.tg.messages(page.scene.tg.people["ann"]) == []
 
@@ -167,7 +167,7 @@ async def test_the_secret_is_new_each_time_and_on_no_command_line(
 
     monkeypatch.setattr("webbrowser.open", opens)
     monkeypatch.setenv("DISPLAY", ":0")
-    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    running = asyncio.create_task(keep_up(open_page(0, scripted=False), browser=True, as_json=False))
     async with asyncio.timeout(PATIENCE_S):
         address, content = await opened.get()
     running.cancel()
@@ -187,7 +187,7 @@ async def test_without_a_screen_no_browser_is_opened(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was opened"))
-    running = asyncio.create_task(keep_up(port=0, browser=True, scripted=False))
+    running = asyncio.create_task(keep_up(open_page(0, scripted=False), browser=True, as_json=False))
     said = ""
     async with asyncio.timeout(PATIENCE_S):
         while "No browser was opened: there is no screen here." not in said:
@@ -220,7 +220,7 @@ async def test_errors_name_the_next_step(page: Page) -> None:
         ("/act/telegram/tap", {"place": "telegram/ann", "as": "ann"}, "no message there has buttons"),
         ("/approve", {"channel": "telegram", "code": "nope"}, "is not a pairing code"),
         ("/approve", {"channel": "telegram", "code": "ABCDEFGH"}, "failed with exit code 1"),
-        ("/server", {"channel": "telegram", "do": "kill"}, "did not start such a channel server"),
+        ("/server", {"server": "telegram", "do": "kill"}, "did not start such a channel server"),
     ]
     for path, body, words in tries:
         status, text = await asked(page, "POST", path, json=body)

@@ -66,12 +66,14 @@ def run(dc: DiscordSandbox, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(dc.gateway_url))
 
     @asynccontextmanager
-    async def running(intents: discord.Intents | None = None, **options: Any) -> AsyncIterator[Client]:
+    async def running(
+        intents: discord.Intents | None = None, *, token: str | None = None, **options: Any
+    ) -> AsyncIterator[Client]:
         if intents is None:
             intents = discord.Intents.default()
             intents.message_content = True
         client = Client(intents=intents, **options)
-        started = asyncio.create_task(client.start(dc.token))
+        started = asyncio.create_task(client.start(token or dc.token))
         ready = asyncio.create_task(client.next("ready"))
         try:
             await asyncio.wait({started, ready}, return_when=asyncio.FIRST_COMPLETED)

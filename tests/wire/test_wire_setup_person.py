@@ -19,12 +19,15 @@ pytestmark = [pytest.mark.long, pytest.mark.cold]
 
 
 @pytest.fixture
-def empty(stage: Stage) -> Stage:
+def empty(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """An empty project: nothing in the environment names a state folder or a token."""
     shutil.rmtree(stage.state)
     for name in ("TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN", "CHANNELS_CLAIM"):
         del stage.env[name]
     stage.state = stage.project / "state" / "telegram"
+    # A user without other projects.
+    monkeypatch.setenv("CHANNELS_DATA_DIR", str(stage.folder / "data"))
+    stage.env["CHANNELS_DATA_DIR"] = str(stage.folder / "data")
     return stage
 
 

@@ -6,8 +6,7 @@ agent.
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from agent_channels.cli.bot_reading import LOOK_EVERY_S, open_for_nobody, until
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.invite import how_to_start, invite_to
 from agent_channels.cli.setup_steps import Steps
@@ -30,7 +30,7 @@ from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.people.access import Member
 from agent_channels.core.people.invites import VALID_S
 from agent_channels.core.people.pairing import Applicant
-from agent_channels.core.runtime.runtime import ChannelRuntime, open_runtime
+from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.scheduling import wait_for_tick
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
@@ -39,8 +39,6 @@ from agent_channels.core.text.sanitize import label
 
 __all__ = ["first_tap"]
 
-# Somebody waits at the terminal, and looking costs one statement.
-LOOK_EVERY_S = 0.2
 # How long the first message waits for its tap, also when the set-up is interrupted meanwhile.
 TAP_WITHIN_S = 24 * 3600.0
 # What the tap changes in the chat is shown before the bot is left alone, if the platform takes it so soon.
@@ -126,19 +124,13 @@ class _FirstTap:
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ChannelRuntime]:
         """Open the bot, and read it until the block ends; where a server of this project does, it is left to that."""
-        # Whatever session this terminal belongs to, its agent is offered nothing by this process.
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDE_CODE_")}
-        environ |= {"CHANNELS_CLAIM": "always", "CHANNELS_MODE": "pull"}
-        async with (
-            open_runtime(self.row, Environment(self.row.name, environ), _push_nothing, lambda: "setup") as runtime,
-            anyio.create_task_group() as group,
-        ):
+        async with open_for_nobody(self.row, "setup") as runtime, anyio.create_task_group() as group:
             read_here = await self._is_read_here(runtime)
             # Beside a server of this project it only takes over if that ends.
             group.start_soon(runtime.run)
             group.start_soon(self._name_trouble, runtime)
             with anyio.move_on_after(0 if read_here else READING_WITHIN_S):
-                await self._until(lambda: runtime.context.services.health.reading)
+                await until(lambda: runtime.context.services.health.reading)
             yield runtime
             group.cancel_scope.cancel()
 
@@ -173,12 +165,6 @@ class _FirstTap:
                 self.dialogue.say("· {error}", error=error)
             await wait_for_tick(1.0)
 
-    async def _until(self, found: Callable[[], Any]) -> Any:
-        """Return the first answer that is not None or false."""
-        while not (answer := found()):
-            await wait_for_tick(LOOK_EVERY_S)
-        return answer
-
     # ---- questions
 
     async def _confirm(self, question: str, *, default: bool) -> bool:
@@ -212,7 +198,7 @@ class _FirstTap:
             )
             with anyio.move_on_after(VALID_S):
                 while True:
-                    match found := await self._until(news.next):
+                    match found := await until(news.next):
                         case Member():
                             self.dialogue.say("✓ {person} is paired.", person=_named(found))
                             return found
@@ -276,7 +262,7 @@ class _FirstTap:
             found = prompts.get(known.id)
             return found if found is None or found.state != "open" else None
 
-        found = await self._until(ended)
+        found = await until(ended)
         if not prompts.take(known.id):
             raise ConfigError(
                 sentence(
@@ -288,7 +274,7 @@ class _FirstTap:
         runtime.context.wakeups.outcome_due.set()
         panels = runtime.context.services.panels
         with anyio.move_on_after(SHOWN_WITHIN_S):
-            await self._until(lambda: not panels.outcomes_due())
+            await until(lambda: not panels.outcomes_due())
         result = found.result or {}
         self.dialogue.say(
             "✓ {user} tapped {button!r}: the set-up is done.",
@@ -348,10 +334,6 @@ class _News:
                 self._groups.add(group[0])
                 return group
         return None
-
-
-async def _push_nothing(*_: Any) -> None:
-    """Nothing is pushed: there is no host."""
 
 
 def _named(person: Member | Applicant) -> str:

@@ -6,37 +6,33 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_project import VARIABLE, HubProject, enter_hub, joined_words
 from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.cli.language import choose_language, shown
-from agent_channels.core.errors import ConfigError, Refused, StoreError
+from agent_channels.core.errors import Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
-from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
+from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.i18n.sentences import counted, joined, sentence
-from agent_channels.core.runtime.hub.member import hub_facts, member_facts
-from agent_channels.core.runtime.hub.tasks import hub_address
+from agent_channels.core.runtime.hub.member import hub_facts
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import Environment, Settings, config_values, load
+from agent_channels.core.settings.config import config_values
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
-from agent_channels.core.store.database import Store
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
-from agent_channels.registry import channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "share one bot among several projects, on this machine or on many"
-VARIABLE = "CHANNELS_HUB"
 # A server looks at its settings every second.
 SERVERS_LEAVE_WITHIN_S = 10.0
 _STATES = {"working": "works", "idle": "waits for messages", "none": "no session"}
@@ -69,88 +65,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
     choose_language(args.channel)
-    project = _Project(args.channel)
+    project = HubProject(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
     print(json.dumps(data, ensure_ascii=False) if args.json else shown(said))
     return 0
 
 
-class _Project:
-    """The project at hand: its settings, its bot and its state folder."""
-
-    def __init__(self, name: str) -> None:
-        self.row, self.env = channel(name), Environment(name)
-        self.settings: Settings = load(self.row.settings, self.env)
-        token = self.env.token()
-        if token is None:
-            raise ConfigError(
-                sentence("no token is set, so there is no bot to share; run `channels setup {channel}`", channel=name)
-            )
-        self.bot_id = self.row.bot_id(token)
-
-    def address(self) -> HubAddress:
-        """Return where the hub is. Raises `Refused` if the bot is not shared."""
-        found = hub_address(self.settings, self.env)
-        if found is None:
-            raise Refused(
-                sentence(
-                    "this project shares its bot with no other; `channels hub join {channel}` does that",
-                    channel=self.row.name,
-                )
-            )
-        return found
-
-    def use(
-        self, address: HubAddress, work: Callable[[ProjectHub, Services], Awaitable[dict[str, Any]]]
-    ) -> dict[str, Any]:
-        """Return what `work` returns, with the hub and this project's store open."""
-
-        async def worked() -> dict[str, Any]:
-            with Store.open(self.env.state_dir) as store:
-                services = Services.of(store)
-                hub = ProjectHub.of(address, bot_key(self.row.name, self.bot_id), project_id(services.key_values))
-                try:
-                    return await work(hub, services)
-                finally:
-                    await hub.db.close()
-
-        return anyio.run(worked)
-
-
 # ---- join
 
 
-def _join(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+def _join(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     text = _given_address(args, project)
     address = HubAddress.of(text, {**project.env.dotenv, **project.env.environ})
-
-    async def join(hub: ProjectHub, services: Services) -> dict[str, Any]:
-        name = await hub.members.beat(member_facts(services, project.settings, hub.project, "none"))
-        if args.name is not None and args.name != name:
-            await hub.members.rename(hub.project, args.name)
-            name = args.name
-        return await hub_facts(hub, name)
-
-    data = project.use(address, join)
+    data = enter_hub(project, address, args.name)
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
-    others = [str(one["name"]) for one in data["projects"] if one["project"] != data["project"]]
-    joins = sentence(
-        "This project is now {name} in the hub {address}, beside {others}."
-        if others
-        else "This project is now {name} in the hub {address}.",
-        name=label(data["name"]),
-        address=address,
-        others=joined(map(label, others), ", "),
-    )
     notice = sentence(
         "Servers that run here notice it by themselves; `channels hub status {channel}` shows who reads the bot.",
         channel=project.row.name,
     )
-    return joined([joins, notice], " "), data
+    return joined([joined_words(data), notice], " "), data
 
 
-def _given_address(args: argparse.Namespace, project: _Project) -> str:
+def _given_address(args: argparse.Namespace, project: HubProject) -> str:
     """Return the address to join. Raises `WrongUsage`, or `Refused` if something else decides."""
     if args.address_stdin:
         if args.address is not None:
@@ -176,14 +113,14 @@ def _given_address(args: argparse.Namespace, project: _Project) -> str:
     return text
 
 
-def _in_force(project: _Project) -> str | None:
+def _in_force(project: HubProject) -> str | None:
     return None if project.settings.hub is None else project.settings.hub.get_secret_value()
 
 
 # ---- leave
 
 
-def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     del args
     address = project.address()
     if env_value(VARIABLE, project.env.environ):
@@ -221,7 +158,7 @@ def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, 
     return joined([left, sentence("{messages} that waited for it will be asked about.", messages=waited)], " "), data
 
 
-async def _until_servers_left(project: _Project) -> None:
+async def _until_servers_left(project: HubProject) -> None:
     """Return once no server of this project works for the hub, which would join it again."""
     lock = ReaderLock(project.row.name, project.bot_id, project.env.state_dir, shared=True)
     deadline = time.monotonic() + SERVERS_LEAVE_WITHIN_S
@@ -241,14 +178,14 @@ async def _until_servers_left(project: _Project) -> None:
 # ---- route
 
 
-def _route(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+def _route(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     return change_routes(args, lambda work: project.use(project.address(), work))
 
 
 # ---- status
 
 
-def _status(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, Any]]:
+def _status(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     del args
 
     async def ask(hub: ProjectHub, services: Services) -> dict[str, Any]:

@@ -16,6 +16,10 @@ PORT = 8765
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the page's and the transcript's options."""
+    parser.epilog = (
+        "Examples: `channels sandbox` opens both chats in a browser; `channels sandbox --projects 3` plays three "
+        "projects on one bot, one of which can die and return; `channels sandbox --transcript` stays in the terminal."
+    )
     parser.add_argument(
         "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
     )
@@ -26,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         type=_version,
         help="version of the Bot API that its Telegram server speaks, such as 10.0 (default: the newest it knows)",
+    )
+    parser.add_argument(
+        "--projects",
+        metavar="N",
+        type=_count,
+        help="play so many projects on one bot, from 2 to 5, with a server and an agent each, and topics",
     )
     parser.add_argument("--no-open", action="store_true", help="do not open the chat page in a browser")
     parser.add_argument("--transcript", action="store_true", help="play a journey in the terminal, without a page")
@@ -40,6 +50,10 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json and (args.transcript or args.keep):
         raise WrongUsage(sentence("a transcript is for people; leave --json out, or --transcript and --keep"))
+    if args.projects and (args.transcript or args.keep or args.agent == "none"):
+        raise WrongUsage(
+            sentence("--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out")
+        )
     if args.transcript or args.keep:
         from agent_channels.sandbox.demo import run as demo
 
@@ -51,8 +65,17 @@ def run(args: argparse.Namespace) -> int:
         browser=not args.no_open,
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
+        projects=args.projects or 1,
         as_json=args.json,
     )
+
+
+def _count(text: str) -> int:
+    if text not in {"2", "3", "4", "5"}:
+        raise argparse.ArgumentTypeError(
+            sentence("{text!r} is not a number of projects; it must be from 2 to 5", text=text)
+        )
+    return int(text)
 
 
 def _version(text: str) -> str:

@@ -9,16 +9,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
+from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.invite import how_to_start, invite_to
+from agent_channels.cli.joining import (
+    add_join_arguments,
+    enter,
+    let_same_people_in,
+    offer,
+    require_no_variables,
+    shares_with,
+    take_token,
+)
 from agent_channels.cli.language import choose_language, language, shown
+from agent_channels.cli.other_projects import OtherProject, other_projects
 from agent_channels.cli.setup_steps import Steps
 from agent_channels.cli.turn_hooks import turn_hook_servers
 from agent_channels.core.contract.channel import Channel
@@ -65,18 +76,24 @@ TOKEN_TRIES = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel, --token-stdin, --yes, an option for each question, and --json."""
+    """Declare the channel, --token-stdin, --join, --yes, an option for each question, and --json."""
     parser.add_argument(
-        "channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: ask"
+        "channel",
+        choices=CHANNELS,
+        nargs="?",
+        metavar="CHANNEL",
+        help=sentence("{names}; default: ask", names=CHANNEL_NAMES),
     )
     parser.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
+    add_join_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="ask nothing, and take every step that needs nobody")
     for option, step in (
         ("--mcp-json", "enter the server into the project's .mcp.json"),
         ("--hooks", "enter the hooks into the project's .claude/settings.local.json"),
         ("--invite", "end with an invitation"),
     ):
-        parser.add_argument(option, choices=("yes", "no"), help=f"{step} (default: ask; without a terminal: no)")
+        explained = sentence("{step} (default: ask; without a terminal: no)", step=step)
+        parser.add_argument(option, choices=("yes", "no"), help=explained)
     parser.add_argument(
         "--skills",
         choices=("project", "user", "no"),
@@ -95,9 +112,21 @@ class _Bot:
     findings: dict[str, Finding]
 
 
+@dataclass(frozen=True)
+class _Token:
+    """A token that works, its bot, whether it is new here, and the project that it is shared with, if it is."""
+
+    text: str
+    bot: _Bot
+    is_new: bool
+    other: OtherProject | None = None
+
+
 def run(args: argparse.Namespace) -> int:
     """Take every step. Raises `ConfigError` at the first that fails; what was done until then stays."""
     configure("ERROR")
+    if args.join is not None and args.token_stdin:
+        raise WrongUsage(sentence("give either --join, which brings a token, or --token-stdin"))
     asks_nobody = args.token_stdin or args.yes or args.json
     dialogue = Dialogue(
         quiet=args.json, interactive=sys.stdin.isatty() and not asks_nobody, yes=args.yes, project=project_dir()
@@ -129,15 +158,21 @@ def _choose_channel(dialogue: Dialogue) -> str:
 
 def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialogue: Dialogue) -> None:
     settings = load(row.settings, env)
+    asked_for = args.join is not None or args.same_people or args.same_approvers or args.same_groups
+    projects = other_projects(row, env.state_dir) if dialogue.interactive or asked_for else []
     with _nothing_half_kept(env):
         _check_machine(row, env, settings, dialogue)
-        token, bot, is_new = _obtain_token(args, row, env, settings, dialogue)
+        found = _obtain_token(args, row, env, settings, projects, dialogue)
+        bot = found.bot
         me = bot.identity
         dialogue.say(
             "✓ The token works: {title} bot @{username} ({name}).", title=row.title, username=me.username, name=me.name
         )
         dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
-        _store_token(row, env, token, dialogue, is_new=is_new)
+        if found.other is None:
+            _store_token(row, env, found.text, dialogue, is_new=found.is_new)
+        else:
+            _join(row, env, settings, found, found.other, dialogue)
     _write_config(row, env, dialogue)
     _show_findings(bot.findings, dialogue)
     if row.join_link:
@@ -147,6 +182,10 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         steps = Steps(Services.of(store).key_values)
         if dialogue.interactive:
             steps.begin()
+        env = Environment(row.name)
+        other = found.other or shares_with(row, env, projects, steps)
+        if other is not None:
+            let_same_people_in(args, other, Services.of(store), steps, dialogue)
         _write_host_files(args, row, env, dialogue, steps)
     if args.invite == "no" or (args.invite is None and not dialogue.interactive):
         _say_who_is_missing(row, env, bot, dialogue)
@@ -229,22 +268,29 @@ def _make_private(env: Environment) -> None:
 
 
 def _obtain_token(
-    args: argparse.Namespace, row: Channel, env: Environment, settings: Settings, dialogue: Dialogue
-) -> tuple[str, _Bot, bool]:
-    """Return a token that works, its bot, and whether the token is new. A person is asked again for a wrong one.
+    args: argparse.Namespace,
+    row: Channel,
+    env: Environment,
+    settings: Settings,
+    projects: Sequence[OtherProject],
+    dialogue: Dialogue,
+) -> _Token:
+    """Return a token that works. A person is offered the bots of their other projects, and asked again for a wrong one.
 
     Raises `ConfigError` if there is none, or it could not be tried out.
     """
     if args.token_stdin:
         return _tried(row, env, settings, _given(sys.stdin.readline().strip()), is_new=True)
     known = _known_token(env)
-    if known and (not dialogue.interactive or _keeps(env, dialogue)):
+    if known and args.join is None and (not dialogue.interactive or _keeps(env, dialogue)):
         try:
             return _tried(row, env, settings, known, is_new=False)
         except _WrongTokenError as error:
             if not dialogue.interactive:
                 raise
             dialogue.say("✗ {error}", error=_sentence(error))
+    if (other := offer(args.join, row, projects, dialogue)) is not None:
+        return replace(_tried(row, env, settings, other.token, is_new=True), other=other)
     if not dialogue.interactive:
         raise ConfigError("there is no terminal to ask for the token; pipe it in with --token-stdin")
     dialogue.say("\n{steps}\n", steps=row.steps)
@@ -296,14 +342,14 @@ def _is_unfinished(env: Environment) -> bool:
         return False
 
 
-def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is_new: bool) -> tuple[str, _Bot, bool]:
+def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is_new: bool) -> _Token:
     register_secret(token)
     try:
         row.bot_id(token)
     except ConfigError as error:
         raise _WrongTokenError(words_of(error)) from error
     try:
-        return token, anyio.run(_verify, row, env, settings, token), is_new
+        return _Token(token, anyio.run(_verify, row, env, settings, token), is_new)
     except PlatformError as error:
         why = _not_verified(error, is_new=is_new)
         raise _WrongTokenError(words_of(why)) if isinstance(error, Unauthorized) else why from error
@@ -335,6 +381,58 @@ def _store_token(row: Channel, env: Environment, token: str, dialogue: Dialogue,
     shadowing = env_value(name, env.environ)
     if shadowing and shadowing != token:
         dialogue.warn("The shell variable {name} holds another token and wins over this file; unset it.", name=name)
+
+
+def _join(
+    row: Channel, env: Environment, settings: Settings, found: _Token, other: OtherProject, dialogue: Dialogue
+) -> None:
+    """Share the bot of another project; with a bot of its own until now, this project moves."""
+    require_no_variables(row, env, other)
+    if _has_another_bot(row, env, found.bot.identity):
+        _move(row, env, settings, found, other, dialogue)
+    else:
+        take_token(row, env, other, dialogue)
+    if dialogue.interactive:
+        # A run that is interrupted is gone on with, and asks about the same project's people.
+        with Store.open(env.state_dir) as store:
+            Steps(Services.of(store).key_values).set("join", str(other.env.state_dir))
+    enter(row, other, dialogue)
+
+
+def _move(
+    row: Channel, env: Environment, settings: Settings, found: _Token, other: OtherProject, dialogue: Dialogue
+) -> None:
+    """Move this project from the bot that it has to that of another project. Raises `ConfigError`."""
+    if settings.hub is not None:
+        raise ConfigError(
+            sentence(
+                "this project shares the bot that it would leave; take it out first with `channels hub leave "
+                "{channel}`",
+                channel=row.name,
+            )
+        )
+    question = sentence(
+        "This project has a bot of its own. Move it to @{bot}? Its people, history and open messages stay; the earlier "
+        "bot closes what it asked, says where to go on, and is not read any more.",
+        bot=found.bot.identity.username,
+    )
+    if dialogue.interactive and not dialogue.confirm(None, question):
+        raise ConfigError(sentence("nothing was changed: this project keeps its own bot"))
+    from agent_channels.cli.moving import BotMove
+
+    template, identity = found.bot.invite_link, found.bot.identity
+    link = template.format(bot=identity.username, code="") if template else None
+    take = partial(take_token, row, env, other, dialogue)
+    BotMove(row, env, settings, dialogue, identity, link).run(found.text, take)
+
+
+def _has_another_bot(row: Channel, env: Environment, bot: Identity) -> bool:
+    """Return whether this project has worked with another bot, by the token that it has."""
+    known = _known_token(env)
+    try:
+        return known is not None and row.bot_id(known) != bot.id and (env.state_dir / "channel.db").exists()
+    except ConfigError:
+        return False
 
 
 def _write_config(row: Channel, env: Environment, dialogue: Dialogue) -> None:

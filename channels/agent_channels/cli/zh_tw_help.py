@@ -137,6 +137,27 @@ TEXTS: dict[str, str] = {
     "as --print, as JSON": "同 --print，以 JSON 輸出",
     "its folder, such as ~/.claude/channels/telegram": "它的資料夾，例如 ~/.claude/channels/telegram",
     "replace a token that is set already (default: ask)": "取代已經設定的 token（預設：詢問）",
+    "share the bot of another project of yours, by its name or folder, instead of giving a token": (
+        "共用你另一個專案的機器人（寫專案的名稱或資料夾），不必再給 token"
+    ),
+    "let the people of the project whose bot is shared in here too": "讓共用機器人的那個專案的人也能使用這裡",
+    "let those who approve there approve here too; with --same-people": (
+        "讓那裡的核准者也能在這裡核准；和 --same-people 一起使用"
+    ),
+    "enter the server into the project's .mcp.json": "把伺服器寫入專案的 .mcp.json",
+    "enter the hooks into the project's .claude/settings.local.json": "把 hook 寫入專案的 .claude/settings.local.json",
+    "end with an invitation": "最後給一個邀請",
+    "{step} (default: ask; without a terminal: no)": "{step}（預設：詢問；沒有終端機：no）",
+    "{names}; default: ask": "{names}；預設：詢問",
+    "enable the groups of the project whose bot is shared here too": "也在這裡啟用那個專案的群組",
+    "Examples: `channels sandbox` opens both chats in a browser; `channels sandbox --projects 3` plays three "
+    "projects on one bot, one of which can die and return; `channels sandbox --transcript` stays in the terminal.": (
+        "範例：`channels sandbox` 在瀏覽器打開兩個聊天；`channels sandbox --projects 3` 在一個機器人上播放三個專案，"
+        "其中一個可以中斷再回來；`channels sandbox --transcript` 留在終端機。"
+    ),
+    "play so many projects on one bot, from 2 to 5, with a server and an agent each, and topics": (
+        "在一個機器人上播放幾個專案（2 到 5），各有伺服器和代理，並使用主題"
+    ),
     "who answers; none: attach your own host": "由誰回覆；none：接上你自己的主程式",
     "port of the chat page (default {port}; 0: a free one)": "聊天頁面的連接埠（預設 {port}；0：自動選擇）",
     "version of the Bot API that its Telegram server speaks, such as 10.0 (default: the newest it knows)": (

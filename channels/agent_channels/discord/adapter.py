@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from agent_channels.core.text.formatted_text import FormattedText, RenderedPart,
 from agent_channels.discord import formatting, markup, outbound, threads
 from agent_channels.discord.chats import ChannelCache
 from agent_channels.discord.errors import as_unavailable, translated
-from agent_channels.discord.gateway import GatewayReader
+from agent_channels.discord.gateway import GatewayReader, is_behind
 from agent_channels.discord.http import Connections
 from agent_channels.discord.inbound import history_message, to_inbound
 from agent_channels.discord.interactions import Interactions, command_menu
@@ -152,6 +152,10 @@ class DiscordAdapter:
     def group_files(self, files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
         """See `agent_channels.discord.outbound`."""
         return outbound.group_files(files)
+
+    async def has_backlog(self, cursors: Mapping[str, str]) -> bool:
+        """Discord keeps no queue: what was missed is fetched at the beginning of a session."""
+        return is_behind(cursors)
 
     async def open_direct_chat(self, user_id: str) -> str:
         """POST /users/@me/channels, which opens the direct chat or finds the one there is."""

@@ -32,7 +32,7 @@ from agent_channels.discord.errors import as_unavailable, translated
 from agent_channels.discord.http import GatewaySocket, RawParsers, check_identify
 from agent_channels.discord.message_context import is_addressed
 
-__all__ = ["GatewayReader"]
+__all__ = ["GatewayReader", "is_behind"]
 
 logger = logging.getLogger(__name__)
 
@@ -312,6 +312,12 @@ class GatewayReader:
         if moved:
             await self._sink.put([event for _, event in events], moved)
             logger.info("fetched %d messages that came while nobody was connected", len(events))
+
+
+def is_behind(cursors: Mapping[str, str]) -> bool:
+    """Return whether what was missed before the session began has yet to be fetched."""
+    session = _load(cursors.get("session"))
+    return not session or "behind" in session
 
 
 def _load(text: str | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -192,6 +192,12 @@ class TelegramAdapter:
     def group_files(self, files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
         """See `agent_channels.telegram.outbound`."""
         return outbound.group_files(files)
+
+    async def has_backlog(self, cursors: Mapping[str, str]) -> bool:
+        """GetWebhookInfo counts the updates that are not confirmed yet."""
+        del cursors
+        with translated():
+            return (await self._bot.get_webhook_info()).pending_update_count > 0
 
     async def open_direct_chat(self, user_id: str) -> str:
         """Return the same id: a private chat has its person's."""

@@ -22,7 +22,7 @@ from translated import LOCALE, english_in
 
 EVERY = {parser.prog: parser for parser in all_parsers(build_parser())}
 # Set-up explains some of its options in English; hosts start the others, and nobody reads them.
-ENGLISH = {"channels setup", *(f"channels {verb}" for verb in BY_A_HOST)}
+ENGLISH = {f"channels {verb}" for verb in BY_A_HOST}
 CHINESE = re.compile(r"[一-鿿]")
 
 

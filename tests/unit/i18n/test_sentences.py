@@ -148,7 +148,7 @@ NOT_SENTENCES = {
     "channels access {} approver rm {}", "{} {} channels", "git -C {} pull", "channels {}",
     "channels launch {} [--host PATH] [--print] [--json] [-- HOST ARGUMENTS]",
     # Keys, and what programs read.
-    "by the server", "pairing refused", "open messages", "{}\n# Taken over:\n{}\n", "pid {}",
+    "by the server", "the same as in {}", "pairing refused", "open messages", "{}\n# Taken over:\n{}\n", "pid {}",
     # Nouns that are translated with their number.
     "message waits", "messages wait", "listed person", "listed people", "open message",
     # The agent reads it: a loop is begun in its session.
@@ -160,11 +160,6 @@ NOT_SENTENCES = {
     "reload the page", "this page has ended", "{} is not a channel of this page", "the last try returns or raises",
     # The name of the program before what it says.
     "channels: {}",
-}  # fmt: skip
-# Set-up explains these in English.
-LEFT = {
-    "enter the server into the project's .mcp.json", "enter the hooks into the project's .claude/settings.local.json",
-    "end with an invitation", "{}; default: ask", "{} (default: ask; without a terminal: no)",
 }  # fmt: skip
 # In these no text is for people, or every one of them is translated: shell scripts, and the table itself.
 NO_SENTENCES_IN = {"cli/completion.py", "cli/zh_tw_help.py"}
@@ -240,8 +235,8 @@ def test_no_sentence_is_forgotten() -> None:
     paths = [path for path in trees() if path.startswith("cli/") and path not in NO_SENTENCES_IN]
     found = {(f"{path}:{line}", text) for path in paths for line, text in texts_of(path)}
     assert len(found) > 300
-    assert sorted(one for one in found if one[1] not in NOT_SENTENCES | LEFT | TEXTS.keys()) == []
-    assert {text for text in NOT_SENTENCES | LEFT if text not in {text for _, text in found}} == set()
+    assert sorted(one for one in found if one[1] not in NOT_SENTENCES | TEXTS.keys()) == []
+    assert {text for text in NOT_SENTENCES if text not in {text for _, text in found}} == set()
 
 
 def test_an_error_of_the_operator_is_a_sentence() -> None:

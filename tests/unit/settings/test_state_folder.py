@@ -18,9 +18,11 @@ from agent_channels.core.settings.state_folder import (
     adopt,
     is_empty,
     is_trusted,
+    known_folders,
     make_state_folder,
     read_state_file,
     set_dotenv_value,
+    set_dotenv_values,
     write_new,
 )
 from agent_channels.core.store.database import Store
@@ -352,3 +354,30 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypat
     monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigError, match=r"file.* cannot be (used|entered)"):
         make_state_folder(tmp_path / "state")
+
+
+# ---- the folders of other projects
+
+
+def test_only_what_is_still_this_users_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is gone, one that something else took the place of, and a broken entry are left out."""
+    monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "data"))
+    assert known_folders() == []
+    made = [make_state_folder(tmp_path / name / "state" / "telegram") for name in ("web", "api", "gone", "taken")]
+    shutil.rmtree(made[2])
+    made[3].rename(tmp_path / "elsewhere")
+    foreign(made[3])
+    (tmp_path / "data" / "state-folders" / "broken.json").write_text("[]")
+    assert known_folders() == [made[1], made[0]]
+
+
+def test_several_values_are_set_at_once_and_the_rest_stays(folder: Path) -> None:
+    """Each name stands there once, whatever it was before; the file is its owner's."""
+    (folder / ".env").write_text("# mine\nA=1\nexport B=old\nA=2\n")
+    (folder / ".env").chmod(0o600)
+    set_dotenv_values(folder, {"A": "new", "B": "new"})
+    assert (folder / ".env").read_text() == "# mine\nA=new\nB=new\n"
+    assert mode(folder / ".env") == 0o600
+    before = (folder / ".env").stat().st_ino
+    set_dotenv_values(folder, {"B": "new"})
+    assert (folder / ".env").stat().st_ino == before

@@ -300,6 +300,19 @@ class Panels:
                 ).rowcount
             )
 
+    def cancel_all(self, sentence: str) -> int:
+        """End every open panel without an answer, showing a sentence; return how many."""
+        with self.store.transaction() as db:
+            return db.execute(
+                "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE state = 'open'", (sentence,)
+            ).rowcount
+
+    def forget_messages(self) -> None:
+        """Close every panel, and forget which messages hold them: another bot's messages may have the same ids."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE panels SET state = 'closed' WHERE state = 'open'")
+            db.execute("UPDATE panels SET message_id = NULL, outcome_due = 0")
+
     def close_on(self, chat_id: str, message_id: str) -> None:
         """Close the grid of a message whose author took it away."""
         with self.store.transaction() as db:

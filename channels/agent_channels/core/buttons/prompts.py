@@ -250,6 +250,16 @@ class Prompts:
                 self._panels.end_prompt(prompt_id, "closed", "", sentence)
             return bool(ended)
 
+    def close_asks(self, sentence: str) -> None:
+        """End every open `ask` without an answer; their askers are told."""
+        for row in self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND kind = 'ask'"):
+            self.close(row["id"], sentence)
+
+    def show_again(self) -> None:
+        """Let every open card be sent once more."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE prompts SET sent = 0 WHERE state = 'open' AND kind != 'ask'")
+
     def replace_relayed(self, session: str, request_id: str) -> None:
         """Close what a session relayed under this id before: the new request is another one."""
         rows = self.store.rows(

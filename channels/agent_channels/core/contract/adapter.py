@@ -85,6 +85,13 @@ class Adapter(Protocol):
         """
         ...
 
+    async def has_backlog(self, cursors: Mapping[str, str]) -> bool:
+        """Return whether the platform still holds events that nobody has read; `cursors` are those of the sink.
+
+        While it is being read, it soon does not.
+        """
+        ...
+
     def to_inbound(self, event: RawEvent) -> Inbound:
         """Translate a raw event. Pure, and never raises: an event that cannot be read becomes `Ignored`."""
         ...

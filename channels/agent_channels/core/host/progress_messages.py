@@ -88,6 +88,11 @@ class ProgressMessages:
         with self.store.transaction() as db:
             db.execute("UPDATE progress_messages SET state = 'over' WHERE id = ?", (message_id,))
 
+    def finish_all(self) -> None:
+        """Record that no message can be changed any more."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE progress_messages SET state = 'over' WHERE state = 'open'")
+
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` messages that are over, sent before then (epoch seconds); return how many."""
         with self.store.transaction() as db:

@@ -11,7 +11,7 @@ from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.network import is_loopback
 
-__all__ = ["EXTRA", "HubAddress", "has_password", "needs_extra"]
+__all__ = ["EXTRA", "VARIABLES", "HubAddress", "has_password", "needs_extra"]
 
 EXTRA = "pip install 'agent-channels[hub]'"
 _SCHEMES = ("postgresql://", "postgres://")
@@ -19,7 +19,7 @@ _FORM = sentence("write `local`, or postgresql://user@host/database?sslmode=requ
 # Under these a connection is encrypted or fails; the others of libpq fall back to clear text.
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 # libpq's own variables, which may stand in the state folder's .env too: the parameter that each one sets.
-_VARIABLES = {
+VARIABLES = {
     "PGHOST": "host",
     "PGHOSTADDR": "hostaddr",
     "PGPORT": "port",
@@ -101,7 +101,7 @@ def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise needs_extra() from None
-    given = {name: value for variable, name in _VARIABLES.items() if (value := environ.get(variable))}
+    given = {name: value for variable, name in VARIABLES.items() if (value := environ.get(variable))}
     try:
         # The defaults hold what the process's own environment and a service file say.
         defaults = psycopg.pq.Conninfo.get_defaults()

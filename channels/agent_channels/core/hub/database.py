@@ -28,7 +28,7 @@ from agent_channels.core.store.database import Store
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["HubDatabase", "HubTransaction", "Row", "connect", "explained", "open_database"]
+__all__ = ["HubDatabase", "HubTransaction", "Row", "connect", "explained", "local_path", "open_database"]
 
 Row = Mapping[str, Any]
 Migrations = Sequence[Sequence[str]]
@@ -96,8 +96,13 @@ class HubDatabase(Protocol):
 def open_database(address: HubAddress, bot: str, *, migrations: Migrations = MIGRATIONS) -> HubDatabase:
     """Return the hub's database for a bot (`channel:bot_id`); it is connected to and migrated when it is first used."""
     if address.is_local:
-        return _LocalDatabase(address, data_dir() / "hub" / f"{bot.replace(':', '-')}.db", migrations)
+        return _LocalDatabase(address, local_path(bot, data_dir()), migrations)
     return _PostgresDatabase(address, migrations)
+
+
+def local_path(bot: str, data: Path) -> Path:
+    """Return where the hub of a bot (`channel:bot_id`) lies in a user's data folder."""
+    return data / "hub" / f"{bot.replace(':', '-')}.db"
 
 
 async def _migrate(tx: HubTransaction, shown: str, migrations: Migrations) -> None:

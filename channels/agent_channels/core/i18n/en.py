@@ -279,6 +279,8 @@ TEXTS: dict[str, str] = {
     "prompt_type_answer": "Type your answer as a message.",
     "prompt_choose_first": "Choose at least one first.",
     "prompt_ended": "This question has ended; your answer was not delivered.",
+    "panel_moved": "⌛ Not answered here: the project is at {bot} now, and asks again there if it has to.",
+    "bot_moved": "{project} is at {bot} from now on: write there, nobody reads this bot any more. {link}",
     "prompt_unanswered": "⌛ Closed without an answer.",
     "prompt_timed_out": "⌛ Closed: nobody answered in time.",
     "prompt_withdrawn": "⌛ Closed: the question was withdrawn.",

@@ -252,6 +252,8 @@ TEXTS: dict[str, str] = {
     "prompt_type_answer": "請把回答寫成一則訊息傳來。",
     "prompt_choose_first": "請先至少選一項。",
     "prompt_ended": "這個問題已經結束；你的回答沒有送達。",
+    "panel_moved": "⌛ 這裡沒有回答：專案已經移到 {bot}，需要時會在那裡再問一次。",
+    "bot_moved": "{project} 從現在起在 {bot}：請寫到那裡，這個機器人不會再有人讀取。{link}",
     "prompt_unanswered": "⌛ 已關閉，沒有回答。",
     "prompt_timed_out": "⌛ 已關閉：沒有人及時回答。",
     "prompt_withdrawn": "⌛ 已關閉：問題被收回。",

@@ -832,6 +832,89 @@ TEXTS: dict[str, str] = {
         "沒有工作階段在處理這個專案；它的訊息在 hub 等候"
     ),
     "another one's server reads the bot: {process}": "另一個專案的伺服器在讀取機器人：{process}",
+    # Joining the bot of another project.
+    "give either --join, which brings a token, or --token-stdin": (
+        "--join 會帶來 token，請只用 --join 或 --token-stdin 其中一個"
+    ),
+    "several projects are called {name!r}; give the folder: {folders}": (
+        "有好幾個專案叫做 {name!r}；請寫出資料夾：{folders}"
+    ),
+    "no other project of yours has a {channel} bot, so there is none to join; run `channels setup {channel}` there "
+    "first": "你沒有其他專案有 {channel} 機器人，所以沒有可以加入的；請先在那裡執行 `channels setup {channel}`",
+    "no other project with a bot is called {name!r}, or lies there; there are: {there}": (
+        "沒有其他有機器人的專案叫做 {name!r}，或位在那裡；有的是：{there}"
+    ),
+    "Use {bot} of project {name} ({folder}) here too? It needs no second token, and each message reaches the project "
+    "that it is for.": (
+        "這裡也要用專案 {name}（{folder}）的 {bot} 嗎？不需要第二個 token，每則訊息都會送到它要給的專案。"
+    ),
+    "Bots of your other projects, which this one can share without a second token:": (
+        "你其他專案的機器人，這個專案不需要第二個 token 就可以共用："
+    ),
+    "  {number}  {bot} of project {name} ({folder})": "  {number}  專案 {name} 的 {bot}（{folder}）",
+    "Share one of them?": "要共用其中一個嗎？",
+    "the environment variable {name} says something else, and it goes first; unset it where it is set, and run this "
+    "again": "環境變數 {name} 的內容不同，而且優先；請在設定它的地方取消，再執行一次",
+    "✓ Project {name} shares its bot from now on: {path} says so, and its servers notice it by themselves.": (
+        "✓ 專案 {name} 從現在起共用它的機器人：已寫入 {path}，它的伺服器會自行發現。"
+    ),
+    "✓ The token of {bot} is copied into {path}, readable by you only.": (
+        "✓ {bot} 的 token 已複製到 {path}，只有你可以讀取。"
+    ),
+    "✓ {joined}": "✓ {joined}",
+    "Let the same people in here ({names})?": "要讓同一批人也進入這裡嗎（{names}）？",
+    "✓ Let in here too: {names}.": "✓ 也可以進入這裡：{names}。",
+    "May {names}, who may in project {project}, answer here too what the agent asks permission for?": (
+        "{names} 在專案 {project} 可以回覆代理的許可請求，在這裡也可以嗎？"
+    ),
+    "✓ They may: {names}.": "✓ 可以：{names}。",
+    "· Groups are not copied: {names} stay with project {project} alone; --same-groups enables them here too.": (
+        "· 群組不會複製：{names} 仍只屬於專案 {project}；用 --same-groups 也在這裡啟用。"
+    ),
+    "✓ Enabled here too: {names}.": "✓ 這裡也已啟用：{names}。",
+    # From a bot of its own to a shared one.
+    "this project shares the bot that it would leave; take it out first with `channels hub leave {channel}`": (
+        "這個專案和其他專案共用它要離開的機器人；請先用 `channels hub leave {channel}` 退出"
+    ),
+    "This project has a bot of its own. Move it to @{bot}? Its people, history and open messages stay; the earlier bot "
+    "closes what it asked, says where to go on, and is not read any more.": (
+        "這個專案有自己的機器人。要移到 @{bot} 嗎？人員、歷史和未處理的訊息都會保留；原來的機器人會結束它問過的問題、"
+        "告訴大家到哪裡繼續，之後不再有人讀取。"
+    ),
+    "nothing was changed: this project keeps its own bot": "沒有任何變更：這個專案保留自己的機器人",
+    "✓ Moved to @{bot}: people, history and {messages} stay, and are answered through it.": (
+        "✓ 已移到 @{bot}：人員、歷史和{messages}都保留，並由它回覆。"
+    ),
+    "{count:,} open message": "{count:,} 則未處理的訊息",
+    "{count:,} open messages": "{count:,} 則未處理的訊息",
+    "· @{bot} can write only to people who have pressed Start with it; whoever has not yet opens {link}": (
+        "· @{bot} 只能寫給已經對它按過開始（Start）的人；還沒有按過的人請開啟 {link}"
+    ),
+    "· @{bot} can write only to people who share a server with it: {link}": (
+        "· @{bot} 只能寫給和它有共同伺服器的人：{link}"
+    ),
+    "· {groups} stay enabled; add @{bot} there too, and remove the earlier bot.": (
+        "· {groups}仍然啟用；請也把 @{bot} 加入那裡，並移除原來的機器人。"
+    ),
+    "· @{bot} has no direct chat with {user} ({error})": "· @{bot} 和 {user} 沒有直接聊天（{error}）",
+    "{holder}, reads the bot that this project leaves; end that session, and run this again": (
+        "{holder}，正在讀取這個專案要離開的機器人；請結束那個工作階段，再執行一次"
+    ),
+    "· The earlier bot cannot be read any more ({error}): what people wrote to it and no server has read stays there, "
+    "and its open buttons stay as they are.": (
+        "· 原來的機器人已經無法讀取（{error}）：大家寫給它而沒有伺服器讀過的內容會留在那裡，它未處理的按鈕也維持原樣。"
+    ),
+    "the bot that this project leaves cannot be read ({error}), so what waits there would be lost; nothing was "
+    "changed, so run this again later": (
+        "無法讀取這個專案要離開的機器人（{error}），在那裡等候的內容會遺失；沒有任何變更，請稍後再執行一次"
+    ),
+    "✓ The earlier bot said in every direct chat where to go on; {panels} that it had open ended with a sentence.": (
+        "✓ 原來的機器人已在每個直接聊天說明到哪裡繼續；它還開著的{panels}已用一句話結束。"
+    ),
+    "{count:,} question": "{count:,} 個問題",
+    "{count:,} questions": "{count:,} 個問題",
+    "the bot that this project leaves still has messages after {seconds:.0f} s; nothing was changed, so run this "
+    "again": ("{seconds:.0f} 秒後，這個專案要離開的機器人仍有訊息；沒有任何變更，請再執行一次"),
     # `channels hub`.
     "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ": (
         "hub 的位址（postgresql://user:password@host/database?sslmode=require），不會顯示："
@@ -1275,8 +1358,6 @@ TEXTS: dict[str, str] = {
     "Restore it?": "要還原嗎？",
     "{path} cannot be renamed ({error}); all is as it was": "無法重新命名 {path}（{error}）；一切保持原樣",
     "{channel}: restored into {folder}": "{channel}：已還原到 {folder}",
-    "{count:,} open message": "{count:,} 則未處理的訊息",
-    "{count:,} open messages": "{count:,} 則未處理的訊息",
     "{messages} will be offered again": "{messages}會再交給代理一次",
     "  what was there before is in {folder}: remove it once you do not need it": (
         "  原來的內容在 {folder}：不需要時請移除"
@@ -1543,5 +1624,9 @@ TEXTS: dict[str, str] = {
     "plain http would show the token to the network; use https or loopback": (
         "純 http 會讓網路上的人看到 token；請用 https 或這台電腦的位址"
     ),
+    "--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out": (
+        "--projects 在頁面上播放，各有一個代理；請拿掉 --agent、--transcript 和 --keep"
+    ),
+    "{text!r} is not a number of projects; it must be from 2 to 5": "{text!r} 不是專案的數目；必須是 2 到 5",
     "there is no host of that name": "沒有這個名稱的主機",
 }

@@ -296,6 +296,25 @@ class Inbox:
                     ids,
                 )
 
+    # ---- another bot
+
+    def last_id(self) -> int:
+        """Return the id of the newest entry; 0 before the first."""
+        return int(self.store.value("SELECT max(id) FROM inbox") or 0)
+
+    def any_unsettled(self) -> bool:
+        """Return True if anything is yet to be sorted, joined to more, or downloaded."""
+        states = sql_list(State.RAW, State.JOINING, State.FETCHING)
+        return self.store.row(f"SELECT 1 FROM inbox WHERE state IN {states} LIMIT 1") is not None
+
+    def move_chat(self, old_id: str, new_id: str) -> None:
+        """Give a chat's open entries, and what the agent is shown of them, its new id."""
+        with self.store.transaction() as db:
+            states = sql_list(*OPEN, State.HELD)
+            for row in self.store.rows(f"SELECT id, meta FROM inbox WHERE state IN {states} AND chat_id = ?", old_id):
+                meta = json.dumps({**json.loads(row["meta"]), "chat_id": new_id})
+                db.execute("UPDATE inbox SET chat_id = ?, meta = ? WHERE id = ?", (new_id, meta, row["id"]))
+
     # ---- downloads
 
     def fetching(self) -> list[Entry]:

@@ -108,6 +108,11 @@ class Outbox:
         )
         return [(row["chat_id"], row["message_id"]) for row in rows]
 
+    def forget_messages(self) -> None:
+        """Forget the ids of all messages: another bot's may have the same ones."""
+        with self.store.transaction() as db:
+            db.execute("UPDATE outbox_parts SET message_id = NULL WHERE message_id IS NOT NULL")
+
     def sent_since(self, chat_id: str, since: float, *, without: str) -> bool:
         """Return True if anything was sent to a chat since then (epoch seconds), or may have been.
 

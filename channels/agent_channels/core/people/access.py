@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, cast, get_args
@@ -271,6 +271,18 @@ class Access:
             self._chats.migrate(old_id, new_id)
             self._key_values.set(f"moved:{old_id}", new_id)
             self._audit.add("group moved", new_id, old_id)
+
+    def move_direct_chats(self, homes: Mapping[str, str]) -> dict[str, str]:
+        """Give people's direct chats their new ids, by user id; return the old ids that changed, with the new ones."""
+        moved: dict[str, str] = {}
+        with self.store.transaction():
+            for known in self._chats.known():
+                new = homes.get(known.user_id or "") if known.kind == "direct" else None
+                if new is not None and new != known.chat_id:
+                    self._chats.migrate(known.chat_id, new)
+                    self._key_values.set(f"moved:{known.chat_id}", new)
+                    moved[known.chat_id] = new
+        return moved
 
     def current_id(self, chat_id: str) -> str:
         """Return the id that a chat has today: an agent may still hold the one it had before."""

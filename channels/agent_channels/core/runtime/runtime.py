@@ -80,14 +80,15 @@ class ChannelRuntime:
     # ---- what tool calls do
 
     async def resolve_chat(self, chat_id: str) -> str:
-        """Return the chat an agent means: a person's own id stands for their direct chat.
+        """Return the chat an agent means: a person's own id, or an earlier id of it, stands for their direct chat.
 
         Raises `PlatformError` if the direct chat cannot be opened.
         """
         services = self.context.services
         person, known = services.access.direct_chat(chat_id)
         if person is None:
-            return chat_id
+            current = services.access.current_id(chat_id)
+            return current if services.chats.is_direct(current) else chat_id
         if known is None:
             known = await self.context.adapter.open_direct_chat(chat_id)
             if known != chat_id:

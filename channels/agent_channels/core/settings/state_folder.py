@@ -17,7 +17,7 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ __all__ = [
     "is_empty",
     "is_ours_by_name",
     "is_trusted",
+    "known_folders",
     "make_state_folder",
     "read_state_file",
     "remove_dotenv_value",
     "require_own_file",
     "set_dotenv_value",
+    "set_dotenv_values",
     "write_new",
 ]
 
@@ -308,6 +310,17 @@ def is_trusted(path: Path) -> bool:
         return False
 
 
+def known_folders() -> list[Path]:
+    """Return this user's state folders that are still where they were, sorted; what cannot be read is left out."""
+    found = set()
+    for file in (data_dir() / "state-folders").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ConfigError):
+            path = Path(json.loads(file.read_text(encoding="utf-8"))["path"])
+            if is_trusted(path):
+                found.add(path)
+    return sorted(found)
+
+
 def is_ours_by_name(name: str) -> bool:
     """Return whether this program makes files of that name in its state folders."""
     return _OUR_NAMES.fullmatch(name) is not None
@@ -464,22 +477,31 @@ def write_new(path: Path, text: str) -> bool:
 
 def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
     """Set `name` in the state folder's .env; every other line stays. Raises `ConfigError`; nothing changed then."""
+    set_dotenv_values(state_dir, {name: value})
+
+
+def set_dotenv_values(state_dir: Path, values: Mapping[str, str]) -> None:
+    """As `set_dotenv_value`, for several at once: all of them are set, or none."""
     path = make_state_folder(state_dir) / ".env"
-    line = f"{name}={value}"
+    lines = [f"{name}={value}" for name, value in values.items()]
     before = read_state_file(path).splitlines()
-    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
-    if line not in before or len(others) != len(before) - 1:
-        _write(path, "\n".join([*others, line]) + "\n")
+    others = [old for old in before if _dotenv_name(old) not in values]
+    if any(line not in before for line in lines) or len(others) != len(before) - len(lines):
+        _write(path, "\n".join([*others, *lines]) + "\n")
 
 
 def remove_dotenv_value(state_dir: Path, name: str) -> bool:
     """Remove `name` from the state folder's .env; return False if it was not there. Raises `ConfigError`."""
     path = make_state_folder(state_dir) / ".env"
     before = read_state_file(path).splitlines()
-    others = [old for old in before if old.removeprefix("export ").split("=")[0].strip() != name]
+    others = [old for old in before if _dotenv_name(old) != name]
     if len(others) != len(before):
         _write(path, "".join(f"{line}\n" for line in others))
     return len(others) != len(before)
+
+
+def _dotenv_name(line: str) -> str:
+    return line.removeprefix("export ").split("=")[0].strip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -51,6 +51,10 @@ class Notices:
             db.execute("UPDATE notices SET claimed_at = ? WHERE id = ?", (now, row["id"]))
             return Notice(row["id"], row["chat_id"], row["thread_id"], row["text"], bool(row["silent"]))
 
+    def any(self) -> bool:
+        """Return True if a notice has yet to be sent."""
+        return self.store.row("SELECT 1 FROM notices LIMIT 1") is not None
+
     def release(self, notice: Notice) -> None:
         """Give a claimed notice back; it was not sent."""
         with self.store.transaction() as db:

@@ -5,6 +5,8 @@ import { say, sayLine } from "./words.js";
 
 export const STATES = {
   waiting: "kept by the platform until a server reads it",
+  hub: "kept by the hub until its project is there",
+  undecided: "kept by the hub until the person chooses a project",
   unheard: "the platform does not show this to the bot (privacy mode)",
   dropped: "journalled; not for the agent",
   handled: "handled by the server",
@@ -47,10 +49,16 @@ function drawServer(name, server) {
   const running = server.state === "running";
   const action = server.pid ? "kill" : "start";
   const label = say(server.pid ? "Kill" : "Start");
-  const named = say(server.pid ? "Kill the {platform} channel server" : "Start the {platform} channel server", { platform: PLATFORMS[name] });
-  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": named, onclick: () => post("server", { channel: name, do: action }) }, label);
-  const state = running ? say("process {pid}", server) : server.state === "starting" ? say("starting") : say("not running: {why}", { why: server.error || say("stopped") });
-  return element("div", { class: `server ${server.state}`, "data-channel": name }, element("p", {}, element("b", {}, element("code", {}, `channels serve ${name}`)), element("span", { role: "status" }, state)), button);
+  const what = { platform: PLATFORMS[server.channel], project: server.project };
+  const of = server.project
+    ? server.pid ? "Kill the server of {project}" : "Start the server of {project}"
+    : server.pid ? "Kill the {platform} channel server" : "Start the {platform} channel server";
+  const named = say(of, what);
+  const button = element("button", { type: "button", class: action, disabled: server.state === "starting", "data-server": name, "aria-label": named, onclick: () => post("server", { server: name, do: action }) }, label);
+  const doing = server.project ? (server.works ? "works, process {pid}" : "waits for messages, process {pid}") : "process {pid}";
+  const title = server.project ? element("b", {}, say("Project {project}", server)) : element("b", {}, element("code", {}, `channels serve ${name}`));
+  const state = running ? say(doing, server) : server.state === "starting" ? say("starting") : say("not running: {why}", { why: server.error || say("stopped") });
+  return element("div", { class: `server ${server.state}`, "data-channel": name }, element("p", {}, title, element("span", { role: "status" }, state)), button);
 }
 
 const drawn = new Map();
@@ -74,7 +82,7 @@ export function drawLives(lives, acts = null) {
 
 function drawLife(life, acts) {
   const item = element("li", { class: `life ${life.state}`, "data-life": life.state });
-  item.append(element("p", { class: "what" }, element("b", {}, life.who), element("span", { dir: "auto" }, (NOT_READ.has(life.state) ? say(life.what) : life.what) || "…")));
+  item.append(element("p", { class: "what" }, element("b", {}, life.who), life.project ? element("small", { class: "project" }, life.project) : null, element("span", { dir: "auto" }, (NOT_READ.has(life.state) ? say(life.what) : life.what) || "…")));
   item.append(element("ol", { class: "stages" }, ...life.stages.map((stage, index) => drawStage(stage, life.stages.slice(0, index).findLast((one) => one.at), life))));
   if (life.state !== "answered") item.append(element("p", { class: "state" }, life.why ? sayLine(life.why) : say(STATES[life.state] ?? life.state)));
   const doing = acts?.(life);
@@ -84,7 +92,7 @@ function drawLife(life, acts) {
 
 function drawTurn(turn) {
   const item = element("li", { class: `life turn ${turn.turn}`, "data-turn": turn.turn });
-  item.append(element("p", { class: "what" }, element("b", {}, say("Turn")), element("span", {}, say("{state}, {summary}", { state: say(TURNS[turn.turn] ?? turn.turn), summary: turn.summary }))));
+  item.append(element("p", { class: "what" }, element("b", {}, say("Turn")), turn.project ? element("small", { class: "project" }, turn.project) : null, element("span", {}, say("{state}, {summary}", { state: say(TURNS[turn.turn] ?? turn.turn), summary: turn.summary }))));
   const steps = turn.recent.map((what) => element("li", {}, element("span", { dir: "auto" }, what)));
   for (const [what, time] of turn.running) {
     steps.push(element("li", { class: "now" }, element("span", { dir: "auto" }, what), element("small", {}, say("now")), element("time", {}, time)));

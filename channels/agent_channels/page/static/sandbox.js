@@ -6,7 +6,7 @@ import { setPlace, setTopic, startComposer, suggest, who } from "./composer.js";
 import { hands } from "./hands.js";
 import { drawLives, drawServers } from "./life.js";
 import { currentPlace, drawList, listen, parts, places, preview } from "./shell.js";
-import { currentTopic, drawTopics, hints, isIn, startTopics } from "./topics.js";
+import { currentTopic, drawTopics, hints, isIn, startIn, startTopics } from "./topics.js";
 import { say, sayLine, translatePage } from "./words.js";
 
 // How many messages of each chat the user has seen.
@@ -24,6 +24,8 @@ function draw() {
   drawChats(place);
   drawHead(place);
   const chat = parts[`chat:${place.key}`];
+  // What is written outside a topic opens one, commands too.
+  if (parts.setting.projects.length) startIn(place, chat.topics?.list[0]?.id ?? "");
   const topic = currentTopic(place, chat);
   setTopic(topic, hints(place, chat, topic));
   drawTopics(place, chat, who());
@@ -37,6 +39,7 @@ function draw() {
 
 function suggestions(place) {
   if (place.about.startsWith("a stranger")) return ["May I come in?"];
+  if (parts.setting.projects.length) return ["/projects", ...parts.setting.projects.slice(0, 2).map((name) => `/new ${name}`), "Hello"];
   const texts = ["Hello", "Fix the tests", "Deploy", "Rate"];
   // In a Telegram group the bot gets only messages that mention it, unless it is an administrator.
   if (!place.about.includes("@")) return texts;
@@ -51,7 +54,7 @@ function drawChats(current) {
     const unread = Math.max(0, messages.length - seen.get(place.key));
     return { ...place, unread, preview: last ? preview(place, last) : sayLine(place.about) };
   });
-  drawList(Object.keys(PLATFORMS), chats, current);
+  drawList([...new Set(chats.map((chat) => chat.platform))], chats, current);
 }
 
 // --- the head of the chat, and pairing

@@ -19,6 +19,11 @@ export function openTopic(place, id) {
   onChange();
 }
 
+// Opens a chat in this topic for as long as nobody has chosen another.
+export function startIn(place, id) {
+  if (!chosen.has(place.key)) chosen.set(place.key, id);
+}
+
 const byIdIn = (chat, id) => chat.topics?.list.find((topic) => topic.id === id);
 export const topicName = (chat, id) => byIdIn(chat, id)?.name ?? say("a deleted topic");
 // "messages": the topics' messages also stand together, as on Telegram; "threads": each has its own.

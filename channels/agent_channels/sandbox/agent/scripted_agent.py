@@ -322,6 +322,8 @@ class ScriptedAgent:
     # --- tools
 
     async def _reply(self, event: ChannelEvent, text: str, **more: Any) -> None:
+        if project := self._session.project:
+            text = f"{project}: {text}" if more.get("format") == "text" else f"**{project}**\n\n{text}"
         await self._host.call(ToolCall("reply", {**_target(event), "text": text, **more}))
 
     async def _ask(

@@ -31,13 +31,15 @@ SUGGESTIONS = [{"type": "setMode", "mode": "acceptEdits", "destination": "sessio
 class AgentSession:
     """The host session that a server belongs to: `server` is its name there, `environ` that of the host's programs.
 
-    `allowed` holds the rules by which tools are not asked for again, as (tool, what it may do).
+    `project` is what the agent begins its answers with, where several share one bot. `allowed` holds the rules by which
+    tools are not asked for again, as (tool, what it may do).
     """
 
     id: str
     server: str
     environ: Mapping[str, str]
     folder: Path
+    project: str = ""
     allowed: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -46,11 +48,11 @@ class AgentSession:
         return Path(self.environ[f"{self.server.upper()}_STATE_DIR"])
 
     @classmethod
-    def begin(cls, server: str, environ: Mapping[str, str], folder: Path) -> AgentSession:
+    def begin(cls, server: str, environ: Mapping[str, str], folder: Path, project: str = "") -> AgentSession:
         """Return a new session, whose id its programs find in their environment."""
         session_id = str(uuid.uuid4())
         ours = {"CLAUDE_CODE_SESSION_ID": session_id, "CLAUDE_PROJECT_DIR": str(folder)}
-        return cls(session_id, server, {**environ, **ours}, folder)
+        return cls(session_id, server, {**environ, **ours}, folder, project)
 
 
 class HostTurn:

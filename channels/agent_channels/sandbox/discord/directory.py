@@ -14,8 +14,9 @@ __all__ = ["DiscordDirectory"]
 class DiscordDirectory:
     """All people by handle and all guilds by id."""
 
-    def __init__(self, interactions: InteractionApi) -> None:
-        self.interactions = interactions
+    def __init__(self, interactions: InteractionApi, beside: DiscordDirectory | None = None) -> None:
+        """`beside`: that of another bot, whose people are the same ones."""
+        self.interactions, self._beside = interactions, beside
         self.state = interactions.state
         self.people: dict[str, DiscordPerson] = {}
         self.guilds: dict[int, DiscordGuild] = {}
@@ -23,7 +24,8 @@ class DiscordDirectory:
     def person(self, handle: str, global_name: str | None = None) -> DiscordPerson:
         """Return the person of this username, creating them on first use."""
         if handle not in self.people:
-            user = self.state.add_user(handle, global_name or handle.title())
+            known = None if self._beside is None else self._beside.person(handle, global_name).id
+            user = self.state.add_user(handle, global_name or handle.title(), known)
             self.people[handle] = DiscordPerson(self.interactions, user, handle)
         return self.people[handle]
 

@@ -71,6 +71,12 @@ class Gateway:
         self.acks = True
         self.resumable = True
         self.connections: set[GatewayConnection] = set()
+        self.beside: list[Gateway] = []
+        """Those of other bots at the same address."""
+
+    def of_token(self, token: str) -> Gateway:
+        """Return the gateway of the bot with a token; this one for any other token."""
+        return next((one for one in self.beside if is_secret(token, one.token)), self)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
@@ -79,8 +85,8 @@ class Gateway:
         try:
             return await connection.run()
         finally:
-            self.connections.discard(connection)
-            self.sessions.state.changed()
+            connection.gateway.connections.discard(connection)
+            connection.sessions.state.changed()
 
     def reset_token(self, token: str) -> None:
         """Replace the token, which ends all sessions and connections."""
@@ -237,6 +243,7 @@ class GatewayConnection:
                 raise GatewayClosedError(4005)
             if not isinstance(data, dict):
                 raise GatewayClosedError(4002)
+            self._turn_to(self.gateway.of_token(str(data.get("token"))))
             (self._identify if op == IDENTIFY else self._resume)(data)
             return
         if op not in {PRESENCE, VOICE_STATE, REQUEST_MEMBERS, REQUEST_SOUNDBOARD}:
@@ -247,6 +254,12 @@ class GatewayConnection:
             self._send_members(self.session, data)
 
     # --- sessions
+
+    def _turn_to(self, gateway: Gateway) -> None:
+        """Be a connection of this bot's gateway from now on."""
+        self.gateway.connections.discard(self)
+        self.gateway, self.sessions = gateway, gateway.sessions
+        gateway.connections.add(self)
 
     def _identify(self, data: dict[str, Any]) -> None:
         intents = data.get("intents")

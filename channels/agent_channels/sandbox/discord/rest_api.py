@@ -44,10 +44,9 @@ class RestApi:
         self.interactions = interactions
         self.limits = limits
         self.gateway_url = ""
-
-    def add_routes(self, app: web.Application) -> None:
-        """Add the paths to the application, with a 404 for all others."""
-        table: dict[tuple[str, str], tuple[Handler, bool]] = {
+        self.beside: list[RestApi] = []
+        """Those of other bots at the same address."""
+        self._table: dict[tuple[str, str], tuple[Handler, bool]] = {
             ("GET", "/gateway"): (self._get_gateway, False),
             ("GET", "/gateway/bot"): (self._get_gateway_bot, True),
             **channel_routes.route.table,
@@ -55,14 +54,15 @@ class RestApi:
             **self.interactions.route.table,
             **self.interactions.commands.route.table,
         }
-        for (method, path), (handler, token) in table.items():
-            app.router.add_route(
-                method, f"/api/{{version}}{path}", self._web_handler(f"{method} {path}", handler, token=token)
-            )
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the paths to the application, with a 404 for all others."""
+        for method, path in self._table:
+            app.router.add_route(method, f"/api/{{version}}{path}", self._web_handler(method, path))
         for path in ("/gateway", "/gateway/", "/resume", "/resume/"):
             app.router.add_get(path, self._on_gateway)
         app.router.add_get("/attachments/{rest:.+}", self._on_download)
-        app.router.add_route("*", "/{rest:.*}", self._web_handler("", _unknown_route, token=False))
+        app.router.add_route("*", "/{rest:.*}", self._web_handler("", ""))
 
     def _get_gateway(self, _request: Request) -> dict[str, Any]:
         return {"url": self.gateway_url}
@@ -73,11 +73,24 @@ class RestApi:
 
     # --- calls
 
-    def _web_handler(self, template: str, handler: Handler, *, token: bool) -> WebHandler:
+    def _web_handler(self, method: str, path: str) -> WebHandler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self.faults.guard(request, lambda: self._respond(request, template, handler, token=token))
+            return await self._of(request)._handle(request, method, path)  # noqa: SLF001 - of this class
 
         return handle
+
+    async def _handle(self, request: web.Request, method: str, path: str) -> web.StreamResponse:
+        handler, token = self._table.get((method, path), (_unknown_route, False))
+        template = f"{method} {path}".strip()
+        return await self.faults.guard(request, lambda: self._respond(request, template, handler, token=token))
+
+    def _of(self, request: web.Request) -> RestApi:
+        """Return the bot that a request is from, by its token or by that of an interaction; this one if by neither."""
+        given, interaction = request.headers.get("Authorization", "").partition(" ")[2], request.match_info.get("token")
+        for one in self.beside:
+            if (given and is_secret(given, one.gateway.token)) or interaction in one.interactions.by_token:
+                return one
+        return self
 
     async def _respond(
         self, request: web.Request, template: str, handler: Handler, *, token: bool
@@ -135,7 +148,9 @@ class RestApi:
         fault = self.faults.take("download", None)
 
         async def download() -> web.StreamResponse:
-            attachment = self.state.files.find(request.path, dict(request.query))
+            stores = (one.state.files for one in (self, *self.beside))
+            found = (store.find(request.path, dict(request.query)) for store in stores)
+            attachment = next(filter(None, found), None)
             if attachment is None:
                 return web.Response(status=404, text="This content is no longer available.")
             return web.Response(body=attachment.data, headers={"Content-Type": attachment.mime})

@@ -36,7 +36,8 @@ DEFAULT_TOKEN = "MTE0NDAwMDAwMDAwMDAwMDAwMQ." + "GsandB." + "SandboxSandboxSandb
 class DiscordSandbox(Sandbox):
     """One bot's Discord. All state is in memory: it outlives restarts of the bot's process, not of this object.
 
-    Raises ValueError for a host that is not loopback and for a malformed token.
+    `beside` adds another bot at the same address. Raises ValueError for a host that is not loopback and for a malformed
+    token.
     """
 
     state: DiscordState
@@ -49,17 +50,22 @@ class DiscordSandbox(Sandbox):
         host: str = "127.0.0.1",
         port: int = 0,
         secret: str = "",
+        people_of: DiscordSandbox | None = None,
     ) -> None:
+        """`people_of`: see `beside`."""
         self.bot_id = _bot_id(token)
         self.username = username
-        state = DiscordState(DiscordUser(self.bot_id, username, is_bot=True))
+        ids = people_of.state.ids if people_of else None
+        state = DiscordState(DiscordUser(self.bot_id, username, is_bot=True), ids)
         self._sessions = GatewaySessions(state)
         self.gateway = Gateway(self._sessions, token)
         super().__init__(state, DiscordFaults(self.gateway, rate_limited), host, port, secret)
         self.interactions = InteractionApi(state)
         self.limits = RateLimits(state.now)
         self._rest_api = RestApi(state, self.faults, self.gateway, self.interactions, self.limits)
-        self.directory = DiscordDirectory(self.interactions)
+        self._beside: list[DiscordSandbox] = []
+        beside = people_of.directory if people_of else None
+        self.directory: DiscordDirectory = DiscordDirectory(self.interactions, beside)
         self.person, self.people = self.directory.person, self.directory.people
         self.guild, self.guilds = self.directory.guild, self.directory.guilds
         self.control = DiscordControl(self.directory, self.faults, self.limits, self._sessions, self.secret)
@@ -74,9 +80,26 @@ class DiscordSandbox(Sandbox):
     async def start(self) -> None:
         """Start listening, and pass on the server's own addresses. Raises OSError when the port is taken."""
         await super().start()
+        for one in (self, *self._beside):
+            one._listen_at(self.port)  # noqa: SLF001 - of this class
+
+    def _listen_at(self, port: int) -> None:
+        self.port = port
         self.state.files.root = self.root
         self.gateway.resume_url = f"ws://{self.host}:{self.port}/resume"
         self._rest_api.gateway_url = self.gateway_url
+
+    def beside(self, token: str, username: str) -> DiscordSandbox:
+        """Return another bot at the same address: people have the same ids there, and chats of their own with it.
+
+        It is not started, and ends with this one.
+        """
+        other = DiscordSandbox(token, username, self.host, people_of=self)
+        self._rest_api.beside.append(other._rest_api)
+        self.gateway.beside.append(other.gateway)
+        self._beside.append(other)
+        other._listen_at(self.port)
+        return other
 
     @property
     def token(self) -> str:

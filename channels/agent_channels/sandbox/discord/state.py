@@ -57,7 +57,8 @@ class DiscordState(SandboxState):
     the bot may see.
     """
 
-    def __init__(self, bot: DiscordUser) -> None:
+    def __init__(self, bot: DiscordUser, ids: SnowflakeGenerator | None = None) -> None:
+        """`ids`: those of another bot's state, so that no two things have the same one."""
         super().__init__()
         self.bot = bot
         self.portal = Portal()
@@ -67,14 +68,14 @@ class DiscordState(SandboxState):
         self.ephemerals: dict[int, Ephemeral] = {}
         self.nonces: dict[str, tuple[float, GuildChannel, int]] = {}
         self.listeners: list[Callable[[GatewayEvent], None]] = []
-        self.ids = SnowflakeGenerator(self.now)
+        self.ids = ids or SnowflakeGenerator(self.now)
         self.files = AttachmentStore(self.now, self.ids)
 
     # --- people and channels
 
-    def add_user(self, username: str, global_name: str | None) -> DiscordUser:
-        """Add a person."""
-        user = DiscordUser(self.ids(), username, global_name)
+    def add_user(self, username: str, global_name: str | None, user_id: int | None = None) -> DiscordUser:
+        """Add a person; `user_id`: None for a new one."""
+        user = DiscordUser(user_id or self.ids(), username, global_name)
         self.users[user.id] = user
         return user
 

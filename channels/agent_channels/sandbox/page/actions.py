@@ -102,7 +102,7 @@ class PageActions:
         channel, code = str(required(body, "channel")), str(required(body, "code")).upper()
         if channel not in CHANNELS or not PAIRING_CODE.fullmatch(code):
             raise ControlError(f"{code[:20]!r} is not a pairing code of {channel[:20]}", "take the 8 characters shown")
-        environ = {**clean_environ(self._scene.folder), **self._scene.settings(channel)}
+        environ = {**clean_environ(self._scene.folder), **self._scene.settings(self._scene.server(channel))}
         try:
             output = await run_program(("access", channel, "pair", code), environ, self._scene.folder)
         except StepFailed as error:

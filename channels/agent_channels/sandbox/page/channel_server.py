@@ -15,6 +15,7 @@ from agent_channels.sandbox.agent.host import ScriptedHost
 from agent_channels.sandbox.agent.processes import clean_environ, program
 from agent_channels.sandbox.agent.scripted_agent import ScriptedAgent
 from agent_channels.sandbox.agent.turn import AgentSession
+from agent_channels.sandbox.page.scene import SceneServer
 
 __all__ = ["ChannelServer"]
 
@@ -34,11 +35,11 @@ class _Run:
 class ChannelServer:
     """One channel's server with the scripted agent; at most one process at a time."""
 
-    def __init__(self, channel: str, folder: Path, settings: Mapping[str, str]) -> None:
-        """`settings`: the variables that connect the server to its sandbox."""
-        self.channel = channel
-        self.log = folder / f"{channel}.log"
-        self._folder, self._settings = folder, settings
+    def __init__(self, server: SceneServer, folder: Path, settings: Mapping[str, str]) -> None:
+        """`folder` is the sandbox's. `settings`: the variables that connect the server to its sandbox."""
+        self.channel, self.project = server.channel, server.project
+        self.log = folder / f"{server.key}.log"
+        self._server, self._folder, self._settings = server, folder, settings
         self._runs: list[_Run] = []
         self._host: ScriptedHost | None = None
         self._state, self._error = "stopped", ""
@@ -53,9 +54,9 @@ class ChannelServer:
             self._set_state("starting")
             # The host's hooks hand messages over, also in the middle of the agent's work.
             environ = {**clean_environ(self._folder), **self._settings, "CHANNELS_MODE": "hook"}
-            session = AgentSession.begin(self.channel, environ, self._folder)
+            session = AgentSession.begin(self.channel, environ, self._server.folder, self.project)
             command = [*program(), "serve", self.channel]
-            host = await ScriptedHost.start(command, session.environ, self._folder, self.log, lambda _: None)
+            host = await ScriptedHost.start(command, session.environ, self._server.folder, self.log, lambda _: None)
             self._host = host
             run = _Run(host.pid, time.time())
             self._runs.append(run)
@@ -87,9 +88,11 @@ class ChannelServer:
                 await self._wait_for_end()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the server as the page shows it: {state, pid, error}."""
+        """Return the server as the page shows it: {channel, project, state, pid, error}."""
         run = self._runs[-1] if self._runs else None
-        return {"state": self._state, "pid": run.pid if run and run.ended is None else None, "error": self._error}
+        pid = run.pid if run and run.ended is None else None
+        named = {"channel": self.channel, "project": self.project}
+        return {**named, "state": self._state, "pid": pid, "error": self._error}
 
     def pid_at(self, at: float | None) -> int | None:
         """Return the process that ran at a time, None when there was none."""

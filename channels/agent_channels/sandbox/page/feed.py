@@ -45,7 +45,7 @@ class SceneFeed(PageFeed):
 
     def refresh(self) -> None:
         """Look at the platforms and the stores."""
-        servers = {channel: server.as_dict() for channel, server in self._servers.items()}
+        servers = {key: self._server(key, server) for key, server in self._servers.items()}
         platforms = (self._scene.tg.state.changes, self._scene.dc.state.changes)
         versions = (platforms, servers, self._lifecycles.version(), self._lifecycles.recorded)
         if versions == self._versions and time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
@@ -59,6 +59,11 @@ class SceneFeed(PageFeed):
                 **{f"chat:{chat.key}": self._chat(chat) for chat in self._scene.chats},
             }
         )
+
+    def _server(self, key: str, server: ChannelServer) -> dict[str, Any]:
+        shown = server.as_dict()
+        # Of several agents it is said what each does; one alone is seen in its chat.
+        return {**shown, "works": self._lifecycles.works(key)} if server.project else shown
 
     def _setting(self) -> dict[str, Any]:
         bots = {"telegram": self._scene.tg.username, "discord": self._scene.dc.username}
@@ -77,7 +82,8 @@ class SceneFeed(PageFeed):
             }
             for chat in self._scene.chats
         ]
-        return {"chats": chats, "scripted": bool(self._servers)}
+        projects = [server.project for server in self._scene.servers if server.project]
+        return {"chats": chats, "scripted": bool(self._servers), "projects": projects}
 
     def _chat(self, chat: SceneChat) -> dict[str, Any]:
         if chat.platform == "discord":

@@ -46,7 +46,7 @@ class ScenePaths:
 
     async def _control_server(self, body: Body) -> Body:
         """Kill or start a channel server."""
-        server = self._servers.get(str(required(body, "channel")))
+        server = self._servers.get(str(required(body, "server")))
         if server is None:
             raise ControlError("the page did not start such a channel server", "control it where it was started")
         try:

@@ -18,13 +18,15 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.sandbox.telegram.sandbox import random_token as random_telegram_token
 
-__all__ = ["CHANNELS", "Scene", "SceneChat"]
+__all__ = ["CHANNELS", "PROJECTS", "Scene", "SceneChat", "SceneServer"]
 
 CHANNELS = ("telegram", "discord")
 # Handles and first names.
 PAIRED = {"ann": "Ann", "ben": "Ben"}
 STRANGERS = {"sam": "Sam"}
 APPROVER = "ann"
+# The names of projects that share one bot. Ann is in each of them, the others in the first one alone.
+PROJECTS = ("api", "web", "docs", "shop", "infra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,41 @@ class SceneChat:
         return f"{self.platform}/{self.chat}"
 
 
+@dataclass(frozen=True, slots=True)
+class SceneServer:
+    """A channel server of the scene. `key` is its name on the page, `folder` that of the project in which it runs.
+
+    `project` is the project's name where several share one bot, else "".
+    """
+
+    key: str
+    channel: str
+    folder: Path
+    project: str = ""
+
+    @property
+    def state_dir(self) -> Path:
+        """Its STATE_DIR."""
+        return self.folder / "state" / self.channel
+
+
 class Scene:
     """Both sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove.
 
     `secret` is asked for by the page and by both control interfaces.
     """
 
-    def __init__(self, folder: Path, bot_api: str) -> None:
-        """`bot_api`: the version of the Bot API that the Telegram server speaks."""
+    def __init__(self, folder: Path, bot_api: str, projects: int = 1) -> None:
+        """`bot_api`: the version of the Bot API that the Telegram server speaks.
+
+        `projects`: if there are several, they share one Telegram bot, and there is no Discord.
+        """
         self.folder = folder
+        self.is_shared = projects > 1
+        self.servers = tuple(SceneServer(channel, channel, folder) for channel in CHANNELS)
+        if self.is_shared:
+            names = PROJECTS[:projects]
+            self.servers = tuple(SceneServer(name, "telegram", folder / name, name) for name in names)
         self.secret = new_secret()
         # Random bots, so that two sandboxes never wait for each other's lock.
         self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot", secret=self.secret, version=bot_api)
@@ -71,25 +99,26 @@ class Scene:
         await self.tg.start()
         await self.dc.start()
         (self.folder / "run").mkdir(mode=0o700, exist_ok=True)
-        self.chats = [*self._create_telegram(), *self._create_discord()]
+        self.chats = [*self._create_shared()] if self.is_shared else [*self._create_telegram(), *self._create_discord()]
 
     async def aclose(self) -> None:
         """Stop both platforms."""
         await self.tg.aclose()
         await self.dc.aclose()
 
-    def state_dir(self, channel: str) -> Path:
-        """Return a channel's STATE_DIR."""
-        return self.folder / "state" / channel
+    def server(self, channel: str) -> SceneServer:
+        """Return the only server of a channel, or the first one of several."""
+        return next(server for server in self.servers if server.channel == channel)
 
-    def settings(self, channel: str) -> dict[str, str]:
+    def settings(self, server: SceneServer) -> dict[str, str]:
         """Return the `env` of an `.mcp.json` entry that makes a channel server use this sandbox."""
         shared = {
-            f"{channel.upper()}_STATE_DIR": str(self.state_dir(channel)),
+            f"{server.channel.upper()}_STATE_DIR": str(server.state_dir),
             "CHANNELS_CLAIM": "always",
             "CHANNELS_DATA_DIR": str(self.folder / "data"),
+            **({"CHANNELS_HUB": "local"} if server.project else {}),
         }
-        if channel == "telegram":
+        if server.channel == "telegram":
             return {"TELEGRAM_API_ROOT": self.tg.root, "TELEGRAM_BOT_TOKEN": self.tg.token, **shared}
         return {
             "DISCORD_API_ROOT": self.dc.root,
@@ -107,8 +136,8 @@ class Scene:
 
     # --- people and groups
 
-    def _store(self, channel: str) -> Store:
-        folder = self.state_dir(channel)
+    def _store(self, server: SceneServer) -> Store:
+        folder = server.state_dir
         folder.mkdir(parents=True, mode=0o700)
         adopt(folder, self.folder / "data")
         return Store(folder / "channel.db")
@@ -119,7 +148,7 @@ class Scene:
         group = self.tg.group("Release team", members=paired)
         forum = self.tg.group("Projects", forum=True, members=paired, administrator=True)
         forum.topic("Website")
-        with self._store("telegram") as store:
+        with self._store(self.server("telegram")) as store:
             services = Services.of(store)
             for person in paired:
                 person.dm.started = True
@@ -135,10 +164,26 @@ class Scene:
         about = "a group with topics; the bot hears all of it"
         yield SceneChat("telegram", str(forum.id), str(forum.id), forum.chat.title, about, tuple(PAIRED), group=True)
 
+    def _create_shared(self) -> Iterator[SceneChat]:
+        """Create the people of several projects on one bot, with topics in their private chats."""
+        self.tg.set_topics(on=True)
+        people = [self.tg.person(handle, name) for handle, name in PAIRED.items()]
+        for number, server in enumerate(self.servers):
+            with self._store(server) as store:
+                services = Services.of(store)
+                for person in people if number == 0 else people[:1]:
+                    person.dm.started = True
+                    _pair(services, person, str(person.id))
+                services.access.set_approver(str(people[0].id), approver=True)
+        people[0].topic("Start")
+        for person in people:
+            about = "in every project, approver" if person.handle == APPROVER else f"in {self.servers[0].project} only"
+            yield SceneChat("telegram", person.handle, str(person.id), person.user.first_name, about, (person.handle,))
+
     def _create_discord(self) -> Iterator[SceneChat]:
         people = {handle: self.dc.person(handle, name) for handle, name in PAIRED.items()}
         channel = self.dc.guild("Workshop", members=list(people.values())).channel("general")
-        with self._store("discord") as store:
+        with self._store(self.server("discord")) as store:
             services = Services.of(store)
             for person in people.values():
                 person.dm.started = True

@@ -36,12 +36,21 @@ def bot_api_faults() -> Faults:
 
 
 class BotApi:
-    """Reads calls, applies faults, executes methods and records the calls. `token` is the only one accepted."""
+    """Reads calls, applies faults, executes methods and records the calls. `token` is the only one accepted.
+
+    `beside` are other bots at the same address, each with its own token.
+    """
 
     def __init__(self, state: TelegramState, faults: Faults, token: str) -> None:
         self.state = state
         self.faults = faults
         self.token = token
+        self.beside: list[BotApi] = []
+
+    def _of(self, request: web.Request) -> BotApi:
+        """Return the bot whose token a request names; this one for any other token."""
+        given = request.match_info["token"]
+        return next((one for one in self.beside if is_secret(given, one.token)), self)
 
     def add_routes(self, app: web.Application) -> None:
         """Add the paths to the application, with a 404 for all others."""
@@ -52,7 +61,8 @@ class BotApi:
     # --- methods
 
     async def _on_method(self, request: web.Request) -> web.StreamResponse:
-        return await self.faults.guard(request, lambda: self._respond(request))
+        bot = self._of(request)
+        return await bot.faults.guard(request, lambda: bot._respond(request))  # noqa: SLF001 - of this class
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         at, name, params, code = time.monotonic(), request.match_info["method"], Params(), 0
@@ -97,7 +107,8 @@ class BotApi:
     # --- files
 
     async def _on_file(self, request: web.Request) -> web.StreamResponse:
-        return await self.faults.guard(request, lambda: self._download(request))
+        bot = self._of(request)
+        return await bot.faults.guard(request, lambda: bot._download(request))  # noqa: SLF001 - of this class
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -15,8 +15,9 @@ __all__ = ["TelegramDirectory"]
 class TelegramDirectory:
     """All people by handle and all groups by id."""
 
-    def __init__(self, state: TelegramState) -> None:
-        self.state = state
+    def __init__(self, state: TelegramState, beside: TelegramDirectory | None = None) -> None:
+        """`beside`: that of another bot, whose people are the same ones."""
+        self.state, self._beside = state, beside
         self.people: dict[str, TelegramPerson] = {}
         self.groups: dict[int, TelegramGroup] = {}
 
@@ -32,7 +33,8 @@ class TelegramDirectory:
         """Return the person of this handle, creating them on first use; `username` "" for a person without one."""
         if handle not in self.people:
             name = handle if username is None else username
-            user = self.state.add_user(first_name or handle.title(), name, last_name or "", language_code or "")
+            known = None if self._beside is None else self._beside.person(handle, first_name, username=username).id
+            user = self.state.add_user(first_name or handle.title(), name, last_name or "", language_code or "", known)
             self.people[handle] = TelegramPerson(self.state, user, handle)
         return self.people[handle]
 

@@ -30,7 +30,8 @@ DEFAULT_TOKEN = "7000000001:" + "AAHsandboxSandboxSandboxSandboxSand"
 class TelegramSandbox(Sandbox):
     """One bot's Telegram. All state is in memory: it outlives restarts of the bot's process, not of this object.
 
-    Raises ValueError for a host that is not loopback and for a malformed token.
+    `beside` adds another bot at the same address. Raises ValueError for a host that is not loopback and for a malformed
+    token.
     """
 
     state: TelegramState
@@ -43,8 +44,9 @@ class TelegramSandbox(Sandbox):
         port: int = 0,
         secret: str = "",
         version: str = "10.5",
+        people_of: TelegramSandbox | None = None,
     ) -> None:
-        """`version`: of the Bot API server, which knows nothing that came later."""
+        """`version`: of the Bot API server, which knows nothing that came later. `people_of`: see `beside`."""
         match = TOKEN.fullmatch(token)
         if match is None:
             raise ValueError("a token is DIGITS:30 or more of A-Z a-z 0-9 _ -")
@@ -53,10 +55,19 @@ class TelegramSandbox(Sandbox):
         state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True), version)
         super().__init__(state, bot_api_faults(), host, port, secret)
         self._bot_api = BotApi(state, self.faults, token)
-        self.directory = TelegramDirectory(state)
+        self.directory: TelegramDirectory = TelegramDirectory(state, people_of.directory if people_of else None)
         self.person, self.people = self.directory.person, self.directory.people
         self.group, self.groups = self.directory.group, self.directory.groups
         self.control = TelegramControl(self.directory, self.faults, self.secret)
+
+    def beside(self, token: str, username: str) -> TelegramSandbox:
+        """Return another bot at the same address: people have the same ids there, and chats of their own with it.
+
+        It is not started, and ends with this one.
+        """
+        other = TelegramSandbox(token, username, self.host, self.port, people_of=self)
+        self._bot_api.beside.append(other._bot_api)
+        return other
 
     def add_routes(self, app: web.Application) -> None:
         """Add the control interface and the Bot API."""

@@ -72,9 +72,11 @@ class TelegramState(SandboxState):
 
     # --- people and chats
 
-    def add_user(self, first_name: str, username: str, last_name: str, language_code: str) -> TelegramUser:
-        """Add a person, known to Telegram but not to the bot, with their private chat."""
-        user = TelegramUser(next(self._user_ids), first_name, username, last_name, language_code)
+    def add_user(
+        self, first_name: str, username: str, last_name: str, language_code: str, user_id: int | None = None
+    ) -> TelegramUser:
+        """Add a person, known to Telegram but not to the bot, with their private chat; `user_id`: of one who exists."""
+        user = TelegramUser(user_id or next(self._user_ids), first_name, username, last_name, language_code)
         self.users[user.id] = user
         self.chats[user.id] = TelegramChat(user.id, "private", "", lambda: next(self._message_ids), user=user)
         return user

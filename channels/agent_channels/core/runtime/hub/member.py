@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,14 +30,16 @@ LOOK_EVERY_S = 2.0
 LEAVE_WITHIN_S = 0.1
 
 
-def member_facts(services: Services, settings: Settings, project: str, state: SessionState) -> MemberFacts:
-    """Return what a project says of itself. Raises `StoreError`."""
-    access = services.access
+def member_facts(
+    services: Services, settings: Settings, project: str, state: SessionState, folder: Path | None = None
+) -> MemberFacts:
+    """Return what a project says of itself; `folder` is its own, by default the one at hand. Raises `StoreError`."""
+    access, folder = services.access, folder or project_dir()
     is_open = access.policy() != "disabled"
     return MemberFacts(
         project=project,
-        name=project_dir().name,
-        folder=str(project_dir()),
+        name=folder.name,
+        folder=str(folder),
         machine=socket.gethostname(),
         people=frozenset(member.user_id for member in access.members() if is_open),
         approvers=frozenset(member.user_id for member in access.approvers() if is_open),
