@@ -22,6 +22,7 @@ __all__ = [
     "add_command",
     "add_json",
     "can_ask",
+    "channel_name",
     "did_you_mean",
     "moment",
     "numeric_id",
@@ -43,6 +44,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     near = nearest(word, names)
     return f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+
+
+def channel_name(text: str) -> str:
+    """Return the name of a channel, where several may stand. Raises `WrongUsage` if there is none of that name."""
+    if text not in CHANNELS:
+        raise WrongUsage(f"there is no channel {text!r}; {did_you_mean(text, CHANNELS)}")
+    return text
 
 
 def numeric_id(text: str) -> str:

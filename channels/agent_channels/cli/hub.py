@@ -13,10 +13,13 @@ import anyio
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_install import add_install_actions, run_install_action
+from agent_channels.cli.hub_keep import add_keep_actions, run_keep_action
 from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.cli.language import choose_language, shown
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
+from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.runtime.hub.member import hub_facts, member_facts
@@ -24,8 +27,8 @@ from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, config_values, load
-from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
+from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.state_folder import note_project, remove_dotenv_value, set_dotenv_value
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
@@ -63,10 +66,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (join, leave, status):
         add_json(action)
     add_route_actions(actions)
+    add_keep_actions(actions)
+    add_install_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
+    if args.action in {"keep", "log"}:
+        return run_keep_action(args)
+    if args.action in {"install", "uninstall"}:
+        return run_install_action(args)
     choose_language(args.channel)
     project = _Project(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
@@ -133,6 +142,7 @@ def _join(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, A
     data = project.use(address, join)
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
+    note_project(project.env.state_dir, project_dir().absolute())
     others = [str(one["name"]) for one in data["projects"] if one["project"] != data["project"]]
     joins = sentence(
         "This project is now {name} in the hub {address}, beside {others}."
@@ -203,6 +213,7 @@ def _leave(args: argparse.Namespace, project: _Project) -> tuple[str, dict[str, 
         # Asked first: a hub that cannot be reached is not left.
         cursors = await hub.events.cursors()
         remove_dotenv_value(project.env.state_dir, VARIABLE)
+        note_project(project.env.state_dir, None)
         await _until_servers_left(project)
         again = await hub.members.leave(hub.project)
         services.cursors.set(project.bot_id, cursors)
@@ -270,6 +281,7 @@ def _text(data: dict[str, Any]) -> str:
             else sentence("not in the hub yet"),
         ),
         _line("read by", _reader(data["reader"])),
+        _line("keeper", _keeper(data)),
     ]
     if (reader := data["reader"]) and reader["left_s"] > 0:
         parts = [label(str(reader.get("state"))), *([label(str(reader["error"]))] if reader.get("error") else [])]
@@ -305,12 +317,29 @@ def _reader(reader: dict[str, Any] | None) -> str:
     if reader is None or reader["left_s"] <= 0:
         return sentence("nobody")
     return sentence(
-        "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it renews it",
+        "the keeper, process {pid} on {machine}, since {since}; its lease ends in {seconds:.0f} s unless it renews it"
+        if reader.get("project") == KEEPER
+        else "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it "
+        "renews it",
         pid=reader.get("pid"),
         machine=label(str(reader.get("machine"))),
         folder=label(str(reader.get("folder"))),
         since=local_time(epoch_iso(reader.get("since")) or ""),
         seconds=reader["left_s"],
+    )
+
+
+def _keeper(data: dict[str, Any]) -> str:
+    if not data["keepers"]:
+        return sentence("none; `channels hub install --now` has the bot read while no session does")
+    return joined(
+        sentence(
+            "process {pid} on {machine}, may start {names}" if keeper["projects"] else "process {pid} on {machine}",
+            pid=keeper["pid"],
+            machine=label(keeper["machine"]),
+            names=", ".join(label(one["name"]) for one in data["projects"] if one["project"] in keeper["projects"]),
+        )
+        for keeper in data["keepers"]
     )
 
 

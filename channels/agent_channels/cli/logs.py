@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from agent_channels.core.text.sanitize import reveal
 from agent_channels.core.text.times import local_time
 from agent_channels.registry import CHANNELS
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "add_filters", "run", "show_records"]
 
 SUMMARY = "show what servers and hooks logged"
 # How soon a new line is shown.
@@ -33,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=f"{CHANNEL_NAMES}; default: every channel"
     )
+    add_filters(parser)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Declare which records are shown, and how."""
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
     parser.add_argument(
         "--since",
@@ -49,14 +55,23 @@ def run(args: argparse.Namespace) -> int:
     """Print the records, oldest first: as text in this machine's time, or as JSON lines with UTC times."""
     names = [args.channel] if args.channel else list(CHANNELS)
     with ExitStack() as opened:
-        logs = _Logs(names, opened)
-        shown = _print(logs.read(), args, len(names) > 1)
-        if not shown and not args.follow and sys.stderr.isatty():
-            places = ", ".join(str(log_path(state_dir(name))) for name in names)
-            print(f"nothing is logged in {places}", file=sys.stderr)
-        while args.follow:
-            time.sleep(LOOK_EVERY_S)
-            _print(logs.read(), args, len(names) > 1)
+        places = ", ".join(str(log_path(state_dir(name))) for name in names)
+        return show_records(_Logs(names, opened).read, args, several=len(names) > 1, places=places)
+
+
+def show_records(
+    read: Callable[[], list[dict[str, Any]]], args: argparse.Namespace, *, several: bool, places: str
+) -> int:
+    """Print the records that `read` returns, each time those since the last, as the filters say; return 0.
+
+    `several`: each line says which channel it is about. `places`: where there could be records, for a person.
+    """
+    found = _print(read(), args, several)
+    if not found and not args.follow and sys.stderr.isatty():
+        print(f"nothing is logged in {places}", file=sys.stderr)
+    while args.follow:
+        time.sleep(LOOK_EVERY_S)
+        _print(read(), args, several)
     return 0
 
 
@@ -108,7 +123,7 @@ def _at(record: dict[str, Any]) -> float:
 
 
 def _text(record: dict[str, Any], several: bool) -> str:  # noqa: FBT001
-    channel = f"{record['channel']} " if several else ""
+    channel = f"{record['channel']} " if several and record["channel"] else ""
     trace = f" [trace {record['trace']}]" if record.get("trace") else ""
     process = f"{record['process']}[{record.get('pid', '?')}]"
     # A terminal obeys what is hidden in a text.

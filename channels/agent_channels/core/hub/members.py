@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.i18n.sentences import sentence
 
@@ -84,6 +85,11 @@ class ProjectMember:
         return self.silent_s > AWAY_AFTER_S
 
     @property
+    def is_unattended(self) -> bool:
+        """Whether no session works on it."""
+        return self.is_away or self.session_state == "none"
+
+    @property
     def state(self) -> str:
         """What its agent does; `away` if nothing was heard of it for a while."""
         return "away" if self.is_away and self.session_state != "none" else self.session_state
@@ -133,7 +139,7 @@ class Members:
             if announce:
                 await self._wakeups.notify_members(tx)
         if announce:
-            self._wakeups.send_members(member.project for member in self.known)
+            self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
         return name
 
     async def rename(self, project: str, name: str) -> None:

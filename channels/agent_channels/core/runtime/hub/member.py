@@ -113,8 +113,8 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
 
     Shape: address, project, name (null if the project has not joined), reader (null if nobody ever read, or {machine,
     pid, folder, project, since, state, error, epoch, left_s}), waiting and undecided (counts), unclaimed (count of the
-    last while that no project was there for), projects (a list of {project, name, machine, folder, state, silent_s,
-    waiting}).
+    last while that no project was there for), keepers (a list of {machine, pid, projects, silent_s}; those projects it
+    may start), projects (a list of {project, name, machine, folder, state, silent_s, waiting}).
     """
     waiting, members = await hub.events.waiting(), await hub.members.read()
     return {
@@ -125,6 +125,15 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
         "waiting": waiting.get(hub.project, 0),
         "undecided": waiting.get(UNDECIDED, 0),
         "unclaimed": await hub.events.nobody_count(),
+        "keepers": [
+            {
+                "machine": keeper.machine,
+                "pid": keeper.pid,
+                "projects": sorted(keeper.projects),
+                "silent_s": round(keeper.silent_s, 1),
+            }
+            for keeper in await hub.keepers.running()
+        ],
         "projects": [
             {
                 "project": member.project,
