@@ -184,6 +184,14 @@ async def test_nothing_is_lost_while_sessions_come_and_go(hub: HubStage, note: A
                 account.say(person, f"{person.handle} {number}.{part}")
 
     async with keeping(hub, projects[0]):
+        # It tells the hub who was let in since the projects joined.
+        await eventually(
+            lambda: (
+                [row[0] for row in hub.hub.execute("SELECT people FROM members ORDER BY name")]
+                == [f'["{person.id}"]' for person in reversed(people)]
+            ),
+            "the people in the hub",
+        )
         talk(0)
         for number in range(1, 5):
             at = number % 2
@@ -278,12 +286,15 @@ async def test_a_host_is_started_from_the_phone(hub: HubStage) -> None:
     ann = hub.person("ann", api)
     with Store.open(api.state) as store:
         Services.of(store).access.set_approver(str(ann.id), approver=True)
-    assert (await said(hub, api, "join", "telegram")).code == 0
     pid = api.project / "host.pid"
     try:
         async with keeping(hub, api) as keeper:
             facts = await keeper.facts()
             assert [one["start"] for one in facts["bots"][0]["projects"]] == [True]
+            await eventually(
+                lambda: hub.hub.execute("SELECT approvers FROM members") == [(f'["{ann.id}"]',)],
+                "the approver in the hub",
+            )
             ann.send("are you there?")
             offer = await offered(ann)
             assert "may start api" in (await said(hub, api, "status", "telegram")).out

@@ -177,3 +177,19 @@ async def test_a_wake_up_that_is_lost_delays_and_loses_nothing(made_hub: Hub, mo
         with anyio.fail_after(20):
             await hub.wakeups.wait()
         assert len(await hub.events.claim(WEB, "machine:1", "machine", 10)) == 1
+
+
+async def test_a_project_is_spoken_for_only_while_no_session_works_on_it(made_hub: Hub) -> None:
+    """Whom it lets in may change meanwhile; what its own session says stays, and who never joined does not join."""
+    async with made_hub.open() as hub:
+        assert not await hub.members.refresh(facts_of("api"))
+        await hub.members.beat(facts_of("api", session_state="idle"))
+        await hub.wakeups.members.wait()
+        assert not await hub.members.refresh(facts_of("api", people=frozenset({"2"})))
+        made_hub.execute("UPDATE members SET seen_at = seen_at - 3600")
+        assert await hub.members.refresh(facts_of("api", people=frozenset({"2"}), folder="/elsewhere"))
+        (member,) = await hub.members.read()
+        assert (member.people, member.state, member.folder) == ({"2"}, "none", "/home/me/api")
+        assert member.silent_s > 3000
+        with anyio.fail_after(5):
+            await hub.wakeups.members.wait()

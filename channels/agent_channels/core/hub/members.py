@@ -119,9 +119,6 @@ class Members:
                 "SELECT {now} AS now, (SELECT name FROM members WHERE bot = ? AND project = ?) AS name",
                 self._bot, facts.project,
             )  # fmt: skip
-            # By the database's clock, as this machine's may be set to anything.
-            ahead_s = float(rows[0]["now"]) - time.time()
-            enabled = {chat: since + ahead_s for chat, since in facts.enabled.items()}
             name = str(rows[0]["name"] or "")
             # Two that join at once with one name: the second one's transaction fails, and is tried again.
             name = name or await self._free_name(tx, project_name(facts.name))
@@ -132,15 +129,33 @@ class Members:
                 "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
                 "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
                 "seen_at = excluded.seen_at",
-                self._bot, facts.project, name, facts.folder, facts.machine, json.dumps(sorted(facts.people)),
-                json.dumps(sorted(facts.approvers)), json.dumps(enabled), _dump_groups(facts.groups),
-                json.dumps(sorted(facts.waiting)), facts.session_state,
+                self._bot, facts.project, name, facts.folder, facts.machine, *_let_in(facts, float(rows[0]["now"])),
+                facts.session_state,
             )  # fmt: skip
             if announce:
                 await self._wakeups.notify_members(tx)
         if announce:
             self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
         return name
+
+    async def refresh(self, facts: MemberFacts) -> bool:
+        """Record whom a project lets in that no session works on; return False if one does, or it has not joined.
+
+        Raises `StoreError`.
+        """
+        async with self._db.transaction() as tx:
+            rows = await tx.rows("SELECT {now} AS now")
+            changed = await tx.execute(
+                "UPDATE members SET people = ?, approvers = ?, enabled = ?, gates = ?, waiting = ?, "
+                "session_state = 'none' WHERE bot = ? AND project = ? AND (session_state = 'none' OR "
+                "seen_at < {now} - ?)",
+                *_let_in(facts, float(rows[0]["now"])), self._bot, facts.project, AWAY_AFTER_S,
+            )  # fmt: skip
+            if changed:
+                await self._wakeups.notify_members(tx)
+        if changed:
+            self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
+        return bool(changed)
 
     async def rename(self, project: str, name: str) -> None:
         """Give a project another name. Raises `Refused` if another one has it, or it is none; and `StoreError`."""
@@ -225,6 +240,19 @@ def _member(row: Row) -> ProjectMember:
         session_state=state if state in get_args(SessionState) else "none",
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
+    )
+
+
+def _let_in(facts: MemberFacts, now: float) -> tuple[str, ...]:
+    """Return the columns people, approvers, enabled, gates and waiting; `now` is that of the database's clock."""
+    # By that clock, as this machine's may be set to anything.
+    enabled = {chat: since + now - time.time() for chat, since in facts.enabled.items()}
+    return (
+        json.dumps(sorted(facts.people)),
+        json.dumps(sorted(facts.approvers)),
+        json.dumps(enabled),
+        _dump_groups(facts.groups),
+        json.dumps(sorted(facts.waiting)),
     )
 
 

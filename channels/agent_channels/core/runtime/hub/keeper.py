@@ -22,7 +22,7 @@ from anyio.abc import TaskGroup
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
-from agent_channels.core.errors import ChannelError, Refused, StoreError
+from agent_channels.core.errors import ChannelError, ConfigError, Refused, StoreError
 from agent_channels.core.host.background import can_start
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
@@ -37,6 +37,7 @@ from agent_channels.core.runtime.context import OpenBot
 from agent_channels.core.runtime.hub.chat import HubChat
 from agent_channels.core.runtime.hub.host_starts import HostStarts
 from agent_channels.core.runtime.hub.local_projects import LocalProject, LocalProjects, of_no_project
+from agent_channels.core.runtime.hub.member import differs, member_facts
 from agent_channels.core.runtime.hub.reader import HubReader
 from agent_channels.core.runtime.hub.router import Router
 from agent_channels.core.runtime.reader_lock import LockHolder, ReaderLock
@@ -225,6 +226,7 @@ class _KeptBot:
             async with anyio.create_task_group() as group:
                 group.start_soon(hub.wakeups.run)
                 group.start_soon(self._beat, hub, domain)
+                group.start_soon(self._speak_for_projects, hub)
                 group.start_soon(starts.run)
                 group.start_soon(reader.run)
         finally:
@@ -254,6 +256,21 @@ class _KeptBot:
                     await hub.keepers.leave(domain)
                 except StoreError as error:
                     logger.info("the hub does not hear that this keeper ends: %s", error)
+
+    async def _speak_for_projects(self, hub: ProjectHub) -> None:
+        """Tell the hub whom the projects here let in, while no session of theirs does."""
+        while True:
+            here = {project.project: project for project in self._projects}
+            try:
+                for member in await hub.members.read():
+                    if member.is_unattended and (project := here.get(member.project)) is not None:
+                        with Store.open(project.env.state_dir) as store:
+                            facts = member_facts(Services.of(store), project.settings, project.project, "none")
+                        if differs(member, facts):
+                            await hub.members.refresh(facts)
+            except (ConfigError, StoreError) as error:
+                logger.warning("whom a project lets in is not known to the hub: %s", redact(str(error)))
+            await anyio.sleep(LOOK_EVERY_S)
 
 
 def kept_elsewhere(channel: str, bot_id: str) -> LockHolder | None:

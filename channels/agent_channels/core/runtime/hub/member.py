@@ -13,7 +13,7 @@ import anyio
 from agent_channels.core.errors import StoreError
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.lease import LeaseHolder, lease_holder
-from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, SessionState
+from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, ProjectMember, SessionState
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.scheduling import seconds_to_tick
@@ -21,7 +21,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.settings.paths import project_dir
 
-__all__ = ["HubMember", "hub_facts", "member_facts"]
+__all__ = ["HubMember", "differs", "hub_facts", "member_facts"]
 
 logger = logging.getLogger(__name__)
 # How soon the others learn that somebody was let in, or that the agent began to work.
@@ -51,6 +51,13 @@ def member_facts(services: Services, settings: Settings, project: str, state: Se
         waiting=frozenset(applicant.chat_id for applicant in services.pairing.pending() if is_open),
         session_state=state,
     )
+
+
+def differs(member: ProjectMember, facts: MemberFacts) -> bool:
+    """Return whether the hub knows otherwise whom a project lets in, or takes its machine for away."""
+    known = (member.people, member.approvers, member.groups, member.waiting, set(member.enabled))
+    says = (facts.people, facts.approvers, facts.groups, facts.waiting, set(facts.enabled))
+    return known != says or member.session_state != "none"
 
 
 class HubMember:
