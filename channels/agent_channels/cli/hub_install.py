@@ -25,7 +25,6 @@ from agent_channels.core.settings.private_files import write_atomically
 __all__ = ["add_install_actions", "remove_unit", "run_install_action"]
 
 MANAGER_WITHIN_S = 60.0
-_LINGER = "loginctl enable-linger"
 
 
 def add_install_actions(actions: Subparsers[argparse.ArgumentParser]) -> None:
@@ -82,7 +81,7 @@ def _install(args: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     else:
         said.append(sentence("This puts it to work: {commands}", commands=_shell(unit.begin)))
     if unit.manager == "systemd":
-        said.append(sentence("It ends when you log out, unless you run: {command}", command=_LINGER))
+        said.append(sentence("It ends when you log out, unless you run `loginctl enable-linger`."))
     data = {"ok": True, "manager": unit.manager, "path": str(unit.path), "started": args.now}
     return joined(said, "\n"), {**data, "commands": list(map(shlex.join, unit.begin))}
 

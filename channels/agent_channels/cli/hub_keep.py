@@ -14,7 +14,7 @@ import anyio
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, Subparsers, add_command, add_json, channel_name
 from agent_channels.cli.language import choose_language, shown
-from agent_channels.cli.logs import add_filters, show_records
+from agent_channels.cli.log_records import add_filters, show_records
 from agent_channels.core.i18n.sentences import counted, sentence
 from agent_channels.core.log import configure
 from agent_channels.core.process import umask_before

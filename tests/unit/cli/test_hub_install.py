@@ -8,10 +8,12 @@ import plistlib
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent_channels.core.program import called
 from agent_channels.core.runtime.hub import unit as units
 from agent_channels.core.runtime.hub.unit import KeeperUnit, keeper_unit
 
@@ -21,7 +23,7 @@ SECRET = "8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels) -> Iterator[Path]:
     """A home, a systemctl that notes what it is asked, and fails if told to; and secrets in the environment."""
     made, programs = tmp_path / "my home", tmp_path / "programs"
     made.mkdir()
@@ -38,7 +40,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels) -> Path:
     monkeypatch.setenv("HTTPS_PROXY", "http://me:correct-horse@proxy:1")
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "CLAUDE_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
-    return made
+    # How this program is called is looked up once, on a PATH that is this test's alone.
+    called.cache_clear()
+    yield made
+    called.cache_clear()
 
 
 def asked(home: Path) -> list[str]:

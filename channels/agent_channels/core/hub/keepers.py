@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent_channels.core.hub.database import HubDatabase
 
-__all__ = ["KEEPER", "Keeper", "Keepers"]
+__all__ = ["KEEPER", "Keepers", "RunningKeeper"]
 
 KEEPER = "keeper"
 """What a keeper is called where a project has its id: no project's id is so short."""
@@ -17,7 +17,7 @@ GONE_AFTER_S = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class RunningKeeper:
     """A process that keeps a bot: where it runs, the ids of the projects it may start, and how long it was silent."""
 
     machine: str
@@ -50,7 +50,7 @@ class Keepers:
         async with self._db.transaction() as tx:
             await tx.execute("DELETE FROM keepers WHERE bot = ? AND keeper = ?", self._bot, keeper)
 
-    async def running(self) -> list[Keeper]:
+    async def running(self) -> list[RunningKeeper]:
         """Return the keepers that were heard of lately, by machine. Raises `StoreError`."""
         async with self._db.transaction() as tx:
             rows = await tx.rows(
@@ -59,7 +59,8 @@ class Keepers:
                 self._bot, GONE_AFTER_S,
             )  # fmt: skip
         return [
-            Keeper(row["machine"], int(row["pid"]), _projects(row["projects"]), float(row["silent_s"])) for row in rows
+            RunningKeeper(row["machine"], int(row["pid"]), _projects(row["projects"]), float(row["silent_s"]))
+            for row in rows
         ]
 
     async def startable(self) -> frozenset[str]:

@@ -877,7 +877,9 @@ TEXTS: dict[str, str] = {
     "The unit {path} runs `channels hub keep`.": "單元 {path} 會執行 `channels hub keep`。",
     "It was started; `channels hub log` shows what it does.": "已經啟動；`channels hub log` 會顯示它做了什麼。",
     "This puts it to work: {commands}": "這樣讓它開始工作：{commands}",
-    "It ends when you log out, unless you run: {command}": "你登出時它就會結束，除非執行：{command}",
+    "It ends when you log out, unless you run `loginctl enable-linger`.": (
+        "你登出時它就會結束，除非執行 `loginctl enable-linger`。"
+    ),
     "this program was only fetched to be run once, so no unit can run it tomorrow; install it first, with `uv tool "
     "install` or `pipx install`": (
         "這個程式只是下載來執行一次，所以明天沒有單元能執行它；請先用 `uv tool install` 或 `pipx install` 安裝"
