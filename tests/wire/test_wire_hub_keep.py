@@ -258,6 +258,25 @@ async def test_projects_join_and_leave_under_it(local: HubStage) -> None:
         assert local.tg.token not in log
 
 
+async def test_people_are_let_in_while_it_reads(local: HubStage) -> None:
+    """The terminal tells them itself, as no server does; the keeper tells the hub, and what they say then is theirs."""
+    web = await joined(local, "web")
+    bob = local.tg.person("bob")
+    bob.dm.started = True
+    async with keeping(local, web):
+        await eventually(lambda: reader(local) == "keeper", "the keeper's lease")
+        allowed = await local.stage.cli("access", "telegram", "allow", str(bob.id), **web.env)
+        assert allowed.code == 0, allowed.err
+        assert (await bob.next_message(PATIENCE_S))["text"]
+        await eventually(
+            lambda: local.hub.execute("SELECT people FROM members") == [(f'["{bob.id}"]',)], "bob in the hub"
+        )
+        bob.send("hello")
+        assert "saved for web, where no session is running" in (await bob.next_message(PATIENCE_S))["text"]
+    host = await web.host()
+    assert (await host.event()).content == "hello"
+
+
 async def test_its_log(local: HubStage) -> None:
     """By channel, as JSON, followed, and private."""
     web = await joined(local, "web")

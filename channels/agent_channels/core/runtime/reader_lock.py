@@ -164,6 +164,11 @@ class ReaderLock:
         except (OSError, ValueError, TypeError):
             return LockHolder(0, "unknown", "unknown", time.time())
 
+    def is_read(self) -> bool:
+        """Return whether a process reads for this state folder. Raises `ConfigError` if there can be no lock."""
+        holder = self.holder()
+        return holder is not None and holder.state_dir == str(self._state_dir)
+
     def _free(self) -> bool:
         # The kernel only answers by giving the lock; it is given back at once.
         if not self._acquire():

@@ -50,7 +50,7 @@ from agent_channels.core.store.database import Store
 __all__ = ["Keeper", "OfChannel", "keeper_dir", "kept_elsewhere"]
 
 logger = logging.getLogger(__name__)
-NAMED = "of no project (channels hub keep)"
+NAMED = "none (channels hub keep)"
 # How soon a project that joins, leaves or changes its settings is noticed.
 LOOK_EVERY_S = 5.0
 LEAVE_WITHIN_S = 0.5
@@ -148,10 +148,7 @@ class _KeptBot:
         if projects != self._projects:
             self._projects = projects
             self._changed.set()
-        home = projects[0]
-        return (home.env.state_dir, home.token, home.settings) == (
-            self._home.env.state_dir, self._home.token, self._home.settings,
-        )  # fmt: skip
+        return any(_opened_with(project) == _opened_with(self._home) for project in projects)
 
     async def stop(self) -> None:
         """Return once it is closed."""
@@ -259,18 +256,28 @@ class _KeptBot:
 
     async def _speak_for_projects(self, hub: ProjectHub) -> None:
         """Tell the hub whom the projects here let in, while no session of theirs does."""
+        faults: dict[str, str] = {}
         while True:
-            here = {project.project: project for project in self._projects}
-            try:
-                for member in await hub.members.read():
-                    if member.is_unattended and (project := here.get(member.project)) is not None:
-                        with Store.open(project.env.state_dir) as store:
-                            facts = member_facts(Services.of(store), project.settings, project.project, "none")
-                        if differs(member, facts):
-                            await hub.members.refresh(facts)
-            except (ConfigError, StoreError) as error:
-                logger.warning("whom a project lets in is not known to the hub: %s", redact(str(error)))
+            for project in self._projects:
+                try:
+                    await _refresh(hub, project)
+                    faults.pop(project.project, None)
+                except (ConfigError, StoreError) as error:
+                    if faults.get(project.project) != (fault := redact(str(error))):
+                        logger.warning("the hub is not told whom %s lets in: %s", project.env.state_dir, fault)
+                        faults[project.project] = fault
             await anyio.sleep(LOOK_EVERY_S)
+
+
+async def _refresh(hub: ProjectHub, project: LocalProject) -> None:
+    """Tell the hub whom a project lets in, if no session works on it and the hub knows otherwise."""
+    members = await hub.members.read()
+    member = next((member for member in members if member.project == project.project), None)
+    if member is not None and member.is_unattended:
+        with Store.open(project.env.state_dir) as store:
+            facts = member_facts(Services.of(store), project.settings, project.project, "none")
+        if differs(member, facts):
+            await hub.members.refresh(facts)
 
 
 def kept_elsewhere(channel: str, bot_id: str) -> LockHolder | None:
@@ -281,6 +288,10 @@ def kept_elsewhere(channel: str, bot_id: str) -> LockHolder | None:
 
 def _keeper_lock(channel: str, bot_id: str) -> ReaderLock:
     return ReaderLock(f"keeper-{channel}", bot_id, keeper_dir(), named=NAMED)
+
+
+def _opened_with(project: LocalProject) -> tuple[object, ...]:
+    return project.env.state_dir, project.token, project.address, project.settings
 
 
 async def _identified(adapter: Adapter) -> None:
