@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -263,18 +264,23 @@ async def test_people_are_let_in_while_it_reads(local: HubStage) -> None:
     web = await joined(local, "web")
     bob = local.tg.person("bob")
     bob.dm.started = True
+    host = await local.working(web)
+    bob.send("let me in")
+    found = re.search(r"code: ([A-Z0-9]{8})", (await bob.next_message(PATIENCE_S))["text"])
+    assert found is not None
+    await host.close()
     async with keeping(local, web):
         await eventually(lambda: reader(local) == "keeper", "the keeper's lease")
-        allowed = await local.stage.cli("access", "telegram", "allow", str(bob.id), **web.env)
-        assert allowed.code == 0, allowed.err
-        assert (await bob.next_message(PATIENCE_S))["text"]
+        paired = await local.stage.cli("access", "telegram", "pair", found[1], **web.env)
+        assert paired.code == 0, paired.err
+        assert "Paired" in (await bob.next_message(PATIENCE_S))["text"]
         await eventually(
             lambda: local.hub.execute("SELECT people FROM members") == [(f'["{bob.id}"]',)], "bob in the hub"
         )
         bob.send("hello")
         assert "saved for web, where no session is running" in (await bob.next_message(PATIENCE_S))["text"]
     host = await web.host()
-    assert (await host.event()).content == "hello"
+    await host.until(lambda: [event.content for event in host.events] == ["let me in", "hello"], what="both")
 
 
 async def test_its_log(local: HubStage) -> None:

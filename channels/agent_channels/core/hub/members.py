@@ -138,18 +138,18 @@ class Members:
             self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
         return name
 
-    async def refresh(self, facts: MemberFacts) -> bool:
-        """Record whom a project lets in that no session works on; return False if one does, or it has not joined.
+    async def refresh(self, facts: MemberFacts, silent_s: float) -> bool:
+        """Record whom a project lets in that no session works on; return False if one does by now, or it is no member.
 
-        Raises `StoreError`.
+        `silent_s`: as in the `ProjectMember` by which that was found. Raises `StoreError`.
         """
         async with self._db.transaction() as tx:
             rows = await tx.rows("SELECT {now} AS now")
             changed = await tx.execute(
                 "UPDATE members SET people = ?, approvers = ?, enabled = ?, gates = ?, waiting = ?, "
                 "session_state = 'none' WHERE bot = ? AND project = ? AND (session_state = 'none' OR "
-                "seen_at < {now} - ?)",
-                *_let_in(facts, float(rows[0]["now"])), self._bot, facts.project, AWAY_AFTER_S,
+                "seen_at <= {now} - ?)",
+                *_let_in(facts, float(rows[0]["now"])), self._bot, facts.project, silent_s,
             )  # fmt: skip
             if changed:
                 await self._wakeups.notify_members(tx)

@@ -273,11 +273,17 @@ async def _refresh(hub: ProjectHub, project: LocalProject) -> None:
     """Tell the hub whom a project lets in, if no session works on it and the hub knows otherwise."""
     members = await hub.members.read()
     member = next((member for member in members if member.project == project.project), None)
-    if member is not None and member.is_unattended:
+    if member is not None and (member.is_unattended or not _has_session(project)):
         with Store.open(project.env.state_dir) as store:
             facts = member_facts(Services.of(store), project.settings, project.project, "none")
         if differs(member, facts):
-            await hub.members.refresh(facts)
+            await hub.members.refresh(facts, member.silent_s)
+
+
+def _has_session(project: LocalProject) -> bool:
+    """Return whether a server here works on a project's events: one that ended says so to nobody."""
+    lock = ReaderLock(project.channel.name, project.bot_id, project.env.state_dir, shared=True)
+    return lock.was_made and lock.holder() is not None
 
 
 def kept_elsewhere(channel: str, bot_id: str) -> LockHolder | None:
