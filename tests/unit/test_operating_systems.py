@@ -103,6 +103,8 @@ REVIEWED = {
     ("core/host/background.py", "fcntl"): "as pty there",
     ("core/host/background.py", "termios"): "as pty there",
     ("core/host/background.py", "start_new_session"): "as pty there",
+    ("core/host/background.py", "signal.SIGHUP"): "as pty there",
+    ("core/host/background.py", "signal.SIGQUIT"): "as pty there",
     ("cli/hub_keep.py", "signal.SIGHUP"): "sys.platform is asked before; on Windows an interruption ends the process",
     (
         "core/hub/wakeups.py",

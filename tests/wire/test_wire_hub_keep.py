@@ -260,7 +260,7 @@ async def test_projects_join_and_leave_under_it(local: HubStage) -> None:
 
 
 async def test_people_are_let_in_while_it_reads(local: HubStage) -> None:
-    """The terminal tells them itself, as no server does; the keeper tells the hub, and what they say then is theirs."""
+    """The terminal tells them itself, as no server does; the keeper tells the hub, and what they say is answered."""
     web = await joined(local, "web")
     bob = local.tg.person("bob")
     bob.dm.started = True
@@ -277,6 +277,8 @@ async def test_people_are_let_in_while_it_reads(local: HubStage) -> None:
         await eventually(
             lambda: local.hub.execute("SELECT people FROM members") == [(f'["{bob.id}"]',)], "bob in the hub"
         )
+        bob.command("/projects")
+        assert "web – no session" in (await bob.next_message(PATIENCE_S))["text"]
         bob.send("hello")
         assert "saved for web, where no session is running" in (await bob.next_message(PATIENCE_S))["text"]
     host = await web.host()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -317,9 +318,15 @@ async def test_what_the_host_said_last_is_told_without_secrets(
 
 
 async def test_a_host_of_which_no_session_comes_is_ended(
-    desk: HubReading, machine: Machine, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+    desk: HubReading,
+    machine: Machine,
+    ann: TelegramPerson,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """It waits for an answer at a terminal that nobody sees; what it asks is told."""
+    """It waits for an answer at a terminal that nobody sees; what it asks is told. Also under a keeper of `nohup`."""
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, ignored))
     monkeypatch.setattr(host_starts, "UP_WITHIN_S", 1.0)
     await no_session(desk, ann.id)
     machine.approver(ann)

@@ -119,10 +119,14 @@ def main(arguments: Sequence[str]) -> int:
 def _become(command: list[str], umask: int) -> None:
     """Take the command's shape; what stands in the way is written into its terminal."""
     import fcntl
+    import signal
     import struct
     import termios
 
     try:
+        # Whoever started the keeper may ignore them, and what it starts would too; a closed terminal ends a host.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
         os.umask(umask)
         os.execvp(command[0], command)  # noqa: S606 - what the operator set
