@@ -97,6 +97,16 @@ REVIEWED = {
         "asyncio.open_unix_connection",
     ): "on nt the function has left by the pipe's way before",
     (
+        "core/host/background.py",
+        "pty",
+    ): "`can_start` asks for os.name first: elsewhere nothing is started from the chat",
+    ("core/host/background.py", "fcntl"): "as pty there",
+    ("core/host/background.py", "termios"): "as pty there",
+    ("core/host/background.py", "start_new_session"): "as pty there",
+    ("core/host/background.py", "signal.SIGHUP"): "as pty there",
+    ("core/host/background.py", "signal.SIGQUIT"): "as pty there",
+    ("cli/hub_keep.py", "signal.SIGHUP"): "sys.platform is asked before; on Windows an interruption ends the process",
+    (
         "core/hub/wakeups.py",
         "socket.AF_UNIX",
     ): "hasattr is asked before `_receive`; without, the project looks for itself every few seconds",

@@ -121,6 +121,17 @@ async def test_where_channels_are_off_the_hooks_come_along(stage: Stage, host: P
     assert "they are installed" in ran.err
 
 
+async def test_unattended_nothing_is_asked_at_the_start(stage: Stage, host: Path) -> None:
+    """The flag that the host asks about is left out, and the hooks come along, unless its organisation allows us."""
+    without_hooks(stage)
+    ran = await launch(stage, "telegram", "--unattended", "--", "--permission-mode", "plan")
+    assert ran.code == 7
+    *mine, flag, settings = started(host)["argv"]
+    assert (mine, flag) == (["--permission-mode", "plan"], "--settings")
+    assert set(json.loads(settings)["hooks"]) == HOOKS
+    assert "the host asks something at its start" in ran.err
+
+
 @pytest.mark.parametrize("name", ["no_token", "revoked_token", "wrong_setting", "newer_schema", "no_entry"])
 async def test_a_session_that_no_message_can_reach_is_not_started(stage: Stage, host: Path, name: str) -> None:
     """Exit code 1 with the doctor's finding and the next step, with --print too."""

@@ -396,7 +396,7 @@ def _notify(channel_name: str, services: Services, *, may_send: bool = True) -> 
         token = env.token()
         if token is None:
             return "later"
-        if ReaderLock(channel_name, row.bot_id(token), env.state_dir).holder():
+        if ReaderLock(channel_name, row.bot_id(token), env.state_dir).is_read():
             return "by the server"
         if not may_send:
             return "later"

@@ -23,6 +23,7 @@ __all__ = [
     "add_command",
     "add_json",
     "can_ask",
+    "channel_name",
     "did_you_mean",
     "moment",
     "numeric_id",
@@ -45,6 +46,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near := nearest(word, names):
         return sentence("did you mean {near!r}?", near=near)
     return sentence("there are {names}", names=joined(names, ", "))
+
+
+def channel_name(text: str) -> str:
+    """Return the name of a channel, where several may stand. Raises `WrongUsage` if there is none of that name."""
+    if text not in CHANNELS:
+        known = did_you_mean(text, CHANNELS)
+        raise WrongUsage(sentence("there is no {kind} {value!r}; {known}", kind="channel", value=text, known=known))
+    return text
 
 
 def numeric_id(text: str) -> str:

@@ -12,11 +12,14 @@ import anyio
 
 from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_install import add_install_actions, run_install_action
+from agent_channels.cli.hub_keep import add_keep_actions, run_keep_action
 from agent_channels.cli.hub_project import VARIABLE, HubProject, enter_hub, joined_words
 from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.cli.language import choose_language, shown
 from agent_channels.core.errors import Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
+from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.i18n.sentences import counted, joined, sentence
 from agent_channels.core.runtime.hub.member import hub_facts
@@ -24,8 +27,8 @@ from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import config_values
-from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.state_folder import remove_dotenv_value, set_dotenv_value
+from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.state_folder import note_project, remove_dotenv_value, set_dotenv_value
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
@@ -60,10 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (join, leave, status):
         add_json(action)
     add_route_actions(actions)
+    add_keep_actions(actions)
+    add_install_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action. Raises `ConfigError`, `StoreError` or `Refused`."""
+    if args.action in {"keep", "log"}:
+        return run_keep_action(args)
+    if args.action in {"install", "uninstall"}:
+        return run_install_action(args)
     choose_language(args.channel)
     project = HubProject(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
@@ -80,6 +89,7 @@ def _join(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str,
     data = enter_hub(project, address, args.name)
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
+    note_project(project.env.state_dir, project_dir().absolute())
     notice = sentence(
         "Servers that run here notice it by themselves; `channels hub status {channel}` shows who reads the bot.",
         channel=project.row.name,
@@ -141,6 +151,7 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
         # Asked first: a hub that cannot be reached is not left.
         cursors = await hub.events.cursors()
         remove_dotenv_value(project.env.state_dir, VARIABLE)
+        note_project(project.env.state_dir, None)
         await _until_servers_left(project)
         again = await hub.members.leave(hub.project)
         services.cursors.set(project.bot_id, cursors)
@@ -208,6 +219,7 @@ def _text(data: dict[str, Any]) -> str:
             else sentence("not in the hub yet"),
         ),
         _line("read by", _reader(data["reader"])),
+        _line("keeper", _keeper(data)),
     ]
     if (reader := data["reader"]) and reader["left_s"] > 0:
         state = reader_state(label(str(reader.get("state"))), label(str(reader.get("error") or "")))
@@ -243,12 +255,29 @@ def _reader(reader: dict[str, Any] | None) -> str:
     if reader is None or reader["left_s"] <= 0:
         return sentence("nobody")
     return sentence(
-        "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it renews it",
+        "the keeper, process {pid} on {machine}, since {since}; its lease ends in {seconds:.0f} s unless it renews it"
+        if reader.get("project") == KEEPER
+        else "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it "
+        "renews it",
         pid=reader.get("pid"),
         machine=label(str(reader.get("machine"))),
         folder=label(str(reader.get("folder"))),
         since=local_time(epoch_iso(reader.get("since")) or ""),
         seconds=reader["left_s"],
+    )
+
+
+def _keeper(data: dict[str, Any]) -> str:
+    if not data["keepers"]:
+        return sentence("none; `channels hub install --now` has the bot read while no session does")
+    return joined(
+        sentence(
+            "process {pid} on {machine}, may start {names}" if keeper["projects"] else "process {pid} on {machine}",
+            pid=keeper["pid"],
+            machine=label(keeper["machine"]),
+            names=", ".join(label(one["name"]) for one in data["projects"] if one["project"] in keeper["projects"]),
+        )
+        for keeper in data["keepers"]
     )
 
 

@@ -57,7 +57,7 @@ def invite(channel_name: str, services: Services, *, qr_code: bool, may_ask: boo
             return await adapter.identify(), adapter.capabilities.invite_link
 
     bot, template = anyio.run(identify)
-    is_read = ReaderLock(channel_name, bot_id, env.state_dir).holder() is not None
+    is_read = ReaderLock(channel_name, bot_id, env.state_dir).is_read()
     return invite_to(bot, row, services, template, qr_code=qr_code, is_read=is_read)
 
 

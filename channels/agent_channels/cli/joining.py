@@ -19,8 +19,8 @@ from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.people.access import Member
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
-from agent_channels.core.settings.paths import env_value
-from agent_channels.core.settings.state_folder import set_dotenv_value, set_dotenv_values
+from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.state_folder import note_project, set_dotenv_value, set_dotenv_values
 from agent_channels.core.text.sanitize import label
 
 __all__ = [
@@ -139,6 +139,7 @@ def enter(row: Channel, other: OtherProject, dialogue: Dialogue) -> None:
     with suppress(StoreError):
         enter_hub(HubProject(row.name, other.env), address, folder=other.folder)
     data = enter_hub(own, address)
+    note_project(own.env.state_dir, project_dir().absolute())
     dialogue.say("✓ {joined}", joined=joined_words(data))
     dialogue.data["hub"] = {"address": data["address"], "name": data["name"]}
 

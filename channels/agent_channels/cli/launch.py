@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json, did_you_mean
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, channel_name
 from agent_channels.cli.doctor import configured_channels, examine_all
 from agent_channels.cli.language import shown
 from agent_channels.cli.turn_hooks import turn_hook_servers
@@ -53,15 +53,18 @@ class _Start:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channels, --host, --print and --json; what follows `--` is split off before parsing (cli/main.py)."""
     channels = " ".join(f"[{name}]" for name in CHANNELS)
-    parser.usage = f"channels launch {channels} [--host PATH] [--print] [--json] [-- HOST ARGUMENTS]"
+    parser.usage = f"channels launch {channels} [--host PATH] [--unattended] [--print] [--json] [-- HOST ARGUMENTS]"
     parser.add_argument(
         "channels",
-        type=_channel,
+        type=channel_name,
         nargs="*",
         metavar="CHANNEL",
         help=sentence("{names}; default: every channel that was set up, or all if none was", names=CHANNEL_NAMES),
     )
     parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
+    parser.add_argument(
+        "--unattended", action="store_true", help="without what the host asks about at its start, as nobody is there"
+    )
     parser.add_argument("--print", action="store_true", help="show the command, and start nothing")
     add_json(parser, help="as --print, as JSON")
 
@@ -75,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(args.channels)) or configured_channels()
     only_shown = args.print or args.json
     host = _program(args.host, must_exist=not only_shown)
-    start = _prepare(host, "" if only_shown else host, names, anyio.run(examine_all, names), args.host_arguments)
+    reports = anyio.run(examine_all, names)
+    asked = "" if only_shown else host
+    start = _prepare(host, asked, names, reports, args.host_arguments, unattended=args.unattended)
     if args.json:
         data = {"ok": True, "command": start.command, "environ": start.environ, "remarks": start.remarks}
         print(redact(json.dumps(data, ensure_ascii=False)))
@@ -96,13 +101,6 @@ def run(args: argparse.Namespace) -> int:
     return subprocess.call(start.command, env=environ)  # noqa: S603 - as above
 
 
-def _channel(text: str) -> str:
-    if text not in CHANNELS:
-        known = did_you_mean(text, CHANNELS)
-        raise WrongUsage(sentence("there is no {kind} {value!r}; {known}", kind="channel", value=text, known=known))
-    return text
-
-
 def _program(named: str | None, *, must_exist: bool) -> str:
     name = named or "claude"
     found = shutil.which(name)
@@ -113,12 +111,16 @@ def _program(named: str | None, *, must_exist: bool) -> str:
     return found or name
 
 
-def _prepare(host: str, asked: str, names: list[str], reports: list[Report], arguments: list[str]) -> _Start:
+def _prepare(
+    host: str, asked: str, names: list[str], reports: list[Report], arguments: list[str], *, unattended: bool
+) -> _Start:
     """Return what to start; `asked` is the program to ask for its version, "" for none."""
     _refuse_fatal(reports)
     environ = {f"{name.upper()}_STATE_DIR": str(Environment(name).state_dir) for name in names}
     warnings = [warning for report in reports for warning in _warnings(report)]
     reason = _why_channels_are_off(reports[0])
+    if not reason and unattended and _allowed_plugin() is None:
+        reason = sentence("with {flag} the host asks something at its start", flag=DEVELOPMENT)
     if reason:
         flags, remark = _hook_flags(asked, names[0], reports[0], reason)
     else:
@@ -210,9 +212,9 @@ def _settings(hooks: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 def _channel_flags(names: list[str]) -> tuple[list[str], str]:
     """Return the flags that opt in to channels, and a remark on what they mean."""
+    if (allowed := _allowed_plugin()) is not None:
+        return [ALLOWED, f"plugin:{allowed}"], sentence("the plugin {plugin} is an allowed channel.", plugin=allowed)
     plugin = enabled_plugin(os.environ)
-    if plugin is not None and _is_allowed(plugin):
-        return [ALLOWED, f"plugin:{plugin}"], sentence("the plugin {plugin} is an allowed channel.", plugin=plugin)
     sources = [f"plugin:{plugin}"] if plugin else [f"server:{entry_name(Environment(name))}" for name in names]
     remark = sentence(
         "{sources} is not on a list of allowed channels, so the host is started with {flag} and asks you whether you "
@@ -221,6 +223,12 @@ def _channel_flags(names: list[str]) -> tuple[list[str], str]:
         flag=DEVELOPMENT,
     )
     return [DEVELOPMENT, *sources], remark
+
+
+def _allowed_plugin() -> str | None:
+    """Return our plugin if it is enabled and the host takes it for a channel without asking; else None."""
+    plugin = enabled_plugin(os.environ)
+    return plugin if plugin is not None and _is_allowed(plugin) else None
 
 
 def _is_allowed(plugin: str) -> bool:

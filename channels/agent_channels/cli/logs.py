@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
-import sys
-import time
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, moment
-from agent_channels.cli.language import shown
-from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.cli.arguments import CHANNEL_NAMES
+from agent_channels.cli.log_records import add_filters, show_records
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.log_file import LogReader, log_path
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.settings.state_folder import StateFolder
-from agent_channels.core.text.sanitize import reveal
-from agent_channels.core.text.times import local_time
 from agent_channels.registry import CHANNELS
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "show what servers and hooks logged"
-# How soon a new line is shown.
-LOOK_EVERY_S = 0.25
-LEVELS = ("debug", "info", "warning", "error")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,31 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHANNEL",
         help=sentence("{names}; default: every channel", names=CHANNEL_NAMES),
     )
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
-    parser.add_argument(
-        "--since",
-        metavar="WHEN",
-        type=moment,
-        default=0.0,
-        help="only from then on: 30m, 12h, 7d, 2w, a date or an ISO time",
-    )
-    parser.add_argument("--level", choices=LEVELS, default="debug", help="only from this level up")
-    add_json(parser, help="print each as a line of JSON, with the time in UTC")
+    add_filters(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the records, oldest first: as text in this machine's time, or as JSON lines with UTC times."""
     names = [args.channel] if args.channel else list(CHANNELS)
     with ExitStack() as opened:
-        logs = _Logs(names, opened)
-        found = _print(logs.read(), args, len(names) > 1)
-        if not found and not args.follow and sys.stderr.isatty():
-            places = joined((str(log_path(state_dir(name))) for name in names), ", ")
-            print(shown(sentence("nothing is logged in {places}", places=places)), file=sys.stderr)
-        while args.follow:
-            time.sleep(LOOK_EVERY_S)
-            _print(logs.read(), args, len(names) > 1)
-    return 0
+        places = ", ".join(str(log_path(state_dir(name))) for name in names)
+        return show_records(_Logs(names, opened).read, args, several=len(names) > 1, places=places)
 
 
 class _Logs:
@@ -91,31 +65,3 @@ class _Logs:
             return None
         folder.require_known()
         return folder
-
-
-def _print(records: list[dict[str, Any]], args: argparse.Namespace, several: bool) -> bool:  # noqa: FBT001
-    lowest = logging.getLevelNamesMapping()[args.level.upper()]
-    chosen = [record for record in records if _level(record) >= lowest and _at(record) >= args.since]
-    for record in chosen:
-        print(json.dumps(record, ensure_ascii=False) if args.json else _text(record, several))
-    sys.stdout.flush()
-    return bool(chosen)
-
-
-def _level(record: dict[str, Any]) -> int:
-    return logging.getLevelNamesMapping().get(record["level"], logging.INFO)
-
-
-def _at(record: dict[str, Any]) -> float:
-    try:
-        return datetime.fromisoformat(record["at"]).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _text(record: dict[str, Any], several: bool) -> str:  # noqa: FBT001
-    channel = f"{record['channel']} " if several else ""
-    trace = f" [trace {record['trace']}]" if record.get("trace") else ""
-    process = f"{record['process']}[{record.get('pid', '?')}]"
-    # A terminal obeys what is hidden in a text.
-    return reveal(f"{local_time(record['at'])} {record['level']:<7} {channel}{process}: {record['text']}{trace}")

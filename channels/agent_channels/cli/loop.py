@@ -43,8 +43,7 @@ class _ProjectStore:
     def is_read(self) -> bool:
         """Return whether a process reads the bot for this store."""
         bot_id = self.services.health.get("bot_id")
-        holder = ReaderLock(self.name, bot_id, self.folder).holder() if bot_id else None
-        return holder is not None and holder.state_dir == str(self.folder)
+        return bot_id is not None and ReaderLock(self.name, bot_id, self.folder).is_read()
 
     def session(self) -> str:
         """Return the id by which the servers know the session that runs this command; "" outside of one."""

@@ -121,8 +121,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
     _open_closed_streams()
     _guard_output(words)
-    # The host that `launch` becomes is not ours to restrict.
-    keep_private(for_good=words[:1] != ["launch"])
+    # The hosts that `launch` becomes and the keeper starts are not ours to restrict.
+    keep_private(for_good=words[:1] != ["launch"] and words[:2] != ["hub", "keep"])
     from agent_channels.core.errors import ChannelError
     from agent_channels.core.i18n.sentences import words_of
 
@@ -162,7 +162,7 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
     if words[0] in BY_CONFIG:
         named = getattr(args, "channel", None)
         choose_language(*([named] if named else CHANNELS))
-    if words[0] in OF_A_PROJECT and not getattr(args, "folder", None):
+    if words[0] in OF_A_PROJECT and not (getattr(args, "folder", None) or getattr(args, "of_user", False)):
         _name_project(on_stderr=words[0] in FOR_MACHINES or getattr(args, "json", False))
     run: Callable[[argparse.Namespace], int] = args.run
     try:

@@ -14,7 +14,7 @@ from agent_channels.core.people.access import Group, Member
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.settings.paths import expand_home
-from agent_channels.core.settings.state_folder import known_folders
+from agent_channels.core.settings.state_folder import adopted_folders
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.sanitize import label
 
@@ -49,7 +49,7 @@ def other_projects(row: Channel, own: Path) -> list[OtherProject]:
     What this program did not make is not looked at, and what cannot be read is left out.
     """
     found = []
-    for state_dir in known_folders():
+    for state_dir in (folder.path for folder in adopted_folders()):
         if state_dir == own:
             continue
         try:

@@ -546,7 +546,7 @@ def _invite(row: Channel, env: Environment, bot: _Bot, dialogue: Dialogue) -> No
     from agent_channels.core.runtime.reader_lock import ReaderLock
 
     with Store.open(env.state_dir) as store:
-        is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).holder() is not None
+        is_read = ReaderLock(row.name, bot.identity.id, env.state_dir).is_read()
         data, text = invite_to(
             bot.identity, row, Services.of(store), bot.invite_link, qr_code=not dialogue.quiet, is_read=is_read
         )

@@ -13,11 +13,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.hub_install import remove_unit
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.host.config_files import config_dir, enabled_plugin, is_this_program
 from agent_channels.core.host.install import backup_folder, removals, remove_if_empty
@@ -32,7 +34,7 @@ from agent_channels.registry import CHANNELS, channel
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "take our servers, hooks, skills and units out of this project and your folders"
-_STARTS = re.compile(r"^\s*(?:ExecStart=[-@:+!]*|<string>)\s*([^\s<]+)", re.MULTILINE)
+_STARTS = re.compile(r"""^\s*(?:ExecStart=[-@:+!]*\s*(?:"([^"]+)"|([^\s"]+))|<string>([^<]+)</string>)""", re.MULTILINE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +135,7 @@ def _plan(environ: Mapping[str, str]) -> tuple[list[_Step], list[Path]]:
     steps = [_Step(removal.what, removal.path, removal.carry_out) for removal in removals(tuple(CHANNELS), environ)]
     ours, changed = copies(environ)
     steps += [_Step(sentence("the skill"), path.parent, _removing_skill(path)) for path in ours]
-    steps += [_Step(sentence("the unit"), path, _removing(path)) for path in _units(environ)]
+    steps += [_Step(sentence("the unit"), path, partial(remove_unit, path)) for path in _units(environ)]
     return steps, changed
 
 
@@ -175,7 +177,7 @@ def _starts_this_program(path: Path, environ: Mapping[str, str]) -> bool:
         text = path.read_text(encoding="utf-8", errors="replace")[:65536]
     except OSError:
         return False
-    return any(is_this_program(command, environ) for command in _STARTS.findall(text))
+    return any(is_this_program("".join(found), environ) for found in _STARTS.findall(text))
 
 
 def _is_ours(folder: Path) -> bool:

@@ -158,6 +158,21 @@ TEXTS: dict[str, str] = {
     "play so many projects on one bot, from 2 to 5, with a server and an agent each, and topics": (
         "在一個機器人上播放幾個專案（2 到 5），各有伺服器和代理，並使用主題"
     ),
+    "write a unit of systemd, or launchd, that runs the keeper for you": (
+        "寫一個 systemd 或 launchd 的單元，替你執行看守程式"
+    ),
+    "run the commands that put it to work too": "也執行讓它開始工作的指令",
+    "stop that unit and remove it": "停止並移除那個單元",
+    "read the shared bots of all your projects here while no session does, until interrupted": (
+        "沒有工作階段時讀取你這台電腦上所有專案共用的機器人，直到中斷"
+    ),
+    "print what is kept as a line of JSON, and another whenever that changes": (
+        "以一行 JSON 輸出看守的內容，每次變更再輸出一行"
+    ),
+    "show what the keeper did": "顯示看守程式做了什麼",
+    "without what the host asks about at its start, as nobody is there": (
+        "不使用主程式啟動時要詢問的項目，因為沒有人在場"
+    ),
     "who answers; none: attach your own host": "由誰回覆；none：接上你自己的主程式",
     "port of the chat page (default {port}; 0: a free one)": "聊天頁面的連接埠（預設 {port}；0：自動選擇）",
     "version of the Bot API that its Telegram server speaks, such as 10.0 (default: the newest it knows)": (

@@ -17,6 +17,7 @@ __all__ = [
     "server_pid",
     "session_name",
     "supervised",
+    "umask_before",
     "undo_for_child",
 ]
 
@@ -91,6 +92,15 @@ def keep_private(*, for_good: bool) -> None:
         size, most = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0 if for_good else most))
     _before = (umask, size)
+
+
+def umask_before() -> int:
+    """Return the umask that this process was started with, for programs that are not ours to restrict."""
+    if _before is not None:
+        return _before[0]
+    umask = os.umask(PRIVATE)
+    os.umask(umask)
+    return umask
 
 
 def undo_for_child() -> None:

@@ -101,8 +101,7 @@ class HookChannel:
         from agent_channels.core.runtime.reader_lock import ReaderLock
 
         bot_id = self.health.get("bot_id")
-        holder = ReaderLock(self.name, bot_id, self.folder).holder() if bot_id else None
-        return holder is not None and holder.state_dir == str(self.folder)
+        return bot_id is not None and ReaderLock(self.name, bot_id, self.folder).is_read()
 
     def has_unread_post(self) -> bool:
         """Return whether a message was just posted to the session's socket: a host does not read it during a hook."""

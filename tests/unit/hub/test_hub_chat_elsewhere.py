@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent_channels.core.hub.starts import StartRequest
 from agent_channels.core.inbound.command_menu import command_menu
+from agent_channels.core.runtime.hub import away
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from hub_reading import HubReading, group, reading
@@ -119,3 +121,23 @@ async def test_what_is_not_allowed_is_answered(dc: DiscordSandbox, desk: HubRead
     told = await ann.command("here", channel=room, what="api").next_message()
     assert told["content"].startswith("Only an approver of api can do that.")
     assert await desk.hub.routes.all() == []
+
+
+async def test_a_start_is_offered_and_asked_for(
+    desk: HubReading, ann: DiscordPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To an approver, once a keeper may do it; Start asks for it where it was tapped, Later for nothing."""
+    monkeypatch.setattr(away, "TELL_AFTER_S", -1.0)
+    await desk.hub.keepers.beat("desk", "laptop", 1, {API})
+    await desk.member("api", ann.id, approvers=[ann.id], session_state="none")
+    ann.send("first")
+    offer = await ann.next_message()
+    assert labels(offer) == ["Start", "Later"]
+    ann.tap(offer["id"], label="Later")
+    await desk.when(lambda: not labels(ann.inbox[0]) and "Later. It is kept" in ann.inbox[0]["content"])
+    await desk.until(API, ["first"])
+    ann.send("second")
+    offer = await ann.next_message()
+    ann.tap(offer["id"], label="Start")
+    await desk.when(lambda: not labels(ann.inbox[1]) and "Starting api… (" in ann.inbox[1]["content"])
+    assert await desk.hub.starts.take([API]) == [StartRequest(API, str(ann.id), str(ann.dm.id), "")]

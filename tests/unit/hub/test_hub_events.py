@@ -230,7 +230,7 @@ STEPS = st.lists(
 )
 
 
-TABLES = ("bots", "cursors", "events", "routes", "members", "sent", "questions", "hub_schema")
+TABLES = ("bots", "cursors", "events", "routes", "members", "sent", "questions", "keepers", "starts", "hub_schema")
 
 
 class Inboxes:

@@ -177,3 +177,25 @@ async def test_a_wake_up_that_is_lost_delays_and_loses_nothing(made_hub: Hub, mo
         with anyio.fail_after(20):
             await hub.wakeups.wait()
         assert len(await hub.events.claim(WEB, "machine:1", "machine", 10)) == 1
+
+
+async def test_a_project_is_spoken_for_only_while_no_session_works_on_it(made_hub: Hub) -> None:
+    """Whom it lets in may change meanwhile; what its own session says stays, and who never joined does not join."""
+    api = facts_of(API, "api", session_state="idle")
+    changed = facts_of(API, "api", people=frozenset({"2"}), folder="/elsewhere", session_state="none")
+    async with made_hub.open() as hub:
+        assert not await hub.members.refresh(changed, 0.0)
+        await hub.members.beat(api)
+        made_hub.execute("UPDATE members SET seen_at = seen_at - 20")
+        (member,) = await hub.members.read()
+        await hub.members.beat(api)
+        # It was heard of since somebody found it silent.
+        assert not await hub.members.refresh(changed, member.silent_s)
+        await hub.wakeups.members.wait()
+        (member,) = await hub.members.read()
+        assert (member.people, member.state) == ({"1"}, "idle")
+        assert await hub.members.refresh(changed, member.silent_s)
+        (member,) = await hub.members.read()
+        assert (member.people, member.state, member.folder) == ({"2"}, "none", "/home/me/api")
+        with anyio.fail_after(5):
+            await hub.wakeups.members.wait()

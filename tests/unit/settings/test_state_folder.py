@@ -16,9 +16,9 @@ from agent_channels.core.settings.paths import KEY_FILE, data_dir, find_project
 from agent_channels.core.settings.state_folder import (
     TEXT_MAX,
     adopt,
+    adopted_folders,
     is_empty,
     is_trusted,
-    known_folders,
     make_state_folder,
     read_state_file,
     set_dotenv_value,
@@ -362,13 +362,13 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypat
 def test_only_what_is_still_this_users_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is gone, one that something else took the place of, and a broken entry are left out."""
     monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "data"))
-    assert known_folders() == []
+    assert adopted_folders() == []
     made = [make_state_folder(tmp_path / name / "state" / "telegram") for name in ("web", "api", "gone", "taken")]
     shutil.rmtree(made[2])
     made[3].rename(tmp_path / "elsewhere")
     foreign(made[3])
     (tmp_path / "data" / "state-folders" / "broken.json").write_text("[]")
-    assert known_folders() == [made[1], made[0]]
+    assert [folder.path for folder in adopted_folders()] == [made[1], made[0]]
 
 
 def test_several_values_are_set_at_once_and_the_rest_stays(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -9,16 +10,18 @@ from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.errors import ConfigError, HubRefused, StoreError
+from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key
 from agent_channels.core.i18n.sentences import counted, joined, redacted, sentence, words_of
 from agent_channels.core.runtime.hub.member import hub_facts
 from agent_channels.core.runtime.hub.tasks import hub_address
+from agent_channels.core.runtime.hub.unit import keeper_unit
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso
 
 __all__ = ["CHECKS", "gather_hub", "hub_findings"]
 
-CHECKS = ("hub", "hub reader", "hub projects", "hub messages")
+CHECKS = ("hub", "hub reader", "hub keeper", "hub projects", "hub messages")
 
 
 async def gather_hub(setup: Setup) -> Mapping[str, Any] | Finding | None:
@@ -62,6 +65,7 @@ def hub_findings(setup: Setup, known: Mapping[str, Any] | Finding | None) -> dic
     return {
         "hub": _reached(known),
         "hub reader": _reader(setup, known),
+        "hub keeper": _keeper(known),
         "hub projects": _projects(setup, known),
         "hub messages": _messages(setup, known),
     }
@@ -86,7 +90,7 @@ def _reader(setup: Setup, known: Mapping[str, Any]) -> Finding:
         return wrong(
             "nobody reads the bot for the hub, on any machine; what people write waits at the platform",
             "nobody ever took the lease" if reader is None else sentence("the last one was {who}", who=_who(reader)),
-            joined([sentence("start an agent host in one of the projects"), *_other_holder(setup)]),
+            joined([*_ways_to_read(known), *_other_holder(setup)]),
         )
     lease = sentence(
         "{who}; its lease ends in {seconds:.0f} s unless it renews it (epoch {epoch})",
@@ -102,6 +106,33 @@ def _reader(setup: Setup, known: Mapping[str, Any]) -> Finding:
             sentence("follow that message; `channels doctor {channel}` in its project says more", channel=channel),
         )
     return fine("the bot is read for the hub", lease)
+
+
+def _ways_to_read(known: Mapping[str, Any]) -> list[str]:
+    """Return what would have the bot read again."""
+    if known["keepers"]:
+        return [sentence("`channels hub log` on the keeper's machine says why it does not read")]
+    unit = keeper_unit(os.environ)
+    if unit is not None and unit.path.exists():
+        keeper = sentence("the keeper's unit {path} does not run it: `channels hub install --now`", path=unit.path)
+    else:
+        keeper = sentence("no keeper is installed: `channels hub install --now` has the bot read without a session too")
+    return [sentence("start an agent host in one of the projects"), keeper]
+
+
+def _keeper(known: Mapping[str, Any]) -> Finding:
+    """Check whether somebody reads while no session runs."""
+    if keepers := known["keepers"]:
+        shown = joined(
+            sentence("process {pid} on {machine}", pid=keeper["pid"], machine=label(keeper["machine"]))
+            for keeper in keepers
+        )
+        return fine("a keeper reads the bot while no session does", shown)
+    return note(
+        "no keeper runs; while no session runs nobody reads the bot, and nobody is told that messages wait",
+        "no keeper was heard of lately",
+        "`channels hub install --now`, or run `channels hub keep`",
+    )
 
 
 def _other_holder(setup: Setup) -> list[str]:
@@ -180,7 +211,9 @@ def _who(reader: Mapping[str, Any]) -> str:
     if reader.get("machine") == socket.gethostname():
         machine = sentence("{machine} (this machine)", machine=machine)
     return sentence(
-        "process {pid} on {machine}, project {project}, since {since}",
+        "the keeper, process {pid} on {machine}, since {since}"
+        if reader.get("project") == KEEPER
+        else "process {pid} on {machine}, project {project}, since {since}",
         pid=reader.get("pid"),
         machine=machine,
         project=label(str(reader.get("folder"))),

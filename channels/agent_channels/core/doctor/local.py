@@ -404,7 +404,7 @@ def reader(setup: Setup) -> Finding:
         if setup.settings is not None and setup.settings.hub is not None:
             return note(
                 "no session works on this project; its messages wait in the hub",
-                sentence("another one's server reads the bot: {process}", process=process),
+                sentence("another one's server, or the keeper, reads the bot: {process}", process=process),
                 "start your agent host in the project",
             )
         return wrong(

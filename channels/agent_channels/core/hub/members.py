@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.i18n.sentences import sentence
 
@@ -84,6 +85,11 @@ class ProjectMember:
         return self.silent_s > AWAY_AFTER_S
 
     @property
+    def is_unattended(self) -> bool:
+        """Whether no session works on it."""
+        return self.is_away or self.session_state == "none"
+
+    @property
     def state(self) -> str:
         """What its agent does; `away` if nothing was heard of it for a while."""
         return "away" if self.is_away and self.session_state != "none" else self.session_state
@@ -113,9 +119,6 @@ class Members:
                 "SELECT {now} AS now, (SELECT name FROM members WHERE bot = ? AND project = ?) AS name",
                 self._bot, facts.project,
             )  # fmt: skip
-            # By the database's clock, as this machine's may be set to anything.
-            ahead_s = float(rows[0]["now"]) - time.time()
-            enabled = {chat: since + ahead_s for chat, since in facts.enabled.items()}
             name = str(rows[0]["name"] or "")
             # Two that join at once with one name: the second one's transaction fails, and is tried again.
             name = name or await self._free_name(tx, project_name(facts.name))
@@ -126,15 +129,33 @@ class Members:
                 "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
                 "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
                 "seen_at = excluded.seen_at",
-                self._bot, facts.project, name, facts.folder, facts.machine, json.dumps(sorted(facts.people)),
-                json.dumps(sorted(facts.approvers)), json.dumps(enabled), _dump_groups(facts.groups),
-                json.dumps(sorted(facts.waiting)), facts.session_state,
+                self._bot, facts.project, name, facts.folder, facts.machine, *_let_in(facts, float(rows[0]["now"])),
+                facts.session_state,
             )  # fmt: skip
             if announce:
                 await self._wakeups.notify_members(tx)
         if announce:
-            self._wakeups.send_members(member.project for member in self.known)
+            self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
         return name
+
+    async def refresh(self, facts: MemberFacts, silent_s: float) -> bool:
+        """Record whom a project lets in that no session works on; return False if one does by now, or it is no member.
+
+        `silent_s`: as in the `ProjectMember` by which that was found. Raises `StoreError`.
+        """
+        async with self._db.transaction() as tx:
+            rows = await tx.rows("SELECT {now} AS now")
+            changed = await tx.execute(
+                "UPDATE members SET people = ?, approvers = ?, enabled = ?, gates = ?, waiting = ?, "
+                "session_state = 'none' WHERE bot = ? AND project = ? AND (session_state = 'none' OR "
+                "seen_at <= {now} - ?)",
+                *_let_in(facts, float(rows[0]["now"])), self._bot, facts.project, silent_s,
+            )  # fmt: skip
+            if changed:
+                await self._wakeups.notify_members(tx)
+        if changed:
+            self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
+        return bool(changed)
 
     async def rename(self, project: str, name: str) -> None:
         """Give a project another name. Raises `Refused` if another one has it, or it is none; and `StoreError`."""
@@ -219,6 +240,19 @@ def _member(row: Row) -> ProjectMember:
         session_state=state if state in get_args(SessionState) else "none",
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
+    )
+
+
+def _let_in(facts: MemberFacts, now: float) -> tuple[str, ...]:
+    """Return the columns people, approvers, enabled, gates and waiting; `now` is that of the database's clock."""
+    # By that clock, as this machine's may be set to anything.
+    enabled = {chat: since + now - time.time() for chat, since in facts.enabled.items()}
+    return (
+        json.dumps(sorted(facts.people)),
+        json.dumps(sorted(facts.approvers)),
+        json.dumps(enabled),
+        _dump_groups(facts.groups),
+        json.dumps(sorted(facts.waiting)),
     )
 
 

@@ -56,4 +56,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX questions_message ON questions (bot, chat_id, message_id)",
     ),
+    (
+        # The processes that read a bot while no session runs; `keeper` names the lock domain that each one is alone in,
+        # and projects is a JSON list of those that it may start.
+        """CREATE TABLE keepers (
+            bot TEXT NOT NULL, keeper TEXT NOT NULL, machine TEXT NOT NULL, pid BIGINT NOT NULL, projects TEXT NOT NULL,
+            seen_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, keeper)
+        )""",
+        # The projects that somebody asked to be started: `state` is asked, or begun once a keeper does it. A row goes
+        # when the outcome was told.
+        """CREATE TABLE starts (
+            bot TEXT NOT NULL, project TEXT NOT NULL, state TEXT NOT NULL, user_id TEXT NOT NULL, chat_id TEXT NOT NULL,
+            thread_id TEXT NOT NULL, asked_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, project)
+        )""",
+    ),
 )

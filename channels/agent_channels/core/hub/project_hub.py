@@ -10,15 +10,17 @@ from typing import Self
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubDatabase, open_database
 from agent_channels.core.hub.events import Events
+from agent_channels.core.hub.keepers import Keepers
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.questions import Questions
 from agent_channels.core.hub.route_table import RouteTable
 from agent_channels.core.hub.sent import SentLog
+from agent_channels.core.hub.starts import Starts
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["ProjectHub", "bot_key", "project_id"]
+__all__ = ["ProjectHub", "bot_key", "known_project_id", "project_id"]
 
 _KEY = "hub_project"
 ID_LENGTH = 8
@@ -36,6 +38,11 @@ def project_id(key_values: KeyValue) -> str:
     return key_values.get(_KEY) or ""
 
 
+def known_project_id(key_values: KeyValue) -> str | None:
+    """Return the letters of a project that has some. Raises `StoreError`."""
+    return key_values.get(_KEY)
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectHub:
     """One bot's hub, for one of its projects."""
@@ -50,6 +57,8 @@ class ProjectHub:
     sent: SentLog
     routes: RouteTable
     questions: Questions
+    keepers: Keepers
+    starts: Starts
     facts_changed: Wakeup = field(default_factory=Wakeup)
     """Set when what the project says of itself may have changed."""
     status_changed: Wakeup = field(default_factory=Wakeup)
@@ -72,4 +81,6 @@ class ProjectHub:
             sent=SentLog(db, bot),
             routes=RouteTable(db, bot, members),
             questions=Questions(db, bot),
+            keepers=Keepers(db, bot),
+            starts=Starts(db, bot, wakeups),
         )

@@ -201,6 +201,27 @@ TEXTS: dict[str, str] = {
     "hub_waits_for_machine": (
         "💤 {count} saved for {project}, whose machine is away. Nothing is lost; delivery follows when it is back."
     ),
+    "hub_start_offer": "💤 No session works on {project}. {count} saved; nothing is lost. Start one?",
+    "hub_start": "Start",
+    "hub_later": "Later",
+    "hub_start_later": "Later. It is kept, and {project} gets it with its next session.",
+    "hub_starting": "Starting {project}… ({user})",
+    "hub_start_impossible": (
+        "{project} cannot be started from here now. It is kept; start a session on its machine, and it arrives."
+    ),
+    "hub_started": "▶ A session works on {project} now. What waited arrives there.",
+    "hub_start_failed": "⚠ {project} was not started: {reason} What you wrote is kept.{lines}",
+    "hub_start_forbidden": "its settings do not allow it any more.",
+    "hub_start_not_approver": "whoever asked is no approver of it any more.",
+    "hub_start_no_program": "the program {program} is not on its machine, or not where the keeper looks for it.",
+    "hub_start_no_folder": "its folder is gone.",
+    "hub_start_system": "its machine refused ({error}).",
+    "hub_start_ended": "the host ended, with code {code}.",
+    "hub_start_silent": (
+        "no session came up within {seconds} seconds, so the host was ended. It may have waited for an answer at its "
+        "terminal: start it there once."
+    ),
+    "hub_start_no_keeper": "nobody told what became of it.",
     "help_hub": (
         "/projects – your projects, and which one gets what you write\n"
         "/new – open a topic for a project (approvers)\n/here – give this chat or topic to a project (approvers)\n"

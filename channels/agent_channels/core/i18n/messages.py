@@ -7,17 +7,20 @@ each sentence takes the same values in all of them.
 from __future__ import annotations
 
 import importlib
+from contextvars import ContextVar
 
 from agent_channels.core.i18n import en
 from agent_channels.core.i18n.sentences import in_language
 
-__all__ = ["LANGUAGES", "localized", "set_language", "translate"]
+__all__ = ["LANGUAGES", "localized", "set_language", "speak_here", "translate"]
 
 # Language code -> module of its table, imported when it is chosen.
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
 
 _language = "en"
 _texts: dict[str, str] = en.TEXTS
+# That of the task, in a process that works for several bots.
+_here: ContextVar[dict[str, str] | None] = ContextVar("texts", default=None)
 
 
 def set_language(code: str) -> None:
@@ -27,9 +30,14 @@ def set_language(code: str) -> None:
     _texts = importlib.import_module(LANGUAGES[code]).TEXTS
 
 
+def speak_here(code: str) -> None:
+    """Translate into a language of `LANGUAGES` in this task, and those that it starts, alone."""
+    _here.set(importlib.import_module(LANGUAGES[code]).TEXTS)
+
+
 def translate(key: str, **values: object) -> str:
     """Return the sentence `key` in the current language with its values; raise `KeyError` for an unknown key."""
-    return _texts[key].format(**values)
+    return (_here.get() or _texts)[key].format(**values)
 
 
 def localized(text: str) -> str:

@@ -183,6 +183,24 @@ TEXTS: dict[str, str] = {
     "hub_new_usage": "/new 名稱 會為一個專案開一個主題；/new 名稱 標題 可以另取標題。",
     "hub_waits_for_session": "💤 {count}已為 {project} 保留，那裡目前沒有工作階段。不會遺失：一有工作階段就會送達。",
     "hub_waits_for_machine": "💤 {count}已為 {project} 保留，它的電腦不在線上。不會遺失：電腦一回來就會送達。",
+    "hub_start_offer": "💤 目前沒有工作階段在處理 {project}。{count}已保留，不會遺失。要啟動一個嗎？",
+    "hub_start": "啟動",
+    "hub_later": "稍後",
+    "hub_start_later": "稍後再說。訊息會保留著，{project} 下次有工作階段時就會收到。",
+    "hub_starting": "正在啟動 {project}…（{user}）",
+    "hub_start_impossible": "現在無法從這裡啟動 {project}。訊息會保留著；在它的電腦上開始工作階段就會送達。",
+    "hub_started": "▶ {project} 現在有工作階段在處理。先前等候的內容會送到那裡。",
+    "hub_start_failed": "⚠ {project} 沒有啟動：{reason}你寫的內容會保留著。{lines}",
+    "hub_start_forbidden": "它的設定已不再允許。",
+    "hub_start_not_approver": "提出要求的人已不是它的核准者。",
+    "hub_start_no_program": "它的電腦上沒有程式 {program}，或不在看守程式尋找的地方。",
+    "hub_start_no_folder": "它的資料夾不見了。",
+    "hub_start_system": "它的電腦拒絕了（{error}）。",
+    "hub_start_ended": "主程式結束了，結束碼是 {code}。",
+    "hub_start_silent": (
+        "{seconds} 秒內沒有出現工作階段，因此結束了主程式。它可能在終端機上等人回答：請先在那裡啟動一次。"
+    ),
+    "hub_start_no_keeper": "沒有人回報結果。",
     "help_hub": (
         "/projects – 你的專案，以及由哪個接收你寫的內容\n"
         "/new – 為一個專案開主題（核准者）\n/here – 把這個聊天或主題交給一個專案（核准者）\n"

@@ -831,7 +831,6 @@ TEXTS: dict[str, str] = {
     "no session works on this project; its messages wait in the hub": (
         "沒有工作階段在處理這個專案；它的訊息在 hub 等候"
     ),
-    "another one's server reads the bot: {process}": "另一個專案的伺服器在讀取機器人：{process}",
     # Joining the bot of another project.
     "give either --join, which brings a token, or --token-stdin": (
         "--join 會帶來 token，請只用 --join 或 --token-stdin 其中一個"
@@ -915,6 +914,69 @@ TEXTS: dict[str, str] = {
     "{count:,} questions": "{count:,} 個問題",
     "the bot that this project leaves still has messages after {seconds:.0f} s; nothing was changed, so run this "
     "again": ("{seconds:.0f} 秒後，這個專案要離開的機器人仍有訊息；沒有任何變更，請再執行一次"),
+    # The keeper.
+    "a keeper reads the bot while no session does": "沒有工作階段時，有看守程式讀取機器人",
+    "no keeper runs; while no session runs nobody reads the bot, and nobody is told that messages wait": (
+        "沒有看守程式在執行；沒有工作階段時，沒有人讀取機器人，也沒有人會知道有訊息在等候"
+    ),
+    "no keeper was heard of lately": "最近沒有任何看守程式的消息",
+    "`channels hub install --now`, or run `channels hub keep`": (
+        "請執行 `channels hub install --now`，或執行 `channels hub keep`"
+    ),
+    "`channels hub log` on the keeper's machine says why it does not read": (
+        "在看守程式所在的電腦上，`channels hub log` 會說明它為什麼沒有讀取"
+    ),
+    "the keeper's unit {path} does not run it: `channels hub install --now`": (
+        "看守程式的單元 {path} 沒有在執行：請執行 `channels hub install --now`"
+    ),
+    "no keeper is installed: `channels hub install --now` has the bot read without a session too": (
+        "沒有安裝看守程式：`channels hub install --now` 讓機器人在沒有工作階段時也有人讀取"
+    ),
+    "another one's server, or the keeper, reads the bot: {process}": (
+        "由另一個專案的伺服器或看守程式讀取機器人：{process}"
+    ),
+    "the keeper, process {pid} on {machine}, since {since}": "看守程式，{machine} 上的行程 {pid}，自 {since} 起",
+    "the keeper, process {pid} on {machine}, since {since}; its lease ends in {seconds:.0f} s unless it renews it": (
+        "看守程式，{machine} 上的行程 {pid}，自 {since} 起；若不續約，租約在 {seconds:.0f} 秒後結束"
+    ),
+    "process {pid} on {machine}": "{machine} 上的行程 {pid}",
+    "process {pid} on {machine}, may start {names}": "{machine} 上的行程 {pid}，可以啟動 {names}",
+    "none; `channels hub install --now` has the bot read while no session does": (
+        "沒有；`channels hub install --now` 讓機器人在沒有工作階段時也有人讀取"
+    ),
+    "keeper": "看守程式",
+    "another keeper keeps the bot {bot} already: process {pid} on {host}; there is need for one only "
+    "(`channels hub log` shows what it does)": (
+        "另一個看守程式已經在看守機器人 {bot}：{host} 上的行程 {pid}；只需要一個（`channels hub log` 會顯示它做了什麼）"
+    ),
+    "No project of yours on this machine shares a bot yet; waiting for one that does (`channels hub join CHANNEL` in "
+    "its folder).": (
+        "你在這台電腦上還沒有共用機器人的專案；正在等候（請在專案的資料夾執行 `channels hub join CHANNEL`）。"
+    ),
+    "Keeping {bot} in the hub {hub}: {projects} here, of which {startable} may be started from the chat.": (
+        "正在看守 hub {hub} 裡的 {bot}：這裡有 {projects}，其中 {startable} 個可以從聊天啟動。"
+    ),
+    "there is neither systemd nor launchd here; have whatever starts programs on this machine run `channels hub "
+    "keep`": ("這裡既沒有 systemd 也沒有 launchd；請讓這台電腦上啟動程式的機制執行 `channels hub keep`"),
+    "{path} cannot be written ({error}); {remedy}": "無法寫入 {path}（{error}）；{remedy}",
+    "fix PATH or HOME": "請修正 PATH 或 HOME",
+    "The unit {path} runs `channels hub keep`.": "單元 {path} 會執行 `channels hub keep`。",
+    "It was started; `channels hub log` shows what it does.": "已經啟動；`channels hub log` 會顯示它做了什麼。",
+    "This puts it to work: {commands}": "這樣讓它開始工作：{commands}",
+    "It ends when you log out, unless you run `loginctl enable-linger`.": (
+        "你登出時它就會結束，除非執行 `loginctl enable-linger`。"
+    ),
+    "this program was only fetched to be run once, so no unit can run it tomorrow; install it first, with `uv tool "
+    "install` or `pipx install`": (
+        "這個程式只是下載來執行一次，所以明天沒有單元能執行它；請先用 `uv tool install` 或 `pipx install` 安裝"
+    ),
+    "The unit {path} is stopped and removed.": "單元 {path} 已停止並移除。",
+    "There is no unit {path}.": "沒有單元 {path}。",
+    "{path} cannot be removed ({error}); remove it yourself": "無法移除 {path}（{error}）；請自行移除",
+    "`{command}` failed: {reason}; run it yourself once that is fixed": (
+        "`{command}` 失敗：{reason}；修正之後請自行執行"
+    ),
+    "it said nothing": "它什麼都沒說",
     # `channels hub`.
     "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ": (
         "hub 的位址（postgresql://user:password@host/database?sslmode=require），不會顯示："
@@ -1502,7 +1564,6 @@ TEXTS: dict[str, str] = {
         "外掛要由主程式移除：claude plugin uninstall {plugin}"
     ),
     "The program itself goes with: {command}": "移除程式本身的指令：{command}",
-    "{path} cannot be removed ({error}); remove it yourself": "無法移除 {path}（{error}）；請自行移除",
     # `channels launch`.
     "the agent host {name!r} is not there; install it, or name it with --host PATH": (
         "找不到代理的主程式 {name!r}；請安裝它，或用 --host PATH 指定"
@@ -1628,5 +1689,6 @@ TEXTS: dict[str, str] = {
         "--projects 在頁面上播放，各有一個代理；請拿掉 --agent、--transcript 和 --keep"
     ),
     "{text!r} is not a number of projects; it must be from 2 to 5": "{text!r} 不是專案的數目；必須是 2 到 5",
+    "with {flag} the host asks something at its start": "使用 {flag} 時，主程式啟動時會詢問",
     "there is no host of that name": "沒有這個名稱的主機",
 }

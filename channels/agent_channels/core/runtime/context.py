@@ -14,12 +14,12 @@ from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
 
-__all__ = ["BotContext"]
+__all__ = ["BotContext", "OpenBot"]
 
 
 @dataclass(frozen=True, slots=True)
-class BotContext:
-    """One bot, its platform, its store and the host session that it is opened for."""
+class OpenBot:
+    """One bot, its platform, and the store of the project that it is opened for."""
 
     channel: Channel
     env: Environment
@@ -27,6 +27,12 @@ class BotContext:
     bot_id: str
     adapter: Adapter
     services: Services
+
+
+@dataclass(frozen=True, slots=True)
+class BotContext(OpenBot):
+    """A bot that is opened for a host session."""
+
     files: Files
     link: HostLink
     modes: Modes

@@ -79,9 +79,19 @@ class ReaderLock:
     """The lock of one bot on one platform."""
 
     def __init__(
-        self, channel: str, bot_id: str, state_dir: Path, *, shared: bool = False, folder: Path | None = None
+        self,
+        channel: str,
+        bot_id: str,
+        state_dir: Path,
+        *,
+        shared: bool = False,
+        named: str = "",
+        folder: Path | None = None,
     ) -> None:
-        """`shared`: the lock of this state folder alone, on a bot whose reading is shared through a hub."""
+        """`shared`: the lock of this state folder alone, on a bot whose reading is shared through a hub.
+
+        `named`: whom the note names as its holder, instead of this process's project.
+        """
         from filelock import FileLock
 
         name = f"{channel}-{bot_id}-{_short_name(state_dir)}" if shared else f"{channel}-{bot_id}"
@@ -92,7 +102,7 @@ class ReaderLock:
         self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
         self._note = base.with_suffix(".json")
         self._last = base.with_suffix(".last")
-        self._state_dir = state_dir
+        self._state_dir, self._named = state_dir, named
 
     @property
     def held(self) -> bool:
@@ -113,7 +123,9 @@ class ReaderLock:
             return True
         if not self._acquire():
             return False
-        me = LockHolder(server_pid(), socket.gethostname(), str(project_dir()), time.time(), str(self._state_dir))
+        me = LockHolder(
+            server_pid(), socket.gethostname(), self._named or str(project_dir()), time.time(), str(self._state_dir)
+        )
         with contextlib.suppress(OSError):
             write_atomically(self._note, json.dumps(asdict(me)))
         return True
@@ -151,6 +163,11 @@ class ReaderLock:
             return LockHolder(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return LockHolder(0, "unknown", "unknown", time.time())
+
+    def is_read(self) -> bool:
+        """Return whether a process reads for this state folder. Raises `ConfigError` if there can be no lock."""
+        holder = self.holder()
+        return holder is not None and holder.state_dir == str(self._state_dir)
 
     def _free(self) -> bool:
         # The kernel only answers by giving the lock; it is given back at once.

@@ -33,6 +33,7 @@ from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
 from agent_channels.core.settings.network import check_host, is_loopback
 from agent_channels.core.settings.paths import env_value, state_dir
+from agent_channels.core.settings.start_command import checked_start
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
 
@@ -58,6 +59,8 @@ Language = Literal["en", "zh-TW"]
 Progress = Literal["off", "brief", "on", "verbose"]
 Rich = Literal["auto", "off"]
 Forwarding = Literal["auto", "forward", "offer", "off"]
+# Of the host's modes those that ask, or deny, before something is done that nobody allowed.
+StartMode = Literal["default", "acceptEdits", "plan", "dontAsk"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
@@ -137,6 +140,12 @@ class Settings(BaseModel):
     hub_lease_s: float = Field(
         15, ge=2, le=300, description="seconds after which another machine reads, when the one that reads is gone"
     )
+    start: tuple[str, ...] | None = Field(
+        None, description="command that an approver may have started here from the chat, such as claude; off by default"
+    )
+    start_mode: StartMode = Field(
+        "default", description="permission mode of a claude that is started so: default, acceptEdits, plan, dontAsk"
+    )
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest are deleted")
 
     @field_validator(*_HOOK_FIELDS, mode="before")
@@ -149,6 +158,11 @@ class Settings(BaseModel):
     def _as_a_word(cls, value: object) -> object:
         # YAML reads an unquoted on or off as a truth value.
         return ("on" if value else "off") if isinstance(value, bool) else value
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _a_host(cls, setting: object) -> tuple[str, ...] | None:
+        return checked_start(setting)
 
     @field_validator("transcribe")
     @classmethod

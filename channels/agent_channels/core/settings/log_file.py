@@ -56,14 +56,19 @@ def _names() -> list[str]:
 class LogFile:
     """Append records. Whatever is wrong with the folder or the disk, the caller goes on: stderr has the record too."""
 
-    def __init__(self, state_dir: Path, process: str) -> None:
-        """`process`: what this process is, such as `serve`."""
-        self._state_dir, self._process = state_dir, process
+    def __init__(self, state_dir: Path, process: str, *, shared: bool = False) -> None:
+        """`process`: what this process is, such as `serve`. `shared`: a folder in the user's own, of no one project."""
+        self._state_dir, self._process, self._shared = state_dir, process, shared
         self._held = contextlib.ExitStack()
         self._folder: StateFolder | None = None
 
-    def write(self, level: str, logger: str, text: str, *, at: float | None = None, trace: str = "") -> None:
-        """Append one record, with secrets masked; `at` is in epoch seconds, `trace` the id of its trace."""
+    def write(
+        self, level: str, logger: str, text: str, *, at: float | None = None, trace: str = "", channel: str = ""
+    ) -> None:
+        """Append one record, with secrets masked; `at` is in epoch seconds, `trace` the id of its trace.
+
+        `channel`: the one that it is about, where that is not the folder's.
+        """
         record = {
             "at": epoch_iso_ms(time.time() if at is None else at),
             "level": level,
@@ -72,6 +77,7 @@ class LogFile:
             "logger": logger,
             "text": redact(text)[:TEXT_MAX],
             **({"trace": trace} if trace else {}),
+            **({"channel": channel} if channel else {}),
         }
         line = json.dumps(record).encode("ascii") + b"\n"
         # The folder that was held open may have been removed or replaced since.
@@ -91,7 +97,7 @@ class LogFile:
         if self._folder is None:
             with contextlib.ExitStack() as opened:
                 folder = opened.enter_context(StateFolder.opened(self._state_dir))
-                if not folder.is_known():
+                if not (self._shared or folder.is_known()):
                     return None
                 self._folder, self._held = folder, opened.pop_all()
         return self._folder
@@ -100,9 +106,10 @@ class LogFile:
 class LogFileHandler(logging.Handler):
     """Write this process's log into the file of a state folder, as soon as that is there and trusted."""
 
-    def __init__(self, state_dir: Path, process: str) -> None:
+    def __init__(self, state_dir: Path, process: str, *, shared: bool = False) -> None:
+        """As a `LogFile`'s."""
         super().__init__()
-        self._file = LogFile(state_dir, process)
+        self._file = LogFile(state_dir, process, shared=shared)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a record, with its traceback if it has one."""
@@ -111,8 +118,8 @@ class LogFileHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler does: a record that cannot be formatted is reported
             self.handleError(record)
             return
-        trace = getattr(record, "trace_id", "")
-        self._file.write(record.levelname, record.name, text, at=record.created, trace=trace)
+        trace, channel = getattr(record, "trace_id", ""), getattr(record, "channel", "")
+        self._file.write(record.levelname, record.name, text, at=record.created, trace=trace, channel=channel)
 
 
 def _append(folder: StateFolder, line: bytes) -> None:

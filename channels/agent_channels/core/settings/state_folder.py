@@ -18,6 +18,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,18 @@ from agent_channels.core.settings.paths import KEY_FILE, data_dir
 from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
 
 __all__ = [
+    "AdoptedFolder",
     "StateFolder",
     "adopt",
+    "adopted_folders",
     "delete_state",
     "discard_unused",
     "forget",
     "is_empty",
     "is_ours_by_name",
     "is_trusted",
-    "known_folders",
     "make_state_folder",
+    "note_project",
     "read_state_file",
     "remove_dotenv_value",
     "require_own_file",
@@ -57,7 +60,7 @@ _HARMLESS = {".gitignore"}
 # What this program leaves in a state folder, drafts and copies included; and what a file manager does.
 _OUR_NAMES = re.compile(
     r"\.(env|key|gitignore)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
-    r"|channel\.log(\.[0-9])?|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
+    r"|channel\.log(\.[0-9])?|host\.log(\.1)?|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
 )
 # Created with the folder, so that nothing that comes with a repository later takes their place.
 _RESERVED = (".env", "config.yaml")
@@ -188,6 +191,22 @@ class StateFolder:
         is_this = known[1] == info.st_ino and (known[0] == info.st_dev or known[2] == str(self.path))
         return (path, entry) if is_this else None
 
+    def project(self) -> Path | None:
+        """Return the project's folder that was registered with this one at a terminal. Raises `ConfigError`."""
+        found = self._entry()
+        named = found[1].get("project") if found else None
+        return Path(named) if isinstance(named, str) else None
+
+    def note_project(self, project: Path | None) -> None:
+        """Register the project's folder, or none any more. Raises `ConfigError`, and `UntrustedState`."""
+        self.require_known()
+        if (found := self._entry()) is not None:
+            path, entry = found
+            named = {} if project is None else {"project": str(project)}
+            others = {name: value for name, value in entry.items() if name != "project"}
+            if others | named != entry:
+                _write(path, json.dumps(others | named))
+
     def register(self, data: Path) -> None:
         """Enter this folder into the registry in a user's data folder, with a new key. Raises `ConfigError`."""
         key = os.urandom(32).hex()
@@ -310,15 +329,35 @@ def is_trusted(path: Path) -> bool:
         return False
 
 
-def known_folders() -> list[Path]:
-    """Return this user's state folders that are still where they were, sorted; what cannot be read is left out."""
-    found = set()
-    for file in (data_dir() / "state-folders").glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ConfigError):
-            path = Path(json.loads(file.read_text(encoding="utf-8"))["path"])
-            if is_trusted(path):
-                found.add(path)
-    return sorted(found)
+@dataclass(frozen=True, slots=True)
+class AdoptedFolder:
+    """A state folder that is this user's own, and the project's folder that was registered with it, if any was."""
+
+    path: Path
+    project: Path | None
+
+
+def adopted_folders() -> list[AdoptedFolder]:
+    """Return every state folder of this user's that is there and known, by path. Raises `ConfigError`."""
+    paths: set[Path] = set()
+    for entry in (data_dir() / "state-folders").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            paths.add(Path(json.loads(entry.read_text(encoding="utf-8"))["path"]))
+    found: list[AdoptedFolder] = []
+    for path in sorted(paths):
+        with contextlib.suppress(FileNotFoundError, ConfigError), StateFolder.opened(path) as folder:
+            if folder.is_known():
+                found.append(AdoptedFolder(path, folder.project()))
+    return found
+
+
+def note_project(path: Path, project: Path | None) -> None:
+    """Register, at a terminal, the project's folder that a state folder is for; None: it is registered no longer.
+
+    Raises `ConfigError`.
+    """
+    with StateFolder.opened(make_state_folder(path)) as folder:
+        folder.note_project(project)
 
 
 def is_ours_by_name(name: str) -> bool:

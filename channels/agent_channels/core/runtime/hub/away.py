@@ -1,4 +1,7 @@
-"""Tells people, once, that what they said waits: for a project whose machine is away, or where no session is."""
+"""Tells people, once, that what they said waits: for a project whose machine is away, or where no session is.
+
+Whoever approves for a project that a keeper may start is offered to have it started.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,15 @@ from agent_channels.core.hub.events import NOTHING_TO_TELL, TOLD, Waiting
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import hears, lets_in, target_of
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.runtime.hub.voice import HubVoice
-from agent_channels.core.runtime.hub.words import away_text
+from agent_channels.core.runtime.hub.words import (
+    away_text,
+    name_of,
+    start_failed_text,
+    start_keyboard,
+    start_offer_text,
+)
 
 __all__ = ["AwayNotices"]
 
@@ -31,10 +41,21 @@ class AwayNotices:
         """Tell those whose messages wait; `waiting` are the projects for which any do. Raises `StoreError`."""
         members = [member for member in await self._hub.members.read() if member.project in waiting]
         for member in members:
-            if member.state in {"away", "none"}:
-                await self._tell(member, await self._hub.events.untold(member.project, TELL_AFTER_S))
+            if member.is_unattended and (events := await self._hub.events.untold(member.project, TELL_AFTER_S)):
+                await self._tell(member, events, startable=member.project in await self._hub.keepers.startable())
 
-    async def _tell(self, member: ProjectMember, events: Sequence[Waiting]) -> None:
+    async def end_starts(self) -> None:
+        """Tell people of the starts that no keeper told them the outcome of. Raises `StoreError`."""
+        for request in await self._hub.starts.expired():
+            members = await self._hub.members.read()
+            works = any(member.project == request.project and not member.is_unattended for member in members)
+            name = name_of(members, request.project)
+            text = translate("hub_started", project=name)
+            if not works:
+                text = start_failed_text(name, translate("hub_start_no_keeper"))
+            self._send(Place(request.chat_id, request.thread_id or None), text)
+
+    async def _tell(self, member: ProjectMember, events: Sequence[Waiting], *, startable: bool) -> None:
         inbound = {event.id: self._voice.adapter.to_inbound(event.event) for event in events}
         places: dict[Place, list[Waiting]] = defaultdict(list)
         nothing: list[int] = []
@@ -48,12 +69,18 @@ class AwayNotices:
         await self._hub.events.tell(nothing, NOTHING_TO_TELL)
         for place, found in places.items():
             text = away_text(member, len(found))
-            self._voice.follow_ups.add(
-                partial(self._voice.adapter.send, Outgoing(place.chat_id, text, thread_id=place.thread_id))
-            )
+            if startable and _may_start([inbound[event.id] for event in found], member):
+                self._send(place, start_offer_text(member, len(found)), member)
+            else:
+                self._send(place, text)
             for event in found:
                 if isinstance(tap := inbound[event.id], Tap):
                     self._voice.tell(tap, text)
+
+    def _send(self, place: Place, text: str, startable: ProjectMember | None = None) -> None:
+        keyboard = start_keyboard(startable.project) if startable else None
+        outgoing = Outgoing(place.chat_id, text, thread_id=place.thread_id, keyboard=keyboard)
+        self._voice.follow_ups.add(partial(self._voice.adapter.send, outgoing))
 
 
 def _is_heard(inbound: Inbound, member: ProjectMember) -> bool:
@@ -61,3 +88,9 @@ def _is_heard(inbound: Inbound, member: ProjectMember) -> bool:
     target = target_of(inbound)
     said = isinstance(inbound, Tap) or (isinstance(inbound, Message) and target.askable)
     return said and lets_in(member, target) and hears(member, target)
+
+
+def _may_start(said: Sequence[Inbound], member: ProjectMember) -> bool:
+    """Return whether somebody who reads the answer to these may have the project started: in a group, maybe others."""
+    targets = [target_of(inbound) for inbound in said]
+    return any(not target.private or target.user_id in member.approvers for target in targets)

@@ -71,6 +71,7 @@ class HubChat:
                 for one in claimed:
                     await self._voice.follow_ups.wait_for_room()
                     await self._handle_safely(one)
+        await self._away.end_starts()
         await self._questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)
         if others := [project for project in waiting if project not in {HUB, UNDECIDED}]:
             await self._away.look(others)

@@ -1,4 +1,4 @@
-"""/projects, /new and /here, and the buttons under their answers: which project gets what, as people choose it."""
+"""/projects, /new and /here, and the hub's buttons: which project gets what, and which one is started."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from agent_channels.core.errors import ChannelError, PlatformError, Refused, Sto
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, group_of, lets_in
+from agent_channels.core.hub.starts import StartRequest
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.threads import Threads
@@ -20,7 +21,9 @@ from agent_channels.core.runtime.hub.voice import HubVoice
 from agent_channels.core.runtime.hub.words import (
     ANSWER,
     HERE,
+    LATER,
     NEW,
+    START,
     USE,
     HubButton,
     bound_project,
@@ -76,8 +79,14 @@ class HubCommands:
             self._voice.tell(tap, translate("hub_closed"), alert=True)
         elif button.action == USE:
             await self._use(tap, member, target, facts)
+        elif button.action == LATER:
+            text = translate("hub_start_later", project=label(member.name))
+            self._voice.tell(tap, text, counted=True)
+            self._voice.close(tap, text)
         elif (refusal := self._refusal(member, tap.sender)) is not None:
             self._voice.tell(tap, refusal, alert=True)
+        elif button.action == START:
+            await self._start(tap, member)
         elif button.action == HERE:
             text = await self._bind(member, tap.sender, target)
             self._voice.tell(tap, text, counted=True)
@@ -194,6 +203,24 @@ class HubCommands:
         self._voice.say(to, translate("hub_new", name=label(title, 128), project=label(member.name)))
         greeting = translate("hub_new_greeting", project=label(member.name))
         await self._voice.adapter.send(Outgoing(place.chat_id, greeting, thread_id=place.thread_id))
+
+    # ---- starting
+
+    async def _start(self, tap: Tap, member: ProjectMember) -> None:
+        """Have a keeper start a project's host, unless one works or is being started."""
+        name = label(member.name)
+        if not member.is_unattended:
+            text = translate("hub_started", project=name)
+        elif member.project not in await self._hub.keepers.startable():
+            self._voice.tell(tap, translate("hub_start_impossible", project=name), alert=True)
+            return
+        else:
+            request = StartRequest(member.project, tap.sender.id, tap.chat.id, tap.thread_id or "")
+            # Of two that ask, both are told; the outcome goes to where it was asked first.
+            await self._hub.starts.ask(request)
+            text = translate("hub_starting", project=name, user=label(tap.sender.display_name))
+        self._voice.tell(tap, text, counted=True)
+        self._voice.close(tap, text)
 
     # ---- all of them
 

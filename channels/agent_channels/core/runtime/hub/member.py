@@ -14,7 +14,7 @@ import anyio
 from agent_channels.core.errors import StoreError
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.lease import LeaseHolder, lease_holder
-from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, SessionState
+from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, ProjectMember, SessionState
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.scheduling import seconds_to_tick
@@ -22,7 +22,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.settings.paths import project_dir
 
-__all__ = ["HubMember", "hub_facts", "member_facts"]
+__all__ = ["HubMember", "differs", "hub_facts", "member_facts"]
 
 logger = logging.getLogger(__name__)
 # How soon the others learn that somebody was let in, or that the agent began to work.
@@ -54,6 +54,13 @@ def member_facts(
         waiting=frozenset(applicant.chat_id for applicant in services.pairing.pending() if is_open),
         session_state=state,
     )
+
+
+def differs(member: ProjectMember, facts: MemberFacts) -> bool:
+    """Return whether the hub knows otherwise whom a project lets in, or takes its machine for away."""
+    known = (member.people, member.approvers, member.groups, member.waiting, set(member.enabled))
+    says = (facts.people, facts.approvers, facts.groups, facts.waiting, set(facts.enabled))
+    return known != says or member.session_state != "none"
 
 
 class HubMember:
@@ -116,8 +123,8 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
 
     Shape: address, project, name (null if the project has not joined), reader (null if nobody ever read, or {machine,
     pid, folder, project, since, state, error, epoch, left_s}), waiting and undecided (counts), unclaimed (count of the
-    last while that no project was there for), projects (a list of {project, name, machine, folder, state, silent_s,
-    waiting}).
+    last while that no project was there for), keepers (a list of {machine, pid, projects, silent_s}; those projects it
+    may start), projects (a list of {project, name, machine, folder, state, silent_s, waiting}).
     """
     waiting, members = await hub.events.waiting(), await hub.members.read()
     return {
@@ -128,6 +135,15 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
         "waiting": waiting.get(hub.project, 0),
         "undecided": waiting.get(UNDECIDED, 0),
         "unclaimed": await hub.events.nobody_count(),
+        "keepers": [
+            {
+                "machine": keeper.machine,
+                "pid": keeper.pid,
+                "projects": sorted(keeper.projects),
+                "silent_s": round(keeper.silent_s, 1),
+            }
+            for keeper in await hub.keepers.running()
+        ],
         "projects": [
             {
                 "project": member.project,

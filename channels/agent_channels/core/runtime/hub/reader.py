@@ -22,11 +22,10 @@ from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.inbound.listening import Listening
 from agent_channels.core.process import server_pid
-from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.context import OpenBot
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.services import Services
-from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 
@@ -59,11 +58,13 @@ class HubRouter(Protocol):
 class HubReader:
     """Reads the platform for all projects of a bot while this process holds its lease."""
 
-    def __init__(self, context: BotContext, hub: ProjectHub, router: HubRouter, domain: str) -> None:
-        """`domain`: see `lock_domain`."""
+    def __init__(
+        self, context: OpenBot, hub: ProjectHub, router: HubRouter, domain: str, lock: ReaderLock, folder: str
+    ) -> None:
+        """`domain`: see `lock_domain`. `lock`: the bot's on this machine. `folder`: where this process works."""
         settings = context.settings
         self._context, self._hub, self._router = context, hub, router
-        self._lock = ReaderLock(context.channel.name, context.bot_id, context.env.state_dir)
+        self._lock, self._folder = lock, folder
         self._lease = Lease(hub.db, hub.bot, domain, settings.hub_lease_s)
         self._listening = Listening(context.channel.silence_s(settings), self._record_fault, lambda _: None)
         self._state, self._error, self._since = "connecting", "", time.time()
@@ -165,7 +166,7 @@ class HubReader:
         return {
             "machine": socket.gethostname(),
             "pid": server_pid(),
-            "folder": str(project_dir()),
+            "folder": self._folder,
             "project": self._hub.project,
             "since": self._since,
             "state": self._state,

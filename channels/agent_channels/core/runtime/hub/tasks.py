@@ -20,7 +20,9 @@ from agent_channels.core.runtime.hub.reader import HubReader
 from agent_channels.core.runtime.hub.router import Router
 from agent_channels.core.runtime.hub.sent import unwatched
 from agent_channels.core.runtime.hub.worker import SILENCE_S, HubWorker
+from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.settings.config import Environment, Settings
+from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.store.keyvalue import KeyValue
 
 __all__ = ["HubTasks", "hub_address", "open_hub"]
@@ -64,6 +66,7 @@ class HubTasks:
         adapter, services = unwatched(context.adapter), context.services
         threads = Threads(adapter, services.chats, services.access)
         chat = HubChat(adapter, hub, threads, context.channel.name, domain, claimer)
-        reader = HubReader(context, hub, Router(adapter, hub, chat), domain)
+        lock = ReaderLock(context.channel.name, context.bot_id, context.env.state_dir)
+        reader = HubReader(context, hub, Router(adapter, hub, chat), domain, lock, str(project_dir()))
         member = HubMember(context, hub)
         return cls(worker.listen, SILENCE_S, (hub.wakeups.run, member.run, member.show, reader.run))

@@ -22,9 +22,12 @@ __all__ = [
     "names",
     "place_words",
     "project_list",
+    "start_failed_text",
+    "start_keyboard",
+    "start_offer_text",
 ]
 
-ANSWER, USE, HERE, NEW = "answer", "use", "here", "new"
+ANSWER, USE, HERE, NEW, START, LATER = "answer", "use", "here", "new", "start", "later"
 NAMED_MAX = 20
 
 
@@ -44,7 +47,7 @@ class HubButton:
     def of(cls, data: str) -> HubButton | None:
         """Return the button with this data; None if no such button was ever made."""
         action, _, project = data.removeprefix(HUB_BUTTON).partition(":")
-        return cls(action, project) if action in {ANSWER, USE, HERE, NEW} and project else None
+        return cls(action, project) if action in {ANSWER, USE, HERE, NEW, START, LATER} and project else None
 
 
 def name_of(members: Sequence[ProjectMember], project: str) -> str:
@@ -106,6 +109,24 @@ def project_list(
     if (bound := bound_project(target, facts)) is not None and bound in members:
         lines.append(translate("hub_bound", place=place_words(target), project=label(bound.name)))
     return "\n".join(lines)
+
+
+def start_keyboard(project: str) -> Keyboard:
+    """Return the buttons that start a project's host, or leave it for later."""
+    actions = ((START, translate("hub_start")), (LATER, translate("hub_later")))
+    return (tuple(KeyboardButton(text, HubButton(action, project).data) for action, text in actions),)
+
+
+def start_offer_text(member: ProjectMember, count: int) -> str:
+    """Return what people are told above these buttons, while messages wait for a project."""
+    saved = translate("your_message") if count == 1 else translate("your_messages", count=count)
+    return translate("hub_start_offer", count=saved, project=label(member.name))
+
+
+def start_failed_text(project: str, reason: str, lines: Sequence[str] = ()) -> str:
+    """Return what people are told of a project, by its name, that was not started; `lines`: what its host said."""
+    said = "\n\n" + "\n".join(lines) if lines else ""
+    return translate("hub_start_failed", project=project, reason=reason, lines=said)
 
 
 def away_text(member: ProjectMember, count: int) -> str:
