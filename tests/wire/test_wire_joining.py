@@ -320,6 +320,23 @@ async def test_a_move_that_was_cut_short_goes_on(two: TwoBots[Stage, TelegramSan
     assert len([one for one in ann.messages() if one["from"]["is_bot"]]) == 1
 
 
+async def test_a_bot_whose_token_was_revoked_is_left_too(two: TwoBots[Stage, TelegramSandbox]) -> None:
+    """What it read before is kept; that nothing more can be read from it, or be closed there, is said."""
+    ann = two.second.person("ann")
+    ann.dm.started = True
+    let_in(two.web, ann.id, "Ann")
+    host = await two.web.host()
+    ann.send("read in time")
+    await host.event()
+    await host.close()
+    two.second.revoke_token()
+    ran = await two.web.cli("setup", "telegram", "--join", "api", *NO_FILES)
+    assert ran.code == 0, ran.err
+    assert "The earlier bot cannot be read any more" in ran.out
+    assert dotenv(two.web)["TELEGRAM_BOT_TOKEN"] == two.first.token
+    assert two.open_entries(two.web) == 1
+
+
 async def test_a_bot_that_is_shared_is_left_first(two: TwoBots[Stage, TelegramSandbox]) -> None:
     """Other projects depend on it: the command that takes this one out is named, and nothing is done."""
     set_dotenv_value(two.web.state, "CHANNELS_HUB", "local")

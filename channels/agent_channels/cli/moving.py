@@ -17,7 +17,7 @@ from agent_channels.core.contract.messages import Identity
 from agent_channels.core.errors import ConfigError, PlatformError
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.i18n.sentences import counted, sentence, words_of
-from agent_channels.core.runtime.change_bot import change_bot
+from agent_channels.core.runtime.change_bot import change_bot, move_chats
 from agent_channels.core.runtime.reader_lock import HandoverRequests
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.scheduling import wait_for_tick
@@ -74,8 +74,8 @@ class BotMove:
             raise _first(group) from None
         with Store.open(self.env.state_dir) as store:
             services = Services.of(store)
-            # Once more: what came between the first time and the end of reading.
-            change_bot(services, self.homes)
+            # What came after these had moved, until the end of reading.
+            move_chats(services, self.homes)
             services.key_values.delete(self._told_key)
             waiting = services.inbox.counts()["open"]
             groups = services.access.groups()

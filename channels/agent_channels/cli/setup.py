@@ -182,8 +182,9 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         steps = Steps(Services.of(store).key_values)
         if dialogue.interactive:
             steps.begin()
-        env = Environment(row.name)
-        other = found.other or shares_with(row, env, projects, steps)
+        env, other = Environment(row.name), found.other
+        if other is None and (asked_for or not steps.finished or steps.get("join")):
+            other = shares_with(row, env, projects, steps)
         if other is not None:
             let_same_people_in(args, other, Services.of(store), steps, dialogue)
         _write_host_files(args, row, env, dialogue, steps)
