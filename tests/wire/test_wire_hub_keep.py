@@ -277,7 +277,7 @@ async def test_people_are_let_in_while_it_reads(local: HubStage) -> None:
         await eventually(
             lambda: local.hub.execute("SELECT people FROM members") == [(f'["{bob.id}"]',)], "bob in the hub"
         )
-        bob.command("/projects")
+        bob.send("/projects")
         assert "web – no session" in (await bob.next_message(PATIENCE_S))["text"]
         bob.send("hello")
         assert "saved for web, where no session is running" in (await bob.next_message(PATIENCE_S))["text"]

@@ -85,6 +85,7 @@ def test_no_mode_that_bypasses(folder: Path, mode: str) -> None:
         ({"command": "claude"}, "list of its words"),
         (["claude", 1], "list of its words"),
         ([], "such as claude"),
+        (["claude", "a\0b"], "such as claude"),
         (True, "list of its words"),
     ],
 )

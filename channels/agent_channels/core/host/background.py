@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from agent_channels.core.errors import ConfigError
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import StateFolder
 from agent_channels.core.text.sanitize import scrub
@@ -69,7 +70,7 @@ def last_lines(state_dir: Path, since: int, count: int) -> list[str]:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(since if since <= size else 0, size - _TAIL_BYTES))
                 text = file.read().decode("utf-8", "replace")
-    except OSError:
+    except (ConfigError, OSError):
         return []
     return [line for line in map(str.strip, scrub(text).splitlines()) if line][-count:]
 

@@ -35,7 +35,7 @@ def checked_start(setting: object) -> tuple[str, ...] | None:
         words = list(setting)
     else:
         raise ValueError("write a command, such as claude, or a list of its words, such as [claude, --model, opus]")
-    if not words or not words[0]:
+    if not words or not words[0] or any("\0" in word for word in words):
         raise ValueError("write a command, such as claude")
     if "/" in words[0] and not words[0].startswith(("/", "~")):
         raise ValueError("a project's files decide what that path starts; write a name on the PATH, or the whole path")

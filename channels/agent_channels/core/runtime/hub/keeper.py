@@ -26,7 +26,7 @@ from agent_channels.core.errors import ChannelError, ConfigError, Refused, Store
 from agent_channels.core.host.background import can_start
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
-from agent_channels.core.hub.members import BEAT_EVERY_S
+from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.i18n.messages import speak_here
 from agent_channels.core.i18n.sentences import sentence
@@ -256,28 +256,47 @@ class _KeptBot:
 
     async def _speak_for_projects(self, hub: ProjectHub) -> None:
         """Tell the hub whom the projects here let in, while no session of theirs does."""
-        faults: dict[str, str] = {}
+        known = _LetIn()
         while True:
-            for project in self._projects:
-                try:
-                    await _refresh(hub, project)
-                    faults.pop(project.project, None)
-                except (ConfigError, StoreError) as error:
-                    if faults.get(project.project) != (fault := redact(str(error))):
-                        logger.warning("the hub is not told whom %s lets in: %s", project.env.state_dir, fault)
-                        faults[project.project] = fault
+            try:
+                members = {member.project: member for member in await hub.members.read()}
+                for project in self._projects:
+                    member = members.get(project.project)
+                    if member is not None and (member.is_unattended or not _has_session(project)):
+                        facts = known.of(project)
+                        if facts is not None and differs(member, facts):
+                            await hub.members.refresh(facts, member.silent_s)
+            except (ConfigError, StoreError) as error:
+                logger.warning("the hub is not told whom the projects here let in: %s", redact(str(error)))
             await anyio.sleep(LOOK_EVERY_S)
 
 
-async def _refresh(hub: ProjectHub, project: LocalProject) -> None:
-    """Tell the hub whom a project lets in, if no session works on it and the hub knows otherwise."""
-    members = await hub.members.read()
-    member = next((member for member in members if member.project == project.project), None)
-    if member is not None and (member.is_unattended or not _has_session(project)):
-        with Store.open(project.env.state_dir) as store:
-            facts = member_facts(Services.of(store), project.settings, project.project, "none")
-        if differs(member, facts):
-            await hub.members.refresh(facts, member.silent_s)
+class _LetIn:
+    """Whom projects let in, read again only when something was written there."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[object, MemberFacts | None]] = {}
+
+    def of(self, project: LocalProject) -> MemberFacts | None:
+        """Return what a project says of itself; None if it cannot be read, which is logged once."""
+        files = [project.env.state_dir / name for name in ("channel.db", "channel.db-wal")]
+        stamp = (project.settings, [(info.st_mtime_ns, info.st_size) for file in files if (info := _status(file))])
+        if self._read.get(project.project, (None, None))[0] != stamp:
+            facts = None
+            try:
+                with Store.open(project.env.state_dir) as store:
+                    facts = member_facts(Services.of(store), project.settings, project.project, "none")
+            except (ConfigError, StoreError) as error:
+                logger.warning("whom %s lets in cannot be read: %s", project.env.state_dir, redact(str(error)))
+            self._read[project.project] = (stamp, facts)
+        return self._read[project.project][1]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _has_session(project: LocalProject) -> bool:
