@@ -260,7 +260,7 @@ async def test_a_page_of_an_ended_sandbox_says_so(show) -> None:  # type: ignore
     await screen.page.server.aclose()
     screen.page.server.secret = "another"
     await screen.page.server.start()
-    await expect(screen.tab.locator("#link")).to_contain_text("this sandbox has ended")
+    await expect(screen.tab.locator("#link")).to_contain_text("this page has ended")
     await screen.say("hello?")
     await expect(screen.tab.locator("#toast")).to_contain_text("belongs to a sandbox that has ended")
     await expect(screen.tab.get_by_label("Message", exact=True)).to_have_value("hello?")

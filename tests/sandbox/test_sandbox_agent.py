@@ -238,21 +238,32 @@ async def test_the_limit_is_told_and_the_message_stays_open(monkeypatch: pytest.
         await told(ann, "I can work again: done.")
 
 
+def with_button(person: TelegramPerson, label: str) -> int:
+    """The id of the newest message that has a button with this label."""
+    for message in reversed(person.inbox):
+        if any(
+            key["text"] == label for row in message.get("reply_markup", {}).get("inline_keyboard", []) for key in row
+        ):
+            return int(message["message_id"])
+    raise LookupError(f"no message has a button labelled {label!r}")
+
+
 async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     """An edit and a command are asked for on cards; what is denied does not happen; the session's rules are kept."""
     async with page_of(monkeypatch, 0.01) as page:
         ann = page.scene.tg.people["ann"]
         ann.send("edit a file")
         await told(ann, "for permission: Edit")
-        ann.tap(ann.inbox[-1]["message_id"], label="Allow for this session")
+        # The newest message may be the one that shows the turn.
+        ann.tap(with_button(ann, "Allow for this session"), label="Allow for this session")
         await told(ann, "git push origin main")
-        ann.tap(ann.inbox[-1]["message_id"], label="Deny")
+        ann.tap(with_button(ann, "Deny"), label="Deny")
         await told(ann, "it is not published")
         done = ["Read: src/price.py", "Edit: src/price.py", "Bash: git push origin main"]
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)
         ann.send("edit a file")
         # The edit is not asked for again.
         assert "for permission: Bash" in await told(ann, "for permission")
-        ann.tap(ann.inbox[-1]["message_id"])
+        ann.tap(with_button(ann, "Allow"), label="Allow")
         await told(ann, "The correction is published.")
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)

@@ -296,7 +296,7 @@ async def test_a_failing_command_is_reported_with_its_reason(tg: TelegramSandbox
     """A wrong pairing code gives an error with the command, its exit code and its output."""
     async with Stage(tg) as stage:
         with pytest.raises(
-            StepFailed, match=r"`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"
+            StepFailed, match=r"(?s)`channels access telegram pair WRONGXYZ` failed with exit code 1: .*code"
         ):
             await stage.run("access", "telegram", "pair", "WRONGXYZ")
 
