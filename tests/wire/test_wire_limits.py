@@ -171,6 +171,18 @@ async def test_closed_streams_break_no_command(stage: Stage, closed: str) -> Non
         assert "2>" in closed or ran.err.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("words", [["status", "telegram"], ["access", "telegram", "--json"], ["doctor", "telegram"]])
+async def test_an_output_that_is_full_is_told_in_a_sentence(stage: Stage, words: list[str]) -> None:
+    """What was asked for could not be printed: exit code 1 and why; a full log beside it changes nothing."""
+    ran = await stage.run("sh", "-c", 'exec "$@" >/dev/full', "sh", *COMMAND, *words)
+    assert ran.code == 1
+    assert ran.err.endswith("channels: No space left on device; free some space on that disk\n")
+    assert "Exception" not in ran.err
+    ran = await stage.run("sh", "-c", 'exec "$@" 2>/dev/full', "sh", *COMMAND, "access", "telegram", "--json")
+    assert ran.json["ok"] is True
+
+
 async def test_a_host_that_closes_only_what_we_write_to_is_gone(stage: Stage) -> None:
     """The server leaves, though its stdin stays open; what it could not say stays open for the next one."""
     ann = stage.person()

@@ -72,7 +72,7 @@ def _configured(channel: str) -> str | None:
     except (ChannelError, OSError):
         # What is wrong with the file is told where it is needed.
         return None
-    return found if found in LANGUAGES else None
+    return found if isinstance(found, str) and found in LANGUAGES else None
 
 
 def _can_write(code: str) -> bool:

@@ -6,6 +6,7 @@ A new verb is one module with `SUMMARY`, `add_arguments(parser)` and `run(args)`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -143,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if not (fault := system_fault(error)):
             raise
         code = _fail(fault, as_json="--json" in words)
-    sys.exit(code)
+    sys.exit(_flushed(code))
 
 
 def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
@@ -218,7 +219,7 @@ def _guard_output(words: Sequence[str]) -> None:
         if stream is not None and verb != "sandbox":
             hints = is_error or not (as_json or verb in VERBATIM)
             broken = verb not in BY_A_HOST if is_error else not (as_json or (verb in UNBROKEN and not explains))
-            setattr(sys, name, _RedactedOutput(stream, hints=hints, broken=broken))
+            setattr(sys, name, _RedactedOutput(stream, hints=hints, broken=broken, may_fail=is_error))
 
 
 def _has_working_folder() -> bool:
@@ -251,6 +252,21 @@ def _adopted_now(error: UntrustedState) -> bool:
     return offer(error.folder)
 
 
+def _flushed(code: int) -> int:
+    """Write out what was printed; return the exit code, which is 1 if standard output cannot take it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:
+            # The interpreter would try again at its end, and fail in its own words.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if name == "stdout" and not isinstance(error, BrokenPipeError):
+                code = _fail(system_fault(error))
+    return code
+
+
 def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "") -> int:
     """Say on stderr why it failed, and on stdout too, in English, if a program reads that; return the exit code.
 
@@ -270,9 +286,11 @@ def _fail(reason: str, code: int = 1, *, as_json: bool = False, usage: str = "")
     if as_json:
         import json
 
-        print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
-    # The reason repeats what was typed, and that may be a token.
-    print(redact(f"{usage or 'channels'}: {told}"), file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(json.dumps({"ok": False, "error": redact(reason)}, ensure_ascii=False))
+    with contextlib.suppress(OSError):
+        # The reason repeats what was typed, and that may be a token.
+        print(redact(f"{usage or 'channels'}: {told}"), file=sys.stderr)
     return code
 
 
@@ -310,9 +328,12 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
 class _RedactedOutput:
     """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
 
-    def __init__(self, stream: TextIO, *, hints: bool, broken: bool = False) -> None:
-        """`hints`: commands are reworded; `broken`: lines are broken where the terminal ends."""
-        self._stream, self._hints = stream, hints
+    def __init__(self, stream: TextIO, *, hints: bool, broken: bool = False, may_fail: bool = False) -> None:
+        """`hints`: commands are reworded; `broken`: lines are broken where the terminal ends.
+
+        `may_fail`: what cannot be written is left out.
+        """
+        self._stream, self._hints, self._may_fail = stream, hints, may_fail
         self._wrapper = LineWrapper(stream) if broken else None
         # What stands above the first that is written.
         self.head = ""
@@ -337,7 +358,11 @@ class _RedactedOutput:
             from agent_channels.core.program import in_hints
 
             printed = in_hints(printed)
-        self._stream.write(self._wrapper.wrap(printed) if self._wrapper else printed)
+        try:
+            self._stream.write(self._wrapper.wrap(printed) if self._wrapper else printed)
+        except OSError:
+            if not self._may_fail:
+                raise
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

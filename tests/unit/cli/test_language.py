@@ -56,7 +56,7 @@ def test_what_config_sets_goes_first(terminal: Path, monkeypatch: pytest.MonkeyP
     assert shown(sentence("in {folder}", folder="/x")) == "在 /x"
 
 
-@pytest.mark.parametrize("text", ["language: tlh\n", "language: [\n", "progress: off\n", ""])
+@pytest.mark.parametrize("text", ["language: tlh\n", "language: [en]\n", "language: [\n", "progress: off\n", ""])
 def test_a_config_that_sets_none_leaves_it_to_the_locale(
     terminal: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

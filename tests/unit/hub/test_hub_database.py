@@ -136,6 +136,23 @@ async def test_a_migration_that_fails_leaves_the_old_schema(made_hub: Hub) -> No
     await whole.close()
 
 
+async def test_nothing_goes_into_a_file_that_was_replaced(made_hub: Hub, db: HubDatabase) -> None:
+    """What would be acknowledged is refused, and the next one goes into the file that everybody else opens."""
+    if made_hub.path is None:
+        pytest.skip("only SQLite is a file")
+    await put_cursor(db, "a", "1")
+    for file in made_hub.path.parent.glob(f"{made_hub.path.name}*"):
+        file.unlink()
+    made_hub.path.touch(0o600)
+    with pytest.raises(HubUnavailable, match="moved or replaced"):
+        await db.sync()
+    await put_cursor(db, "b", "2")
+    await db.sync()
+    other = open_database(made_hub.address, BOT)
+    assert await cursors(other) == {"b": "2"}
+    await other.close()
+
+
 async def test_a_hub_of_this_machine_that_is_held_passes(
     made_hub: Hub, db: HubDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,3 +244,13 @@ def test_on_and_off_need_no_quotation_marks(tmp_path: Path) -> None:
     settings = Sample.model_validate(found)
     assert (settings.progress, settings.answers, settings.rich) == ("off", "off", "off")
     assert Sample.model_validate(parse_config("progress: on", tmp_path)).progress == "on"
+
+
+@pytest.mark.parametrize(
+    "line", ['send_roots: ["a\\0b"]', 'transcribe: "whisper\\0 {path}"', 'start: ["claude", "a\\0b"]']
+)
+def test_a_zero_byte_is_refused(folder: Path, line: str) -> None:
+    """The system takes none, in no path and no command; the error names the setting."""
+    (folder / "config.yaml").write_text(f"{line}\n")
+    with pytest.raises(ConfigError, match=f"setting '{line.partition(':')[0]}'"):
+        load(Sample, environment(folder))

@@ -167,13 +167,17 @@ class _LocalDatabase:
         self.address, self.path = address, path
         self._migrations = migrations
         self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
         self._turn = anyio.Lock()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[HubTransaction]:
         async with self._turn:
+            if self._store is not None and self._is_replaced():
+                await self.close()
             if self._store is None:
                 self._store = await self._opened()
+                self._file = _identity(self.path)
             async with self._begun(self._store) as tx:
                 yield tx
 
@@ -222,14 +226,31 @@ class _LocalDatabase:
             stack.push(block)
             yield _LocalTransaction(db)
 
+    def _is_replaced(self) -> bool:
+        """Return whether another file, or none, is where the one that is open was: what it takes would be lost."""
+        return _identity(self.path) != self._file
+
     async def sync(self) -> None:
         if self._store is not None:
+            if self._is_replaced():
+                raise HubUnavailable(
+                    sentence("the hub {address} was moved or replaced while it was in use", address=self.path)
+                )
             await self._store.sync()
 
     async def close(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, itself and not what it links to; None if there is none."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 # ---- PostgreSQL

@@ -1689,6 +1689,7 @@ TEXTS: dict[str, str] = {
         "--projects 在頁面上播放，各有一個代理；請拿掉 --agent、--transcript 和 --keep"
     ),
     "{text!r} is not a number of projects; it must be from 2 to 5": "{text!r} 不是專案的數目；必須是 2 到 5",
+    "the hub {address} was moved or replaced while it was in use": "hub {address} 在使用中被移走或換掉",
     "with {flag} the host asks something at its start": "使用 {flag} 時，主程式啟動時會詢問",
     "there is no host of that name": "沒有這個名稱的主機",
 }

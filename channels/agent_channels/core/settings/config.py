@@ -153,6 +153,15 @@ class Settings(BaseModel):
     def _as_in_hooks(cls, value: object, info: ValidationInfo) -> object:
         return _HOOK_FIELDS[str(info.field_name)].metadata["parse"](value)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_zero_bytes(cls, value: object) -> object:
+        # The system takes none, in paths and in commands.
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and "\0" in text:
+                raise ValueError("it must not hold a zero byte")
+        return value
+
     @field_validator("progress", "answers", "rich", mode="before")
     @classmethod
     def _as_a_word(cls, value: object) -> object:
