@@ -314,3 +314,20 @@ async def test_what_a_project_sent_is_told_to_the_hub(hub: HubStage) -> None:
         return len(hub.hub.execute(f"SELECT message_id FROM sent WHERE project = '{web.id}'"))
 
     await eventually(lambda: recorded() == 3, "three messages")
+
+
+async def test_a_hub_file_that_is_replaced_loses_nothing(tmp_path: Path) -> None:
+    """Deleted under its reader, with an empty file in its place: what is written then comes once it is known anew."""
+    async with hub_stage("local", None) as hub:
+        web = hub.project("web")
+        ann = hub.person("ann", web)
+        host = await hub.reading(web)
+        ann.send("before")
+        await shows(host, "before")
+        assert hub.hub.path is not None
+        for file in hub.hub.path.parent.glob(f"{hub.hub.path.name}*"):
+            file.unlink()
+        hub.hub.path.touch(0o600)
+        ann.send("after")
+        await shows(host, "after")
+        assert texts(host) == ["before", "after"]

@@ -146,6 +146,8 @@ async def test_nothing_goes_into_a_file_that_was_replaced(made_hub: Hub, db: Hub
     made_hub.path.touch(0o600)
     with pytest.raises(HubUnavailable, match="moved or replaced"):
         await db.sync()
+    with pytest.raises(HubUnavailable, match="moved or replaced"):
+        await put_cursor(db, "b", "1")
     await put_cursor(db, "b", "2")
     await db.sync()
     other = open_database(made_hub.address, BOT)

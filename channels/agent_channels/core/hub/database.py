@@ -175,6 +175,7 @@ class _LocalDatabase:
         async with self._turn:
             if self._store is not None and self._is_replaced():
                 await self.close()
+                raise self._replaced()
             if self._store is None:
                 self._store = await self._opened()
                 self._file = _identity(self.path)
@@ -230,12 +231,15 @@ class _LocalDatabase:
         """Return whether another file, or none, is where the one that is open was: what it takes would be lost."""
         return _identity(self.path) != self._file
 
+    def _replaced(self) -> HubUnavailable:
+        return HubUnavailable(
+            sentence("the hub {address} was moved or replaced while it was in use", address=self.path)
+        )
+
     async def sync(self) -> None:
         if self._store is not None:
             if self._is_replaced():
-                raise HubUnavailable(
-                    sentence("the hub {address} was moved or replaced while it was in use", address=self.path)
-                )
+                raise self._replaced()
             await self._store.sync()
 
     async def close(self) -> None:

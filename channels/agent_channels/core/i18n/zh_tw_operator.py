@@ -1690,6 +1690,7 @@ TEXTS: dict[str, str] = {
     ),
     "{text!r} is not a number of projects; it must be from 2 to 5": "{text!r} 不是專案的數目；必須是 2 到 5",
     "the hub {address} was moved or replaced while it was in use": "hub {address} 在使用中被移走或換掉",
+    "the hub {address} knows no project yet": "hub {address} 還不認得任何專案",
     "with {flag} the host asks something at its start": "使用 {flag} 時，主程式啟動時會詢問",
     "there is no host of that name": "沒有這個名稱的主機",
 }

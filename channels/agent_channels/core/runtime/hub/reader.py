@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import anyio
 
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.errors import ConfigError, LeaseLost, StoreError
+from agent_channels.core.errors import ConfigError, HubUnavailable, LeaseLost, StoreError
 from agent_channels.core.hub.events import RoutedEvent
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.inbound.listening import Listening
 from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import OpenBot
@@ -252,6 +253,9 @@ class HubSink:
         """Decide whose the events are and store them; return once they are on disk. Raises `StoreError`."""
         self._require_lease()
         routed = await self._router.route(events) if events else []
+        if events and not self._hub.members.known:
+            # It was made anew a moment ago, and nobody lets anybody in before the projects have said that they are there.
+            raise HubUnavailable(sentence("the hub {address} knows no project yet", address=self._hub.address))
         await self._hub.events.put(routed, cursors or {}, self._lease)
         await self._hub.db.sync()
         for name, value in (cursors or {}).items():
