@@ -254,7 +254,7 @@ class HubSink:
         self._require_lease()
         routed = await self._router.route(events) if events else []
         if events and not self._hub.members.known:
-            # It was made anew a moment ago, and nobody lets anybody in before the projects have said that they are there.
+            # It was made anew a moment ago: nobody lets anybody in before the projects have said that they are there.
             raise HubUnavailable(sentence("the hub {address} knows no project yet", address=self._hub.address))
         await self._hub.events.put(routed, cursors or {}, self._lease)
         await self._hub.db.sync()
