@@ -16,7 +16,10 @@ COMMANDS = [
     "tests.bench",
     "tests.bench.trip",
     "tests.bench.costs",
+    "tests.bench.hub",
+    "tests.bench.hub_growth",
     "tests.soak",
+    "tests.soak.hub",
     "tests.support.reference",
     "tests.support.pictures",
     "tests.support.first_steps",
@@ -39,7 +42,7 @@ def test_help_explains_and_does_nothing(command: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "words"), [
-    ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]),
+    ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]), ("tests.soak.hub", ["mysql"]),
     ("tests.bench.costs", ["0"]), ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]),
     ("tests.support.pictures", ["nothing"]),
     ("tests.support.first_steps", ["nothing"]),
