@@ -42,9 +42,9 @@ def test_help_explains_and_does_nothing(command: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "words"), [
-    ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]), ("tests.soak.hub", ["mysql"]),
+    ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]),
     ("tests.bench.costs", ["0"]), ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]),
-    ("tests.support.pictures", ["nothing"]),
+    ("tests.support.pictures", ["nothing"]), ("tests.soak.hub", ["mysql"]),
     ("tests.support.first_steps", ["nothing"]),
 ])  # fmt: skip
 def test_wrong_words_are_refused(command: str, words: list[str]) -> None:
