@@ -18,16 +18,19 @@ from agent_channels.core.i18n.sentences import counted, joined, sentence, words_
 from agent_channels.core.log import redact
 from agent_channels.core.settings.config import RENAMED
 from agent_channels.core.settings.config_file import parse_config
+from agent_channels.core.settings.network import shown_url
 from agent_channels.core.settings.paths import KEY_FILE, env_value, expand_home, state_dir
 from agent_channels.core.settings.state_folder import StateFolder, adopt, forget, is_ours_by_name, is_trusted
 from agent_channels.core.store.inspect import DATABASE_FILES, summarize
 from agent_channels.core.text.sanitize import label
+from agent_channels.core.text.secret_values import mask_secrets
 from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "describe", "lines", "offer", "run"]
 
 SUMMARY = "adopt a state folder that came from elsewhere, after a look at what it holds"
 NAMES_MAX = 20
+_ADDRESSES = frozenset({"proxy", "api_root", "hub"})
 NOBODY_TO_ASK = sentence(
     "nothing was changed: there is nobody to ask; if what is listed is yours, repeat the command with --yes"
 )
@@ -236,7 +239,16 @@ def _variables(text: str, _path: Path) -> list[str]:
 
 
 def _settings(text: str, path: Path) -> dict[str, str]:
-    return {label(name, 80): redact(label(str(value), 200)) for name, value in parse_config(text, path).items()}
+    return {label(name, 80): _shown_setting(name, value) for name, value in parse_config(text, path).items()}
+
+
+def _shown_setting(name: str, value: object) -> str:
+    """Return a value for people. Of an address, the user and the password go, with a scheme or without one."""
+    text = str(value)
+    if isinstance(value, str) and (name in _ADDRESSES or "://" in text):
+        text = shown_url(text)
+    # Masked before it is cut: half a secret has another shape.
+    return label(mask_secrets(redact(f"{name}: {text}")).removeprefix(f"{name}: "), 200)
 
 
 def _text(folder: Path, found: dict[str, Any], *, known: bool) -> str:

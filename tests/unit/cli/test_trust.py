@@ -69,6 +69,35 @@ def test_a_person_is_asked(copied: Path, answer: str, adopted: bool) -> None:
     assert (ran.returncode == 0, "Nothing was changed." in said, is_trusted(copied)) == (adopted, not adopted, adopted)
 
 
+# ---- what is shown of it
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "proxy: http://ann:{}@proxy.example:3128", "proxy: ann:{}@proxy.example:3128",
+        "api_root: https://ann:{}@api.example", "hub: postgresql://ann:{}@db.example/hub",
+        "hub: postgresql://ann:p@{}@db.example/hub", "hub: postgresql://db.example/hub?user=ann&password={}",
+        "hub: host=db.example password={}", "nested: {{proxy: 'http://ann:{}@proxy.example'}}",
+        "other: http://ann:{}@any.example", "api_key: {}",
+    ],
+)  # fmt: skip
+def test_no_password_of_a_setting_is_shown(channels, copied: Path, setting: str) -> None:
+    """In an address or beside one, however long what stands before it; the setting itself is listed."""
+    (copied / "config.yaml").write_text(setting.format("hunter2Zz9") + "\nlanguage: en\n")
+    said = channels("trust", "--show")
+    assert said.code == 0
+    assert "hunter2" not in said.out + said.err
+    assert setting.partition(":")[0] in said.out
+    assert "language" in said.out
+
+
+def test_no_half_of_a_password_is_shown(channels, copied: Path) -> None:
+    """Where a long value is cut, the password in it is masked already."""
+    (copied / "config.yaml").write_text(f"hub: postgresql://db.example/{'h' * 160}?password={'hunter2' * 9}\n")
+    assert "hunter2" not in channels("trust", "--show").out
+
+
 # ---- what is no state folder
 
 
