@@ -10,6 +10,7 @@ import pytest
 
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.host.skills import add_skills
+from agent_channels.core.program import installation
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
@@ -50,6 +51,16 @@ def test_a_dry_run_changes_nothing(project: Path, channels) -> None:
     ran = channels("uninstall")
     assert (ran.code, "--yes" in ran.err) == (1, True)
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "zh_TW.UTF-8"])
+def test_the_command_that_removes_the_program_is_one_line(
+    project: Path, channels, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    """It can be copied from a narrow terminal, in any language."""
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("LC_ALL", locale)
+    assert f"  {installation().removed_by}" in channels("uninstall", "--yes").out.splitlines()
 
 
 def test_what_others_wrote_keeps_its_bytes(project: Path, channels) -> None:

@@ -1560,10 +1560,10 @@ TEXTS: dict[str, str] = {
         "狀態會保留；`channels uninstall --state delete` 會刪除它。"
     ),
     "Files as they were before `channels setup` changed them: {path}": "`channels setup` 變更之前的檔案：{path}",
-    "The plugin is the host's to remove: claude plugin uninstall {plugin}": (
-        "外掛要由主程式移除：claude plugin uninstall {plugin}"
+    "The plugin is the host's to remove:\n  claude plugin uninstall {plugin}": (
+        "外掛要由主程式移除：\n  claude plugin uninstall {plugin}"
     ),
-    "The program itself goes with: {command}": "移除程式本身的指令：{command}",
+    "The program itself goes with:\n  {command}": "移除程式本身的指令：\n  {command}",
     # `channels launch`.
     "the agent host {name!r} is not there; install it, or name it with --host PATH": (
         "找不到代理的主程式 {name!r}；請安裝它，或用 --host PATH 指定"
