@@ -14,7 +14,7 @@ from agent_channels.cli.language import shown
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import sentence
 
-__all__ = ["Dialogue"]
+__all__ = ["Dialogue", "listed_person", "person_line"]
 
 
 @dataclass
@@ -80,6 +80,18 @@ class Dialogue:
             return getpass.getpass(shown(prompt)).strip()
         except EOFError:
             raise _no_answer() from None
+
+
+def person_line(person: dict[str, Any]) -> str:
+    """Return a person's id, name and username, as far as they are known."""
+    username = f"@{person['username']}" if person["username"] else ""
+    return " ".join(filter(None, (person["id"], person["name"], username)))
+
+
+def listed_person(person: dict[str, Any]) -> str:
+    """Return who is paired: id, name, username, and whether they may approve."""
+    named = person_line(person)
+    return sentence("{who} (approver)", who=named) if person["approver"] else named
 
 
 def _no_answer() -> ConfigError:

@@ -1413,7 +1413,8 @@ TEXTS: dict[str, str] = {
         "`channels open`（`channels status {channel}` 會顯示誰在讀取機器人）"
     ),
     "a backup of {made_at}, by version {version}:": "{made_at} 的備份，由 {version} 版建立：",
-    "{channel}, into {folder}": "{channel}，還原到 {folder}",
+    "{channel}: what {folder} will hold": "{channel}：還原後 {folder} 的內容",
+    "not in the backup: this project's own stays": "不在備份裡：保留這個專案自己的",
     "nothing was changed: there is nobody to ask; repeat the command with --yes": (
         "沒有任何變更：沒有人可以詢問；請加上 --yes 再執行一次"
     ),
