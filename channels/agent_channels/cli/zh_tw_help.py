@@ -57,6 +57,7 @@ TEXTS: dict[str, str] = {
     "print a script that completes this command in your shell": "輸出讓你的 shell 自動補全這個指令的腳本",
     # Arguments of several verbs.
     "{names}; default: all": "{names}；預設：全部",
+    "{names}; default: the one that is set up here": "{names}；預設：這裡唯一設定好的頻道",
     "{names}; default: every channel": "{names}；預設：所有頻道",
     "{names}; default: every channel that was set up, or all if none was": (
         "{names}；預設：所有設定過的頻道；都沒有設定過時是全部"

@@ -1477,6 +1477,7 @@ TEXTS: dict[str, str] = {
     "there is no state folder in {where}; name one, or `channels setup` makes one": (
         "{where}裡沒有狀態資料夾；請指定一個，或用 `channels setup` 建立"
     ),
+    "say which channel: {names}": "請指定頻道：{names}",
     "{names}: not adopted, so there is nothing to undo": "{names}：沒有採用過，所以沒有可以取消的",
     "{folder}: forgotten; its files stay, and nothing in it is used any more": (
         "{folder}：已取消採用；檔案會保留，但不再使用裡面的任何內容"
