@@ -110,6 +110,9 @@ def _log(report: Report) -> str | None:
 def _verdict(report: Report) -> str:
     causes = report.wrong()
     if not causes:
+        mode = report.findings.get("mode")
+        if mode is not None and mode.state == "note":
+            return "nothing is wrong, but messages are not delivered now"
         return "nothing stands in the way"
     return sentence("{problems} ({names})", problems=counted(len(causes), "problem"), names=", ".join(causes))
 

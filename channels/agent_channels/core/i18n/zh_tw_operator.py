@@ -241,6 +241,7 @@ TEXTS: dict[str, str] = {
     # The doctor's report.
     "✓ fine   · good to know   - not checked   ✗ to be fixed": "✓ 正常   · 供參考   - 未檢查   ✗ 需要修正",
     "nothing stands in the way": "沒有任何阻礙",
+    "nothing is wrong, but messages are not delivered now": "沒有問題，但訊息現在不會送達",
     "{problems} ({names})": "{problems}（{names}）",
     "{verdict}; log: {path}": "{verdict}；記錄檔：{path}",
     "{count:,} problem": "{count:,} 個問題",
