@@ -107,9 +107,10 @@ def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     known = is_trusted(folder)
     found, objection = describe(folder), "" if known else _objection(folder)
     if not args.json:
-        print(_text(folder, found, known=known), flush=True)
         if objection:
-            print(shown(sentence("  cannot be adopted: {objection}", objection=objection)))
+            print(shown(sentence("{folder} cannot be adopted: {objection}", folder=folder, objection=objection)))
+        if args.show or not objection:
+            print(_text(folder, found, known=known), flush=True)
     wanted = not (known or args.show or objection)
     adopted = wanted and (args.yes or (_asks(args) and _agrees(folder)))
     if adopted:

@@ -1467,7 +1467,6 @@ TEXTS: dict[str, str] = {
     "{count:,} approver": "{count:,} 位核准者",
     "{count:,} approvers": "{count:,} 位核准者",
     "Adopt {folder}?": "要採用 {folder} 嗎？",
-    "  cannot be adopted: {objection}": "  無法採用：{objection}",
     "{folder} cannot be adopted: {objection}": "無法採用 {folder}：{objection}",
     "the state folder {folder} cannot be adopted, and nothing in it was read: {objection}": (
         "無法採用狀態資料夾 {folder}，也沒有讀取裡面的任何內容：{objection}"
