@@ -12,7 +12,7 @@ from typing import Any
 
 from agent_channels.cli.language import shown
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.i18n.sentences import joined, sentence
 
 __all__ = ["Dialogue", "listed_person", "person_line"]
 
@@ -63,7 +63,7 @@ class Dialogue:
             found = [choice for choice in choices if choice.startswith(answer)]
             if not answer or len(found) == 1:
                 return found[0] if answer else default
-            self.say("  {answer!r} is none of them.", answer=answer)
+            self.say("  {answer!r} is none of them: answer {choices}", answer=answer, choices=joined(choices, " or "))
 
     def ask(self, prompt: str) -> str:
         """Return what the person types. Raises `ConfigError` where the terminal ends."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.cli.dialogue import Dialogue
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.host.skills import add_skills
 from agent_channels.core.program import installation
@@ -102,6 +103,18 @@ def test_what_lies_in_the_users_folders(project: Path, channels) -> None:
     left = json.loads((home / ".claude.json").read_text())
     assert left == {"projects": {str(project): {"x": 1}, "/other": projects["/other"]}}
     assert [path.name for path in units.iterdir()] == ["my-channels.service"]
+
+
+def test_a_wrong_answer_about_the_state_is_told_the_right_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A yes is neither to keep nor to delete: it is asked again, and nothing is guessed."""
+    answers = iter(["y", "d"])
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    dialogue = Dialogue(quiet=False, interactive=True)
+    question = "What becomes of the state?"
+    assert dialogue.choose(None, question, ("keep", "delete"), default="keep", script="keep") == "delete"
+    assert "'y' is none of them: answer keep or delete" in capsys.readouterr().out
 
 
 def test_the_state_goes_only_if_that_is_said(project: Path, channels) -> None:
