@@ -118,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # PYTHONWARNINGS is meant for the user's own programs; as errors, warnings would end the libraries' imports.
         warnings.simplefilter("ignore")
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     speak("en" if words[:1] and words[0] in BY_A_HOST else None)
     if words[:1] == ["serve"] and (sys.stdin is None or sys.stdout is None):
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
