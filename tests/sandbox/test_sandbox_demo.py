@@ -26,6 +26,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from agent_channels.cli.main import main
+from agent_channels.core.program import own_script
 from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, StepFailed, ToolCall
 from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.demo.phone import DemoPhone
@@ -71,6 +72,8 @@ async def demo(tmp_path: Path, *options: str, **environ: str) -> AsyncIterator[D
     temp.mkdir()
     home.mkdir()
     mine = {"TMPDIR": str(temp), "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "CLAUDE_PROJECT_DIR": str(home)}
+    # Commands to copy begin with `channels` alone.
+    mine["PATH"] = os.pathsep.join([str(own_script().parent), os.environ["PATH"]])
     process = await asyncio.create_subprocess_exec(
         *program(),
         "sandbox",
@@ -161,10 +164,9 @@ async def test_the_journey_is_played_at_every_width(tmp_path: Path, width: int) 
         "PostToolBatch -> continue: false",
         "Stopped by ann after",
         "10 received, 10 answered, 0 open, 0 lost",
-        "channels setup telegram",
-        "`channels sandbox` shows all of this on a chat page",
     ):
         assert happened in text
+    assert {"  channels setup telegram", "  channels sandbox"} <= set(lines)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])

@@ -9,6 +9,9 @@ from itertools import product
 from pathlib import Path
 
 import agent_channels
+from agent_channels.core.host.turn_text import summary
+from agent_channels.core.host.turns import Detail, Turn
+from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.entry import State
 from agent_channels.page.lives import staged_life
 
@@ -115,6 +118,15 @@ def test_what_became_of_a_message_is_known() -> None:
         told |= told_by_the_page(row, idle) | told_by_the_page({**row, "answered_at": 3.0}, idle)
     assert len(told) > 15
     assert [text for text in sorted(told) if not is_known(text)] == []
+
+
+def test_what_a_turn_did_is_known() -> None:
+    """The parts of its summary, which the page takes apart, and what its host does in the middle of it."""
+    turn = Turn("t", "s", 1.0, detail=Detail(steps=6, files=["a", "b"]))
+    one = Turn("t", "s", 1.0, detail=Detail(steps=1, files=["a"]))
+    parts = [part for each in (turn, one) for part in summary(each, 2.0).split(", ")[1:]]
+    assert parts == ["6 steps", "2 files", "1 step", "1 file"]
+    assert [text for text in (*parts, translate("turn_compacting")) if not is_known(text)] == []
 
 
 def is_known(text: str) -> bool:

@@ -70,11 +70,16 @@ def settings() -> str:
 
 def _settings_table(title: str, model: type[Settings], known: frozenset[str]) -> str:
     rows = [
-        f"| `{name}` | `{as_yaml(field.default)}` | {_cell(field.description or '')} |"
+        f"| `{name}` | `{_plain(as_yaml(field.default))}` | {_cell(field.description or '')} |"
         for name, field in model.model_fields.items()
         if name not in known
     ]
     return "\n".join([f"## {title}", "", "| setting | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _plain(value: str) -> str:
+    """Return a value without the quotes that readers of YAML 1.1 need around `on`; config.yaml takes it without."""
+    return value.strip("'")
 
 
 def tools() -> str:

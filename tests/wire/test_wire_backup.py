@@ -71,7 +71,9 @@ async def test_a_running_project_is_saved_and_brought_back(stage: Stage) -> None
 
     restored = await stage.cli("restore", str(plain), "--yes")
     assert restored.code == 0, restored.err
-    assert "1 person" in restored.out
+    assert f"telegram: what {stage.state} will hold\n" in restored.out
+    assert ".env         not in the backup: this project's own stays" in restored.out
+    assert f"paired       {ann.id} ann" in restored.out
     assert "1 open message will be offered again" in restored.out
     (before,) = kept(stage)
     assert str(before) in restored.out

@@ -19,6 +19,7 @@ from agent_channels.cli.arguments import (
     add_json,
     numeric_id,
 )
+from agent_channels.cli.dialogue import listed_person, person_line
 from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import ChannelError, Refused
 from agent_channels.core.i18n.messages import set_language, translate
@@ -293,8 +294,7 @@ def _status(args: argparse.Namespace, services: Services) -> Result:
 def _status_lines(channel_name: str, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what each person or group is, and who it is."""
     for person in data["paired"]:
-        named = _person_line(person)
-        yield sentence("paired"), sentence("{who} (approver)", who=named) if person["approver"] else named
+        yield sentence("paired"), listed_person(person)
     if not data["paired"]:
         yield sentence("paired"), sentence("nobody yet")
     for person in data["pending"]:
@@ -302,7 +302,7 @@ def _status_lines(channel_name: str, data: dict[str, Any]) -> Iterator[tuple[str
             sentence("waiting"),
             sentence(
                 "{who}, since {since}: ask them for their code; `channels access {channel} pair CODE` lets them in",
-                who=_person_line(person),
+                who=person_line(person),
                 since=person["since"],
                 channel=channel_name,
             ),
@@ -327,11 +327,6 @@ def _status_lines(channel_name: str, data: dict[str, Any]) -> Iterator[tuple[str
                 group_id=group["id"],
             ),
         )
-
-
-def _person_line(person: dict[str, Any]) -> str:
-    username = f"@{person['username']}" if person["username"] else ""
-    return " ".join(filter(None, (person["id"], person["name"], username)))
 
 
 def _group(group: dict[str, Any]) -> str:

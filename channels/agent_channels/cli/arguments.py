@@ -28,6 +28,8 @@ __all__ = [
     "moment",
     "numeric_id",
     "port",
+    "set_up_channels",
+    "the_channel",
 ]
 
 CHANNEL_NAMES = joined(CHANNELS, " or ")
@@ -102,9 +104,32 @@ def add_command(into: Subparsers[argparse.ArgumentParser], name: str, summary: s
     return into.add_parser(name, help=summary, description=described)
 
 
-def add_channel(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel as the first argument."""
-    parser.add_argument("channel", choices=CHANNELS, metavar="CHANNEL", help=CHANNEL_NAMES)
+def add_channel(parser: argparse.ArgumentParser, *, may_miss: bool = False) -> None:
+    """Declare the channel as the first argument; `may_miss`: it is `the_channel` if it is left out."""
+    if may_miss:
+        explained = sentence("{names}; default: the one that is set up here", names=CHANNEL_NAMES)
+        parser.add_argument("channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=explained)
+    else:
+        parser.add_argument("channel", choices=CHANNELS, metavar="CHANNEL", help=CHANNEL_NAMES)
+
+
+def set_up_channels() -> list[str]:
+    """Return the channels with a token or any state in this project."""
+    # Imported here: the parser's own words need no settings.
+    from agent_channels.core.settings.config import Environment
+
+    def is_set_up(env: Environment) -> bool:
+        return bool(env.own("BOT_TOKEN")) or any((env.state_dir / name).exists() for name in (".env", "channel.db"))
+
+    return [name for name in CHANNELS if is_set_up(Environment(name))]
+
+
+def the_channel() -> str:
+    """Return the one channel that is set up in this project. Raises `WrongUsage` if there are several, or none."""
+    found = set_up_channels()
+    if len(found) != 1:
+        raise WrongUsage(sentence("say which channel: {names}", names=joined(found or CHANNELS, " or ")))
+    return found[0]
 
 
 def add_json(parser: argparse.ArgumentParser, **options: Any) -> None:

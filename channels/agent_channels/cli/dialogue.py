@@ -12,9 +12,9 @@ from typing import Any
 
 from agent_channels.cli.language import shown
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.i18n.sentences import joined, sentence
 
-__all__ = ["Dialogue"]
+__all__ = ["Dialogue", "listed_person", "person_line"]
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Dialogue:
             found = [choice for choice in choices if choice.startswith(answer)]
             if not answer or len(found) == 1:
                 return found[0] if answer else default
-            self.say("  {answer!r} is none of them.", answer=answer)
+            self.say("  {answer!r} is none of them: answer {choices}", answer=answer, choices=joined(choices, " or "))
 
     def ask(self, prompt: str) -> str:
         """Return what the person types. Raises `ConfigError` where the terminal ends."""
@@ -80,6 +80,18 @@ class Dialogue:
             return getpass.getpass(shown(prompt)).strip()
         except EOFError:
             raise _no_answer() from None
+
+
+def person_line(person: dict[str, Any]) -> str:
+    """Return a person's id, name and username, as far as they are known."""
+    username = f"@{person['username']}" if person["username"] else ""
+    return " ".join(filter(None, (person["id"], person["name"], username)))
+
+
+def listed_person(person: dict[str, Any]) -> str:
+    """Return who is paired: id, name, username, and whether they may approve."""
+    named = person_line(person)
+    return sentence("{who} (approver)", who=named) if person["approver"] else named
 
 
 def _no_answer() -> ConfigError:

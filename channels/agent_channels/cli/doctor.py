@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, add_json
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, set_up_channels
 from agent_channels.cli.language import shown
 from agent_channels.cli.progress import SHOW_EVERY_S, ProgressLine
 from agent_channels.core.contract.checks import Finding
@@ -60,11 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def configured_channels() -> list[str]:
     """Return the channels with a token or any state; all channels if there is none."""
-    return [name for name in CHANNELS if _configured(Environment(name))] or list(CHANNELS)
-
-
-def _configured(env: Environment) -> bool:
-    return bool(env.own("BOT_TOKEN")) or any((env.state_dir / name).exists() for name in (".env", "channel.db"))
+    return set_up_channels() or list(CHANNELS)
 
 
 async def examine_all(names: list[str]) -> list[Report]:
@@ -114,6 +110,9 @@ def _log(report: Report) -> str | None:
 def _verdict(report: Report) -> str:
     causes = report.wrong()
     if not causes:
+        mode = report.findings.get("mode")
+        if mode is not None and mode.state == "note":
+            return "nothing is wrong, but messages are not delivered now"
         return "nothing stands in the way"
     return sentence("{problems} ({names})", problems=counted(len(causes), "problem"), names=", ".join(causes))
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the action `export` with its filters."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     export = add_command(actions, "export", "print it as JSON lines, oldest first")
-    add_channel(export)
+    add_channel(export, may_miss=True)
     export.add_argument("--chat", metavar="ID", type=numeric_id, help="only this chat; negative ids as they are")
     since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
     export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)

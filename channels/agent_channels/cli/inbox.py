@@ -37,7 +37,7 @@ REPORTED = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channel, which messages to list, and the two changes."""
-    add_channel(parser)
+    add_channel(parser, may_miss=True)
     parser.add_argument("--open", action="store_true", help="only those that are not answered")
     parser.add_argument(
         "--limit",

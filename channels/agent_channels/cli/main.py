@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO, cast
 
 import agent_channels
 from agent_channels import __version__
-from agent_channels.cli.arguments import WrongUsage, add_command, can_ask
+from agent_channels.cli.arguments import WrongUsage, add_command, can_ask, the_channel
 from agent_channels.cli.language import choose_language, shown, speak
 from agent_channels.cli.parser import Parser
 from agent_channels.cli.wrapping import LineWrapper
@@ -80,6 +80,8 @@ FOR_MACHINES = {"launch", "history"}
 VERBATIM = {"serve", "history", "hook", "completion"}
 # A host starts these, and keeps what they say in its log, which stays English.
 BY_A_HOST = {"serve", "hook"}
+# These are about one channel, which need not be named where only one is set up.
+CHOOSING = {"status", "inbox", "history"}
 # These speak the language that the project's config.yaml sets, if it sets one.
 BY_CONFIG = {*OF_A_PROJECT, "logs", "backup", "restore"}
 # Lines of these are records and commands, which stay in one piece.
@@ -117,6 +119,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # PYTHONWARNINGS is meant for the user's own programs; as errors, warnings would end the libraries' imports.
         warnings.simplefilter("ignore")
     words, host_arguments = _split_host_arguments(list(sys.argv[1:] if argv is None else argv))
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     speak("en" if words[:1] and words[0] in BY_A_HOST else None)
     if words[:1] == ["serve"] and (sys.stdin is None or sys.stdout is None):
         sys.exit(_fail("serve speaks with an agent host over stdin and stdout, and one of them is closed"))
@@ -159,7 +163,12 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
     if not words[0].startswith("-") and words[0] not in VERBS:
         raise WrongUsage(_no_such_verb(words[0]))
     given = argparse.Namespace(host_arguments=host_arguments, build_parser=build_parser)
+    if words[0] == "access" and {*words[1:]} <= {"--json"}:
+        # argparse would take a channel that stands alone for the action if the channel could be left out.
+        words = [*words, the_channel()]
     args = build_parser(_needed(words)).parse_args(words, given)
+    if words[0] in CHOOSING and args.channel is None:
+        args.channel = the_channel()
     if words[0] in BY_CONFIG:
         named = getattr(args, "channel", None)
         choose_language(*([named] if named else CHANNELS))

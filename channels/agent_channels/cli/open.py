@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "show the running channels on a page: chats, what waits and why, and who may write"
+SUMMARY = "show the channels of this project on a page: chats, what waits and why, and who may write"
 PORT = 8766
 INDEX = "open.html"
 # What the page's own requests are answered with, when something else sends them.

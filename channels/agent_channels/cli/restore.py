@@ -59,6 +59,8 @@ class _Restored:
     target: Path
     kept: Path | None = None
     open_messages: int = 0
+    # Whether the token is this project's own, as the backup holds none.
+    own_token: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,6 +105,7 @@ def _stage(backup: BackupReader, channel: str, made: list[_Restored], progress: 
     # A backup without the token leaves this project's own in force.
     if not (staged / ".env").stat().st_size and (token := read_state_file(target / ".env")):
         write_atomically(staged / ".env", token)
+        restored.own_token = True
 
 
 @contextlib.contextmanager
@@ -141,8 +144,11 @@ def _agreed(args: argparse.Namespace, backup: BackupReader, made: list[_Restored
         )
         print(shown(made_by))
         for one in made:
-            place = sentence("{channel}, into {folder}", channel=one.channel, folder=one.target)
-            print(redact("\n".join([shown(place), *lines(describe(one.staged))])), flush=True)
+            place = sentence("{channel}: what {folder} will hold", channel=one.channel, folder=one.target)
+            holds = describe(one.staged)
+            if one.own_token:
+                holds[".env"] = sentence("not in the backup: this project's own stays")
+            print(redact("\n".join([shown(place), *lines(holds)])), flush=True)
     if args.yes:
         return True
     if args.json or not can_ask():

@@ -26,7 +26,7 @@ SUMMARY = "show who reads the bot, who is paired and what is waiting"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channel, --json and --release."""
-    add_channel(parser)
+    add_channel(parser, may_miss=True)
     add_json(parser)
     parser.add_argument("--release", action="store_true", help="ask the process that reads the bot to hand it over")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
+from agent_channels.cli.dialogue import listed_person
 from agent_channels.cli.language import column, shown
 from agent_channels.core.errors import ConfigError, Refused, UntrustedState
 from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
@@ -109,9 +110,10 @@ def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     known = is_trusted(folder)
     found, objection = describe(folder), "" if known else _objection(folder)
     if not args.json:
-        print(_text(folder, found, known=known), flush=True)
         if objection:
-            print(shown(sentence("  cannot be adopted: {objection}", objection=objection)))
+            print(shown(sentence("{folder} cannot be adopted: {objection}", folder=folder, objection=objection)))
+        if args.show or not objection:
+            print(_text(folder, found, known=known), flush=True)
     wanted = not (known or args.show or objection)
     adopted = wanted and (args.yes or (_asks(args) and _agrees(folder)))
     if adopted:
@@ -260,12 +262,14 @@ def _text(folder: Path, found: dict[str, Any], *, known: bool) -> str:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Return what a folder holds, as `describe` found it, in lines for a person."""
-    told = {"files": joined(found["files"], ", ") if found["files"] else "none"}
+    told = [("files", joined(found["files"], ", ") if found["files"] else "none")]
     for name, words in ((".env", _variable_words), ("config.yaml", _setting_words), ("channel.db", _count_words)):
         if name in found:
             # A text says why the file cannot be read.
-            told[name] = found[name] if isinstance(found[name], str) else words(found[name])
-    return [f"  {column(name, 13)}{shown(text)}" for name, text in told.items()]
+            told.append((name, found[name] if isinstance(found[name], str) else words(found[name])))
+    if isinstance(counts := found.get("channel.db"), dict):
+        told += _named(counts)
+    return [f"  {column(name, 13)}{shown(text)}" for name, text in told]
 
 
 def _variable_words(names: list[str]) -> str:
@@ -276,5 +280,16 @@ def _setting_words(values: dict[str, str]) -> str:
     return _variable_words([f"{name}: {value}" for name, value in values.items()])
 
 
-def _count_words(counts: dict[str, int]) -> str:
-    return joined((_COUNTED[name](count) for name, count in counts.items()), ", ")
+def _count_words(counts: dict[str, Any]) -> str:
+    return joined((words(counts[name]) for name, words in _COUNTED.items()), ", ")
+
+
+def _named(counts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what each person or group is, and who, a line each: a name could look like several."""
+    people, groups = counts["named"]["people"], counts["named"]["groups"]
+    return [
+        *((sentence("paired"), listed_person(person)) for person in people),
+        *((sentence("paired"), more) for more in _more(counts["people"] - len(people))),
+        *((sentence("group"), f"{group['id']} {group['title']}") for group in groups),
+        *((sentence("group"), more) for more in _more(counts["groups"] - len(groups))),
+    ]

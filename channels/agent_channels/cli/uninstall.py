@@ -107,9 +107,9 @@ def _say_what_is_left(states: list[Path], deleted: list[Path], dialogue: Dialogu
     if backups.is_dir():
         dialogue.say("Files as they were before `channels setup` changed them: {path}", path=backups)
     if plugin := enabled_plugin(os.environ):
-        dialogue.say("The plugin is the host's to remove: claude plugin uninstall {plugin}", plugin=plugin)
+        dialogue.say("The plugin is the host's to remove:\n  claude plugin uninstall {plugin}", plugin=plugin)
     if command := installation().removed_by:
-        dialogue.say("The program itself goes with: {command}", command=command)
+        dialogue.say("The program itself goes with:\n  {command}", command=command)
 
 
 def _deletes_state(args: argparse.Namespace, dialogue: Dialogue) -> bool:

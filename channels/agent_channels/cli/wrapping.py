@@ -56,7 +56,7 @@ class LineWrapper:
         # An indented line below "...:" is to be copied as it is, unless it is an item of a list.
         copied = self._introduced and line.startswith("  ") and not _ITEM.match(line)
         if line:
-            self._introduced = line.endswith(":") or copied
+            self._introduced = line.endswith((":", "：")) or copied
         if copied or columns_of(line) <= columns or _DRAWN.search(line):
             return line
         return _broken(line, columns)

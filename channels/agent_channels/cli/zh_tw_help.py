@@ -24,8 +24,8 @@ TEXTS: dict[str, str] = {
     "set up a bot step by step, until you have tapped a button of it": "一步一步設定機器人，直到你點了它的按鈕",
     "import the token, people, groups and settings of the reference plugin": "匯入參考外掛的 token、成員、群組和設定",
     "show who reads the bot, who is paired and what is waiting": "顯示誰在讀取機器人、誰已配對、有什麼在等候",
-    "show the running channels on a page: chats, what waits and why, and who may write": (
-        "在網頁上顯示執行中的頻道：聊天、等候的訊息和原因，以及誰可以傳訊息"
+    "show the channels of this project on a page: chats, what waits and why, and who may write": (
+        "在網頁上顯示這個專案的頻道：聊天、等候的訊息和原因，以及誰可以傳訊息"
     ),
     "find out why the bot is silent: check every known cause": "找出機器人沒有反應的原因：檢查每一個已知的原因",
     "show what servers and hooks logged": "顯示伺服器和 hook 的記錄",
@@ -57,6 +57,7 @@ TEXTS: dict[str, str] = {
     "print a script that completes this command in your shell": "輸出讓你的 shell 自動補全這個指令的腳本",
     # Arguments of several verbs.
     "{names}; default: all": "{names}；預設：全部",
+    "{names}; default: the one that is set up here": "{names}；預設：這裡唯一設定好的頻道",
     "{names}; default: every channel": "{names}；預設：所有頻道",
     "{names}; default: every channel that was set up, or all if none was": (
         "{names}；預設：所有設定過的頻道；都沒有設定過時是全部"

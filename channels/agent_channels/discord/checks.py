@@ -97,7 +97,7 @@ async def permissions(adapter: DiscordAdapter, setup: Setup) -> Finding:
         return note(
             "no channel of a server is enabled; direct messages only",
             next_=sentence(
-                "let the bot into a server ({link}), then `group add CHANNEL_ID`",
+                "let the bot into a server ({link}), then `channels access discord group add CHANNEL_ID`",
                 link=invite_link(setup.bot_id or ""),
             ),
         )

@@ -46,8 +46,8 @@ TEXTS: dict[str, str] = {
         "請結束一再連線這個機器人的其他程式；我們的程式會自行等到次數重新計算"
     ),
     "no channel of a server is enabled; direct messages only": "沒有啟用任何伺服器的頻道；只接收私訊",
-    "let the bot into a server ({link}), then `group add CHANNEL_ID`": (
-        "讓機器人加入伺服器（{link}），再執行 `group add CHANNEL_ID`"
+    "let the bot into a server ({link}), then `channels access discord group add CHANNEL_ID`": (
+        "讓機器人加入伺服器（{link}），再執行 `channels access discord group add CHANNEL_ID`"
     ),
     "the bot has its permissions in {groups} enabled channels": "機器人在 {groups} 個啟用的頻道裡都有所需權限",
     "computed from its roles and the channel's overwrites": "依它的身分組和頻道的權限覆寫計算",

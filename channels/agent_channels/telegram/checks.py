@@ -127,8 +127,8 @@ async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
         "privacy mode is on: in groups the bot sees mentions, replies and commands only",
         evidence,
         sentence(
-            "fine as it is, unless other messages of a group should count too (`group add ID --no-mention`, "
-            "`--pattern`); then {how}",
+            "fine as it is, unless other messages of a group should count too: then `channels access telegram group "
+            "add ID --no-mention` (or `--pattern REGEX` in its place), and {how}",
             how=PRIVACY_MODE_OFF,
         ),
     )

@@ -68,8 +68,11 @@ TEXTS: dict[str, str] = {
     "privacy mode is on: in groups the bot sees mentions, replies and commands only": (
         "隱私模式已開啟：在群組裡，機器人只看得到提及、回覆和指令"
     ),
-    "fine as it is, unless other messages of a group should count too (`group add ID --no-mention`, `--pattern`); then "
-    "{how}": "這樣就可以，除非群組裡的其他訊息也要算數（`group add ID --no-mention`、`--pattern`）；那樣的話：{how}",
+    "fine as it is, unless other messages of a group should count too: then `channels access telegram group add ID "
+    "--no-mention` (or `--pattern REGEX` in its place), and {how}": (
+        "這樣就可以，除非群組裡的其他訊息也要算數：那樣的話，請執行 "
+        "`channels access telegram group add ID --no-mention`（或改用 `--pattern REGEX`），並且 {how}"
+    ),
     "tables and task lists are sent as text: rich is off": "表格和待辦清單以文字傳送：rich 設為 off",
     "the server knows rich messages": "伺服器支援豐富訊息",
     "the Bot API server is older than 10.1 and knows no rich messages: tables and task lists arrive as text": (

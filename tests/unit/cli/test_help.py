@@ -25,6 +25,14 @@ def test_every_verb_is_there() -> None:
     assert {f"channels access CHANNEL {step}" for step in ("pair", "invite", "group add", "approver rm")} <= names
 
 
+@pytest.mark.parametrize("words", ["", "status", "history export"])
+def test_help_is_a_word_too(channels, words: str) -> None:
+    """`channels help` and `channels help VERB` print what `--help` does; for an unknown verb, the nearest one."""
+    assert channels("help", *words.split()) == channels(*words.split(), "--help")
+    assert channels("help", *words.split()).code == 0
+    assert "did you mean `channels status`?" in channels("help", "statsu").err
+
+
 @pytest.mark.parametrize("parser", EVERY, ids=lambda parser: parser.prog)
 def test_everything_is_explained(parser: argparse.ArgumentParser) -> None:
     """A sentence for the verb, words for each argument, option and step; channels are named by what they are."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.cli import doctor
-from agent_channels.core.contract.checks import wrong
+from agent_channels.core.contract.checks import fine, note, wrong
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.doctor.examine import Report
 from agent_channels.core.runtime.reader_lock import ReaderLock
@@ -51,6 +51,10 @@ def test_the_report_has_a_legend_and_counts_problems() -> None:
     """`doctor` in words: how many problems there are, and what the signs mean."""
     none, one, two = (Report("mychat", {str(n): wrong("x", "", "") for n in range(count)}) for count in range(3))
     assert doctor._text(none) == "mychat: nothing stands in the way"
+    away = Report("mychat", {"mode": note("messages are not delivered now", "no server", "start your agent host")})
+    assert doctor._text(away).startswith("mychat: nothing is wrong, but messages are not delivered now\n")
+    there = Report("mychat", {"mode": fine("messages are delivered by push", "")})
+    assert doctor._text(there).startswith("mychat: nothing stands in the way\n")
     assert doctor._text(one).startswith("mychat: 1 problem (0)\n")
     assert doctor._text(two).startswith("mychat: 2 problems (0, 1)\n")
     assert all(sign in doctor._LEGEND for sign in doctor._SIGNS.values())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import data_dir
 from agent_channels.core.settings.state_folder import is_trusted, make_state_folder
 from agent_channels.core.store.database import Store
@@ -51,6 +52,22 @@ def test_without_a_terminal_nothing_is_adopted(channels, copied: Path, words: tu
     said = channels("trust", "--yes", *words)
     assert said.code == 0
     assert is_trusted(copied)
+
+
+def test_who_would_be_let_in_is_named(channels, copied: Path) -> None:
+    """By id and name, a line each; those that are too many are counted."""
+    with Store(copied / "channel.db") as store:
+        access = Services.of(store).access
+        for number in range(1, 13):
+            access.allow(str(number), by="operator", name=f"Ann {number}")
+        access.set_approver("12", approver=True)
+        access.add_group("-5", require_mention=True, senders=None)
+    lines = channels("trust", "--show").out.splitlines()
+    assert "  channel.db   12 people, 1 approver, 1 group, 0 open messages" in lines
+    named = [line for line in lines if line.startswith("  paired ")]
+    assert named[0] == "  paired       12 Ann 12 (approver)"
+    assert (len(named), named[-1]) == (11, "  paired       and 2 more")
+    assert "  group        -5" in [line.rstrip() for line in lines]
 
 
 @pytest.mark.parametrize(("answer", "adopted"), [("n", False), ("maybe", False), ("", False), ("yesterday", False),
@@ -135,8 +152,13 @@ def test_another_folder_is_not_adopted(channels, copied: Path, change: Callable[
     assert said.code == 1
     assert reason in said.out
     assert (tree(copied), tree(data_dir())) == (before, known)
+    # What such a folder holds is not asked about.
+    assert len(said.out.splitlines()) == 1
+    shown = channels("trust", str(copied), "--show").out.splitlines()
+    assert shown[0] == said.out.strip()
+    assert len(shown) > 2
     if change is with_many:
-        assert "channel.db   0 people" in said.out
+        assert any(line.startswith("  channel.db   0 people") for line in shown)
 
 
 def test_home_project_and_system_are_no_state_folders(

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.cli.dialogue import Dialogue
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.host.skills import add_skills
+from agent_channels.core.program import installation
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
@@ -52,6 +54,16 @@ def test_a_dry_run_changes_nothing(project: Path, channels) -> None:
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("locale", ["C.UTF-8", "zh_TW.UTF-8"])
+def test_the_command_that_removes_the_program_is_one_line(
+    project: Path, channels, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    """It can be copied from a narrow terminal, in any language."""
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("LC_ALL", locale)
+    assert f"  {installation().removed_by}" in channels("uninstall", "--yes").out.splitlines()
+
+
 def test_what_others_wrote_keeps_its_bytes(project: Path, channels) -> None:
     """Entries of our name that start another program are theirs; our folders go with what was in them."""
     ran = channels("uninstall", "--yes")
@@ -91,6 +103,18 @@ def test_what_lies_in_the_users_folders(project: Path, channels) -> None:
     left = json.loads((home / ".claude.json").read_text())
     assert left == {"projects": {str(project): {"x": 1}, "/other": projects["/other"]}}
     assert [path.name for path in units.iterdir()] == ["my-channels.service"]
+
+
+def test_a_wrong_answer_about_the_state_is_told_the_right_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A yes is neither to keep nor to delete: it is asked again, and nothing is guessed."""
+    answers = iter(["y", "d"])
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    dialogue = Dialogue(quiet=False, interactive=True)
+    question = "What becomes of the state?"
+    assert dialogue.choose(None, question, ("keep", "delete"), default="keep", script="keep") == "delete"
+    assert "'y' is none of them: answer keep or delete" in capsys.readouterr().out
 
 
 def test_the_state_goes_only_if_that_is_said(project: Path, channels) -> None:

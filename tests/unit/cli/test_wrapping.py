@@ -67,6 +67,7 @@ def test_wide_characters_count_as_two(wrap: Callable[[str, int], str]) -> None:
     ("    -> see whether this machine is online", "    -> see whether this\n       machine is online"),
     ("  policy  pairing: one of them waits", "  policy  pairing: one of them\n          waits"),
     ("Next:\n  channels access telegram approver add 5", "Next:\n  channels access telegram approver add 5"),
+    ("下一步：\n  channels access telegram approver add 5", "下一步：\n  channels access telegram approver add 5"),
     ("Next:\n  - an item of a list that is long", "Next:\n  - an item of a list that is\n    long"),
     ("at /a/path/that/is/longer/than/a/line now", "at /a/path/that/is/longer/than/a/line\nnow"),
     ("▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█", "▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█ ▀▄█"),

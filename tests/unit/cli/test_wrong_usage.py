@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.core.settings.state_folder import make_state_folder
+from agent_channels.core.store.database import Store
+
 WRONG = [
     ("history export telegram --since foo", "'foo' is not a time"),
     ("history export telegram --since 7y", "'7y' is not a time"),
@@ -43,6 +46,22 @@ def test_malformed_arguments_exit_with_2(channels, words: str, reason: str) -> N
     assert "_" not in said.err.partition(": error: ")[2]
     listed = json.loads(channels("access", "telegram", "--json").out)
     assert (listed["paired"], listed["groups"]) == ([], [])
+
+
+@pytest.mark.parametrize("words", ["status", "inbox --limit 5", "access", "access --json", "history export"])
+def test_the_only_channel_need_not_be_named(channels, tmp_path: Path, words: str) -> None:
+    """One that is set up is meant; of several, or where there is none, the error names them."""
+    said = channels(*words.split())
+    assert (said.code, "say which channel: telegram or discord" in said.err) == (2, True)
+    Store.open(make_state_folder(tmp_path / "state" / "discord")).close()
+    first, *others = words.split()
+    at = 1 if first == "history" else 0
+    named = channels(first, *others[:at], "discord", *others[at:])
+    assert channels(*words.split()) == named
+    assert named.code == (1 if words == "status" else 0)
+    Store.open(make_state_folder(tmp_path / "state" / "telegram")).close()
+    said = channels(*words.split())
+    assert (said.code, "say which channel: telegram or discord" in said.err) == (2, True)
 
 
 @pytest.mark.parametrize("words", [

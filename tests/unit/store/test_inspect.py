@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,17 @@ from agent_channels.core.settings.state_folder import StateFolder, adopt, make_s
 from agent_channels.core.store import inspect
 from agent_channels.core.store.database import Store
 
+MALLORY = {
+    "people": 1,
+    "approvers": 1,
+    "groups": 0,
+    "open messages": 0,
+    "named": {"people": [{"id": "4242", "name": "Mallory", "username": "", "approver": True}], "groups": []},
+}
 STATES = Path(__file__).parents[2] / "states"
 
 
-def look(folder: Path) -> dict[str, int] | str:
+def look(folder: Path) -> dict[str, Any] | str:
     with StateFolder.opened(folder) as opened:
         return inspect.summarize(opened)
 
@@ -55,7 +63,7 @@ def test_what_the_log_holds_is_counted(running: Path, tmp_path: Path, kept: tupl
         shutil.copy(running / f"channel.db{suffix}", copy)
     before = contents(copy)
     shown = look(copy)
-    assert shown == {"people": 1, "approvers": 1, "groups": 0, "open messages": 0}
+    assert shown == MALLORY
     assert contents(copy) == before
     adopt(copy)
     with Store.open(copy) as store:
@@ -63,9 +71,28 @@ def test_what_the_log_holds_is_counted(running: Path, tmp_path: Path, kept: tupl
         assert (len(access.members()), len(access.approvers())) == (1, 1)
 
 
+def test_who_may_approve_is_named_first(tmp_path: Path) -> None:
+    """However many others there are, and whatever their names hold; a name keeps to its line."""
+    folder = make_state_folder(tmp_path / "state")
+    with Store.open(folder) as store:
+        access = Services.of(store).access
+        for number in range(1, inspect.NAMED_MAX + 3):
+            access.allow(str(number), by="operator", name=f"Ann\n{number} \x1b[2J" + "x" * 300)
+        access.set_approver(str(number), approver=True)
+        with store.transaction() as db:
+            db.execute("UPDATE people SET approver = 'zzz' WHERE user_id < '12'")
+    shown = look(folder)
+    assert isinstance(shown, dict)
+    people = shown["named"]["people"]
+    assert (shown["people"], len(people)) == (inspect.NAMED_MAX + 2, inspect.NAMED_MAX)
+    assert (people[0]["id"], people[0]["approver"]) == (str(number), True)
+    assert sum(one["approver"] for one in people) == shown["approvers"] == 1
+    assert all(one["name"].isprintable() and len(one["name"]) <= inspect.NAME_MAX for one in people)
+
+
 def test_the_users_own_running_project_is_counted(running: Path) -> None:
     """A look disturbs nobody who has the database open."""
-    assert look(running) == {"people": 1, "approvers": 1, "groups": 0, "open messages": 0}
+    assert look(running) == MALLORY
     with Store.open(running) as store:
         assert store.value("SELECT count(*) FROM people") == 1
 

@@ -11,7 +11,7 @@ TEXTS: dict[str, str] = {
     # Set-up.
     "Which channel?": "要設定哪個頻道？",
     "[{choices}; Return: {default}] ": "[{choices}；按 Enter：{default}] ",
-    "  {answer!r} is none of them.": "  沒有 {answer!r} 這個選項。",
+    "  {answer!r} is none of them: answer {choices}": "  沒有 {answer!r} 這個選項：請回答 {choices}",
     "the terminal ended before the answer; run the same command again, it goes on from here": (
         "還沒有回答，終端機就結束了；請再執行同一個指令，會從這裡繼續"
     ),
@@ -241,6 +241,7 @@ TEXTS: dict[str, str] = {
     # The doctor's report.
     "✓ fine   · good to know   - not checked   ✗ to be fixed": "✓ 正常   · 供參考   - 未檢查   ✗ 需要修正",
     "nothing stands in the way": "沒有任何阻礙",
+    "nothing is wrong, but messages are not delivered now": "沒有問題，但訊息現在不會送達",
     "{problems} ({names})": "{problems}（{names}）",
     "{verdict}; log: {path}": "{verdict}；記錄檔：{path}",
     "{count:,} problem": "{count:,} 個問題",
@@ -1413,7 +1414,8 @@ TEXTS: dict[str, str] = {
         "`channels open`（`channels status {channel}` 會顯示誰在讀取機器人）"
     ),
     "a backup of {made_at}, by version {version}:": "{made_at} 的備份，由 {version} 版建立：",
-    "{channel}, into {folder}": "{channel}，還原到 {folder}",
+    "{channel}: what {folder} will hold": "{channel}：還原後 {folder} 的內容",
+    "not in the backup: this project's own stays": "不在備份裡：保留這個專案自己的",
     "nothing was changed: there is nobody to ask; repeat the command with --yes": (
         "沒有任何變更：沒有人可以詢問；請加上 --yes 再執行一次"
     ),
@@ -1465,7 +1467,6 @@ TEXTS: dict[str, str] = {
     "{count:,} approver": "{count:,} 位核准者",
     "{count:,} approvers": "{count:,} 位核准者",
     "Adopt {folder}?": "要採用 {folder} 嗎？",
-    "  cannot be adopted: {objection}": "  無法採用：{objection}",
     "{folder} cannot be adopted: {objection}": "無法採用 {folder}：{objection}",
     "the state folder {folder} cannot be adopted, and nothing in it was read: {objection}": (
         "無法採用狀態資料夾 {folder}，也沒有讀取裡面的任何內容：{objection}"
@@ -1476,6 +1477,7 @@ TEXTS: dict[str, str] = {
     "there is no state folder in {where}; name one, or `channels setup` makes one": (
         "{where}裡沒有狀態資料夾；請指定一個，或用 `channels setup` 建立"
     ),
+    "say which channel: {names}": "請指定頻道：{names}",
     "{names}: not adopted, so there is nothing to undo": "{names}：沒有採用過，所以沒有可以取消的",
     "{folder}: forgotten; its files stay, and nothing in it is used any more": (
         "{folder}：已取消採用；檔案會保留，但不再使用裡面的任何內容"
@@ -1560,10 +1562,10 @@ TEXTS: dict[str, str] = {
         "狀態會保留；`channels uninstall --state delete` 會刪除它。"
     ),
     "Files as they were before `channels setup` changed them: {path}": "`channels setup` 變更之前的檔案：{path}",
-    "The plugin is the host's to remove: claude plugin uninstall {plugin}": (
-        "外掛要由主程式移除：claude plugin uninstall {plugin}"
+    "The plugin is the host's to remove:\n  claude plugin uninstall {plugin}": (
+        "外掛要由主程式移除：\n  claude plugin uninstall {plugin}"
     ),
-    "The program itself goes with: {command}": "移除程式本身的指令：{command}",
+    "The program itself goes with:\n  {command}": "移除程式本身的指令：\n  {command}",
     # `channels launch`.
     "the agent host {name!r} is not there; install it, or name it with --host PATH": (
         "找不到代理的主程式 {name!r}；請安裝它，或用 --host PATH 指定"

@@ -9,13 +9,15 @@ import sqlite3
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import StateFolder
-from agent_channels.core.store.database import Store
+from agent_channels.core.store.database import Row, Store
 from agent_channels.core.store.migrations import MIGRATIONS
+from agent_channels.core.text.sanitize import label
 
 __all__ = ["DATABASE_FILES", "summarize", "why_unclear"]
 
@@ -27,6 +29,15 @@ _COUNTS = {
     # Those that wait for their sender's approval, or for a newer version, among them.
     "open messages": "SELECT count(*) FROM inbox WHERE state NOT IN ('answered', 'dropped', 'joined')",
 }
+# Those who may approve come first: they are named however many others there are.
+_NAMED = {
+    "people": (
+        "SELECT user_id AS id, name, username, approver AND 1 AS approver FROM people ORDER BY 4 DESC, added_at LIMIT ?"
+    ),
+    "groups": "SELECT chat_id AS id, title FROM groups LEFT JOIN chats USING (chat_id) ORDER BY added_at LIMIT ?",
+}
+NAMED_MAX = 10
+NAME_MAX = 80
 # The copy lies in the system's temporary folder, which may be memory.
 BYTES_MAX = 256 * 1024 * 1024
 # A damaged or hostile database ends a query that would go on for long.
@@ -35,9 +46,10 @@ STEPS_MAX = 5_000_000
 TRIES = 5
 
 
-def summarize(folder: StateFolder) -> dict[str, int] | str:
+def summarize(folder: StateFolder) -> dict[str, Any] | str:
     """Return how many people, approvers, groups and open messages the folder's database holds, or why nobody can tell.
 
+    `named` holds the first of the people and groups, in words that are safe to print.
     What counts is what a server finds after the adoption: the database with its write-ahead log, migrated. All of that
     happens in a private copy.
     """
@@ -48,9 +60,17 @@ def summarize(folder: StateFolder) -> dict[str, int] | str:
                 return problem
             with Store(path) as store, store.transaction() as db:
                 db.set_progress_handler(lambda: 1, STEPS_MAX)
-                return {name: int(store.value(sql)) for name, sql in _COUNTS.items()}
+                counts = {name: int(store.value(sql)) for name, sql in _COUNTS.items()}
+                named = {name: list(map(_safe, store.rows(sql, NAMED_MAX))) for name, sql in _NAMED.items()}
+                return {**counts, "named": named}
     except (sqlite3.Error, StoreError, OSError, ValueError, TypeError):
         return sentence("it cannot be read, so nobody can tell what it holds")
+
+
+def _safe(row: Row) -> dict[str, Any]:
+    """Return a row whose texts, which somebody else wrote, keep to one line."""
+    safe = {key: label(str(row[key] or ""), NAME_MAX) for key in row.keys()}  # noqa: SIM118 - a Row iterates over values
+    return {**safe, "approver": bool(row["approver"])} if "approver" in safe else safe
 
 
 def _copy(folder: StateFolder, target: Path) -> str:

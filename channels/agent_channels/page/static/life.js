@@ -92,12 +92,12 @@ function drawLife(life, acts) {
 
 function drawTurn(turn) {
   const item = element("li", { class: `life turn ${turn.turn}`, "data-turn": turn.turn });
-  item.append(element("p", { class: "what" }, element("b", {}, say("Turn")), turn.project ? element("small", { class: "project" }, turn.project) : null, element("span", {}, say("{state}, {summary}", { state: say(TURNS[turn.turn] ?? turn.turn), summary: turn.summary }))));
+  item.append(element("p", { class: "what" }, element("b", {}, say("Turn")), turn.project ? element("small", { class: "project" }, turn.project) : null, element("span", {}, say("{state}, {summary}", { state: say(TURNS[turn.turn] ?? turn.turn), summary: turn.summary.split(", ").map(sayLine).join(say(", ")) }))));
   const steps = turn.recent.map((what) => element("li", {}, element("span", { dir: "auto" }, what)));
   for (const [what, time] of turn.running) {
     steps.push(element("li", { class: "now" }, element("span", { dir: "auto" }, what), element("small", {}, say("now")), element("time", {}, time)));
   }
-  if (turn.note) steps.push(element("li", { class: "now" }, element("span", {}, turn.note)));
+  if (turn.note) steps.push(element("li", { class: "now" }, element("span", {}, sayLine(turn.note))));
   for (const stage of turn.stages) {
     const by = stage.name === "steered" ? `“${stage.by}”` : say("by {who}", { who: stage.by });
     steps.push(element("li", { class: "event", "data-stage": stage.name }, element("span", {}, say(stage.name)), element("small", { dir: "auto" }, by), element("time", {}, duration(stage.at - turn.at))));

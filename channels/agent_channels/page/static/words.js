@@ -30,7 +30,7 @@ const LINES = [
   "{name} closed the topic", "{name} reopened the topic", "{name} started a thread.", "a group; write @{bot} for the bot to hear you",
   "waits to be offered: {why}", "waits to be offered again: {why}", "received, and not sorted yet: {why}", "by {mode}, {count} times in all",
   "{outcome}, chosen by {names}", "{outcome}, chosen", "answered by {names}", "waits for an answer; tapped by {names}", "by {who}",
-  "to {project}", "in {project} only",
+  "to {project}", "in {project} only", "{count} steps", "{count} files",
 ];
 const PATTERNS = LINES.map((line) => [line, new RegExp(`^${line.replace(/[.]/g, "\\.").replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s")]);
 

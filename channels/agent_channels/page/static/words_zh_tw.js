@@ -122,6 +122,12 @@ export const TEXTS = {
   "offered": "已交給代理",
   "{stage}, {count} times": "{stage}，{count} 次",
   "by {who}": "由 {who}",
+  // What a turn did, and what its host does.
+  "1 step": "1 步",
+  "{count} steps": "{count} 步",
+  "1 file": "1 個檔案",
+  "{count} files": "{count} 個檔案",
+  "Compacting the conversation…": "正在壓縮對話…",
   "process {pid}": "行程 {pid}",
   "at work": "工作中",
   "stopping: ends at its next step": "停止中：會在下一步結束",

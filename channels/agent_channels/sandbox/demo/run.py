@@ -17,6 +17,7 @@ from rich.console import Console
 
 from agent_channels import __version__
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.program import called
 from agent_channels.page.serving import end_on_signals
 from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.demo.journey import Journey, JourneyResult
@@ -71,8 +72,10 @@ async def _run(console: Console, finished: asyncio.Event, *, keep: bool, port: i
     finally:
         await tg.aclose()
     transcript.paragraph()
-    transcript.paragraph("Next, with a real bot: create one with @BotFather, then run `channels setup telegram`.")
-    transcript.paragraph("Or stay here: `channels sandbox` shows all of this on a chat page, with Discord too.")
+    transcript.paragraph("Next, with a real bot: create one with @BotFather, then run:")
+    transcript.copyable(f"  {called()} setup telegram")
+    transcript.paragraph("Or stay here, and see all of this on a chat page, with Discord too:")
+    transcript.copyable(f"  {called()} sandbox")
 
 
 async def play(stage: Stage, transcript: Transcript) -> JourneyResult:
