@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from agent_channels.cli.arguments import CHANNEL_NAMES
+from agent_channels.cli.arguments import CHANNEL_NAMES, set_up_channels
 from agent_channels.cli.log_records import add_filters, show_records
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.log_file import LogReader, log_path
@@ -36,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the records, oldest first: as text in this machine's time, or as JSON lines with UTC times."""
     names = [args.channel] if args.channel else list(CHANNELS)
     with ExitStack() as opened:
-        places = ", ".join(str(log_path(state_dir(name))) for name in names)
+        # What is set up later is shown too, and not named before.
+        known = set_up_channels()
+        named = [name for name in names if name in known] or names
+        places = ", ".join(str(log_path(state_dir(name))) for name in named)
         return show_records(_Logs(names, opened).read, args, several=len(names) > 1, places=places)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_bot_that_is_handed_over_to_nobody(channels, tmp_path: Path, monkeypat
         lock.release()
     assert said.code == 0
     assert f"without one, nobody reads the bot for {STAND_BACK_S:.0f} seconds" in said.out
+
+
+def test_an_empty_log_is_that_of_what_is_set_up(channels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`logs` names the files that could hold something: of channels that are set up, else of all."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    telegram, discord = (str(tmp_path / "state" / name / "channel.log") for name in ("telegram", "discord"))
+    assert f"nothing is logged in {telegram}, {discord}\n" in channels("logs").err
+    Store.open(make_state_folder(tmp_path / "state" / "discord")).close()
+    assert f"nothing is logged in {discord}\n" in channels("logs").err
+    assert f"nothing is logged in {telegram}\n" in channels("logs", "telegram").err
 
 
 def test_the_report_has_a_legend_and_counts_problems() -> None:
