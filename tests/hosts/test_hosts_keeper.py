@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -19,9 +18,8 @@ from agent_channels.core.settings.state_folder import set_dotenv_value
 from agent_channels.core.store.database import Store
 from broken import healthy
 from harness import COMMAND, Stage
-from inbox_socket import blocks_in
-from real_host import KEY, TOOLS
-from scripted_model import Asked, ScriptedModel, say, use
+from real_host import KEY, TOOLS, answering
+from scripted_model import ScriptedModel
 
 pytestmark = pytest.mark.timeout(400)
 PATIENCE_S = 120.0
@@ -32,18 +30,6 @@ async def model() -> AsyncIterator[ScriptedModel]:
     async with ScriptedModel(answering) as made:
         yield made
         assert made.failed == []
-
-
-async def answering(asked: Asked) -> list[dict[str, Any]]:
-    """A model that answers every message from a chat by its text, fetches when it is rung for, else is silent."""
-    found = blocks_in(asked.latest)
-    if found:
-        return [
-            use("mcp__telegram__reply", chat_id=block.meta["chat_id"], text=f"got {block.content}") for block in found
-        ]
-    if "call wait_for_messages" in asked.latest:
-        return [use("mcp__telegram__wait_for_messages", timeout_s=0)]
-    return [say("done")]
 
 
 def as_its_user_left_it(stage: Stage, model: ScriptedModel) -> None:

@@ -19,7 +19,7 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
 from harness import Stage, is_closed
 from inbox_socket import blocks_in
-from real_host import RealHost
+from real_host import RealHost, answering
 from scripted_model import Asked, ScriptedModel, say, use
 
 pytestmark = pytest.mark.timeout(400)
@@ -33,14 +33,6 @@ async def model() -> AsyncIterator[ScriptedModel]:
     async with ScriptedModel(answering) as made:
         yield made
         assert made.failed == []
-
-
-async def answering(asked: Asked) -> list[dict[str, Any]]:
-    """A model that answers every message from a chat by its text, fetches when it is rung for, else is silent."""
-    found = blocks_in(asked.latest)
-    if found:
-        return [use(REPLY, chat_id=block.meta["chat_id"], text=f"got {block.content}") for block in found]
-    return [use(WAIT, timeout_s=0)] if "call wait_for_messages" in asked.latest else [say("done")]
 
 
 async def answered(stage: Stage, count: int) -> None:

@@ -20,16 +20,29 @@ import psutil
 
 from agent_channels.core.host.install import turn_hooks
 from harness import COMMAND, Stage
-from scripted_model import ScriptedModel
+from inbox_socket import blocks_in
+from scripted_model import Asked, ScriptedModel, say, use
 from tmux import Tmux
 
-__all__ = ["PACKAGE", "RealHost", "Screen"]
+__all__ = ["PACKAGE", "RealHost", "Screen", "answering"]
 
 PACKAGE = "@anthropic-ai/claude-code@2.1.328"
 KEY = "sk-ant-made-up-for-tests-0000000000000000000000"
 HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
 WRITTEN_AS = '\\"${CLAUDE_PLUGIN_OPTION_PYTHON:-python3}\\" \\"${CLAUDE_PLUGIN_ROOT}/.claude-plugin/run.py\\"'
 TOOLS = "mcp__telegram__reply,mcp__telegram__wait_for_messages,mcp__telegram__ask,mcp__telegram__channel_status"
+
+
+async def answering(asked: Asked) -> list[dict[str, Any]]:
+    """A model that answers every message from a chat by its text, fetches when it is rung for, else is silent."""
+    found = blocks_in(asked.latest)
+    if found:
+        return [
+            use("mcp__telegram__reply", chat_id=block.meta["chat_id"], text=f"got {block.content}") for block in found
+        ]
+    if "call wait_for_messages" in asked.latest:
+        return [use("mcp__telegram__wait_for_messages", timeout_s=0)]
+    return [say("done")]
 
 
 class RealHost:

@@ -391,7 +391,7 @@ async def test_the_project_itself_says_who_approves(desk: HubReading, machine: M
         offer = await offered(ann)
         ann.tap(offer["message_id"], label="Start")
         failed = await ann.next_message()
-        assert "no approver of it any more" in failed["text"]
+        assert "not an approver of it any more" in failed["text"]
         (machine.state / ".key").write_text("not the registry's\n")
         with pytest.raises(UntrustedState):
             Store.open(machine.state)

@@ -1,7 +1,7 @@
 """An agent host in the background: in a terminal of its own, which nobody looks at, with its output in a log file.
 
-`start` makes a process that holds the terminal (`main`), so the host outlives whoever started it. A terminal, because
-an interactive host refuses to run without one; our own instead of tmux's, which is not everywhere.
+`start` makes a process that holds the terminal (`main`), so the host outlives the process that started it. A terminal,
+because an interactive host refuses to run without one; our own instead of tmux's, which is not everywhere.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _become(command: list[str], umask: int) -> None:
     import termios
 
     try:
-        # Whoever started the keeper may ignore them, and what it starts would too; a closed terminal ends a host.
+        # What started the keeper may ignore them, and so would what it starts; a closed terminal ends a host.
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))

@@ -1,4 +1,4 @@
-"""Changes to the text of a JSON file: what does not change stays byte for byte, whoever wrote it and however."""
+"""Changes to the text of a JSON file: what does not change stays byte for byte, in any style."""
 
 from __future__ import annotations
 

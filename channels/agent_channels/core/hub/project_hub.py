@@ -32,7 +32,7 @@ def bot_key(channel: str, bot_id: str) -> str:
 
 
 def project_id(key_values: KeyValue) -> str:
-    """Return the eight letters by which the hub knows the project with this store, for ever. Raises `StoreError`."""
+    """Return the eight letters by which the hub always knows the project with this store. Raises `StoreError`."""
     letters = random.SystemRandom().choices(string.ascii_lowercase, k=ID_LENGTH)
     key_values.add(_KEY, "".join(letters))
     return key_values.get(_KEY) or ""

@@ -252,7 +252,7 @@ def _choose_all(target: RouteTarget, facts: RoutingFacts) -> Decision:
             concerned = [member for member in facts.members if group_of(member, target)]
         case "thread":
             bound = facts.routes.get(("thread", target.thread_key or ""))
-            # A direct chat may have its person's id, and no id of a person is that of a group.
+            # A direct chat may have its person's id, and a person's id is never a group's.
             known = [member for member in facts.members if group_of(member, target) or target.chat_id in member.people]
             concerned = [member for member in facts.members if member.project == bound] or known
     projects = sorted(member.project for member in concerned)

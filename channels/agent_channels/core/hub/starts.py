@@ -64,7 +64,7 @@ class Starts:
             await tx.execute("DELETE FROM starts WHERE bot = ? AND project = ?", self._bot, project)
 
     async def expired(self) -> list[StartRequest]:
-        """Forget, and return, the requests that whoever was to do them left undone. Raises `StoreError`."""
+        """Forget, and return, the requests that nobody carried out. Raises `StoreError`."""
         async with self._db.transaction() as tx:
             rows = await tx.rows(
                 "DELETE FROM starts WHERE bot = ? AND asked_at < {now} - ? "

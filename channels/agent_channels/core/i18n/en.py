@@ -212,7 +212,7 @@ TEXTS: dict[str, str] = {
     "hub_started": "▶ A session works on {project} now. What waited arrives there.",
     "hub_start_failed": "⚠ {project} was not started: {reason} What you wrote is kept.{lines}",
     "hub_start_forbidden": "its settings do not allow it any more.",
-    "hub_start_not_approver": "whoever asked is no approver of it any more.",
+    "hub_start_not_approver": "the person who asked is not an approver of it any more.",
     "hub_start_no_program": "the program {program} is not on its machine, or not where the keeper looks for it.",
     "hub_start_no_folder": "its folder is gone.",
     "hub_start_system": "its machine refused ({error}).",
