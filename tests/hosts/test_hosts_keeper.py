@@ -93,6 +93,6 @@ async def test_it_is_started_from_the_phone_and_answers(stage: Stage, model: Scr
         async with asyncio.timeout(30):
             _, err = await keeper.communicate()
         for one in hosts:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
     assert keeper.returncode == 0, err.decode()

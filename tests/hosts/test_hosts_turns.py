@@ -18,6 +18,7 @@ from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import kept
+from hub_stage import eventually
 from inbox_socket import blocks_in
 from real_host import TOOLS, RealHost, Screen
 from scripted_model import Asked, ScriptedModel, say, use
@@ -191,6 +192,8 @@ async def test_what_is_typed_meanwhile_leaves_the_chat_its_answer(
         await screen.shows("and what is b?")
         typed.set()
         await stage.tg.wait_for(lambda: any("It is 42." in message["text"] for message in ann.messages()), 30)
+        # The host's end would end the server between the sending and its mark.
+        await eventually(lambda: inbox_states(stage.state) == {"answered": 1}, "the mark")
     with Store.open(stage.state) as store:
         assert [turn.ending for turn in Services.of(store).turns.newest(9)] == ["done"]
     assert inbox_states(stage.state) == {"answered": 1}

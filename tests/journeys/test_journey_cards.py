@@ -92,11 +92,11 @@ async def test_a_secret_is_neither_on_the_card_nor_in_the_file(play: Play, hooks
     content = f"TOKEN = '{token}'\n" + "x = 1\n" * 900
     run = await hooks.start("permission", **written(play, {"content": content}))
     card = await ann.hear()
-    assert "+TOKEN = '[token]'" in play.drawn_as_diff(ann, card, folded=True)
+    assert "+TOKEN = '[secret]'" in play.drawn_as_diff(ann, card, folded=True)
     ann.tap(card.id, "Whole diff")
     _, data = play.file(ann, await ann.hear())
     assert token.encode() not in data
-    assert b"+TOKEN = '[token]'" in data
+    assert b"+TOKEN = '[secret]'" in data
     ann.tap(card.id, "Allow")
     await run.ran()
 

@@ -22,7 +22,8 @@ def empty(stage: Stage) -> Stage:
     for name in ("TELEGRAM_STATE_DIR", "TELEGRAM_BOT_TOKEN", "CHANNELS_CLAIM"):
         del stage.env[name]
     stage.state = stage.project / "state" / "telegram"
-    stage.env |= LOCALE
+    # Of a user who has no other project: set-up would offer its bot.
+    stage.env |= {**LOCALE, "CHANNELS_DATA_DIR": str(stage.folder / "data")}
     return stage
 
 
