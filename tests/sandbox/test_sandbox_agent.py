@@ -248,6 +248,12 @@ def with_button(person: TelegramPerson, label: str) -> int:
     return 0
 
 
+async def tap(page: Page, person: TelegramPerson, label: str) -> None:
+    """Waits for a button with this label, and taps it."""
+    await page.scene.tg.wait_for(lambda: with_button(person, label), 30)
+    person.tap(with_button(person, label), label=label)
+
+
 async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     """An edit and a command are asked for on cards; what is denied does not happen; the session's rules are kept."""
     async with page_of(monkeypatch, 0.01) as page:
@@ -255,17 +261,15 @@ async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch
         ann.send("edit a file")
         await told(ann, "for permission: Edit")
         # The newest message may be the one that shows the turn.
-        ann.tap(with_button(ann, "Allow for this session"), label="Allow for this session")
+        await tap(page, ann, "Allow for this session")
         assert "git push origin main" in await told(ann, "for permission: Bash")
-        ann.tap(with_button(ann, "Deny"), label="Deny")
+        await tap(page, ann, "Deny")
         await told(ann, "it is not published")
         done = ["Read: src/price.py", "Edit: src/price.py", "Bash: git push origin main"]
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)
         ann.send("edit a file")
         # The edit is not asked for again.
         assert "for permission: Bash" in await told(ann, "for permission")
-        # The card before it says the same, and has no buttons any more.
-        await page.scene.tg.wait_for(lambda: with_button(ann, "Allow"), 30)
-        ann.tap(with_button(ann, "Allow"), label="Allow")
+        await tap(page, ann, "Allow")
         await told(ann, "The correction is published.")
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)
