@@ -238,20 +238,19 @@ async def test_the_limit_is_told_and_the_message_stays_open(monkeypatch: pytest.
         await told(ann, "I can work again: done.")
 
 
-def with_button(person: TelegramPerson, label: str) -> int:
-    """The id of the newest message that has a button with this label; 0 if there is none."""
+def card(person: TelegramPerson, words: str, label: str) -> int | None:
+    """The id of the newest message with these words and a button with this label; None if there is none."""
     for message in reversed(person.inbox):
-        if any(
-            key["text"] == label for row in message.get("reply_markup", {}).get("inline_keyboard", []) for key in row
-        ):
+        keys = [key for row in message.get("reply_markup", {}).get("inline_keyboard", []) for key in row]
+        if words in message.get("text", "") and label in [key["text"] for key in keys]:
             return int(message["message_id"])
-    return 0
+    return None
 
 
-async def tap(page: Page, person: TelegramPerson, label: str) -> None:
-    """Waits for a button with this label, and taps it."""
-    await page.scene.tg.wait_for(lambda: with_button(person, label), 30)
-    person.tap(with_button(person, label), label=label)
+async def tap(page: Page, person: TelegramPerson, words: str, label: str) -> None:
+    """Waits for a card with these words and this button, and taps it."""
+    found = await page.scene.tg.wait_for(lambda: card(person, words, label), 30)
+    person.tap(found, label=label)
 
 
 async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,15 +260,15 @@ async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch
         ann.send("edit a file")
         await told(ann, "for permission: Edit")
         # The newest message may be the one that shows the turn.
-        await tap(page, ann, "Allow for this session")
+        await tap(page, ann, "for permission: Edit", "Allow for this session")
         assert "git push origin main" in await told(ann, "for permission: Bash")
-        await tap(page, ann, "Deny")
+        await tap(page, ann, "for permission: Bash", "Deny")
         await told(ann, "it is not published")
         done = ["Read: src/price.py", "Edit: src/price.py", "Bash: git push origin main"]
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)
         ann.send("edit a file")
         # The edit is not asked for again.
         assert "for permission: Bash" in await told(ann, "for permission")
-        await tap(page, ann, "Allow")
+        await tap(page, ann, "for permission: Bash", "Allow")
         await told(ann, "The correction is published.")
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)
