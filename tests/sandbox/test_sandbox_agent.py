@@ -269,6 +269,6 @@ async def test_permissions_are_asked_by_the_hook(monkeypatch: pytest.MonkeyPatch
         ann.send("edit a file")
         # The edit is not asked for again.
         assert "for permission: Bash" in await told(ann, "for permission")
-        await tap(page, ann, "for permission: Bash", "Allow")
+        await tap(page, ann, "for permission: Bash", "Allow once")
         await told(ann, "The correction is published.")
         await until(page, lambda found: bool(found) and found[0].detail.recent == done)

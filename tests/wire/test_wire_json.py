@@ -54,10 +54,11 @@ ASKED = {
     "restore": "restore {file} --yes",
     "update": "update",
     "uninstall": "uninstall --dry-run",
+    "hub uninstall": "hub uninstall",
 }
 # One object a line, since they go on; and one that stays up after it.
 APART = {
-    "logs", "sandbox", "open", "hub keep", "hub log", "hub install", "hub uninstall", "hub join", "hub leave",
+    "logs", "sandbox", "open", "hub keep", "hub log", "hub install", "hub join", "hub leave",
     "hub status", "hub route list", "hub route add", "hub route rm",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")

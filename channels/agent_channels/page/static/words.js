@@ -1,10 +1,9 @@
 // The page's own words in the reader's language: the one that ?lang= names, else the first that the browser asks for.
 // What is said in a chat, and by the programs behind the page, stays as it is.
 
-import { TEXTS as TRADITIONAL_CHINESE } from "./words_zh_tw.js";
-
-// A language tag begins with one of these; other readers of Chinese would read simplified characters.
-const TABLES = [[/^zh[-_](hant|tw|hk|mo)/i, "zh-TW", TRADITIONAL_CHINESE], [/^en/i, "en", {}]];
+// A language tag begins with one of these; other readers of Chinese would read simplified characters. A table is
+// fetched only for those who read it.
+const TABLES = [[/^zh[-_](hant|tw|hk|mo)/i, "zh-TW", () => import("./words_zh_tw.js")], [/^en/i, "en", () => ({ TEXTS: {} })]];
 
 function choose() {
   const asked = new URLSearchParams(location.search).get("lang");
@@ -15,7 +14,8 @@ function choose() {
   return TABLES.at(-1);
 }
 
-const [, language, table] = choose();
+const [, language, fetched] = choose();
+const { TEXTS: table } = await fetched();
 
 export { language };
 
