@@ -1,13 +1,15 @@
 """What the hooks of turns cost the real agent host: `python -m tests.bench.turns [SESSIONS]`, by hand.
 
-Sessions with our hooks and without take turns, each with one chat message and the same number of steps. The figures
-are the time from the end of a tool to the model's next request, the time of a whole step from the model's call of the
-tool on, and the processor time of our server for the whole turn. The host is installed into a scratch folder.
+Sessions without hooks, with the same hooks answered by a server that does nothing else, and with ours take turns, each
+with one chat message and the same number of steps. The figures are the time from the end of a tool to the model's next
+request, the time of a whole step from the model's call of the tool on, and the processor time of our server for the
+whole turn. What the empty server costs is the host's own share. The host is installed into a scratch folder.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import sys
 import tempfile
@@ -31,14 +33,37 @@ from scripted_model import Asked, ScriptedModel, say, use
 STEPS = 200
 # The first steps of a session are slower: the host is still starting.
 WARM = 10
+# The sessions: without hooks, with the hooks of a server that does nothing else, with ours.
+KINDS = {"without hooks": "", "answered by an empty server": "empty", "answered by ours": "telegram"}
+EMPTY = """\
+import json, sys
+
+RESULTS = {
+    "initialize": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "empty", "version": "1"},
+    },
+    "tools/list": {"tools": []},
+    "tools/call": {"content": [{"type": "text", "text": "{}"}], "isError": False},
+}
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" in request:
+        answer = {"jsonrpc": "2.0", "id": request["id"], "result": RESULTS.get(request["method"], {})}
+        print(json.dumps(answer), flush=True)
+"""
 
 
 Steps = list[tuple[float, float]]
 """The time from the tool's end to the next request, and that of the whole step, for each step, in seconds."""
 
 
-async def session(program: Path, *, hooked: bool) -> tuple[Steps, float]:
-    """Play one session; return its steps, and the server's processor time for the turn, in seconds."""
+async def session(program: Path, answering: str) -> tuple[Steps, float]:
+    """Play one session; return its steps, and our server's processor time for the turn, in seconds.
+
+    `answering` names the server that its hooks call, "" for none.
+    """
     times: Steps = []
     called = [0.0]
     since_epoch = time.time() - time.perf_counter()
@@ -64,8 +89,11 @@ async def session(program: Path, *, hooked: bool) -> tuple[Steps, float]:
                 return [use("Bash", command="date +%s.%N > ended", description=f"Step {len(times)}")]
 
             async with ScriptedModel(working) as model:
-                turns = ["telegram"] if hooked else []
+                turns = [answering] if answering else []
                 host = RealHost(stage, model, program, hooks=False, turns=turns, allowed=f"{TOOLS},Bash")
+                config = json.loads(host.config.read_text())
+                config["mcpServers"]["empty"] = {"command": sys.executable, "args": ["-c", EMPTY], "alwaysLoad": True}
+                host.config.write_text(json.dumps(config))
                 async with host.printing("Work on it.") as process:
                     host_process = psutil.Process(process.pid)
                     await tg.wait_for(lambda: tg.polling, 30)
@@ -87,20 +115,20 @@ async def main(sessions: int) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
         program = npm_package(Path(folder), PACKAGE) / "claude"
-        steps: dict[bool, Steps] = {True: [], False: []}
-        cpu: dict[bool, list[float]] = {True: [], False: []}
-        for number in range(2 * sessions):
-            hooked = bool(number % 2)
-            times, used = await session(program, hooked=hooked)
-            steps[hooked] += times
-            cpu[hooked].append(used)
+        steps: dict[str, Steps] = {name: [] for name in KINDS}
+        cpu: dict[str, list[float]] = {name: [] for name in KINDS}
+        for _ in range(sessions):
+            for name, answering in KINDS.items():
+                times, used = await session(program, answering)
+                steps[name] += times
+                cpu[name].append(used)
     names = ("steps", "tool's end to request (ms)", "90 %", "whole step (ms)", "90 %", f"CPU of {STEPS} steps (s)")
     table = Table("medians", *names)
-    for hooked, name in ((False, "without"), (True, "with hooks")):
-        cells = [str(len(steps[hooked]))]
-        for figures in zip(*steps[hooked], strict=True):
+    for name in KINDS:
+        cells = [str(len(steps[name]))]
+        for figures in zip(*steps[name], strict=True):
             cells += [f"{figure * 1000:.1f}" for figure in (statistics.median(figures), _ninth(figures))]
-        table.add_row(name, *cells, f"{statistics.median(cpu[hooked]):.2f}")
+        table.add_row(name, *cells, f"{statistics.median(cpu[name]):.2f}")
     Console().print(table)
 
 

@@ -241,7 +241,8 @@ def is_closed(message: dict[str, Any]) -> bool:
 def _is_message(line: bytes) -> bool:
     if not line.endswith(b"\n"):
         # The last line of a process that ended while the pipe was full breaks off; what there is of it is a message's.
-        return line.startswith(b'{"jsonrpc":"2.0",')
+        start = b'{"jsonrpc":"2.0",'
+        return line[: len(start)] == start[: len(line)]
     try:
         message = json.loads(line)
     except ValueError:

@@ -81,7 +81,7 @@ class HookCall:
         event = given.get("event")
         if not isinstance(event, str) or event not in EVENTS:
             return None
-        texts = {field.name: given[field.name] for field in fields(cls) if isinstance(given.get(field.name), str)}
+        texts = {name: text for name, text in given.items() if name in _FIELDS and isinstance(text, str)}
         return cls(**{name: text[: TEXT_MAX if name in _TEXTS else ID_MAX] for name, text in texts.items()})
 
     def todo_list(self) -> list[tuple[str, bool]]:
@@ -93,3 +93,6 @@ class HookCall:
         items = [item for item in todos if isinstance(item, dict)] if isinstance(todos, list) else []
         named = [item for item in items if isinstance(item.get("content"), str)]
         return [(item["content"], item.get("status") == "completed") for item in named]
+
+
+_FIELDS = frozenset(field.name for field in fields(HookCall))
