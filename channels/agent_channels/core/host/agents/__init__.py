@@ -1,0 +1,1 @@
+"""The agent hosts that are known, one file each."""

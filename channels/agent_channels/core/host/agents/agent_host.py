@@ -1,0 +1,71 @@
+"""What is known of an agent host: who it says it is, what it takes, and which of its files we write.
+
+The figures were measured with the host's own program (docs/hosts.md says which version); a host without a file here
+gets the limits of the smallest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent_channels.core.settings.config import Environment
+
+__all__ = ["Ability", "AgentHost", "HostFile", "HostLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """How long one tool call may take, in seconds, and how many characters of its result reach the model whole."""
+
+    call_s: float = 50.0
+    result_max: int = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """A file of a host's that `channels setup --host` writes into, and `channels uninstall` takes ours out of.
+
+    `add` returns the file's text with ours in it, given its text, "" if there is none; where ours is in it already it
+    returns the text as it is. `remove` is the way back; "" if nothing of others is left. Both raise `ConfigError` for a
+    text that cannot be read. `what`: what of ours is in it, in words.
+    """
+
+    path: Path
+    what: str
+    add: Callable[[str], str]
+    remove: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Whether a host can do something besides calling tools, and how: in words, for the table and `channels status`.
+
+    `how` is "" where the host has no documented way.
+    """
+
+    how: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.how)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHost:
+    """One host.
+
+    `clients` are the names that it says in `initialize`. `program` is the command that starts it. `files(environments)`
+    returns the files to write for the channels whose environments these are, in this project.
+    """
+
+    name: str
+    title: str
+    clients: tuple[str, ...]
+    program: str = ""
+    limits: HostLimits = field(default_factory=HostLimits)
+    files: Callable[[Sequence[Environment]], list[HostFile]] | None = None
+    wake: Ability = Ability()
+    hand_over: Ability = Ability()
+    permission: Ability = Ability()
+    stop: Ability = Ability()
