@@ -17,6 +17,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import COMMAND, DiscordStage, Stage, World, is_closed
 from hub_stage import eventually
 from joined_projects import TwoBots, dotenv, lie_as_users_do, two_discord_bots, two_telegram_bots
+from postgres import Cluster
 from terminal import Terminal
 
 NO_FILES = ("--mcp-json", "no", "--hooks", "no", "--skills", "no", "--invite", "no")
@@ -92,6 +93,21 @@ async def test_a_script_says_which_bot_and_who_comes_along(two: TwoBots[Stage, T
     assert [one["id"] for one in listed["paired"] if one["approver"]] == [str(ann.id)]
     assert [one["id"] for one in listed["groups"]] == ["-100123"]
     assert await members(two.api) == {"api", "shop"}
+
+
+async def test_a_script_joins_a_bot_whose_hub_is_a_server(
+    two: TwoBots[Stage, TelegramSandbox], shop: Stage, cluster: Cluster
+) -> None:
+    """How the server is reached is copied for its owner only, and its password is printed nowhere."""
+    address = cluster.url(cluster.create()).replace("tests@", "tests:correct-horse@")
+    ran = await two.api.cli("hub", "join", "telegram", "--address-stdin", stdin=address)
+    assert ran.code == 0, ran.err
+    ran = await shop.cli("setup", "telegram", "--join", "api", *NO_FILES)
+    assert ran.code == 0, ran.err
+    assert dotenv(shop) == {"TELEGRAM_BOT_TOKEN": two.first.token, "CHANNELS_HUB": address}
+    assert stat.S_IMODE((shop.state / ".env").stat().st_mode) == 0o600
+    assert await members(shop) == await members(two.api) == {"api", "shop"}
+    assert "correct-horse" not in two.api.everything_said() + shop.everything_said()
 
 
 async def test_what_cannot_be_joined_is_refused_with_what_there_is(
