@@ -203,7 +203,7 @@ async def a_clock_that_is_years_behind(stage: Stage) -> AsyncIterator[Played]:
 
 @door(
     "its certificate has expired, and this machine's clock says …",
-    "set the clock if that is wrong; else whoever runs that server or proxy has to renew the certificate",
+    "set the clock if that is wrong; else the operator of that server or proxy has to renew the certificate",
     at=("setup",),
 )
 async def a_clock_that_is_years_ahead(stage: Stage) -> AsyncIterator[Played]:

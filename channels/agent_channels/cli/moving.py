@@ -90,7 +90,7 @@ class BotMove:
     def _say_who_has_to_do_what(self, groups: int) -> None:
         if self.link:
             self.dialogue.say(
-                "· @{bot} can write only to people who have pressed Start with it; whoever has not yet opens {link}",
+                "· @{bot} can write only to people who have pressed Start with it; anybody else must open {link} first",
                 bot=self.bot.username,
                 link=self.link,
             )

@@ -86,7 +86,7 @@ async def _serve(names: list[str], port_: int, *, browser: bool, as_json: bool) 
             say(json.dumps({"ok": True, "url": server.url}))
         else:
             say(shown(sentence("The page: {url}", url=server.url)))
-            say(shown("Whoever has this address can read the chats and let people in. Ctrl-C ends it."))
+            say(shown("Anyone who has this address can read the chats and let people in. Ctrl-C ends it."))
         if browser:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-open-"))
             await show(server.url, Path(folder), quiet=as_json, language=language())

@@ -194,7 +194,7 @@ def flush() -> None:
 
 
 def set_hash_key(secret: str) -> None:
-    """Name chats by a hash that only whoever has `secret` can try ids against."""
+    """Name chats by a hash that only a holder of `secret` can try ids against."""
     _state.hash_key = secret.encode()
 
 

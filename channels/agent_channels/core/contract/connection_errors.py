@@ -215,7 +215,7 @@ def _bad_certificate(error: Exception, way: _Way) -> str:
     if code == _EXPIRED:
         return sentence(
             "its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
-            "whoever runs that server or proxy has to renew the certificate",
+            "the operator of that server or proxy has to renew the certificate",
             now=now,
         )
     if code == _OTHER_NAME:

@@ -6,8 +6,10 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
@@ -224,19 +226,17 @@ class Members:
 
 
 def _member(row: Row) -> ProjectMember:
-    state, now = row["session_state"], float(row["now"])
+    state, now, here = row["session_state"], float(row["now"]), time.time()
     return ProjectMember(
         project=row["project"],
         name=row["name"],
         folder=row["folder"],
         machine=row["machine"],
-        people=frozenset(map(str, _list(row["people"]))),
-        approvers=frozenset(map(str, _list(row["approvers"]))),
-        enabled={
-            str(chat): float(since) - now + time.time() for chat, since in dict(json.loads(row["enabled"])).items()
-        },
+        people=_ids(row["people"]),
+        approvers=_ids(row["approvers"]),
+        enabled={chat: since - now + here for chat, since in _times(row["enabled"])},
         groups=_groups(row["gates"]),
-        waiting=frozenset(map(str, _list(row["waiting"]))),
+        waiting=_ids(row["waiting"]),
         session_state=state if state in get_args(SessionState) else "none",
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
@@ -265,13 +265,26 @@ def _dump_groups(groups: Mapping[str, MemberGroup]) -> str:
     )
 
 
-def _groups(text: str) -> dict[str, MemberGroup]:
-    return {
-        str(chat): MemberGroup(None if senders is None else frozenset(map(str, senders)), bool(hears_all))
-        for chat, (senders, hears_all) in dict(json.loads(text)).items()
-    }
+# These columns are read with every message and change with every new person; there may be thousands of people.
+_remembered = lru_cache(maxsize=512)
 
 
-def _list(text: str) -> Iterable[object]:
+@_remembered
+def _ids(text: str) -> frozenset[str]:
     found = json.loads(text)
-    return found if isinstance(found, list) else ()
+    return frozenset(map(str, found if isinstance(found, list) else ()))
+
+
+@_remembered
+def _times(text: str) -> tuple[tuple[str, float], ...]:
+    return tuple((str(chat), float(since)) for chat, since in dict(json.loads(text)).items())
+
+
+@_remembered
+def _groups(text: str) -> Mapping[str, MemberGroup]:
+    return MappingProxyType(
+        {
+            str(chat): MemberGroup(None if senders is None else frozenset(map(str, senders)), bool(hears_all))
+            for chat, (senders, hears_all) in dict(json.loads(text)).items()
+        }
+    )

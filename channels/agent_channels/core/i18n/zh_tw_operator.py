@@ -725,7 +725,7 @@ TEXTS: dict[str, str] = {
         "它的憑證還沒有生效，而這台電腦的時鐘是 {now}：請校正時鐘"
     ),
     "its certificate has expired, and this machine's clock says {now}: set the clock if that is wrong; else "
-    "whoever runs that server or proxy has to renew the certificate": (
+    "the operator of that server or proxy has to renew the certificate": (
         "它的憑證已過期，而這台電腦的時鐘是 {now}：如果時間不對，請校正時鐘；否則要由那個伺服器或代理伺服器的"
         "管理者更新憑證"
     ),
@@ -887,7 +887,7 @@ TEXTS: dict[str, str] = {
     ),
     "{count:,} open message": "{count:,} 則未處理的訊息",
     "{count:,} open messages": "{count:,} 則未處理的訊息",
-    "· @{bot} can write only to people who have pressed Start with it; whoever has not yet opens {link}": (
+    "· @{bot} can write only to people who have pressed Start with it; anybody else must open {link} first": (
         "· @{bot} 只能寫給已經對它按過開始（Start）的人；還沒有按過的人請開啟 {link}"
     ),
     "· @{bot} can write only to people who share a server with it: {link}": (
@@ -1112,7 +1112,7 @@ TEXTS: dict[str, str] = {
     ),
     # `channels open`, and what it does.
     "The page: {url}": "頁面：{url}",
-    "Whoever has this address can read the chats and let people in. Ctrl-C ends it.": (
+    "Anyone who has this address can read the chats and let people in. Ctrl-C ends it.": (
         "有這個網址的人可以讀取聊天，也可以讓人加入。按 Ctrl-C 結束。"
     ),
     "\nStopped. The servers go on as before.": "\n已停止。伺服器照常執行。",

@@ -237,7 +237,7 @@ class _Supervisor:
             os.kill(pid, signal.SIGTERM)
             while os.waitpid(pid, os.WNOHANG)[0] == 0:
                 left_s = until - time.monotonic()
-                # Whoever sends a second signal wants it gone now.
+                # A second signal means: end now.
                 if left_s <= 0 or (waiting.poll(left_s * 1000) and self._take_signals() & {*_ENDING}):
                     os.kill(pid, signal.SIGKILL)
                     os.waitpid(pid, 0)

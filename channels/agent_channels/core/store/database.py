@@ -255,7 +255,7 @@ class Store:
         return int(self.value("PRAGMA data_version"))
 
     def copy_to(self, target: Path, tell: Callable[[int, int], None]) -> None:
-        """Copy the database as it is at this moment into a new file, whoever writes meanwhile. Raises `StoreError`.
+        """Copy the database as it is at this moment into a new file while others write. Raises `StoreError`.
 
         `tell` gets how many pages are copied, and of how many. The copy is one file, without a log beside it.
         """

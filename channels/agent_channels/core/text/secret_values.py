@@ -47,7 +47,7 @@ _PRIVATE_KEY = re.compile(
 # the search stays linear in a long text without white space.
 
 _BLANK = r"(?:[^\S\n]|\\[ ]|\\\n)"
-# What a shell runs inside a value is never masked: whoever approves a command has to see it.
+# What a shell runs inside a value is never masked: the person who approves a command has to see it.
 _RUN = r"(?:\$\([^)\n]|`[^`\n]*`)"
 # A quote opens with as many backslashes as it closes: `"{\"password\": \"x\"}"`.
 _QUOTED = (

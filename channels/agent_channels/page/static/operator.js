@@ -57,7 +57,7 @@ const quoted = (life) => element("span", { class: "said", dir: "auto" }, say("{n
 function invite(channel) {
   ask({
     title: say("Invite somebody on {platform}?", { platform: PLATFORMS[channel] ?? channel }),
-    words: [say("This makes a code for one person, valid for ten minutes. Whoever has it may write to the agent.")],
+    words: [say("This makes a code for one person, valid for ten minutes. Anyone who has it may write to the agent.")],
     yes: say("Make it"),
     act: () => post("act/invite", { channel, language }),
     then: showInvitation,

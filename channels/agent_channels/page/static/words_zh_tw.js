@@ -200,7 +200,7 @@ export const TEXTS = {
   "{name}: {text}": "{name}：{text}",
   "somebody": "某人",
   "Invite somebody on {platform}?": "要在 {platform} 邀請別人嗎？",
-  "This makes a code for one person, valid for ten minutes. Whoever has it may write to the agent.": "這會產生一個限一人使用、十分鐘內有效的邀請碼。拿到它的人就能傳訊息給代理。",
+  "This makes a code for one person, valid for ten minutes. Anyone who has it may write to the agent.": "這會產生一個限一人使用、十分鐘內有效的邀請碼。拿到它的人就能傳訊息給代理。",
   "Make it": "產生",
   "Scan it with the phone, or open the link there, and tap Start.": "用手機掃描，或在手機上打開連結，再點「開始」。",
   "Send it to the bot as a direct message.": "用私訊把它傳給機器人。",

@@ -1,6 +1,6 @@
 """Tells people, once, that what they said waits: for a project whose machine is away, or where no session is.
 
-Whoever approves for a project that a keeper may start is offered to have it started.
+Approvers of a project that a keeper may start are offered a button that starts it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The question whose a message is: asked once in each place, kept until it is answered, by whoever wrote it."""
+"""The question which project a message is for: asked once in each place, kept until the person who wrote it answers."""
 
 from __future__ import annotations
 

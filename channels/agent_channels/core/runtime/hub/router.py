@@ -1,4 +1,4 @@
-"""Whose each event of a shared bot is, and what has to be known of the events before it."""
+"""Which project each event of a shared bot is for, and what that depends on from the events before it."""
 
 from __future__ import annotations
 
