@@ -28,7 +28,7 @@ from agent_channels.core.store.database import Store
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["HubDatabase", "HubTransaction", "Row", "connect", "explained", "local_path", "open_database"]
+__all__ = ["HubDatabase", "HubReading", "HubTransaction", "Row", "connect", "explained", "local_path", "open_database"]
 
 Row = Mapping[str, Any]
 Migrations = Sequence[Sequence[str]]
@@ -55,12 +55,16 @@ POSTGRESQL_MIN = 150_000
 _MIGRATION_LOCK = 7_215_031_947
 
 
-class HubTransaction(Protocol):
-    """An open transaction."""
+class HubReading(Protocol):
+    """What can be asked."""
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """Return every row of a query, by column name."""
         ...
+
+
+class HubTransaction(HubReading, Protocol):
+    """An open transaction."""
 
     async def execute(self, sql: str, *values: Any) -> int:
         """Execute a statement; return how many rows it changed."""
@@ -81,6 +85,13 @@ class HubDatabase(Protocol):
 
         Raises `HubUnavailable` for what passes, `HubRefused` for what does not, `StoreError` for anything else. After
         a connection that broke during the commit nobody knows whether it was committed.
+        """
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[HubReading]:
+        """Return a block that only reads, without a transaction: each statement sees what is committed by then.
+
+        Raises as `transaction` does.
         """
         ...
 
@@ -139,6 +150,14 @@ def _clean(value: Any) -> Any:
 # ---- SQLite
 
 
+class _LocalReading:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        return [dict(row) for row in self._store.rows(_for_sqlite(sql), *map(_clean, values))]
+
+
 class _LocalTransaction:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -172,15 +191,23 @@ class _LocalDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[HubTransaction]:
+        async with self._turn, self._begun(await self._ready()) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[HubReading]:
         async with self._turn:
-            if self._store is not None and self._is_replaced():
-                await self.close()
-                raise self._replaced()
-            if self._store is None:
-                self._store = await self._opened()
-                self._file = _identity(self.path)
-            async with self._begun(self._store) as tx:
-                yield tx
+            yield _LocalReading(await self._ready())
+
+    async def _ready(self) -> Store:
+        """Return the open database. Raises `StoreError`."""
+        if self._store is not None and self._is_replaced():
+            await self.close()
+            raise self._replaced()
+        if self._store is None:
+            self._store = await self._opened()
+            self._file = _identity(self.path)
+        return self._store
 
     async def _opened(self) -> Store:
         if sqlite3.sqlite_version_info < SQLITE_MIN:
@@ -398,13 +425,23 @@ class _PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[HubTransaction]:
+        async with self._open() as connection, connection.transaction():
+            yield _PostgresTransaction(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[HubReading]:
+        async with self._open() as connection:
+            yield _PostgresTransaction(connection)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[psycopg.AsyncConnection[dict[str, Any]]]:
+        """The connection, for one block at a time; dropped where nobody knows what is still on its way."""
         async with self._turn:
             try:
                 with anyio.fail_after(ANSWER_WITHIN_S * 2), explained(self.address):
                     if self._connection is None:
                         self._connection = await self._connected()
-                    async with self._connection.transaction():
-                        yield _PostgresTransaction(self._connection)
+                    yield self._connection
             except TimeoutError as error:
                 await self._drop()
                 raise HubUnavailable(

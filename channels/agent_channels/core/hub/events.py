@@ -71,7 +71,7 @@ class Events:
 
     async def cursors(self) -> dict[str, str]:
         """Return how far the bot was read, by the adapter's own names. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows("SELECT name, value FROM cursors WHERE bot = ?", self._bot)
         return {row["name"]: row["value"] for row in rows}
 
@@ -138,11 +138,14 @@ class Events:
 
     # ---- the project's worker
 
-    async def claim(self, project: str, claimer: str, domain: str, limit: int) -> list[ClaimedEvent]:
+    async def claim(
+        self, project: str, claimer: str, domain: str, limit: int, *, expected: bool = False
+    ) -> list[ClaimedEvent]:
         """Claim a project's next events for a while, oldest first. Raises `StoreError`.
 
         Of those with one route key none is claimed while another process has an older one. What a process of the same
-        lock domain claimed is claimed again: the caller holds the lock that it had.
+        lock domain claimed is claimed again: the caller holds the lock that it had. `expected`: there is said to be
+        one, so it is not looked first whether anything has to be written.
         """
         own = (len(domain) + 1, f"{domain}:")
         free = (
@@ -151,7 +154,7 @@ class Events:
         )
         taken = "o.state = 'claimed' AND o.claimed_until >= {now} AND substr(o.claimed_by, 1, ?) <> ?"
         async with self._db.transaction() as tx:
-            if not await tx.rows(
+            if not expected and not await tx.rows(
                 "SELECT id FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') LIMIT 1",
                 self._bot, project,
             ):  # fmt: skip
@@ -183,7 +186,7 @@ class Events:
 
     async def waiting(self) -> dict[str, int]:
         """Return how many events wait, by project; `UNDECIDED` is one too. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT project, count(*) AS n FROM events WHERE bot = ? AND state IN ('waiting', 'claimed') "
                 "GROUP BY project",
@@ -193,7 +196,7 @@ class Events:
 
     async def waiting_for(self, project: str, limit: int = 1000) -> list[Waiting]:
         """Return the events that wait for a project, or that nobody decided yet, oldest first. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') "
                 "ORDER BY id LIMIT ?",
@@ -207,7 +210,7 @@ class Events:
 
     async def undecided_of(self, chat_id: str, thread_id: str, user_id: str) -> list[Waiting]:
         """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND state IN ('waiting', 'claimed') "
                 "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
@@ -261,7 +264,7 @@ class Events:
         Raises `StoreError`.
         """
         open_ = "state IN ('waiting', 'claimed')"
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {open_} AND told = 0 "
                 f"AND {{now}} - received_at >= ? AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot "
@@ -279,7 +282,7 @@ class Events:
 
     async def nobody_count(self) -> int:
         """Return how many events of the last while no project was there for. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows("SELECT count(*) AS n FROM events WHERE bot = ? AND state = 'nobody'", self._bot)
         return int(rows[0]["n"])
 

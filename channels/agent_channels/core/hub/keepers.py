@@ -52,7 +52,7 @@ class Keepers:
 
     async def running(self) -> list[RunningKeeper]:
         """Return the keepers that were heard of lately, by machine. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT machine, pid, projects, {now} - seen_at AS silent_s FROM keepers WHERE bot = ? "
                 "AND seen_at > {now} - ? ORDER BY machine, keeper",

@@ -141,7 +141,7 @@ class Lease:
 
 async def lease_holder(db: HubDatabase, bot: str) -> LeaseHolder | None:
     """Return who holds, or last held, the lease on a bot; None if nobody ever did. Raises `StoreError`."""
-    async with db.transaction() as tx:
+    async with db.reading() as tx:
         rows = await tx.rows(
             "SELECT owner, epoch, lease_until - {now} AS left_s, reader_json FROM bots WHERE bot = ?", bot
         )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.database import HubDatabase, HubReading, HubTransaction, Row
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.i18n.sentences import sentence
@@ -174,11 +174,11 @@ class Members:
 
     async def read(self) -> list[ProjectMember]:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             return await self.read_within(tx)
 
-    async def read_within(self, tx: HubTransaction) -> list[ProjectMember]:
-        """As `read`, in an open transaction."""
+    async def read_within(self, tx: HubReading) -> list[ProjectMember]:
+        """As `read`, together with other questions."""
         rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
         self.known = [_member(row) for row in rows]
         return self.known

@@ -67,7 +67,7 @@ class Questions:
 
     async def of(self, asked: Asked) -> Question | None:
         """Return the last question that a person was asked in a place. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT * FROM questions WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ?",
                 self._bot, asked.chat_id, asked.thread_id, asked.user_id,
@@ -76,7 +76,7 @@ class Questions:
 
     async def on(self, chat_id: str, message_id: str) -> Question | None:
         """Return the question that a message is. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT * FROM questions WHERE bot = ? AND chat_id = ? AND message_id = ?",
                 self._bot, chat_id, message_id,
@@ -95,7 +95,7 @@ class Questions:
 
     async def unanswered(self) -> list[Question]:
         """Return every open question. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT * FROM questions WHERE bot = ? AND project = '' ORDER BY chat_id, thread_id, user_id", self._bot
             )

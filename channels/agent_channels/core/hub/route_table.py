@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from agent_channels.core.hub.database import HubDatabase, HubTransaction
+from agent_channels.core.hub.database import HubDatabase, HubReading
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 
@@ -38,7 +38,7 @@ class RouteTable:
         """Return what is known that may decide about these. Raises `StoreError`."""
         messages = {(target.chat_id, found) for target in targets for found in target.message_ids}
         keys = {key for target in targets for key in target.route_keys}
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             return RoutingFacts(
                 await self._members.read_within(tx),
                 await self._projects(tx, "routes", ("kind", "key"), keys),
@@ -46,7 +46,7 @@ class RouteTable:
             )
 
     async def _projects(
-        self, tx: HubTransaction, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]
+        self, tx: HubReading, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], str]:
         """Return the project in each row with one of these pairs of values."""
         found: dict[tuple[str, str], str] = {}
@@ -80,7 +80,7 @@ class RouteTable:
 
     async def all(self) -> list[HubRoute]:
         """Return every route, by kind and key. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             rows = await tx.rows("SELECT * FROM routes WHERE bot = ? ORDER BY kind, key", self._bot)
         return [
             HubRoute(row["kind"], row["key"], row["project"], row["made_by"], float(row["made_at"])) for row in rows

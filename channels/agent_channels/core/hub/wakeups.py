@@ -40,10 +40,12 @@ class HubWakeups:
         self.members = Wakeup()
         """Set when a project of the bot lets other people or groups in than before."""
 
-    async def wait(self) -> None:
-        """Return when there may be something new for this process's project, at the latest after a few seconds."""
+    async def wait(self) -> bool:
+        """Return True when there is said to be something new for this process's project, False after a few seconds."""
         with anyio.move_on_after(LOOK_EVERY_S):
             await self.own.wait()
+            return True
+        return False
 
     async def notify(self, tx: HubTransaction, project: str) -> None:
         """Wake a project once this transaction is committed, where the database can."""

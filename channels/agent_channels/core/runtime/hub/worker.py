@@ -26,9 +26,9 @@ class HubWorker:
 
     async def listen(self, sink: EventSink) -> None:
         """Hand the project's events to the sink until something fails. Raises `StoreError`."""
-        hub = self._hub
+        hub, expected = self._hub, False
         while True:
-            claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX)
+            claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX, expected=expected)
             if claimed:
                 await sink.put([replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed])
                 # On disk here by now. What dies in between is claimed again, and journalled once.
@@ -37,4 +37,4 @@ class HubWorker:
                 hub.facts_changed.set()
             sink.mark_alive()
             if len(claimed) < BATCH_MAX:
-                await hub.wakeups.wait()
+                expected = await hub.wakeups.wait()
