@@ -27,7 +27,10 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox, random_toke
 sys.path.insert(0, str(Path(__file__).parent))
 from browser_page import Screen
 from first_steps import HIDDEN, Transcript, setup_in
+from harness import Stage
+from real_page import real_page
 
+OPEN = "open"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
@@ -42,6 +45,7 @@ class Picture:
     width: int = 390
     height: int = 640
     scheme: str = "light"
+    projects: int = 1
 
 
 async def hello(screen: Screen) -> None:
@@ -118,9 +122,27 @@ async def command(screen: Screen) -> None:
     await screen.tab.locator(".grid button", has_text="Deny").last.wait_for()
 
 
+async def projects(screen: Screen) -> None:
+    """Two topics of one bot, each with a project of its own, one of whose servers was killed."""
+    for name in ("api", "web"):
+        await expect(screen.server(name)).to_contain_text("waits for messages")
+    for name, text in (("web", "Is the shop up?"), ("api", "Rename the endpoint to /orders")):
+        await screen.say(f"/new {name}")
+        await screen.tab.locator("#topics button", has=screen.tab.get_by_text(name, exact=True)).click()
+        await screen.say(text)
+        await screen.sees(f"{name}: You said")
+        if name == "web":
+            await screen.tab.locator("#topics button", has=screen.tab.get_by_text("Start", exact=True)).click()
+    await screen.tab.get_by_role("button", name="Kill the server of api").click()
+    await expect(screen.server("api")).to_contain_text("not running")
+    await screen.say("And add a test for it")
+    await expect(screen.life("And add a test")).to_have_attribute("data-life", "hub")
+
+
 SHOWN: dict[str, Picture] = {
     "phone": Picture(hello, chat="discord/ann", height=760, scheme="dark"),
     "desktop": Picture(desktop, width=1180, height=760),
+    "projects": Picture(projects, width=1180, height=760, projects=3),
     "turn-progress": Picture(progress),
     "turn-steer": Picture(steer),
     "turn-stop": Picture(stop, height=440),
@@ -135,7 +157,7 @@ SHOWN: dict[str, Picture] = {
 async def take(name: str, browser: Browser) -> None:
     """Play what happens in a sandbox of its own, and write the picture."""
     picture = SHOWN[name]
-    async with open_page(0, scripted=True) as page:
+    async with open_page(0, scripted=True, projects=picture.projects) as page:
         size = {"width": picture.width, "height": picture.height}
         context = await browser.new_context(viewport=size, color_scheme=picture.scheme)  # type: ignore[arg-type]
         screen = Screen(await context.new_page(), page)
@@ -147,6 +169,33 @@ async def take(name: str, browser: Browser) -> None:
         await screen.tab.evaluate("() => new Promise((done) => setTimeout(done, 150))")
         await screen.tab.screenshot(path=PICTURES / f"{name}.png")
         await context.close()
+
+
+async def take_open(name: str, browser: Browser) -> None:
+    """Have people write to a real server, and write what `channels open` shows of it."""
+    with tempfile.TemporaryDirectory(prefix="p", ignore_cleanup_errors=True) as scratch:
+        async with TelegramSandbox(random_token()) as telegram, Stage(telegram, Path(scratch)) as stage:
+            ann, eve = stage.person("ann", first_name="Ann"), telegram.person("eve", first_name="Eve")
+            host = await stage.reading()
+            ann.send("Is 4.2 ready to go out?")
+            await host.event()
+            buttons = [["Approve", "Reject"], ["Later"]]
+            await host.done("reply", chat_id=str(ann.id), text="**Every test passes.** Deploy 4.2?", buttons=buttons)
+            await ann.tap((await ann.next_message())["message_id"], label="Approve").answered()
+            await host.event()
+            await host.done("reply", chat_id=str(ann.id), text="Deploying 4.2 now.\n\n```sh\nmake deploy\n```")
+            eve.send("Let me in, please")
+            await eve.next_message()
+            ann.send("How far is it?")
+            await host.event()
+            async with real_page(stage) as page:
+                context = await browser.new_context(viewport={"width": 1180, "height": 760}, color_scheme="light")
+                tab = await context.new_page()
+                await tab.goto(f"{page.url}#telegram/{ann.id}")
+                await tab.wait_for_selector("body[data-ready]")
+                await tab.locator("#lives > li", has_text="How far is it?").first.wait_for()
+                await tab.screenshot(path=PICTURES / f"{name}.png")
+                await context.close()
 
 
 COLUMNS = 80
@@ -198,7 +247,7 @@ async def take_all(names: list[str]) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name in names:
-            await (take_terminal if name in TERMINALS else take)(name, browser)
+            await (take_terminal if name in TERMINALS else take_open if name == OPEN else take)(name, browser)
             print(f"docs/pictures/{name}.png", flush=True)
         await browser.close()
 
@@ -208,6 +257,6 @@ if __name__ == "__main__":
         prog="python -m tests.support.pictures",
         description="Take the pictures of the docs; without names, all of them.",
     )
-    known = [*SHOWN, *TERMINALS]
+    known = [*SHOWN, OPEN, *TERMINALS]
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*known, []], help=f"one of {', '.join(known)}")
     asyncio.run(take_all(parser.parse_args().names or known))
