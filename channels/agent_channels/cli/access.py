@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from agent_channels.cli.arguments import (
+    CHANNEL_NAMES,
     Subparsers,
     WrongUsage,
-    add_channel,
     add_command,
     add_json,
     numeric_id,
@@ -31,7 +31,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.sanitize import label
-from agent_channels.registry import channel
+from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "Result", "add_arguments", "pair", "run"]
 
@@ -56,8 +56,9 @@ Action = Callable[[argparse.Namespace, Services], Result]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel and every action."""
-    add_channel(parser)
+    """Declare the channel, which may be left out (see `cli/main.py`), and every action."""
+    explained = sentence("{names}; default: the one that is set up here", names=CHANNEL_NAMES)
+    parser.add_argument("channel", choices=CHANNELS, metavar="CHANNEL", help=explained)
     add_json(parser)
     parser.set_defaults(action=_status)
     actions = parser.add_subparsers(metavar="ACTION")

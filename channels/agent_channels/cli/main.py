@@ -163,9 +163,10 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
     if not words[0].startswith("-") and words[0] not in VERBS:
         raise WrongUsage(_no_such_verb(words[0]))
     given = argparse.Namespace(host_arguments=host_arguments, build_parser=build_parser)
-    if words[0] == "access" and {*words[1:]} <= {"--json"}:
-        # argparse would take a channel that stands alone for the action if the channel could be left out.
-        words = [*words, the_channel()]
+    if words[0] == "access" and not _names_channel(words[1:]):
+        # argparse would take the action for the channel if that could be left out; help is the same for each.
+        helps = not {"-h", "--help"}.isdisjoint(words)
+        words = [words[0], next(iter(CHANNELS)) if helps else the_channel(), *words[1:]]
     args = build_parser(_needed(words)).parse_args(words, given)
     if words[0] in CHOOSING and args.channel is None:
         args.channel = the_channel()
@@ -181,6 +182,12 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         if not _adopted_now(error):
             raise
         return run(args)
+
+
+def _names_channel(words: Sequence[str]) -> bool:
+    """Return whether the first word of these names a channel, or nearly."""
+    first = next((word for word in words if not word.startswith("-")), "")
+    return first in CHANNELS or bool(first and nearest(first, CHANNELS))
 
 
 def _no_such_verb(word: str) -> str:

@@ -48,7 +48,18 @@ def test_malformed_arguments_exit_with_2(channels, words: str, reason: str) -> N
     assert (listed["paired"], listed["groups"]) == ([], [])
 
 
-@pytest.mark.parametrize("words", ["status", "inbox --limit 5", "access", "access --json", "history export"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status",
+        "inbox --limit 5",
+        "access",
+        "access --json",
+        "access policy allowlist",
+        "access --json status",
+        "history export",
+    ],
+)
 def test_the_only_channel_need_not_be_named(channels, tmp_path: Path, words: str) -> None:
     """One that is set up is meant; of several, or where there is none, the error names them."""
     said = channels(*words.split())
