@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-__all__ = ["Asked", "ScriptedModel", "say", "use"]
+__all__ = ["Asked", "Block", "ScriptedModel", "say", "use"]
 
 Block = dict[str, Any]
 
@@ -82,7 +82,7 @@ class ScriptedModel:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=1 << 26)
-        app.router.add_post("/v1/messages", self._messages)
+        self._add_routes(app)
         app.router.add_route("*", "/{rest:.*}", self._other)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -100,23 +100,29 @@ class ScriptedModel:
             while not predicate():
                 await self._changed.wait()
 
+    def _add_routes(self, app: web.Application) -> None:
+        app.router.add_post("/v1/messages", self._messages)
+
+    async def _script(self, asked: Asked) -> list[Block]:
+        """What the model says to a request; a script that fails says so, and the test is told."""
+        if not asked.tools:
+            return [say("ok")]
+        self.asked.append(asked)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        try:
+            return await self.script(asked)
+        except Exception as error:  # noqa: BLE001 - told to the test, which fails
+            self.failed.append(error)
+            return [say(f"the script failed: {error!r}")]
+
     async def _other(self, request: web.Request) -> web.Response:
         self.others.append(f"{request.method} {request.path}")
         return web.json_response({})
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        asked = Asked(body, time.perf_counter())
-        blocks = [say("ok")]
-        if asked.tools:
-            self.asked.append(asked)
-            self._changed.set()
-            self._changed = asyncio.Event()
-            try:
-                blocks = await self.script(asked)
-            except Exception as error:  # noqa: BLE001 - told to the test, which fails
-                self.failed.append(error)
-                blocks = [say(f"the script failed: {error!r}")]
+        blocks = await self._script(Asked(body, time.perf_counter()))
         if not body.get("stream"):
             return web.json_response(_message(body, blocks))
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})

@@ -243,3 +243,28 @@ async def test_set_up_leaves_the_files_to_the_plugin(stage: Stage) -> None:
     assert (await stage.cli("doctor", "telegram")).code == 0
     assert (await stage.cli(*words, "--mcp-json", "yes", stdin=f"{stage.tg.token}\n")).code == 0
     assert is_there(servers)
+
+
+async def test_a_host_of_another_name(stage: Stage, host: Path) -> None:
+    """Set-up writes its files once, and it is started with the state folder and what was typed after `--`."""
+    (stage.folder / "programs" / "another").rename(stage.folder / "programs" / "codex")
+    refused = await launch(stage, "telegram", "--host", "codex")
+    assert refused.code == 1
+    assert "`channels setup telegram --host codex` adds it" in refused.err
+    assert not is_there(host)
+    for changed in (True, False):
+        ran = await stage.cli("setup", "telegram", "--host", "codex", "--json")
+        assert ran.code == 0, ran.err
+        done = ran.json["host"]["files"]
+        assert [line.endswith("already") for line in done] == [not changed] * 2
+    ran = await launch(stage, "telegram", "--host", "codex", "--", "resume")
+    assert ran.code == 7
+    found = started(host)
+    assert found["argv"] == ["resume"]
+    assert found["env"]["TELEGRAM_STATE_DIR"] == str(stage.state)
+    assert "Codex CLI is woken for a message" in ran.err
+    doctor = await stage.cli("doctor", "telegram", "--host", "codex", "--json")
+    checks = {check["check"]: check for check in doctor.json["channels"][0]["checks"]}
+    assert checks["files"]["state"] == "ok"
+    assert checks["project trust"]["state"] == "note"
+    assert "flag" not in checks

@@ -8,20 +8,26 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.i18n.sentences import Sentence, joined, sentence
 from agent_channels.core.text.nearest import nearest
 from agent_channels.registry import CHANNELS
 
+if TYPE_CHECKING:
+    from agent_channels.core.host.agents.agent_host import AgentHost
+
 __all__ = [
     "CHANNEL_NAMES",
+    "CLAUDE",
     "Subparsers",
     "WrongUsage",
+    "add_agent_host",
     "add_channel",
     "add_command",
     "add_json",
+    "agent_host_names",
     "can_ask",
     "channel_name",
     "did_you_mean",
@@ -33,6 +39,8 @@ __all__ = [
 ]
 
 CHANNEL_NAMES = joined(CHANNELS, " or ")
+# The host that is meant without --host.
+CLAUDE = "claude"
 _ID = re.compile(r"-?[0-9]{1,20}")
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` returns has no public name
@@ -111,6 +119,28 @@ def add_channel(parser: argparse.ArgumentParser, *, may_miss: bool = False) -> N
         parser.add_argument("channel", choices=CHANNELS, nargs="?", metavar="CHANNEL", help=explained)
     else:
         parser.add_argument("channel", choices=CHANNELS, metavar="CHANNEL", help=CHANNEL_NAMES)
+
+
+def add_agent_host(parser: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002 - as argparse calls it
+    """Declare --host, the name of a known agent host, as an `AgentHost`; None for Claude Code. `help` has {names}."""
+    explained = sentence(help, names=joined(agent_host_names(), ", "))
+    parser.add_argument("--host", type=_agent_host, metavar="NAME", help=explained)
+
+
+def agent_host_names() -> list[str]:
+    """Return the names of the agent hosts that are known."""
+    from agent_channels.core.host.agents.registry import AGENT_HOSTS
+
+    return [CLAUDE, *AGENT_HOSTS]
+
+
+def _agent_host(text: str) -> AgentHost | None:
+    from agent_channels.core.host.agents.registry import AGENT_HOSTS
+
+    if text not in AGENT_HOSTS and text != CLAUDE:
+        known = did_you_mean(text, agent_host_names())
+        raise WrongUsage(sentence("there is no {kind} {value!r}; {known}", kind="agent host", value=text, known=known))
+    return AGENT_HOSTS.get(text)
 
 
 def set_up_channels() -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, set_up_channels
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_agent_host, add_json, set_up_channels
 from agent_channels.cli.language import shown
 from agent_channels.cli.progress import SHOW_EVERY_S, ProgressLine
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import Report, examine
+from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.i18n.sentences import counted, sentence
 from agent_channels.core.log import configure, redact
 from agent_channels.core.server.exit import leave
@@ -31,7 +32,7 @@ _LEGEND = "✓ fine   · good to know   - not checked   ✗ to be fixed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel, which may be left out, and --json."""
+    """Declare the channel, which may be left out, --host and --json."""
     parser.add_argument(
         "channel",
         choices=CHANNELS,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHANNEL",
         help=sentence("{names}; default: every channel that was set up, or all if none was", names=CHANNEL_NAMES),
     )
+    add_agent_host(parser, help="check the files of this agent host: {names} (default: Claude Code)")
     add_json(parser)
 
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; exit with 1 if it names a cause of silence."""
     names = [args.channel] if args.channel else configured_channels()
     configure("ERROR", *(LogFileHandler(Environment(name).state_dir, "doctor") for name in names))
-    reports = anyio.run(examine_all, names)
+    reports = anyio.run(examine_all, names, args.host)
     healthy = all(report.healthy for report in reports)
     if args.json:
         data = {"ok": healthy, "channels": [_json(report) for report in reports]}
@@ -63,12 +65,15 @@ def configured_channels() -> list[str]:
     return set_up_channels() or list(CHANNELS)
 
 
-async def examine_all(names: list[str]) -> list[Report]:
-    """Examine the channels concurrently; return their reports in the order of `names`."""
+async def examine_all(names: list[str], host: AgentHost | None = None) -> list[Report]:
+    """Examine the channels concurrently; return their reports in the order of `names`.
+
+    `host`: the agent host whose files are looked into; by default Claude Code.
+    """
     reports: dict[str, Report] = {}
 
     async def examine_one(name: str) -> None:
-        reports[name] = await examine(channel(name), Environment(name))
+        reports[name] = await examine(channel(name), Environment(name), agent_host=host)
 
     async with anyio.create_task_group() as waiting:
         waiting.start_soon(_show_progress, reports, names)

@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, channel_name
+from agent_channels.cli.arguments import CHANNEL_NAMES, add_json, agent_host_names, channel_name
 from agent_channels.cli.doctor import configured_channels, examine_all
 from agent_channels.cli.language import shown
 from agent_channels.cli.turn_hooks import turn_hook_servers
@@ -23,6 +23,8 @@ from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
 from agent_channels.core.doctor.host import CHANNELS_OFF, entry_name
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.host.agents.agent_host import AgentHost
+from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
 from agent_channels.core.host.install import shipped_hooks, turn_hooks
 from agent_channels.core.i18n.sentences import joined, sentence
@@ -38,7 +40,7 @@ SUMMARY = "start the agent host so that it receives messages, or say why it woul
 # asks the user.
 ALLOWED, DEVELOPMENT = "--channels", "--dangerously-load-development-channels"
 # Findings of the doctor with which no message can arrive. With any other the session starts, after a warning.
-FATAL = {"trust", "settings", "token", "server", "database", "entry"}
+FATAL = {"trust", "settings", "token", "server", "database", "entry", "files"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class _Start:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the channels, --host, --print and --json; what follows `--` is split off before parsing (cli/main.py)."""
     channels = " ".join(f"[{name}]" for name in CHANNELS)
-    parser.usage = f"channels launch {channels} [--host PATH] [--unattended] [--print] [--json] [-- HOST ARGUMENTS]"
+    parser.usage = f"channels launch {channels} [--host NAME] [--unattended] [--print] [--json] [-- HOST ARGUMENTS]"
     parser.add_argument(
         "channels",
         type=channel_name,
@@ -61,7 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHANNEL",
         help=sentence("{names}; default: every channel that was set up, or all if none was", names=CHANNEL_NAMES),
     )
-    parser.add_argument("--host", metavar="PATH", help="the agent host's program (default: claude)")
+    parser.add_argument(
+        "--host",
+        metavar="NAME",
+        help=sentence(
+            "the agent host: {names}, or a path of Claude Code's program", names=", ".join(agent_host_names())
+        ),
+    )
     parser.add_argument(
         "--unattended", action="store_true", help="without what the host asks about at its start, as nobody is there"
     )
@@ -77,10 +85,14 @@ def run(args: argparse.Namespace) -> int:
     configure("ERROR")
     names = list(dict.fromkeys(args.channels)) or configured_channels()
     only_shown = args.print or args.json
-    host = _program(args.host, must_exist=not only_shown)
-    reports = anyio.run(examine_all, names)
+    known = AGENT_HOSTS.get(args.host)
+    host = _program(known.program if known else args.host, must_exist=not only_shown)
+    reports = anyio.run(examine_all, names, known)
     asked = "" if only_shown else host
-    start = _prepare(host, asked, names, reports, args.host_arguments, unattended=args.unattended)
+    if known is not None:
+        start = _prepare_known(known, host, names, reports, args.host_arguments)
+    else:
+        start = _prepare(host, asked, names, reports, args.host_arguments, unattended=args.unattended)
     if args.json:
         data = {"ok": True, "command": start.command, "environ": start.environ, "remarks": start.remarks}
         print(redact(json.dumps(data, ensure_ascii=False)))
@@ -128,6 +140,25 @@ def _prepare(
         # These come last: the channel flag takes every word that follows it.
         flags = [*_settings(_turn_hooks(asked, names[0], reports[0])), *channel_flags]
     return _Start([host, *arguments, *flags], environ, [*warnings, remark])
+
+
+def _prepare_known(
+    known: AgentHost, host: str, names: list[str], reports: list[Report], arguments: list[str]
+) -> _Start:
+    """Return what to start for a host other than Claude Code."""
+    _refuse_fatal(reports)
+    environments = [Environment(name) for name in names]
+    environ = {f"{env.channel.upper()}_STATE_DIR": str(env.state_dir) for env in environments}
+    warnings = [warning for report in reports for warning in _warnings(report)]
+    if known.wake:
+        remark = sentence("{title} is woken for a message: {how}.", title=known.title, how=known.wake.how)
+    else:
+        remark = sentence(
+            "nothing wakes {title} from outside: its agent has to ask for messages, with wait_for_messages.",
+            title=known.title,
+        )
+    more = known.arguments(environments) if known.arguments else []
+    return _Start([host, *more, *arguments], environ, [*warnings, remark])
 
 
 def _refuse_fatal(reports: list[Report]) -> None:

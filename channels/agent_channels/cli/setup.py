@@ -16,8 +16,9 @@ from functools import partial
 
 import anyio
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json
+from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_agent_host, add_json
 from agent_channels.cli.dialogue import Dialogue
+from agent_channels.cli.host_files import write_files
 from agent_channels.cli.invite import how_to_start, invite_to
 from agent_channels.cli.joining import (
     add_join_arguments,
@@ -76,7 +77,7 @@ TOKEN_TRIES = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the channel, --token-stdin, --join, --yes, an option for each question, and --json."""
+    """Declare the channel, --token-stdin, --join, --yes, --host, an option for each question, and --json."""
     parser.add_argument(
         "channel",
         choices=CHANNELS,
@@ -87,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token-stdin", action="store_true", help="read the token from standard input; ask nothing")
     add_join_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="ask nothing, and take every step that needs nobody")
+    add_agent_host(parser, help="write the files of this agent host: {names} (default: Claude Code)")
     for option, step in (
         ("--mcp-json", "enter the server into the project's .mcp.json"),
         ("--hooks", "enter the hooks into the project's .claude/settings.local.json"),
@@ -467,23 +469,18 @@ def _write_host_files(
     args: argparse.Namespace, row: Channel, env: Environment, dialogue: Dialogue, steps: Steps
 ) -> None:
     """Offer to write each of the host's files, unless the plugin brings their contents."""
+    if args.host:
+        _require_lasting(row)
+        write_files(args.host, env, dialogue)
+        if not (args.mcp_json or args.hooks or args.skills):
+            return
     plugin = enabled_plugin(env.environ)
     if plugin and not (args.mcp_json or args.hooks or args.skills):
         dialogue.say("✓ The plugin {plugin} brings the server, the hooks and the skills.", plugin=plugin)
         return
-    found = installation()
-    if found.passing:
+    if installation().passing:
         if args.mcp_json == "yes" or args.hooks == "yes" or dialogue.interactive or dialogue.yes:
-            raise ConfigError(
-                sentence(
-                    "{kind} keeps this program for the moment only, so no agent host can be told to start it; "
-                    "install it with `uv tool install {requirement}` (or pipx install), then run `channels setup "
-                    "{name}`",
-                    kind=found.kind,
-                    requirement=found.requirement,
-                    name=row.name,
-                )
-            )
+            _require_lasting(row)
         return
     path = servers_file(env)
     question = sentence("Enter the server into {path}, so that an agent host starts it?", path=path)
@@ -508,6 +505,22 @@ def _write_host_files(
     if scope in {"project", "user"}:
         dialogue.data["skills"] = add_skills(row.name, "user" if scope == "user" else "project", env.environ)
         dialogue.say("✓ {done}.", done=dialogue.data["skills"])
+
+
+def _require_lasting(row: Channel) -> None:
+    """Raise `ConfigError` if this program may be gone tomorrow."""
+    found = installation()
+    if found.passing:
+        raise ConfigError(
+            sentence(
+                "{kind} keeps this program for the moment only, so no agent host can be told to start it; "
+                "install it with `uv tool install {requirement}` (or pipx install), then run `channels setup "
+                "{name}`",
+                kind=found.kind,
+                requirement=found.requirement,
+                name=row.name,
+            )
+        )
 
 
 def _write_hooks(env: Environment, dialogue: Dialogue) -> None:

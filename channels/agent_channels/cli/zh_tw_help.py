@@ -133,7 +133,14 @@ TEXTS: dict[str, str] = {
     "ask nothing, and take every step that needs nobody": "不詢問任何問題，執行所有不需要人的步驟",
     "copy the skills for the agent into .claude/skills of the project, or of your home folder (default: ask; "
     "without a terminal: no)": ("把代理的技能複製到專案或家目錄的 .claude/skills（預設：詢問；沒有終端機：no）"),
-    "the agent host's program (default: claude)": "代理的主程式（預設：claude）",
+    "the agent host: {names}, or a path of Claude Code's program": "代理的主程式：{names}，或 Claude Code 程式的路徑",
+    "write the files of this agent host: {names} (default: Claude Code)": (
+        "寫入這個主程式的檔案：{names}（預設：Claude Code）"
+    ),
+    "check the files of this agent host: {names} (default: Claude Code)": (
+        "檢查這個主程式的檔案：{names}（預設：Claude Code）"
+    ),
+    "the host whose JSON is read and written (default: claude)": "讀寫哪個主程式的 JSON（預設：claude）",
     "show the command, and start nothing": "顯示指令，不啟動任何程式",
     "as --print, as JSON": "同 --print，以 JSON 輸出",
     "its folder, such as ~/.claude/channels/telegram": "它的資料夾，例如 ~/.claude/channels/telegram",

@@ -49,7 +49,10 @@ class HookChannel:
         self.notices = Notices(store)
         self.loops = Loops(store, self.notices, Audit(store), ProgressMessages(store))
         self.session, self.project, self._host = event.session, event.project, event.host
+        if not event.host.names_itself:
+            self.session = self.sessions.of_host(event.host.keys, event.session) or event.session
         self._named = event.session
+        self._context_max = event.context_max or CONTEXT_MAX
         self._lease_ends = 0.0
         self._settings: tuple[float, HookSettings] | None = None
         self.is_ours()
@@ -58,7 +61,7 @@ class HookChannel:
         """Return whether the bot is read for the session that runs this hook."""
         reader = self.health.get("session")
         keys = (self.health.get("host") or "").split("\n")
-        if reader and not self._host.keys.isdisjoint(keys):
+        if reader and self._host.names_itself and not self._host.keys.isdisjoint(keys):
             # A host that clears its conversation goes on under a new session id; its servers keep the old one.
             self.session = reader
         return bool(self.session) and reader == self.session
@@ -75,7 +78,7 @@ class HookChannel:
 
     def hand_over(self, room: int = CONTEXT_MAX) -> str:
         """Offer the waiting messages that fit into `room` characters; return them as text, "" if none is waiting."""
-        handed = hand_over(self.inbox, self.turns, self.session, self.name, room)
+        handed = hand_over(self.inbox, self.turns, self.session, self.name, min(room, self._context_max))
         if handed.entries and any(name.startswith("OTEL_") for name in os.environ):
             _trace(self.inbox, handed.entries)
         return handed.text

@@ -6,21 +6,51 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from agent_channels.core.settings.paths import env_value, find_project
 
-__all__ = ["HookEvent", "HookHost", "print_answer"]
+__all__ = ["HookDialect", "HookEvent", "HookHost", "print_answer", "print_refusal", "speak"]
 
 INPUT_MAX = 4 * 1024 * 1024
 
 
+class HookDialect(Protocol):
+    """A module of `hooks/hosts`: how a host's hook JSON differs from Claude Code's."""
+
+    # Whether a permission may be answered with rules that hold for the session.
+    SESSION_RULES: bool
+    # How many characters of context the model is shown whole.
+    CONTEXT_MAX: int
+
+    def event(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return an event of the host's as Claude Code would write it."""
+        ...
+
+    def answer(self, event_name: str, fields: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what the host reads for our answer to Claude Code's event of this name; None for no answer."""
+        ...
+
+
+_dialect: HookDialect | None = None
+
+
+def speak(dialect: HookDialect | None) -> None:
+    """Read events, and write answers, as this host does; None for Claude Code's own JSON."""
+    global _dialect  # noqa: PLW0603 - one process runs one hook of one host
+    _dialect = dialect
+
+
 class HookHost:
-    """The program that started the hook. `keys` identify it; its MCP servers derive the same keys."""
+    """The program that started the hook. `keys` identify it; its MCP servers derive the same keys.
+
+    `names_itself`: it tells its servers which session they serve.
+    """
 
     def __init__(self) -> None:
-        pid = env_value("CLAUDE_PID") or ""
         self._parent = os.getppid()
+        self.names_itself = _dialect is None
+        pid = (env_value("CLAUDE_PID") or "") if self.names_itself else _program_above(self._parent)
         self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
         self.keys = {key for key in (env_value("CLAUDE_CODE_MESSAGING_SOCKET"), f"pid {pid}" if pid else None) if key}
 
@@ -39,6 +69,17 @@ class HookHost:
         return False
 
 
+def _program_above(pid: int) -> str:
+    """Return the id of the process, from this one upwards, that is not a shell; "" if none is shown.
+
+    That is the host: other hosts than Claude Code do not say who they are.
+    """
+    from agent_channels.core.host.process import first_program
+
+    found = first_program(pid)
+    return str(found) if found else ""
+
+
 class HookEvent:
     """A hook's input. It comes from outside: `values` is checked field by field where it is used."""
 
@@ -50,17 +91,32 @@ class HookEvent:
         self.cwd = Path(cwd) if isinstance(cwd, str) and cwd else Path.cwd()
         self.project = Path(env_value("CLAUDE_PROJECT_DIR") or find_project(self.cwd))
         self.host = HookHost()
+        self.takes_session_rules = _dialect is None or _dialect.SESSION_RULES
+        # How many characters of context the model is shown whole; None: as many as of Claude Code.
+        self.context_max = None if _dialect is None else _dialect.CONTEXT_MAX
 
     @classmethod
     def read(cls) -> HookEvent:
         """Read the event from standard input. Raises ValueError unless it is a JSON object that names a session."""
         values = json.loads(sys.stdin.read(INPUT_MAX))
+        if isinstance(values, dict) and _dialect is not None:
+            values = _dialect.event(values)
         event = cls(values) if isinstance(values, dict) else None
         if event is None or not event.session:
             raise ValueError("the input is not an object that names a session")
         return event
 
 
+def print_refusal(reason: str) -> None:
+    """Print that what the host is about to do must not be done."""
+    print(json.dumps({"decision": "block", "reason": reason}))
+
+
 def print_answer(event_name: str, **fields: Any) -> None:
     """Print a hook's answer to the host's event of this name."""
-    print(json.dumps({"hookSpecificOutput": {"hookEventName": event_name, **fields}}))
+    if _dialect is None:
+        answer: dict[str, Any] | None = {"hookSpecificOutput": {"hookEventName": event_name, **fields}}
+    else:
+        answer = _dialect.answer(event_name, fields)
+    if answer is not None:
+        print(json.dumps(answer))

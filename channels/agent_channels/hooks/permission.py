@@ -31,7 +31,8 @@ def run(event: HookEvent) -> int:
         if by is not None or channel is None:
             return 0
         request_id = "".join(secrets.choice(LETTERS) for _ in range(5))
-        rules = session_rules(tool, tool_input, event.values.get("permission_suggestions"), event.cwd)
+        suggested = event.values.get("permission_suggestions")
+        rules = session_rules(tool, tool_input, suggested, event.cwd) if event.takes_session_rules else []
         files = Files(channel.folder, environ={"CLAUDE_PROJECT_DIR": str(event.project)})
         spec = permission_spec(
             tool,

@@ -4,7 +4,8 @@ A hook never fails the host and never blocks it longer than its bound: if anythi
 another session, it has no effect (exit code 0, no output).
 
 A new hook is one module with `run(event)`, which returns the exit code, and one entry in `HOOKS`; hooks/hooks.json
-ties it to an event of the host.
+ties it to an event of the host. A host whose hooks speak another JSON than Claude Code's is one module in hooks/hosts,
+which `--host` names.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import importlib
 import sys
 
 from agent_channels.core.settings.paths import env_value
-from agent_channels.hooks.event import HookEvent
+from agent_channels.hooks.event import HookEvent, speak
 
 __all__ = ["HOOKS", "SUMMARY", "add_arguments", "run"]
 
@@ -33,16 +34,19 @@ HOOKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the hook's name."""
+    """Declare the hook's name, and --host."""
     hooks = "; ".join(f"{name}: {effect}" for name, effect in HOOKS.items())
     parser.add_argument(
         "hook", choices=HOOKS, metavar="HOOK", help=f"{hooks}. The event's JSON is read from standard input"
     )
+    parser.add_argument("--host", metavar="NAME", help="the host whose JSON is read and written (default: claude)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one hook and return its exit code; after any error 0, so that the host goes on as if there were no hook."""
     try:
+        if args.host:
+            speak(importlib.import_module(f"agent_channels.hooks.hosts.{args.host}"))
         event = HookEvent.read()
         code: int = importlib.import_module(f"agent_channels.hooks.{args.hook}").run(event)
         sys.stdout.flush()

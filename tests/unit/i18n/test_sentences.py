@@ -146,7 +146,7 @@ NOT_SENTENCES = {
     # What is typed.
     "uv tool", "pipx run", "pipx run --no-cache --spec", "uv tool install --force FILE", "pipx install --force FILE",
     "channels access {} approver rm {}", "{} {} channels", "git -C {} pull", "channels {}",
-    "channels launch {} [--host PATH] [--unattended] [--print] [--json] [-- HOST ARGUMENTS]",
+    "channels launch {} [--host NAME] [--unattended] [--print] [--json] [-- HOST ARGUMENTS]",
     # Keys, and what programs read.
     "by the server", "the same as in {}", "pairing refused", "open messages", "{}\n# Taken over:\n{}\n", "pid {}",
     # Nouns that are translated with their number.

@@ -20,8 +20,10 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import EnabledGroup, Finding, Setup, fine, skipped, wrong
 from agent_channels.core.doctor import host, local, network
+from agent_channels.core.doctor.agent_hosts import checks_of
 from agent_channels.core.doctor.hub import gather_hub, hub_findings
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
+from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.status import facts
@@ -93,10 +95,13 @@ class Report:
         }
 
 
-async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -> Report:
+async def examine(
+    channel: Channel, env: Environment, *, disturb: bool = True, agent_host: AgentHost | None = None
+) -> Report:
     """Run every check of one channel.
 
     `disturb` allows a check to interrupt another reader of the bot for a moment, which is how it is found.
+    `agent_host`: the host that is to start the server; by default Claude Code.
     """
     # Opening the database repairs the modes of its files, so they are checked before.
     machine = _run(MACHINE_CHECKS, Setup(env))
@@ -104,10 +109,11 @@ async def examine(channel: Channel, env: Environment, *, disturb: bool = True) -
     known = await _asked_hub(setup)
     if isinstance(known, Mapping):
         setup = replace(setup, hub_reader=known["reader"] if (known["reader"] or {}).get("left_s", 0) > 0 else None)
-    settings, store, agent_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, HOST_CHECKS))
+    host_checks = HOST_CHECKS if agent_host is None else checks_of(agent_host) | {"mode": host.mode}
+    settings, store, of_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, host_checks))
     remote = await _remote_findings(channel, setup)
     shared = hub_findings(setup, known)
-    return Report(channel.name, _without_consequences(machine | settings | remote | shared | store | agent_host))
+    return Report(channel.name, _without_consequences(machine | settings | remote | shared | store | of_host))
 
 
 async def _asked_hub(setup: Setup) -> Mapping[str, Any] | Finding | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.contract.checks import Finding, Setup, fine, note, wrong
+from agent_channels.core.doctor.agent_hosts import hosts_set_up
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import (
     config_dir,
@@ -64,6 +65,8 @@ def entry(setup: Setup) -> Finding:
     if not ours:
         if setup.holder or env_value("CLAUDE_PLUGIN_ROOT", environ) or enabled_plugin(environ):
             return fine("the server is started by something other than .mcp.json")
+        if others := hosts_set_up(setup.env):
+            return fine(sentence("{hosts} starts it", hosts=joined((found.title for found in others), ", ")))
         return wrong(
             "no agent host is configured to start this server",
             sentence("{path} has no entry for it", path=path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -18,7 +19,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.hook_call import EVENTS
 from agent_channels.core.host.protocol import HOOK_TOOL
-from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.settings.paths import env_value, expand_home, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
@@ -34,14 +35,17 @@ __all__ = [
     "hook_entries",
     "is_this_program",
     "is_turn_hook",
+    "json_object",
     "managed_files",
     "program_exists",
     "read_json",
+    "read_text",
     "settings_files",
+    "to_fix_first",
     "turn_hook_servers",
 ]
 
-_HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question|end)\s*$")
+_HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question|end)(?:\s+--host\s+([a-z]+))?\s*$")
 # The names that the host takes for a server.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024
@@ -59,15 +63,27 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises `ConfigError` naming the file, and where it stops being JSON.
     """
+    return json_object(path, read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text with its line ends, "" if there is no such file. Raises `ConfigError` naming the file."""
     try:
-        text = _read_bounded(path)
-        found = json.loads(text) if text.strip() else {}
+        return _read_bounded(path)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return ""
     except OSError as error:
         raise ConfigError(
             sentence("{path} cannot be read: {error}", path=path, error=error.strerror or error)
         ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(sentence("{path} is not UTF-8: {error}", path=path, error=error)) from error
+
+
+def json_object(path: Path, text: str) -> dict[str, Any]:
+    """Return the JSON object that a file's text is; {} for an empty one. Raises `ConfigError` as `read_json` does."""
+    try:
+        found = json.loads(text) if text.strip() else {}
     except RecursionError as error:
         raise ConfigError(sentence("{path} is nested too deeply; fix it first", path=path)) from error
     except ValueError as error:
@@ -77,6 +93,15 @@ def read_json(path: Path) -> dict[str, Any]:
             sentence("{path} must hold a JSON object; it holds {value}", path=path, value=json_kind(found))
         )
     return found
+
+
+@contextlib.contextmanager
+def to_fix_first() -> Iterator[None]:
+    """Say, where a file cannot be read, that this has to be fixed before it is changed."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(sentence("{error}; fix it first", error=words_of(error))) from error
 
 
 def _read_bounded(path: Path) -> str:
@@ -277,5 +302,6 @@ def hook_command(entry: Mapping[str, Any]) -> HookCommand | None:
         words = shlex.split(command) if entry.get("type") in {"command", None} else []
     except ValueError:
         words = []
-    # Anything more than the program, the verb and the name is another command.
-    return found[1], words[0] if words[1:] == ["hook", found[1]] else command
+    # Anything more than the program, the verb, the name and the host is another command.
+    ours = ["hook", found[1], *(["--host", found[2]] if found[2] else [])]
+    return found[1], words[0] if words[1:] == ours else command

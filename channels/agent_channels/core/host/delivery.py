@@ -12,10 +12,12 @@ import anyio
 
 from agent_channels.core import tracing
 from agent_channels.core.errors import Ambiguous, StoreError, Unavailable
+from agent_channels.core.host.agents.agent_host import SessionBell
 from agent_channels.core.host.frames import push_params
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.protocol import PUSH
+from agent_channels.core.host.session_bell import Doorbell
 from agent_channels.core.host.typing_indicator import TypingIndicator
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
@@ -44,11 +46,15 @@ read holds it up."""
 
 @dataclass(frozen=True, slots=True)
 class HostLink:
-    """The host session that entries are offered to: its id, the way to push, and our name in `<channel>` blocks."""
+    """The host session that entries are offered to: its id, the way to push, and our name in `<channel>` blocks.
+
+    `bell`: what wakes it, if its host is one that can be woken so.
+    """
 
     session: str
     push: Push
     source: str
+    bell: SessionBell | None = None
 
 
 class Delivery:
@@ -62,8 +68,13 @@ class Delivery:
         typing: TypingIndicator,
         wakeups: Wakeups,
         before_offer: Callable[[Sequence[Entry], str], None],
+        doorbell: Doorbell | None = None,
     ) -> None:
-        """`before_offer` gets the entries that are about to be offered, and the mode, in their transaction."""
+        """`before_offer` gets the entries that are about to be offered, and the mode, in their transaction.
+
+        `doorbell` wakes the session for what is not ours to carry; None: nothing does.
+        """
+        self._doorbell = doorbell
         self._inbox, self._link, self._modes, self._typing = inbox, link, modes, typing
         self._wakeups, self._before_offer = wakeups, before_offer
         # Agents that are blocked in wait_for_messages right now: they take what comes.
@@ -92,6 +103,9 @@ class Delivery:
                 await self._push_claimed()
                 self._modes.publish()
                 await self._offer_all()
+                if self._doorbell is not None and not self.waiting_calls and not await self._doorbell.ring():
+                    await anyio.sleep(self._faults.next())
+                    continue
             except StoreError as error:
                 logger.warning("delivery waits: %s", error)
                 await anyio.sleep(backoff.next())

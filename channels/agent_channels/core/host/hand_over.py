@@ -10,11 +10,14 @@ from agent_channels.core.host.turns import Place, Turn, Turns
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
 
-__all__ = ["CONTEXT_MAX", "HandedOver", "hand_over"]
+__all__ = ["ALREADY_READ", "CONTEXT_MAX", "HandedOver", "hand_over", "is_ring", "ring_text"]
 
 ENTRIES_MAX = 20
 # A host moves more than 10,000 characters of a hook's context into a file and shows the model only the beginning.
 CONTEXT_MAX = 9_000
+# Why a ring is refused for which nothing waits any more.
+ALREADY_READ = "The messages that this is about were read already."
+_RING = "Messages from people came in by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,18 @@ def _sizes(source: str, entries: list[Entry]) -> list[int]:
     """How much of the context each entry fills together with all before it, in UTF-16 units."""
     sizes = (len(channel_block(source, entry).encode("utf-16-le")) // 2 + 25 for entry in entries)
     return list(itertools.accumulate(sizes))
+
+
+def ring_text(source: str) -> str:
+    """Return the words that a session is woken with; `source` is our name in the host's list of servers."""
+    return (
+        f"{_RING}{source}: they stand below, or wait_for_messages (timeout_s 0) of that server returns them. Do "
+        "what they ask, and answer each with reply."
+    )
+
+
+def is_ring(prompt: object) -> bool:
+    """Return whether a prompt is the words of a ring, to which nobody typed anything."""
+    if not isinstance(prompt, str) or not prompt.startswith(_RING):
+        return False
+    return prompt.strip() == ring_text(prompt.removeprefix(_RING).partition(":")[0])

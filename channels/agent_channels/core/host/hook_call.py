@@ -13,7 +13,7 @@ from typing import Any
 
 from agent_channels.core.host.protocol import HOOK_TOOL
 
-__all__ = ["EVENTS", "HookCall", "hook_entry"]
+__all__ = ["EVENTS", "TIMEOUT_S", "HookCall", "hook_entry"]
 
 # The host goes on without the answer after this; it comes within milliseconds.
 TIMEOUT_S = 5
@@ -58,7 +58,10 @@ def hook_entry(event: str, server: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class HookCall:
-    """One call. `turn` is the host's id of the prompt that is worked on; the other fields are named as in `EVENTS`."""
+    """One call. `turn` is the host's id of the prompt that is worked on; the other fields are named as in `EVENTS`.
+
+    `session`: the host's own id of the session, of hosts that do not tell a server which one it serves.
+    """
 
     event: str
     turn: str = ""
@@ -73,6 +76,7 @@ class HookCall:
     task: str = ""
     kind: str = ""
     error: str = ""
+    session: str = ""
 
     @classmethod
     def of(cls, arguments: object) -> HookCall | None:

@@ -1,4 +1,4 @@
-"""What `channels setup` writes into the host's files, and takes out again: the server and the hooks.
+"""What `channels setup` writes into a host's files, and takes out again: the server and the hooks.
 
 The rest of each file stays as it is, byte for byte.
 """
@@ -20,31 +20,35 @@ from typing import Any
 import agent_channels
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.config_files import (
     config_dir,
     foreign_server,
     hook_command,
-    hook_entries,
-    is_this_program,
     is_turn_hook,
-    program_exists,
+    json_object,
     read_json,
+    read_text,
     settings_files,
+    to_fix_first,
 )
 from agent_channels.core.host.hook_call import EVENTS, hook_entry
+from agent_channels.core.host.hook_lists import add_missing_hooks, is_gone, remove_hooks, runs_ours
 from agent_channels.core.host.json_text import edited
-from agent_channels.core.i18n.sentences import joined, sentence, words_of
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.config import Environment
-from agent_channels.core.settings.paths import data_dir, env_value, project_dir
+from agent_channels.core.settings.paths import data_dir, env_value, expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir, write_atomically
 
 __all__ = [
     "Removal",
     "add_hooks",
     "add_server",
+    "add_to_file",
     "backup_folder",
     "hooks_file",
+    "is_in_project",
     "removals",
     "remove_if_empty",
     "servers_file",
@@ -122,12 +126,13 @@ def add_hooks(env: Environment, servers: Sequence[str]) -> str:
         for event, groups in shipped.items():
             installed = _groups_in(hooks, event, path)
             if event == PROMPT_EVENT and servers:
-                _remove(installed, lambda entry: (hook_command(entry) or ("",))[0] == "prompt")
+                remove_hooks(installed, lambda entry: (hook_command(entry) or ("",))[0] == "prompt")
             else:
-                _add_missing(installed, groups, env)
+                for group in groups:
+                    add_missing_hooks(installed, group, env.environ)
         for event, added in turn_hooks(servers).items():
             groups = _groups_in(hooks, event, path)
-            _remove(groups, is_turn_hook)
+            remove_hooks(groups, is_turn_hook)
             groups += added
         for event in [event for event, groups in hooks.items() if not groups]:
             del hooks[event]
@@ -140,10 +145,20 @@ def add_hooks(env: Environment, servers: Sequence[str]) -> str:
     return done
 
 
+def add_to_file(file: HostFile, environ: Mapping[str, str]) -> str:
+    """Enter ours into a file of any host's; return what was done. Raises as `add_server` does."""
+    return _rewrite(project_dir(environ), file.path, file.add, file.what, in_project=is_in_project(file.path, environ))
+
+
+def is_in_project(path: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether a file is the project's; else it is this user's own, for all that they do."""
+    return path.absolute().is_relative_to(project_dir(environ).absolute())
+
+
 def remove_if_empty(folder: Path) -> None:
-    """Remove a host's `.claude` folder, or one below it, in which nothing is left."""
+    """Remove a host's hidden folder, such as `.claude`, or one below it, in which nothing is left."""
     for above in (folder, *folder.parents):
-        if ".claude" not in above.parts:
+        if not any(part.startswith(".") for part in above.parts) or above == expand_home("~"):
             return
         try:
             above.rmdir()
@@ -202,7 +217,31 @@ def removals(channels: Sequence[str], environ: Mapping[str, str]) -> list[Remova
         removal = _removal(path, lambda content: _take_out_hooks(content, called, environ), sentence("the hooks in"))
         if removal is not None:
             found.append(removal)
-    return found
+    return _removals_of_hosts({removal.path: removal for removal in found}, channels, environ)
+
+
+def _removals_of_hosts(
+    found: dict[Path, Removal], channels: Sequence[str], environ: Mapping[str, str]
+) -> list[Removal]:
+    """Return what is found with what there is of ours in the files of all known hosts; several may share a file."""
+    from agent_channels.core.host.agents.registry import AGENT_HOSTS
+
+    environments = [Environment(name, environ) for name in channels]
+    for file in (file for host in AGENT_HOSTS.values() if host.files for file in host.files(environments)):
+        known = found.get(file.path)
+        before = read_text(file.path) if known is None else known.text
+        if not before or _leads_out(project_dir(environ), file.path, environ):
+            continue
+        after = file.remove(before)
+        if after != before:
+            what = sentence("{what} in", what=file.what) if known is None else known.what
+            found[file.path] = Removal(file.path, what, after or None)
+    return list(found.values())
+
+
+def _leads_out(project: Path, path: Path, environ: Mapping[str, str]) -> bool:
+    """Return whether a file of the project is a link to one that is not."""
+    return is_in_project(path, environ) and not path.resolve().is_relative_to(project.resolve())
 
 
 def _removal(path: Path, take_out: Callable[[JSON], None], what: str) -> Removal | None:
@@ -211,7 +250,7 @@ def _removal(path: Path, take_out: Callable[[JSON], None], what: str) -> Removal
     take_out(after)
     if after == before:
         return None
-    return Removal(path, what, edited(_text_of(path), after) if after else None)
+    return Removal(path, what, edited(read_text(path), after) if after else None)
 
 
 def _take_out_servers(content: JSON, channels: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -232,8 +271,7 @@ def _is_our_server(name: str, entry: object, channels: Sequence[str], environ: M
         if foreign_server(name, entry, channel, environ) == "":
             return True
         if isinstance(entry, dict) and entry.get("args") == ["serve", channel]:
-            command = str(entry.get("command") or "")
-            return _is_called_so(command) and not program_exists(command, environ)
+            return is_gone(str(entry.get("command") or ""), environ)
     return False
 
 
@@ -246,24 +284,16 @@ def _take_out_hooks(content: JSON, servers: set[str], environ: Mapping[str, str]
     def ours(entry: JSON) -> bool:
         if is_turn_hook(entry):
             return str(entry.get("server")) in servers
-        _, program = hook_command(entry) or ("", "")
-        if not program:
-            return False
-        return is_this_program(program, environ) or (_is_called_so(program) and not program_exists(program, environ))
+        return runs_ours(entry, environ)
 
     for event in list(hooks):
         if isinstance(hooks[event], list):
             before = len(hooks[event])
-            _remove(hooks[event], ours)
+            remove_hooks(hooks[event], ours)
             if before and not hooks[event]:
                 del hooks[event]
     if not hooks:
         del content["hooks"]
-
-
-def _is_called_so(command: str) -> bool:
-    """Whether a command is named as this program is; it may be gone."""
-    return Path(command).name in {"channels", "channels.exe"}
 
 
 def turn_hooks(servers: Sequence[str]) -> dict[str, list[JSON]]:
@@ -285,35 +315,6 @@ def _groups_in(hooks: JSON, event: str, path: Path) -> list[Any]:
     if not isinstance(groups, list):
         raise ConfigError(sentence("hooks.{event} in {path} is not a list; fix it first", event=event, path=path))
     return groups
-
-
-def _remove(groups: list[Any], ours: Callable[[JSON], bool]) -> None:
-    """Remove entries of ours from an event's groups, and groups that are empty then."""
-    for group in [group for group in groups if isinstance(group, dict) and isinstance(group.get("hooks"), list)]:
-        kept = [entry for entry in group["hooks"] if not (isinstance(entry, dict) and ours(entry))]
-        if len(kept) < len(group["hooks"]):
-            group["hooks"] = kept
-            if not kept:
-                groups.remove(group)
-
-
-def _add_missing(installed: list[Any], groups: list[JSON], env: Environment) -> None:
-    """Add the hooks that an event lacks; correct the command of ours whose program no longer exists."""
-    for group in groups:
-        missing = []
-        for hook in group["hooks"]:
-            name = hook["command"].rsplit(" ", 1)[1]
-            known = False
-            for entry in hook_entries(installed):
-                ours, program = hook_command(entry) or ("", "")
-                if ours == name:
-                    known = True
-                    if not is_this_program(program, env.environ):
-                        entry |= {"type": "command", "command": hook["command"]}
-            if not known:
-                missing.append(hook)
-        if missing:
-            installed.append({**group, "hooks": missing})
 
 
 def shipped_hooks(env: Environment) -> dict[str, list[JSON]]:
@@ -340,7 +341,19 @@ def _program(env: Environment, project: str) -> str:
 
 
 def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str) -> str:
-    if not path.resolve().is_relative_to(project.resolve()):
+    def changed(text: str) -> str:
+        with to_fix_first():
+            before = json_object(path, text)
+        after = copy.deepcopy(before)
+        change(after)
+        return text if after == before else edited(text, after)
+
+    return _rewrite(project, path, changed, what)
+
+
+def _rewrite(project: Path, path: Path, changed: Callable[[str], str], what: str, *, in_project: bool = True) -> str:
+    """Replace a file's text by what `changed` returns for it, and keep a copy; return what was done."""
+    if in_project and not path.resolve().is_relative_to(project.resolve()):
         # A repository may bring a link to a file of the user's.
         raise ConfigError(
             sentence(
@@ -349,35 +362,23 @@ def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str)
                 target=path.resolve(),
             )
         )
-    try:
-        before = read_json(path)
-    except ConfigError as error:
-        raise ConfigError(sentence("{error}; fix it first", error=words_of(error))) from error
-    after = copy.deepcopy(before)
-    change(after)
+    with to_fix_first():
+        before = read_text(path)
+    after = changed(before)
     if after == before:
         return sentence("{path} has {what} already", path=path, what=what)
     try:
-        text = edited(_text_of(path), after)
         backup = _backup(project, path)
         real = path.resolve()
         real.parent.mkdir(parents=True, exist_ok=True)
         # A link stays, and the file it leads to is replaced.
-        write_atomically(real, text, mode=None)
+        write_atomically(real, after, mode=None)
     except OSError as error:
         raise ConfigError(
             sentence("{path} cannot be written ({error}); it is unchanged", path=path, error=error.strerror or error)
         ) from error
     done = sentence("{path} has {what} now", path=path, what=what)
     return joined([done, sentence("the old file is kept as {backup}", backup=backup)]) if backup else done
-
-
-def _text_of(path: Path) -> str:
-    """A file's text with its line ends; "" if there is no such file."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
 
 
 def _backup(project: Path, path: Path) -> Path | None:

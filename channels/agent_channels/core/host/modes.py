@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 
+from agent_channels.core.host.agents.agent_host import AgentHost
+from agent_channels.core.host.hand_over import CONTEXT_MAX
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
 from agent_channels.core.i18n.sentences import joined, sentence
@@ -34,8 +36,13 @@ class Modes:
         sessions: Sessions,
         flag: str | None,
         socket: InboxSocket | None,
+        host: AgentHost | None = None,
     ) -> None:
-        """`flag`: the host's channel flag, if its command line has one; `socket`: its inbox socket, if it gave one."""
+        """`flag`: the host's channel flag, if its command line has one; `socket`: its inbox socket, if it gave one.
+
+        `host`: the known host that this is, if it is one; none of these take pushes.
+        """
+        self._host = host
         self._fixed = None if settings.mode == "auto" else settings.mode
         self._after_s = settings.escalate_after_s
         self._session, self._inbox, self._sessions = session, inbox, sessions
@@ -84,13 +91,21 @@ class Modes:
         since = time.time() - HOOK_FRESH_S
         fresh = [name for name in HANDING if known and known.hooks.get(name, 0.0) > since]
         if fresh:
-            ladder.append(("hook", sentence("this session runs the hooks {hooks}", hooks=", ".join(fresh))))
+            why = sentence("this session runs the hooks {hooks}", hooks=", ".join(fresh))
+            if self._host is not None and self._host.wake:
+                why = sentence("{why}, and is woken: {how}", why=why, how=self._host.wake.how)
+            ladder.append(("hook", why))
         if known and known.pulled_at:
             ladder.append(("pull", sentence("the agent asks for messages by itself")))
-        if not ladder:
+        if not ladder and self._host is None:
             # A push costs nothing where it is not understood, and is all that can be tried.
             ladder.append(("push", sentence("nothing shows how this host takes messages, so they are pushed")))
         return ladder
+
+    @property
+    def context_max(self) -> int:
+        """How many characters of what a hook adds this host shows its model whole."""
+        return self._host.limits.context_max if self._host is not None else CONTEXT_MAX
 
     def hook_is_waiting(self) -> bool:
         """Return True if a hook of this session waits for the next message right now: it takes what comes."""

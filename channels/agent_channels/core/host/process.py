@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 from agent_channels.core.process import host_pid
 from agent_channels.core.settings.paths import env_value
 
-__all__ = ["ancestors", "channel_flag", "evidence", "host_keys", "opted_in"]
+__all__ = ["ancestors", "channel_flag", "evidence", "first_program", "host_keys", "host_program", "opted_in"]
 
 _FLAGS = ("--channels", "--dangerously-load-development-channels")
 _DEPTH = 8
+_SHELLS = {"sh", "ash", "bash", "dash", "fish", "ksh", "zsh", "cmd.exe", "powershell.exe", "pwsh", "pwsh.exe"}
 
 
 def channel_flag(channel: str, pid: int | None = None) -> str | None:
@@ -76,6 +78,26 @@ def ancestors(of: int | None = None) -> Iterator[list[str]]:
             return
         pid, argv = found
         yield argv
+
+
+def first_program(pid: int) -> int | None:
+    """Return the id of the nearest process, from `pid` upwards, that is not a shell; None if none is shown."""
+    for _ in range(_DEPTH):
+        found = _process(pid) if pid > 1 else None
+        if found is None:
+            return None
+        if Path((found[1] or [""])[0].lstrip("-")).name not in _SHELLS:
+            return pid
+        pid = found[0]
+    return None
+
+
+def host_program(name: str) -> str | None:
+    """Return the program of the host that started this server, if it is called so; None if it is not, or not shown."""
+    found = _process(host_pid())
+    argv = found[1] if found else []
+    program = shutil.which(argv[0]) if argv and Path(argv[0]).stem == name else None
+    return program if program and Path(program).is_absolute() else None
 
 
 def _process(pid: int) -> tuple[int, list[str]] | None:

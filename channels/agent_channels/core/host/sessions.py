@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from agent_channels.core.i18n.sentences import packed, unpacked
@@ -29,7 +30,8 @@ class HostSession:
     """One session. Times are epoch seconds; `hooks` says when each hook last ran.
 
     `loops`: how often in a row the Stop hook let the turn go on; `ended_at`: when a person ended the waiting from the
-    chat; `waiting_until`: until when a hook waits and takes what comes.
+    chat; `waiting_until`: until when a hook waits and takes what comes; `host_id`: the host's own id for it, where that
+    is another one, "" until a hook has said it.
     """
 
     id: str
@@ -43,6 +45,7 @@ class HostSession:
     loops_at: float | None
     ended_at: float | None
     waiting_until: float = 0.0
+    host_id: str = ""
 
     def waits(self, now: float) -> bool:
         """Return whether its Stop hook waits for messages, or will wait after the turn that it let go on."""
@@ -71,6 +74,32 @@ class Sessions:
                 (session_id, now, client),
             )
             self.prune(session_id)
+
+    def set_host(self, session_id: str, key: str) -> None:
+        """Record which host's process started the server of a session whose id the host did not tell."""
+        self._set(session_id, host_key=key)
+
+    def name_host(self, session_id: str, host_id: str) -> None:
+        """Record the host's own id of a session."""
+        self._set(session_id, host_id=host_id)
+
+    def of_host(self, keys: Collection[str], host_id: str) -> str:
+        """Return the session that a host calls `host_id`, and remember that name; "" if there is none.
+
+        `keys`: what the host's process is known by. One process may hold several sessions, each with a server of its
+        own: a name that is new belongs to the server that was started last and has no name yet.
+        """
+        marks = ", ".join("?" for _ in keys)
+        with self.store.transaction():
+            row = self.store.row(
+                f"SELECT id FROM sessions WHERE host_key IN ({marks}) AND host_id IN (?, '') "
+                "ORDER BY host_id = '', started_at DESC",
+                *keys,
+                host_id,
+            ) or self.store.row(f"SELECT id FROM sessions WHERE host_key IN ({marks}) ORDER BY started_at DESC", *keys)
+            if row is not None:
+                self.name_host(row["id"], host_id)
+        return row["id"] if row is not None else ""
 
     def prune(self, session_id: str) -> int:
         """Delete the sessions that are long gone, except the one named; return 0, since none of them is left."""
@@ -145,4 +174,5 @@ def _session(row: Row) -> HostSession:
         loops_at=row["loops_at"] if isinstance(row["loops_at"], float) else None,
         ended_at=row["ended_at"] if isinstance(row["ended_at"], float) else None,
         waiting_until=waiting_until,
+        host_id=row["host_id"],
     )

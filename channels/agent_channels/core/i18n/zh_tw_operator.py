@@ -1695,4 +1695,64 @@ TEXTS: dict[str, str] = {
     "the hub {address} knows no project yet": "hub {address} 還不認得任何專案",
     "with {flag} the host asks something at its start": "使用 {flag} 時，主程式啟動時會詢問",
     "there is no host of that name": "沒有這個名稱的主機",
+    # Agent hosts other than Claude Code.
+    "agent host": "主程式",
+    "the server": "伺服器",
+    "{what} in": "{what}，在",
+    "{path}: {error}": "{path}：{error}",
+    "{path} is not UTF-8: {error}": "{path} 不是 UTF-8：{error}",
+    "{path} is not TOML: {error}; fix it first": "{path} 不是 TOML：{error}；請先修正",
+    "{path}: {key} is not a table; fix it first": "{path}：{key} 不是表格；請先修正",
+    "{key} is not an object; fix it first": "{key} 不是物件；請先修正",
+    "{key} does not hold lists of hooks by event; fix it first": "{key} 裡不是依事件排列的 hook 清單；請先修正",
+    "which files {title} reads is not known to this program; enter the server there yourself, as its own documentation "
+    "says: `channels serve {channel}`": (
+        "這個程式不知道 {title} 讀取哪些檔案；請依照它的說明文件自行加入伺服器：`channels serve {channel}`"
+    ),
+    "which files {title} reads is not known to this program": "這個程式不知道 {title} 讀取哪些檔案",
+    "enter the server there yourself, as its own documentation says: `channels serve {channel}`": (
+        "請依照它的說明文件自行加入伺服器：`channels serve {channel}`"
+    ),
+    "Enter {what} into {path}, which {title} reads for all your projects?": (
+        "要把{what}加入 {path} 嗎？{title} 在你所有的專案都會讀取它"
+    ),
+    "· Left out: {what} in {path}, since the file is outside of the project. `channels setup {channel} --host {host} "
+    "--yes` enters it.": (
+        "· 略過：{path} 裡的{what}，因為檔案在專案之外。`channels setup {channel} --host {host} --yes` 會加入。"
+    ),
+    "{title} is installed": "{title} 已安裝",
+    "{title} is not on the PATH of this shell": "這個 shell 的 PATH 裡沒有 {title}",
+    "no program {name!r}": "沒有程式 {name!r}",
+    "install it, or start it where it is on the PATH": "請安裝，或在 PATH 裡有它的地方啟動",
+    "{path} lacks {what}": "{path} 缺少{what}",
+    "a file of the host cannot be read": "主程式的一個檔案無法讀取",
+    "{title} is not set up to start this server with all that it needs": (
+        "{title} 還沒有設定好，無法帶著所需的一切啟動這個伺服器"
+    ),
+    "`channels setup {channel} --host {host}` adds it": "`channels setup {channel} --host {host}` 會加入",
+    "{title} is set up to start this server": "{title} 已設定為啟動這個伺服器",
+    "{hosts} starts it": "由 {hosts} 啟動",
+    "{title} is woken for a message: {how}.": "有訊息時會叫醒 {title}：{how}。",
+    "nothing wakes {title} from outside: its agent has to ask for messages, with wait_for_messages.": (
+        "沒有辦法從外面叫醒 {title}：它的代理必須用 wait_for_messages 自己取訊息。"
+    ),
+    "{why}, and is woken: {how}": "{why}，而且會被叫醒：{how}",
+    "host": "主程式",
+    "{title}, client {client}": "{title}，用戶端 {client}",
+    "{host}; it keeps pull: its agent has to call wait_for_messages": (
+        "{host}；維持 pull：它的代理必須呼叫 wait_for_messages"
+    ),
+    # Codex.
+    "Codex trusts this project, and reads its .codex folder": "Codex 信任這個專案，會讀取它的 .codex 資料夾",
+    "Codex reads the .codex folder of this project only once it trusts the project": (
+        "Codex 要先信任這個專案，才會讀取它的 .codex 資料夾"
+    ),
+    "{path} does not say so for {project}": "{path} 沒有這樣記載 {project}",
+    "{path} cannot be read": "無法讀取 {path}",
+    "start codex in the project, and answer its question with yes": "請在專案裡啟動 codex，並對它的詢問回答 yes",
+    "Codex runs a hook only once you have reviewed it": "Codex 要等你檢查過，才會執行 hook",
+    "type /hooks in Codex after each set-up, and trust those that start this program": (
+        "每次設定之後，請在 Codex 裡輸入 /hooks，信任啟動這個程式的那些 hook"
+    ),
+    "`codex queue` gives the session a prompt": "`codex queue` 會給工作階段一個提示",
 }

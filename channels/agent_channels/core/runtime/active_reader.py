@@ -13,6 +13,7 @@ from agent_channels.core.buttons.approval_cards import ApprovalCards
 from agent_channels.core.files.downloads import Downloads
 from agent_channels.core.files.transcribe import Transcriber
 from agent_channels.core.host.delivery import Delivery
+from agent_channels.core.host.session_bell import Doorbell
 from agent_channels.core.host.typing_indicator import TypingIndicator
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.i18n.sentences import sentence
@@ -70,7 +71,14 @@ class ActiveReader:
             services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s
         )
         self._tracker = tracker
-        self.delivery = Delivery(services.inbox, context.link, context.modes, self._typing, wakeups, self._before_offer)
+        doorbell = None
+        if (bell := context.link.bell) is not None:
+            doorbell = Doorbell(
+                bell, services.inbox, services.sessions, context.modes, context.link.session, context.link.source
+            )
+        self.delivery = Delivery(
+            services.inbox, context.link, context.modes, self._typing, wakeups, self._before_offer, doorbell
+        )
         transcriber = Transcriber(settings.transcribe, settings.transcribe_s, os.environ)
         self._downloads = Downloads(adapter, services.inbox, context.files, wakeups, transcriber)
         self._pipeline = InboundPipeline(

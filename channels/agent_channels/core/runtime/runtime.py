@@ -14,6 +14,7 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import ConfigError, StoreError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.host.agents.registry import host_of_client
 from agent_channels.core.host.delivery import HostLink, Push
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
@@ -22,7 +23,7 @@ from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.traces import trace_answer
 from agent_channels.core.outbound.sender import Sender
-from agent_channels.core.process import restarts, session_name
+from agent_channels.core.process import host_pid, restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
@@ -229,15 +230,19 @@ async def open_runtime(
             adapter = recorder.watch(adapter) if recorder else adapter
             services.panels.owner = hub.project if hub else ""
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
-            session = env_value("CLAUDE_CODE_SESSION_ID", env.environ) or session_name()
+            named = env_value("CLAUDE_CODE_SESSION_ID", env.environ)
+            session = named or session_name()
             services.sessions.record(session, client())
+            if not named:
+                services.sessions.set_host(session, f"pid {host_pid()}")
             files = Files(
                 env.state_dir, roots=settings.send_roots, quota_mb=settings.files_quota_mb, environ=env.environ
             )
             flag = channel_flag(channel.name)
             socket = InboxSocket.of(env.environ)
-            modes = Modes(settings, session, services.inbox, services.sessions, flag, socket)
-            link = HostLink(session, push, adapter.channel)
+            known = host_of_client(client())
+            modes = Modes(settings, session, services.inbox, services.sessions, flag, socket, known)
+            link = HostLink(session, push, adapter.channel, known.bell(env) if known and known.bell else None)
             context = BotContext(channel, env, settings, bot_id, adapter, services, files, link, modes, Wakeups(), hub)
             try:
                 yield ChannelRuntime(context, flag, recorder)

@@ -38,7 +38,8 @@ def facts(
     """Return everything known of a channel.
 
     Shape: channel, state_dir, bot {id, username} or null, policy, paired, pending, blocked_by (ids), groups,
-    groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, idle_server (why
+    groups_not_enabled, owner {pid, host, project, since, state_dir} or null, mode {name, why}, client ({name, title,
+    only_pulls} of the host whose session the bot is read for, or null), idle_server (why
     a server that is attached to a host does not read, or null), restarts ({count, why, last}, last as ISO time, of the
     server that reads, or null if it was never started again), reader {state, error, note}, hub (what `hub_facts` in
     `hub/member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
@@ -76,6 +77,7 @@ def facts(
         "groups_not_enabled": [{"id": i, "title": label(t)} for i, t in services.chats.groups_not_enabled()],
         "owner": {**asdict(holder), "since": epoch_iso(holder.since)} if holder else None,
         "mode": _mode(services, holder, health.get("session") if holder else None),
+        "client": _client(services, health.get("session")) if holder else None,
         "idle_server": _idle(services, holder),
         "restarts": _restarts(health.get("restarts")) if holder else None,
         "reader": {
@@ -106,6 +108,8 @@ def fact_lines(known: dict[str, Any]) -> list[tuple[str, str]]:
         (sentence("delivery"), sentence("{mode} ({why})", mode=known["mode"]["name"], why=known["mode"]["why"])),
         (sentence("messages"), _messages(known["inbox"], known["oldest_open"])),
     ]
+    if client := known["client"]:
+        lines.append((sentence("host"), _client_words(client)))
     if again := known["restarts"]:
         times = counted(again["count"], "time")
         last = sentence("{times}, the last at {last}: {why}", times=times, last=again["last"], why=again["why"])
@@ -245,6 +249,29 @@ def _problem(channel: str, health: dict[str, Any], *, held: bool) -> str | None:
         why = health.get("error") or sentence("see `{command}`", command=log_command(channel))
         return reader_state(health["reader"], why)
     return None
+
+
+def _client(services: Services, session: str | None) -> dict[str, Any] | None:
+    """Return which host's client is connected in a session; None if it did not say who it is."""
+    known = services.sessions.get(session) if session else None
+    if known is None or not known.client:
+        return None
+    from agent_channels.core.host.agents.registry import host_of_client
+
+    found = host_of_client(known.client)
+    return {
+        "name": known.client,
+        "title": found.title if found else None,
+        "only_pulls": found.only_pulls if found else None,
+    }
+
+
+def _client_words(client: dict[str, Any]) -> str:
+    name = label(client["name"])
+    named = sentence("{title}, client {client}", title=client["title"], client=name) if client["title"] else name
+    if client["only_pulls"]:
+        return sentence("{host}; it keeps pull: its agent has to call wait_for_messages", host=named)
+    return named
 
 
 def _mode(services: Services, holder: LockHolder | None, session: str | None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.host.hand_over import HandedOver, hand_over
+from agent_channels.core.host.hand_over import ALREADY_READ, HandedOver, hand_over, is_ring
 from agent_channels.core.host.hook_call import HookCall
 from agent_channels.core.host.tool_words import describe_tool, is_writing, masked_line
 from agent_channels.core.host.turns import Ending, Place, Step, Turn
@@ -69,6 +69,8 @@ class TurnTracker:
         self._stopped: str | None = None
         # The host's id of the prompt that its own agent, not a subagent, worked on last.
         self._prompt_id = ""
+        # The host's own id of the session, where that is another one.
+        self._host_id = ""
         # Whether messages came with the prompt, and nothing was done since: a bell's words have the agent fetch them.
         self._fetches = False
         self._handlers = {
@@ -114,14 +116,21 @@ class TurnTracker:
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
         with self._services.store.waiting_at_most(LOCKED_MAX_S):
-            self.host_has_hooks()
+            self.host_has_hooks(call.session)
             answer = self._handlers[call.event](call)
         if call.turn and not call.agent:
             self._prompt_id = call.turn
         return answer
 
-    def host_has_hooks(self) -> None:
-        """Record, once, that this host calls its hooks here, and takes messages from them. Raises `StoreError`."""
+    def host_has_hooks(self, host_id: str = "") -> None:
+        """Record, once, that this host calls its hooks here, and takes messages from them.
+
+        `host_id`: the host's own id of the session, of hosts that do not tell a server which one it serves. Raises
+        `StoreError`.
+        """
+        if host_id and host_id != self._host_id:
+            self._services.sessions.name_host(self._session, host_id)
+            self._host_id = host_id
         if not self._has_hooks:
             self._services.sessions.record_hook(self._session, "prompt")
             self._context.modes.refresh()
@@ -142,6 +151,9 @@ class TurnTracker:
     def _prompt(self, call: HookCall) -> Answer:
         """Begin a turn, or go on with the one in whose middle this was typed; add the messages that wait."""
         services = self._services
+        if is_ring(call.prompt) and not services.inbox.any_ready():
+            # What it rang for was handed over at the end of the turn that was going on.
+            return {"decision": "block", "reason": ALREADY_READ}
         ids = _DELIVERY_ID.findall(call.prompt)[:100]
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
         for chat_id in {place.chat_id for place in places}:
@@ -362,7 +374,8 @@ class TurnTracker:
     def _hand_over(self) -> HandedOver:
         if not self.reads:
             return HandedOver()
-        handed = hand_over(self._services.inbox, self._services.turns, self._session, self._context.link.source)
+        room = self._context.modes.context_max
+        handed = hand_over(self._services.inbox, self._services.turns, self._session, self._context.link.source, room)
         if handed.turn is not None and self._turn is not None:
             self._turn.places = handed.turn.places
         return handed

@@ -14,6 +14,7 @@ import anyio
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.buttons.prompts import Prompts
 from agent_channels.core.errors import Refused, StoreError
+from agent_channels.core.host.hook_call import HookCall
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.scheduling import Broadcast, Wakeup
 
@@ -39,8 +40,8 @@ class CurrentRuntime:
         self.open: ChannelRuntime | None = None
         self.problem = "starting"
         self.newest_wait = 0
-        # Whether the host called a hook while no bot was open.
-        self.host_has_hooks = False
+        # What the host called last as a hook while no bot was open.
+        self.missed_hook: HookCall | None = None
         # Set while it is known whether the bot is open, or why not.
         self._settled = anyio.Event()
         self._changed = Broadcast()
@@ -51,8 +52,8 @@ class CurrentRuntime:
 
     def opened(self, runtime: ChannelRuntime) -> None:
         """From now on tool calls use this one. Raises `StoreError`."""
-        if self.host_has_hooks:
-            runtime.tracker.host_has_hooks()
+        if self.missed_hook is not None:
+            runtime.tracker.host_has_hooks(self.missed_hook.session)
         self.open, self.problem = runtime, ""
         self.settle()
 

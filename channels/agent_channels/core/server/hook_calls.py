@@ -41,18 +41,29 @@ class HookCalls:
         if not called or isinstance(request_id, bool) or not isinstance(request_id, int | str):
             return None
         # Empty text would be added to the conversation as "hook success".
-        text = json.dumps(self._handle(request["params"].get("arguments")))
+        given = request["params"].get("arguments")
+        text = json.dumps(self._of_codex(given) if _is_codex(given) else self._handle(HookCall.of(given)))
         result = {"content": [{"type": "text", "text": text}], "isError": False}
         return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + "\n"
 
-    def _handle(self, arguments: object) -> dict[str, Any]:
+    def _of_codex(self, given: dict[str, Any]) -> dict[str, Any]:
+        # Most hosts speak as Claude Code does.
+        from agent_channels.core.host.codex_hooks import answer_for, call_of
+
+        return answer_for(self._handle(call_of(given)))
+
+    def _handle(self, call: HookCall | None) -> dict[str, Any]:
         try:
-            call, runtime = HookCall.of(arguments), self._current.open
+            runtime = self._current.open
             if call is not None and runtime is not None:
                 return runtime.tracker.handle(call)
-            self._current.host_has_hooks |= call is not None
+            self._current.missed_hook = call or self._current.missed_hook
         except StoreError as error:
             logger.warning("a hook has no effect: %s", error)
         except Exception as error:  # noqa: BLE001 - a hook never fails its host
             logger.error("a hook failed: %s", redact(repr(error)))  # noqa: TRY400
         return {}
+
+
+def _is_codex(given: object) -> bool:
+    return isinstance(given, dict) and given.get("host") == "codex"

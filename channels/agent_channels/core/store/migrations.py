@@ -260,7 +260,14 @@ _TRACES: tuple[str, ...] = ("ALTER TABLE panels ADD COLUMN trace TEXT",)
 # late: the event waited before it came here, because the project was away.
 _LATE: tuple[str, ...] = ("ALTER TABLE inbox ADD COLUMN late INTEGER NOT NULL DEFAULT 0",)
 
+# Hosts that do not tell a server which session it serves. host_key: the process that started the server; host_id: the
+# host's own id for the session, as its hooks say it.
+_HOSTS: tuple[str, ...] = (
+    "ALTER TABLE sessions ADD COLUMN host_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE sessions ADD COLUMN host_id TEXT NOT NULL DEFAULT ''",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS,
 )  # fmt: skip

@@ -6,21 +6,27 @@ gets the limits of the smallest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from agent_channels.core.contract.checks import Finding
 from agent_channels.core.settings.config import Environment
 
-__all__ = ["Ability", "AgentHost", "HostFile", "HostLimits"]
+__all__ = ["Ability", "AgentHost", "HostFile", "HostLimits", "SessionBell"]
 
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """How long one tool call may take, in seconds, and how many characters of its result reach the model whole."""
+    """How long one tool call may take, in seconds, and how many characters of its result reach the model whole.
+
+    `context_max`: how many characters of what a hook adds, in UTF-16 units.
+    """
 
     call_s: float = 50.0
     result_max: int = 6_000
+    context_max: int = 9_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,17 @@ class HostFile:
     what: str
     add: Callable[[str], str]
     remove: Callable[[str], str]
+
+
+class SessionBell(Protocol):
+    """How a host is told to begin a turn in one of its sessions."""
+
+    async def ring(self, host_id: str, text: str) -> None:
+        """Give the session with this id of the host's a prompt: at once if it is idle, else after its turn.
+
+        Raises `Unavailable` if the host does not take it.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,9 @@ class AgentHost:
     """One host.
 
     `clients` are the names that it says in `initialize`. `program` is the command that starts it. `files(environments)`
-    returns the files to write for the channels whose environments these are, in this project.
+    returns the files to write for the channels whose environments these are, in this project; `arguments(environments)`
+    what its command line takes so that a new session receives their messages. `checks` are those that
+    `channels doctor --host` makes beside its files, by name. `bell(env)` wakes its idle sessions from our server.
     """
 
     name: str
@@ -65,7 +84,15 @@ class AgentHost:
     program: str = ""
     limits: HostLimits = field(default_factory=HostLimits)
     files: Callable[[Sequence[Environment]], list[HostFile]] | None = None
+    arguments: Callable[[Sequence[Environment]], list[str]] | None = None
+    checks: Mapping[str, Callable[[Environment], Finding]] = field(default_factory=dict)
+    bell: Callable[[Environment], SessionBell] | None = None
     wake: Ability = Ability()
     hand_over: Ability = Ability()
     permission: Ability = Ability()
     stop: Ability = Ability()
+
+    @property
+    def only_pulls(self) -> bool:
+        """Whether its agent gets messages in no other way than by asking for them."""
+        return not (self.wake or self.hand_over)

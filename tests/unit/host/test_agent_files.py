@@ -1,0 +1,114 @@
+"""The files of agent hosts: ours goes in once, comes out again, and the rest keeps its bytes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.host.agents.json_files import (
+    command_hook,
+    hooks_part,
+    json_file,
+    server_entry,
+    servers_part,
+)
+from agent_channels.core.host.agents.registry import AGENT_HOSTS
+from agent_channels.core.host.agents.toml_files import toml_servers
+from agent_channels.core.host.install import add_to_file
+from agent_channels.core.settings.config import Environment
+
+JSON = (
+    '{"theme": "dark",\n   "mcpServers": {"other": {"command":"x"}}, '
+    '"hooks": {"Stop": [{"hooks": [{"command": "say"}]}]}}'
+)
+TOML = '# mine\nmodel = "x"  # the best\n\n[mcp_servers.other]\ncommand = "x"\n\n[tui]\na = 1\n'
+HOSTS = [name for name, host in AGENT_HOSTS.items() if host.files is not None]
+
+
+@pytest.fixture
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Telegram in a project; a home of its own."""
+    for name, folder in (("CLAUDE_PROJECT_DIR", "project"), ("HOME", "home"), ("CHANNELS_DATA_DIR", "data")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    return Environment("telegram")
+
+
+def test_a_json_file_gets_ours_and_loses_it_again(env: Environment, tmp_path: Path) -> None:
+    """Servers and hooks; a second time changes nothing; taken out, every byte is as it was, and "" if none is left."""
+    file = json_file(
+        tmp_path / "settings.json",
+        "the server",
+        servers_part([env]),
+        hooks_part({"Stop": [{"hooks": [command_hook("stop", 60, "codex")]}]}, env.environ),
+    )
+    added = file.add(JSON)
+    found = json.loads(added)
+    assert found["theme"] == "dark"
+    assert list(found["mcpServers"]) == ["other", "telegram"]
+    assert found["mcpServers"]["telegram"]["args"] == ["serve", "telegram"]
+    assert found["mcpServers"]["telegram"]["env"]["CLAUDE_PROJECT_DIR"] == str(tmp_path / "project")
+    assert found["hooks"]["Stop"][1]["hooks"][0]["command"].endswith("channels hook stop --host codex")
+    assert file.add(added) == added
+    assert file.remove(added) == JSON
+    assert file.remove(file.add("")) == ""
+    assert file.remove(JSON) == JSON
+
+
+def test_a_toml_file_gets_ours_and_loses_it_again(env: Environment, tmp_path: Path) -> None:
+    """As above; comments stay."""
+    file = toml_servers(tmp_path / "config.toml", [env, Environment("discord")], "mcp_servers", server_entry)
+    added = file.add(TOML)
+    assert list(tomllib.loads(added)["mcp_servers"]) == ["other", "telegram", "discord"]
+    assert "# the best" in added
+    assert file.add(added) == added
+    assert file.remove(added) == TOML
+    assert file.remove(file.add("")) == ""
+
+
+def test_an_entry_of_our_name_that_starts_another_program(env: Environment, tmp_path: Path) -> None:
+    """It is replaced by ours when that is asked for, and is nobody's of ours to take out."""
+    foreign = '{"mcpServers": {"telegram": {"command": "bun", "args": ["serve", "telegram"]}}}'
+    file = json_file(tmp_path / "settings.json", "the server", servers_part([env]))
+    assert file.remove(foreign) == foreign
+    assert json.loads(file.add(foreign))["mcpServers"]["telegram"]["command"].endswith("channels")
+
+
+@pytest.mark.parametrize("text", ["{", '{"mcpServers": []}', "[]"])
+def test_a_file_that_cannot_be_read_stays(env: Environment, tmp_path: Path, text: str) -> None:
+    """The error names the file."""
+    path = tmp_path / "project" / "settings.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"settings\.json"):
+        add_to_file(json_file(path, "the server", servers_part([env])), env.environ)
+    assert path.read_text() == text
+
+
+def test_a_link_that_leads_out_of_the_project_is_refused(env: Environment, tmp_path: Path) -> None:
+    """A repository may bring one to a file of the user's."""
+    (tmp_path / "home" / "mine.json").write_text("{}")
+    (tmp_path / "project" / "settings.json").symlink_to(tmp_path / "home" / "mine.json")
+    file = json_file(tmp_path / "project" / "settings.json", "the server", servers_part([env]))
+    with pytest.raises(ConfigError, match="leads out of the project"):
+        add_to_file(file, env.environ)
+    assert (tmp_path / "home" / "mine.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_every_hosts_files_take_ours_and_give_it_back(env: Environment, name: str) -> None:
+    """Once for each channel, whichever comes first; both go together, and nothing is left of files that we made."""
+    files_of = AGENT_HOSTS[name].files
+    assert files_of is not None
+    telegram, discord = env, Environment("discord")
+    texts: dict[Path, str] = {}
+    for channel in (telegram, discord, telegram):
+        for file in files_of([channel]):
+            texts[file.path] = file.add(texts.get(file.path, ""))
+    assert texts
+    for file in files_of([telegram, discord]):
+        assert file.add(texts[file.path]) == texts[file.path], file.path
+        assert file.remove(texts[file.path]) == "", file.path
