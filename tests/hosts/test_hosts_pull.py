@@ -22,7 +22,7 @@ def texts(answer: str) -> list[str]:
 async def pulling(stage: Stage, **env: str | None) -> Host:
     """A host whose agent has asked for messages once, so that the bot is read for it."""
     host = await stage.host(**env)
-    assert await host.done("wait_for_messages", timeout_s=0) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=0)).startswith(NONE)
     return host
 
 
@@ -42,7 +42,7 @@ async def test_a_call_returns_when_somebody_writes(stage: Stage) -> None:
     assert block.meta["delivery_id"]
     assert "redelivered" not in block.meta
     assert inbox_states(stage.state) == {"offered": 1}
-    assert await host.done("wait_for_messages", timeout_s=0) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=0)).startswith(NONE)
     await host.done("reply", chat_id=ann.id, text="hi")
     assert inbox_states(stage.state) == {"answered": 1}
     assert host.events == []
@@ -74,9 +74,9 @@ async def test_nothing_within_the_time_says_so(stage: Stage) -> None:
     """`timeout_s` bounds the wait; 0 only looks."""
     stage.person()
     host = await pulling(stage)
-    assert await host.done("wait_for_messages", timeout_s=0) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=0)).startswith(NONE)
     began = time.perf_counter()
-    assert await host.done("wait_for_messages", timeout_s=1) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=1)).startswith(NONE)
     assert time.perf_counter() - began >= 1
     assert "timeout_s" in await host.refused("wait_for_messages", timeout_s=-1)
     assert "limit" in await host.refused("wait_for_messages", limit=0)
@@ -94,7 +94,7 @@ async def test_the_limit_is_kept_and_the_rest_follows(stage: Stage) -> None:
         assert 1 <= len(found) <= 2
         got += found
     assert got == [f"message {n}" for n in range(5)]
-    assert await host.done("wait_for_messages", timeout_s=0) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=0)).startswith(NONE)
 
 
 async def test_what_is_acknowledged_is_done(stage: Stage) -> None:
@@ -107,7 +107,8 @@ async def test_what_is_acknowledged_is_done(stage: Stage) -> None:
     while len(blocks) < 2:
         blocks += blocks_in(await host.done("wait_for_messages", timeout_s=5))
     first = blocks[0].meta["delivery_id"]
-    assert await host.done("wait_for_messages", timeout_s=0, ack=[first, "nothing"]) == f"1 acknowledged.\n{NONE}"
+    acknowledged = await host.done("wait_for_messages", timeout_s=0, ack=[first, "nothing"])
+    assert acknowledged.startswith(f"1 acknowledged.\n{NONE}")
     assert inbox_states(stage.state) == {"answered": 1, "offered": 1}
     # A new session is shown what was not acknowledged, and only that.
     await host.kill()
@@ -192,12 +193,12 @@ async def test_push_and_pull_share_one_inbox(stage: Stage, proven: bool) -> None
     assert event.content == "one"
     answer = await host.done("wait_for_messages", timeout_s=0)
     if proven:
-        assert answer == NONE
+        assert answer.startswith(NONE)
     else:
         (block,) = blocks_in(answer)
         assert block.meta["redelivered"] == "true"
         assert block.meta["delivery_id"] == event.meta["delivery_id"]
-    assert await host.done("wait_for_messages", timeout_s=0) == NONE
+    assert (await host.done("wait_for_messages", timeout_s=0)).startswith(NONE)
 
 
 async def test_who_does_not_read_the_bot_is_told_who_does(stage: Stage) -> None:

@@ -1,12 +1,14 @@
-"""Writes the generated parts of the docs from the program itself: python -m tests.support.reference.
+"""Writes the generated parts of the docs, and the list of tools, from the program itself.
 
-A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is written there by hand is lost.
+Run it by `python -m tests.support.reference`. A generated part stands between `<!-- generated: NAME -->` and
+`<!-- end -->`; what is written there by hand is lost.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import runpy
 import sys
@@ -17,7 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from agent_channels.cli.main import build_parser
+from agent_channels.core.server.handshake import LISTED
 from agent_channels.core.server.session import Tool
 from agent_channels.core.server.tools.table import tool_table
 from agent_channels.core.settings.config import Settings
@@ -25,11 +30,23 @@ from agent_channels.core.settings.config_template import as_yaml
 from agent_channels.core.store.database import Store
 from agent_channels.registry import CHANNELS, channel
 
-__all__ = ["COMMAND", "DOCS", "PACKAGE", "PARTS", "ROOT", "all_parsers", "fill", "table_owners"]
+__all__ = [
+    "COMMAND",
+    "DOCS",
+    "LISTED_TOOLS",
+    "PACKAGE",
+    "PARTS",
+    "ROOT",
+    "all_parsers",
+    "fill",
+    "listed_tools",
+    "table_owners",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "channels" / "agent_channels"
+LISTED_TOOLS = PACKAGE / "core" / "server" / LISTED
 COMMAND = "python -m tests.support.reference"
 HELP_WIDTH = 100
 # As pytest has it, for the modules that are imported late: they bring the harness along.
@@ -91,19 +108,28 @@ def tools() -> str:
     return "\n".join(_tool_section(tool) for tool in tool_table(closed, dict, "markdown (default), text, …"))
 
 
+def listed_tools() -> str:
+    """Return the list of tools that the server answers with before it has imported them."""
+
+    async def closed() -> Any:
+        raise AssertionError("only the declarations are read")
+
+    tools = tool_table(closed, dict, "{formats}")
+    found = [tool.declaration().model_dump(mode="json", by_alias=True, exclude_unset=True) for tool in tools]
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
 def _tool_section(tool: Tool) -> str:
-    schema = tool.declaration().input_schema
-    required = schema.get("required", [])
-    rows = [
-        f"| `{name}` | {'required' if name in required else _default(field)} | {_cell(field.get('description', ''))} |"
-        for name, field in schema.get("properties", {}).items()
-    ]
+    fields = tool.model.model_fields
+    rows = [f"| `{name}` | {_default(field)} | {_cell(field.description or '')} |" for name, field in fields.items()]
     table = ["", "| argument | default | meaning |", "|---|---|---|", *rows] if rows else []
     return "\n".join([f"### {tool.name}", "", tool.description, *table, ""])
 
 
-def _default(field: dict[str, Any]) -> str:
-    return "" if field.get("default") in (None, "", []) else f"`{as_yaml(field['default'])}`"
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "" if field.default in (None, "", []) else f"`{as_yaml(field.default)}`"
 
 
 def _cell(text: str) -> str:
@@ -224,3 +250,4 @@ if __name__ == "__main__":
     argparse.ArgumentParser(prog=COMMAND, description="Write the generated parts of the docs.").parse_args()
     for path in sorted(DOCS.glob("*.md")):
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+    LISTED_TOOLS.write_text(listed_tools(), encoding="utf-8")

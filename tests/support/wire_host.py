@@ -42,6 +42,9 @@ class Result:
 class Host:
     """An agent host's end of one server process: JSON lines in and out, every byte kept."""
 
+    # What it calls itself.
+    client = "claude-code"
+
     def __init__(self, process: Process) -> None:
         self.process = process
         self.lines: list[bytes] = []
@@ -96,7 +99,7 @@ class Host:
         params = {
             "protocolVersion": "2025-11-25",
             "capabilities": {"roots": {"listChanged": True}},
-            "clientInfo": {"name": "claude-code", "version": "2.1.328"},
+            "clientInfo": {"name": self.client, "version": "2.1.328"},
         }
         answer = await self.ask("initialize", params)
         return dict(answer["result"])

@@ -56,6 +56,18 @@ async def test_a_host_may_start_with_initialize(stage: Stage) -> None:
     assert (await host.initialize())["protocolVersion"] == "2025-11-25"
 
 
+async def test_the_list_of_tools_is_the_same_before_and_after_the_imports(stage: Stage) -> None:
+    """Asked at once, together with other questions, it is answered once, with what is listed later."""
+    host = await stage.start(cold=True)
+    await host.initialize()
+    host.notify("notifications/initialized")
+    prompts, early = host.begin("prompts/list"), host.begin("tools/list")
+    listed = (await host.answer(early))["result"]
+    assert (await host.answer(prompts))["result"]["prompts"]
+    assert (await host.ask("tools/list"))["result"] == listed
+    assert len([line for line in host.lines if json.loads(line).get("id") == early]) == 1
+
+
 async def test_what_the_agent_reads_is_short_and_begins_with_security(stage: Stage) -> None:
     """Instructions and descriptions stay under 2,000 characters; the security clause comes first."""
     host = await stage.start()

@@ -42,12 +42,13 @@ def serve(name: str) -> NoReturn:
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
     with contextlib.redirect_stdout(sys.stderr):
+        row = channel(name)
+        handshake.list_tools_with(row.formats)
         from agent_channels.core.server.slim_imports import slim_imports
 
         slim_imports()
         from agent_channels.core.server.app import run as serve_channel
 
-        row = channel(name)
     gc.enable()
     gc.freeze()
     # A message leaves a few thousand objects but hardly a cycle; with the default thresholds the collector would run

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import queue
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +17,11 @@ from mcp.shared.memory import create_client_server_memory_streams
 from mcp.shared.message import SessionMessage
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from agent_channels.core.server.handshake import VERSIONS, initialize_result
+from agent_channels.core.server import handshake as module
+from agent_channels.core.server.handshake import VERSIONS, Handshake, initialize_result
 from agent_channels.core.server.instructions import instructions
 from agent_channels.core.server.session import McpSession
+from agent_channels.core.server.stdin import Source
 
 
 @asynccontextmanager
@@ -61,3 +67,32 @@ async def test_the_sdks_answer_to_what_was_answered_is_dropped_once() -> None:
         with anyio.fail_after(5):
             ids = [(await read.receive()).message.id, (await read.receive()).message.id]
     assert ids == [2, 1]
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="there is nothing to wait with for two things at once")
+def test_the_list_of_tools_is_answered_while_the_rest_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and behind what only the SDK can answer, with the channel's formats; every line is left for the SDK."""
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
+    monkeypatch.setattr(module, "_write", answers.put)
+    reading, writing = os.pipe()
+    lines = [
+        b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n',
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n',
+        b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"channel_status"}}\n',
+        b'{"jsonrpc":"2.0","id":"three","method":"tools/list","params":{}}\n',
+    ]
+    handshake = Handshake(Source(reading))
+    handshake.listen()
+    os.write(writing, b"".join(lines))
+    handshake.list_tools_with("plain, and no other")
+    found = [answers.get(timeout=30), answers.get(timeout=30)]
+    assert [answer["id"] for answer in found] == [1, "three"]
+    tools = {tool["name"]: tool["description"] for tool in found[0]["result"]["tools"]}
+    assert "plain, and no other" in tools["reply"]
+    assert "{formats}" not in json.dumps(found)
+    os.close(writing)
+    handshake.stop_listening()
+    assert handshake.replay == lines
+    assert handshake.answered == {1, "three"}
+    assert handshake.source.readline() == b""
+    os.close(reading)

@@ -245,12 +245,14 @@ class ButtonAnswers:
         prompt = result.prompt
         if result.final and prompt is not None and prompt.kind == "ask":
             event = _answer_event(answer, panel, prompt)
-            asker = prompt.id if prompt.state == "answered" else None
             if isinstance(answer, Tap):
-                self._open(entry_id, event, asker)
+                self._open(entry_id, event, prompt.id)
             else:
                 # What was typed is in the history as it was typed.
-                self._inbox.open(entry_id, event, prompt_id=asker)
+                self._inbox.open(entry_id, event, prompt_id=prompt.id)
+            if prompt.state != "answered":
+                # No call waits for it.
+                self._inbox.open_answer(prompt.id)
         else:
             self._inbox.end(entry_id, answered=result.final)
 

@@ -270,20 +270,28 @@ class Prompts:
         for row in rows:
             self.close(row["id"], translate("prompt_unanswered"))
 
-    def take(self, prompt_id: str) -> bool:
+    def take(self, prompt_id: str, unproven: Sequence[str] = ()) -> bool:
         """Record that the asker has the answer; return False if it went another way meanwhile.
 
-        A card says so. The event that was kept of the answer to an `ask` is answered; `confirm` it once the asker
-        certainly has the answer.
+        A card says so. The event that was kept of the answer to an `ask` is answered, also if nobody waited for the
+        answer and only modes in `unproven` carried the event so far; `confirm` it once the asker certainly has it.
         """
         with self.store.transaction():
             prompt = self.get(prompt_id)
-            if prompt is None or prompt.state != "answered":
+            if prompt is None or prompt.state not in {"answered", "taken"}:
                 return False
             if prompt.kind != "ask":
-                self._end_card(prompt, "taken", "outcome_delivered")
-            self._inbox.prompt_taken(prompt_id)
-            return True
+                if prompt.state == "answered":
+                    self._end_card(prompt, "taken", "outcome_delivered")
+                return prompt.state == "answered"
+            waited = self._inbox.prompt_taken(prompt_id, unproven)
+            if prompt.state == "taken" and waited:
+                self._set(prompt_id, state="answered")
+            return waited or prompt.state == "answered"
+
+    def repeat(self, prompt_id: str) -> None:
+        """Record that the asker was given the answer, perhaps too late to hear it: it is given it once more."""
+        self._inbox.count_offer(prompt_id)
 
     def confirm(self, prompt_ids: Sequence[str]) -> None:
         """Record that the answers to these `ask`s reached their askers: they never become events."""

@@ -13,7 +13,8 @@ import anyio
 from agent_channels.core import tracing
 from agent_channels.core.errors import Ambiguous, StoreError, Unavailable
 from agent_channels.core.host.agents.agent_host import SessionBell
-from agent_channels.core.host.frames import push_params
+from agent_channels.core.host.call_limits import CallLimits
+from agent_channels.core.host.frames import channel_block, channel_parts, push_params
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.host.protocol import PUSH
@@ -25,7 +26,7 @@ from agent_channels.core.journal.traces import offer_span
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff, Wakeups, wait_for_tick
 
-__all__ = ["Delivery", "HostLink", "Push"]
+__all__ = ["Delivery", "HostLink", "Push", "Taken"]
 
 logger = logging.getLogger(__name__)
 # Recorded as "offering" together, then handed over one after the other: the most that a kill can make us repeat.
@@ -33,8 +34,8 @@ BATCH_MAX = 64
 # While posts to the inbox socket are unanswered, what follows within this time goes as one.
 GATHER_S = 0.5
 LOOK_EVERY_S = 1.0
-# Hosts turn a result of 120,000 characters into an error.
-RESULT_MAX = 90_000
+# What `redelivered` adds to a block, with the line end between two.
+AGAIN_SIZE = 25
 
 # https://github.com/open-telemetry/semantic-conventions-genai/blob/v0.1.0/docs/gen-ai/mcp.md
 _NOTIFICATION = {"mcp.method.name": PUSH, "network.transport": "pipe"}
@@ -55,6 +56,26 @@ class HostLink:
     push: Push
     source: str
     bell: SessionBell | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one call that asks for messages is given: blocks, and whether more waits.
+
+    `lost` is to be called where the result did not reach the agent, or perhaps not: the next call is given it again.
+    """
+
+    blocks: Sequence[str] = ()
+    more: bool = False
+    lost: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class _LongEntry:
+    """An entry longer than a page, and the parts of it that are still to be handed out."""
+
+    entry: Entry
+    parts: list[str]
 
 
 class Delivery:
@@ -83,6 +104,9 @@ class Delivery:
         # Entries that went through to the host, and are not recorded as offered yet.
         self._through: list[int] = []
         self._push_began: float | None = None
+        # What calls were given of which it is not known that the agent has it, and what is handed out in parts.
+        self._unheard: set[int] = set()
+        self._long: _LongEntry | None = None
         # Whether a hook was left to take what is ready.
         self._left_to_hook = False
         # Whether nothing is being offered; what was claimed meanwhile.
@@ -221,26 +245,56 @@ class Delivery:
 
     # ---- what calls of the agent's take
 
-    def take(self, limit: int, again_after_s: float) -> list[Entry]:
-        """Return what an agent that asks for messages is shown now, recorded as offered by pull.
+    def take(self, limit: int, again_after_s: float, limits: CallLimits, room: int) -> Taken:
+        """Return what an agent that asks for messages is shown now, as fits into the room, recorded as offered by pull.
 
-        What it was offered so many seconds ago and did not answer is shown again.
+        What it was offered so many seconds ago and did not answer is shown again. An entry that is longer than a page
+        is handed out in parts, call by call, and counts as offered with the last of them.
         """
         before = self._inbox.now() - again_after_s
         self.record_through()
         session, unproven = self._link.session, self._modes.unproven()
-        if not self._inbox.pullable(session, 1, unproven, before):
-            return []
+        if self._unheard:
+            self._inbox.show_again(session, self._unheard)
+            self._unheard.clear()
+        long = self._long
+        if long is not None and not self._inbox.is_being_offered(long.entry.id, session):
+            # It was acknowledged or dropped meanwhile, or is shown from its beginning again.
+            long = None
+        if long is None and not self._inbox.pullable(session, 1, unproven, before):
+            self._long = None
+            return Taken()
         with self._inbox.store.transaction():
-            entries = _fitting_one_result(self._inbox.pullable(session, limit, unproven, before))
-            self._before_offer(entries, "pull")
-            taken = self._inbox.begin_offer(entries, session, "pull")
-            self._inbox.finish_offer([entry.id for entry in taken])
+            if long is None:
+                waiting = self._inbox.pullable(session, limit, unproven, before)
+                # One that fits into no page is begun alone.
+                count = self._count_fitting(waiting, limits, room) or 1
+                self._before_offer(waiting[:count], "pull")
+                taken = self._inbox.begin_offer(waiting[:count], session, "pull")
+                blocks = [part for entry in taken for part in channel_parts(self._link.source, entry, limits, room)]
+                if len(blocks) > len(taken):
+                    long = _LongEntry(taken[0], blocks)
+            if long is not None:
+                taken, blocks = [long.entry], long.parts[:1]
+                long = _LongEntry(long.entry, long.parts[1:]) if long.parts[1:] else None
+            shown = [entry.id for entry in taken]
+            if long is None:
+                self._inbox.finish_offer(shown)
+            more = long is not None or bool(self._inbox.pullable(session, 1, unproven, before))
+        self._long = long
         for entry in taken:
             with offer_span(self._inbox, entry, "pull"):
                 pass
             self._typing.start(entry.chat_id, entry.thread_id)
-        return taken
+        return Taken(blocks, more, lambda: self._unheard.update(shown))
+
+    def _count_fitting(self, entries: list[Entry], limits: CallLimits, room: int) -> int:
+        """Return how many of the entries, from the first on, fit into the room together."""
+        for count, entry in enumerate(entries):
+            room -= limits.size(channel_block(self._link.source, entry)) + AGAIN_SIZE
+            if room < 0:
+                return count
+        return len(entries)
 
     def _went_through(self, entry: Entry) -> None:
         self._through.append(entry.id)
@@ -257,13 +311,3 @@ class Delivery:
     def stalled_s(self) -> float:
         """Return for how long the host has not read, in seconds; 0 while it does."""
         return 0.0 if self._push_began is None else time.monotonic() - self._push_began
-
-
-def _fitting_one_result(entries: list[Entry]) -> list[Entry]:
-    """Return as many of the entries, from the first on, as a host takes for one result; at least one."""
-    size = 0
-    for count, entry in enumerate(entries):
-        size += len(entry.content) + sum(len(key) + len(value) + 8 for key, value in entry.meta.items()) + 80
-        if count and size > RESULT_MAX:
-            return entries[:count]
-    return entries

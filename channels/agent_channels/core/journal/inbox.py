@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
@@ -480,6 +480,20 @@ class Inbox:
                 f"UPDATE inbox SET state = '{State.READY}' WHERE state = '{State.OFFERED}' AND session = ?", (session,)
             ).rowcount
 
+    def show_again(self, session: str, entry_ids: Collection[int]) -> None:
+        """Make ready again what a session was given by calls whose results did not reach it, if it is still open."""
+        with self.store.transaction() as db:
+            db.executemany(
+                f"UPDATE inbox SET state = '{State.READY}' WHERE id = ? AND session = ? AND mode = 'pull' "
+                f"AND state IN {sql_list(State.OFFERING, State.OFFERED)}",
+                [(entry_id, session) for entry_id in entry_ids],
+            )
+
+    def is_being_offered(self, entry_id: int, session: str) -> bool:
+        """Return whether an entry is on its way to a session."""
+        query = f"SELECT 1 FROM inbox WHERE id = ? AND session = ? AND state = '{State.OFFERING}'"
+        return self.store.row(query, entry_id, session) is not None
+
     def pullable(self, session: str, limit: int, unproven: Sequence[str], before: float) -> list[Entry]:
         """Return what an agent that asks for messages is shown, each chat in its turn.
 
@@ -584,13 +598,26 @@ class Inbox:
                 for delivery_id in delivery_ids
             )
 
-    def prompt_taken(self, prompt_id: str) -> None:
-        """Answer the entry of a prompt: its asker has the answer."""
+    def prompt_taken(self, prompt_id: str, unproven: Sequence[str] = ()) -> bool:
+        """Answer the entry of a prompt: its asker has the answer. Return False if it has gone another way.
+
+        What modes in `unproven` carried may have reached nobody.
+        """
+        marks = ", ".join("?" for _ in unproven)
+        waits = f"state IN {sql_list(State.ASKED, State.READY)} OR (state = '{State.OFFERED}' AND mode IN ({marks}))"
+        with self.store.transaction() as db:
+            return bool(
+                db.execute(
+                    f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? WHERE prompt_id = ? AND ({waits})",
+                    (time.time(), prompt_id, *unproven),
+                ).rowcount
+            )
+
+    def count_offer(self, prompt_id: str) -> None:
+        """Count the answer to a prompt as offered: it may have reached its asker."""
         with self.store.transaction() as db:
             db.execute(
-                f"UPDATE inbox SET state = '{State.ANSWERED}', answered_at = ? "
-                f"WHERE state = '{State.ASKED}' AND prompt_id = ?",
-                (time.time(), prompt_id),
+                f"UPDATE inbox SET offers = offers + 1 WHERE prompt_id = ? AND state = '{State.ASKED}'", (prompt_id,)
             )
 
     def open_answer(self, prompt_id: str) -> None:

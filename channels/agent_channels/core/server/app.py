@@ -67,7 +67,7 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
 
 async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> None:
     server, stdout = _Server(channel, env), Stdout.claimed()
-    handshake.started = True
+    handshake.stop_listening()
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout, server)
@@ -102,7 +102,7 @@ class _Server:
 
     def __init__(self, channel: Channel, env: Environment) -> None:
         self.channel, self.env = channel, env
-        self.current = CurrentRuntime()
+        self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.session = McpSession(
             channel.name,
             __version__,
@@ -115,6 +115,7 @@ class _Server:
     def host_left(self) -> None:
         """Record that the host closed its end, if the bot is open."""
         if self.current.open is not None:
+            self.current.hand_on_answers()
             self.current.open.tracker.host_left()
 
     # ---- opening the bot

@@ -7,7 +7,7 @@ channel capabilities, and validates tool arguments.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -27,20 +27,31 @@ from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.settings.log_file import log_command
-from agent_channels.core.settings.validation import explain_problem, shorten_value
+from agent_channels.core.settings.validation import explain_problem, shorten_value, unknown_name
 
 __all__ = ["CallResult", "McpSession", "Tool"]
 
 logger = logging.getLogger(__name__)
+# Besides `title`, which pydantic derives from a name: it takes up the agent's context and says nothing.
+_NOT_STRICT = {"title", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
+# So many of the last results are known by their calls, and so many unknown arguments are named.
+LOST_MAX, UNKNOWN_MAX = 16, 5
 Handler = Callable[[Any], Awaitable["str | CallResult"]]
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The agent's text. `written` is called once the host's pipe has it, and never if the host is gone by then."""
+    """The agent's text, and notes that are not part of it.
+
+    `written` is called once the host's pipe has it, and never if the host is gone by then; `lost` if the host cancels
+    the call only then, and so drops the result. `question` is the id of the question that it is about.
+    """
 
     text: str
     written: Callable[[], None] | None = None
+    lost: Callable[[], None] | None = None
+    question: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,7 @@ class Tool:
 
     def declaration(self) -> types.Tool:
         """Return the tool as `tools/list` shows it."""
-        schema = self.model.model_json_schema()
-        _drop_titles(schema)
+        schema = _for_strict_clients(self.model.model_json_schema(), getattr(self.model, "empty_means", ()))
         return types.Tool(
             name=self.name,
             description=self.description,
@@ -98,6 +108,11 @@ class McpSession:
             self._server.add_notification_handler(method, model, _without_context(handle))
         self._connection: Connection | None = None
         self._written: dict[str | int, Callable[[], None]] = {}
+        # What to do if the host cancels one of the last calls after all: its result is dropped there.
+        self._lost: dict[str | int, Callable[[], None]] = {}
+        self._server.add_notification_handler(
+            "notifications/cancelled", types.CancelledNotificationParams, self._cancel
+        )
 
     async def serve(
         self,
@@ -154,27 +169,38 @@ class McpSession:
                 call.error = "tool_error"
             return result
 
+    async def _cancel(self, _context: object, params: types.CancelledNotificationParams) -> None:
+        """Take back what a call was given that the host cancelled while its result was on its way."""
+        if params.request_id is not None and (lost := self._lost.pop(params.request_id, None)) is not None:
+            lost()
+
     async def _run(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = self.tools.get(params.name)
         if tool is None:
             return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
+        given, ignored = _known_arguments(params.arguments or {}, tool.model)
         try:
-            arguments = tool.model.model_validate(params.arguments or {})
+            arguments = tool.model.model_validate(given)
             result = await tool.handler(arguments)
         except ValidationError as error:
-            return _failed(f"{params.name} was not run: {_explain(error, tool)}")
+            return _failed(f"{params.name} was not run: {_explain(error, tool)}", *ignored)
         except ChannelError as error:
-            return _failed(str(error))
+            return _failed(str(error), *ignored)
         except Exception as error:
             # The text of an unforeseen error may hold anything: it goes to the log, and the agent gets only its type.
             logger.exception("tool %s failed", params.name)
             more = log_command(self._server.name)
             return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); `{more}` says more")
         if isinstance(result, str):
-            return _text(result)
-        if result.written is not None and context.request_id is not None:
-            self._written[context.request_id] = result.written
-        return _text(result.text)
+            return _text(result, *ignored)
+        if context.request_id is not None:
+            if result.written is not None:
+                self._written[context.request_id] = result.written
+            if result.lost is not None:
+                self._lost[context.request_id] = result.lost
+                while len(self._lost) > LOST_MAX:
+                    del self._lost[next(iter(self._lost))]
+        return _text(result.text, *result.notes, *ignored)
 
 
 def _without_context(handle: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
@@ -184,12 +210,19 @@ def _without_context(handle: Callable[[Any], Awaitable[None]]) -> Callable[[Any,
     return handler
 
 
-def _text(text: str, *, failed: bool = False) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
+def _text(*texts: str, failed: bool = False) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text) for text in texts], is_error=failed)
 
 
-def _failed(text: str) -> types.CallToolResult:
-    return _text(text, failed=True)
+def _failed(*texts: str) -> types.CallToolResult:
+    return _text(*texts, failed=True)
+
+
+def _known_arguments(given: Mapping[str, Any], model: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments that a tool takes, and what to say of the others, which are ignored."""
+    known = {name: value for name, value in given.items() if name in model.model_fields}
+    unknown = [unknown_name("argument", name, model.model_fields) for name in given if name not in known][:UNKNOWN_MAX]
+    return known, [f"Ignored: {'; '.join(unknown)}"] if unknown else []
 
 
 _BUTTONS_SHAPE = (
@@ -220,16 +253,29 @@ def _explain(error: ValidationError, tool: Tool) -> str:
     return "; ".join(sentences)
 
 
-def _drop_titles(schema: object) -> None:
-    """Drop the titles that pydantic derives from names: they say nothing and take up the agent's context."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("title"), str):
-            del schema["title"]
-        for value in schema.values():
-            _drop_titles(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            _drop_titles(value)
+def _for_strict_clients(schema: dict[str, Any], empty_means: Collection[str]) -> dict[str, Any]:
+    """Return the schema of a tool's arguments in the part of JSON Schema that strict clients take.
+
+    Those make every argument required, so whatever may be left out may be null; for a list, an empty one does, but for
+    those in `empty_means`. Limits and defaults are not among what they take: a wrong value is answered by a sentence,
+    and a default is told in the description.
+    """
+    required, properties = schema.get("required", []), {}
+    for name, given in schema.get("properties", {}).items():
+        never_null = name in required or (given.get("type") == "array" and name not in empty_means)
+        properties[name] = _property(given, never_null=never_null)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _property(given: dict[str, Any], *, never_null: bool) -> dict[str, Any]:
+    known = {name: value for name, value in given.items() if name not in _NOT_STRICT}
+    described = {"description": known.pop("description")} if "description" in known else {}
+    if (default := given.get("default")) not in (None, "", [], False):
+        described = {"description": f"{described.get('description', '')}; default {default}".removeprefix("; ")}
+    kinds = [{n: v for n, v in kind.items() if n not in _NOT_STRICT} for kind in known.get("anyOf", [known])]
+    if not never_null and {"type": "null"} not in kinds:
+        kinds.append({"type": "null"})
+    return {**(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}), **described}
 
 
 class _Responses:

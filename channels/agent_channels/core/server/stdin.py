@@ -55,19 +55,22 @@ class Source:
             self._fill()
         return line
 
+    def readline_until(self, stop: int) -> bytes | None:
+        """Like `readline`; None as soon as the descriptor `stop` can be read. POSIX only."""
+        poll = select.poll()
+        for fd in (self.fd, stop):
+            poll.register(fd, select.POLLIN)
+        while (line := self._next_line()) is None:
+            if any(fd == stop for fd, _ in poll.poll()):
+                return None
+            self._fill(wait=False)
+        return line
+
     async def next(self) -> bytes:
         """Like `readline`, on an event loop."""
         while (line := self._next_line()) is None:
             await self._fill_async()
         return line
-
-    def exhausted(self) -> bool:
-        """Return True if everything that came was returned. POSIX only."""
-        import fcntl
-        import termios
-
-        waiting = fcntl.ioctl(self.fd, termios.FIONREAD, bytes(4))
-        return not self._buffer and not int.from_bytes(waiting, sys.byteorder)
 
     def _next_line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched) + 1

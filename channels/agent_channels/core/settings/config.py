@@ -112,6 +112,15 @@ class Settings(BaseModel):
     hook_bound_s: float = _of_hooks("hook_bound_s")
     stop_wait_s: float = _of_hooks("stop_wait_s")
     stop_cap: int = _of_hooks("stop_cap")
+    call_s: float | None = Field(
+        None, ge=1, le=3600, description="longest time one tool call waits; unset: what the agent host is known to take"
+    )
+    result_max: int | None = Field(
+        None,
+        ge=1000,
+        le=100_000,
+        description="most characters of one tool result; unset: what the agent host is known to take",
+    )
     permission_relay: bool = Field(
         True,  # noqa: FBT003
         description="ask approvers in chat when the host asks for a permission",

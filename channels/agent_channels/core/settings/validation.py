@@ -13,7 +13,7 @@ from agent_channels.core.text.nearest import nearest
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value"]
+__all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value", "unknown_name"]
 
 VALUE_MAX = 120
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -33,9 +33,7 @@ def explain_problem(
     """
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden" and name not in known:
-        return sentence(
-            "unknown {kind} {name}; {hint}", kind=kind, name=shorten_value(name), hint=_hint(name, known, renamed)
-        )
+        return unknown_name(kind, name, known, renamed)
     if problem["type"] == "missing" and name in known:
         return sentence("{kind} {name!r} is missing", kind=kind, name=name)
     reason = problem["msg"].removeprefix("Value error, ")
@@ -51,6 +49,13 @@ def explain_problem(
             invalid = invalid_value(kind, old, value, reason)
             return sentence("{problem} (its new name is {name!r})", problem=invalid, name=name)
     return invalid_value(kind, name, value, reason)
+
+
+def unknown_name(kind: str, name: str, known: Collection[str], renamed: Mapping[str, str] = _NONE) -> str:
+    """Return the sentence about a name that nobody knows, with what was perhaps meant."""
+    return sentence(
+        "unknown {kind} {name}; {hint}", kind=kind, name=shorten_value(name), hint=_hint(name, known, renamed)
+    )
 
 
 def _hint(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:

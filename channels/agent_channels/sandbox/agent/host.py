@@ -148,8 +148,8 @@ class ScriptedHost:
     async def call(self, call: ToolCall) -> ToolResult:
         """Call a tool. Raises `StepFailed` when the server ends before it answers."""
         answer = _result(await self._request("tools/call", {"name": call.tool, "arguments": call.arguments}))
-        text = " ".join(part.get("text", "") for part in answer["content"])
-        return ToolResult(call, text, bool(answer.get("isError")))
+        # What follows the first part are notes about other things.
+        return ToolResult(call, answer["content"][0].get("text", ""), bool(answer.get("isError")))
 
     async def call_hook(self, server: str, event: str, values: JsonRpc) -> JsonRpc:
         """Call the hook that a host's settings hold for an event, with the event's JSON; return its answer.

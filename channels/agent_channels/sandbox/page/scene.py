@@ -140,6 +140,8 @@ class Scene:
         folder = server.state_dir
         folder.mkdir(parents=True, mode=0o700)
         adopt(folder, self.folder / "data")
+        # The scripted agent waits for an answer as long as people take.
+        (folder / "config.yaml").write_text("call_s: 3600\n", encoding="utf-8")
         return Store(folder / "channel.db")
 
     def _create_telegram(self) -> Iterator[SceneChat]:

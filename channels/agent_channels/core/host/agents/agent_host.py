@@ -21,12 +21,14 @@ __all__ = ["Ability", "AgentHost", "HostFile", "HostLimits", "SessionBell"]
 class HostLimits:
     """How long one tool call may take, in seconds, and how many characters of its result reach the model whole.
 
-    `context_max`: how many characters of what a hook adds, in UTF-16 units.
+    `in_bytes`: the host counts the bytes of UTF-8 instead. `context_max`: how many characters of what a hook adds, in
+    UTF-16 units.
     """
 
     call_s: float = 50.0
     result_max: int = 6_000
     context_max: int = 9_000
+    in_bytes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from agent_channels.core.contract.outgoing import Button, Grid
 
@@ -15,6 +15,8 @@ __all__ = ["Arguments", "ButtonArgument", "Buttons", "Format", "Id", "Ids", "Pat
 
 def _to_id(value: object) -> object:
     # Some clients send ids as numbers; a boolean is a mistake even though it is a number in Python.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -32,6 +34,22 @@ class Arguments(BaseModel):
     """A tool's arguments: the model is the schema an agent sees and the value the tool gets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    # Optional arguments in which an empty list says something.
+    empty_means: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: object) -> object:
+        """Drop what a model fills in for an argument that it leaves out: null, and an empty text or list."""
+        if not isinstance(given, dict):
+            return given
+        required = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        return {
+            name: value
+            for name, value in given.items()
+            if not (value is None or (name not in required and value in ("", [])))
+            or (value == [] and name in cls.empty_means)
+        }
 
 
 class ButtonArgument(Arguments):
@@ -52,6 +70,7 @@ Format = Annotated[
     str, Field(description="markdown (default), text, or the platform's own: see the tool's description", max_length=32)
 ]
 _BUTTONS = 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?, copy?}; copy: a text to copy'
+_TEXT_OR_NULL = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 Buttons = Annotated[
     list[list[str | ButtonArgument]] | None,
     BeforeValidator(_to_array),
@@ -69,10 +88,15 @@ Buttons = Annotated[
                             "type": "object",
                             "properties": {
                                 "label": {"type": "string"},
-                                "value": {"type": "string"},
-                                "style": {"enum": ["primary", "secondary", "success", "danger"]},
-                                "url": {"type": "string"},
-                                "copy": {"type": "string"},
+                                "value": _TEXT_OR_NULL,
+                                "style": {
+                                    "anyOf": [
+                                        {"type": "string", "enum": ["primary", "secondary", "success", "danger"]},
+                                        {"type": "null"},
+                                    ]
+                                },
+                                "url": _TEXT_OR_NULL,
+                                "copy": _TEXT_OR_NULL,
                             },
                             "required": ["label"],
                             "additionalProperties": False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -12,6 +13,7 @@ from pydantic import Field
 from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
 from agent_channels.core.contract.outgoing import Grid
 from agent_channels.core.errors import Refused
+from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
@@ -20,14 +22,25 @@ from agent_channels.core.server.session import CallResult
 from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, to_grid
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["DESCRIPTION", "AskArguments", "ask"]
+__all__ = [
+    "DESCRIPTION",
+    "LEASE_S",
+    "RENEW_EVERY_S",
+    "AskArguments",
+    "answer_result",
+    "ask",
+    "question_result",
+]
 
 LEASE_S = 15.0
 RENEW_EVERY_S = 4.0
+# A label is not cut below this.
+CUT_MIN = 16
 DESCRIPTION = (
     "Asks in a chat with a grid of buttons and waits: the result is what was chosen, as JSON (label, value, user and "
-    "time; labels for multi; text for a free answer). Typing a label or its number counts too. Use it when you cannot "
-    "go on without the answer; otherwise reply with buttons, whose tap comes as an event."
+    "time; labels for multi; text for a free answer). Typing a label or its number counts too. If it returns before "
+    "anybody answered, the result says how to go on waiting; never ask again what is still open. Use it when you "
+    "cannot go on without the answer; otherwise reply with buttons, whose tap comes as an event."
 )
 
 
@@ -37,7 +50,7 @@ class AskArguments(Arguments):
     chat_id: Id
     text: str = Field(min_length=1, max_length=200_000)
     buttons: Buttons
-    timeout_s: float = Field(300, ge=1, le=3600, description="seconds to wait for the answer")
+    timeout_s: float = Field(300, ge=1, le=3600, description="seconds until the question is closed")
     multi: bool = Field(False, description="several choices, then Done")  # noqa: FBT003
     other: bool = Field(False, description="free text is an answer too")  # noqa: FBT003
     format: Format = ""
@@ -48,11 +61,14 @@ class AskArguments(Arguments):
 async def ask(current: CurrentRuntime, args: AskArguments) -> CallResult:
     """Send the question, wait, and return the answer as JSON.
 
-    A time-out closes the question and says so to the person. After a cancelled call the answer comes as an event.
+    At the question's time-out it is closed, and the person is told. Where the host takes no call that long, the result
+    says before that it is still open; its answer then comes with a later call or as an event, as after a cancelled one.
     """
-    deadline = time.monotonic() + args.timeout_s
+    began = time.monotonic()
+    deadline = began + args.timeout_s
     runtime = await current.get()
     context = runtime.context
+    limits = current.limits()
     grid = _checked_grid(args)
     chat_id = await runtime.resolve_chat(args.chat_id)
     runtime.claim.record_ask()
@@ -71,37 +87,115 @@ async def ask(current: CurrentRuntime, args: AskArguments) -> CallResult:
         prompt_id=prompt_id,
     )
     try:
-        seen = runtime.shown(chat_id)
-        await runtime.sender.reply(reply, lambda: runtime.answered(chat_id, seen))
-        runtime, prompt = await current.wait_for_answer(prompt_id, deadline, LEASE_S, RENEW_EVERY_S)
-        return _result(current, runtime, prompt, timed_out=time.monotonic() >= deadline)
+        with current.waiting_for(prompt_id):
+            seen = runtime.shown(chat_id)
+            await runtime.sender.reply(reply, lambda: runtime.answered(chat_id, seen))
+            current.asked(prompt_id)
+            newest = current.newest_wait
+            until = min(deadline, began + limits.wait_s)
+            runtime, prompt = await current.wait_for_answer(prompt_id, until, LEASE_S, RENEW_EVERY_S)
     except anyio.get_cancelled_exc_class():
         # The agent never hears of this call again: what people choose becomes an event.
+        current.asked(prompt_id)
         current.change_prompts(lambda prompts: prompts.abandon(prompt_id))
         raise
     except BaseException:
         current.change_prompts(lambda prompts: prompts.close(prompt_id, translate("prompt_withdrawn")))
         raise
+    if newest != current.newest_wait:
+        runtime.context.services.prompts.abandon(prompt_id)
+        return _no_answer(prompt_id, "a newer call waits in this session, so the answer comes as a message")
+    heard = time.monotonic() <= began + limits.heard_s
+    timed_out = time.monotonic() >= deadline
+    return question_result(current, runtime, prompt_id, prompt, heard=heard, timed_out=timed_out, named=False)
 
 
-def _result(current: CurrentRuntime, runtime: ChannelRuntime, prompt: Prompt | None, *, timed_out: bool) -> CallResult:
+def question_result(
+    current: CurrentRuntime,
+    runtime: ChannelRuntime,
+    prompt_id: str,
+    prompt: Prompt | None,
+    *,
+    heard: bool,
+    timed_out: bool,
+    after: int | None = None,
+    named: bool = True,
+) -> CallResult:
+    """Return what became of a question, for the agent; one that timed out is closed, and the person is told.
+
+    `heard`: the host surely still waits for this call; otherwise the answer is given once more. `named`: the answer
+    says to which question.
+    """
     prompts = runtime.context.services.prompts
-    if prompt is not None and prompt.result is not None and prompts.take(prompt.id):
-        text = _json({**prompt.result, "answered": True, "at": epoch_iso(prompt.result["at"])})
-        return CallResult(text, lambda: current.result_written(prompt.id))
+    if prompt is not None and prompt.result is not None:
+        if prompt.state == "answered" and not heard:
+            prompts.repeat(prompt_id)
+            return CallResult(_answer_text(prompt, current.limits(), named=named), question=prompt_id)
+        if prompts.take(prompt_id):
+            return answer_result(current, [prompt], named=named)
+        current.answer_given(prompt_id)
+        return _no_answer(prompt_id, "it was answered while nobody seemed to wait for it: the answer came as a message")
     if prompt is None or prompt.state == "closed":
-        return _no_answer("the question was closed without an answer")
-    if timed_out and prompts.close(prompt.id, translate("prompt_timed_out")):
-        runtime.context.wakeups.outcome_due.set()
-        return _no_answer("nobody answered in time; the person was told that the question is closed")
-    if prompt.state == "open":
-        prompts.abandon(prompt.id)
-        return _no_answer("a newer call waits in this session, so the answer comes as a message")
-    return _no_answer("there was an answer while nobody seemed to wait for it, so it comes as a message")
+        current.answer_given(prompt_id)
+        return _no_answer(prompt_id, "the question was closed without an answer")
+    if timed_out:
+        if prompts.close(prompt_id, translate("prompt_timed_out")):
+            current.answer_given(prompt_id)
+            runtime.context.wakeups.outcome_due.set()
+            return _no_answer(prompt_id, "nobody answered in time; the person was told that the question is closed")
+        return question_result(current, runtime, prompt_id, prompts.get(prompt_id), heard=heard, timed_out=False)
+    left_s = max(1, round(prompt.expires_at - prompts.now()))
+    number = current.next_after(after)
+    return _no_answer(
+        prompt_id,
+        f"nobody has answered yet; the question stays open for {left_s} s more",
+        open=True,
+        next=f"to go on waiting, call wait_for_messages with question {prompt_id!r} and after {number}; if you do "
+        "something else, the answer comes with the result of a later call, or as a message",
+    )
 
 
-def _no_answer(why: str) -> CallResult:
-    return CallResult(_json({"answered": False, "why": why}))
+def answer_result(current: CurrentRuntime, prompts: Sequence[Prompt], *, named: bool = True) -> CallResult:
+    """Return the answers to questions that were taken, one a line; they are confirmed once the host has them."""
+    ids = [prompt.id for prompt in prompts]
+    for prompt_id in ids:
+        current.answer_given(prompt_id)
+
+    def written() -> None:
+        for prompt_id in ids:
+            current.result_written(prompt_id)
+
+    def lost() -> None:
+        for prompt_id in ids:
+            current.answer_lost(prompt_id)
+
+    limits = current.limits()
+    texts = [_answer_text(prompt, limits, named=named) for prompt in prompts]
+    return CallResult("\n".join(texts), written, lost, ids[0])
+
+
+def _answer_text(prompt: Prompt, limits: CallLimits, *, named: bool) -> str:
+    """Return the answer to a question as JSON; labels and values that would fill a page are cut."""
+    result = dict(prompt.result or {})
+    found = {**result, "answered": True, "at": epoch_iso(result["at"])}
+    if named:
+        found["question"] = prompt.id
+    text = _json(found)
+    most = limits.page_max // 2
+    while not limits.fits(text, limits.page_max // 2) and most > CUT_MIN:
+        most //= 2
+        text = _json({name: _cut(value, most) for name, value in found.items()} | {"cut": True})
+    return text
+
+
+def _cut(value: Any, most: int) -> Any:
+    if isinstance(value, list):
+        return [_cut(one, max(CUT_MIN, most // len(value))) for one in value]
+    return f"{value[: most - 1]}…" if isinstance(value, str) and len(value) > most else value
+
+
+def _no_answer(prompt_id: str, why: str, **more: object) -> CallResult:
+    return CallResult(_json({"answered": False, "why": why, "question": prompt_id, **more}), question=prompt_id)
 
 
 def _json(result: dict[str, Any]) -> str:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+from pydantic import Field
+
+from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.server.tools.arguments import Arguments
 
-__all__ = ["DESCRIPTION", "StatusArguments"]
+__all__ = ["DESCRIPTION", "StatusArguments", "part_of"]
 
+# What the words around a part take of a page.
+WORDS_SIZE = 200
 DESCRIPTION = (
     "How this channel stands: bot, who is paired, who reads the bot, delivery mode, what is worked on, open messages, "
     "faults and what to do about them."
@@ -13,4 +21,23 @@ DESCRIPTION = (
 
 
 class StatusArguments(Arguments):
-    """`channel_status` takes no arguments."""
+    """Arguments of `channel_status`."""
+
+    part: int = Field(1, ge=1, description="which part, where the result is too long for one call")
+
+
+def part_of(status: dict[str, Any], args: StatusArguments, limits: CallLimits) -> str:
+    """Return the status as JSON; where that is more than a page, the part of it that was asked for."""
+    text = json.dumps(status, ensure_ascii=False, indent=1)
+    if limits.fits(text):
+        return text
+    rest, parts = json.dumps(status, ensure_ascii=False), []
+    while rest:
+        end = limits.fitting(rest, limits.page_max - WORDS_SIZE)
+        parts.append(rest[:end])
+        rest = rest[end:]
+    if len(parts) == 1:
+        return parts[0]
+    number = min(args.part, len(parts))
+    more = f"\nmore: true. Call channel_status again with part: {number + 1}." if number < len(parts) else ""
+    return f"Part {number} of {len(parts)}:\n{parts[number - 1]}{more}"

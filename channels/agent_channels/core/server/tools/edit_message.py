@@ -20,6 +20,8 @@ DESCRIPTION = (
 class EditArguments(Arguments):
     """Arguments of `edit_message`."""
 
+    empty_means = frozenset({"buttons"})
+
     chat_id: Id
     message_id: Id
     text: str = Field(max_length=200_000)

@@ -11,20 +11,28 @@ from pydantic import Field
 
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.errors import Refused
+from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.journal.events import message_event
 from agent_channels.core.journal.history import HistoryLine, received_line
 from agent_channels.core.people.access import Verdict
 from agent_channels.core.runtime.runtime import ChannelRuntime
+from agent_channels.core.server.current_runtime import CurrentRuntime
+from agent_channels.core.server.session import CallResult
 from agent_channels.core.server.tools.arguments import Arguments, Id
 from agent_channels.core.text.sanitize import attribute, content
 from agent_channels.core.text.times import epoch_iso
 
 __all__ = ["DESCRIPTION", "FetchArguments", "fetch_messages"]
 
-# Characters: of one text, of a quoted one, and of a whole result (hosts turn one of 120,000 into an error).
+# Characters: of a part of a text, unless a page of the host's is shorter, of a quoted one, and of a name that has to be
+# cut so that a line fits into a page.
 TEXT_MAX = 8_000
 QUOTE_MAX = 200
-RESULT_MAX = 80_000
+NAME_MAX = 40
+# The part of a page that a text may take: names and numbers stand beside it.
+TEXT_SHARE = 0.75
+# What the words around the lines take of a page.
+WORDS_SIZE = 400
 PLATFORM, OWN = "the platform", "this program's own history"
 DESCRIPTION = (
     "Reads what was said in a chat before, oldest first: what people wrote, tapped and reacted with, and what you "
@@ -40,6 +48,8 @@ class FetchArguments(Arguments):
     limit: int = Field(20, ge=1, le=100, description="how many at most")
     before: Id | None = Field(None, description="a message_id, or `older` of the last result: what was said before it")
     query: str = Field("", max_length=500, description="only messages with all of these words")
+    message_id: Id | None = Field(None, description="this message alone")
+    part: int = Field(1, ge=1, description="with message_id: which part of a long text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +61,26 @@ class _Page:
     older: str | None
 
 
-async def fetch_messages(runtime: ChannelRuntime, args: FetchArguments) -> str:
+async def fetch_messages(current: CurrentRuntime, args: FetchArguments) -> CallResult:
     """Return a page as JSON: chat_id, source, older (the `before` for the page before it), messages, oldest first.
 
     Raises `Refused` for a chat that the gate would not deliver from, and for a `before` that nobody knows.
     """
+    runtime, limits = await current.get(), current.limits()
     access = runtime.context.services.access
     chat_id = await runtime.resolve_chat(access.current_id(args.chat_id))
     access.require_target(chat_id, runtime.context.adapter.channel)
+    if args.message_id is not None:
+        return CallResult(_one(runtime, chat_id, args.message_id, args.part, limits))
     page = None if args.query.strip() else await _from_platform(runtime, chat_id, args)
-    return _to_json(runtime, chat_id, page or _from_history(runtime, chat_id, args))
+    return CallResult(_to_json(runtime, chat_id, page or _from_history(runtime, chat_id, args), limits))
+
+
+def _one(runtime: ChannelRuntime, chat_id: str, message_id: str, part: int, limits: CallLimits) -> str:
+    line = runtime.context.services.history.find(chat_id, message_id)
+    if line is None:
+        raise Refused(f"no message {message_id!r} of chat {chat_id!r} is known here; leave message_id out")
+    return json.dumps({"chat_id": chat_id, "message": _for_agent(runtime, line, limits, part)}, ensure_ascii=False)
 
 
 async def _from_platform(runtime: ChannelRuntime, chat_id: str, args: FetchArguments) -> _Page | None:
@@ -98,18 +118,20 @@ def _from_history(runtime: ChannelRuntime, chat_id: str, args: FetchArguments) -
     return _Page(OWN, [(line, line.cursor) for line in found], older)
 
 
-def _to_json(runtime: ChannelRuntime, chat_id: str, page: _Page) -> str:
+def _to_json(runtime: ChannelRuntime, chat_id: str, page: _Page, limits: CallLimits) -> str:
     """Return as many of the newest lines as fit; one a line, so that a cut by a host or a reader falls between two."""
     texts: list[str] = []
-    older, size = page.older, 0
+    older, room = page.older, limits.page_max - WORDS_SIZE
     for line, cursor in reversed(page.lines):
-        text = json.dumps(_for_agent(runtime, line), ensure_ascii=False)
-        size += len(text) + 2
-        if size > RESULT_MAX and texts:
+        text = json.dumps(_for_agent(runtime, line, limits), ensure_ascii=False)
+        room -= limits.size(text) + 2
+        if room < 0 and texts:
             break
         texts.append(text)
         older = cursor if len(texts) < len(page.lines) else page.older
     head: dict[str, Any] = {"chat_id": chat_id, "source": page.source, "older": older}
+    if len(texts) < len(page.lines):
+        head["more"] = True
     if page.source == OWN:
         kept, since = runtime.context.services.history.extent(chat_id)
         head |= {"kept": kept, "kept_since": epoch_iso(since)}
@@ -118,9 +140,42 @@ def _to_json(runtime: ChannelRuntime, chat_id: str, page: _Page) -> str:
     return f"{opening}{messages}]}}"
 
 
-def _for_agent(runtime: ChannelRuntime, line: HistoryLine) -> dict[str, Any]:
-    """Return a line sanitised as an event is, without what does not apply."""
-    text = content(line.text)
+def _for_agent(runtime: ChannelRuntime, line: HistoryLine, limits: CallLimits, part: int = 1) -> dict[str, Any]:
+    """Return a line sanitised as an event is, without what does not apply, and with one part of a long text."""
+    parts = _parts(content(line.text), limits)
+    part = min(part, len(parts))
+    values = _values(runtime, line)
+    if limits.size(json.dumps(values, ensure_ascii=False)) > limits.page_max * (1 - TEXT_SHARE) - WORDS_SIZE:
+        values = {name: _short(value) for name, value in values.items()}
+    values |= {"text": parts[part - 1]}
+    if len(parts) > 1:
+        more = {"more": f"part: {part + 1}, with this message_id"} if part < len(parts) else {}
+        values |= {"cut_from": sum(map(len, parts)), "part": part, "parts": len(parts), **more}
+    return values
+
+
+def _parts(text: str, limits: CallLimits) -> list[str]:
+    room, parts = min(TEXT_MAX, int(limits.page_max * TEXT_SHARE)), []
+    while not limits.fits(_escaped(text), room):
+        end = limits.fitting(text, room, _escaped)
+        parts.append(text[:end])
+        text = text[end:]
+    return [*parts, text]
+
+
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return f"{value[: NAME_MAX - 1]}…" if isinstance(value, str) and len(value) > NAME_MAX else value
+
+
+def _values(runtime: ChannelRuntime, line: HistoryLine) -> dict[str, Any]:
     values = {
         "message_id": line.message_id,
         "ts": epoch_iso(line.at),
@@ -128,8 +183,7 @@ def _for_agent(runtime: ChannelRuntime, line: HistoryLine) -> dict[str, Any]:
         "user_id": line.user_id or None,
         "yours": line.own or None,
         "kind": None if line.kind == "message" else line.kind,
-        "text": text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…",
-        "cut_from": len(text) if len(text) > TEXT_MAX else None,
+        "text": "",
         "reply_to": _replied_to(runtime, line),
         "thread_id": line.thread_id,
         "thread_name": attribute(line.thread_name) if line.thread_name else None,

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent_channels.core.errors import Refused
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, Paths, to_grid
@@ -44,9 +43,6 @@ class ReplyArguments(Arguments):
 
 async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
     """Send the reply; what the agent had been shown of the chat is answered by it."""
-    grid = to_grid(args.buttons)
-    if args.buttons is not None and not grid:
-        raise Refused('buttons is empty; give rows of labels, such as [["Yes", "No"]], or leave it out')
     chat_id = await runtime.resolve_chat(args.chat_id)
     wanted = Reply(
         chat_id=chat_id,
@@ -56,7 +52,7 @@ async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
         thread_id=args.thread_id,
         thread_name=args.thread_name,
         files=tuple(args.files),
-        grid=grid,
+        grid=to_grid(args.buttons) or None,
         tappers=None if args.tappers is None else tuple(args.tappers),
         silent=args.silent,
         idempotency_key=args.idempotency_key,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from agent_channels.core.runtime.runtime import ChannelRuntime
@@ -25,7 +25,7 @@ __all__ = ["tool_table"]
 
 Handler = Callable[[ChannelRuntime, Any], Awaitable[str]]
 WaitingHandler = Callable[[CurrentRuntime, Any], Awaitable[CallResult]]
-"""For a call that outlasts the bot's being closed and opened again."""
+"""For a call that outlasts the bot's being closed and opened again, or whose result depends on the host."""
 
 
 def tool_table(current: CurrentRuntime, status: Callable[[], dict[str, Any]], formats: str) -> list[Tool]:
@@ -36,19 +36,22 @@ def tool_table(current: CurrentRuntime, status: Callable[[], dict[str, Any]], fo
     """
 
     def tool(handler: Handler, model: type[Arguments], description: str, *, read_only: bool = False) -> Tool:
-        async def call(args: Any) -> str:
-            return await handler(await current.get(), args)
+        async def call(args: Any) -> CallResult:
+            return _with_late_answers(current, CallResult(await handler(await current.get(), args)))
 
         return Tool(handler.__name__, description.format(formats=formats), model, call, read_only)
 
-    def waiting_tool(handler: WaitingHandler, model: type[Arguments], description: str) -> Tool:
+    def waiting_tool(
+        handler: WaitingHandler, model: type[Arguments], description: str, *, read_only: bool = False
+    ) -> Tool:
         async def call(args: Any) -> CallResult:
-            return await handler(current, args)
+            return _with_late_answers(current, await handler(current, args))
 
-        return Tool(handler.__name__, description, model, call)
+        return Tool(handler.__name__, description, model, call, read_only)
 
-    async def status_text(_args: Any) -> str:
-        return json.dumps(status(), ensure_ascii=False, indent=1)
+    async def status_text(args: Any) -> CallResult:
+        text = channel_status.part_of(status(), args, current.limits())
+        return _with_late_answers(current, CallResult(text))
 
     return [
         tool(reply.reply, reply.ReplyArguments, reply.DESCRIPTION),
@@ -65,6 +68,31 @@ def tool_table(current: CurrentRuntime, status: Callable[[], dict[str, Any]], fo
             wait_for_messages.WaitArguments,
             wait_for_messages.DESCRIPTION,
         ),
-        tool(fetch_messages.fetch_messages, fetch_messages.FetchArguments, fetch_messages.DESCRIPTION, read_only=True),
+        waiting_tool(
+            fetch_messages.fetch_messages, fetch_messages.FetchArguments, fetch_messages.DESCRIPTION, read_only=True
+        ),
         Tool("channel_status", channel_status.DESCRIPTION, channel_status.StatusArguments, status_text, read_only=True),
     ]
+
+
+def _with_late_answers(current: CurrentRuntime, result: CallResult) -> CallResult:
+    """Add what was answered of the agent's questions while no call waited for it."""
+    late = current.late_answers(except_for=result.question)
+    if not late:
+        return result
+    added = ask.answer_result(current, late)
+    return replace(
+        result,
+        notes=(*result.notes, f"Answered meanwhile, of what you asked:\n{added.text}"),
+        written=_both(result.written, added.written),
+        lost=_both(result.lost, added.lost),
+    )
+
+
+def _both(*callbacks: Callable[[], None] | None) -> Callable[[], None]:
+    def call() -> None:
+        for callback in callbacks:
+            if callback is not None:
+                callback()
+
+    return call
