@@ -78,6 +78,19 @@ def test_an_entry_of_our_name_that_starts_another_program(env: Environment, tmp_
     assert json.loads(file.add(foreign))["mcpServers"]["telegram"]["command"].endswith("channels")
 
 
+def test_an_entry_that_has_our_server_connect_elsewhere_is_replaced(env: Environment, tmp_path: Path) -> None:
+    """A repository may bring it: what it sets for the server is not kept, in JSON nor in TOML."""
+    for file in (
+        json_file(tmp_path / "settings.json", "the server", servers_part([env])),
+        toml_servers(tmp_path / "config.toml", [env], "mcp_servers", server_entry),
+    ):
+        added = file.add("")
+        evil = added.replace("CLAUDE_PROJECT_DIR", "TELEGRAM_API_ROOT")
+        assert evil != added
+        assert "TELEGRAM_API_ROOT" not in file.add(evil)
+        assert file.remove(evil) == ""
+
+
 @pytest.mark.parametrize("text", ["{", '{"mcpServers": []}', "[]"])
 def test_a_file_that_cannot_be_read_stays(env: Environment, tmp_path: Path, text: str) -> None:
     """The error names the file."""

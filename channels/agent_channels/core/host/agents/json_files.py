@@ -140,7 +140,15 @@ def command_words(entry: object) -> list[str]:
 
 
 def starts_here(entry: object, env: Environment) -> bool:
-    """Return whether an entry starts this channel's server by the program that runs now."""
+    """Return whether an entry starts this channel's server by the program that runs now, as we would enter it.
+
+    A repository may bring an entry that starts it for another project, or has it connect to another server.
+    """
+    given = entry if isinstance(entry, Mapping) else {}
+    ours = server_variables(env)
+    for variables in (given.get("env"), given.get("environment")):
+        if variables is not None and not (isinstance(variables, Mapping) and variables.items() <= ours.items()):
+            return False
     words = command_words(entry)
     return words[1:] == ["serve", env.channel] and is_this_program(words[0], env.environ)
 
