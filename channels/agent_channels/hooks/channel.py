@@ -51,6 +51,8 @@ class HookChannel:
         self.session, self.project, self._host = event.session, event.project, event.host
         if not event.host.names_itself:
             self.session = self.sessions.of_host(event.host.keys, event.session) or event.session
+            if self.session == event.session:
+                self.sessions.leave(event.session, event.host.keys)
         self._named = event.session
         self._context_max = event.context_max or CONTEXT_MAX
         self._lease_ends = 0.0

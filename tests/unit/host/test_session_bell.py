@@ -111,3 +111,18 @@ def test_one_process_with_several_sessions_keeps_them_apart(store: Store) -> Non
     # A host that begins a new conversation and keeps its servers.
     assert sessions.of_host({"pid 7"}, "thread-c") == "second"
     assert sessions.of_host({"pid 8"}, "thread-c") == ""
+
+
+def test_hooks_that_run_before_the_server_is_there_are_taken_up(store: Store) -> None:
+    """A first turn may be over before the server has started: it learns which session it serves, and its hooks."""
+    sessions = Sessions(store)
+    sessions.leave("thread-a", {"pid 7"})
+    sessions.record_hook("thread-a", "stop")
+    for name in ("first", "second"):
+        sessions.record(name, "codex")
+        sessions.set_host(name, "pid 7")
+    first, second = sessions.get("first"), sessions.get("second")
+    assert first is not None
+    assert second is not None
+    assert (first.host_id, list(first.hooks), second.host_id) == ("thread-a", ["stop"], "")
+    assert sessions.of_host({"pid 7"}, "thread-a") == "first"

@@ -21,6 +21,8 @@ CARRIED = ("push", "wake")
 
 # Older rows are of sessions long gone.
 KEEP_S = 14 * 86_400.0
+# A process with the id of a host that is gone is another one.
+LEFT_FRESH_S = 600.0
 # Among the hooks' times: until when one of them waits for the next message.
 _WAITING = "(waiting)"
 
@@ -76,8 +78,29 @@ class Sessions:
             self.prune(session_id)
 
     def set_host(self, session_id: str, key: str) -> None:
-        """Record which host's process started the server of a session whose id the host did not tell."""
-        self._set(session_id, host_key=key)
+        """Record which host's process started the server of a session whose id the host did not tell.
+
+        Hooks may have run before: a session that they left with this key, and no server took, is this one.
+        """
+        with self.store.transaction():
+            self._set(session_id, host_key=key)
+            left = self.store.row(
+                "SELECT id, hooks FROM sessions AS one WHERE host_key = ? AND id = host_id AND started_at > ? AND NOT "
+                "EXISTS (SELECT 1 FROM sessions WHERE host_id = one.id AND id != one.id) ORDER BY started_at DESC",
+                key,
+                time.time() - LEFT_FRESH_S,
+            )
+            known = self.get(session_id)
+            if left is not None and known is not None and not known.host_id:
+                hooks = {**json.loads(left["hooks"]), **known.hooks}
+                self._set(session_id, host_id=left["id"], hooks=json.dumps(hooks))
+
+    def leave(self, host_id: str, keys: Collection[str]) -> None:
+        """Record, from a hook, a session whose server is not there yet; `set_host` takes it up."""
+        with self.store.transaction():
+            self.record(host_id)
+            for key in keys:
+                self._set(host_id, host_key=key, host_id=host_id)
 
     def name_host(self, session_id: str, host_id: str) -> None:
         """Record the host's own id of a session."""
@@ -92,11 +115,13 @@ class Sessions:
         marks = ", ".join("?" for _ in keys)
         with self.store.transaction():
             row = self.store.row(
-                f"SELECT id FROM sessions WHERE host_key IN ({marks}) AND host_id IN (?, '') "
+                f"SELECT id FROM sessions WHERE host_key IN ({marks}) AND host_id IN (?, '') AND id != host_id "
                 "ORDER BY host_id = '', started_at DESC",
                 *keys,
                 host_id,
-            ) or self.store.row(f"SELECT id FROM sessions WHERE host_key IN ({marks}) ORDER BY started_at DESC", *keys)
+            ) or self.store.row(
+                f"SELECT id FROM sessions WHERE host_key IN ({marks}) AND id != host_id ORDER BY started_at DESC", *keys
+            )
             if row is not None:
                 self.name_host(row["id"], host_id)
         return row["id"] if row is not None else ""
