@@ -41,7 +41,8 @@ class InboxSocket:
         self.path, self.deaf = path, deaf
         self.connections: list[list[dict[str, Any]]] = []
         self.arrived: list[float] = []
-        self._writers: list[asyncio.StreamWriter] = []
+        # The way back, by connection.
+        self.writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Event()
 
@@ -70,9 +71,8 @@ class InboxSocket:
 
     def cut(self) -> None:
         """Ends the connections there are; new ones are taken."""
-        for writer in self._writers:
+        for writer in self.writers:
             writer.transport.abort()
-        self._writers.clear()
 
     # ---- what came
 
@@ -103,7 +103,7 @@ class InboxSocket:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines: list[dict[str, Any]] = []
         self.connections.append(lines)
-        self._writers.append(writer)
+        self.writers.append(writer)
         self._tell()
         if self.deaf:
             writer.transport.pause_reading()  # type: ignore[attr-defined]

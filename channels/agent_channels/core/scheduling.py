@@ -122,6 +122,8 @@ class Wakeups:
     """The host relayed a permission prompt, and waits for the verdict."""
     turn_changed: Wakeup = field(default_factory=Wakeup)
     """A turn began, came further, or ended: what people are shown of it is out of date."""
+    stop_asked: Wakeup = field(default_factory=Wakeup)
+    """A turn may have been asked to stop."""
     answer_due: Wakeup = field(default_factory=Wakeup)
     """What the agent said at the end of a turn has to be sent, or offered."""
     changed: Broadcast = field(default_factory=Broadcast)
@@ -135,7 +137,8 @@ class Wakeups:
     def store_changed(self) -> None:
         """Another process committed: look at everything it may have changed."""
         for wakeup in (
-            self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed, self.answer_due
+            self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed, self.stop_asked,
+            self.answer_due,
         ):  # fmt: skip
             wakeup.set()
         self.changed.notify_all()

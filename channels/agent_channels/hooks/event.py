@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.settings.paths import env_value, find_project
 
 __all__ = ["HookDialect", "HookEvent", "HookHost", "print_answer", "print_refusal", "speak"]
@@ -49,10 +50,10 @@ class HookHost:
 
     def __init__(self) -> None:
         self._parent = os.getppid()
-        self.names_itself = _dialect is None
+        self.names_itself, socket = _dialect is None, session_socket()
         pid = (env_value("CLAUDE_PID") or "") if self.names_itself else _program_above(self._parent)
         self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
-        self.keys = {key for key in (env_value("CLAUDE_CODE_MESSAGING_SOCKET"), f"pid {pid}" if pid else None) if key}
+        self.keys = {key for key in (socket.path if socket else None, f"pid {pid}" if pid else None) if key}
 
     def is_gone(self) -> bool:
         """Return whether the host has ended, so that nobody reads what the hook prints."""

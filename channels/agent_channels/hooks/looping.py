@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent_channels.core.host.hand_over import CONTEXT_MAX
 from agent_channels.core.host.inbox_socket import post_text
 from agent_channels.core.host.loops import Loop, round_text
+from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.settings.paths import env_value
 from agent_channels.hooks.channel import HookChannel
@@ -57,7 +58,7 @@ def _waiting_messages(channel: HookChannel, room: int) -> str:
 
 def _wake_later(every: list[HookChannel], channel: HookChannel, loop: Loop, *, first: bool) -> str | None:
     """End the turn, which the host would end in any case, and wake the session for the next round another way."""
-    socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET")
+    socket = session_socket()
     rings = any((known := one.host_session()) is not None and "bell" in known.hooks for one in every)
     if not socket and not rings:
         channel.loops.end(loop, "blocked")
@@ -69,7 +70,7 @@ def _wake_later(every: list[HookChannel], channel: HookChannel, loop: Loop, *, f
         return None
     for one in every:
         one.end_turn("")
-    if socket and not post_text(socket, env_value("CLAUDE_CODE_MESSAGING_TOKEN"), round_text(following)):
+    if socket and not post_text(socket.path, socket.token, round_text(following)):
         if not rings:
             channel.loops.end(following, "blocked")
             return None

@@ -19,17 +19,19 @@ import anyio
 
 from agent_channels.core.errors import Ambiguous, Unavailable
 from agent_channels.core.host.frames import channel_blocks
+from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.log import redact
-from agent_channels.core.settings.paths import env_value
 
-__all__ = ["InboxSocket", "post_text"]
+__all__ = ["InboxSocket", "open_socket", "post_text"]
 
 # The host takes about 1 MB a message; a post stays well below that.
 MESSAGE_MAX = 256 * 1024
 # The host queues at most 50; after this many, posting waits until the agent has done something.
 QUEUED_MAX = 20
 SEND_WITHIN_S = 5.0
+# The most that is read of a line that comes back.
+LINE_MAX = 1 << 20
 
 
 class InboxSocket:
@@ -43,8 +45,8 @@ class InboxSocket:
     @classmethod
     def of(cls, environ: Mapping[str, str] | None = None) -> InboxSocket | None:
         """Return the socket of the session that started this process, or None if the host has none."""
-        path = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
-        return cls(path, env_value("CLAUDE_CODE_MESSAGING_TOKEN", environ)) if path else None
+        socket = session_socket(environ)
+        return cls(socket.path, socket.token) if socket else None
 
     @property
     def queued(self) -> int:
@@ -116,9 +118,7 @@ class InboxSocket:
             self._writer.write(json.dumps(line).encode() + b"\n")
 
     async def _connect(self) -> asyncio.StreamWriter:
-        if os.name == "nt":
-            return await _connect_pipe(self.path)
-        reader, writer = await asyncio.open_unix_connection(self.path)
+        reader, writer = await open_socket(self.path)
         del reader
         return writer
 
@@ -151,11 +151,14 @@ def post_text(path: str, token: str | None, text: str) -> bool:
     return True
 
 
-async def _connect_pipe(path: str) -> asyncio.StreamWriter:
-    """Open a Windows named pipe as a stream; only the proactor event loop has the method."""
+async def open_socket(path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a session's socket; a Windows named pipe is a stream too. Raises OSError."""
+    if os.name != "nt":
+        return await asyncio.open_unix_connection(path, limit=LINE_MAX)
+    # Only the proactor event loop has the method.
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(loop=loop)
+    reader = asyncio.StreamReader(limit=LINE_MAX, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     connect = loop.create_pipe_connection  # type: ignore[attr-defined]
     transport, _ = await connect(lambda: protocol, path)
-    return asyncio.StreamWriter(transport, protocol, reader, loop)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

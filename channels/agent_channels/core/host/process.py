@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.process import host_pid
-from agent_channels.core.settings.paths import env_value
 
 __all__ = ["ancestors", "channel_flag", "evidence", "first_program", "host_keys", "host_program", "opted_in"]
 
@@ -31,15 +31,13 @@ def evidence(environ: Mapping[str, str] | None = None) -> str | None:
 
     Being initialised proves nothing: a host that only lists its servers starts and initialises them too.
     """
-    if env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ):
-        return "the host gave its session's inbox socket"
-    return None
+    return "the host gave its session's inbox socket" if session_socket(environ) else None
 
 
 def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
     """Return what its hooks know this host by as well, whatever session id it goes on under: its socket, its pid."""
-    socket = env_value("CLAUDE_CODE_MESSAGING_SOCKET", environ)
-    return [*([socket] if socket else []), f"pid {host_pid()}"]
+    socket = session_socket(environ)
+    return [*([socket.path] if socket else []), f"pid {host_pid()}"]
 
 
 def opted_in(argv: Sequence[str], channel: str) -> str | None:

@@ -144,6 +144,9 @@ TEXTS: dict[str, str] = {
     ),
     # The host's files.
     "the server {name!r}": "伺服器 {name!r}",
+    "the servers": "伺服器",
+    "the plugin": "外掛",
+    "{path} is another program's file; move it away first": "{path} 是其他程式的檔案；請先把它移走",
     "the hooks": " hook",
     "them": "它們",
     "{path} has {what} now": "{path} 已加入{what}",

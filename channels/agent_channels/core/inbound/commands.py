@@ -199,6 +199,7 @@ class Commands:
         stopping = self._turn_buttons.stop([turn.id for turn in working], message.sender)
         loops = self._stop_loops(loops, message)
         if stopping:
+            self._wakeups.stop_asked.set()
             self._wakeups.turn_changed.set()
             self._wakeups.outcome_due.set()
             self._say(incoming, stopping_words(stopping))

@@ -275,6 +275,7 @@ class InboundPipeline:
         stopping = self._turn_buttons.stop([draft.turn_id], stopped.by)
         text = stopping_words(stopping) if stopping else self._turn_buttons.stop_feedback(draft.turn_id)
         services.notices.add(draft.place.chat_id, text, thread_id=draft.place.thread_id, silent=True)
+        self._wakeups.stop_asked.set()
         self._wakeups.turn_changed.set()
         self._wakeups.outcome_due.set()
 
@@ -293,6 +294,7 @@ class InboundPipeline:
             self._services.chats.record(tap.chat, tap.sender)
             if self._answers.tap(entry_id, tap, follow_ups):
                 self._wakeups.answer_given()
+                self._wakeups.stop_asked.set()
                 self._wakeups.turn_changed.set()
                 self._wakeups.answer_due.set()
         batch.follow_ups += follow_ups

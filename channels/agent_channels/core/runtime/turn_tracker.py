@@ -146,6 +146,20 @@ class TurnTracker:
             self._services.turns.show(self._session, places)
             self._context.wakeups.turn_changed.set()
 
+    # ---- a host that can be interrupted
+
+    def is_asked_to_stop(self) -> bool:
+        """Return whether the running turn was asked to stop. Raises `StoreError`."""
+        turn = self._stored()
+        return turn is not None and turn.stop_at is not None
+
+    def end_stopped(self) -> None:
+        """Record that the host was told to interrupt the turn; what it still begins is denied. Raises `StoreError`."""
+        turn = self._stored()
+        if turn is not None and turn.stop_at is not None:
+            self._end_stopped(turn)
+            self._stopped = self._prompt_id
+
     # ---- the events
 
     def _prompt(self, call: HookCall) -> Answer:

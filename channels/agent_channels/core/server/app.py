@@ -15,6 +15,7 @@ from agent_channels.core import log, tracing
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, StoreError
 from agent_channels.core.host.protocol import REQUEST
+from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.limits import limits_in_force, remedy, system_fault
 from agent_channels.core.process import restarts
 from agent_channels.core.runtime.runtime import open_runtime
@@ -27,6 +28,7 @@ from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.hook_calls import HookCalls
 from agent_channels.core.server.instructions import instructions
 from agent_channels.core.server.permission_relay import PermissionRelay, PermissionRequest
+from agent_channels.core.server.plugin_link import PluginLink
 from agent_channels.core.server.session import McpSession
 from agent_channels.core.server.stdin import StdinLines
 from agent_channels.core.server.stdio import HostReader, HostWriter
@@ -75,10 +77,12 @@ async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> No
 
         def start(connection: Connection) -> None:
             group.start_soon(server.keep_open, connection)
+            if server.link is not None:
+                group.start_soon(server.link.run)
 
         try:
             lines = StdinLines(handshake.source, handshake.replay)
-            reader = HostReader(lines, stdout, HookCalls(server.current).answer)
+            reader = HostReader(lines, stdout, server.hooks.answer)
             await server.session.serve(reader, HostWriter(stdout), start, handshake.answered)
         except Exception as error:  # noqa: BLE001 - the process ends, with the reason
             _log_failure("the session", error)
@@ -103,6 +107,9 @@ class _Server:
     def __init__(self, channel: Channel, env: Environment) -> None:
         self.channel, self.env = channel, env
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
+        self.hooks = HookCalls(self.current)
+        socket = session_socket(env.environ)
+        self.link = PluginLink(channel.name, socket, self.hooks) if socket and socket.answers else None
         self.session = McpSession(
             channel.name,
             __version__,
@@ -144,6 +151,8 @@ class _Server:
                 anyio.create_task_group() as group,
             ):
                 group.start_soon(PermissionRelay(runtime.context).run)
+                if self.link is not None:
+                    group.start_soon(self.link.stop_turns, runtime)
                 self.current.opened(runtime)
                 group.start_soon(runtime.run)
                 await watch.until_changed(runtime.context.env.token(), runtime.context.settings, self._report)

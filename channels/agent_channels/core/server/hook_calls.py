@@ -42,9 +42,13 @@ class HookCalls:
             return None
         # Empty text would be added to the conversation as "hook success".
         given = request["params"].get("arguments")
-        text = json.dumps(self._of_codex(given) if _is_codex(given) else self._handle(HookCall.of(given)))
+        text = json.dumps(self._of_codex(given) if _is_codex(given) else self.handle(given))
         result = {"content": [{"type": "text", "text": text}], "isError": False}
         return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + "\n"
+
+    def handle(self, arguments: object) -> dict[str, Any]:
+        """Return the answer to a call with these arguments; {} if there is none, also after any error."""
+        return self._handle(HookCall.of(arguments))
 
     def _of_codex(self, given: dict[str, Any]) -> dict[str, Any]:
         # Most hosts speak as Claude Code does.

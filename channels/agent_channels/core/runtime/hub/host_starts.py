@@ -45,6 +45,8 @@ LINES_SHOWN = 5
 LINE_MAX = 200
 # What a host tells the programs that it starts about its session, where the keeper is one of them.
 _OF_A_SESSION = {
+    "CHANNELS_HOST_SOCKET",
+    "CHANNELS_HOST_TOKEN",
     "CLAUDECODE",
     "CLAUDE_CODE_ENTRYPOINT",
     "CLAUDE_CODE_MESSAGING_SOCKET",
