@@ -15,6 +15,7 @@ const PROGRAM = ["channels"]
 
 // How long the host waits for a server, in milliseconds; an answer takes a few.
 const ANSWER_WITHIN = 1000
+const GOES_ON_WITHIN = 3000
 const LINE_MAX = 4 * 1024 * 1024
 const TEXT_MAX = 50_000
 const TOOLS = {
@@ -253,6 +254,16 @@ export const AgentChannels = async ({ client, directory }) => {
       const kind = FAILURES[error?.data?.statusCode] ?? "unknown"
       await tell("StopFailure", { ...fields(one), error: kind, words: text(error?.data?.message ?? error?.name) })
     },
+    "session.status": async ({ sessionID, status }) => {
+      const one = sessions.get(sessionID)
+      if (!one || one.id !== active || status?.type !== "busy") return
+      clearTimeout(one.late)
+      // Kilo begins by itself with what came in the middle of a turn.
+      if (one.turn || !isUnread(one)) return
+      Object.assign(one, { turn: one.asked, said: "", failed: false })
+      const more = contexts(await tell("UserPromptSubmit", { ...fields(one), prompt: one.prompt }))
+      if (more) await prompt(one, more)
+    },
     "session.idle": async ({ sessionID }) => {
       const one = await ours(sessionID)
       if (!one) return
@@ -261,8 +272,12 @@ export const AgentChannels = async ({ client, directory }) => {
       one.turn = undefined
       tools.clear()
       if (one.failed) return
-      // What came in the moment that the turn ended was not read.
-      if (one.asked > (one.answered ?? "")) return prompt(one, "The messages above are not answered yet: answer them.")
+      if (isUnread(one)) {
+        // What came in the moment that the turn ended, unless the host goes on with it.
+        const remind = () => prompt(one, "The messages above are not answered yet: answer them.").catch(() => {})
+        one.late = setTimeout(remind, GOES_ON_WITHIN)
+        return
+      }
       const answer = await hook("stop", one.id, {
         hook_event_name: "Stop", session_id: one.id, stop_hook_active: one.goesOn === true,
         last_assistant_message: text(one.said),
@@ -303,6 +318,7 @@ export const AgentChannels = async ({ client, directory }) => {
     "question.replied": ({ requestID }) => end(requestID),
     "question.rejected": ({ requestID }) => end(requestID),
   }
+  const isUnread = (one) => one.asked > (one.answered ?? "")
   const labels = (question, answer) => {
     if (!question.multiSelect) return [answer]
     const named = question.options.map(({ label }) => label).filter((label) => `, ${answer}, `.includes(`, ${label}, `))
@@ -333,11 +349,12 @@ export const AgentChannels = async ({ client, directory }) => {
         if (before && before !== one) before.turn = undefined
         active = one.id
         end(one.id)
+        clearTimeout(one.late)
         Object.assign(one, { goesOn: one.goingOn === true, goingOn: false })
         Object.assign(one, choice(message), { asked: message.id, failed: false })
         if (!one.turn) Object.assign(one, { turn: message.id, said: "" })
-        const said = parts.filter((part) => part.type === "text").map((part) => part.text).join("\n")
-        const more = contexts(await tell("UserPromptSubmit", { ...fields(one), prompt: text(said) }))
+        one.prompt = text(parts.filter((part) => part.type === "text").map((part) => part.text).join("\n"))
+        const more = contexts(await tell("UserPromptSubmit", { ...fields(one), prompt: one.prompt }))
         const last = parts.findLast((part) => part.type === "text")
         if (more && last) last.text += `\n\n${more}`
       } catch {}
