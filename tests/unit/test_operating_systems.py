@@ -59,10 +59,6 @@ REVIEWED = {
         "core/files/storage.py",
         "chmod",
     ): "0600 leaves a file writable; on Windows the folder's list of rights keeps it private",
-    (
-        "core/server/handshake.py",
-        "select.poll",
-    ): "hasattr is asked first; without, the session's reading sees the end of stdin",
     ("core/store/steady_clock.py", "/proc"): "not there: an OSError, and each process counts for itself",
     ("core/host/process.py", "/proc"): "whether it is there is asked first; else ps, where that is",
     (
@@ -70,11 +66,8 @@ REVIEWED = {
         "/bin/",
     ): "after /proc: macOS has it; on Windows an OSError, and other signs of the host decide",
     ("core/host/config_files.py", "/etc/"): "chosen by sys.platform: macOS and Windows have rows of their own",
-    (
-        "core/server/stdin.py",
-        "fcntl",
-    ): "asked by the thread that waits for a hang-up, which is there only with select.poll",
-    ("core/server/stdin.py", "termios"): "as fcntl there",
+    ("core/server/stdin.py", "select.poll"): "asked by the handshake's thread, which is there only with select.poll",
+    ("core/server/stdin.py", "select.POLLIN"): "as select.poll there",
     ("core/server/output.py", "select.POLLOUT"): "after select.poll, which is asked for by sys.platform",
     ("core/server/output.py", "select.PIPE_BUF"): "as select.POLLOUT there",
     ("core/server/output.py", "socket.MSG_DONTWAIT"): "a socket for stdout, which Windows' hosts do not have",
