@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -34,8 +35,8 @@ class Arguments(BaseModel):
     """A tool's arguments: the model is the schema an agent sees and the value the tool gets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    # Optional arguments in which an empty list says something.
-    empty_means: ClassVar[frozenset[str]] = frozenset()
+    # Optional arguments with the empty value that says something there.
+    empty_means: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
     @model_validator(mode="before")
     @classmethod
@@ -47,13 +48,15 @@ class Arguments(BaseModel):
         return {
             name: value
             for name, value in given.items()
-            if not (value is None or (name not in required and value in ("", [])))
-            or (value == [] and name in cls.empty_means)
+            if value is not None and (name in required or value not in ("", []) or cls.empty_means.get(name) == value)
         }
 
 
 class ButtonArgument(Arguments):
     """A button with more than a label."""
+
+    # Refused: a text to copy was meant.
+    empty_means = MappingProxyType({"copy": ""})
 
     label: str
     value: str | None = Field(None, description="what comes back as button_value; default: the label")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from pydantic import Field
 
 from agent_channels.core.outbound.edits import Edit
@@ -20,7 +22,8 @@ DESCRIPTION = (
 class EditArguments(Arguments):
     """Arguments of `edit_message`."""
 
-    empty_means = frozenset({"buttons"})
+    # Takes the grid away.
+    empty_means = MappingProxyType({"buttons": []})
 
     chat_id: Id
     message_id: Id
