@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-__all__ = ["Asked", "Block", "ScriptedModel", "say", "use"]
+__all__ = ["Asked", "Block", "Script", "ScriptedModel", "say", "use"]
 
 Block = dict[str, Any]
 
@@ -82,7 +82,7 @@ class ScriptedModel:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=1 << 26)
-        self._add_routes(app)
+        self.add_routes(app.router)
         app.router.add_route("*", "/{rest:.*}", self._other)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -94,17 +94,12 @@ class ScriptedModel:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 30) -> None:
-        """Waits until what the agent asked makes `predicate` true."""
-        async with asyncio.timeout(timeout):
-            while not predicate():
-                await self._changed.wait()
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Adds the vendor's methods; what a host asks besides is answered with an empty object."""
+        router.add_post("/v1/messages", self._messages)
 
-    def _add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/v1/messages", self._messages)
-
-    async def _script(self, asked: Asked) -> list[Block]:
-        """What the model says to a request; a script that fails says so, and the test is told."""
+    async def blocks_for(self, asked: Asked) -> list[Block]:
+        """What the model says to a request, which is noted."""
         if not asked.tools:
             return [say("ok")]
         self.asked.append(asked)
@@ -116,13 +111,19 @@ class ScriptedModel:
             self.failed.append(error)
             return [say(f"the script failed: {error!r}")]
 
+    async def wait_for(self, predicate: Callable[[], bool], timeout: float = 30) -> None:
+        """Waits until what the agent asked makes `predicate` true."""
+        async with asyncio.timeout(timeout):
+            while not predicate():
+                await self._changed.wait()
+
     async def _other(self, request: web.Request) -> web.Response:
         self.others.append(f"{request.method} {request.path}")
         return web.json_response({})
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        blocks = await self._script(Asked(body, time.perf_counter()))
+        blocks = await self.blocks_for(Asked(body, time.perf_counter()))
         if not body.get("stream"):
             return web.json_response(_message(body, blocks))
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
