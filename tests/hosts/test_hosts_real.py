@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from agent_channels.core.host.sessions import Sessions
-from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from faults_harness import inbox_states
 from harness import Stage, is_closed
+from host_waits import answered, ended, stop_waits
 from inbox_socket import blocks_in
 from real_host import RealHost, answering
 from scripted_model import Asked, ScriptedModel, say, use
@@ -35,36 +32,9 @@ async def model() -> AsyncIterator[ScriptedModel]:
         assert made.failed == []
 
 
-async def answered(stage: Stage, count: int) -> None:
-    """Waits until so many messages, and no more, are answered and none is open."""
-    async with asyncio.timeout(20):
-        while inbox_states(stage.state) != {"answered": count}:
-            # Each look waits for a whole process: another program's store rings no bell here.
-            await stage.cli("--version")
-
-
 def seen(model: ScriptedModel, text: str) -> list[Asked]:
     """The requests in which a text was news."""
     return [asked for asked in model.asked if text in asked.latest]
-
-
-async def stop_waits(stage: Stage) -> None:
-    """Waits until a Stop hook of the session waits for the next message."""
-    async with asyncio.timeout(30):
-        while True:
-            with Store.open(stage.state) as store:
-                reader = store.value("SELECT value FROM health WHERE key = 'session'")
-                known = Sessions(store).get(reader or "")
-                if known is not None and known.waiting_until > time.time():
-                    return
-            await stage.cli("--version")
-
-
-async def ended(process: Process) -> tuple[str, str]:
-    """What a session without a screen printed, once it is over."""
-    async with asyncio.timeout(25):
-        out, err = await process.communicate()
-    return out.decode(), err.decode()
 
 
 async def approver(stage: Stage) -> TelegramPerson:

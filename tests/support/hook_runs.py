@@ -30,6 +30,12 @@ INPUTS: dict[str, dict[str, Any]] = {
         "tool_name": "Bash",
         "tool_input": {"command": "touch made.txt", "description": "Makes a file"},
     },
+    "step": {
+        "hook_event_name": "PreToolUse",
+        "tool_name": "Bash",
+        "tool_input": {"command": "npm test"},
+        "tool_use_id": "toolu_2",
+    },
     "question": {
         "hook_event_name": "PreToolUse",
         "tool_name": "AskUserQuestion",

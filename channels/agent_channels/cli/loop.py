@@ -12,9 +12,9 @@ from typing import Any
 from agent_channels.cli.arguments import WrongUsage, add_command, add_json
 from agent_channels.cli.language import language, shown
 from agent_channels.core.errors import Refused
+from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.host.loop_spec import ROUNDS, ROUNDS_MAX, WORD, LoopSpec, WrongLoop
 from agent_channels.core.host.loops import Loop, how_to_end
-from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.i18n.sentences import counted, sentence
 from agent_channels.core.runtime.reader_lock import ReaderLock
@@ -165,8 +165,8 @@ def _project_stores() -> Iterator[list[_ProjectStore]]:
 
 def _host_keys() -> list[str]:
     """Return what the session's host is known by, as it tells its commands."""
-    pid, socket = env_value("CLAUDE_PID"), session_socket()
-    return [*([socket.path] if socket else []), *([f"pid {pid}"] if pid else [])]
+    pid, inbox = env_value("CLAUDE_PID"), inbox_address()
+    return [*([inbox.path] if inbox else []), *([f"pid {pid}"] if pid else [])]
 
 
 def _facts(loop: Loop, store: _ProjectStore) -> dict[str, Any]:

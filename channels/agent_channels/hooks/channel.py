@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from agent_channels.core.contract.messages import Place
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.final_answers import FinalAnswers
 from agent_channels.core.host.hand_over import CONTEXT_MAX, ENTRIES_MAX, hand_over
 from agent_channels.core.host.loops import Loop, Loops
 from agent_channels.core.host.progress_messages import ProgressMessages
 from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
-from agent_channels.core.host.turns import Turns
+from agent_channels.core.host.turns import Turn, Turns
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
@@ -28,6 +30,9 @@ from agent_channels.core.store.notices import Notices
 from agent_channels.core.store.steady_clock import SteadyClock
 from agent_channels.hooks.event import HookEvent
 from agent_channels.registry import CHANNELS
+
+if TYPE_CHECKING:
+    from agent_channels.core.runtime.turn_notices import TurnNotices
 
 __all__ = ["HookChannel", "open_hook_channels"]
 
@@ -95,6 +100,48 @@ class HookChannel:
             if said.strip() and turn.places:
                 self.answers.add(turn, said)
         return turn.id
+
+    def turn_at_work(self) -> Turn:
+        """Return the session's turn; begin one if none runs, which may be for what was posted to its inbox."""
+        if (turn := self.turns.current(self.session)) is not None:
+            return turn
+        return self.turns.show(self.session, [Place(*place) for place in self.inbox.posted_from(self.session)])
+
+    def end_stopped(self, turn: Turn) -> None:
+        """Record that the session's turn ended since it was stopped, and with it what it was asked; tell its chats."""
+        notices = self._turn_notices()
+        with self.store.transaction():
+            if self.turns.end(turn.id, "stopped"):
+                for chat_id in {place.chat_id for place in turn.places}:
+                    self.inbox.answer(chat_id, self.session)
+                notices.tell_stopped(turn)
+
+    def steer(self) -> str:
+        """Hand over what came in the middle of a turn, if no better way carries it; tell people, once a turn."""
+        session = self.host_session()
+        if session is None or session.mode not in {"hook", "pull"} or not self.waiting():
+            return ""
+        before = self.turns.current(self.session)
+        known = set(before.places if before else ())
+        text = self.hand_over()
+        turn = self.turns.current(self.session)
+        if turn is not None:
+            self._turn_notices().tell_steered(turn, set(turn.places) - known)
+        return text
+
+    def tell_dialog(self, message: str) -> None:
+        """Tell approvers that a dialog waits at the terminal, unless they have a card for it."""
+        self._turn_notices().tell_dialog(self.turns.current(self.session), message)
+
+    def _turn_notices(self) -> TurnNotices:
+        # Few hooks have anything to tell.
+        from agent_channels.core.i18n.messages import set_language
+        from agent_channels.core.runtime.turn_notices import TurnNotices
+        from agent_channels.core.scheduling import Wakeups
+        from agent_channels.core.services import Services
+
+        set_language(self.settings().language)
+        return TurnNotices(Services.of(self.store), Wakeups())
 
     def sends_answer(self, turn_id: str) -> bool:
         """Return whether a process that reads the bot has still to look after what was said at a turn's end."""

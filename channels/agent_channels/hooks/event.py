@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent_channels.core.host.session_socket import session_socket
+from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.settings.paths import env_value, find_project
 
-__all__ = ["HookDialect", "HookEvent", "HookHost", "print_answer", "print_refusal", "speak"]
+__all__ = ["HookDialect", "HookEvent", "HookHost", "print_answer", "print_refusal", "print_stop", "speak"]
 
 INPUT_MAX = 4 * 1024 * 1024
 
 
 class HookDialect(Protocol):
-    """A module of `hooks/hosts`: how a host's hook JSON differs from Claude Code's."""
+    """A module of `hooks/hosts`: how a host's hook JSON differs from Claude Code's.
+
+    One whose host gives a hook up after a time of its own, whatever the settings say, has `WAIT_MAX_S` too, and one
+    whose host runs the hook `step` has `STEPS`, and perhaps `STOPS_AT_ONCE`.
+    """
 
     # Whether a permission may be answered with rules that hold for the session.
     SESSION_RULES: bool
@@ -50,10 +55,11 @@ class HookHost:
 
     def __init__(self) -> None:
         self._parent = os.getppid()
-        self.names_itself, socket = _dialect is None, session_socket()
+        self.names_itself = _dialect is None
         pid = (env_value("CLAUDE_PID") or "") if self.names_itself else _program_above(self._parent)
         self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
-        self.keys = {key for key in (socket.path if socket else None, f"pid {pid}" if pid else None) if key}
+        inbox = inbox_address() if self.names_itself else None
+        self.keys = {key for key in (inbox and inbox.path, f"pid {pid}" if pid else None) if key}
 
     def is_gone(self) -> bool:
         """Return whether the host has ended, so that nobody reads what the hook prints."""
@@ -95,6 +101,12 @@ class HookEvent:
         self.takes_session_rules = _dialect is None or _dialect.SESSION_RULES
         # How many characters of context the model is shown whole; None: as many as of Claude Code.
         self.context_max = None if _dialect is None else _dialect.CONTEXT_MAX
+        # Whether the host's hooks tell of each step, and so of the turn that it belongs to.
+        self.tells_steps: bool = getattr(_dialect, "STEPS", False)
+        # Whether a turn that is stopped before a tool ends there, with no further hook.
+        self.stops_at_once: bool = getattr(_dialect, "STOPS_AT_ONCE", False)
+        # How long the host waits for a hook's answer at most, in seconds.
+        self.wait_max_s: float = getattr(_dialect, "WAIT_MAX_S", math.inf)
 
     @classmethod
     def read(cls) -> HookEvent:
@@ -111,6 +123,15 @@ class HookEvent:
 def print_refusal(reason: str) -> None:
     """Print that what the host is about to do must not be done."""
     print(json.dumps({"decision": "block", "reason": reason}))
+
+
+def print_stop(event_name: str, reason: str) -> None:
+    """Print that the turn ends here, and before a tool, that this one does not run: every host reads it alike."""
+    answer: dict[str, Any] = {"continue": False, "stopReason": reason}
+    if event_name == "PreToolUse":
+        denied = {"permissionDecision": "deny", "permissionDecisionReason": reason}
+        answer["hookSpecificOutput"] = {"hookEventName": event_name, **denied}
+    print(json.dumps(answer))
 
 
 def print_answer(event_name: str, **fields: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent_channels.core.host.hand_over import CONTEXT_MAX
+from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.host.inbox_socket import post_text
 from agent_channels.core.host.loops import Loop, round_text
-from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.settings.paths import env_value
 from agent_channels.hooks.channel import HookChannel
@@ -58,19 +58,19 @@ def _waiting_messages(channel: HookChannel, room: int) -> str:
 
 def _wake_later(every: list[HookChannel], channel: HookChannel, loop: Loop, *, first: bool) -> str | None:
     """End the turn, which the host would end in any case, and wake the session for the next round another way."""
-    socket = session_socket()
+    inbox = inbox_address()
     rings = any((known := one.host_session()) is not None and "bell" in known.hooks for one in every)
-    if not socket and not rings:
+    if inbox is None and not rings:
         channel.loops.end(loop, "blocked")
         return None
     # A host may not take what is posted: then its bell rings a little later.
-    wait_s = channel.settings().escalate_after_s if socket else 0.0
+    wait_s = channel.settings().escalate_after_s if inbox else 0.0
     following = channel.loops.begin_round(loop, 0, first=first, wake_after_s=wait_s if rings else None)
     if following is None:
         return None
     for one in every:
         one.end_turn("")
-    if socket and not post_text(socket.path, socket.token, round_text(following)):
+    if inbox and not post_text(inbox, round_text(following)):
         if not rings:
             channel.loops.end(following, "blocked")
             return None

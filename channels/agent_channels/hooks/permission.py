@@ -24,6 +24,9 @@ def run(event: HookEvent) -> int:
     if not isinstance(tool, str):
         return 0
     with open_hook_channels(event) as channels:
+        for ours in channels if event.tells_steps else ():
+            if ours.is_ours():
+                ours.turn_at_work()
         channel = channel_with_approvers(channels)
         by = stopped_by(channels)
         if by is not None:
@@ -42,7 +45,7 @@ def run(event: HookEvent) -> int:
             read=partial(files.read_text, limit=READ_MAX),
             rules=rules,
         )
-        bound_s = channel.settings().hook_bound_s
+        bound_s = min(channel.settings().hook_bound_s, event.wait_max_s)
         answer = ask(
             channel,
             spec,

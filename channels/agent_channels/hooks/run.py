@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import sys
 
 from agent_channels.core.settings.paths import env_value
@@ -27,6 +28,8 @@ HOOKS = {
     "stop": "hands messages over at the end of a turn",
     "prompt": "adds messages to what the user typed",
     "session": "tells the model how the channels stand",
+    "step": "shows what the agent does, stops it, hands messages over while it works",
+    "dialog": "tells approvers that a dialog waits at the terminal",
     "permission": "asks approvers for a permission",
     "question": "asks approvers a multiple-choice question",
     "end": "tells people that the session is over",
@@ -47,6 +50,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.host:
             speak(importlib.import_module(f"agent_channels.hooks.hosts.{args.host}"))
+            from agent_channels.core.host.outer_session import without_outer_session
+
+            kept = without_outer_session(os.environ, args.host)
+            for name in os.environ.keys() - kept.keys():
+                del os.environ[name]
         event = HookEvent.read()
         code: int = importlib.import_module(f"agent_channels.hooks.{args.hook}").run(event)
         sys.stdout.flush()

@@ -42,7 +42,7 @@ def run(event: HookEvent) -> int:
                         return 0
                 waited_s = time.monotonic() - waits_since
                 waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
-                if not waiting:
+                if not waiting or waited_s >= event.wait_max_s:
                     return 0
                 for channel in waiting:
                     channel.announce_wait()

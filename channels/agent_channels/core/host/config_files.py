@@ -45,7 +45,9 @@ __all__ = [
     "turn_hook_servers",
 ]
 
-_HOOK = re.compile(r"\bhook\s+(bell|stop|prompt|session|permission|question|end)(?:\s+--host\s+([a-z]+))?\s*$")
+_HOOK = re.compile(
+    r"\bhook\s+(bell|stop|prompt|session|step|dialog|permission|question|end)(?:\s+--host\s+([a-z]+))?\s*$"
+)
 # The names that the host takes for a server.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024

@@ -208,8 +208,8 @@ class Delivery:
         if socket.full:
             self._modes.fail("wake", "is not answered, and its queue is full")
             return False
-        if socket.queued:
-            await anyio.sleep(GATHER_S)
+        if pause_s := max(GATHER_S if socket.queued else 0.0, socket.pause_s()):
+            await anyio.sleep(pause_s)
         offered = [] if self.waiting_calls else self._begin_offer("wake")
         if not offered:
             return True

@@ -2,7 +2,7 @@
 
 Two JSON lines: who we are, then what a person said, as the `<channel ...>` block that a push would show. No answer
 comes back, so what was posted counts as offered, never as seen. Only the socket of the session that started this
-process is used.
+process is used. Qwen Code has the same, under other names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import socket
-import uuid
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import anyio
 
 from agent_channels.core.errors import Ambiguous, Unavailable
 from agent_channels.core.host.frames import channel_blocks
-from agent_channels.core.host.session_socket import session_socket
+from agent_channels.core.host.inbox_address import InboxAddress, inbox_address
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.log import redact
 
@@ -32,21 +32,25 @@ QUEUED_MAX = 20
 SEND_WITHIN_S = 5.0
 # The most that is read of a line that comes back.
 LINE_MAX = 1 << 20
+# Qwen Code drops, without a word, what goes beyond 30 posts at once and one more every two seconds.
+BURST_MAX, REFILL_S = 28, 2.0
 
 
 class InboxSocket:
     """One connection to our session's socket, opened when first needed and kept open, so that order is kept."""
 
-    def __init__(self, path: str, token: str | None) -> None:
-        self.path, self._token = path, token
+    def __init__(self, address: InboxAddress) -> None:
+        self.path, self._address = address.path, address
         self._writer: asyncio.StreamWriter | None = None
         self._queued = 0
+        # How many posts the host takes at once, and since when that many.
+        self._allowed, self._counted_at = float(BURST_MAX), time.monotonic()
 
     @classmethod
     def of(cls, environ: Mapping[str, str] | None = None) -> InboxSocket | None:
         """Return the socket of the session that started this process, or None if the host has none."""
-        socket = session_socket(environ)
-        return cls(socket.path, socket.token) if socket else None
+        address = inbox_address(environ)
+        return cls(address) if address else None
 
     @property
     def queued(self) -> int:
@@ -57,6 +61,18 @@ class InboxSocket:
     def full(self) -> bool:
         """Whether so many posts wait that the host may drop further ones."""
         return self._queued >= QUEUED_MAX
+
+    def pause_s(self) -> float:
+        """Return how long to wait before the next post, so that the host drops none."""
+        now = time.monotonic()
+        self._allowed = min(float(BURST_MAX), self._allowed + (now - self._counted_at) / REFILL_S)
+        self._counted_at = now
+        return max(0.0, (1.0 - self._allowed) * REFILL_S)
+
+    def count_post(self) -> None:
+        """Note that the host has one more post."""
+        self._queued += 1
+        self._allowed -= 1
 
     def mark_agent_active(self) -> None:
         """Note that the agent did something: what was posted before has left the host's queue."""
@@ -79,8 +95,7 @@ class InboxSocket:
         Raises `Unavailable` if the socket cannot be reached, `Ambiguous` if it was closed or not read and the host may
         have a part of the post.
         """
-        message = {"role": "user", "content": redact(channel_blocks(source, entries))}
-        line = {"type": "user", "msg_id": str(uuid.uuid4()), "message": message}
+        line = self._address.message(redact(channel_blocks(source, entries)))
         # A connection kept open from before may have been closed since, which says nothing about the socket.
         tries = 2 if self._writer is not None else 1
         reached = False
@@ -101,15 +116,15 @@ class InboxSocket:
             await self.aclose()
             kind = Ambiguous if reached else Unavailable
             raise kind(f"the session's inbox socket does not take messages ({error!r})") from error
-        self._queued += 1
+        self.count_post()
 
     async def _send(self, line: Mapping[str, object]) -> None:
         if self._writer is not None and self._writer.is_closing():
             await self.aclose()
         if self._writer is None:
             self._writer = await self._connect()
-            if self._token:
-                self._write({"type": "auth", "token": self._token})
+            if auth := self._address.auth():
+                self._write(auth)
         self._write(line)
         await self._writer.drain()
 
@@ -129,22 +144,21 @@ class InboxSocket:
             writer.close()
 
 
-def post_text(path: str, token: str | None, text: str) -> bool:
+def post_text(address: InboxAddress, text: str) -> bool:
     """Post a text as one message, from a process that has no event loop; return False if the socket cannot be reached.
 
     What a host refuses is not told.
     """
-    lines: list[dict[str, object]] = [{"type": "auth", "token": token}] if token else []
-    lines.append({"type": "user", "msg_id": str(uuid.uuid4()), "message": {"role": "user", "content": redact(text)}})
+    lines = [line for line in (address.auth(), address.message(redact(text))) if line]
     data = "".join(json.dumps(line) + "\n" for line in lines).encode()
     try:
         if os.name == "nt":
-            with Path(path).open("r+b", buffering=0) as pipe:
+            with Path(address.path).open("r+b", buffering=0) as pipe:
                 pipe.write(data)
         else:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(SEND_WITHIN_S)
-                connection.connect(path)
+                connection.connect(address.path)
                 connection.sendall(data)
     except OSError:
         return False

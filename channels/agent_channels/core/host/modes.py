@@ -12,6 +12,7 @@ from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.host.hand_over import CONTEXT_MAX
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
+from agent_channels.core.host.turns import Turns
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.settings.config import Settings
@@ -47,6 +48,7 @@ class Modes:
         self._after_s = settings.escalate_after_s
         self._session, self._inbox, self._sessions = session, inbox, sessions
         self._flag = flag
+        self._turns = Turns(sessions.store)
         self.socket = socket
         self._failed: dict[str, str] = {}
         self._published = ""
@@ -150,6 +152,9 @@ class Modes:
             return False
         mode, _ = self.current()
         if mode not in self.unproven():
+            return False
+        if self._host is not None and self._turns.current(self._session) is not None:
+            # It works on something, and tells of no prompt that came by its inbox: what was posted is read, or will be.
             return False
         below = [name for name, _ in self._ladder() if name != mode and name not in self._failed]
         if not below or not self._inbox.escalate(self._session, mode, self._inbox.now() - self._after_s):

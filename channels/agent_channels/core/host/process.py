@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent_channels.core.host.session_socket import session_socket
+from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.process import host_pid
 
 __all__ = ["ancestors", "channel_flag", "evidence", "first_program", "host_keys", "host_program", "opted_in"]
@@ -31,13 +31,15 @@ def evidence(environ: Mapping[str, str] | None = None) -> str | None:
 
     Being initialised proves nothing: a host that only lists its servers starts and initialises them too.
     """
-    return "the host gave its session's inbox socket" if session_socket(environ) else None
+    if inbox_address(environ):
+        return "the host gave its session's inbox socket"
+    return None
 
 
 def host_keys(environ: Mapping[str, str] | None = None) -> list[str]:
     """Return what its hooks know this host by as well, whatever session id it goes on under: its socket, its pid."""
-    socket = session_socket(environ)
-    return [*([socket.path] if socket else []), f"pid {host_pid()}"]
+    inbox = inbox_address(environ)
+    return [*([inbox.path] if inbox else []), f"pid {host_pid()}"]
 
 
 def opted_in(argv: Sequence[str], channel: str) -> str | None:

@@ -1758,4 +1758,9 @@ TEXTS: dict[str, str] = {
         "每次設定之後，請在 Codex 裡輸入 /hooks，信任啟動這個程式的那些 hook"
     ),
     "`codex queue` gives the session a prompt": "`codex queue` 會給工作階段一個提示",
+    # Gemini CLI and Qwen Code.
+    "the server and the hooks": "伺服器與 hook",
+    "the inbox of its session, which it names to the programs that it starts": (
+        "它的工作階段的收件匣，它會告訴自己啟動的程式"
+    ),
 }

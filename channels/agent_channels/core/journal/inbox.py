@@ -530,6 +530,15 @@ class Inbox:
             )
         )
 
+    def posted_from(self, session: str) -> list[tuple[str, str | None]]:
+        """Return the chats, and their threads, of what was posted to a session's inbox and is not answered."""
+        rows = self.store.rows(
+            f"SELECT DISTINCT chat_id, thread_id FROM inbox WHERE state = '{State.OFFERED}' AND session = ? "
+            "AND mode = 'wake' AND chat_id IS NOT NULL",
+            session,
+        )
+        return [(row["chat_id"], row["thread_id"]) for row in rows]
+
     def unannounced(self, session: str) -> int:
         """Return how many entries are ready that this session has not been woken for."""
         return int(

@@ -18,6 +18,7 @@ from agent_channels.core.host.agents.registry import host_of_client
 from agent_channels.core.host.delivery import HostLink, Push
 from agent_channels.core.host.inbox_socket import InboxSocket
 from agent_channels.core.host.modes import Modes
+from agent_channels.core.host.outer_session import without_outer_session
 from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.i18n.sentences import sentence
@@ -208,6 +209,9 @@ async def open_runtime(
 
     Raises `ConfigError` if no token is set or a setting is wrong, `StoreError` if the database cannot be used.
     """
+    # Claude Code is not in the list.
+    known = host_of_client(client())
+    env = Environment(env.channel, without_outer_session(env.environ, known.name if known else "claude"))
     settings = load(channel.settings, env)
     for renamed in renamed_settings(env):
         logger.info("%s", renamed)
@@ -238,9 +242,8 @@ async def open_runtime(
             files = Files(
                 env.state_dir, roots=settings.send_roots, quota_mb=settings.files_quota_mb, environ=env.environ
             )
-            flag = channel_flag(channel.name)
+            flag = None if known else channel_flag(channel.name)
             socket = InboxSocket.of(env.environ)
-            known = host_of_client(client())
             modes = Modes(settings, session, services.inbox, services.sessions, flag, socket, known)
             link = HostLink(session, push, adapter.channel, known.bell(env) if known and known.bell else None)
             context = BotContext(channel, env, settings, bot_id, adapter, services, files, link, modes, Wakeups(), hub)

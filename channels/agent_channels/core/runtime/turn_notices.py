@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from agent_channels.core.host.turn_text import running_words, summary
 from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["TurnNotices"]
@@ -28,8 +29,8 @@ DETAIL_MAX = 300
 class TurnNotices:
     """Queue notices for the chats that a turn works for and that are still let in, in the caller's transaction."""
 
-    def __init__(self, context: BotContext) -> None:
-        self._services, self._wakeups = context.services, context.wakeups
+    def __init__(self, services: Services, wakeups: Wakeups) -> None:
+        self._services, self._wakeups = services, wakeups
         # The turn, and its chats, that were told of a steering; the turn that was told of a dialog.
         self._steered: tuple[str, set[Place]] = ("", set())
         self._dialog = ""

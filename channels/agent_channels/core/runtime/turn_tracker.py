@@ -57,7 +57,7 @@ class TurnTracker:
     def __init__(self, context: BotContext) -> None:
         self._context, self._services = context, context.services
         self._session = context.link.session
-        self._notices = TurnNotices(context)
+        self._notices = TurnNotices(context.services, context.wakeups)
         self._project = Path(project_dir(context.env.environ)).absolute()
         self._turn: Turn | None = None
         self._dirty = Wakeup()
@@ -136,9 +136,16 @@ class TurnTracker:
             self._context.modes.refresh()
             self._has_hooks = True
 
+    def _is_told_of_turns(self) -> bool:
+        """Return whether hooks of the host tell when a turn ends: here, or in the store."""
+        if self._has_hooks:
+            return True
+        known = self._services.sessions.get(self._session)
+        return known is not None and "step" in known.hooks
+
     def offered(self, entries: Sequence[Entry], mode: str) -> None:
         """Take messages that are about to be offered for the running turn's, in the caller's transaction."""
-        if not self._has_hooks or not entries:
+        if not entries or not self._is_told_of_turns():
             return
         # What reaches an idle agent begins a turn that its prompt tells of; what it fetches itself does not.
         if mode == "pull" or self._services.turns.current(self._session) is not None:

@@ -14,8 +14,8 @@ from agent_channels import __version__
 from agent_channels.core import log, tracing
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ChannelError, ConfigError, StoreError
+from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.host.protocol import REQUEST
-from agent_channels.core.host.session_socket import session_socket
 from agent_channels.core.limits import limits_in_force, remedy, system_fault
 from agent_channels.core.process import restarts
 from agent_channels.core.runtime.runtime import open_runtime
@@ -108,8 +108,8 @@ class _Server:
         self.channel, self.env = channel, env
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.hooks = HookCalls(self.current)
-        socket = session_socket(env.environ)
-        self.link = PluginLink(channel.name, socket, self.hooks) if socket and socket.answers else None
+        inbox = inbox_address(env.environ)
+        self.link = PluginLink(channel.name, inbox, self.hooks) if inbox and inbox.answers else None
         self.session = McpSession(
             channel.name,
             __version__,

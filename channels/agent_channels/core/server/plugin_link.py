@@ -14,8 +14,8 @@ from typing import Any
 import anyio
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.host.inbox_address import InboxAddress
 from agent_channels.core.host.inbox_socket import open_socket
-from agent_channels.core.host.session_socket import SessionSocket
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.hook_calls import HookCalls
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 class PluginLink:
     """One server's connection to the plugin of its host."""
 
-    def __init__(self, name: str, socket: SessionSocket, hooks: HookCalls) -> None:
+    def __init__(self, name: str, inbox: InboxAddress, hooks: HookCalls) -> None:
         """`name` is the channel's."""
-        self._name, self._socket, self._hooks = name, socket, hooks
+        self._name, self._inbox, self._hooks = name, inbox, hooks
         self._writer: asyncio.StreamWriter | None = None
 
     async def run(self) -> None:
@@ -55,9 +55,9 @@ class PluginLink:
             await runtime.context.wakeups.stop_asked.wait()
 
     async def _answer_all(self) -> None:
-        reader, self._writer = await open_socket(self._socket.path)
+        reader, self._writer = await open_socket(self._inbox.path)
         try:
-            self._send({"type": "auth", "token": self._socket.token})
+            self._send({"type": "auth", "token": self._inbox.token})
             self._send({"type": "server", "name": self._name})
             while line := await reader.readline():
                 call: Any = json.loads(line)

@@ -17,6 +17,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError, PlatformError, StoreError
 from agent_channels.core.host.background import last_lines, log_size, start
+from agent_channels.core.host.outer_session import without_outer_session
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.starts import StartRequest
@@ -43,16 +44,6 @@ LOOK_EVERY_S = 0.5
 SEND_WITHIN_S = 30.0
 LINES_SHOWN = 5
 LINE_MAX = 200
-# What a host tells the programs that it starts about its session, where the keeper is one of them.
-_OF_A_SESSION = {
-    "CHANNELS_HOST_SOCKET",
-    "CHANNELS_HOST_TOKEN",
-    "CLAUDECODE",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_MESSAGING_SOCKET",
-    "CLAUDE_CODE_MESSAGING_TOKEN",
-    "CLAUDE_CODE_SESSION_ID",
-}
 
 
 class _NotStartedError(ChannelError):
@@ -76,7 +67,8 @@ class HostStarts:
     ) -> None:
         """`projects`: those of now that may be started, by id. `environ`, `umask`: what their hosts get."""
         self._hub, self._adapter, self._projects = hub, adapter, projects
-        self._environ = {name: value for name, value in environ.items() if name not in _OF_A_SESSION}
+        # The keeper may be one of the programs that a host started.
+        self._environ = without_outer_session(environ)
         self._umask = umask
         self._retrier = Retrier(SEND_WITHIN_S)
         self._hosts: list[subprocess.Popen[bytes]] = []

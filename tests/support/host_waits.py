@@ -1,0 +1,41 @@
+"""What tests with a real host wait for: the store's word, or the host's end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio.subprocess import Process
+
+from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.store.database import Store
+from faults_harness import inbox_states
+from harness import Stage
+
+__all__ = ["answered", "ended", "stop_waits"]
+
+
+async def answered(stage: Stage, count: int) -> None:
+    """Waits until so many messages, and no more, are answered and none is open."""
+    async with asyncio.timeout(20):
+        while inbox_states(stage.state) != {"answered": count}:
+            # Each look waits for a whole process: another program's store rings no bell here.
+            await stage.cli("--version")
+
+
+async def stop_waits(stage: Stage, timeout: float = 30) -> None:
+    """Waits until a Stop hook of the session waits for the next message."""
+    async with asyncio.timeout(timeout):
+        while True:
+            with Store.open(stage.state) as store:
+                reader = store.value("SELECT value FROM health WHERE key = 'session'")
+                known = Sessions(store).get(reader or "")
+                if known is not None and known.waiting_until > time.time():
+                    return
+            await stage.cli("--version")
+
+
+async def ended(process: Process, timeout: float = 25) -> tuple[str, str]:
+    """What a session without a screen printed, once it is over."""
+    async with asyncio.timeout(timeout):
+        out, err = await process.communicate()
+    return out.decode(), err.decode()
