@@ -1763,4 +1763,15 @@ TEXTS: dict[str, str] = {
     "the inbox of its session, which it names to the programs that it starts": (
         "它的工作階段的收件匣，它會告訴自己啟動的程式"
     ),
+    "{path} does not exist; start Continue once, which writes it": "{path} 不存在；請先啟動一次 Continue，它會寫好這個檔案",
+    "{path}: {key} is written in a way that is not changed here; enter the server by hand": (
+        "{path}：{key} 的寫法這裡不會更動；請自行加入伺服器"
+    ),
+    "{path} is not YAML: {error}; fix it first": "{path} 不是 YAML：{error}；請先修正",
+    "{path} is not a YAML mapping; fix it first": "{path} 不是 YAML 物件；請先修正",
+    "{key} in {path} is not a list; fix it first": "{path} 裡的 {key} 不是陣列；請先修正",
+    "Kimi Code starts the servers of a project only once it trusts the folder": (
+        "Kimi Code 要先信任這個資料夾，才會啟動專案的伺服器"
+    ),
+    'start kimi in the project, and choose "Trust this folder"': "請在專案裡啟動 kimi，選擇「Trust this folder」",
 }
