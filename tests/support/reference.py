@@ -36,6 +36,7 @@ __all__ = [
     "LISTED_TOOLS",
     "PACKAGE",
     "PARTS",
+    "READMES",
     "ROOT",
     "all_parsers",
     "fill",
@@ -45,6 +46,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+READMES = (ROOT / "README.md", ROOT / "README.zh-TW.md")
 PACKAGE = ROOT / "channels" / "agent_channels"
 LISTED_TOOLS = PACKAGE / "core" / "server" / LISTED
 COMMAND = "python -m tests.support.reference"
@@ -230,6 +232,34 @@ def licences() -> str:
     return tables()
 
 
+def hosts_measured() -> str:
+    """Return the table of the journey in each host and client."""
+    from hosts_table import measured
+
+    return measured()
+
+
+def host_abilities() -> str:
+    """Return the table of what each host does by its own ways."""
+    from hosts_table import abilities
+
+    return abilities()
+
+
+def hosts_in_short() -> str:
+    """Return the README's table of hosts."""
+    from hosts_table import in_short
+
+    return in_short()
+
+
+def hosts_in_chinese() -> str:
+    """Return the same table for the Chinese README."""
+    from hosts_table import in_short
+
+    return in_short(chinese=True)
+
+
 PARTS = {
     "command line": command_line,
     "settings": settings,
@@ -238,6 +268,10 @@ PARTS = {
     "kinds": kinds,
     "failures": failures,
     "licences": licences,
+    "hosts measured": hosts_measured,
+    "host abilities": host_abilities,
+    "hosts in short": hosts_in_short,
+    "hosts in chinese": hosts_in_chinese,
 }
 
 
@@ -248,6 +282,6 @@ def fill(text: str) -> str:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(prog=COMMAND, description="Write the generated parts of the docs.").parse_args()
-    for path in sorted(DOCS.glob("*.md")):
+    for path in (*READMES, *sorted(DOCS.glob("*.md"))):
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
     LISTED_TOOLS.write_text(listed_tools(), encoding="utf-8")

@@ -18,6 +18,7 @@ COMMANDS = [
     "tests.bench.costs",
     "tests.bench.hub",
     "tests.bench.hub_growth",
+    "tests.hosts.matrix",
     "tests.soak",
     "tests.soak.hub",
     "tests.support.reference",

@@ -11,9 +11,8 @@ from agent_channels.cli.inbox import REPORTED
 from agent_channels.core.journal.entry import OPEN, State
 from agent_channels.core.store.migrations import MIGRATIONS
 from licences import EXTRAS, dependencies
-from reference import COMMAND, DOCS, PACKAGE, PARTS, ROOT, fill
+from reference import COMMAND, DOCS, PACKAGE, PARTS, READMES, ROOT, fill
 
-READMES = [ROOT / "README.md", ROOT / "README.zh-TW.md"]
 PAGES = [*READMES, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=NAMES)

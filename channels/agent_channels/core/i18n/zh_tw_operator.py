@@ -1763,7 +1763,7 @@ TEXTS: dict[str, str] = {
     "the inbox of its session, which it names to the programs that it starts": (
         "它的工作階段的收件匣，它會告訴自己啟動的程式"
     ),
-    "{path} does not exist; start Continue once, which writes it": "{path} 不存在；請先啟動一次 Continue，它會寫好這個檔案",
+    "{path} does not exist; start Continue once, which writes it": "{path} 不存在；請先啟動一次 Continue，它會建立",
     "{path}: {key} is written in a way that is not changed here; enter the server by hand": (
         "{path}：{key} 的寫法這裡不會更動；請自行加入伺服器"
     ),

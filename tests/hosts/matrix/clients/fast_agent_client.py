@@ -1,0 +1,33 @@
+"""fast-agent's aggregator, which its agents call their tools by."""
+
+from __future__ import annotations
+
+import asyncio
+
+from driver import ARGUMENTS, COMMAND, ENV, drive, text_of
+from mcp_agent.app import MCPApp
+from mcp_agent.config import LoggerSettings, MCPServerSettings, MCPSettings, Settings
+from mcp_agent.mcp.mcp_aggregator import MCPAggregator
+
+
+async def main() -> None:
+    """One session for all calls."""
+    server = MCPServerSettings(transport="stdio", command=COMMAND, args=ARGUMENTS, env=ENV)
+    logger = LoggerSettings(type="none", progress_display=False, show_chat=False, show_tools=False)
+    app = MCPApp(name="tests", settings=Settings(mcp=MCPSettings(servers={"telegram": server}), logger=logger))
+    async with (
+        app.run() as running,
+        MCPAggregator(["telegram"], connection_persistence=True, context=running.context) as aggregator,
+    ):
+
+        async def tools() -> list[str]:
+            return [tool.name for tool in (await aggregator.list_tools()).tools]
+
+        async def call(tool: str, given: dict[str, object]) -> str:
+            name = next(name for name in await tools() if name.endswith(tool))
+            return text_of(await aggregator.call_tool(name, given))
+
+        await drive(tools, call)
+
+
+asyncio.run(main())

@@ -1,0 +1,23 @@
+"""An agent of Pydantic AI; its model is the scripted one at OPENAI_BASE_URL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from pydantic_ai import Agent
+from pydantic_ai.mcp import MCPServerStdio
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.usage import UsageLimits
+
+
+async def main() -> None:
+    """One run, as long as the model goes on."""
+    server = MCPServerStdio(sys.argv[1], args=sys.argv[2:], env=dict(os.environ))
+    agent = Agent(OpenAIChatModel("scripted"), toolsets=[server])
+    async with agent:
+        await agent.run("Begin.", usage_limits=UsageLimits(request_limit=None))
+
+
+asyncio.run(main())

@@ -1,0 +1,270 @@
+"""Who plays the journey: each known host with a scripted model behind it, and each client library, in its own place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent_channels.core.host.agents.registry import AGENT_HOSTS
+from agent_channels.core.program import own_script
+from agent_channels.core.settings.config import Environment
+from agent_hosts import HOSTS, CodingHost, Room, cache_folder, npm_program
+from agents import HOST_S, LINE_LIMIT, Agent, ClientAgent, HostedAgent, NoAnswer, kill_all, running
+from harness import COMMAND, World
+from openai_model import OpenAIModel
+from scratch_installs import venv_with
+
+__all__ = ["PLAYERS", "Player", "Seat"]
+
+HERE = Path(__file__).parent
+CLIENTS = HERE.parent / "hosts" / "matrix" / "clients"
+TAP, LIMITS = HERE / "wire_tap.py", HERE / "limits_server.py"
+SERVE = ("serve", "CHANNEL")
+PROMPT = "Listen for messages."
+
+
+@dataclass
+class Seat:
+    """Where a player plays: the project with its people, and what is kept of what was said."""
+
+    world: World
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is."""
+        return self.world.folder
+
+    @property
+    def tap(self) -> Path:
+        """What the host said to our server."""
+        return self.folder / "said.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the host printed."""
+        return self.folder / "printed.log"
+
+    def server(self) -> dict[str, Any]:
+        """Our server's entry in a host's list, with a tap on what it is told.
+
+        The token is in its own file: several hosts hand on no variable whose name looks like a secret's.
+        """
+        channel, env = self.world.channel, self.world.env
+        prefix = channel.upper()
+        secret = {name: env[name] for name in (f"{prefix}_BOT_TOKEN", f"{prefix}_API_ROOT")}
+        dotenv = self.world.state / ".env"
+        dotenv.write_text("".join(f"{name}={value}\n" for name, value in secret.items()))
+        dotenv.chmod(0o600)
+        names = {f"{prefix}_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR", "CLAUDE_PROJECT_DIR", "PATH", "HOME"}
+        given = {name: value for name, value in env.items() if name in names or name.startswith("COVERAGE_")}
+        return {
+            "command": sys.executable,
+            "args": [str(TAP), str(self.tap), *COMMAND, *SERVE[:1], channel],
+            "env": given,
+        }
+
+    def set_up(self, name: str, home: Path) -> None:
+        """Writes the files of a host as `channels setup --host NAME` does, with the tap before the program."""
+        program = self.folder / "channels"
+        server = self.server()
+        words = [server["command"], *server["args"][: -len(SERVE)]]
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        program.chmod(0o755)
+        files = AGENT_HOSTS[name].files
+        assert files is not None
+        # With nothing of ours on the PATH, so that the program is named by its path.
+        environ = {**server["env"], "HOME": str(home), "PATH": os.defpath}
+        for file in files([Environment(self.world.channel, environ)]):
+            before = file.path.read_text() if file.path.exists() else ""
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.write_text(file.add(before).replace(str(own_script()), str(program)))
+
+    @staticmethod
+    def limits_server() -> dict[str, Any]:
+        """The entry of the server that shows what a client bears."""
+        return {"command": sys.executable, "args": [str(LIMITS)], "env": {}}
+
+
+Start = Callable[[Seat, dict[str, Any]], AbstractAsyncContextManager[Agent]]
+
+
+@dataclass(frozen=True)
+class Player:
+    """A host or a client: `start(seat, server)` starts it with that server, anew each time."""
+
+    name: str
+    title: str
+    version: str
+    kind: str
+    start: Start
+    # Whether a call can be cancelled from outside, as a person does who interrupts.
+    cancels: bool = False
+
+
+# ---- hosts
+
+
+def _hosted(host: CodingHost) -> Start:
+    """Starts it with a server; an empty entry stands for the files that set-up writes."""
+
+    @contextlib.asynccontextmanager
+    async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
+        agent = HostedAgent()
+        home = seat.folder / "host-home"
+        home.mkdir(exist_ok=True)
+        async with host.model(agent.script) as model:
+            servers = {seat.world.channel: server} if server else {}
+            launch = host.started(Room(host.program(), home, seat.world.project, servers, model, PROMPT))
+            if not server:
+                seat.set_up(host.name, Path(launch.env["HOME"]))
+            async with running(launch.command, launch.env, seat.world.project, seat.log) as process:
+                agent.process = process
+                await agent.begin(seat.world.channel)
+                yield agent
+
+    return start
+
+
+# ---- clients
+
+
+def _python(script: str, *packages: str) -> Callable[[], list[str]]:
+    """The command line of a driver in a virtual environment with these packages; without any, in our own."""
+
+    def command() -> list[str]:
+        if not packages:
+            return [sys.executable, str(CLIENTS / script)]
+        folder = cache_folder() / "venv" / script.removesuffix(".py")
+        ready = folder / ".ready"
+        wanted = "\n".join(packages)
+        if not ready.exists() or ready.read_text() != wanted:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            venv_with(folder, *packages)
+            ready.write_text(wanted)
+        return [str(folder / "bin" / "python"), str(CLIENTS / script)]
+
+    return command
+
+
+def _driven(command: Callable[[], list[str]]) -> Start:
+    @contextlib.asynccontextmanager
+    async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
+        words = [*command(), server["command"], *server["args"]]
+        env = {**seat.world.env, **server["env"]}
+        async with running(words, env, seat.world.project, seat.log, driven=True) as process:
+            agent = ClientAgent(process)
+            try:
+                yield agent
+            finally:
+                agent.close()
+
+    return start
+
+
+def _modelled(command: Callable[[], list[str]]) -> Start:
+    """An agent library whose model is ours."""
+
+    @contextlib.asynccontextmanager
+    async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
+        agent = HostedAgent()
+        words = [*command(), server["command"], *server["args"]]
+        async with OpenAIModel(agent.script) as model:
+            env = {**seat.world.env, **server["env"], "OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "made-up"}
+            async with running(words, env, seat.world.project, seat.log) as process:
+                agent.process = process
+                await agent.begin(seat.world.channel)
+                yield agent
+
+    return start
+
+
+class InspectorAgent:
+    """MCP Inspector's command line: a process, and a server, for each call."""
+
+    def __init__(self, program: Path, seat: Seat, server: dict[str, Any]) -> None:
+        self._base = [str(program), "--cli", server["command"], *server["args"], "--method"]
+        self._seat, self._env = seat, {**seat.world.env, **server["env"]}
+
+    async def tools(self) -> list[str]:
+        """What `tools/list` prints."""
+        return [tool["name"] for tool in (await self._run("tools/list", within=HOST_S))["tools"]]
+
+    async def call(self, tool: str, *, within: float = HOST_S, **arguments: Any) -> str:
+        """What `tools/call` prints; values that are no text are given as JSON."""
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+        words = [word for name, value in texts.items() for word in ("--tool-arg", f"{name}={value}")]
+        found = await self._run("tools/call", "--tool-name", tool, *words, within=within)
+        return "\n".join(part.get("text", "") for part in found["content"])
+
+    async def _run(self, *words: str, within: float) -> dict[str, Any]:
+        process = await asyncio.create_subprocess_exec(
+            *self._base,
+            *words,
+            env=self._env,
+            cwd=self._seat.world.project,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=LINE_LIMIT,
+            start_new_session=True,
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), within)
+        except TimeoutError:
+            raise NoAnswer(f"the client answered nothing within {within:.0f} s") from None
+        finally:
+            kill_all(process)
+        try:
+            return dict(json.loads(out))
+        except ValueError:
+            return {"content": [{"text": (err or out).decode(errors="replace").strip()[-300:]}]}
+
+
+def _inspector(package: str) -> Start:
+    @contextlib.asynccontextmanager
+    async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
+        yield InspectorAgent(npm_program(package, "mcp-inspector"), seat, server)
+
+    return start
+
+
+def _titles() -> dict[str, str]:
+    return {"claude": "Claude Code", **{name: host.title for name, host in AGENT_HOSTS.items()}}
+
+
+def _players() -> Sequence[Player]:
+    titles = _titles()
+    hosts = [
+        Player(host.name, titles.get(host.name, host.name), host.version, "host", _hosted(host))
+        for host in HOSTS.values()
+    ]
+    inspector = "@modelcontextprotocol/inspector@2.12.0"
+    clients = [
+        Player("sdk", "MCP SDK for Python", "2.3.0", "client", _driven(_python("sdk.py")), cancels=True),
+        Player("inspector", "MCP Inspector CLI", "2.12.0", "client", _inspector(inspector)),
+    ]
+    for name, title, way, script, package, *more in (
+        ("fastmcp", "FastMCP", _driven, "fastmcp_client.py", "fastmcp==4.2.3"),
+        ("langchain", "LangChain", _driven, "langchain_tools.py", "langchain-mcp-adapters==0.3.2"),
+        ("mcp-agent", "mcp-agent", _driven, "mcp_agent_client.py", "mcp-agent==0.2.6"),
+        ("fast-agent", "fast-agent", _driven, "fast_agent_client.py", "fast-agent-mcp==0.2.36"),
+        ("smolagents", "smolagents", _driven, "smolagents_tools.py", "smolagents[mcp]==1.26.0"),
+        ("openai-agents", "OpenAI Agents SDK", _modelled, "openai_agents.py", "openai-agents==0.24.0"),
+        ("pydantic-ai", "Pydantic AI", _modelled, "pydantic_ai_agent.py", "pydantic-ai-slim[mcp,openai]==2.68.0"),
+    ):
+        start = way(_python(script, package, *more))
+        clients.append(Player(name, title, package.partition("==")[2], "client", start))
+    return [*hosts, *clients]
+
+
+PLAYERS = {player.name: player for player in _players()}
