@@ -256,7 +256,7 @@ def _players() -> Sequence[Player]:
     for name, title, way, script, package, *more in (
         ("fastmcp", "FastMCP", _driven, "fastmcp_client.py", "fastmcp==4.2.3"),
         ("langchain", "LangChain", _driven, "langchain_tools.py", "langchain-mcp-adapters==0.3.2"),
-        ("mcp-agent", "mcp-agent", _driven, "mcp_agent_client.py", "mcp-agent==0.2.6"),
+        ("mcp-agent", "mcp-agent", _driven, "mcp_agent_client.py", "mcp-agent==0.2.6", "mcp<2"),
         ("fast-agent", "fast-agent", _driven, "fast_agent_client.py", "fast-agent-mcp==0.2.36"),
         ("smolagents", "smolagents", _driven, "smolagents_tools.py", "smolagents[mcp]==1.26.0"),
         ("openai-agents", "OpenAI Agents SDK", _modelled, "openai_agents.py", "openai-agents==0.24.0"),

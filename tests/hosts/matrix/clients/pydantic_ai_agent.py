@@ -6,15 +6,16 @@ import asyncio
 import os
 import sys
 
+from fastmcp.client.transports import StdioTransport
 from pydantic_ai import Agent
-from pydantic_ai.mcp import MCPServerStdio
+from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.usage import UsageLimits
 
 
 async def main() -> None:
     """One run, as long as the model goes on."""
-    server = MCPServerStdio(sys.argv[1], args=sys.argv[2:], env=dict(os.environ))
+    server = MCPToolset(StdioTransport(command=sys.argv[1], args=sys.argv[2:], env=dict(os.environ)))
     agent = Agent(OpenAIChatModel("scripted"), toolsets=[server])
     async with agent:
         await agent.run("Begin.", usage_limits=UsageLimits(request_limit=None))
