@@ -66,13 +66,14 @@ def measured() -> str:
         cells += [_mark(row["cells"].get(step)) for step in STEPS]
         lines.append(f"| {' | '.join([*cells, _call(row['limits']), _result(row['limits'])])} |")
     dates = sorted(row["date"] for row in read_measured())
-    return "\n".join([*lines, "", f"Measured from {dates[0]} to {dates[-1]}.", ""])
+    when = f"on {dates[0]}" if dates[0] == dates[-1] else f"from {dates[0]} to {dates[-1]}"
+    return "\n".join([*lines, "", f"Measured {when}."])
 
 
 def _mark(cell: Mapping[str, Any] | None) -> str:
     if cell is None:
         return NONE
-    return YES if cell["good"] else f"{NO} {cell['why']}".replace("|", "\\|")
+    return YES if cell["good"] else NO
 
 
 def _call(limits: Mapping[str, Any]) -> str:
