@@ -270,6 +270,24 @@ async def test_a_cancel_that_crosses_the_result_loses_nothing(stage: Stage) -> N
     assert (block.content, block.meta["redelivered"]) == ("hello", "true")
 
 
+async def test_a_host_that_cancels_what_it_has_read_is_not_shown_it_again(stage: Stage) -> None:
+    """OpenCode cancels each call once it has the result: the rest of a burst follows, and nothing is marked."""
+    stage.config(grace_s=0, result_max=1_000)
+    ann = stage.person()
+    host = await host_called(stage, "opencode")
+    await host.done("wait_for_messages", timeout_s=0)
+    said = [f"{number} {'x' * 500}" for number in range(4)]
+    for text in said:
+        ann.send(text)
+    heard = []
+    while len(heard) < len(said):
+        call = host.calling("wait_for_messages", timeout_s=30)
+        heard += blocks_in((await host.answered(call)).text)
+        host.notify("notifications/cancelled", {"requestId": call})
+    assert [block.content for block in heard] == said
+    assert not any("redelivered" in block.meta for block in heard)
+
+
 async def test_the_answer_for_an_asker_whose_host_left_waits_for_nothing(stage: Stage) -> None:
     """The host closed its end after an ask that was left open: the answer is in the next server's first wait."""
     stage.config(grace_s=0, call_s=1)

@@ -16,13 +16,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.settings.config import Environment
+from agent_hosts import npm_program
 from harness import Ran, Stage
 from inbox_socket import Block, blocks_in
-from scratch_installs import npm_package
 from scripted_model import Asked, ScriptedModel, say, use
 from tmux import Tmux
 
@@ -45,14 +43,7 @@ def news(asked: Asked) -> list[Block]:
 
 def program(name: str) -> Path:
     """The host's program, installed once for this user; skips the test where it cannot be."""
-    cache = os.environ.get("CHANNELS_HOSTS_CACHE") or platformdirs.user_cache_path("agent-channels-tests")
-    folder = Path(cache) / "npm" / PACKAGES[name].replace("/", "+")
-    ready = folder / ".ready"
-    if not ready.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        npm_package(folder, PACKAGES[name])
-        ready.touch()
-    return folder / "node_modules" / ".bin" / name
+    return npm_program(PACKAGES[name], name)
 
 
 def shell(command: str) -> dict[str, Any]:

@@ -41,12 +41,13 @@ class ResponsesAsked(Asked):
 class ResponsesModel(ScriptedModel):
     """As `ScriptedModel`, for hosts that speak the Responses API."""
 
-    def _add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/v1/responses", self._responses)
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Adds the vendor's methods."""
+        router.add_post("/v1/responses", self._responses)
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         asked = ResponsesAsked(await request.json(), time.perf_counter())
-        items = [_item(block, asked.body) for block in await self._script(asked)]
+        items = [_item(block, asked.body) for block in await self.blocks_for(asked)]
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in _events(items):

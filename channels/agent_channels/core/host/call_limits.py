@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.text.units import length
@@ -29,7 +29,7 @@ class CallLimits:
 
     A call returns within `wait_s` seconds, and a result that comes after `heard_s` may reach nobody. At most `page_max`
     of a result is sure to be read: UTF-16 units, or bytes of UTF-8 for a host that counts those. `reads_pushes`: the
-    host may show channel notifications.
+    host may show channel notifications. `cancels_answered`: it cancels each call once it has the result.
     """
 
     wait_s: float = CALL_S * USED
@@ -37,6 +37,7 @@ class CallLimits:
     page_max: int = 6_000
     in_bytes: bool = False
     reads_pushes: bool = False
+    cancels_answered: bool = False
 
     def size(self, text: str) -> int:
         """Return how much of a page a text takes."""
@@ -71,15 +72,14 @@ def call_limits(client: str, settings: Settings | None = None) -> CallLimits:
             taken.call_s,
             int(taken.result_max * USED),
             in_bytes=taken.in_bytes,
+            cancels_answered=taken.cancels_answered,
         )
     else:
         found = CallLimits()
     if settings is None:
         return found
-    return CallLimits(
-        found.wait_s if settings.call_s is None else settings.call_s,
-        found.heard_s,
-        found.page_max if settings.result_max is None else settings.result_max,
-        in_bytes=found.in_bytes,
-        reads_pushes=found.reads_pushes,
+    return replace(
+        found,
+        wait_s=found.wait_s if settings.call_s is None else settings.call_s,
+        page_max=found.page_max if settings.result_max is None else settings.result_max,
     )

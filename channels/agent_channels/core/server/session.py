@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.host.call_limits import call_limits
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
 from agent_channels.core.settings.log_file import log_command
 from agent_channels.core.settings.validation import explain_problem, shorten_value, unknown_name
@@ -171,7 +172,9 @@ class McpSession:
 
     async def _cancel(self, _context: object, params: types.CancelledNotificationParams) -> None:
         """Take back what a call was given that the host cancelled while its result was on its way."""
-        if params.request_id is not None and (lost := self._lost.pop(params.request_id, None)) is not None:
+        if params.request_id is None or (lost := self._lost.pop(params.request_id, None)) is None:
+            return
+        if not call_limits(self.client()).cancels_answered:
             lost()
 
     async def _run(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:

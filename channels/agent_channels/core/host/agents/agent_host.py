@@ -22,13 +22,14 @@ class HostLimits:
     """How long one tool call may take, in seconds, and how many characters of its result reach the model whole.
 
     `in_bytes`: the host counts the bytes of UTF-8 instead. `context_max`: how many characters of what a hook adds, in
-    UTF-16 units.
+    UTF-16 units. `cancels_answered`: it cancels each call once it has the result, so a cancelled result is not lost.
     """
 
     call_s: float = 50.0
     result_max: int = 6_000
     context_max: int = 9_000
     in_bytes: bool = False
+    cancels_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

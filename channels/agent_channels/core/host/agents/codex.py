@@ -89,7 +89,7 @@ HOST = AgentHost(
     title="Codex CLI",
     clients=("codex-mcp-client",),
     program="codex",
-    limits=HostLimits(call_s=300, result_max=10_000, context_max=3_000),
+    limits=HostLimits(call_s=300, result_max=10_000, in_bytes=True, context_max=3_000),
     files=_files,
     checks={"project trust": _trust, "hook review": _reviews},
     bell=lambda env: CodexQueue(env.environ),

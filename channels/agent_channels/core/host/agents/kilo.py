@@ -14,7 +14,7 @@ HOST = AgentHost(
     title="Kilo",
     clients=("kilo",),
     program="kilo",
-    limits=HostLimits(call_s=60, result_max=48_000),
+    limits=HostLimits(call_s=60, result_max=48_000, in_bytes=True, cancels_answered=True),
     files=partial(plugin_files, "kilo.json", ".kilo/plugins"),
     wake=WAKE,
     hand_over=HAND_OVER,

@@ -62,7 +62,7 @@ HOST = AgentHost(
     title="OpenCode",
     clients=("opencode",),
     program="opencode",
-    limits=HostLimits(call_s=60, result_max=48_000),
+    limits=HostLimits(call_s=60, result_max=48_000, in_bytes=True, cancels_answered=True),
     files=partial(plugin_files, "opencode.json", ".opencode/plugins"),
     wake=WAKE,
     hand_over=HAND_OVER,
