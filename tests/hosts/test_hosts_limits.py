@@ -272,7 +272,7 @@ async def test_a_cancel_that_crosses_the_result_loses_nothing(stage: Stage) -> N
 
 async def test_a_host_that_cancels_what_it_has_read_is_not_shown_it_again(stage: Stage) -> None:
     """OpenCode cancels each call once it has the result: the rest of a burst follows, and nothing is marked."""
-    stage.config(grace_s=0, result_max=1_000)
+    stage.config(grace_s=0, result_max=2_000)
     ann = stage.person()
     host = await host_called(stage, "opencode")
     await host.done("wait_for_messages", timeout_s=0)

@@ -52,6 +52,14 @@ async def plugin(stage: Stage, sockets: Path) -> AsyncIterator[Plugin]:
         yield made
 
 
+async def reads(stage: Stage) -> None:
+    """A host with the plugin starts the server, which reads the bot."""
+    host = await stage.start()
+    host.client = "opencode"
+    await host.attach()
+    await stage.tg.wait_for(lambda: stage.tg.polling)
+
+
 async def connected(plugin: Plugin, times: int = 1) -> None:
     """Wait until the server said who it is."""
     await plugin.wait_for(lambda: len(plugin.lines("server")) >= times)
@@ -60,7 +68,7 @@ async def connected(plugin: Plugin, times: int = 1) -> None:
 async def test_a_turn_is_told_and_stopped_by_the_plugins_socket(stage: Stage, plugin: Plugin) -> None:
     """/stop reaches the plugin at once; the chat is told; what the turn still begins is denied, a new one is not."""
     ann = stage.person()
-    await stage.reading()
+    await reads(stage)
     await connected(plugin)
     assert all(lines[0] == {"type": "auth", "token": TOKEN} for lines in plugin.connections)
     assert plugin.lines("server") == [{"type": "server", "name": "telegram"}]
@@ -88,7 +96,7 @@ async def test_a_turn_is_told_and_stopped_by_the_plugins_socket(stage: Stage, pl
 async def test_a_connection_that_ends_is_made_again(stage: Stage, plugin: Plugin) -> None:
     """After a cut, and after a line that is not JSON, the server connects again and answers as before."""
     stage.person()
-    await stage.reading()
+    await reads(stage)
     await connected(plugin)
     plugin.cut()
     await connected(plugin, 2)
