@@ -86,10 +86,6 @@ REVIEWED = {
         "start_new_session",
     ): "ignored on Windows, where the command alone is ended, not what it started",
     (
-        "core/host/inbox_socket.py",
-        "asyncio.open_unix_connection",
-    ): "on nt the function has left by the pipe's way before",
-    (
         "core/host/background.py",
         "pty",
     ): "`can_start` asks for os.name first: elsewhere nothing is started from the chat",

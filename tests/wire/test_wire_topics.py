@@ -137,7 +137,7 @@ async def test_the_agent_opens_a_topic_by_its_name_once(stage: Stage) -> None:
     again = await host.done("reply", chat_id=ann.id, text="second", thread_name=" Release  4.2")
     assert "in the thread 'Release 4.2'" in again
     assert (await ann.next_message())["message_thread_id"] == first["message_thread_id"]
-    for wrong, reason in (("", "empty"), ("x" * 129, "128 are allowed")):
+    for wrong, reason in ((" ", "empty"), ("x" * 129, "128 are allowed")):
         assert reason in await host.refused("reply", chat_id=ann.id, text="x", thread_name=wrong)
     both = {"thread_id": first["message_thread_id"], "thread_name": "x"}
     assert "not both" in await host.refused("reply", chat_id=ann.id, text="x", **both)

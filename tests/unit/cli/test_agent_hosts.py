@@ -101,6 +101,9 @@ def test_uninstall_takes_ours_out_of_every_hosts_files(folders: tuple[Path, Path
     theirs = '# mine\n[mcp_servers.other]\ncommand = "x"\n'
     (project / ".codex").mkdir()
     (project / ".codex" / "config.toml").write_text(theirs)
+    models = "name: mine\nversion: 0.0.1\nschema: v1\n"
+    (home / ".continue").mkdir()
+    (home / ".continue" / "config.yaml").write_text(models)
     for host in AGENT_HOSTS.values():
         if host.files is not None:
             for channel in ("telegram", "discord"):
@@ -108,8 +111,10 @@ def test_uninstall_takes_ours_out_of_every_hosts_files(folders: tuple[Path, Path
     ran = channels("uninstall", "--yes")
     assert ran.code == 0, ran.err
     assert (project / ".codex" / "config.toml").read_text() == theirs
+    assert (home / ".continue" / "config.yaml").read_text() == models
     left = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert sorted(left) == sorted([project / ".codex" / "config.toml", home / "keep.txt"])
+    kept = [project / ".codex" / "config.toml", home / ".continue" / "config.yaml", home / "keep.txt"]
+    assert sorted(left) == sorted(kept)
     assert "There is nothing of this program" in channels("uninstall", "--yes").out
 
 

@@ -6,9 +6,13 @@ import bisect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from agent_channels.core.settings.config import Settings
 from agent_channels.core.text.units import length
+
+if TYPE_CHECKING:
+    # Hooks read the same blocks, and the settings' library takes long to import.
+    from agent_channels.core.settings.config import Settings
 
 __all__ = ["CLAUDE_CODE", "CallLimits", "call_limits"]
 

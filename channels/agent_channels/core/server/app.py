@@ -68,8 +68,9 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
 
 
 async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> None:
-    server, stdout = _Server(channel, env), Stdout.claimed()
+    # First: what it answers goes to the standard output that is claimed then.
     handshake.stop_listening()
+    server, stdout = _Server(channel, env), Stdout.claimed()
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout, server)

@@ -6,6 +6,7 @@ handshake is left to the SDK from its first byte.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -44,7 +45,10 @@ class Handshake:
 
     def listen(self) -> None:
         """Answer `tools/list`, and end the process if the host goes away, until `stop_listening`."""
-        if hasattr(select, "poll"):
+        if not hasattr(select, "poll"):
+            return
+        # Where there can be no pipe, something else fails soon, and says why.
+        with contextlib.suppress(OSError):
             stopped, self._stop = os.pipe()
             self._listening = threading.Thread(target=partial(self._listen, stopped), daemon=True, name="listening")
             self._listening.start()
