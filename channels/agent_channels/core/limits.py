@@ -12,6 +12,7 @@ from agent_channels.core.i18n.sentences import joined, sentence
 
 __all__ = [
     "file_size_limit",
+    "files_are_scarce",
     "keep_compiled_files_whole",
     "limits_in_force",
     "refuse_too_little_memory",
@@ -46,6 +47,12 @@ def keep_compiled_files_whole() -> None:
         with contextlib.suppress(OSError):
             if path and Path(path).stat().st_size == limit:
                 Path(path).unlink()
+
+
+def files_are_scarce() -> bool:
+    """Return whether so few files may be open that each one counts: what fails soon has to be able to say why."""
+    limit = _soft_limit("RLIMIT_NOFILE")
+    return limit is not None and limit < _ENOUGH["RLIMIT_NOFILE"]
 
 
 def limits_in_force() -> str:

@@ -6,7 +6,6 @@ handshake is left to the SDK from its first byte.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.core.host.protocol import CHANNEL, PERMISSION
+from agent_channels.core.limits import files_are_scarce
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.stdin import LineTooLong, Source
 
@@ -45,10 +45,7 @@ class Handshake:
 
     def listen(self) -> None:
         """Answer `tools/list`, and end the process if the host goes away, until `stop_listening`."""
-        if not hasattr(select, "poll"):
-            return
-        # Where there can be no pipe, something else fails soon, and says why.
-        with contextlib.suppress(OSError):
+        if hasattr(select, "poll") and not files_are_scarce():
             stopped, self._stop = os.pipe()
             self._listening = threading.Thread(target=partial(self._listen, stopped), daemon=True, name="listening")
             self._listening.start()
