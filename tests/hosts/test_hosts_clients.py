@@ -67,6 +67,7 @@ async def printed(process: asyncio.subprocess.Process) -> str:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 async def test_inspector_lists_every_tool_and_asks(stage: Stage, inspector: Path) -> None:
     """tools/list names them all; `ask` with buttons as JSON text prints the label that was tapped."""
     if shutil.which("node") is None:

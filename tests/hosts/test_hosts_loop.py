@@ -89,6 +89,7 @@ async def test_tests_that_pass_in_the_third_round(
     assert rounds(model) == ["Round 2 of 20", "Round 3 of 20"]
 
 
+@pytest.mark.long
 async def test_more_rounds_than_the_host_goes_on_by_itself(
     stage: Stage, model: ScriptedModel, program: Path, ann: TelegramPerson
 ) -> None:

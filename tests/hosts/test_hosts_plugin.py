@@ -236,6 +236,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.long
 async def test_only_an_old_python(small: Path, tmp_path: Path) -> None:
     """The server and the next session name what is there, what is needed and what to do; hooks stay silent."""
     programs = tmp_path / "bin"
@@ -291,6 +292,7 @@ def test_the_starter_runs_on_an_old_python() -> None:
     ast.parse(RUN.read_text(), feature_version=(3, 8))
 
 
+@pytest.mark.long
 async def test_a_failed_installation_is_told_and_tried_again(small: Path, tmp_path: Path) -> None:
     """Exit code 1 and the path of the log; the next start removes the failed installation."""
     data, recipe = tmp_path / "data", (small / "pyproject.toml").read_text()

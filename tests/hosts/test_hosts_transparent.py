@@ -108,6 +108,7 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
         assert not stage.state.exists()
 
 
+@pytest.mark.long
 async def test_a_hook_without_anything_to_do_is_quick(stage: Stage, hooks: Hooks, note: Note) -> None:
     """The median wall time of every hook with nothing open, including the start of the interpreter."""
     await hooked(stage, hooks)
