@@ -154,7 +154,7 @@ async def _look(
         return Taken()
     if runtime.reader is None:
         if args.question:
-            # Its answer comes here whoever reads the bot.
+            # Its answer comes here, whichever process reads the bot.
             return Taken()
         holder = runtime.lock.holder()
         if holder is None:
