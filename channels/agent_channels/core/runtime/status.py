@@ -45,11 +45,12 @@ def facts(
     `hub/member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
     of {since, running, steps, files, stopping}, `running` in words), inbox {received, open, offered, answered, held,
     failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or null), problem.
+    Raises one of `VALUE_FAULTS` for a value that no program of ours wrote.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
     known = health.get("bot_id") == bot_id
-    return {
+    every = {
         "channel": channel,
         "state_dir": str(state_dir),
         "bot": {"id": bot_id, "username": health.get("bot_username") if known else None} if bot_id else None,
@@ -93,6 +94,9 @@ def facts(
         "plain_only": health.get("plain_only") or None,
         "problem": problem or _problem(channel, health, held=holder is not None),
     }
+    # A damaged database may hold bytes where text was written; whoever shows the facts would fall over them.
+    json.dumps(every)
+    return every
 
 
 def fact_lines(known: dict[str, Any]) -> list[tuple[str, str]]:
