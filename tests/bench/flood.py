@@ -6,6 +6,7 @@ host has such a message, how many calls the bot made to the platform, and how mu
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import statistics
 import sys
@@ -124,7 +125,7 @@ def _size(stage: AnyStage) -> int:
     return sum(path.stat().st_size for path in stage.state.glob("channel.db*"))
 
 
-async def main(channel: str = "telegram") -> None:
+async def main(channel: str) -> None:
     """Print the table."""
     table = Table(title=f"Floods on {channel.title()}")
     for column in ("flood", "lasts (s)", "a paired person waits (s)", "at most (s)", "calls", "database (MB)"):
@@ -135,4 +136,6 @@ async def main(channel: str = "telegram") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("channel", nargs="?", choices=("telegram", "discord"), default="telegram")
+    asyncio.run(main(parser.parse_args().channel))
