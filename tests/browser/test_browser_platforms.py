@@ -299,6 +299,8 @@ async def test_topics_of_a_group(show) -> None:  # type: ignore[no-untyped-def]
     strip = screen.tab.get_by_role("navigation", name="Topics")
     await expect(strip.get_by_role("button")).to_have_text(["All", "#General", "WWebsite", "New topic"])
     await screen.say("to everybody")
+    box = screen.tab.get_by_label("Message", exact=True)
+    one_line = await box.bounding_box()
     await strip.get_by_role("button", name="Website").click()
     await screen.say("about the site")
     await expect(screen.tab.locator("#log .message")).to_have_count(1)
@@ -312,6 +314,9 @@ async def test_topics_of_a_group(show) -> None:  # type: ignore[no-untyped-def]
     await expect(strip.get_by_role("button", name="修正")).to_have_attribute("aria-current", "true")
     await expect(screen.tab.get_by_label("Message", exact=True)).to_have_attribute("placeholder", f"Message in {name}")
     await screen.say("in the new one")
+    await expect(box).to_have_value("")
+    written = await box.bounding_box()
+    assert one_line and written and written["height"] == one_line["height"]
     new = forum.messages()[-1]["message_thread_id"]
     assert forum.chat.topics[new] == name
     await looks_right(screen)

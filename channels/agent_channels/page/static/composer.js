@@ -130,6 +130,8 @@ function setText(text) {
 
 function fitHeight(box) {
   box.style.height = "auto";
+  // While it is empty, a long hint would count.
+  if (!box.value) return;
   // Its height holds its border too; without that, a scroll bar would appear.
   box.style.height = `${Math.min(box.scrollHeight + box.offsetHeight - box.clientHeight, 140)}px`;
 }
