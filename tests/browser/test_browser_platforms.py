@@ -316,7 +316,9 @@ async def test_topics_of_a_group(show) -> None:  # type: ignore[no-untyped-def]
     await screen.say("in the new one")
     await expect(box).to_have_value("")
     written = await box.bounding_box()
-    assert one_line and written and written["height"] == one_line["height"]
+    assert one_line
+    assert written
+    assert written["height"] == one_line["height"]
     new = forum.messages()[-1]["message_thread_id"]
     assert forum.chat.topics[new] == name
     await looks_right(screen)
