@@ -254,13 +254,18 @@ async def test_without_the_secret_a_page_says_what_to_do(page: Page, browser: Br
     await context.close()
 
 
-async def test_a_page_of_an_ended_sandbox_says_so(show) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_page_of_an_ended_sandbox_says_so(show, width: int) -> None:  # type: ignore[no-untyped-def]
     """When another sandbox took the port, a page that is still open says that its own has ended, and acts no more."""
-    screen: Screen = await show()
+    screen: Screen = await show(width=width)
     await screen.page.server.aclose()
     screen.page.server.secret = "another"
     await screen.page.server.start()
-    await expect(screen.tab.locator("#link")).to_contain_text("this page has ended")
+    said = screen.tab.locator("#link")
+    await expect(said).to_contain_text("this page has ended")
+    # Over the width that is there, and not a word a line.
+    assert await said.evaluate("node => node.clientHeight < 3.5 * parseFloat(getComputedStyle(node).lineHeight)")
+    assert await screen.tab.evaluate(WIDE) == []
     await screen.say("hello?")
     await expect(screen.tab.locator("#toast")).to_contain_text("belongs to a sandbox that has ended")
     await expect(screen.tab.get_by_label("Message", exact=True)).to_have_value("hello?")
