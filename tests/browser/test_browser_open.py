@@ -237,6 +237,10 @@ async def test_it_is_readable_and_never_scrolls_sideways(story: Story, look: Loo
             inside = "document.querySelector('#modal').scrollWidth <= document.querySelector('#modal').clientWidth"
             assert await tab.evaluate(inside)
             assert [one for one in await tab.evaluate(CONTRAST) if one[0] < CONTRAST_MIN] == []
+    said = tab.locator("#link")
+    await expect(said).to_contain_text("not connected")
+    # Not a word a line.
+    assert await said.evaluate("node => node.clientHeight < 2.5 * parseFloat(getComputedStyle(node).lineHeight)")
 
 
 async def test_nothing_that_people_write_becomes_markup(story: Story, look: Look) -> None:
