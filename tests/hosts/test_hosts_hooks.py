@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -93,17 +92,15 @@ async def test_stop_hands_open_messages_over_as_the_reason_to_go_on(stage: Stage
 
 
 async def test_stop_waits_for_the_next_message(stage: Stage, hooks: Hooks) -> None:
-    """stop_wait_s: a message that arrives meanwhile is handed over at once."""
-    stage.config(grace_s=0, stop_wait_s=20)
+    """stop_wait_s: a message that arrives meanwhile is handed over, long before that time is over."""
+    stage.config(grace_s=0, stop_wait_s=3600)
     ann = stage.person()
     await hooked(stage, hooks)
     run = await hooks.start("stop")
     with pytest.raises(TimeoutError):
         await run.ran(1.5)
-    began = time.perf_counter()
     ann.send("next")
     ran = await run.ran()
-    assert time.perf_counter() - began < 10
     assert [block.content for block in blocks_in(ran.specific["additionalContext"])] == ["next"]
 
 

@@ -1,10 +1,8 @@
-"""Hooks that have nothing to do, or cannot do it: exit code 0, no output, quickly, in any state of the store."""
+"""Hooks that have nothing to do, or cannot do it: exit code 0, no output, in any state of the store."""
 
 from __future__ import annotations
 
 import shutil
-import statistics
-from collections.abc import Callable
 
 import pytest
 
@@ -15,8 +13,6 @@ from hook_runs import Hooks, hooked, kept
 
 pytestmark = pytest.mark.cold
 
-Note = Callable[[str, str], None]
-RUNS = 9
 ALL = ("session", "prompt", "stop", "bell", "permission", "question", "end")
 
 
@@ -106,21 +102,3 @@ async def test_any_state_of_the_store_is_transparent(stage: Stage, hooks: Hooks,
         assert ran is None or state in {"missing", "empty", "folder"} or str(db) in ran.err, (name, ran)
     if state == "missing":
         assert not stage.state.exists()
-
-
-@pytest.mark.long
-async def test_a_hook_without_anything_to_do_is_quick(stage: Stage, hooks: Hooks, note: Note) -> None:
-    """The median wall time of every hook with nothing open, including the start of the interpreter."""
-    await hooked(stage, hooks)
-    found = {}
-    for name in (*ALL, "missing"):
-        env: dict[str, str | None] = {"TELEGRAM_STATE_DIR": str(stage.folder / "nothing")} if name == "missing" else {}
-        if name == "bell":
-            # It waits where there is something to wait for; in a project without a channel it ends at once.
-            env = {"TELEGRAM_STATE_DIR": str(stage.folder / "nothing")}
-        hook = "stop" if name == "missing" else name
-        times = [(await hooks.run(hook, env=env)).took_s for _ in range(RUNS)]
-        found[name] = statistics.median(times)
-        words = "stop, no state folder" if name == "missing" else f"{name}, nothing open"
-        note("hooks, wall time", f"{words:24} median {found[name] * 1000:4.0f} ms of {RUNS} (budget 200)")
-    assert all(took > 0 for took in found.values())

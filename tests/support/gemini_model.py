@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from scripted_model import Asked, Block, ScriptedModel
+from scripted_model import Asked, Block, ScriptedModel, say
 
 __all__ = ["GeminiAsked", "GeminiModel"]
 
@@ -49,6 +49,9 @@ class GeminiModel(ScriptedModel):
         if method not in {GENERATE, STREAM}:
             return web.json_response({"error": {"code": 404, "message": f"no method {method}"}}, status=404)
         body = await request.json()
+        if schema := body.get("generationConfig", {}).get("responseJsonSchema"):
+            # From 30 steps of one turn on, Gemini CLI asks so whether it runs in circles: 0 is no.
+            return web.json_response(_answer(name, [say(json.dumps(_instance(schema)))]))
         answer = _answer(name, await self.blocks_for(GeminiAsked(body, time.perf_counter())))
         if method == GENERATE:
             return web.json_response(answer)
@@ -63,6 +66,21 @@ def _answer(name: str, blocks: list[Block]) -> dict[str, Any]:
     content = {"role": "model", "parts": [_part(block) for block in blocks]}
     candidate = {"index": 0, "content": content, "finishReason": "STOP"}
     return {"candidates": [candidate], "usageMetadata": USAGE, "modelVersion": name}
+
+
+def _instance(schema: dict[str, Any]) -> Any:
+    """The least value of a schema."""
+    match schema.get("type"):
+        case "object":
+            return {name: _instance(one) for name, one in schema.get("properties", {}).items()}
+        case "array":
+            return []
+        case "number" | "integer":
+            return 0
+        case "boolean":
+            return False
+        case _:
+            return schema.get("enum", ["ok"])[0]
 
 
 def _part(block: Block) -> dict[str, Any]:
