@@ -103,6 +103,10 @@ async def test_no_token_reaches_a_chat(stage: Stage) -> None:
         (f"{number}\\:{secret}", "markdown"),
         (f"{number}&#58;{secret}", "html"),
         (f"{number}\\:{secret}".replace("-", "\\-").replace("_", "\\_"), "markdownv2"),
+        (f"{number}:{secret[:9]}<b>{secret[9:]}</b>", "html"),
+        (f"{number}:{secret[:9]}<i></i>{secret[9:]}", "html"),
+        (f"{number}\\:\\{secret}".replace("-", "\\-").replace("_", "\\_"), "markdownv2"),
+        (f"{number}:*{secret}*".replace("-", "\\-").replace("_", "\\_"), "markdownv2"),
     ):
         told = await host.refused("reply", chat_id=ann.id, text=formatted, format=format_)
         assert "shows the token of a bot" in told

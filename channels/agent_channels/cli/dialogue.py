@@ -50,8 +50,14 @@ class Dialogue:
             return option == "yes"
         if not self.interactive:
             return self.yes
-        answer = self.ask(f"{shown(question)} [{'Y/n' if default else 'y/N'}] ").lower()
-        return answer.startswith("y") if answer else default
+        while True:
+            answer = self.ask(f"{shown(question)} [{'Y/n' if default else 'y/N'}] ").lower()
+            if not answer:
+                return default
+            if "yes".startswith(answer) or "no".startswith(answer):
+                return "yes".startswith(answer)
+            # Not repeated: it may be a token, given a question too early.
+            self.say("  answer y or n")
 
     def choose(self, option: str | None, question: str, choices: Sequence[str], *, default: str, script: str) -> str:
         """Return the option if it was given, else what the person chooses by a word or its beginning, else `script`."""

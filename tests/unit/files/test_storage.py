@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import zipfile
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
@@ -250,6 +251,19 @@ def test_the_oldest_downloads_above_the_quota_are_deleted(folders: Path) -> None
     assert files.prune(()) == 2
     assert sorted(path.stat().st_mtime for path in files.folder.iterdir()) == [1_800_000_002, 1_800_000_003]
     assert files.prune(()) == 0
+
+
+@pytest.mark.parametrize("member", [".env", "state/telegram/channel.db", "home/.ssh/id_ed25519"])
+def test_an_archive_with_a_secret_in_it_is_refused(files: Files, folders: Path, member: str) -> None:
+    """A backup of our own is one, whatever its name is; an archive of harmless files is sent."""
+    path = folders / "project/holiday.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "notes")
+    files.open_sendable("holiday.bin", LIMIT).close()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(member, "x")
+    with pytest.raises(Refused, match=rf"holds a secret \({re.escape(member)}\)"):
+        files.open_sendable("holiday.bin", LIMIT)
 
 
 # ---- what was checked is what is sent

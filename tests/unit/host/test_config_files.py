@@ -72,6 +72,7 @@ def test_variables_in_a_projects_settings_are_named(environ: dict[str, str], nam
     path.write_text(json.dumps({"env": {"DEBUG": "1", "HTTPS_PROXY": "http://proxy:3128"}}))
     assert foreign_variables("telegram", environ) == ""
     steering = {"TELEGRAM_API_ROOT": "https://example.net", "HOME": "home", "PYTHONPATH": ".", "SSL_CERT_FILE": "x.pem"}
+    steering |= {"TMPDIR": "home", "XDG_RUNTIME_DIR": "run", "PGHOST": "example.net"}
     for variable, value in steering.items():
         path.write_text(json.dumps({"env": {"DEBUG": "1", variable: value}}))
         assert foreign_variables("telegram", environ) == f"{variable} in {path}"

@@ -10,9 +10,11 @@ import secrets
 import stat
 import tempfile
 import time
+import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import IO
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
@@ -130,6 +132,7 @@ class Files:
                     copy.write(part)
                     size, before = size + len(part), part[-OVERLAP:]
                 copy.flush()
+                found = found or _secret_member(copy)
                 checked = OpenFile(os.dup(copy.fileno()), file.name, size)
         if size and not found:
             return checked
@@ -268,6 +271,21 @@ def _secret_in(data: bytes, *, shapes: bool) -> str | None:
     if holds_registered(data) or (shapes and redact(text := data.decode("utf-8", "replace")) != text):
         return "the token of a bot"
     return None
+
+
+def _secret_member(file: IO[bytes]) -> str | None:
+    """Return which member of a ZIP archive no file of that name may leave this machine; None for anything else."""
+    try:
+        if not zipfile.is_zipfile(file):
+            return None
+        with zipfile.ZipFile(file) as archive:
+            members = archive.namelist()
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return None
+    # A backup of our own has the database and, if it was asked for, the token.
+    named = filter(None, members)
+    refused = (name for name in named if secret_name(PurePath(name)) or PurePath(name).name == "channel.db")
+    return next((label(name, 80) for name in refused), None)
 
 
 def _size(path: str) -> int:

@@ -53,8 +53,10 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024
 # What an entry of the host's list may hold: not an address to connect to instead, nor a file of variables.
 _ENTRY = {"type", "command", "args", "env", "timeout", "alwaysLoad", "description", "disabled"}
-# What decides which program runs, for which project, whom it trusts and where it connects.
-_STEERS = re.compile(r"CLAUDE_PROJECT_DIR|HOME|PATH|XDG_DATA_HOME|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL)\w*|\w+_CA_BUNDLE")
+# What decides which program runs, for which project, whom it trusts, where it connects and from where files are sent.
+_STEERS = re.compile(
+    r"CLAUDE_PROJECT_DIR|HOME|PATH|TMPDIR|TEMP|TMP|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL|XDG|PG)\w*|\w+_CA_BUNDLE"
+)
 _PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -40,6 +40,8 @@ AsFile = bool | Literal["auto"]
 # A text of this length takes some milliseconds to render; a longer one must not keep everything else waiting.
 RENDER_HERE = 8000
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_TAG = re.compile(r"<[^<>]*>")
+_MARK = re.compile(r"\\(.)|[*_~|`]", re.DOTALL)
 SUMMARY_MAX = 600
 
 
@@ -66,10 +68,16 @@ async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart
     if not any(scrub(part.text).strip() for part in parts):
         raise Refused(f"there is nothing to see in this text: {text[:80]!r}")
     for part in parts:
-        shown = html.unescape(_ESCAPED.sub(r"\1", part.plain))
-        if redact(shown) != shown:
+        if any(redact(shown) != shown for shown in _shown(part.plain)):
             raise Refused("the text shows the token of a bot once its formatting is applied; leave the token out")
     return parts
+
+
+def _shown(text: str) -> Iterator[str]:
+    """Yield what may be seen of a text, in whichever format it is: without its tags, or without its marks."""
+    yield html.unescape(_ESCAPED.sub(r"\1", text))
+    yield html.unescape(_TAG.sub("", text))
+    yield _MARK.sub(r"\1", text)
 
 
 def text_message(base: Outgoing, part: RenderedPart) -> Outgoing:
