@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -216,6 +217,15 @@ async def test_an_archive_is_trusted_in_nothing(stage: Stage) -> None:
     assert (await stage.cli("restore", str(good), "--yes")).code == 0
     assert len(kept(stage)) == 1
     assert (await stage.access("status", "--json")).code == 0
+
+
+async def test_what_is_no_file_is_not_read(stage: Stage) -> None:
+    """A pipe or a device would never end."""
+    os.mkfifo(pipe := stage.folder / "pipe")
+    for path in (str(pipe), "/dev/zero"):
+        ran = await stage.cli("restore", path)
+        assert ran.code == 1
+        assert "it is not a file; nothing was changed" in " ".join(ran.err.split())
 
 
 async def test_a_folder_that_is_not_trusted_is_neither_saved_nor_replaced(stage: Stage) -> None:

@@ -11,6 +11,7 @@ TEXTS: dict[str, str] = {
     # Set-up.
     "Which channel?": "要設定哪個頻道？",
     "[{choices}; Return: {default}] ": "[{choices}；按 Enter：{default}] ",
+    "it is not a file": "它不是檔案",
     "  answer y or n": "  請回答 y 或 n",
     "  {answer!r} is none of them: answer {choices}": "  沒有 {answer!r} 這個選項：請回答 {choices}",
     "the terminal ended before the answer; run the same command again, it goes on from here": (

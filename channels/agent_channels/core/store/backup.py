@@ -163,7 +163,7 @@ class BackupReader:
         """Open a backup of these channels. Raises `ConfigError` for what is not one, with the reason, and OSError."""
         with contextlib.ExitStack() as opened:
             try:
-                archive = opened.enter_context(zipfile.ZipFile(path))
+                archive = opened.enter_context(_archive(path))
                 stored = _checked(archive, channels)
                 manifest = _manifest(archive)
             except (_Wrong, zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
@@ -214,6 +214,13 @@ class BackupReader:
             raise ConfigError(
                 sentence("{path}: {name} is damaged (its size is not the one in the list)", path=self._path, name=name)
             )
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    # A pipe or a device would be read for ever.
+    if path.exists() and not path.is_file():
+        raise _Wrong(sentence("it is not a file"))
+    return zipfile.ZipFile(path)
 
 
 class _Wrong(ValueError):
