@@ -258,6 +258,7 @@ def test_an_archive_with_a_secret_in_it_is_refused(files: Files, folders: Path, 
     """A backup of our own is one, whatever its name is; an archive of harmless files is sent."""
     path = folders / "project/holiday.bin"
     with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("./", "")
         archive.writestr("notes.txt", "notes")
     files.open_sendable("holiday.bin", LIMIT).close()
     with zipfile.ZipFile(path, "a") as archive:

@@ -274,18 +274,17 @@ def _secret_in(data: bytes, *, shapes: bool) -> str | None:
 
 
 def _secret_member(file: IO[bytes]) -> str | None:
-    """Return which member of a ZIP archive no file of that name may leave this machine; None for anything else."""
+    """Return the first member of a ZIP archive whose name is a secret's; None if there is none, or it is no archive."""
     try:
         if not zipfile.is_zipfile(file):
             return None
         with zipfile.ZipFile(file) as archive:
-            members = archive.namelist()
+            members = [PurePath(name) for name in archive.namelist()]
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return None
     # A backup of our own has the database and, if it was asked for, the token.
-    named = filter(None, members)
-    refused = (name for name in named if secret_name(PurePath(name)) or PurePath(name).name == "channel.db")
-    return next((label(name, 80) for name in refused), None)
+    refused = (member for member in members if member.parts and (secret_name(member) or member.name == "channel.db"))
+    return next((label(str(member), 80) for member in refused), None)
 
 
 def _size(path: str) -> int:

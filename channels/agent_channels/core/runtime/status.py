@@ -94,7 +94,7 @@ def facts(
         "plain_only": health.get("plain_only") or None,
         "problem": problem or _problem(channel, health, held=holder is not None),
     }
-    # A damaged database may hold bytes where text was written; whoever shows the facts would fall over them.
+    # A damaged database may hold bytes where text was written. That has to show here, and not where the facts are used.
     json.dumps(every)
     return every
 

@@ -217,7 +217,7 @@ class BackupReader:
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
-    # A pipe or a device would be read for ever.
+    # Reading a pipe or a device may never end.
     if path.exists() and not path.is_file():
         raise _Wrong(sentence("it is not a file"))
     return zipfile.ZipFile(path)
