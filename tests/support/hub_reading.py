@@ -74,7 +74,7 @@ class HubReading:
     async def take(self, project: str) -> list[Inbound]:
         """What a project got until now, which its worker has journalled then."""
         claimed = await self.hub.events.claim(project, f"{DOMAIN}:1", DOMAIN, 100)
-        await self.hub.events.done([one.id for one in claimed])
+        await self.hub.events.done(project, [one.event for one in claimed])
         found = self.got.setdefault(project, [])
         found += [self.adapter.to_inbound(one.event) for one in claimed]
         return found

@@ -56,6 +56,19 @@ async def test_a_statement_that_fails_is_an_error_of_ours(db: HubDatabase) -> No
     assert await cursors(db) == {"a": "1"}
 
 
+async def test_statements_at_once_are_one_transaction(db: HubDatabase) -> None:
+    """The rows of each come back in order; one that fails undoes the others, and the database stays usable."""
+    put = "INSERT INTO cursors (bot, name, value) VALUES (?, ?, ?) RETURNING value"
+    first, none, second = await db.at_once(
+        (put, (BOT, "a", "1")), ("DELETE FROM cursors WHERE name = ?", ("z",)), (put, (BOT, "b", "2"))
+    )
+    assert ([row["value"] for row in first], none, [row["value"] for row in second]) == (["1"], [], ["2"])
+    with pytest.raises(StoreError):
+        await db.at_once((put, (BOT, "c", "3")), (put, (BOT, "a", "4")), (put, (BOT, "d", "5")))
+    await db.sync()
+    assert await cursors(db) == {"a": "1", "b": "2"}
+
+
 async def test_tasks_of_one_process_take_turns(db: HubDatabase) -> None:
     """None sees half of another's work, though each awaits in the middle of its own."""
 

@@ -52,7 +52,7 @@ async def test_what_is_put_is_claimed_in_order_and_done_once(made_hub: Hub) -> N
         claimed = await claim(hub)
         assert numbers(claimed) == [1, 2, 3]
         assert claimed[0].event.payload == '{"n": 1}'
-        await hub.events.done([one.id for one in claimed])
+        await hub.events.done(WEB, [one.event for one in claimed])
         assert await claim(hub) == []
         assert await hub.events.waiting() == {}
 
@@ -62,9 +62,54 @@ async def test_an_event_that_comes_again_stays_with_whom_it_is(made_hub: Hub) ->
     async with made_hub.open(WEB) as hub:
         lease = await reading(hub)
         await hub.events.put([event(1), event(2)], {}, lease)
-        await hub.events.done([one.id for one in (await claim(hub))[:1]])
+        await hub.events.done(WEB, [one.event for one in (await claim(hub))[:1]])
         assert await hub.events.put([event(1, API), event(2, API), event(2, API)], {}, lease) == frozenset()
         assert await claim(hub, API) == []
+
+
+def handed(hub: ProjectHub) -> list[int]:
+    return [int(one.event_id) for one in hub.events.handed_over()]
+
+
+async def test_what_is_read_for_the_reader_s_own_project_is_handed_over_without_a_claim(made_hub: Hub) -> None:
+    """Once, in order, beside what other projects get; the hub knows it as claimed, and then as done."""
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other:
+        lease = await reading(hub)
+        with hub.events.claiming("machine:1"):
+            assert await hub.events.put([event(1), event(2, API), event(3)], {}, lease) == {WEB, API}
+            assert handed(hub) == [1, 3]
+            assert handed(hub) == []
+            assert await claim(hub, domain="elsewhere") == []
+            assert numbers(await claim(other, API)) == [2]
+            await hub.events.done(WEB, [event(1).event, event(3).event])
+            assert await hub.events.waiting() == {API: 1}
+            assert await hub.events.put([event(1)], {}, lease) == frozenset()
+            assert handed(hub) == []
+
+
+async def test_nothing_overtakes_what_waits_for_the_reader_s_own_project(made_hub: Hub) -> None:
+    """While something waits there, or was handed over and is not journalled, what comes after it waits too."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1)], {}, lease)
+        with hub.events.claiming("machine:1"):
+            await hub.events.put([event(2)], {}, lease)
+            assert handed(hub) == []
+            await hub.events.done(WEB, [one.event for one in await claim(hub)])
+            await hub.events.put([event(3)], {}, lease)
+            await hub.events.put([event(4)], {}, lease)
+            assert handed(hub) == [3]
+            assert numbers(await claim(hub)) == [3, 4]
+
+
+async def test_what_was_handed_over_and_not_taken_is_claimed_again(made_hub: Hub) -> None:
+    """The worker failed, or died, before it journalled: the next one of its machine gets it at once."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        with hub.events.claiming("machine:1"):
+            await hub.events.put([event(1)], {}, lease)
+        assert handed(hub) == []
+        assert numbers(await claim(hub)) == [1]
 
 
 async def test_an_event_for_several_projects_comes_to_each(made_hub: Hub) -> None:
@@ -73,7 +118,7 @@ async def test_an_event_for_several_projects_comes_to_each(made_hub: Hub) -> Non
         lease = await reading(hub)
         both = RoutedEvent(RawEvent("1", "{}"), (WEB, API))
         assert await hub.events.put([both], {}, lease) == {WEB, API}
-        await hub.events.done([one.id for one in await claim(hub)])
+        await hub.events.done(WEB, [one.event for one in await claim(hub)])
         assert numbers(await claim(hub, API)) == [1]
 
 
@@ -107,7 +152,7 @@ async def test_an_older_event_of_a_route_holds_up_the_newer_ones(made_hub: Hub) 
         assert numbers(await claim(hub, domain="one", limit=1)) == [1]
         await hub.events.put([event(3, route="a/"), event(4, route="b/")], {}, lease)
         assert numbers(await claim(other, domain="two")) == [2, 4]
-        await hub.events.done([1])
+        await hub.events.done(WEB, [event(1).event])
         assert numbers(await claim(other, domain="two")) == [2, 3, 4]
 
 
@@ -196,7 +241,7 @@ async def test_only_what_is_done_is_deleted(made_hub: Hub) -> None:
     async with made_hub.open(WEB) as hub:
         lease = await reading(hub)
         await hub.events.put([event(n) for n in range(4)] + [event(9, UNDECIDED)], {}, lease)
-        await hub.events.done([one.id for one in await claim(hub, limit=3)])
+        await hub.events.done(WEB, [one.event for one in await claim(hub, limit=3)])
         assert await hub.events.prune(72, 100) == 0
         made_hub.execute("UPDATE events SET received_at = 0, done_at = done_at - 73 * 3600")
         assert await hub.events.prune(72, 2) == 2
@@ -249,7 +294,7 @@ class Inboxes:
     async def finish(self, domain: str) -> None:
         """It journals what it holds, and says so."""
         self.inbox += [n for n in numbers(self.holds[domain]) if n not in self.inbox]
-        await self.hub.events.done([one.id for one in self.holds[domain]])
+        await self.hub.events.done(WEB, [one.event for one in self.holds[domain]])
         self.holds[domain] = []
 
     async def drain(self, made_hub: Hub) -> None:

@@ -66,7 +66,8 @@ async def test_who_lost_it_writes_nothing(made_hub: Hub) -> None:
         async def write() -> None:
             async with hub.db.transaction() as tx:
                 await tx.execute("INSERT INTO cursors (bot, name, value) VALUES (?, 'a', '1')", BOT)
-                await first.fence(tx)
+                sql, values = first.fence
+                first.require(await tx.rows(sql, *values))
 
         with pytest.raises(LeaseLost):
             await write()

@@ -28,9 +28,21 @@ from agent_channels.core.store.database import Store
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["HubDatabase", "HubReading", "HubTransaction", "Row", "connect", "explained", "local_path", "open_database"]
+__all__ = [
+    "HubDatabase",
+    "HubReading",
+    "HubTransaction",
+    "Row",
+    "Statement",
+    "connect",
+    "explained",
+    "local_path",
+    "open_database",
+]
 
 Row = Mapping[str, Any]
+Statement = tuple[str, Sequence[Any]]
+"""A statement and the values of its question marks."""
 Migrations = Sequence[Sequence[str]]
 
 # How long a transaction may take before the database counts as unreachable: the lease outlives it.
@@ -51,6 +63,7 @@ _BUSY_MS = 20
 _AGAIN_AFTER_S = 0.02
 SQLITE_MIN = (3, 38)
 POSTGRESQL_MIN = 150_000
+_SOON_DURABLE: Statement = ("SELECT set_config('synchronous_commit', 'off', true)", ())
 # Any number, the same in every version: two programs that migrate wait for each other.
 _MIGRATION_LOCK = 7_215_031_947
 
@@ -62,16 +75,16 @@ class HubReading(Protocol):
         """Return every row of a query, by column name."""
         ...
 
+    async def each(self, *queries: Statement) -> list[list[Row]]:
+        """Return the rows of each query, in one round trip to the database."""
+        ...
+
 
 class HubTransaction(HubReading, Protocol):
     """An open transaction."""
 
     async def execute(self, sql: str, *values: Any) -> int:
         """Execute a statement; return how many rows it changed."""
-        ...
-
-    async def notify(self, topic: str) -> None:
-        """Wake who waits for a topic, once this transaction is committed; only where the database can."""
         ...
 
 
@@ -91,6 +104,14 @@ class HubDatabase(Protocol):
     def reading(self) -> AbstractAsyncContextManager[HubReading]:
         """Return a block that only reads, without a transaction: each statement sees what is committed by then.
 
+        Raises as `transaction` does.
+        """
+        ...
+
+    async def at_once(self, *statements: Statement) -> list[list[Row]]:
+        """Execute statements as one transaction, in one round trip; return the rows of each.
+
+        Unlike a `transaction`'s, the commit may be undone if the database's machine dies before the next `sync`.
         Raises as `transaction` does.
         """
         ...
@@ -157,6 +178,9 @@ class _LocalReading:
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         return [dict(row) for row in self._store.rows(_for_sqlite(sql), *map(_clean, values))]
 
+    async def each(self, *queries: Statement) -> list[list[Row]]:
+        return [await self.rows(sql, *values) for sql, values in queries]
+
 
 class _LocalTransaction:
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -165,11 +189,11 @@ class _LocalTransaction:
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         return [dict(row) for row in self._db.execute(_for_sqlite(sql), tuple(map(_clean, values)))]
 
+    async def each(self, *queries: Statement) -> list[list[Row]]:
+        return [await self.rows(sql, *values) for sql, values in queries]
+
     async def execute(self, sql: str, *values: Any) -> int:
         return self._db.execute(_for_sqlite(sql), tuple(map(_clean, values))).rowcount
-
-    async def notify(self, topic: str) -> None:
-        del topic
 
 
 @lru_cache(maxsize=256)
@@ -198,6 +222,10 @@ class _LocalDatabase:
     async def reading(self) -> AsyncIterator[HubReading]:
         async with self._turn:
             yield _LocalReading(await self._ready())
+
+    async def at_once(self, *statements: Statement) -> list[list[Row]]:
+        async with self.transaction() as tx:
+            return await tx.each(*statements)
 
     async def _ready(self) -> Store:
         """Return the open database. Raises `StoreError`."""
@@ -397,14 +425,18 @@ class _PostgresTransaction:
         self._connection = connection
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        cursor = await self._connection.execute(_for_postgres(sql), tuple(map(_clean, values)))
-        return cast("list[Row]", await cursor.fetchall())
+        return cast("list[Row]", await (await self._execute(sql, values)).fetchall())
+
+    async def each(self, *queries: Statement) -> list[list[Row]]:
+        async with self._connection.pipeline():
+            cursors = [await self._execute(sql, values) for sql, values in queries]
+        return [cast("list[Row]", await cursor.fetchall() if cursor.description else []) for cursor in cursors]
 
     async def execute(self, sql: str, *values: Any) -> int:
-        return (await self._connection.execute(_for_postgres(sql), tuple(map(_clean, values)))).rowcount
+        return (await self._execute(sql, values)).rowcount
 
-    async def notify(self, topic: str) -> None:
-        await self.execute("SELECT pg_notify(?, '')", topic)
+    async def _execute(self, sql: str, values: Sequence[Any]) -> psycopg.AsyncCursor[dict[str, Any]]:
+        return await self._connection.execute(_for_postgres(sql), tuple(map(_clean, values)))
 
 
 @lru_cache(maxsize=256)
@@ -432,6 +464,11 @@ class _PostgresDatabase:
     async def reading(self) -> AsyncIterator[HubReading]:
         async with self._open() as connection:
             yield _PostgresTransaction(connection)
+
+    async def at_once(self, *statements: Statement) -> list[list[Row]]:
+        # What is sent before an answer is waited for is one transaction.
+        async with self._open() as connection:
+            return (await _PostgresTransaction(connection).each(_SOON_DURABLE, *statements))[1:]
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[psycopg.AsyncConnection[dict[str, Any]]]:
@@ -472,7 +509,9 @@ class _PostgresDatabase:
                 await connection.close()
 
     async def sync(self) -> None:
-        """A commit is on the server's disk already."""
+        # The log is written in order, so that a durable commit takes those before it along; it has to change something.
+        async with self._open() as connection:
+            await connection.execute("UPDATE hub_schema SET version = version")
 
     async def close(self) -> None:
         async with self._turn:

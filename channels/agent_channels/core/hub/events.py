@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row
+from agent_channels.core.hub.database import HubDatabase, Row, Statement
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.sent import OwnedMessage, record_messages
 from agent_channels.core.hub.wakeups import HubWakeups
@@ -23,6 +24,7 @@ CLAIM_S = 60.0
 _CHUNK = 50
 _WAITING = "id, event_id, payload, chat_id, thread_id, user_id, {now} - received_at AS waited_s"
 TOLD, NOTHING_TO_TELL = 1, 2
+_OPEN = "state IN ('waiting', 'claimed')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Events:
 
     def __init__(self, db: HubDatabase, bot: str, wakeups: HubWakeups) -> None:
         self._db, self._bot, self._wakeups = db, bot, wakeups
+        self._claimer = ""
+        self._handed_over: list[RawEvent] = []
 
     # ---- the reader
 
@@ -83,60 +87,106 @@ class Events:
         An event that is there already stays with whom it is. Returns before it is surely on disk: see
         `HubDatabase.sync`. Raises `LeaseLost`, with nothing written, and other `StoreError`s.
         """
-        async with self._db.transaction() as tx:
-            await lease.fence(tx)
-            known = await self._known(tx, [routed.event.event_id for routed in events])
-            new = {routed.event.event_id: routed for routed in events if routed.event.event_id not in known}
-            await self._insert(tx, list(new.values()))
-            await record_messages(
-                tx, self._bot, [message for routed in new.values() for message in _message_of(routed)]
-            )
-            await self._set_cursors(tx, cursors)
-            woken = frozenset(project for routed in new.values() for project in routed.projects if project)
-            for project in sorted(woken):
-                await self._wakeups.notify(tx, project)
+        unique = list({routed.event.event_id: routed for routed in events}.values())
+        inserts = self._inserts(unique, lease)
+        fenced, *results = await self._db.at_once(
+            lease.fence,
+            *inserts,
+            *self._records(unique, lease),
+            *self._moves(cursors, lease),
+            *self._wakeups.notifications(sorted({to for routed in unique for to in routed.projects if to})),
+        )
+        lease.require(fenced)
+        stored = {(row["event_id"], row["project"]): row["state"] for rows in results[: len(inserts)] for row in rows}
+        own = self._wakeups.project
+        self._handed_over += [one.event for one in unique if stored.get((one.event.event_id, own)) == "claimed"]
+        woken = frozenset(project for _, project in stored if project)
         self._wakeups.send(woken)
         return woken
 
-    async def _known(self, tx: HubTransaction, event_ids: Sequence[str]) -> set[str]:
-        known: set[str] = set()
-        for ids in _chunks(event_ids, _CHUNK * 10):
-            rows = await tx.rows(
-                f"SELECT event_id FROM events WHERE bot = ? AND event_id IN ({_marks(ids)})", self._bot, *ids
-            )
-            known |= {row["event_id"] for row in rows}
-        return known
+    def _inserts(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:
+        """Return what stores the events that are not there, and returns those.
 
-    async def _insert(self, tx: HubTransaction, events: Sequence[RoutedEvent]) -> None:
+        What is for this process's project is claimed for it at once, unless something else still waits for it.
+        """
+        own = self._wakeups.project
         # What nobody gets is kept a while, done as it is: the doctor says how much there was.
         rows = [(routed, project) for routed in events for project in (routed.projects or (None,))]
+        guard, guarding = lease.guard
+        statements: list[Statement] = []
         for chunk in _chunks(rows, _CHUNK):
             values: list[object] = []
             for routed, project in chunk:
-                state = "waiting" if project is not None else "nobody"
                 values += (
-                    self._bot, routed.event.event_id, project or UNDECIDED, routed.event.payload, routed.route_key,
-                    routed.chat_id, routed.thread_id, routed.user_id, state,
+                    routed.event.event_id, project or UNDECIDED, routed.event.payload, routed.route_key,
+                    routed.chat_id, routed.thread_id, routed.user_id, "nobody" if project is None else "waiting",
+                    self._claimer if project == own else "",
                 )  # fmt: skip
-            await tx.execute(
-                "INSERT INTO events (bot, event_id, project, payload, route_key, chat_id, thread_id, user_id, state, "
-                "received_at, claimed_by, claimed_until, done_at) VALUES "
-                + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, '', 0, 0)"] * len(chunk)),
-                *values,
+            places = ", ".join(f"({number}, ?, ?, ?, ?, ?, ?, ?, ?, ?)" for number in range(len(chunk)))
+            sql = (
+                "WITH new (n, event_id, project, payload, route_key, chat_id, thread_id, user_id, state, claimer) AS "
+                f"(VALUES {places}), sorted AS (SELECT new.*, CASE WHEN claimer <> '' AND NOT EXISTS (SELECT 1 FROM "
+                f"events AS o WHERE o.bot = ? AND o.project = ? AND o.{_OPEN}) THEN claimer ELSE '' END AS holder "
+                "FROM new) INSERT INTO events (bot, event_id, project, payload, route_key, chat_id, thread_id, "
+                "user_id, state, received_at, claimed_by, claimed_until, done_at) SELECT ?, event_id, project, "
+                "payload, route_key, chat_id, thread_id, user_id, CASE WHEN holder = '' THEN state ELSE 'claimed' END, "
+                "{now}, holder, CASE WHEN holder = '' THEN 0 ELSE {now} + ? END, 0 FROM sorted "
+                f"WHERE {guard} AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? AND "
+                "o.event_id = sorted.event_id) ORDER BY n RETURNING event_id, project, state"
             )
+            statements.append((sql, (*values, self._bot, own, self._bot, CLAIM_S, *guarding, self._bot)))
+        return statements
 
-    async def _set_cursors(self, tx: HubTransaction, cursors: Mapping[str, str | None]) -> None:
-        for name, value in cursors.items():
-            if value is None:
-                await tx.execute("DELETE FROM cursors WHERE bot = ? AND name = ?", self._bot, name)
-            else:
-                await tx.execute(
-                    "INSERT INTO cursors (bot, name, value) VALUES (?, ?, ?) "
-                    "ON CONFLICT (bot, name) DO UPDATE SET value = excluded.value",
-                    self._bot, name, value,
-                )  # fmt: skip
+    def _records(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:
+        """Return what records the messages in events as their project's, unless the event was another's before."""
+        alone = [one for one in events if one.message_id and len(one.projects) == 1 and one.projects[0] != UNDECIDED]
+        messages = list({(one.chat_id, one.message_id): one for one in alone}.values())
+        guard, guarding = lease.guard
+        statements: list[Statement] = []
+        for chunk in _chunks(messages, _CHUNK):
+            values = [
+                part for one in chunk for part in (one.event.event_id, one.chat_id, one.message_id, *one.projects)
+            ]
+            places = ", ".join(["(?, ?, ?, ?)"] * len(chunk))
+            sql = (
+                f"WITH new (event_id, chat_id, message_id, project) AS (VALUES {places}) "
+                "INSERT INTO sent (bot, chat_id, message_id, project, at) "
+                f"SELECT ?, chat_id, message_id, project, {{now}} FROM new WHERE {guard} AND EXISTS (SELECT 1 FROM "
+                "events AS e WHERE e.bot = ? AND e.event_id = new.event_id AND e.project = new.project) "
+                "ON CONFLICT (bot, chat_id, message_id) DO UPDATE SET project = excluded.project, at = excluded.at"
+            )
+            statements.append((sql, (*values, self._bot, *guarding, self._bot)))
+        return statements
+
+    def _moves(self, cursors: Mapping[str, str | None], lease: Lease) -> list[Statement]:
+        """Return what moves cursors."""
+        guard, guarding = lease.guard
+        kept = (
+            f"INSERT INTO cursors (bot, name, value) SELECT ?, ?, ? WHERE {guard} "
+            "ON CONFLICT (bot, name) DO UPDATE SET value = excluded.value"
+        )
+        gone = f"DELETE FROM cursors WHERE bot = ? AND name = ? AND {guard}"
+        return [
+            (gone, (self._bot, name, *guarding)) if value is None else (kept, (self._bot, name, value, *guarding))
+            for name, value in cursors.items()
+        ]
 
     # ---- the project's worker
+
+    @contextmanager
+    def claiming(self, claimer: str) -> Iterator[None]:
+        """Hand over what this process reads for its own project without a claim, until the block's end."""
+        self._claimer, self._handed_over = claimer, []
+        try:
+            yield
+        finally:
+            # What was not taken is claimed again.
+            self._claimer, self._handed_over = "", []
+
+    def handed_over(self) -> list[RawEvent]:
+        """Return, once, the events of this process's project that were stored as claimed for it."""
+        handed, self._handed_over = self._handed_over, []
+        return handed
 
     async def claim(
         self, project: str, claimer: str, domain: str, limit: int, *, expected: bool = False
@@ -153,34 +203,39 @@ class Events:
             "(e.claimed_until < {now} OR substr(e.claimed_by, 1, ?) = ?)))"
         )
         taken = "o.state = 'claimed' AND o.claimed_until >= {now} AND substr(o.claimed_by, 1, ?) <> ?"
-        async with self._db.transaction() as tx:
-            if not expected and not await tx.rows(
-                "SELECT id FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') LIMIT 1",
-                self._bot, project,
-            ):  # fmt: skip
-                return []
-            # Two that claim for one project take turns, or one could overtake the other.
-            await tx.execute("UPDATE members SET seen_at = {now} WHERE bot = ? AND project = ?", self._bot, project)
-            rows = await tx.rows(
-                "UPDATE events AS e SET state = 'claimed', claimed_by = ?, claimed_until = {now} + ? WHERE e.id IN ("
-                f"SELECT e.id FROM events AS e WHERE e.bot = ? AND e.project = ? AND {free} "
-                "AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot AND o.project = e.project "
-                f"AND o.route_key = e.route_key AND o.id < e.id AND {taken}) ORDER BY e.id LIMIT ?) AND {free} "
-                "RETURNING id, event_id, payload, {now} - received_at AS waited_s",
-                claimer, CLAIM_S, self._bot, project, *own, *own, limit, *own,
-            )  # fmt: skip
+        if not expected:
+            async with self._db.reading() as tx:
+                if not await tx.rows(
+                    f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_OPEN} LIMIT 1", self._bot, project
+                ):
+                    return []
+        # Two that claim for one project take turns, or one could overtake the other.
+        turn = "UPDATE members SET seen_at = {now} WHERE bot = ? AND project = ?"
+        claim = (
+            "UPDATE events AS e SET state = 'claimed', claimed_by = ?, claimed_until = {now} + ? WHERE e.id IN ("
+            f"SELECT e.id FROM events AS e WHERE e.bot = ? AND e.project = ? AND {free} "
+            "AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot AND o.project = e.project "
+            f"AND o.route_key = e.route_key AND o.id < e.id AND {taken}) ORDER BY e.id LIMIT ?) AND {free} "
+            "RETURNING id, event_id, payload, {now} - received_at AS waited_s"
+        )
+        _, rows = await self._db.at_once(
+            (turn, (self._bot, project)),
+            (claim, (claimer, CLAIM_S, self._bot, project, *own, *own, limit, *own)),
+        )
         return [
             ClaimedEvent(int(row["id"]), _event(row), float(row["waited_s"]))
             for row in sorted(rows, key=lambda row: int(row["id"]))
         ]
 
-    async def done(self, ids: Collection[int]) -> None:
+    async def done(self, project: str, events: Collection[RawEvent]) -> None:
         """Record that the project has these events in its own inbox. Raises `StoreError`."""
-        async with self._db.transaction() as tx:
-            for chunk in _chunks(list(ids), _CHUNK * 10):
-                await tx.execute(
-                    f"UPDATE events SET state = 'done', done_at = {{now}} WHERE id IN ({_marks(chunk)})", *chunk
-                )
+        done = "UPDATE events SET state = 'done', done_at = {now} WHERE bot = ? AND project = ? AND event_id IN "
+        await self._db.at_once(
+            *(
+                (f"{done} ({_marks(chunk)})", (self._bot, project, *chunk))
+                for chunk in _chunks([event.event_id for event in events], _CHUNK * 10)
+            )
+        )
 
     # ---- what waits
 
@@ -188,8 +243,7 @@ class Events:
         """Return how many events wait, by project; `UNDECIDED` is one too. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                "SELECT project, count(*) AS n FROM events WHERE bot = ? AND state IN ('waiting', 'claimed') "
-                "GROUP BY project",
+                f"SELECT project, count(*) AS n FROM events WHERE bot = ? AND {_OPEN} GROUP BY project",
                 self._bot,
             )
         return {row["project"]: int(row["n"]) for row in rows}
@@ -198,7 +252,7 @@ class Events:
         """Return the events that wait for a project, or that nobody decided yet, oldest first. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') "
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND {_OPEN} "
                 "ORDER BY id LIMIT ?",
                 self._bot, project, limit,
             )  # fmt: skip
@@ -212,7 +266,7 @@ class Events:
         """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND state IN ('waiting', 'claimed') "
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND {_OPEN} "
                 "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
                 self._bot, chat_id, thread_id, user_id,
             )  # fmt: skip
@@ -263,12 +317,11 @@ class Events:
 
         Raises `StoreError`.
         """
-        open_ = "state IN ('waiting', 'claimed')"
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {open_} AND told = 0 "
+                f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {_OPEN} AND told = 0 "
                 f"AND {{now}} - received_at >= ? AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot "
-                f"AND o.project = e.project AND o.{open_} AND o.told = {TOLD} AND o.chat_id = e.chat_id "
+                f"AND o.project = e.project AND o.{_OPEN} AND o.told = {TOLD} AND o.chat_id = e.chat_id "
                 "AND o.thread_id = e.thread_id) ORDER BY id LIMIT ?",
                 self._bot, project, waited_s, limit,
             )  # fmt: skip
@@ -296,12 +349,6 @@ class Events:
                 "done_at < {now} - ?) OR (state = 'nobody' AND received_at < {now} - ?)) LIMIT ?)",
                 self._bot, hours * 3600, hours * 3600, limit,
             )  # fmt: skip
-
-
-def _message_of(routed: RoutedEvent) -> list[OwnedMessage]:
-    if not routed.message_id or len(routed.projects) != 1 or routed.projects[0] == UNDECIDED:
-        return []
-    return [OwnedMessage(routed.chat_id, routed.message_id, routed.projects[0])]
 
 
 def _waiting(row: Row) -> Waiting:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.errors import LeaseLost
-from agent_channels.core.hub.database import HubDatabase, HubTransaction
+from agent_channels.core.hub.database import HubDatabase, Row, Statement
 from agent_channels.core.settings.paths import runtime_dir
 from agent_channels.core.settings.private_files import write_atomically
 
@@ -116,12 +116,28 @@ class Lease:
                 raise LeaseLost("another process reads this bot now")
         self._deadline = began + self._lease_s * _OWN_PART
 
-    async def fence(self, tx: HubTransaction) -> None:
-        """Make a transaction the owner's: nobody takes the lease before it ends. Raises `LeaseLost`."""
-        if not await tx.execute(
-            "UPDATE bots SET epoch = epoch WHERE bot = ? AND owner = ? AND epoch = ?",
-            self._bot, self.owner, self._epoch,
-        ):  # fmt: skip
+    @property
+    def fence(self) -> Statement:
+        """What has to come first in a transaction of the owner's: nobody takes the lease before it ends.
+
+        It returns a row while this process holds the lease; see `require`.
+        """
+        return (
+            "UPDATE bots SET epoch = epoch WHERE bot = ? AND owner = ? AND epoch = ? RETURNING epoch",
+            (self._bot, self.owner, self._epoch),
+        )
+
+    @property
+    def guard(self) -> Statement:
+        """A condition for what comes after the fence: whether this process holds the lease."""
+        return (
+            "EXISTS (SELECT 1 FROM bots WHERE bots.bot = ? AND bots.owner = ? AND bots.epoch = ?)",
+            (self._bot, self.owner, self._epoch),
+        )
+
+    def require(self, fenced: Sequence[Row]) -> None:
+        """Raise `LeaseLost` if the fence returned no row."""
+        if not fenced:
             self._deadline = -1.0
             raise LeaseLost("another process reads this bot now; nothing was written")
 

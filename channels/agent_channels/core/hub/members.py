@@ -6,14 +6,14 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import Refused
-from agent_channels.core.hub.database import HubDatabase, HubReading, HubTransaction, Row
+from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.i18n.sentences import sentence
@@ -175,11 +175,16 @@ class Members:
     async def read(self) -> list[ProjectMember]:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
         async with self._db.reading() as tx:
-            return await self.read_within(tx)
+            sql, values = self.query
+            return self.known_by(await tx.rows(sql, *values))
 
-    async def read_within(self, tx: HubReading) -> list[ProjectMember]:
-        """As `read`, together with other questions."""
-        rows = await tx.rows("SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", self._bot)
+    @property
+    def query(self) -> Statement:
+        """What asks for every project, to be asked together with something else."""
+        return "SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", (self._bot,)
+
+    def known_by(self, rows: Sequence[Row]) -> list[ProjectMember]:
+        """Return the projects in the rows of `query`; they are `known` from then on."""
         self.known = [_member(row) for row in rows]
         return self.known
 

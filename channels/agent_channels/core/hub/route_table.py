@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
-from agent_channels.core.hub.database import HubDatabase, HubReading
+from agent_channels.core.hub.database import HubDatabase, Row, Statement
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 
 __all__ = ["HubRoute", "RouteTable"]
 
-Pair = TypeVar("Pair", bound=tuple[str, str])
 _CHUNK = 100
 
 
@@ -38,28 +35,30 @@ class RouteTable:
         """Return what is known that may decide about these. Raises `StoreError`."""
         messages = {(target.chat_id, found) for target in targets for found in target.message_ids}
         keys = {key for target in targets for key in target.route_keys}
+        routes = self._projects("routes", ("kind", "key"), keys)
         async with self._db.reading() as tx:
-            return RoutingFacts(
-                await self._members.read_within(tx),
-                await self._projects(tx, "routes", ("kind", "key"), keys),
-                await self._projects(tx, "sent", ("chat_id", "message_id"), messages),
+            members, *found = await tx.each(
+                self._members.query, *routes, *self._projects("sent", ("chat_id", "message_id"), messages)
             )
+        return RoutingFacts(
+            self._members.known_by(members),
+            _by_pair(found[: len(routes)]),
+            _by_pair(found[len(routes) :]),
+        )
 
-    async def _projects(
-        self, tx: HubReading, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]
-    ) -> dict[tuple[str, str], str]:
-        """Return the project in each row with one of these pairs of values."""
-        found: dict[tuple[str, str], str] = {}
-        left = iter(sorted(wanted))
-        while chunk := list(islice(left, _CHUNK)):
-            rows = await tx.rows(
-                f"SELECT {', '.join(names)}, project FROM {table} WHERE bot = ? AND ({', '.join(names)}) IN "
-                f"(VALUES {', '.join(['(?, ?)'] * len(chunk))})",
-                self._bot,
-                *(value for pair in chunk for value in pair),
+    def _projects(self, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]) -> list[Statement]:
+        """Return what asks for the project in each row with one of these pairs of values."""
+        left, first, second = sorted(wanted), *names
+        query = (
+            f"SELECT {first} AS first, {second} AS second, project FROM {table} WHERE bot = ? AND ({first}, {second})"
+        )
+        return [
+            (
+                f"{query} IN (VALUES {', '.join(['(?, ?)'] * len(chunk))})",
+                (self._bot, *(value for pair in chunk for value in pair)),
             )
-            found |= {(row[names[0]], row[names[1]]): row["project"] for row in rows}
-        return found
+            for chunk in (left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK))
+        ]
 
     async def set(self, kind: RouteKind, key: str, project: str, made_by: str) -> None:
         """Make a project the one that gets what is said there. Raises `StoreError`."""
@@ -104,3 +103,7 @@ class RouteTable:
                         "UPDATE routes SET key = ? WHERE bot = ? AND kind = ? AND key = ?",
                         key, self._bot, row["kind"], row["key"],
                     )  # fmt: skip
+
+
+def _by_pair(found: Iterable[Sequence[Row]]) -> dict[tuple[str, str], str]:
+    return {(row["first"], row["second"]): row["project"] for rows in found for row in rows}

@@ -17,7 +17,7 @@ import anyio
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.hub.address import HubAddress
-from agent_channels.core.hub.database import HubTransaction, connect, explained
+from agent_channels.core.hub.database import HubTransaction, Statement, connect, explained
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.settings.paths import runtime_dir
 
@@ -34,7 +34,7 @@ class HubWakeups:
 
     def __init__(self, address: HubAddress, bot: str, project: str = "", folder: Path | None = None) -> None:
         """`project`: the one whose `own` wake-up this is. `folder`: where the sockets are, instead of the user's."""
-        self._address, self._bot, self._project = address, bot, project
+        self._address, self._bot, self.project = address, bot, project
         self._folder = folder
         self.own = Wakeup()
         self.members = Wakeup()
@@ -47,15 +47,20 @@ class HubWakeups:
             return True
         return False
 
+    def notifications(self, projects: Iterable[str]) -> list[Statement]:
+        """Return what wakes projects once its transaction is committed, where the database can."""
+        others = [] if self._address.is_local else [project for project in projects if project != self.project]
+        return [self._notification(project) for project in others]
+
     async def notify(self, tx: HubTransaction, project: str) -> None:
         """Wake a project once this transaction is committed, where the database can."""
-        if not self._address.is_local and project != self._project:
-            await tx.notify(self._topic(project))
+        for sql, values in self.notifications([project]):
+            await tx.execute(sql, *values)
 
     def send(self, projects: Iterable[str]) -> None:
         """Wake projects after a commit: this process's own, and on a hub of this machine the others."""
         for project in projects:
-            if project == self._project:
+            if project == self.project:
                 self.own.set()
             else:
                 self._send(project, _EVENTS)
@@ -63,13 +68,14 @@ class HubWakeups:
     async def notify_members(self, tx: HubTransaction) -> None:
         """Wake who reads the bot, once this transaction is committed, because whom a project lets in has changed."""
         if not self._address.is_local:
-            await tx.notify(self._topic(""))
+            sql, values = self._notification("")
+            await tx.execute(sql, *values)
 
     def send_members(self, projects: Iterable[str]) -> None:
         """The same after the commit, on a hub of this machine: one of these projects reads the bot."""
         self.members.set()
         for project in projects:
-            if project != self._project:
+            if project != self.project:
                 self._send(project, _MEMBERS)
 
     def _send(self, project: str, what: bytes) -> None:
@@ -86,7 +92,7 @@ class HubWakeups:
             await self._receive()
 
     async def _receive(self) -> None:
-        path, wake = self._path(self._project), self._wake
+        path, wake = self._path(self.project), self._wake
 
         class Receiver(asyncio.DatagramProtocol):
             def datagram_received(self, data: bytes, addr: object) -> None:
@@ -120,7 +126,7 @@ class HubWakeups:
                 connection = await connect(self._address)
                 try:
                     with explained(self._address):
-                        for project in (self._project, ""):
+                        for project in (self.project, ""):
                             await connection.execute(f"LISTEN {self._topic(project)}".encode())
                         # What came while nobody listened.
                         self._wake(members=True)
@@ -133,6 +139,9 @@ class HubWakeups:
             except StoreError as error:
                 logger.info("messages from the hub may come %.0f s late: %s", LOOK_EVERY_S, error)
             await anyio.sleep(backoff.next())
+
+    def _notification(self, project: str) -> Statement:
+        return "SELECT pg_notify(?, '')", (self._topic(project),)
 
     def _wake(self, *, members: bool) -> None:
         (self.members if members else self.own).set()

@@ -84,7 +84,7 @@ class HubChat:
             raise
         except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop all that follow
             logger.error("event %s could not be answered: %s", claimed.event.event_id, redact(repr(error)))  # noqa: TRY400
-        await self._hub.events.done([claimed.id])
+        await self._hub.events.done(HUB, [claimed.event])
 
     async def _handle(self, claimed: ClaimedEvent) -> bool:
         """Do what an event asks of the hub; return True if it was given to a project instead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_channels.core.contract.adapter import EventSink
+from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.hub.project_hub import ProjectHub
 
 __all__ = ["SILENCE_S", "HubWorker"]
@@ -27,14 +28,22 @@ class HubWorker:
     async def listen(self, sink: EventSink) -> None:
         """Hand the project's events to the sink until something fails. Raises `StoreError`."""
         hub, expected = self._hub, False
-        while True:
-            claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX, expected=expected)
-            if claimed:
-                await sink.put([replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed])
-                # On disk here by now. What dies in between is claimed again, and journalled once.
-                await hub.events.done([one.id for one in claimed])
-                # Somebody may have paired, or a group may have another id.
-                hub.facts_changed.set()
-            sink.mark_alive()
-            if len(claimed) < BATCH_MAX:
-                expected = await hub.wakeups.wait()
+        with hub.events.claiming(self._claimer):
+            while True:
+                handed = hub.events.handed_over()
+                events = handed or await self._claimed(expected=expected)
+                if events:
+                    await sink.put(events)
+                    # On disk here by now. What dies in between is claimed again, and journalled once.
+                    await hub.events.done(hub.project, events)
+                    # Somebody may have paired, or a group may have another id.
+                    hub.facts_changed.set()
+                sink.mark_alive()
+                expected = False
+                if not handed and len(events) < BATCH_MAX:
+                    expected = await hub.wakeups.wait()
+
+    async def _claimed(self, *, expected: bool) -> list[RawEvent]:
+        hub = self._hub
+        claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX, expected=expected)
+        return [replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed]
