@@ -82,24 +82,28 @@ class Events:
     async def put(
         self, events: Sequence[RoutedEvent], cursors: Mapping[str, str | None], lease: Lease
     ) -> frozenset[str]:
-        """Store events and cursors in one transaction; return the projects that have something new.
+        """Store events, then move the cursors; return the projects that have something new.
 
-        An event that is there already stays with whom it is. Returns before it is surely on disk: see
-        `HubDatabase.sync`. Raises `LeaseLost`, with nothing written, and other `StoreError`s.
+        An event that is there already stays with whom it is. Projects get what is new before it is surely on disk:
+        see `HubDatabase.sync`, after which the platform may be told. Raises `LeaseLost`, with nothing written, and
+        other `StoreError`s.
         """
         unique = list({routed.event.event_id: routed for routed in events}.values())
         inserts = self._inserts(unique, lease)
-        fenced, *results = await self._db.at_once(
-            lease.fence,
-            *inserts,
-            *self._records(unique, lease),
-            *self._moves(cursors, lease),
-            *self._wakeups.notifications(sorted({to for routed in unique for to in routed.projects if to})),
-        )
+        woken = await self._store(unique, inserts, lease) if inserts else frozenset[str]()
+        # Nobody waits for these: without, events are read again, and are there already.
+        if rest := [*self._records(unique, lease), *self._moves(cursors, lease)]:
+            fenced, *_ = await self._db.at_once(lease.fence, *rest)
+            lease.require(fenced)
+        return woken
+
+    async def _store(self, events: Sequence[RoutedEvent], inserts: Sequence[Statement], lease: Lease) -> frozenset[str]:
+        named = sorted({project for routed in events for project in routed.projects if project})
+        fenced, *results = await self._db.at_once(lease.fence, *inserts, *self._wakeups.notifications(named))
         lease.require(fenced)
         stored = {(row["event_id"], row["project"]): row["state"] for rows in results[: len(inserts)] for row in rows}
         own = self._wakeups.project
-        self._handed_over += [one.event for one in unique if stored.get((one.event.event_id, own)) == "claimed"]
+        self._handed_over += [one.event for one in events if stored.get((one.event.event_id, own)) == "claimed"]
         woken = frozenset(project for _, project in stored if project)
         self._wakeups.send(woken)
         return woken
