@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from pathlib import Path
@@ -14,6 +13,7 @@ from faults_harness import Note, world
 from harness import Host, Stage
 from hook_runs import SESSION, Hooks, kept
 from hooked_turns import HookedTurn
+from wire_host import eventually
 
 ROUNDS = int(os.environ.get("CHANNELS_ROUNDS", "6"))
 MARK = "💻 Said at the terminal:\n\n"
@@ -78,9 +78,7 @@ async def test_the_answer_comes_once(tmp_path: Path, note: Note) -> None:
                 one = Round(stage, hooks, ann, number, dice)
                 rounds.append(one)
                 host = await one.run(host)
-                async with asyncio.timeout(30):
-                    while not one.came():
-                        await stage.cli("--version")
+                await eventually(one.came, "the answer")
             # Whatever else was on its way has come.
             ann.send("/status")
             await stage.tg.wait_for(lambda: "Connected as" in ann.messages()[-1]["text"], 20)

@@ -14,9 +14,9 @@ import pytest
 from agent_channels.core.hub.migrations import MIGRATIONS
 from faults_harness import Account, Note, calls_since, locked
 from harness import Host
-from hub_stage import LEASE_S, HubProject, HubStage, eventually, hub_stage
+from hub_stage import LEASE_S, HubProject, HubStage, hub_stage
 from hubs import ENGINES
-from wire_host import PATIENCE_S
+from wire_host import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.long
 

@@ -16,6 +16,7 @@ from agent_channels.core.store.database import Store
 from harness import Stage
 from hook_runs import Hooks, hooked
 from inbox_socket import blocks_in
+from wire_host import eventually
 
 pytestmark = pytest.mark.cold
 
@@ -93,9 +94,8 @@ async def test_the_bell_ends_with_its_parent(stage: Stage, hooks: Hooks, tmp_pat
     assert shell.stdout is not None
     bell = psutil.Process(int(await shell.stdout.readline()))
     with Store.open(stage.state) as store:
-        async with asyncio.timeout(10):
-            while "bell" not in (known.hooks if (known := Sessions(store).get(hooks.session)) else {}):
-                await stage.cli("--version")
+        sessions = Sessions(store)
+        await eventually(lambda: "bell" in (known.hooks if (known := sessions.get(hooks.session)) else {}), "the bell")
     assert bell.is_running()
     shell.kill()
     await shell.wait()

@@ -22,6 +22,7 @@ from inbox_socket import blocks_in
 from real_opencode import KILO, OPENCODE, OpenCode, Program
 from scratch_installs import npm_package
 from scripted_model import Asked, ScriptedModel, say, use
+from wire_host import eventually
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 Note = Callable[[str, str], None]
@@ -157,10 +158,7 @@ async def idle(stage: Stage) -> None:
         with Store.open(stage.state) as store:
             return bool(Services.of(store).turns.running())
 
-    async with asyncio.timeout(60):
-        while works():
-            # The store of another process rings no bell here: each look waits for a whole process.
-            await stage.cli("--version")
+    await eventually(lambda: not works(), "the end of the turn", 60)
 
 
 async def test_a_run_without_a_screen_answers_what_comes_before_it_ends(

@@ -18,10 +18,10 @@ from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import kept
-from hub_stage import eventually
 from inbox_socket import blocks_in
 from real_host import TOOLS, RealHost, Screen
 from scripted_model import Asked, ScriptedModel, say, use
+from wire_host import eventually
 
 pytestmark = pytest.mark.timeout(400)
 Note = Callable[[str, str], None]
@@ -117,10 +117,7 @@ async def test_stop_ends_the_turn_before_another_tool_runs(
     host = RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED, crossSessionInbound="refuse")
 
     async def stopped() -> None:
-        async with asyncio.timeout(60):
-            while not (stage.project / "started").exists():
-                # Each look waits for a whole process: a file rings no bell.
-                await stage.cli("--version")
+        await eventually((stage.project / "started").exists, "the step", 60)
         ann.send("/stop")
         await stage.tg.wait_for(lambda: any("ends at its next step" in m["text"] for m in ann.messages()), 10)
         await stage.tg.wait_for(lambda: any("Stopped by ann" in m["text"] for m in ann.messages()), 30)

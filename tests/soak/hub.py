@@ -35,10 +35,11 @@ from agent_channels.sandbox.telegram.groups import Topic  # noqa: E402
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox  # noqa: E402
 from faults_harness import Gate, locked  # noqa: E402
 from harness import TOKEN, Event, Host, Stage, World  # noqa: E402
-from hub_stage import LEASE_S, HubProject, HubStage, eventually  # noqa: E402
+from hub_stage import LEASE_S, HubProject, HubStage  # noqa: E402
 from hubs import ENGINES, Hub  # noqa: E402
 from postgres import Cluster, running_cluster  # noqa: E402
 from warm import Warm  # noqa: E402
+from wire_host import eventually  # noqa: E402
 
 NAMES = ("api", "docs", "web")
 TOKENS = (TOKEN, TOKEN.replace("7123456789", "7987654321"))

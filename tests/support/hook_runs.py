@@ -12,7 +12,7 @@ from typing import Any, Self
 from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import COMMAND, Stage, World
-from wire_host import Host
+from wire_host import Host, eventually
 
 __all__ = ["INPUTS", "SESSION", "HookRan", "HookRun", "Hooks", "bound", "hooked", "kept"]
 
@@ -141,13 +141,12 @@ class Hooks:
 
 async def bound(stage: World, message: dict[str, Any]) -> None:
     """Wait until the server knows in which message a grid is: nobody types as fast as a test."""
-    async with asyncio.timeout(10):
-        while True:
-            with Store.open(stage.state) as store:
-                if store.value("SELECT 1 FROM panels WHERE message_id = ?", str(message["message_id"])):
-                    return
-            # Another program's store rings no bell here: each look waits for a whole process.
-            await stage.cli("--version")
+
+    def known() -> bool:
+        with Store.open(stage.state) as store:
+            return bool(store.value("SELECT 1 FROM panels WHERE message_id = ?", str(message["message_id"])))
+
+    await eventually(known, "the grid's message")
 
 
 async def hooked(stage: Stage, hooks: Hooks) -> Host:
@@ -164,11 +163,4 @@ async def hooked(stage: Stage, hooks: Hooks) -> Host:
 
 async def kept(stage: Stage, count: int = 1) -> None:
     """Wait until so many messages are ready to be handed over."""
-
-    def ready() -> bool:
-        return inbox_states(stage.state)["ready"] >= count
-
-    async with asyncio.timeout(30):
-        while not ready():
-            # Each turn waits for a whole process: the store of another one rings no bell here.
-            await stage.cli("--version")
+    await eventually(lambda: inbox_states(stage.state)["ready"] >= count, f"{count} messages that are ready")

@@ -10,28 +10,26 @@ from agent_channels.core.host.sessions import Sessions
 from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import Stage
+from wire_host import eventually
 
 __all__ = ["answered", "ended", "stop_waits"]
 
 
 async def answered(stage: Stage, count: int) -> None:
     """Waits until so many messages, and no more, are answered and none is open."""
-    async with asyncio.timeout(20):
-        while inbox_states(stage.state) != {"answered": count}:
-            # Each look waits for a whole process: another program's store rings no bell here.
-            await stage.cli("--version")
+    await eventually(lambda: inbox_states(stage.state) == {"answered": count}, f"{count} answered messages")
 
 
 async def stop_waits(stage: Stage, timeout: float = 30) -> None:
     """Waits until a Stop hook of the session waits for the next message."""
-    async with asyncio.timeout(timeout):
-        while True:
-            with Store.open(stage.state) as store:
-                reader = store.value("SELECT value FROM health WHERE key = 'session'")
-                known = Sessions(store).get(reader or "")
-                if known is not None and known.waiting_until > time.time():
-                    return
-            await stage.cli("--version")
+
+    def waits() -> bool:
+        with Store.open(stage.state) as store:
+            reader = store.value("SELECT value FROM health WHERE key = 'session'")
+            known = Sessions(store).get(reader or "")
+            return known is not None and known.waiting_until > time.time()
+
+    await eventually(waits, "a Stop hook that waits", timeout)
 
 
 async def ended(process: Process, timeout: float = 25) -> tuple[str, str]:

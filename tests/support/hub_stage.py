@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,12 @@ from faults_harness import Gate, Project, world
 from harness import TOKEN, Host, Stage
 from hubs import Hub
 from postgres import Cluster
-from wire_host import LOOK_EVERY_S, PATIENCE_S
+from wire_host import PATIENCE_S
 
-__all__ = ["LEASE_S", "HubProject", "HubStage", "eventually", "hub_stage"]
+__all__ = ["LEASE_S", "HubProject", "HubStage", "hub_stage"]
 
 # Short, so that a test may wait for its end.
 LEASE_S = 2.0
-
-
-async def eventually(holds: Callable[[], object], what: str, timeout: float = PATIENCE_S) -> None:
-    """Waits until something that another process does shows."""
-    try:
-        async with asyncio.timeout(timeout):
-            while not holds():  # noqa: ASYNC110 - another process does it
-                await asyncio.sleep(LOOK_EVERY_S)
-    except TimeoutError:
-        raise TimeoutError(f"{what} did not come within {timeout} s") from None
 
 
 class HubProject(Project):

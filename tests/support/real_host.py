@@ -23,6 +23,7 @@ from harness import COMMAND, Stage
 from inbox_socket import blocks_in
 from scripted_model import Asked, ScriptedModel, say, use
 from tmux import Tmux
+from wire_host import LOOK_EVERY_S
 
 __all__ = ["PACKAGE", "RealHost", "Screen", "answering"]
 
@@ -146,8 +147,8 @@ class Screen(Tmux):
         """Waits until the session waits for its user, with its bell hung up."""
         host = psutil.Process(await self.host_pid())
         async with asyncio.timeout(30):
-            while "esc to interrupt" in await self.text() or not _bells(host):
-                await self._tmux("wait-for", "-S", "look")
+            while "esc to interrupt" in await self.text() or not _bells(host):  # noqa: ASYNC110 - as in Tmux.shows
+                await asyncio.sleep(LOOK_EVERY_S)
 
 
 def _bells(host: psutil.Process) -> list[psutil.Process]:

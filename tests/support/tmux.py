@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from wire_host import LOOK_EVERY_S
+
 __all__ = ["Tmux"]
 
 
@@ -67,9 +69,8 @@ class Tmux:
         seen = ""
         try:
             async with asyncio.timeout(timeout):
-                while text not in (seen := await self.text()):
-                    # A terminal rings no bell: each look is a process of its own.
-                    await self._tmux("wait-for", "-S", "look")
+                while text not in (seen := await self.text()):  # noqa: ASYNC110 - a terminal rings no bell
+                    await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
             raise TimeoutError(f"the terminal does not show {text!r} but:\n{seen}") from None
         return seen

@@ -14,13 +14,23 @@ from typing import Any, Self
 
 import psutil
 
-__all__ = ["PATIENCE_S", "Event", "Host", "Result"]
+__all__ = ["LOOK_EVERY_S", "PATIENCE_S", "Event", "Host", "Result", "eventually"]
 
 PUSH = "notifications/claude/channel"
 # This is not a promise: a busy machine takes long to start eight servers at once.
 PATIENCE_S = 30.0
-# How long to wait for news before asking for a status again.
+# How long to wait for news before looking again at what rings no bell here: a status, a file, another process's store.
 LOOK_EVERY_S = 0.05
+
+
+async def eventually(holds: Callable[[], object], what: str, timeout: float = PATIENCE_S) -> None:
+    """Waits until something that another process does shows."""
+    try:
+        async with asyncio.timeout(timeout):
+            while not holds():  # noqa: ASYNC110 - another process does it
+                await asyncio.sleep(LOOK_EVERY_S)
+    except TimeoutError:
+        raise TimeoutError(f"{what} did not come within {timeout} s") from None
 
 
 @dataclass(frozen=True)

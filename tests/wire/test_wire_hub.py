@@ -11,8 +11,9 @@ from agent_channels.core.hub.migrations import MIGRATIONS
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from harness import Ran
-from hub_stage import HubProject, HubStage, eventually, hub_stage
+from hub_stage import HubProject, HubStage, hub_stage
 from hubs import ENGINES
+from wire_host import eventually
 
 
 @pytest.fixture(params=ENGINES)

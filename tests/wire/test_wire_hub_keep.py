@@ -22,9 +22,9 @@ from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Account
 from harness import COMMAND, Ran
-from hub_stage import HubProject, HubStage, eventually, hub_stage
+from hub_stage import HubProject, HubStage, hub_stage
 from hubs import ENGINES
-from wire_host import PATIENCE_S
+from wire_host import PATIENCE_S, eventually
 
 # A host: it starts the server as its project's list says, and answers every message.
 HOST = f"""

@@ -15,10 +15,10 @@ from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import COMMAND, DiscordStage, Stage, World, is_closed
-from hub_stage import eventually
 from joined_projects import TwoBots, dotenv, lie_as_users_do, two_discord_bots, two_telegram_bots
 from postgres import Cluster
 from terminal import Terminal
+from wire_host import eventually
 
 NO_FILES = ("--mcp-json", "no", "--hooks", "no", "--skills", "no", "--invite", "no")
 

@@ -22,7 +22,7 @@ from harness import Stage
 from hook_runs import SESSION, Hooks, kept
 from hooked_turns import HookedTurn
 from inbox_socket import InboxSocket, blocks_in
-from wire_host import Host
+from wire_host import Host, eventually
 
 LOOP = '/loop "work until the tests pass" --max 5 --until GREEN'
 PROMISE = "All is green. <promise>GREEN</promise>"
@@ -337,9 +337,7 @@ async def test_more_rounds_than_the_host_lets_go_on(
         for number in range(2, 10):
             assert (await stop(hooks, stop_hook_active=number > 2)).startswith(f"Round {number} of 20")
         assert await stop(hooks, stop_hook_active=True) == ""
-        async with asyncio.timeout(10):
-            while not any("Round 10 of 20" in json.dumps(lines) for lines in inbox.connections):
-                await stage.cli("--version")
+        await inbox.wait_for(lambda: any("Round 10 of 20" in json.dumps(lines) for lines in inbox.connections))
         assert running(stage) == [(10, 20)]
         following = HookedTurn(host)
         await following.prompt("Round 10 of 20")
@@ -363,9 +361,7 @@ async def test_the_bell_rings_for_a_round(stage: Stage, hooks: Hooks, ann: Teleg
     bell = await hooks.start("bell")
     with Store.open(stage.state) as store:
         sessions = Services.of(store).sessions
-        async with asyncio.timeout(10):
-            while "bell" not in (known.hooks if (known := sessions.get(SESSION)) else {}):
-                await stage.cli("--version")
+        await eventually(lambda: "bell" in (known.hooks if (known := sessions.get(SESSION)) else {}), "the bell")
     await begin(stage, ann, HookedTurn(host), "/loop work")
     for number in range(2, 10):
         assert (await stop(hooks, stop_hook_active=number > 2)).startswith(f"Round {number} of 20")

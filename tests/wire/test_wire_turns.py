@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from harness import Stage, is_closed
 from hook_runs import SESSION, Hooks, kept
 from hooked_turns import HookedTurn
 from inbox_socket import blocks_in
+from wire_host import eventually
 
 
 @pytest.fixture
@@ -40,13 +39,6 @@ def turns(stage: Stage) -> list[Turn]:
         service = Services.of(store).turns
         ids = [row["id"] for row in store.rows("SELECT id FROM turns ORDER BY began_at")]
         return [turn for turn_id in ids if (turn := service.get(turn_id))]
-
-
-async def until(stage: Stage, what: Any) -> None:
-    """Wait until the store says so; each look waits for a whole process."""
-    async with asyncio.timeout(20):
-        while not what():
-            await stage.cli("--version")
 
 
 async def test_the_hook_tool_is_hidden_and_answers(stage: Stage) -> None:
@@ -201,7 +193,7 @@ async def test_the_row_says_what_the_agent_does(stage: Stage) -> None:
     await turn.hook("TaskCreated", task="1", words="Write tests")
     await turn.hook("TaskCompleted", task="1", words="")
     await turn.tool("Bash", "export TOKEN=ghp_abcdefghijklmnopqrstuvwxyz0123456789 && make")
-    await until(stage, lambda: turns(stage)[0].detail.steps == 2)
+    await eventually(lambda: turns(stage)[0].detail.steps == 2, "the second step")
     (row,) = turns(stage)
     assert row.places == [Place(str(ann.id), None)]
     assert row.detail.recent == ["Edit: src/a.py"]
