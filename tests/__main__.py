@@ -22,6 +22,9 @@ WORKERS = str((os.cpu_count() or 2) * 2)
 PYTEST = ("pytest", "-n", WORKERS, "--dist=worksteal", "--hypothesis-profile=complete")
 IN_PROCESS = ("tests/unit", "tests/contract")
 STATIC = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+# Reads every file of tests once, before each worker does: what it stores of them spares the workers three quarters of
+# that. The type checker meanwhile uses one processor.
+READ_ONCE = ("pytest", "--collect-only", "-qq")
 
 
 def quick(arguments: list[str]) -> list[tuple[str, ...]]:
@@ -59,12 +62,19 @@ def main(arguments: list[str]) -> int:
     _, arguments = parser.parse_known_args(arguments)
     chosen = {"quick": quick, "all": complete}.get(arguments[0]) if arguments else None
     steps = usual(arguments) if chosen is None else chosen(arguments[1:])
-    for step in steps:
-        print(f"$ {' '.join(step)}", flush=True)
-        code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode
-        if code:
-            print(f"failed: {' '.join(step)}", flush=True)
-            return code
+    # Also where compiled files are not wanted: every worker would compile every file of tests for itself.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with subprocess.Popen([sys.executable, "-m", *READ_ONCE], cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as reading:
+        for step in steps:
+            if "pytest" in step:
+                # What it has to say against a file, the workers say too.
+                reading.wait()
+            print(f"$ {' '.join(step)}", flush=True)
+            code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=env, check=False).returncode
+            if code:
+                reading.terminate()
+                print(f"failed: {' '.join(step)}", flush=True)
+                return code
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Iterator
 
@@ -51,6 +52,12 @@ def launcher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, wa
     """Choose how the test starts processes: `cold` from nothing, any other by forking."""
     if not request.node.get_closest_marker("cold"):
         monkeypatch.setattr(World, "warm", warm)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

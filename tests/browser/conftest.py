@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from agent_channels.sandbox.page.run import Page, open_page
 from browser_page import Screen
+from warm import Warm
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "/usr/bin/chromium"))), None)
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -30,8 +32,15 @@ async def browser() -> AsyncIterator[Browser]:
         await found.close()
 
 
+@pytest.fixture
+def forking(request: pytest.FixtureRequest, warm: Warm) -> Iterator[None]:
+    """The sandbox's servers and commands are forked, but for tests of their start."""
+    with contextlib.nullcontext() if request.node.get_closest_marker("cold") else warm.for_the_sandbox():
+        yield
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page() -> AsyncIterator[Page]:
+async def page(forking: None) -> AsyncIterator[Page]:
     """The sandbox with its channel servers."""
     async with open_page(0, scripted=True) as up:
         yield up

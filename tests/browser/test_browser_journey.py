@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from agent_channels.sandbox.telegram.images import sample_png
 from browser_page import Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STAGES = ["received", "journalled", "offered", "answered"]
 

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from agent_channels.sandbox.page.run import Page
 from browser_page import WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Every text that is shown or read out, without what is said in the chats and by the platforms.
 LABELS = """() => {

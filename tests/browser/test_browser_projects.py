@@ -12,11 +12,11 @@ from playwright.async_api import expect
 from agent_channels.sandbox.page.run import Page, open_page
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page() -> AsyncIterator[Page]:
+async def page(forking: None) -> AsyncIterator[Page]:
     """Two projects, each with a server and an agent."""
     async with open_page(0, scripted=True, projects=2) as up:
         yield up

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
-pytestmark = [pytest.mark.cold, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize(("platform", "width", "scheme"), [("telegram", 1280, "light"), ("discord", 390, "dark")])

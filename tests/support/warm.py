@@ -11,12 +11,18 @@ import socket
 import subprocess
 import sys
 from asyncio import base_subprocess
-from asyncio.subprocess import Process, SubprocessStreamProtocol
-from collections.abc import Mapping, Sequence
+from asyncio.subprocess import DEVNULL, PIPE, Process, SubprocessStreamProtocol
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, TypeAlias, cast
+
+import pytest
+
+from agent_channels.sandbox.agent.processes import program
 
 __all__ = ["Warm"]
+
+Stream: TypeAlias = int | IO[Any]
 
 # What an interpreter or a library reads when it is loaded, and a fork therefore would not.
 _AT_START = ("PYTHON", "COVERAGE_", "LANG", "LC_", "SSL_CERT_")
@@ -49,8 +55,34 @@ class Warm:
         """Whether a fork is the same as a start in this environment."""
         return not any(name.startswith(_AT_START) and self._env.get(name) != value for name, value in env.items())
 
-    async def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, limit: int) -> Process:
-        """As `asyncio.create_subprocess_exec` with three pipes. `argv`: the command's name and its arguments."""
+    @contextlib.contextmanager
+    def for_the_sandbox(self) -> Iterator[None]:
+        """Meanwhile the sandbox's own servers, hooks and commands are forked; what a fork would not read is unset."""
+        cold = asyncio.create_subprocess_exec
+
+        async def begin(command: str, *words: str, **options: Any) -> Process:
+            streams = [options.get(name) for name in ("stdin", "stdout", "stderr")]
+            if [command] != program() or None in streams or not self.takes(options["env"]):
+                return await cold(command, *words, **options)
+            limit = options.get("limit", 1 << 16)
+            return await self.start([command, *words], options["env"], options["cwd"], limit, streams)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "create_subprocess_exec", begin)
+            for name in os.environ:
+                if name.startswith(_AT_START) and name not in self._env:
+                    patch.delenv(name)
+            yield
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        limit: int,
+        streams: Sequence[Stream] = (PIPE, PIPE, PIPE),
+    ) -> Process:
+        """As `asyncio.create_subprocess_exec`. `argv`: the command's name and its arguments."""
         if self._process is None:
             self._begin()
         loop = asyncio.get_running_loop()
@@ -58,7 +90,7 @@ class Warm:
         started = loop.create_future()
         asked = json.dumps({"argv": list(argv), "env": dict(env), "cwd": str(cwd)}).encode()
         transport = _Transport(
-            loop, protocol, argv, False, -1, -1, -1, 0, waiter=started, control=self._control, asked=asked
+            loop, protocol, argv, False, *streams, 0, waiter=started, control=self._control, asked=asked
         )  # fmt: skip
         await started
         return Process(transport, protocol, loop)
@@ -67,12 +99,14 @@ class Warm:
 class _Forked:
     """As much of a Popen as asyncio's transport asks for."""
 
-    def __init__(self, control: socket.socket, asked: bytes) -> None:
-        (theirs0, ours0), (ours1, theirs1), (ours2, theirs2), (self.status, told) = (os.pipe() for _ in range(4))
-        socket.send_fds(control, [asked], [theirs0, theirs1, theirs2, told])
-        for fd in (theirs0, theirs1, theirs2, told):
+    def __init__(self, control: socket.socket, asked: bytes, streams: Sequence[Stream]) -> None:
+        ends = [_ends(stream, "wb" if number == 0 else "rb") for number, stream in enumerate(streams)]
+        self.stdin, self.stdout, self.stderr = (ours for _, ours in ends)
+        self.status, told = os.pipe()
+        theirs = [*(fd for fd, _ in ends), told]
+        socket.send_fds(control, [asked], theirs)
+        for fd in theirs:
             os.close(fd)
-        self.stdin, self.stdout, self.stderr = open(ours0, "wb", 0), open(ours1, "rb", 0), open(ours2, "rb", 0)  # noqa: SIM115, PTH123
         self.returncode: int | None = None
         self.pid = int(_line(self.status))
 
@@ -99,8 +133,10 @@ class _Forked:
 
 
 class _Transport(base_subprocess.BaseSubprocessTransport):
-    def _start(self, *_: Any, control: socket.socket, asked: bytes, **__: Any) -> None:
-        forked = _Forked(control, asked)
+    def _start(
+        self, *, stdin: Stream, stdout: Stream, stderr: Stream, control: socket.socket, asked: bytes, **_: Any
+    ) -> None:
+        forked = _Forked(control, asked, (stdin, stdout, stderr))
         self._proc = cast("subprocess.Popen[bytes]", forked)
         loop = asyncio.get_running_loop()
 
@@ -109,6 +145,15 @@ class _Transport(base_subprocess.BaseSubprocessTransport):
             self._process_exited(forked.ended())
 
         loop.add_reader(forked.status, ended)
+
+
+def _ends(stream: Stream, ours: str) -> tuple[int, IO[bytes] | None]:
+    """The process's end of a stream, and ours where there is one."""
+    if stream == PIPE:
+        read, write = os.pipe()
+        theirs, kept = (read, write) if ours == "wb" else (write, read)
+        return theirs, open(kept, ours, 0)  # noqa: PTH123
+    return (os.open(os.devnull, os.O_RDWR) if stream == DEVNULL else os.dup(cast("IO[Any]", stream).fileno())), None
 
 
 def _line(fd: int) -> bytes:
