@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Inbound, Message, Tap
+from agent_channels.core.hub import wakeups
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.members import MemberGroup
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.outbound.threads import Threads
+from agent_channels.core.runtime.hub import chat, host_starts
 from agent_channels.core.runtime.hub.chat import HubChat
 from agent_channels.core.runtime.hub.reader import HubSink
 from agent_channels.core.runtime.hub.router import Router
@@ -35,6 +38,9 @@ __all__ = ["HubReading", "group", "reading"]
 Sandbox = TelegramSandbox | DiscordSandbox
 DOMAIN, READER = "desk", "rrrrrrrr"
 LOOK_EVERY_S = 0.02
+# What the reader and a keeper look for themselves in case nothing wakes them; here most changes are rows that nobody
+# tells of, and would wait for seconds.
+LOOKS = (chat, host_starts, wakeups)
 
 
 def group(*senders: int, hears_all: bool = False) -> MemberGroup:
@@ -121,14 +127,17 @@ async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterato
         environ |= {"DISCORD_API_ROOT": sandbox.root, "DISCORD_GATEWAY_URL": sandbox.gateway_url}
     row, env = channel(name), Environment(name, environ)
     async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for module in LOOKS:
+            patch.setattr(module, "LOOK_EVERY_S", LOOK_EVERY_S)
         store = stack.enter_context(closing(Store.open(env.state_dir)))
         services = Services.of(store)
         hub = await stack.enter_async_context(made_hub.open(READER))
         adapter = await stack.enter_async_context(row.connect(env, load(row.settings, env), sandbox.token))
         await adapter.identify()
         threads = Threads(adapter, services.chats, services.access)
-        chat = HubChat(adapter, hub, threads, name, DOMAIN, f"{DOMAIN}:2")
-        router = Router(adapter, hub, chat)
+        hub_chat = HubChat(adapter, hub, threads, name, DOMAIN, f"{DOMAIN}:2")
+        router = Router(adapter, hub, hub_chat)
         lease = Lease(hub.db, BOT, DOMAIN, 3600.0)
         assert await lease.take({})
         sink = HubSink(hub, lease, router, lambda: None, lambda _: None)
@@ -144,7 +153,7 @@ async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterato
         stack.push_async_callback(_ended, task)
         if isinstance(sandbox, DiscordSandbox):
             await sandbox.wait_for(lambda: sandbox.connected, PATIENCE_S)
-        yield HubReading(hub, adapter, chat)
+        yield HubReading(hub, adapter, hub_chat)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
