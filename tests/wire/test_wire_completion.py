@@ -51,21 +51,27 @@ ASK = {
 }
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(scope="module", params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> str:
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     return str(request.param)
 
 
-@pytest.fixture
-def script(shell: str, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def printed(shell: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The script, as the command prints it: into a pipe, with nothing around it."""
-    ran = subprocess.run([*COMMAND, "completion", shell], capture_output=True, text=True, cwd=tmp_path, check=True)
+    folder = tmp_path_factory.mktemp("empty")
+    ran = subprocess.run([*COMMAND, "completion", shell], capture_output=True, text=True, cwd=folder, check=True)
     assert ran.stderr == ""
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    return ran.stdout
+
+
+@pytest.fixture
+def script(shell: str, printed: str, tmp_path: Path) -> Path:
     path = tmp_path / f"script.{shell}"
-    path.write_text(ran.stdout, encoding="utf-8")
+    path.write_text(printed, encoding="utf-8")
     return path
 
 
@@ -114,25 +120,29 @@ def test_every_word_of_the_command_is_completed(shell: str, script: Path) -> Non
     assert found == dict(zip(asked, expected, strict=True))
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ("acc", {"access"}), ("access d", {"discord"}), ("access telegram approver ", {"add", "rm"}),
-    ("access --json telegram group ", {"add", "rm"}), ("setup telegram --mcp-json no --inv", {"--invite"}),
-    ("logs -f --level debug d", {"discord"}), ("launch telegram ", set(CHANNELS)), ("inbox telegram --drop ", set()),
-    ("loop start ", set()), ("access telegram allow ", set()),
-])  # fmt: skip
-def test_what_was_typed_before_counts(shell: str, script: Path, line: str, words: set[str]) -> None:
+TYPED_BEFORE: dict[str, set[str]] = {
+    "acc": {"access"}, "access d": {"discord"}, "access telegram approver ": {"add", "rm"},
+    "access --json telegram group ": {"add", "rm"}, "setup telegram --mcp-json no --inv": {"--invite"},
+    "logs -f --level debug d": {"discord"}, "launch telegram ": set(CHANNELS), "inbox telegram --drop ": set(),
+    "loop start ": set(), "access telegram allow ": set(),
+}  # fmt: skip
+
+
+def test_what_was_typed_before_counts(shell: str, script: Path) -> None:
     """Options and their values are no arguments; where any text may stand, nothing is offered."""
-    assert completed(shell, script, [line]) == [words]
+    assert dict(zip(TYPED_BEFORE, completed(shell, script, list(TYPED_BEFORE)), strict=True)) == TYPED_BEFORE
 
 
-@pytest.mark.parametrize(("line", "shown"), [
-    ("channels acc\ttel\tapprov\ta\t5", "access telegram approver add 5"),
-    ("channels backup my\t--with-f\t", "backup mybackup.zip --with-files"),
-    ("channels logs --level=w\t-f", "logs --level=warning -f"),
-    ("channels trust fol\t", "trust folder of mine"),
-    ("channels launch telegram -- my\t", "launch telegram -- mybackup.zip"),
-])  # fmt: skip
-async def test_a_person_presses_tab(shell: str, script: Path, line: str, shown: str, tmp_path: Path) -> None:
+PRESSED = {
+    "channels acc\ttel\tapprov\ta\t5": "access telegram approver add 5",
+    "channels backup my\t--with-f\t": "backup mybackup.zip --with-files",
+    "channels logs --level=w\t-f": "logs --level=warning -f",
+    "channels trust fol\t": "trust folder of mine",
+    "channels launch telegram -- my\t": "launch telegram -- mybackup.zip",
+}
+
+
+async def test_a_person_presses_tab(shell: str, script: Path, tmp_path: Path) -> None:
     """In the shell as a person has it at a terminal: words are completed in place, files and folders too."""
     (tmp_path / "mybackup.zip").touch()
     (tmp_path / "folder of mine").mkdir()
@@ -144,5 +154,6 @@ async def test_a_person_presses_tab(shell: str, script: Path, line: str, shown: 
         arguments = "$argv" if shell == "fish" else "$*"
         at.type(f'source {script.name}; {begin} echo "<""{arguments}"">"; {end}; echo rea\'\'dy')
         await at.until("ready\n")
-        at.type(line)
-        assert (await at.until(">\n")).rpartition("<")[2].rstrip(">\n /") == shown
+        for line, shown in PRESSED.items():
+            at.type(line)
+            assert (await at.until(">\n")).rpartition("<")[2].rstrip(">\n /") == shown
