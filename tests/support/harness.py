@@ -191,6 +191,12 @@ class Stage(World):
         person.dm.started = True
         return person
 
+    async def run(self, *command: str, stdin: str = "", **env: str | None) -> Ran:
+        """Runs any command to its end; the doctor's look for another poller takes a second."""
+        if "doctor" in command:
+            env = {"TELEGRAM_POLL_TIMEOUT_S": "1", **env}
+        return await super().run(*command, stdin=stdin, **env)
+
     async def reading(self, **env: str | None) -> Host:
         """As `host`, once the server waits in a long poll."""
         host = await self.host(**env)

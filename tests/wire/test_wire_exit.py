@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from agent_channels.sandbox.telegram.people import TelegramPerson
 from harness import Host, Stage
 
 
@@ -65,14 +66,20 @@ async def silent_from_the_start(stage: Stage) -> Host:
     return host
 
 
+async def fill(stage: Stage, host: Host, ann: TelegramPerson) -> None:
+    """Has more pushed than the pipe takes, while the host does not read."""
+    host.narrow()
+    host.stop_reading()
+    for number in range(40):
+        ann.send(f"{number} " + "x" * 4000)
+    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0)
+
+
 async def full_stdout(stage: Stage) -> Host:
     """The host does not read, and the pipe is full."""
     ann = stage.person()
     host = await stage.reading()
-    host.stop_reading()
-    for number in range(200):
-        ann.send(f"{number} " + "x" * 4000)
-    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0)
+    await fill(stage, host, ann)
     return host
 
 
@@ -84,10 +91,7 @@ async def full_stdout_in_a_call(stage: Stage) -> Host:
     host.calling("reply", chat_id=ann.id, text="never arrives")
     # It is under way by the time this is answered.
     await host.status()
-    host.stop_reading()
-    for number in range(200):
-        ann.send(f"{number} " + "x" * 4000)
-    await stage.tg.wait_for(lambda: stage.tg.pending_updates == 0)
+    await fill(stage, host, ann)
     return host
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from harness import Stage
 
-pytestmark = pytest.mark.cold
-
 TOOLS = {"reply", "react", "edit_message", "download_attachment", "channel_status"}
 BUTTONS = [["Yes", "No"], [{"label": "Later", "value": "l", "style": "danger"}]]
 
@@ -36,6 +34,7 @@ builtins.__import__ = noisy
 """
 
 
+@pytest.mark.cold
 async def test_the_probe_is_refused_and_initialize_follows(stage: Stage) -> None:
     """server/discover is answered -32601, and the same process then does the older handshake with the host."""
     host = await stage.start()
@@ -50,6 +49,7 @@ async def test_the_probe_is_refused_and_initialize_follows(stage: Stage) -> None
     assert "tools" in began["capabilities"]
 
 
+@pytest.mark.cold
 async def test_a_host_may_start_with_initialize(stage: Stage) -> None:
     """A client that does not probe is served as well."""
     host = await stage.start()
@@ -154,6 +154,8 @@ async def test_ids_may_be_numbers_and_buttons_text(stage: Stage) -> None:
     grid = await ann.next_message()
     assert grid["reply_to_message"]["message_id"] == said["message_id"]
     assert [[k["text"] for k in row] for row in grid["reply_markup"]["inline_keyboard"]] == [["Yes", "No"], ["Later"]]
+    # No agent is as quick as the server's own mark.
+    await stage.tg.wait_for(lambda: stage.tg.reactions(ann, said["message_id"]) == ["👀"])
     await host.done("react", chat_id=ann.id, message_id=said["message_id"], emoji="👍")
     assert stage.tg.reactions(ann, said["message_id"]) == ["👍"]
     await host.done("edit_message", chat_id=ann.id, message_id=grid["message_id"], text="now")

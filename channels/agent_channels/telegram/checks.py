@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import cast
 
 from agent_channels.core.contract.checks import Check, Finding, Setup, fine, note, skipped, wrong
 from agent_channels.core.contract.clock import skew
@@ -13,7 +14,7 @@ from agent_channels.telegram import threads
 from agent_channels.telegram.adapter import TelegramAdapter
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.outbound import RICH_UNKNOWN
-from agent_channels.telegram.settings import PRIVACY_MODE_OFF
+from agent_channels.telegram.settings import PRIVACY_MODE_OFF, TelegramSettings
 
 __all__ = ["checks"]
 
@@ -81,16 +82,18 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
         )
     if not setup.disturb:
         return skipped("not checked here, since it interrupts the other for a moment; run `channels doctor`")
+    # No longer than the reader's polls: a proxy may cut longer ones.
+    seconds = max(1, min(POLL_S, cast("TelegramSettings", setup.settings).poll_timeout_s))
     try:
         with translated():
-            await adapter.updates_request.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=POLL_S)
+            await adapter.updates_request.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=seconds)
     except Conflict as error:
         if "webhook" in str(error):
             return skipped("cannot be found out while a webhook is set")
         return _another_poller(
             "a poll of ours ended with 409 Conflict, and no program of this user's holds the bot's lock"
         )
-    return fine("nobody else polls this bot", sentence("a poll of {seconds} s met no other", seconds=POLL_S))
+    return fine("nobody else polls this bot", sentence("a poll of {seconds} s met no other", seconds=seconds))
 
 
 def _another_poller(evidence: str) -> Finding:
