@@ -111,7 +111,7 @@ async def test_no_token_reaches_a_chat(stage: Stage) -> None:
         told = await host.refused("reply", chat_id=ann.id, text=formatted, format=format_)
         assert "shows the token of a bot" in told
     link = {"label": "Open", "url": f"https://x.com/?{stage.tg.token}"}
-    assert "holds the token of a bot" in await host.refused("reply", chat_id=ann.id, text="x", buttons=[[link]])
+    assert "holds a secret" in await host.refused("reply", chat_id=ann.id, text="x", buttons=[[link]])
     shown = repr([call.params for call in stage.tg.calls_of("*")] + ann.messages())
     assert secret not in shown
     assert other not in shown

@@ -8,15 +8,25 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.errors import StoreError
+from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets
 from agent_channels.core.outbound.sender import Reply, Sender
+from agent_channels.core.scheduling import Wakeups
 from ways import SESSION, way
 
 
 async def test_a_message_is_booked_though_its_answering_is_not(tmp_path: Path) -> None:
     """The disk takes the one and not the other: under the same key nothing is sent again, and its id is known."""
     async with way(tmp_path) as one:
+        secrets = OutgoingSecrets("mask", one.services, Wakeups(), session=SESSION, project="p", wait_s=1.0)
         sender = Sender(
-            one.adapter, one.services, one.files, rate_wait_s=1.0, panel_ttl_s=60.0, file_above=9999, rich="auto"
+            one.adapter,
+            one.services,
+            one.files,
+            rate_wait_s=1.0,
+            panel_ttl_s=60.0,
+            file_above=9999,
+            rich="auto",
+            secrets=secrets,
         )
         one.person.start()
         chat = str(one.person.id)

@@ -339,3 +339,23 @@ HARD = [
 def test_no_text_is_searched_forever(part: str) -> None:
     """A hundred thousand characters of any pattern are masked before anybody waits for it."""
     assert mask_secrets(part * (100_000 // len(part)))
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("echo 'password:\"' && rm -rf x", "rm -rf x"),
+        ("echo 'password:\"'; rm -rf x # \"", "rm -rf x"),
+        ("echo 'password:\"'\nrm -rf x", "rm -rf x"),
+        ('echo password:"abc def; rm -rf x', "rm -rf x"),
+        ('x --token "abc\' | sh -x" y', "sh -x"),
+    ],
+)
+def test_a_quote_hides_no_command_that_follows_it(command: str, shown: str) -> None:
+    """Who approves a command sees what else it runs, whatever quote stands behind a word such as `password`."""
+    assert shown in mask_secrets(command)
+
+
+def test_a_value_that_was_cut_off_is_masked_to_its_end() -> None:
+    """A host's preview may end within the quotes."""
+    assert mask_secrets('{"password": "correct horse') == f'{{"password": "{SECRET}'

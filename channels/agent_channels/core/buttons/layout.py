@@ -73,7 +73,7 @@ def _check_button(button: Button, where: str, limits: Limits) -> None:
 def _url_problem(url: str) -> str | None:
     """Return what keeps a URL from being a button's; None if nothing does."""
     if redact(url) != url:
-        return "it holds the token of a bot, which is never sent"
+        return "it holds a secret, which is never sent"
     if not url.lower().startswith(("https://", "http://")):
         return "it must begin with https:// (or http://)"
     if _ODD.search(url) or scrub(url) != url:
@@ -93,7 +93,7 @@ def _url_problem(url: str) -> str | None:
 def _copy_problem(text: str) -> str | None:
     """Return what keeps a text from being one that a button copies; None if nothing does."""
     if redact(text) != text:
-        return "it holds the token of a bot, which is never sent"
+        return "it holds a secret, which is never sent"
     if not text.strip() or length(text, "utf16") > COPY_MAX:
         return f"it must have 1 to {COPY_MAX} characters; put a longer text into the message, as a code block"
     # What is pasted into a terminal has to be what was read.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
+from agent_channels.core.contract.masked_adapter import masked_adapter
+from agent_channels.core.log import redact, redact_tokens
 from agent_channels.core.settings.certificates import certificate_sources, refuse_unusable_key_log
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route
@@ -53,4 +55,5 @@ class Channel:
 
         route = self.route(env, settings)
         explain_route(self.title, route, certificate_sources(env.environ))
-        return self.adapter(settings, token, route.proxy, route.proxy is None and bool(settings.ipv4))
+        adapter = self.adapter(settings, token, route.proxy, route.proxy is None and bool(settings.ipv4))
+        return masked_adapter(adapter, redact_tokens if settings.secrets == "off" else redact)

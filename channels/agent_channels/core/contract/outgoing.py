@@ -59,8 +59,11 @@ Keyboard = tuple[tuple[KeyboardButton, ...], ...]
 class OpenFile:
     """A file to send, which stays open from the check until it was sent: whatever its path names by then.
 
-    `name` is its name for people, `size` its size in bytes when it was checked.
+    `name` is its name for people, `size` its size in bytes when it was checked; `masked` are the kinds of credentials
+    that were masked in it.
     """
+
+    masked: tuple[str, ...] = ()
 
     def __init__(self, descriptor: int, name: str, size: int) -> None:
         """Take the ownership of `descriptor`."""

@@ -10,17 +10,15 @@ import secrets
 import stat
 import tempfile
 import time
-import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path, PurePath
-from typing import IO
+from pathlib import Path
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.secret_names import secret_content, secret_name
-from agent_channels.core.log import holds_registered, redact
+from agent_channels.core.files.secret_content import masked_text, secret_content, secret_member, secret_part
+from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.settings.state_folder import require_own_file
@@ -52,8 +50,13 @@ class Files:
         roots: Iterable[Path] = (),
         quota_mb: int = 1024,
         environ: Mapping[str, str] | None = None,
+        mask: bool = True,
     ) -> None:
-        """`roots` are the folders that files may be sent from, besides the project, the temporary folder and ours."""
+        """`roots` are the folders that files may be sent from, besides the project, the temporary folder and ours.
+
+        `mask`: of a short text file with a credential in it, a copy without that is sent; otherwise it is refused.
+        """
+        self._mask = mask
         self.state_dir = Path(os.path.realpath(state_dir))
         self.folder = self.state_dir / "files"
         self.quota = quota_mb * 1024 * 1024
@@ -125,15 +128,20 @@ class Files:
             if info.st_size > limit:
                 raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
             with tempfile.TemporaryFile(dir=self.path_of("")) as copy:
-                size, before, found = 0, b"", None
+                read, size, before, found = 0, 0, b"", None
+                masked: tuple[str, ...] = ()
                 # Not more than it had: a log may be written meanwhile.
-                while not found and (part := stream.read(min(HEAD, info.st_size - size))):
-                    found = _secret_in(before + part, shapes=size == 0)
+                while not found and (part := stream.read(min(HEAD, info.st_size - read))):
+                    read += len(part)
+                    if info.st_size <= HEAD and self._mask:
+                        part, masked = masked_text(part)
+                    found = secret_part(before + part) if before else secret_content(part)
                     copy.write(part)
                     size, before = size + len(part), part[-OVERLAP:]
                 copy.flush()
-                found = found or _secret_member(copy)
+                found = found or secret_member(copy)
                 checked = OpenFile(os.dup(copy.fileno()), file.name, size)
+                checked.masked = masked
         if size and not found:
             return checked
         checked.close()
@@ -262,29 +270,6 @@ def _hidden_in_home(real: Path) -> Path | None:
         return None
     first = home / real.relative_to(home).parts[0]
     return first if first.name.startswith(".") else None
-
-
-def _secret_in(data: bytes, *, shapes: bool) -> str | None:
-    """Return which kind of secret a part of a file holds; `shapes`: not only the tokens in use are looked for."""
-    if shapes and (found := secret_content(data)):
-        return found
-    if holds_registered(data) or (shapes and redact(text := data.decode("utf-8", "replace")) != text):
-        return "the token of a bot"
-    return None
-
-
-def _secret_member(file: IO[bytes]) -> str | None:
-    """Return the first member of a ZIP archive whose name is a secret's; None if there is none, or it is no archive."""
-    try:
-        if not zipfile.is_zipfile(file):
-            return None
-        with zipfile.ZipFile(file) as archive:
-            members = [PurePath(name) for name in archive.namelist()]
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
-        return None
-    # A backup of our own has the database and, if it was asked for, the token.
-    refused = (member for member in members if member.parts and (secret_name(member) or member.name == "channel.db"))
-    return next((label(str(member), 80) for member in refused), None)
 
 
 def _size(path: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent_channels.core.host.turns import Place, Turn
+from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["FinalAnswer", "FinalAnswers"]
@@ -37,7 +38,8 @@ class FinalAnswers:
         self.store = store
 
     def add(self, turn: Turn, text: str) -> None:
-        """Record what the agent said at the end of a turn, for each of its chats."""
+        """Record what the agent said at the end of a turn, without credentials, for each of its chats."""
+        text = redact(text)
         with self.store.transaction() as db:
             db.executemany(
                 "INSERT INTO final_answers (turn_id, session, chat_id, thread_id, since, text, created_at) "

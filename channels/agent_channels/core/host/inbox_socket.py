@@ -21,7 +21,7 @@ from agent_channels.core.errors import Ambiguous, Unavailable
 from agent_channels.core.host.frames import channel_blocks
 from agent_channels.core.host.inbox_address import InboxAddress, inbox_address
 from agent_channels.core.journal.entry import Entry
-from agent_channels.core.log import redact
+from agent_channels.core.log import redact_tokens
 
 __all__ = ["InboxSocket", "open_socket", "post_text"]
 
@@ -95,7 +95,7 @@ class InboxSocket:
         Raises `Unavailable` if the socket cannot be reached, `Ambiguous` if it was closed or not read and the host may
         have a part of the post.
         """
-        line = self._address.message(redact(channel_blocks(source, entries)))
+        line = self._address.message(redact_tokens(channel_blocks(source, entries)))
         # A connection kept open from before may have been closed since, which says nothing about the socket.
         tries = 2 if self._writer is not None else 1
         reached = False
@@ -149,7 +149,7 @@ def post_text(address: InboxAddress, text: str) -> bool:
 
     What a host refuses is not told.
     """
-    lines = [line for line in (address.auth(), address.message(redact(text))) if line]
+    lines = [line for line in (address.auth(), address.message(redact_tokens(text))) if line]
     data = "".join(json.dumps(line) + "\n" for line in lines).encode()
     try:
         if os.name == "nt":

@@ -320,6 +320,9 @@ TEXTS: dict[str, str] = {
     ),
     "card_question_head": "❓ {header}",
     "card_question_foot": "Project {project}.",
+    "card_secrets_head": "🔑 The agent wants to send {count} secrets to {chat}. Here they are masked:",
+    "button_send_masked": "Send it masked",
+    "button_send_as_it_is": "Send it as it is",
     # Notices about waiting messages.
     "your_message": "Your message is",
     "your_messages": "Your {count} messages are",

@@ -288,6 +288,9 @@ TEXTS: dict[str, str] = {
     "card_permission_foot": ("專案 {project}。請求 {request_id}：點按鈕，或輸入 yes {request_id} 或 no {request_id}。"),
     "card_question_head": "❓ {header}",
     "card_question_foot": "專案 {project}。",
+    "card_secrets_head": "🔑 代理想把 {count} 個密碼或金鑰傳到 {chat}。這裡已經遮住：",
+    "button_send_masked": "遮住後傳送",
+    "button_send_as_it_is": "原樣傳送",
     # Notices about waiting messages.
     "your_message": "你的訊息",
     "your_messages": "你的 {count} 則訊息",

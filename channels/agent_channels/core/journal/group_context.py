@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 
 from agent_channels.core.contract.messages import Message
+from agent_channels.core.log import redact
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import utc_iso
@@ -34,7 +35,7 @@ class GroupContext:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     *place, message.message_id, attribute(message.sender.display_name), message.sender.id,
-                    attribute(text, TEXT_MAX), message.ts.timestamp(),
+                    attribute(redact(text), TEXT_MAX), message.ts.timestamp(),
                 ),
             )  # fmt: skip
             db.execute(

@@ -12,10 +12,11 @@ import sqlite3
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
 
@@ -101,7 +102,13 @@ class History:
     # ---- writing
 
     def add(self, line: HistoryLine) -> None:
-        """Store a line; an edit of a known message replaces its text."""
+        """Store a line without the credentials in it; an edit of a known message replaces its text."""
+        line = replace(
+            line,
+            text=redact(line.text),
+            reply_text=None if line.reply_text is None else redact(line.reply_text),
+            files=tuple(map(redact, line.files)),
+        )
         with self.store.transaction() as db:
             if line.edited and self._replace(line):
                 return
@@ -174,6 +181,7 @@ class History:
         )
 
     def _update(self, row: Row, text: str, *, edited: bool = True) -> None:
+        text = redact(text)
         with self.store.transaction() as db:
             if row["indexed"]:
                 self._drop_from_index(db, "id = ?", (row["id"],))

@@ -16,7 +16,7 @@ from agent_channels.core.contract.outgoing import Grid, OpenFile, Outgoing
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.log import redact
+from agent_channels.core.log import redact_tokens
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.sanitize import scrub, strip_escapes
 from agent_channels.core.text.units import length
@@ -29,6 +29,7 @@ __all__ = [
     "part_count",
     "render",
     "sayable",
+    "shown_forms",
     "text_message",
     "to_file",
     "wants_file",
@@ -49,11 +50,8 @@ SUMMARY_MAX = 600
 
 
 def sayable(text: str) -> str:
-    """Return what an agent wrote without the control sequences of terminals, and with bots' tokens masked.
-
-    Masked, not refused: the rest is worth sending, and an agent that is refused tries to write the same otherwise.
-    """
-    return redact(strip_escapes(text))
+    """Return what an agent wrote without the control sequences of terminals, and with bots' tokens masked."""
+    return redact_tokens(strip_escapes(text))
 
 
 async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart]:
@@ -68,12 +66,12 @@ async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart
     if not any(scrub(part.text).strip() for part in parts):
         raise Refused(f"there is nothing to see in this text: {text[:80]!r}")
     for part in parts:
-        if any(redact(shown) != shown for shown in _shown(part.plain)):
+        if any(redact_tokens(shown) != shown for shown in shown_forms(part.plain)):
             raise Refused("the text shows the token of a bot once its formatting is applied; leave the token out")
     return parts
 
 
-def _shown(text: str) -> Iterator[str]:
+def shown_forms(text: str) -> Iterator[str]:
     """Yield what may be seen of a text, in whichever format it is: without its tags, or without its marks."""
     yield html.unescape(_ESCAPED.sub(r"\1", text))
     yield html.unescape(_TAG.sub("", text))

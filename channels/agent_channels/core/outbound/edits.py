@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,9 +13,11 @@ import anyio
 
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.masked_adapter import sending_as_it_is
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
 from agent_channels.core.errors import ParseFailed, PlatformError, Refused, Unsupported
 from agent_channels.core.outbound.compose import render, sayable, with_legend
+from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.services import Services
@@ -59,9 +61,11 @@ class Edits:
         retrier: Retrier,
         turn: Callable[[str], AbstractAsyncContextManager[None]],
         rich: RichForms,
+        secrets: OutgoingSecrets,
         panel_ttl_s: float,
     ) -> None:
         """`turn(chat_id)` is the right to send in a chat; `panel_ttl_s` is how long a new grid stays open."""
+        self._secrets = secrets
         self._adapter, self._services, self._retrier = adapter, services, retrier
         self._turn, self._rich, self._panel_ttl_s = turn, rich, panel_ttl_s
         self._queues: defaultdict[tuple[str, str], _Queue] = defaultdict(_Queue)
@@ -71,8 +75,13 @@ class Edits:
 
         Raises `Refused` for what cannot be edited, `PlatformError` if the platform does not do it.
         """
-        edit = replace(edit, text=sayable(edit.text))
-        part = await self._check(edit)
+        report = SendReport()
+        cleared = await self._secrets.clear(sayable(edit.text), edit.chat_id, edit.grid, report.notes)
+        with sending_as_it_is() if cleared.as_it_is else nullcontext():
+            return await self._edit(replace(edit, text=cleared.text), report, as_it_is=cleared.as_it_is)
+
+    async def _edit(self, edit: Edit, report: SendReport, *, as_it_is: bool) -> str:
+        part = await self._check(edit, as_it_is=as_it_is)
         queue = self._queue(edit)
         queue.waiting.append(edit)
         queue.arrived.set()
@@ -82,11 +91,11 @@ class Edits:
                     return f"not shown: replaced by a newer edit of the same message (id: {edit.message_id})"
                 queue.due = time.monotonic() + self._adapter.limits.edit_every_s
                 async with self._turn(edit.chat_id):
-                    return await self._show(edit, part)
+                    return await self._show(edit, part, report)
         finally:
             queue.waiting.remove(edit)
 
-    async def _check(self, edit: Edit) -> RenderedPart:
+    async def _check(self, edit: Edit, *, as_it_is: bool) -> RenderedPart:
         self._services.access.require_target(edit.chat_id, self._adapter.channel)
         # Otherwise an agent could rewrite the card that asks for its own permission.
         if not self._services.outbox.contains(edit.chat_id, edit.message_id):
@@ -101,6 +110,7 @@ class Edits:
         panel = self._services.panels.open_on(edit.chat_id, edit.message_id) if edit.keep_grid else None
         text = with_legend(self._adapter, edit.text, edit.format, panel.grid if panel else edit.grid)
         parts = await render(self._adapter, text, edit.format)
+        self._secrets.refuse_shown(parts, as_it_is=as_it_is)
         if len(parts) > 1:
             raise Refused(
                 f"text is longer than one message ({self._adapter.limits.text:,} characters); an edit cannot be split: "
@@ -126,7 +136,7 @@ class Edits:
                 await queue.arrived.wait()
         return True
 
-    async def _show(self, edit: Edit, part: RenderedPart) -> str:
+    async def _show(self, edit: Edit, part: RenderedPart, report: SendReport) -> str:
         panels = self._services.panels
         open_panel = panels.open_on(edit.chat_id, edit.message_id)
         panel_id, keyboard = None, None
@@ -136,7 +146,6 @@ class Edits:
             keyboard = lay_out(panel_id, edit.grid, self._adapter.limits)
         elif edit.keep_grid and open_panel:
             panel_id, keyboard = open_panel.id, lay_out(open_panel.id, open_panel.grid, self._adapter.limits)
-        report = SendReport()
         try:
             sent = await self._send(edit, part, keyboard, report)
         except PlatformError:

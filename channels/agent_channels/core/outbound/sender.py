@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, closing
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,8 +14,9 @@ import anyio
 from agent_channels.core import tracing
 from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.masked_adapter import sending_as_it_is
 from agent_channels.core.contract.messages import Place
-from agent_channels.core.contract.outgoing import Grid, Keyboard, Outgoing, Sent
+from agent_channels.core.contract.outgoing import Grid, Keyboard, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import (
     Ambiguous,
     Forbidden,
@@ -46,9 +47,11 @@ from agent_channels.core.outbound.compose import (
     with_legend,
 )
 from agent_channels.core.outbound.edits import Edits
+from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets, counted_kinds
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.outbound.threads import Threads
+from agent_channels.core.secret_shapes import SECRET
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Rich
 
@@ -104,6 +107,7 @@ class Sender:
         panel_ttl_s: float,
         file_above: int,
         rich: Rich,
+        secrets: OutgoingSecrets,
     ) -> None:
         """`file_above` is the length of a text that is sent as a file where that is left to us.
 
@@ -115,7 +119,8 @@ class Sender:
         self._retrier = Retrier(rate_wait_s)
         self.rich = RichForms(services.chats, services.health, rich)
         self.threads = Threads(adapter, services.chats, services.access)
-        self.edits = Edits(adapter, services, self._retrier, self._turn, self.rich, panel_ttl_s)
+        self.edits = Edits(adapter, services, self._retrier, self._turn, self.rich, secrets, panel_ttl_s)
+        self._secrets = secrets
 
     @property
     def busy(self) -> bool:
@@ -143,13 +148,18 @@ class Sender:
         reply = self._allowed(replace(reply, text=sayable(reply.text)), report)
         if MASK in reply.text:
             report.notes.append(f"the token of a bot is never sent; the text shows {MASK} instead")
+        cleared = await self._secrets.clear(reply.text, reply.chat_id, reply.grid, report.notes)
+        with sending_as_it_is() if cleared.as_it_is else nullcontext():
+            return await self._reply(replace(reply, text=cleared.text), report, on_sent, as_it_is=cleared.as_it_is)
+
+    async def _reply(self, reply: Reply, report: SendReport, on_sent: Callable[[], None], *, as_it_is: bool) -> str:
         key = reply.idempotency_key or f"auto-{secrets.token_hex(8)}"
         # The files stay open until all of it is sent, also while a rate limit is waited for.
         with ExitStack() as opened:
             async with self._turn(reply.chat_id):
                 reply = await self._in_thread(reply, report)
                 # Inside the turn: rendering a long text takes longer than rendering the short one after it.
-                messages = await self._compose(reply, opened)
+                messages = await self._compose(reply, opened, report, as_it_is=as_it_is)
                 # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
                 first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
                 shipment = self._services.outbox.begin(key, reply.chat_id, _content(reply), first)
@@ -194,13 +204,14 @@ class Sender:
         report.notes.append(f"{verb} the thread {name!r}; write there with chat_id={place.chat_id}{thread}")
         return replace(reply, chat_id=place.chat_id, thread_id=place.thread_id, thread_name=None)
 
-    async def _compose(self, reply: Reply, opened: ExitStack) -> list[Outgoing]:
+    async def _compose(self, reply: Reply, opened: ExitStack, report: SendReport, *, as_it_is: bool) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
             raise Refused("text is empty and there are no files; nothing to send")
         if reply.grid:
             check_grid(reply.grid, self._adapter.limits)
         limits = self._adapter.limits
         files = [opened.enter_context(closing(self._files.open_sendable(path, limits.upload))) for path in reply.files]
+        self._note_masked_files(reply.chat_id, files, report)
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
         text = reply.text
         if wants_file(text, reply.as_file, self._file_above):
@@ -208,11 +219,19 @@ class Sender:
             files.insert(0, opened.enter_context(closing(file)))
         text = with_legend(self._adapter, text, reply.format, reply.grid)
         parts = await render(self._adapter, text, reply.format) if text.strip() else []
+        self._secrets.refuse_shown(parts, as_it_is=as_it_is)
         texts = [text_message(base, part) for part in parts]
         messages = arrange(self._adapter, base, texts, files, grid=bool(reply.grid))
         if reply.reply_to:
             messages[0] = replace(messages[0], reply_to=reply.reply_to)
         return messages
+
+    def _note_masked_files(self, chat_id: str, files: Sequence[OpenFile], report: SendReport) -> None:
+        for file in files:
+            if file.masked:
+                kinds = counted_kinds(file.masked)
+                self._services.audit.add("secrets masked", chat_id, f"in a file: {kinds}")
+                report.notes.append(f"masked in {file.name}: {kinds}; people see {SECRET} instead")
 
     async def _message(self, send: _Send, number: int, outgoing: Outgoing, grid: Grid | None) -> None:
         """Send what is left of a message: an album whole, or file by file if it was refused as a whole."""

@@ -67,6 +67,10 @@ class Chats:
         """Return True if this is somebody's direct chat."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
 
+    def title(self, chat_id: str) -> str:
+        """Return what a chat is called; empty if that is not known."""
+        return str(self.store.value("SELECT title FROM chats WHERE chat_id = ?", chat_id) or "")
+
     def is_present(self, chat_id: str) -> bool:
         """Return True if the bot is in this chat, as far as it knows."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND present", chat_id) is not None

@@ -23,6 +23,7 @@ from agent_channels.core.host.process import channel_flag, host_keys
 from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.traces import trace_answer
+from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.process import host_pid, restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
@@ -35,7 +36,7 @@ from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
-from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
@@ -47,6 +48,8 @@ TAKE_OVER_EVERY_S = 1.0
 # After handing over on request, the others get this long to claim before we try again.
 STAND_BACK_S = 15.0
 CLOSE_WITHIN_S = 0.2
+# Several hosts give up on a tool call after a minute.
+SECRETS_ASKED_S = 45.0
 
 
 class ChannelRuntime:
@@ -72,6 +75,14 @@ class ChannelRuntime:
             panel_ttl_s=settings.panel_ttl_h * 3600,
             file_above=settings.file_above,
             rich=settings.rich,
+            secrets=OutgoingSecrets(
+                settings.secrets,
+                context.services,
+                context.wakeups,
+                session=context.link.session,
+                project=project_dir(context.env.environ).name,
+                wait_s=min(settings.hook_bound_s, SECRETS_ASKED_S),
+            ),
         )
         self.tracker = TurnTracker(context)
         self.reader: ActiveReader | None = None
@@ -240,7 +251,11 @@ async def open_runtime(
             if not named:
                 services.sessions.set_host(session, f"pid {host_pid()}")
             files = Files(
-                env.state_dir, roots=settings.send_roots, quota_mb=settings.files_quota_mb, environ=env.environ
+                env.state_dir,
+                roots=settings.send_roots,
+                quota_mb=settings.files_quota_mb,
+                environ=env.environ,
+                mask=settings.secrets in {"mask", "ask"},
             )
             flag = None if known else channel_flag(channel.name)
             socket = InboxSocket.of(env.environ)

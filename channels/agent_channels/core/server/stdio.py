@@ -15,7 +15,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, ErrorData, JSONRPCError, JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import BaseModel
 
-from agent_channels.core.log import may_contain_secret, redact
+from agent_channels.core.log import may_contain_secret, redact_tokens
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.stdin import LineTooLong, StdinLines
 from agent_channels.core.server.stdout import Stdout
@@ -128,7 +128,7 @@ def _dump(message: JSONRPCMessage) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(well_formed(value))
+        return redact_tokens(well_formed(value))
     if isinstance(value, dict):
         return {_clean(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

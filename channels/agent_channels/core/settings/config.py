@@ -46,6 +46,7 @@ __all__ = [
     "Mode",
     "Progress",
     "Root",
+    "Secrets",
     "Settings",
     "config_values",
     "load",
@@ -59,6 +60,7 @@ Language = Literal["en", "zh-TW"]
 Progress = Literal["off", "brief", "on", "verbose"]
 Rich = Literal["auto", "off"]
 Forwarding = Literal["auto", "forward", "offer", "off"]
+Secrets = Literal["mask", "ask", "block", "off"]
 # Of the host's modes those that ask, or deny, before something is done that nobody allowed.
 StartMode = Literal["default", "acceptEdits", "plan", "dontAsk"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
@@ -132,6 +134,10 @@ class Settings(BaseModel):
         "auto",
         description="what was answered at the terminal only: forward it, offer it, off; auto: offer it in groups",
     )
+    secrets: Secrets = Field(
+        "mask",
+        description="passwords and keys in what the agent sends: mask them, ask an approver first, block it, off",
+    )
     receipts: bool = Field(True, description="react to a message once it is received and stored")  # noqa: FBT003
     file_above: int = Field(8000, ge=200, description="length above which `as_file: auto` sends a text as a file")
     keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
@@ -171,7 +177,7 @@ class Settings(BaseModel):
                 raise ValueError("it must not hold a zero byte")
         return value
 
-    @field_validator("progress", "answers", "rich", mode="before")
+    @field_validator("progress", "answers", "rich", "secrets", mode="before")
     @classmethod
     def _as_a_word(cls, value: object) -> object:
         # YAML reads an unquoted on or off as a truth value.

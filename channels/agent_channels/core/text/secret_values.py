@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from agent_channels.core.secret_shapes import SECRET
+
 __all__ = ["SECRET", "mask_secrets"]
 
-SECRET = "[secret]"  # noqa: S105
 # `max_tokens=4096` counts tokens; a secret of so few digits would be none.
 COUNT_DIGITS_MAX = 6
 
@@ -180,6 +181,9 @@ _REFERENCE = re.compile(r"\$(?:[A-Za-z_{(]|[\d@*#?](?![\w$]))|%(?:\w+%|[({]|[srd
 _EXPRESSION = re.compile(r"\$\{\{[^{}]*\}\}")
 _WORDS = frozenset({"true", "false", "none", "null", "yes", "no", "basic", "digest", "bearer"})
 _OPENING = re.compile(r"""\\*["']""")
+# Where the value that a quote begins ends at the latest, because a command goes on there: `echo 'password:"' && rm x`.
+_GOES_ON = re.compile(r"""["']\s*(?:[;|&\n]|$)""")
+_WORD_BEFORE_MORE = re.compile(r"(?P<word>[^\s;|&]*+)[^;|&\n]*+[;|&\n]")
 
 
 def mask_secrets(text: str) -> str:
@@ -201,6 +205,9 @@ def _mask_value(match: re.Match[str]) -> str:
     quote = opening[0] if opening else ""
     closed = len(value) >= 2 * len(quote) and value.endswith(quote)
     bare = value[len(quote) : len(value) - len(quote)] if closed else value[len(quote) :]
+    rest = ""
+    if quote and (cut := _cut(bare, closed=closed)) < len(bare):
+        rest, bare, closed = value[len(quote) + cut :] + groups.get("more", ""), bare[:cut], False
     literal = (quote or groups.get("quote") or "").endswith("'")
     if not bare or bare.startswith(SECRET) or bare.lower() in _WORDS or _EXPRESSION.fullmatch(bare):
         return match[0]
@@ -211,7 +218,16 @@ def _mask_value(match: re.Match[str]) -> str:
     # The shell's own name of the folder that it is in.
     if groups["name"] in {"PWD=", "OLDPWD="} and bare.startswith("/"):
         return match[0]
-    return f"{groups['name']}{quote}{SECRET}{quote if closed else ''}"
+    return f"{groups['name']}{quote}{SECRET}{quote if closed else ''}{rest}"
+
+
+def _cut(bare: str, *, closed: bool) -> int:
+    """Return how much of what follows a quote is its value: what a shell would run after it is shown on the card."""
+    found = _GOES_ON.search(bare)
+    end = len(bare) if found is None else found.start()
+    word = None if closed else _WORD_BEFORE_MORE.match(bare)
+    # Nothing closes the quote, so it opens no more than a word if a command may follow.
+    return end if word is None else min(end, word.end("word"))
 
 
 def _is_count(value: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from agent_channels.core.contract.outgoing import Button, Grid
+from agent_channels.core.log import redact
 
 __all__ = ["Arguments", "ButtonArgument", "Buttons", "Format", "Id", "Ids", "Paths", "to_grid"]
 
@@ -114,11 +115,17 @@ Buttons = Annotated[
 
 
 def to_grid(buttons: Sequence[Sequence[str | ButtonArgument]] | None) -> Grid | None:
-    """Return the grid of an argument without its empty rows; None if it was left out or empty."""
+    """Return the grid of an argument without its empty rows; None if it was left out or empty.
+
+    A grid is kept until long after it was sent, so it holds no credential from the beginning.
+    """
     if not buttons:
         return None
-    return tuple(
-        tuple(Button(b) if isinstance(b, str) else Button(b.label, b.value, b.style, b.url, copy=b.copies) for b in row)
-        for row in buttons
-        if row
-    )
+    return tuple(tuple(map(_to_button, row)) for row in buttons if row)
+
+
+def _to_button(given: str | ButtonArgument) -> Button:
+    if isinstance(given, str):
+        return Button(redact(given))
+    value = None if given.value is None else redact(given.value)
+    return Button(redact(given.label), value, given.style, given.url, copy=given.copies)

@@ -1,0 +1,113 @@
+"""What shows that a file holds a credential, whatever it is called: the text in it, also coded or packed otherwise."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import IO, Any
+
+from agent_channels.core.files.secret_names import secret_name
+from agent_channels.core.log import holds_registered, redact_tokens
+from agent_channels.core.secret_shapes import find_secrets, mask_shapes
+from agent_channels.core.text.sanitize import label
+
+__all__ = ["masked_text", "secret_content", "secret_member", "secret_part"]
+
+# A file with one of these is a key, though only its beginning may be there.
+_KEYS = {
+    "a private key": re.compile(rb"-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----"),
+    "a PuTTY key": re.compile(rb"(?<![A-Za-z0-9])PuTTY-User-Key-File-\d"),
+    "an age key": re.compile(rb"(?<![A-Za-z0-9])AGE-SECRET-KEY-1[A-Z0-9]"),
+}
+# In a text they are masked; a file that cannot be masked may be sent with them: they are names, or in every document.
+_LET_THROUGH = frozenset({"a password in an address", "a signed token", "an AWS key id"})
+# A copy of a database of ours, under whatever name.
+_SQLITE = b"SQLite format 3\0"
+_OUR_TABLES = (b"CREATE TABLE inbox (", b"CREATE TABLE pairings (")
+# So much of a packed file is unpacked, of all its members together.
+UNPACKED_MAX = 8 * 1024 * 1024
+_PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+
+
+def secret_content(data: bytes) -> str | None:
+    """Return which kind of secret a part of a file holds, in any coding of ASCII; None if none was found."""
+    for kind, head in _KEYS.items():
+        if head.search(data):
+            return kind
+    if data.startswith(_SQLITE) and all(table in data for table in _OUR_TABLES):
+        return "the database of a channel"
+    for text in _readings(data):
+        if redact_tokens(text) != text:
+            return "the token of a bot"
+        found = next((one.kind for one in find_secrets(text, by_name=False) if one.kind not in _LET_THROUGH), None)
+        if found:
+            return found
+    return None
+
+
+def _readings(data: bytes) -> list[str]:
+    """Return a part of a file as text: as it is, and as UTF-16 or UTF-32, in which ASCII stands between zero bytes."""
+    without_zeros = data.replace(b"\0", b"")
+    return [one.decode("latin-1") for one in ([data] if len(without_zeros) == len(data) else [data, without_zeros])]
+
+
+def secret_part(data: bytes) -> str | None:
+    """As `secret_content`, for a part far from the beginning of a file: of a binary one only for keys and tokens."""
+    if b"\0" not in data:
+        return secret_content(data)
+    kind = next((kind for kind, head in _KEYS.items() if head.search(data)), None)
+    return kind or ("the token of a bot" if holds_registered(data) else None)
+
+
+def masked_text(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a text file without the credentials that are masked in any text, and their kinds; any other as it is."""
+    coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    try:
+        text = data.decode(coding)
+    except ValueError:
+        return data, ()
+    found = find_secrets(text) if "\0" not in text and not any(head.search(data) for head in _KEYS.values()) else []
+    if not found:
+        return data, ()
+    return mask_shapes(text, found).encode(coding), tuple(one.kind for one in found)
+
+
+def secret_member(file: IO[bytes]) -> str | None:
+    """Return which secret a packed file holds: the name of a member, or a kind; None if there is none."""
+    file.seek(0)
+    head = file.read(8)
+    file.seek(0)
+    try:
+        for magic, unpack in _PACKED.items():
+            if head.startswith(magic):
+                return secret_content(unpack(file).read(UNPACKED_MAX))
+        return _secret_in_zip(file) if zipfile.is_zipfile(file) else None
+    except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+            lzma.LZMAError):  # fmt: skip
+        return None
+
+
+def _secret_in_zip(file: IO[bytes]) -> str | None:
+    left = UNPACKED_MAX
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            path = PurePath(member.filename)
+            # A backup of our own has the database and, if it was asked for, the token.
+            if path.parts and (secret_name(path) or path.name == "channel.db"):
+                return label(str(path), 80)
+        for member in archive.infolist():
+            # Locked ones cannot be read, by anybody who gets the file neither.
+            if left <= 0 or member.is_dir() or member.flag_bits & 1:
+                continue
+            with archive.open(member) as opened:
+                data = opened.read(left)
+            left -= len(data)
+            if found := secret_content(data):
+                return f"{found} in {label(member.filename, 80)}"
+    return None

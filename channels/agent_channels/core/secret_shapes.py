@@ -1,0 +1,300 @@
+"""What credentials look like: the shapes that services document, as data, and a search that is cheap in other text.
+
+A shape is anchored in fixed characters and has a length; where the service adds a checksum, it is checked. What has no
+shape counts only as the value of a name that says so, `API_KEY=…`, and only if it looks random.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+import string
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+__all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "find_secrets", "mask_shapes"]
+
+SECRET = "[secret]"  # noqa: S105
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+# A secret that begins behind a letter or digit is a part of something longer.
+_START = r"(?<![A-Za-z0-9])"
+
+
+class Shape(NamedTuple):
+    """One kind of credential: which fixed texts it has, how it looks, and what else has to be true of it.
+
+    The group `shown` of the pattern stays when it is masked; `secret`, if there is one, is what is checked. `anywhere`:
+    it need not have a long run of letters and digits.
+    """
+
+    kind: str
+    anchors: tuple[str, ...]
+    pattern: re.Pattern[str]
+    check: Callable[[str], bool] | None = None
+    anywhere: bool = False
+
+
+class FoundSecret(NamedTuple):
+    """Where in a text a credential's secret part is, and of what kind it is, such as `a GitHub token`."""
+
+    start: int
+    end: int
+    kind: str
+
+
+# ---- checksums
+
+
+def _crc_matches(token: str) -> bool:
+    """Return whether the last 6 of 36 characters are the CRC-32 of those before them; other lengths have none."""
+    body = token.rpartition("_")[2]
+    if len(body) != 36:
+        return True
+    number, digits = zlib.crc32(body[:30].encode()), ""
+    while number:
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits.rjust(6, "0") == body[30:]
+
+
+def _bech32_matches(key: str) -> bool:
+    """Return whether the checksum of a Bech32 text (BIP 173) is right."""
+    prefix, _, data = key.lower().rpartition("1")
+    values = [ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix]
+    checksum = 1
+    for value in values + [_BECH32.find(letter) for letter in data]:
+        top = checksum >> 25
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ max(value, 0)
+        for bit, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            checksum ^= generator if top >> bit & 1 else 0
+    return checksum == 1
+
+
+def _is_jwt(token: str) -> bool:
+    """Return whether the first part says how the token is signed."""
+    head = token.partition(".")[0]
+    try:
+        return "alg" in json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (binascii.Error, ValueError, TypeError):
+        return False
+
+
+def _has_key(text: str) -> bool:
+    """Return whether a key follows its first line, which alone stands in many programs."""
+    return re.search(r"[A-Za-z0-9+/=]{16}", text.partition("KEY")[2]) is not None
+
+
+def _is_mixed(token: str) -> bool:
+    """Return whether a text has digits and letters, as random ones do, and names do not."""
+    return any(letter.isdigit() for letter in token) and any(letter.isalpha() for letter in token)
+
+
+_STAND_INS = frozenset(
+    {"password", "passwd", "secret", "example", "changeme", "hunter", "username", "pass", "token", "redacted"}
+)
+
+
+def _is_password(value: str) -> bool:
+    """Return whether what stands where a URL has its password is one, and not a placeholder or a reference."""
+    if value.lower().strip("_-") in _STAND_INS or value[0] in "$<{[%*.":
+        return False
+    return len(set(value)) > 3 and not value.isdigit()
+
+
+def _shape(
+    kind: str,
+    anchors: str,
+    pattern: str,
+    check: Callable[[str], bool] | None = None,
+    *,
+    begin: str = _START,
+    anywhere: bool = False,
+) -> Shape:
+    pattern_ = re.compile(begin + pattern, re.DOTALL)
+    return Shape(kind, tuple(anchors.split()), pattern_, check, anywhere)
+
+
+SHAPES: tuple[Shape, ...] = (
+    _shape("a private key", "-----BEGIN", r"(?P<shown>-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----)"
+           r".*?(?:(?=-----END (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----)|\Z)", _has_key, begin="",
+           anywhere=True),
+    _shape("a PuTTY key", "PuTTY-User", r"(?P<shown>PuTTY-User-Key-File-\d)(?=\W).*\Z", anywhere=True),
+    _shape("an age key", "AGE-SECRET", r"(?P<shown>AGE-SECRET-KEY-1)[A-Z0-9]{58}(?![A-Za-z0-9])", _bech32_matches),
+    _shape("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"(?P<shown>gh[pousr]_)[A-Za-z0-9]{36,255}(?![A-Za-z0-9_])",
+           _crc_matches),
+    _shape("a GitHub token", "github_pat_", r"(?P<shown>github_pat_)[A-Za-z0-9]{22}_[A-Za-z0-9]{40,64}"),
+    _shape("a GitLab token", "glpat- glptt- gldt- glrt- glsoat- glcbt-",
+           r"(?P<shown>gl(?:pat|ptt|dt|rt|soat|cbt)-)[A-Za-z0-9_-]{20,300}", _is_mixed),
+    _shape("an Anthropic key", "sk-ant-", r"(?P<shown>sk-ant-[a-z0-9]{3,10}-)[A-Za-z0-9_-]{40,}"),
+    _shape("an OpenAI key", "sk-proj- sk-svcacct- sk-admin-",
+           r"(?P<shown>sk-(?:proj|svcacct|admin)-)[A-Za-z0-9_-]{40,}"),
+    _shape("an OpenAI key", "T3BlbkFJ", r"(?P<shown>sk-)[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"),
+    _shape("an AI provider's key", "sk-or-v1- gsk_ xai- pplx-",
+           r"(?P<shown>sk-or-v1-|gsk_|xai-|pplx-)[A-Za-z0-9]{48,100}(?![A-Za-z0-9])", _is_mixed),
+    _shape("a Hugging Face token", "hf_", r"(?P<shown>hf_)[A-Za-z0-9]{34,40}(?![A-Za-z0-9_])"),
+    _shape("a Replicate token", "r8_", r"(?P<shown>r8_)[A-Za-z0-9]{37,40}(?![A-Za-z0-9_])"),
+    _shape("a Google API key", "AIza", r"(?P<shown>AIza)[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
+    _shape("a Google token", "ya29. GOCSPX-", r"(?P<shown>ya29\.|GOCSPX-)[A-Za-z0-9_-]{28,}"),
+    _shape("an AWS key id", "AKIA ASIA", r"(?P<shown>A(?:KIA|SIA))[A-Z2-7]{16}(?![A-Za-z0-9])", _is_mixed),
+    _shape("an AWS key", "ecretAccessKey ecret_access_key ECRET_ACCESS_KEY",
+           r"(?P<shown>[Ss](?:ecretAccessKey|ecret_access_key|ECRET_ACCESS_KEY)[\"'\s:=]{1,8})[A-Za-z0-9/+]{40}"
+           r"(?![A-Za-z0-9/+])", begin=""),
+    _shape("a Slack token", "xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp-",
+           r"(?P<shown>xox[abeprs]-|xapp-)[0-9]{1,20}-[A-Za-z0-9-]{20,}"),
+    _shape("a webhook", "hooks.slack.com", r"(?P<shown>hooks\.slack\.com/(?:services|workflows|triggers)/)"
+           r"[A-Za-z0-9/]{30,}"),
+    _shape("a webhook", "/webhooks/", r"(?P<shown>/api/(?:v\d+/)?webhooks/\d{16,20}/)[A-Za-z0-9_-]{60,80}", begin=""),
+    _shape("a Stripe key", "k_live_ k_test_ whsec_",
+           r"(?P<shown>[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{24,}", _is_mixed),
+    _shape("an npm token", "npm_", r"(?P<shown>npm_)[A-Za-z0-9]{36}(?![A-Za-z0-9_])", _crc_matches),
+    _shape("a PyPI token", "pypi-AgE", r"(?P<shown>pypi-)AgE[A-Za-z0-9_-]{50,}"),
+    _shape("a RubyGems key", "rubygems_", r"(?P<shown>rubygems_)[a-f0-9]{48}"),
+    _shape("a SendGrid key", "SG.", r"(?P<shown>SG\.)[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
+    _shape("a DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", r"(?P<shown>do[opr]_v1_)[a-f0-9]{64}"),
+    _shape("an Azure key", "AccountKey=", r"(?P<shown>AccountKey=)[A-Za-z0-9+/]{86}==", begin=""),
+    _shape("a Vault token", "hvs. hvb. hvr.", r"(?P<shown>hv[bsr]\.)[A-Za-z0-9_-]{24,}"),
+    _shape("a Terraform token", ".atlasv1.", r"(?P<shown>[A-Za-z0-9]{14}\.atlasv1\.)[A-Za-z0-9_-]{60,}"),
+    _shape("a Tailscale key", "tskey-", r"(?P<shown>tskey-[a-z]{3,10}-)[A-Za-z0-9]{10,20}-[A-Za-z0-9]{16,}"),
+    _shape("a Grafana token", "glsa_ glc_", r"(?P<shown>gl(?:sa|c)_)[A-Za-z0-9+/=]{32,}(?:_[A-Fa-f0-9]{8})?"),
+    _shape("a Sentry token", "sntry", r"(?P<shown>sntry[su]_)[A-Za-z0-9_+/=]{40,}"),
+    _shape("a Shopify token", "shpat_ shpca_ shppa_ shpss_", r"(?P<shown>shp(?:at|ca|pa|ss)_)[a-fA-F0-9]{32}"),
+    _shape("a Docker token", "dckr_", r"(?P<shown>dckr_(?:pat|oat)_)[A-Za-z0-9_-]{27,}"),
+    _shape("a Linear key", "lin_api_", r"(?P<shown>lin_api_)[A-Za-z0-9]{40}"),
+    _shape("a Notion token", "ntn_", r"(?P<shown>ntn_)[A-Za-z0-9]{40,}"),
+    _shape("an Atlassian token", "ATATT3", r"(?P<shown>ATATT3)[A-Za-z0-9_=-]{60,}"),
+    _shape("a Postman key", "PMAK-", r"(?P<shown>PMAK-)[a-f0-9]{24}-[a-f0-9]{34}"),
+    _shape("a Supabase token", "sbp_", r"(?P<shown>sbp_)[a-f0-9]{40}"),
+    _shape("a signed token", "eyJ", r"(?P<shown>)eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}",
+           _is_jwt),
+    _shape("a password in an address", "://", r"(?P<shown>://[^\s/:@\"'<>]{0,256}:)"
+           r"(?P<secret>[^\s/@:\"'<>(),;]{6,256})(?=@[\w.\[-])", _is_password, begin="", anywhere=True),
+)  # fmt: skip
+
+# ---- what has no shape: `API_KEY=…`, `"client_secret": "…"`
+
+BY_NAME = "a value called secret"
+_SENSITIVE = re.compile(
+    r"(?:token|secret|passw(?:or)?d|passphrase|credential|(?:api|access|auth|private|account|signing|encryption|master)"
+    r"[_-]?key|_key|_pass|_pwd|_auth)s?\\?[\"']?\s{0,3}$"
+)
+# One of these is in every such name; looking for them is cheaper.
+_WORDS = ("token", "secret", "pass", "credential", "key", "_pwd", "_auth")
+_NAME_MAX, _BEFORE_MAX = 40, 160
+_ASSIGNED = re.compile(r"[=:]>?[ \t]{0,4}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PARTS = re.compile(r"[._/~-]+")
+_CHANGES_MIN, _BITS_MIN = 4, 3.2
+
+
+def _looks_random(value: str) -> bool:
+    """Return whether a value is neither words, nor a name with dots, a path, a version or an id."""
+    longest = max(_PARTS.split(value.rstrip("=")), key=len)
+    if len(longest) < len(_RUN) or _UUID.fullmatch(value) or not _is_mixed(longest):
+        return False
+    # In names, digits stand together; in what is random they are strewn among the letters.
+    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(longest))
+    counts = Counter(longest).values()
+    bits = -sum(n / len(longest) * math.log2(n / len(longest)) for n in counts)
+    return changes >= _CHANGES_MIN and bits >= _BITS_MIN
+
+
+def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
+    """Yield the value that a run of letters and digits is, or is a part of, if its name says that it is secret."""
+    before = text[max(0, start - _BEFORE_MAX) : start]
+    at = max(before.rfind("="), before.rfind(":"))
+    name = before[max(0, at - _NAME_MAX) : at].lower()
+    if at < 0 or not any(word in name for word in _WORDS) or not _SENSITIVE.search(name):
+        return
+    match = _ASSIGNED.match(text, start - len(before) + at)
+    if match is None or match.end("value") < end:
+        return
+    quote, after = match["quote"], text[match.end() : match.end() + len(match["quote"] or " ")]
+    # The whole value, and not the beginning of a call or of a path.
+    whole = after == quote if quote else not after or after > "\x7f" or after in " \t\r\n;,&|'\"`)}]\\<"
+    if whole and _looks_random(match["value"]):
+        yield FoundSecret(match.start("value"), match.end("value"), BY_NAME)
+
+
+# ---- the search
+
+# Nearly every credential has a run of so many of these characters, which ordinary text seldom has. Looking for runs
+# first costs a tenth of looking for each shape.
+_RUN = b"x" * 16
+_MARKS = bytes(
+    ord("x") if chr(code) in string.ascii_letters + string.digits + "_+/-" else ord(" ") for code in range(256)
+)
+_HEX, _DIGITS = b"0123456789abcdef-", b"0123456789"
+# How far before a run the anchor of a shape may begin.
+_BEFORE = 32
+_ANYWHERE = tuple((anchor, shape) for shape in SHAPES if shape.anywhere for anchor in shape.anchors)
+_IN_RUNS = tuple((anchor, shape) for shape in SHAPES if not shape.anywhere for anchor in shape.anchors)
+
+
+def find_secrets(text: str, *, by_name: bool = True) -> list[FoundSecret]:
+    """Return every credential in a text, in order; none overlaps another.
+
+    `by_name`: also random values of names such as API_KEY.
+    """
+    found = [one for anchor, shape in _ANYWHERE if anchor in text for one in _find(shape, text)]
+    near: list[str] = []
+    for start, end, run in _runs(text):
+        digits = len(run.translate(None, _DIGITS)) < len(run)
+        # Neither names in code, nor hashes and ids, of which there may be thousands.
+        if (digits or not (run.islower() or run.isupper())) and run.strip(_HEX):
+            near.append(text[max(0, start - _BEFORE) : end])
+        if by_name and digits:
+            found += _find_by_name(text, start, end)
+    if near:
+        joined = "\n".join(near)
+        for anchor, shape in _IN_RUNS:
+            if anchor in joined:
+                found += _find(shape, text)
+    return _apart(found) if len(found) > 1 else found
+
+
+def _runs(text: str) -> Iterator[tuple[int, int, bytes]]:
+    """Yield where each long run of letters, digits, `_`, `+` and `-` begins and ends, with its characters."""
+    data = text.encode("latin-1", "replace")
+    marks = data.translate(_MARKS)
+    at = marks.find(_RUN)
+    while at >= 0:
+        end = marks.find(b" ", at)
+        end = len(marks) if end < 0 else end
+        yield at, end, data[at:end]
+        at = marks.find(_RUN, end)
+
+
+def _find(shape: Shape, text: str) -> Iterator[FoundSecret]:
+    for match in shape.pattern.finditer(text):
+        start = match.end("shown")
+        if shape.check is None or shape.check(match.groupdict().get("secret") or match[0]):
+            yield FoundSecret(start, match.end(), shape.kind)
+
+
+def _apart(found: Iterable[FoundSecret]) -> list[FoundSecret]:
+    apart: list[FoundSecret] = []
+    for one in sorted(found):
+        if apart and one.start < apart[-1].end:
+            last = apart.pop()
+            one = FoundSecret(last.start, max(last.end, one.end), last.kind)  # noqa: PLW2901
+        apart.append(one)
+    return apart
+
+
+def mask_shapes(text: str, found: list[FoundSecret] | None = None) -> str:
+    """Return a text with every credential, or those `found` in it, replaced by `[secret]`."""
+    found = find_secrets(text) if found is None else found
+    if not found:
+        return text
+    pieces, at = [], 0
+    for one in found:
+        pieces += [text[at : one.start], SECRET]
+        at = one.end
+    return "".join([*pieces, text[at:]])

@@ -1,0 +1,136 @@
+"""Credentials are found by their shapes and nothing else is."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import random
+import sysconfig
+import uuid
+from pathlib import Path
+
+import pytest
+
+from agent_channels.core.secret_shapes import SECRET, SHAPES, find_secrets, mask_shapes
+from planted_secrets import KINDS, Planted, core_of, planted
+
+# One example of each shape that is not among those which are planted everywhere.
+EXAMPLES = [
+    "PuTTY-User" + "-Key-File-3: ssh-ed25519\nEncryption: none\nAAAAB3NzaC1yc2EAAAADAQABAAAB",
+    "gl" + "rt-" + "a1B2c3D4e5F6g7H8i9J0",
+    "r" + "8_" + "a1B2c3D4e" * 4 + "x",
+    "https://discord.example/api/v10/web" + "hooks/123456789012345678/" + "a1B2c3D4e" * 7 + "xyzab",
+    "ruby" + "gems_" + "a1" * 24,
+    "gl" + "sa_" + "a1B2" * 8 + "_12ab34cd",
+    "sn" + "trys_" + "a1B2" * 12,
+    "dc" + "kr_pat_" + "a1B2" * 7,
+    "lin_" + "api_" + "a1B2" * 10,
+    "nt" + "n_" + "a1B2" * 11,
+    "ATA" + "TT3" + "xFfGF0a1B2" * 10,
+    "PM" + "AK-" + "a1" * 12 + "-" + "a1" * 17,
+    "sb" + "p_" + "a1" * 20,
+]
+FRAMES = ["{}", "the key is {}.", "export X={}\n", '{{"x": "{}"}}', "<b>{}</b>", "`{}`", "a,{},b", "密碼是{}。"]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_secret_of_a_known_shape_never_shows(kind: str, frame: str) -> None:
+    """Wherever it stands: one of a kind, and once."""
+    for secret in (KINDS[kind](Planted(seed)) for seed in range(20)):
+        text = frame.format(secret)
+        assert len(find_secrets(text)) == 1, secret
+        masked = mask_shapes(text)
+        assert core_of(secret) not in masked
+        assert masked.count(SECRET) == 1
+
+
+def test_every_shape_has_an_example() -> None:
+    """A shape that is added needs a credential that it finds."""
+    texts = [*EXAMPLES, *planted(10 * len(KINDS))]
+    unseen = [shape for shape in SHAPES if not any(shape.pattern.search(text) for text in texts)]
+    assert unseen == []
+    for example in EXAMPLES:
+        assert SECRET in mask_shapes(f"it is {example} here"), example
+
+
+@pytest.mark.parametrize("kind", ["github", "npm", "age"])
+def test_a_checksum_is_checked(kind: str) -> None:
+    """A placeholder of the right length is not a token: one changed character, and nothing is masked."""
+    secret = KINDS[kind](Planted(1))
+    at = len(secret) - 20
+    changed = secret[:at] + ("A" if secret[at] != "A" else "C") + secret[at + 1 :]
+    assert find_secrets(secret)
+    assert find_secrets(changed) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghp_" + "x" * 36,
+        "AKIA" + "ABCDEFGHIJKLMNOP",
+        "postgresql://user:password@localhost/db",
+        "postgresql://user:${DB_PASSWORD}@localhost/db",
+        "https://user:<token>@host/x",
+        'token = "get_access_token_from_cache_2"',
+        "API_KEY=550e8400-e29b-41d4-a716-446655440000",
+        "cache_key = f'{user}:{project}:v2'",
+        "password: str = Field(default_factory=generate_password_v2)",
+        "secret_name: projects/my-project-123/secrets/db-password/versions/4",
+        "sha256-" + "a1b2" * 16,
+        "sk-learn-pipeline-with-feature-union-and-grid-search-2",
+        "eyJub3QiOiJhIGp3dCJ9.eyJub3QiOiJhIGp3dCJ9.eyJub3QiOiJhIGp3dCJ9",
+        "-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_what_only_looks_like_one_stays(text: str) -> None:
+    """Placeholders, references, names, ids and hashes."""
+    assert mask_shapes(text) == text
+
+
+def ordinary_lines() -> list[str]:
+    """Ten thousand lines: code, hashes, ids, Base64, diffs, addresses."""
+    chance = random.Random(7)  # noqa: S311
+    library = Path(sysconfig.get_paths()["stdlib"])
+    code = [
+        line
+        for name in ("argparse", "typing", "subprocess", "tarfile", "inspect", "asyncio/base_events", "http/client")
+        for line in (library / f"{name}.py").read_text(encoding="utf-8").splitlines()
+    ][:7000]
+    lines = [hashlib.sha256(bytes([n % 256, n >> 8])).hexdigest() + f"  src/file_{n}.py" for n in range(600)]
+    lines += [f"commit {hashlib.sha1(bytes([n % 256, n >> 8]), usedforsecurity=False).hexdigest()}" for n in range(400)]
+    lines += [f'{{"id": "{uuid.UUID(int=chance.getrandbits(128))}", "n": {n}}}' for n in range(600)]
+    lines += [f"integrity sha512-{base64.b64encode(chance.randbytes(64)).decode()}" for _ in range(300)]
+    lines += [f"data:image/png;base64,{base64.b64encode(chance.randbytes(120)).decode()}" for _ in range(200)]
+    lines += [f"https://example.com/a/{chance.randbytes(9).hex()}?page={n}#L{n}" for n in range(300)]
+    lines += difflib.unified_diff(code[:900], [line.replace("self", "this") for line in code[:900]], "a/x.py", "b/x.py")
+    return [*code, *lines][:10_000]
+
+
+def test_ten_thousand_ordinary_lines_are_not_masked() -> None:
+    """Line by line and as one text: code, hashes, UUIDs, Base64, diffs and addresses stay as they are."""
+    lines = ordinary_lines()
+    assert len(lines) == 10_000
+    assert [line for line in lines if find_secrets(line)] == []
+    assert find_secrets("\n".join(lines)) == []
+
+
+def test_a_value_counts_by_its_name_only_if_it_looks_random() -> None:
+    """The name alone masks nothing in prose and code, and neither does what looks random without one."""
+    random_value = "x9Kd72mQpL4vT8wZ1bN6"
+    for name in ("API_KEY", "client_secret", "DB_PASSWORD", "my-token", '"accessKey"', "password"):
+        assert SECRET in mask_shapes(f"{name}={random_value}")
+        assert SECRET in mask_shapes(f'{name}: "{random_value}"')
+        assert mask_shapes(f"{name}=some_ordinary_words_here") == f"{name}=some_ordinary_words_here"
+    assert mask_shapes(f"build_id={random_value}") == f"build_id={random_value}"
+
+
+def test_several_secrets_in_one_text_are_counted_each() -> None:
+    """A thousand in one text, and what stands between them stays."""
+    secrets = planted(1000)
+    text = "\nbetween\n".join(secrets)
+    masked = mask_shapes(text)
+    assert masked.count("\nbetween\n") == 999
+    assert len(find_secrets(text)) == 1000
+    assert [secret for secret in secrets if core_of(secret) in masked] == []
