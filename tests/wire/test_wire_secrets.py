@@ -8,8 +8,12 @@ from urllib.parse import quote
 
 import psutil
 
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import COMMAND, Stage, is_closed
+from hooked_turns import HookedTurn
+from planted_secrets import KINDS, Planted, core_of, planted
 
 
 async def test_a_busy_session_with_every_kind_of_fault_never_names_the_token(stage: Stage) -> None:
@@ -159,3 +163,76 @@ async def test_nothing_is_readable_for_others_and_no_core_is_dumped(stage: Stage
         f"umask 027; ulimit -S -c 0; {sys.executable} -c '{keep.format(False, 'undo_for_child(); ' + shown)}'",
     )
     assert as_before.out.split() == ["23", "0"]
+
+
+def holders(stage: Stage, cores: list[str]) -> list[str]:
+    """Which files of the world, and which of what was logged and shown, hold one of them."""
+    texts = {str(path): path.read_bytes() for path in stage.folder.rglob("*") if path.is_file()}
+    # What an agent is told of its own call is its own.
+    texts["logs"] = "".join([*(host.log() for host in stage.hosts), *(ran.out + ran.err for ran in stage.ran)]).encode()
+    texts["requests to the platform"] = repr([person.messages() for person in stage.tg.people.values()]).encode()
+    texts |= {name: file.data for name, file in stage.tg.state.files.by_id.items()}
+    return [name for name, data in texts.items() if any(core.encode() in data for core in cores)]
+
+
+async def test_a_thousand_secrets_leave_by_no_way(stage: Stage) -> None:
+    """Texts and their parts, captions, files, buttons, edits, questions, progress, answers from the terminal, exports:
+    nothing of them is on the wire, in the database and its journal, in a log, or told to anybody.
+    """
+    stage.config(grace_s=0, mode="hook", progress="verbose", progress_after_s=0)
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("go")
+    await host.done("wait_for_messages", timeout_s=10)
+    secrets = planted(1000)
+    cores = [core_of(secret) for secret in secrets]
+    pile = iter(secrets)
+
+    def some(count: int, between: str = "\n") -> str:
+        return between.join(next(pile) for _ in range(count))
+
+    told = await host.done("reply", chat_id=ann.id, text="Here:\n\n" + some(400, "\n\n"), buttons=[["Yes", "No"]])
+    assert "masked: 400 secrets" in told
+    (stage.project / "notes.txt").write_text("x")
+    await host.done("reply", chat_id=ann.id, text=some(1), files=["notes.txt"])
+    await host.done("reply", chat_id=ann.id, text=some(200), as_file=True)
+    labels = [[{"label": some(1).replace("\n", " ")[:500], "value": some(1)}] for _ in range(40)]
+    sent = await host.done("reply", chat_id=ann.id, text="Choose", buttons=labels)
+    await host.done(
+        "edit_message", chat_id=ann.id, message_id=sent.split("id: ")[1].rstrip(")").split(")")[0], text=some(2)
+    )
+    await host.done("ask", chat_id=ann.id, text=some(10), buttons=[[some(1)[:300]], ["b"]], timeout_s=1)
+    turn = HookedTurn(host)
+    for number in range(100):
+        await turn.hook("PreToolUse", call=str(number), tool="Bash", subject=f"echo {some(1)}")
+        await turn.hook("PostToolBatch")
+    await turn.hook("Stop", words=some(100))
+    await host.refused("reply", chat_id=ann.id, text=some(10), format="nonsense")
+    await host.refused("react", chat_id=ann.id, message_id="1", emoji=some(1))
+    for words in ("inbox telegram --json", "history export telegram", "logs telegram"):
+        await stage.cli(*words.split())
+    left = list(pile)
+    (stage.project / "notes.txt").write_text("x")
+    assert len(left) < 100
+    assert holders(stage, cores) == []
+
+
+async def test_what_people_send_reaches_the_agent_and_is_kept_masked(stage: Stage) -> None:
+    """The agent reads the value; once it has answered, nothing of it is left on the disk, and a button deletes it."""
+    ann = stage.person()
+    host = await stage.reading()
+    secret = KINDS["github"](Planted(9))
+    ann.send(f"use {secret} please")
+    assert secret in (await host.event()).content
+    offer = await ann.next_message()
+    assert "password or key" in offer["text"]
+    await host.done("reply", chat_id=ann.id, text="done")
+    await host.done("fetch_messages", chat_id=ann.id)
+    sent = next(message for message in ann.messages() if secret in message.get("text", ""))
+    ann.tap(offer["message_id"], label="🗑 Delete it")
+    await stage.tg.wait_for(lambda: sent["message_id"] not in {message["message_id"] for message in ann.messages()})
+    await host.close()
+    with Store.open(stage.state) as store:
+        Services.of(store).inbox.mask_answered()
+        store.empty_journal()
+    assert [name for name in holders(stage, [secret[-16:]]) if str(stage.state) in name] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.buttons.prompts import AnswerResult, Prompts
+from agent_channels.core.buttons.secret_offers import KEEP, is_secret_offer
 from agent_channels.core.buttons.turn_buttons import TurnButtons, is_stop, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message, ReplyContext, Tap
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing
+from agent_channels.core.errors import Forbidden, Refused, Rejected
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import translate
@@ -34,6 +37,7 @@ from agent_channels.core.text.units import truncate
 
 __all__ = ["ButtonAnswers", "tap_event"]
 
+logger = logging.getLogger(__name__)
 # Typed verdicts name the request they are for, as the reference channel plugins have it.
 _VERDICT = re.compile(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
 
@@ -93,6 +97,8 @@ class ButtonAnswers:
         if located and located[0].prompt_id:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
             return True
+        if located and is_secret_offer(located[0]):
+            return self._tap_secret_offer(entry_id, tap, located[0], follow_ups)
         if located and located[0].turn_id:
             return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
@@ -153,6 +159,33 @@ class ButtonAnswers:
         self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), press.button.value or "")
         self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
         return True
+
+    def _tap_secret_offer(self, entry_id: int, tap: Tap, panel: Panel, follow_ups: list[FollowUp]) -> bool:
+        """Delete the message in which somebody sent a credential, or leave it; the agent is not told of it."""
+        self._inbox.end(entry_id)
+        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
+        if press.refused is not None or press.button is None:
+            text = (
+                self._foreign(panel)
+                if press.refused == "foreign"
+                else translate(f"tap_{press.refused}", label=label(press.outcome or "", OUTCOME_MAX))
+            )
+            self._tell(tap, text, follow_ups, alert=True)
+            return False
+        if press.button.value in {None, KEEP}:
+            self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
+        else:
+            follow_ups.append(partial(self._delete, tap, press.button.value))
+        return True
+
+    async def _delete(self, tap: Tap, message_id: str) -> None:
+        try:
+            await self._adapter.delete(tap.chat.id, message_id)
+        except (Rejected, Forbidden, Refused) as error:
+            logger.info("a message with a secret stays: %s", redact(str(error)))
+            await self._answer(tap, translate("secret_not_deleted"), alert=True)
+        else:
+            await self._answer(tap, translate("secret_deleted"), counted=True)
 
     def _tap_prompt(self, entry_id: int, tap: Tap, panel: Panel, position: int, follow_ups: list[FollowUp]) -> None:
         refusal = self._may_not_answer(panel, tap)

@@ -323,6 +323,14 @@ TEXTS: dict[str, str] = {
     "card_secrets_head": "🔑 The agent wants to send {count} secrets to {chat}. Here they are masked:",
     "button_send_masked": "Send it masked",
     "button_send_as_it_is": "Send it as it is",
+    "secret_received": (
+        "🔑 Your message seems to hold a password or key. The agent gets it as it is; what is saved of it here is "
+        "masked. Delete the message from this chat?"
+    ),
+    "button_delete_message": "🗑 Delete it",
+    "button_keep_message": "Keep it",
+    "secret_deleted": "Deleted.",
+    "secret_not_deleted": "I may not delete it here; please delete it yourself.",
     # Notices about waiting messages.
     "your_message": "Your message is",
     "your_messages": "Your {count} messages are",

@@ -291,6 +291,13 @@ TEXTS: dict[str, str] = {
     "card_secrets_head": "🔑 代理想把 {count} 個密碼或金鑰傳到 {chat}。這裡已經遮住：",
     "button_send_masked": "遮住後傳送",
     "button_send_as_it_is": "原樣傳送",
+    "secret_received": (
+        "🔑 你的訊息裡好像有密碼或金鑰。代理會收到原文；這裡保存的內容已經遮住。要從這個聊天刪除那則訊息嗎？"
+    ),
+    "button_delete_message": "🗑 刪除",
+    "button_keep_message": "保留",
+    "secret_deleted": "已刪除。",
+    "secret_not_deleted": "我在這裡沒有刪除的權限；請你自己刪除。",
     # Notices about waiting messages.
     "your_message": "你的訊息",
     "your_messages": "你的 {count} 則訊息",

@@ -16,6 +16,7 @@ import anyio.lowlevel
 
 from agent_channels.core import tracing
 from agent_channels.core.buttons.answers import ButtonAnswers
+from agent_channels.core.buttons.secret_offers import offer_deletion
 from agent_channels.core.buttons.turn_buttons import TurnButtons, stopping_words
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import (
@@ -48,7 +49,8 @@ from agent_channels.core.log import redact
 from agent_channels.core.outbound.threads import Threads, first_words
 from agent_channels.core.people.access import Verdict
 from agent_channels.core.people.chats import UNNAMED
-from agent_channels.core.scheduling import Backoff, FollowUp, Wakeups
+from agent_channels.core.scheduling import Backoff, Courtesy, FollowUp, Wakeups
+from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.services import Services
 
 __all__ = ["Batch", "InboundPipeline"]
@@ -426,7 +428,18 @@ class InboundPipeline:
             self._groups.add_context(incoming)
         self._grouping.open(incoming)
         incoming.opened = True
+        self._look_for_secrets(incoming)
         return True
+
+    def _look_for_secrets(self, incoming: IncomingMessage) -> None:
+        """Offer to delete a message with a credential: the agent is told it, but what is kept of it is masked."""
+        message, services = incoming.message, self._services
+        found = [] if message.ephemeral or message.copy_of else find_secrets(incoming.event.content)
+        if found:
+            kinds = ", ".join(dict.fromkeys(one.kind for one in found))
+            services.audit.add("secret received", message.sender.id, f"{kinds}; chat {message.chat.id}")
+            offer = partial(offer_deletion, self._adapter, services.panels, message)
+            incoming.follow_ups.append(Courtesy(offer, message.sender.id))
 
 
 def _unnamed(chat_id: str, thread_id: str | None) -> str:

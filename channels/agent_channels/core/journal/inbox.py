@@ -33,6 +33,8 @@ from agent_channels.core.journal.pending_groups import (
     group_of,
     is_plain_text,
 )
+from agent_channels.core.log import redact
+from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Inbox", "WaitingChat"]
@@ -168,11 +170,11 @@ class Inbox:
         with self.store.transaction() as db:
             db.execute(
                 "UPDATE inbox SET state = ?, chat_id = ?, thread_id = ?, message_id = ?, user_id = ?, content = ?, "
-                "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ? WHERE id = ?",
+                "meta = ?, image = ?, attachments = ?, said_at = ?, prompt_id = ?, secret = ? WHERE id = ?",
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
                     json.dumps(event.meta), dump_files(event.files_to_fetch), dump_files(own),
-                    event.said_at, prompt_id, entry_id,
+                    event.said_at, prompt_id, bool(find_secrets(event.content)), entry_id,
                 ),
             )  # fmt: skip
 
@@ -227,10 +229,11 @@ class Inbox:
             db.execute("UPDATE inbox SET group_entry = ?, payload = '' WHERE id = ?", (group.id, entry_id))
             db.execute(
                 "UPDATE inbox SET state = ?, group_messages = ?, group_until = ?, content = ?, meta = ?, image = ?, "
-                "attachments = ? WHERE id = ?",
+                "attachments = ?, secret = ? WHERE id = ?",
                 (
                     State.HELD if group.held else State.JOINING, dump_messages(group.messages), group.until, content,
-                    json.dumps(meta), dump_files(group.downloads), dump_files(files), group.id,
+                    json.dumps(meta), dump_files(group.downloads), dump_files(files),
+                    bool(find_secrets(content)), group.id,
                 ),
             )  # fmt: skip
 
@@ -606,6 +609,30 @@ class Inbox:
                 ).rowcount
                 for delivery_id in delivery_ids
             )
+
+    def mask_answered(self) -> int:
+        """Mask the credentials in what was answered or dropped, which nobody is told again; return in how many."""
+        over = f"state IN {_COUNTED_OVER}"
+        where = (
+            f"secret > 0 AND secret = 1 AND ({over} OR (state = '{State.JOINED}' AND group_entry IN "
+            f"(SELECT id FROM inbox WHERE secret = 2 OR (secret = 1 AND {over}))))"
+        )
+        with self.store.transaction() as db:
+            rows = self.store.rows(f"SELECT id, content, meta FROM inbox WHERE {where} ORDER BY id DESC")
+            for row in rows:
+                meta = {name: redact(value) for name, value in json.loads(row["meta"] or "{}").items()}
+                db.execute(
+                    "UPDATE inbox SET secret = 2, payload = '', group_messages = NULL, content = ?, meta = ? "
+                    "WHERE id = ?",
+                    (redact(row["content"] or ""), json.dumps(meta), row["id"]),
+                )
+        return len(rows)
+
+    def any_masked_since(self, since: float) -> bool:
+        """Return whether credentials were masked in an entry that was answered since then (epoch seconds)."""
+        return bool(
+            self.store.value("SELECT 1 FROM inbox WHERE secret > 0 AND secret = 2 AND answered_at >= ? LIMIT 1", since)
+        )
 
     def prompt_taken(self, prompt_id: str, unproven: Sequence[str] = ()) -> bool:
         """Answer the entry of a prompt: its asker has the answer. Return False if it has gone another way.

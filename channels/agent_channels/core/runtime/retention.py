@@ -30,6 +30,7 @@ class Retention:
 
     def __init__(self, services: Services, files: Files, settings: Settings) -> None:
         self._services, self._files, self._settings = services, files, settings
+        self._emptied_at = 0.0
 
     async def run(self) -> None:
         """Prune now and then, until cancelled."""
@@ -39,6 +40,9 @@ class Retention:
                 # Everything else goes first, hence the pauses.
                 while self.prune_step() or self.history_step():  # noqa: ASYNC110
                     await anyio.sleep(PAUSE_S)
+                if self._services.inbox.any_masked_since(self._emptied_at):
+                    self._emptied_at = time.time()
+                    self._services.store.empty_journal()
                 self._files.prune(self._services.inbox.open_files(), self._settings.keep_days)
             except (StoreError, OSError) as error:
                 logger.warning("nothing was pruned: %s", error)
@@ -50,7 +54,8 @@ class Retention:
         services = self._services
         services.key_values.delete_before(UNNAMED, before)
         return (
-            services.inbox.prune(before, keep_rows, STEP)
+            services.inbox.mask_answered()
+            + services.inbox.prune(before, keep_rows, STEP)
             + services.outbox.prune(before, STEP)
             + services.panels.prune(before, STEP)
             + services.prompts.prune(before, STEP)

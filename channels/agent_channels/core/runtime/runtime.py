@@ -121,7 +121,9 @@ class ChannelRuntime:
         """Count an action of the agent's in a chat as the answer to the entries it had been shown."""
         if self.reader is not None:
             self.reader.before_answer(chat_id)
-        self.context.services.inbox.answer(chat_id, self.context.link.session, seen)
+        inbox = self.context.services.inbox
+        inbox.answer(chat_id, self.context.link.session, seen)
+        inbox.mask_answered()
         if self.reader is not None:
             self.reader.after_answer(chat_id)
 

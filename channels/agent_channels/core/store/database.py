@@ -164,7 +164,7 @@ class Store:
         self._transaction = Transaction(self._db, self.path)
         self._savepoint = Savepoint(self._db, self.path)
         _turn_wal_on(self._db)
-        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF"):
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = FAST"):
             self._db.execute(f"PRAGMA {pragma}")
 
     @classmethod
@@ -188,6 +188,18 @@ class Store:
     def open_read_only(cls, path: Path) -> Store:
         """Open the database at `path` through a connection that cannot change anything. Raises `StoreError`."""
         return cls(path).read_only()
+
+    def empty_journal(self) -> None:
+        """Move what was committed into the database and empty its journal, unless somebody reads right now.
+
+        What was overwritten or deleted is then in neither.
+        """
+        with explained(self.path):
+            self._db.execute("PRAGMA busy_timeout = 0")
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def read_only(self) -> Self:
         """Refuse every change through this connection from now on; return it."""

@@ -267,7 +267,14 @@ _HOSTS: tuple[str, ...] = (
     "ALTER TABLE sessions ADD COLUMN host_id TEXT NOT NULL DEFAULT ''",
 )
 
+# secret: 1 while what a person said is kept with a credential in it, for the agent has yet to act on it; 2 once that is
+# masked.
+_SECRETS: tuple[str, ...] = (
+    "ALTER TABLE inbox ADD COLUMN secret INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX inbox_secret ON inbox (secret, id) WHERE secret > 0",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS,
 )  # fmt: skip
