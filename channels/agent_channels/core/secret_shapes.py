@@ -187,6 +187,7 @@ _SENSITIVE = re.compile(
 # One of these is in every such name; looking for them is cheaper.
 _WORDS = ("token", "secret", "pass", "credential", "key", "_pwd", "_auth")
 _NAME_MAX, _BEFORE_MAX = 40, 160
+_BEFORE_VALUE = frozenset("=:>\"'` \t.~")
 _ASSIGNED = re.compile(r"[=:]>?[ \t]{0,4}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PARTS = re.compile(r"[._/~-]+")
@@ -209,8 +210,8 @@ def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
     """Yield the value that a run of letters and digits is, or is a part of, if its name says that it is secret."""
     before = text[max(0, start - _BEFORE_MAX) : start]
     at = max(before.rfind("="), before.rfind(":"))
-    name = before[max(0, at - _NAME_MAX) : at].lower()
-    if at < 0 or not any(word in name for word in _WORDS) or not _SENSITIVE.search(name):
+    name = before[max(0, at - _NAME_MAX) : max(0, at)].lower()
+    if not any(word in name for word in _WORDS) or not _SENSITIVE.search(name):
         return
     match = _ASSIGNED.match(text, start - len(before) + at)
     if match is None or match.end("value") < end:
@@ -249,7 +250,8 @@ def find_secrets(text: str, *, by_name: bool = True) -> list[FoundSecret]:
         # Neither names in code, nor hashes and ids, of which there may be thousands.
         if (digits or not (run.islower() or run.isupper())) and run.strip(_HEX):
             near.append(text[max(0, start - _BEFORE) : end])
-        if by_name and digits:
+        # Behind anything else a run is no value; an id has the length and the hyphens of a UUID.
+        if by_name and digits and text[start - 1 : start] in _BEFORE_VALUE and not (end - start == 36 and run[8] == 45):
             found += _find_by_name(text, start, end)
     if near:
         joined = "\n".join(near)
