@@ -45,6 +45,7 @@ VERBS = {
     "launch": "agent_channels.cli.launch",
     "inbox": "agent_channels.cli.inbox",
     "history": "agent_channels.cli.history",
+    "audit": "agent_channels.cli.audit",
     "access": "agent_channels.cli.access",
     "loop": "agent_channels.cli.loop",
     "hub": "agent_channels.cli.hub",
@@ -69,19 +70,20 @@ OF_A_PROJECT = {
     "launch",
     "inbox",
     "history",
+    "audit",
     "access",
     "loop",
     "hub",
     "trust",
     "uninstall",
 }
-FOR_MACHINES = {"launch", "history"}
+FOR_MACHINES = {"launch", "history", "audit"}
 # These hand on what people said or what programs read, in which no command is ours to reword, and no line to break.
-VERBATIM = {"serve", "history", "hook", "completion"}
+VERBATIM = {"serve", "history", "audit", "hook", "completion"}
 # A host starts these, and keeps what they say in its log, which stays English.
 BY_A_HOST = {"serve", "hook"}
 # These are about one channel, which need not be named where only one is set up.
-CHOOSING = {"status", "inbox", "history"}
+CHOOSING = {"status", "inbox", "history", "audit"}
 # These speak the language that the project's config.yaml sets, if it sets one.
 BY_CONFIG = {*OF_A_PROJECT, "logs", "backup", "restore"}
 # Lines of these are records and commands, which stay in one piece.

@@ -31,6 +31,7 @@ from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
 from agent_channels.core.scheduling import Budget, Courtesy, FollowUp
+from agent_channels.core.store.audit import Audit
 from agent_channels.core.text.formatted_text import Span, spans_over
 from agent_channels.core.text.sanitize import attribute, content, label
 from agent_channels.core.text.units import truncate
@@ -47,6 +48,8 @@ _VERDICT = re.compile(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
 DETAILS_MAX, DETAILS_EACH_S = 6, 10.0
 # How much of an answer given before is told.
 OUTCOME_MAX = 1000
+# So many taps of people who may not, or on what is no button of ours, are recorded in an hour.
+UNKNOWN_TAPS_MAX = 100
 # Of those who may answer, so many are named.
 NAMED_MAX = 20
 
@@ -77,6 +80,7 @@ class ButtonAnswers:
     ) -> None:
         self._adapter, self._inbox, self._history, self._access = adapter, inbox, history, access
         self._prompts, self._panels, self._turn_buttons, self._files = prompts, panels, turn_buttons, files
+        self._audit = Audit(inbox.store)
         self._details = Budget(DETAILS_MAX, 1, lambda: time.monotonic() / DETAILS_EACH_S)
 
     # ---- tapped
@@ -89,6 +93,7 @@ class ButtonAnswers:
             self._tell(tap, translate("tap_unknown"), follow_ups, alert=True)
             return False
         located = self._panels.locate(tap.data, tap.chat.id, tap.message_id, tap.snapshot)
+        self._record(tap, located)
         if located and (copied := located[0].cells()[located[1]][2].copy):
             # The platform has no buttons that copy.
             self._inbox.end(entry_id)
@@ -103,9 +108,19 @@ class ButtonAnswers:
             return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
 
+    def _record(self, tap: Tap, located: tuple[Panel, int] | None) -> None:
+        """Record who tapped what; of what refers to nothing, no more than somebody can do by mistake."""
+        if located is not None:
+            button = located[0].cells()[located[1]][2]
+            self._audit.add("tap", tap.sender.id, f"{button.label[:200]}; panel {located[0].id}, chat {tap.chat.id}")
+        elif self._audit.count("tap without a panel", since=time.time() - 3600) < UNKNOWN_TAPS_MAX:
+            self._audit.add("tap without a panel", tap.sender.id, f"chat {tap.chat.id}")
+
     def refuse_tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> None:
         """Tell somebody the gate does not let through that they may not answer."""
         self._inbox.end(entry_id)
+        if self._audit.count("tap refused", since=time.time() - 3600) < UNKNOWN_TAPS_MAX:
+            self._audit.add("tap refused", tap.sender.id, f"chat {tap.chat.id}")
         # A stranger's direct chat has nothing that they could still answer.
         details = Details(translate("tap_not_allowed_id", user_id=tap.sender.id), tap.sender.id)
         in_group = tap.chat.kind == "group"

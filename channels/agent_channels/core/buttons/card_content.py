@@ -29,6 +29,7 @@ LEVELS_MAX = 50
 _IN_CHANGE = {*EDIT_TOOLS.values(), "old_string", "new_string", "edits", "content", "new_source"}
 # A path is longer only to hide where it leads; a rule of more characters is the command above it once more.
 PATH_MAX, RULE_MAX = 300, 80
+SUBJECT_MAX = 300
 
 
 def masked(text: str) -> str:
@@ -77,7 +78,14 @@ def permission_spec(
         language=language,
         file=file if code else "",
         below=scrub(below),
+        subject=label(f"{tool}: {_main_argument(values) or _text(tool_input)}", SUBJECT_MAX),
     )
+
+
+def _main_argument(values: dict[str, Any]) -> str:
+    """Return what a tool works on: its command, path or address."""
+    found = (values.get(name) for name in ("command", "file_path", "path", "notebook_path", "url", "pattern"))
+    return next((one for one in found if isinstance(one, str)), "")
 
 
 def preview_input(preview: str) -> object:

@@ -28,7 +28,8 @@ class PromptSpec:
 
     `multi`: several answers, then Done. `other`: free text is an answer too. `language` is that of `code`, and `file`
     the path of the file that `code` is a diff of: such a card shows the beginning of a long one, and sends it whole to
-    who asks for it.
+    who asks for it. `subject` is what a permission is for, in one line without secrets, `rule` the policy's rule that
+    asks, and `approvers` how many people have to allow it.
     """
 
     grid: Grid
@@ -41,12 +42,16 @@ class PromptSpec:
     language: str = ""
     file: str = ""
     below: str = ""
+    subject: str = ""
+    rule: str = ""
+    approvers: int = 1
 
     def dump(self) -> str:
         """Return it as JSON."""
         grid = [[[b.label, b.value, b.style, b.url, b.form, b.copy] for b in row] for row in self.grid]
         words = (self.head, self.body, self.foot)
-        return json.dumps([grid, *words, self.multi, self.other, self.code, self.language, self.file, self.below])
+        code = (self.code, self.language, self.file, self.below)
+        return json.dumps([grid, *words, self.multi, self.other, *code, self.subject, self.rule, self.approvers])
 
     @classmethod
     def load(cls, text: str) -> PromptSpec:

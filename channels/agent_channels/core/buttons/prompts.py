@@ -21,6 +21,7 @@ from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.store.audit import Audit
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["AnswerResult", "Prompts"]
@@ -47,6 +48,7 @@ class Prompts:
     def __init__(self, panels: Panels, inbox: Inbox, *, clock: Callable[[], float] = time.time) -> None:
         self.store = panels.store
         self._panels, self._inbox, self._clock = panels, inbox, clock
+        self._audit = Audit(panels.store)
 
     def now(self) -> float:
         """Return the time that deadlines are measured by (epoch seconds)."""
@@ -218,6 +220,7 @@ class Prompts:
             result |= {"label": button.label, "value": _value(button), "row": row, "col": col}
         # Only an `ask` takes an answer without its asker.
         gone = prompt.lease_until <= self._clock()
+        self._record(prompt, person, result)
         self._set(prompt.id, state="taken" if gone else "answered", result=json.dumps(result))
         answer = text if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
@@ -225,6 +228,13 @@ class Prompts:
         sentence = _outcome("outcome_as_message" if gone else key, result)
         self._panels.end_prompt(prompt.id, "answered", answer, sentence)
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
+
+    def _record(self, prompt: Prompt, person: Person, result: dict[str, Any]) -> None:
+        """Record a decision about a permission, with the rule that asked for it."""
+        if prompt.kind == "permission":
+            by = prompt.spec.rule or "the host asks, and no rule of the policy matches"
+            detail = f"{prompt.spec.subject}; request {prompt.request_id}; {by}"
+            self._audit.add(f"permission {result['value']}", person.id, detail)
 
     def _refusal(self, prompt: Prompt | None) -> str | None:
         """Return why a prompt no longer takes an answer; None while it does."""

@@ -8,6 +8,18 @@ TEXTS: dict[str, str] = {
     # Between sentences and names.
     "; ": "；",
     ", ": "、",
+    # The audit.
+    "nothing is recorded yet": "還沒有任何紀錄",
+    "record {id}: {why}": "紀錄 {id}：{why}",
+    "this row was put in by something else": "這一列是別的程式放進來的",
+    "rows before this one were removed, added or moved": "這一列之前有紀錄被移除、加入或移動",
+    "this row was changed": "這一列被更改過",
+    "rows after this one were removed": "這一列之後有紀錄被移除",
+    "{count} records are whole; the newest has the hash {head}. Keep it elsewhere: whoever can write "
+    "the database can write a new chain, but not this hash": (
+        "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把它存到別處："
+        "能寫入資料庫的人可以寫出新的鏈，但寫不出這個雜湊值"
+    ),
     # Set-up.
     "Which channel?": "要設定哪個頻道？",
     "[{choices}; Return: {default}] ": "[{choices}；按 Enter：{default}] ",

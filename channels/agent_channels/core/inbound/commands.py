@@ -111,6 +111,8 @@ class Commands:
             return False
         # First, since clearing a session makes the entry an event.
         self._services.inbox.end(incoming.entry_id, answered=True)
+        where = f"/{command.name} {label(command.argument, 200)}".rstrip()
+        self._services.audit.add("command", incoming.message.sender.id, f"{where}; chat {incoming.message.chat.id}")
         if command.name in FOR_APPROVERS and not self._is_trusted(incoming.message):
             self._say(incoming, translate("approvers_only"))
         else:

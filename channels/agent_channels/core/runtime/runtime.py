@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
@@ -250,6 +251,7 @@ async def open_runtime(
             named = env_value("CLAUDE_CODE_SESSION_ID", env.environ)
             session = named or session_name()
             services.sessions.record(session, client())
+            services.audit.add("session start", session, f"{client() or 'unknown host'}, process {host_pid()}")
             if not named:
                 services.sessions.set_host(session, f"pid {host_pid()}")
             files = Files(
@@ -267,6 +269,8 @@ async def open_runtime(
             try:
                 yield ChannelRuntime(context, flag, recorder)
             finally:
+                with contextlib.suppress(StoreError):
+                    services.audit.add("session end", session, f"process {host_pid()}")
                 if hub is not None:
                     with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_WITHIN_S):
                         await hub.db.close()

@@ -1,12 +1,45 @@
-"""The record of what changed who may do what."""
+"""The record of what changed who may do what, and of what people decided: rows that nobody can change unnoticed.
+
+Each row holds the hash of the row before it and its own, so that a changed, removed, inserted or moved row is found.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
+from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "Broken", "Verified"]
+
+# The hash of the newest row, and of the newest one that was deleted because it was old.
+_HEAD, _ANCHOR = "audit_head", "audit_anchor"
+PAGE = 1000
+DETAIL_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A place where the record is not what was written: a row's id, and what is wrong there, in words."""
+
+    row_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found: how many rows, the hash of the newest, and everything that is wrong."""
+
+    rows: int
+    head: str
+    broken: tuple[Broken, ...]
 
 
 class Audit:
@@ -14,28 +47,92 @@ class Audit:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._facts = KeyValue(store)
 
     def add(self, what: str, subject: str | None = None, detail: str | None = None) -> None:
         """Record an action, such as `allow`; `subject` is the person or chat it concerns."""
+        subject = None if subject is None else redact(subject)[:DETAIL_MAX]
+        detail = None if detail is None else redact(detail)[:DETAIL_MAX]
         with self.store.transaction() as db:
-            db.execute(
-                "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)",
-                (time.time(), what, subject, detail),
+            before = self._facts.get(_HEAD)
+            before = self._begin_chain(db) if before is None else before
+            at = time.time()
+            cursor = db.execute(
+                "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)", (at, what, subject, detail)
             )
+            self._chain(db, int(cursor.lastrowid or 0), before, (at, what, subject, detail))
+
+    def _begin_chain(self, db: sqlite3.Connection) -> str:
+        """Chain the rows that an earlier version wrote, in order; return the last one's hash."""
+        before = ""
+        for row in self.store.rows("SELECT * FROM audit ORDER BY id"):
+            before = self._chain(db, row["id"], before, (row["at"], row["what"], row["subject"], row["detail"]))
+        return before
+
+    def _chain(self, db: sqlite3.Connection, row_id: int, before: str, values: tuple[object, ...]) -> str:
+        own = _hash(before, row_id, values)
+        db.execute("UPDATE audit SET before = ?, hash = ? WHERE id = ?", (before, own, row_id))
+        self._facts.set(_HEAD, own)
+        return own
 
     def count(self, what: str, *, since: float) -> int:
         """Return how often an action was recorded since then (epoch seconds)."""
         return int(self.store.value("SELECT count(*) FROM audit WHERE what = ? AND at > ?", what, since))
 
     def latest(self, limit: int) -> list[Row]:
-        """Return the newest records, newest first: at (epoch seconds), what, subject, detail."""
+        """Return the newest records, newest first, with every column; at: epoch seconds."""
         return self.store.rows("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit)
 
+    def all(self, since: float = 0.0) -> Iterator[Row]:
+        """Yield every record made since then (epoch seconds), oldest first, with every column."""
+        last = 0
+        # In pages: a read that is held open would keep the database from being checkpointed.
+        while rows := self.store.rows(
+            "SELECT * FROM audit WHERE id > ? AND at >= ? ORDER BY id LIMIT ?", last, since, PAGE
+        ):
+            yield from rows
+            last = rows[-1]["id"]
+
+    def verify(self) -> Verified:
+        """Look at every row; return what is wrong."""
+        head = self._facts.get(_HEAD)
+        broken: list[Broken] = []
+        before, count = self._facts.get(_ANCHOR) or "", 0
+        for row in self.all():
+            count += 1
+            if head is None:
+                continue
+            if not row["hash"]:
+                broken.append(Broken(row["id"], sentence("this row was put in by something else")))
+                continue
+            if row["before"] != before:
+                broken.append(Broken(row["id"], sentence("rows before this one were removed, added or moved")))
+            if row["hash"] != _hash(row["before"], row["id"], (row["at"], row["what"], row["subject"], row["detail"])):
+                broken.append(Broken(row["id"], sentence("this row was changed")))
+            before = row["hash"]
+        if head is not None and before != head:
+            newest = self.store.value("SELECT max(id) FROM audit") or 0
+            broken.append(Broken(int(newest), sentence("rows after this one were removed")))
+        return Verified(count, head or "", tuple(broken))
+
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
-        """Delete at most `limit` records: those made before then (epoch seconds), and the oldest above `keep_rows`."""
+        """Delete at most `limit` of the oldest records: those made before then, and those above `keep_rows`.
+
+        `before` is in epoch seconds. The chain goes on behind them.
+        """
+        oldest_kept = (self.store.value("SELECT max(id) FROM audit") or 0) - keep_rows
         with self.store.transaction() as db:
-            return db.execute(
-                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? OR id <= "
-                "(SELECT max(id) FROM audit) - ? LIMIT ?)",
-                (before, keep_rows, limit),
-            ).rowcount
+            rows = self.store.rows("SELECT id, at, hash FROM audit ORDER BY id LIMIT ?", limit)
+            last = None
+            for row in rows:
+                if row["at"] >= before and row["id"] > oldest_kept:
+                    break
+                last = row
+            if last is None:
+                return 0
+            self._facts.set(_ANCHOR, last["hash"] or "")
+            return db.execute("DELETE FROM audit WHERE id <= ?", (last["id"],)).rowcount
+
+
+def _hash(before: str | None, row_id: int, values: tuple[object, ...]) -> str:
+    return hashlib.sha256(json.dumps([before, row_id, *values]).encode()).hexdigest()

@@ -274,7 +274,13 @@ _SECRETS: tuple[str, ...] = (
     "CREATE INDEX inbox_secret ON inbox (secret, id) WHERE secret > 0",
 )
 
+# A row's own hash, over its values and that of the row before it. Earlier rows get theirs with the next one.
+_CHAIN: tuple[str, ...] = (
+    "ALTER TABLE audit ADD COLUMN before TEXT",
+    "ALTER TABLE audit ADD COLUMN hash TEXT",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN,
 )  # fmt: skip

@@ -1,0 +1,100 @@
+"""`channels audit`: who was let in, what was approved by whom and by which rule, and whether that record is whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from agent_channels.cli.arguments import add_channel, add_command, add_json, moment
+from agent_channels.cli.language import shown
+from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.settings.paths import state_dir
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.store.database import Row, Store
+from agent_channels.core.text.sanitize import attribute
+from agent_channels.core.text.times import epoch_iso
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "show what was decided and changed; check or export that record"
+LISTED = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the three actions, of which `show` is meant if none is named."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    parser.set_defaults(action="show", channel=None, json=False)
+    show = add_command(actions, "show", "the newest records, oldest of them first (the default)")
+    verify = add_command(actions, "verify", "check that no record was changed, removed, added or moved")
+    export = add_command(actions, "export", "print every record as JSON lines, oldest first")
+    for action in (show, verify, export):
+        add_channel(action, may_miss=True)
+    since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
+    export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
+    for action in (show, verify):
+        add_json(action)
+    add_json(export, help="print one JSON object with all of them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show, check or export the record; return 1 if it is not whole."""
+    with Store.open_existing(state_dir(args.channel)) as store:
+        audit = Audit(store)
+        if args.action == "verify":
+            return _verify(audit, args)
+        if args.action == "show":
+            rows = [_exported(row) for row in reversed(audit.latest(LISTED))]
+            if args.json:
+                print(json.dumps({"ok": True, "channel": args.channel, "records": rows}, ensure_ascii=False))
+            else:
+                print("\n".join(map(_line, rows)) or shown(sentence("nothing is recorded yet")))
+            return 0
+        records = map(_exported, audit.all(args.since))
+        if args.json:
+            print(json.dumps({"ok": True, "channel": args.channel, "records": list(records)}, ensure_ascii=False))
+            return 0
+        for record in records:
+            print(json.dumps(record, ensure_ascii=False))
+    return 0
+
+
+def _verify(audit: Audit, args: argparse.Namespace) -> int:
+    found = audit.verify()
+    if args.json:
+        broken = [{"id": one.row_id, "why": one.why} for one in found.broken]
+        facts = {"ok": not broken, "channel": args.channel, "records": found.rows, "head": found.head, "broken": broken}
+        print(json.dumps(facts, ensure_ascii=False))
+    elif found.broken:
+        for one in found.broken:
+            print(shown(sentence("record {id}: {why}", id=one.row_id, why=one.why)))
+    else:
+        print(
+            shown(
+                sentence(
+                    "{count} records are whole; the newest has the hash {head}. Keep it elsewhere: whoever can write "
+                    "the database can write a new chain, but not this hash",
+                    count=f"{found.rows:,}",
+                    head=found.head or "-",
+                )
+            )
+        )
+    return 1 if found.broken else 0
+
+
+def _exported(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "ts": epoch_iso(row["at"]),
+        "at": row["at"],
+        "what": row["what"],
+        "subject": row["subject"],
+        "detail": row["detail"],
+        "before": row["before"],
+        "hash": row["hash"],
+    }
+
+
+def _line(record: dict[str, Any]) -> str:
+    words = (record["what"], record["subject"] or "", record["detail"] or "")
+    return f"{record['ts']}  {'  '.join(attribute(word, 200) for word in words if word)}"

@@ -1,0 +1,133 @@
+"""The record of decisions is whole, or one sees where it is not."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent_channels.core.secret_shapes import SECRET
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.migrations import MIGRATIONS
+from planted_secrets import core_of, planted
+
+ROWS = 10_000
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with ten thousand records, which each test copies."""
+    path = tmp_path_factory.mktemp("audit") / "channel.db"
+    with Store(path) as store:
+        audit = Audit(store)
+        with store.transaction():
+            for number in range(ROWS):
+                audit.add("tap", str(number % 7), f"Yes; panel {number}")
+        store.empty_journal()
+    return path
+
+
+def change(sql: str) -> Callable[[sqlite3.Connection], None]:
+    def made(db: sqlite3.Connection) -> None:
+        db.executescript(sql)
+
+    return made
+
+
+SWAP = """
+UPDATE audit SET id = -1 WHERE id = 5000; UPDATE audit SET id = 5000 WHERE id = 5001;
+UPDATE audit SET id = 5001 WHERE id = -1;
+"""
+SWAP_VALUES = """
+UPDATE audit SET detail = (SELECT 'Yes; panel ' || CASE id WHEN 5000 THEN 5000 ELSE 4999 END) WHERE id IN (5000, 5001);
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "row_id", "why"),
+    [
+        (change("UPDATE audit SET detail = replace(detail, 'Yes', 'yes') WHERE id = 4321"), 4321, "was changed"),
+        (change("UPDATE audit SET at = at + 0.001 WHERE id = 4321"), 4321, "was changed"),
+        (change("DELETE FROM audit WHERE id = 4321"), 4322, "removed, added or moved"),
+        (change("DELETE FROM audit WHERE id = 1"), 2, "removed, added or moved"),
+        (change("DELETE FROM audit WHERE id > 9990"), 9990, "after this one were removed"),
+        (change(SWAP), 5000, "removed, added or moved"),
+        (change(SWAP_VALUES), 5000, "was changed"),
+        (change("INSERT INTO audit (at, what) VALUES (1, 'allow')"), ROWS + 1, "put in by something else"),
+        (change("UPDATE audit SET subject = NULL WHERE id = 77"), 77, "was changed"),
+    ],
+    ids=[
+        "a byte",
+        "a time",
+        "removed",
+        "first removed",
+        "last removed",
+        "reordered",
+        "values swapped",
+        "added",
+        "null",
+    ],
+)
+def test_a_change_is_found_where_it_is(
+    whole: Path, tmp_path: Path, changed: Callable[[sqlite3.Connection], None], row_id: int, why: str
+) -> None:
+    """One flipped byte, one row removed, added or moved, among ten thousand."""
+    path = tmp_path / "channel.db"
+    shutil.copy(whole, path)
+    with sqlite3.connect(path) as db:
+        changed(db)
+    with Store(path) as store:
+        found = Audit(store).verify()
+    assert found.broken[0].row_id == row_id
+    assert why in found.broken[0].why
+
+
+def test_ten_thousand_records_are_whole(whole: Path) -> None:
+    """And the newest one's hash is told, to be kept elsewhere."""
+    with Store(whole) as store:
+        found = Audit(store).verify()
+        assert (found.rows, found.broken) == (ROWS, ())
+        assert found.head == Audit(store).latest(1)[0]["hash"]
+
+
+def test_what_is_deleted_because_it_is_old_breaks_nothing(store: Store) -> None:
+    """The chain goes on behind it, and what is removed by hand there is found all the same."""
+    audit = Audit(store)
+    for number in range(50):
+        audit.add("tap", str(number))
+    assert audit.prune(0.0, 30, 200) == 20
+    audit.add("tap", "last")
+    assert (audit.verify().rows, audit.verify().broken) == (31, ())
+    with store.transaction() as db:
+        db.execute("DELETE FROM audit WHERE id = 21")
+    assert [one.row_id for one in audit.verify().broken] == [22]
+
+
+def test_records_of_an_earlier_version_survive(tmp_path: Path) -> None:
+    """They are kept as they were, and stand in the chain from the next record on."""
+    path = tmp_path / "channel.db"
+    with Store(path, migrations=MIGRATIONS[:-1]) as store, store.transaction() as db:
+        db.executemany("INSERT INTO audit (at, what, subject) VALUES (?, 'allow', ?)", [(n, str(n)) for n in range(9)])
+    with Store(path) as store:
+        audit = Audit(store)
+        assert (audit.verify().rows, audit.verify().broken) == (9, ())
+        audit.add("remove", "3")
+        assert [row["subject"] for row in audit.all()] == [*map(str, range(9)), "3"]
+        assert audit.verify().broken == ()
+        with store.transaction() as db:
+            db.execute("UPDATE audit SET subject = '4' WHERE id = 2")
+        assert [one.row_id for one in audit.verify().broken] == [2]
+
+
+def test_no_record_holds_a_secret(store: Store) -> None:
+    """Whatever is recorded, kind and place stay, and the value does not."""
+    audit = Audit(store)
+    for secret in planted(60):
+        audit.add("command", secret, f"/loop use {secret}")
+        (row,) = audit.latest(1)
+        assert core_of(secret) not in row["detail"] + row["subject"]
+        assert SECRET in row["detail"]
