@@ -351,9 +351,9 @@ class TurnTracker:
         return self._turn
 
     def _show(self, turn: Turn) -> None:
-        """Save what runs now: a person who stops the turn is told what it is."""
+        """Save what runs now: a person who stops the turn is told what it is. It is shown with the next look."""
         self._services.turns.save(turn)
-        self._context.wakeups.turn_changed.set()
+        self._dirty.set()
 
     def _end(self, turn: Turn, ending: Ending) -> bool:
         turn.detail.end_steps()
