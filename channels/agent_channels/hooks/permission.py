@@ -6,13 +6,17 @@ import secrets
 from functools import partial
 from typing import Any
 
-from agent_channels.core.buttons.card_content import permission_spec
+from agent_channels.core.buttons.card_content import masked, permission_spec
 from agent_channels.core.buttons.file_changes import READ_MAX
+from agent_channels.core.buttons.policy import Asked, decide, strictest
 from agent_channels.core.buttons.prompt_spec import LETTERS, SESSION
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.session_rules import Rule, permission_update, session_rules
+from agent_channels.core.settings.policy import PolicyRule
+from agent_channels.core.store.audit import Audit
+from agent_channels.core.text.sanitize import label
 from agent_channels.hooks.ask import ask, channel_with_approvers, stopped_by
-from agent_channels.hooks.channel import open_hook_channels
+from agent_channels.hooks.channel import HookChannel, open_hook_channels
 from agent_channels.hooks.event import HookEvent, print_answer
 
 __all__ = ["run"]
@@ -31,7 +35,12 @@ def run(event: HookEvent) -> int:
         by = stopped_by(channels)
         if by is not None:
             print_answer("PermissionRequest", decision=_stopped(by))
-        if by is not None or channel is None:
+            return 0
+        rule = _rule(channels, tool, tool_input, event)
+        if rule is not None and rule.then != "ask":
+            print_answer("PermissionRequest", decision=_by_rule(rule))
+            return 0
+        if channel is None:
             return 0
         request_id = "".join(secrets.choice(LETTERS) for _ in range(5))
         suggested = event.values.get("permission_suggestions")
@@ -44,8 +53,11 @@ def run(event: HookEvent) -> int:
             request_id=request_id,
             read=partial(files.read_text, limit=READ_MAX),
             rules=rules,
+            policy=rule,
         )
         bound_s = min(channel.settings().hook_bound_s, event.wait_max_s)
+        if rule is not None and rule.ttl_s:
+            bound_s = min(bound_s, rule.ttl_s)
         answer = ask(
             channel,
             spec,
@@ -61,6 +73,30 @@ def run(event: HookEvent) -> int:
         # A card that was left open would run the tool after the stop.
         print_answer("PermissionRequest", decision=_stopped(by))
     return 0
+
+
+def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: HookEvent) -> PolicyRule | None:
+    """Return the rule that decides, of all the channels' policies the strictest; record what nobody is asked about."""
+    found: list[tuple[PolicyRule, HookChannel]] = []
+    for channel in channels:
+        if rules := channel.settings().policy:
+            turn = channel.turns.current(channel.session)
+            chats = [place.chat_id for place in turn.places] if turn else []
+            asked = Asked(tool, tool_input, event.project, chats, channel.folder)
+            if (rule := decide(rules, asked)) is not None:
+                found.append((rule, channel))
+    strict = strictest([rule for rule, _ in found])
+    if strict is not None and strict.then != "ask":
+        channel = next(channel for rule, channel in found if rule is strict)
+        subject = label(f"{tool}: {masked(asked.subject())}", 300)
+        Audit(channel.store).add(f"policy {strict.then}", channel.session, f"{subject}; {strict.describe()}")
+    return strict
+
+
+def _by_rule(rule: PolicyRule) -> dict[str, Any]:
+    if rule.then == "deny":
+        return {"behavior": "deny", "message": f"Denied by {rule.describe()} of the project's policy."}
+    return {"behavior": "allow"}
 
 
 def _stopped(by: str) -> dict[str, Any]:

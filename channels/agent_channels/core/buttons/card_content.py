@@ -14,6 +14,7 @@ from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.session_rules import EDIT_TOOLS, Rule
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
+from agent_channels.core.settings.policy import PolicyRule
 from agent_channels.core.text.sanitize import label, reveal, scrub
 from agent_channels.core.text.secret_values import mask_secrets
 
@@ -46,9 +47,11 @@ def permission_spec(
     read: Reader,
     description: str = "",
     rules: Sequence[Rule] = (),
+    policy: PolicyRule | None = None,
 ) -> PromptSpec:
     """Return a card with Allow and Deny, and if there are `rules`, with a button that allows these for the session.
 
+    `policy`: the rule of the project's policy that has people asked; where several have to allow it, only for once.
     `tool_input` is an object, or a preview of one as text; `read` returns what a file holds that may be shown.
     """
     if _is_deep(tool_input):
@@ -68,17 +71,22 @@ def permission_spec(
         code, language = reveal(values["command"]), "bash" if tool == "Bash" else ""
     else:
         body = _paragraphs(_fields(values) if values else _text(tool_input), description)
+    approvers = policy.approvers if policy else 1
+    rules = rules if approvers == 1 else ()
+    by_rule = policy.describe() if policy else ""
     foot = translate("card_permission_foot", project=label(project.name, 100), request_id=request_id)
     return PromptSpec(
         grid=_permission_grid(session=bool(rules)),
         head=translate("card_permission_head", tool=label(tool, 100)),
         body=scrub(body),
-        foot=scrub(_paragraphs(_session_sentence(tool, rules), foot)),
+        foot=scrub(_paragraphs(_session_sentence(tool, rules), _policy_sentence(by_rule, approvers), foot)),
         code=code,
         language=language,
         file=file if code else "",
         below=scrub(below),
         subject=label(f"{tool}: {_main_argument(values) or _text(tool_input)}", SUBJECT_MAX),
+        rule=by_rule,
+        approvers=approvers,
     )
 
 
@@ -116,6 +124,14 @@ def _session_sentence(tool: str, rules: Sequence[Rule]) -> str:
     if tool == "Bash" and (len(named) > RULE_MAX or reveal(named) != named or "\n" in named):
         named = translate("card_session_command")
     return translate("card_session", allowed=masked(reveal(named)))
+
+
+def _policy_sentence(rule: str, approvers: int) -> str:
+    """Return the sentence that names the policy's rule, and how many people have to allow it."""
+    if not rule:
+        return ""
+    asked = translate("card_policy", rule=masked(rule))
+    return f"{asked} {translate('card_policy_several', count=approvers)}" if approvers > 1 else asked
 
 
 def _change_body(change: FileChange, file: str) -> str:

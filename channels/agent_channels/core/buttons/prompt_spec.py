@@ -88,7 +88,8 @@ class Prompt:
 
     `lease_until` is until when the asker surely waits; `chosen` are the checked positions; `typing_by` is the user id
     of who tapped "other" and may type the answer. `host` are the keys of the host process that relayed the prompt, and
-    waits for the verdict whatever becomes of the server; empty if the asker waits itself.
+    waits for the verdict whatever becomes of the server; empty if the asker waits itself. `allowed_by` are the ids of
+    the people who have allowed it so far, where several have to.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Prompt:
     result: dict[str, Any] | None
     typing_by: str | None
     host: frozenset[str]
+    allowed_by: tuple[str, ...] = ()
 
 
 def prompt_of(row: Row) -> Prompt:
@@ -121,5 +123,6 @@ def prompt_of(row: Row) -> Prompt:
         chosen=json.loads(row["chosen"]),
         result=json.loads(row["result"]) if row["result"] else None,
         typing_by=row["typing_by"],
+        allowed_by=tuple(json.loads(row["allowed_by"])),
         host=frozenset(filter(None, row["host"].split("\n"))),
     )

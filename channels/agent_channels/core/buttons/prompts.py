@@ -16,7 +16,17 @@ from typing import Any
 
 from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.buttons.panels import Panel, Panels
-from agent_channels.core.buttons.prompt_spec import DONE, LETTERS, OTHER, WHOLE, Kind, Prompt, PromptSpec, prompt_of
+from agent_channels.core.buttons.prompt_spec import (
+    DENY,
+    DONE,
+    LETTERS,
+    OTHER,
+    WHOLE,
+    Kind,
+    Prompt,
+    PromptSpec,
+    prompt_of,
+)
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
@@ -220,6 +230,8 @@ class Prompts:
             result |= {"label": button.label, "value": _value(button), "row": row, "col": col}
         # Only an `ask` takes an answer without its asker.
         gone = prompt.lease_until <= self._clock()
+        if (waiting := self._waits_for_others(prompt, person, result)) is not None:
+            return waiting
         self._record(prompt, person, result)
         self._set(prompt.id, state="taken" if gone else "answered", result=json.dumps(result))
         answer = text if text is not None else ", ".join(labels)
@@ -228,6 +240,20 @@ class Prompts:
         sentence = _outcome("outcome_as_message" if gone else key, result)
         self._panels.end_prompt(prompt.id, "answered", answer, sentence)
         return AnswerResult(label(answer, 150), final=True, prompt=self.get(prompt.id))
+
+    def _waits_for_others(self, prompt: Prompt, person: Person, result: dict[str, Any]) -> AnswerResult | None:
+        """Count one person's consent where several have to give theirs; None if the answer is final now."""
+        needed = prompt.spec.approvers
+        if prompt.kind != "permission" or needed < 2 or result["value"] == DENY:
+            return None
+        if person.id in prompt.allowed_by:
+            return AnswerResult(translate("approval_once"), alert=True)
+        allowed = (*prompt.allowed_by, person.id)
+        if len(allowed) >= needed:
+            return None
+        self._set(prompt.id, allowed_by=json.dumps(allowed))
+        self._audit.add("permission consent", person.id, f"{prompt.spec.subject}; {prompt.spec.rule}")
+        return AnswerResult(translate("approval_counted", count=len(allowed), needed=needed), alert=True)
 
     def _record(self, prompt: Prompt, person: Person, result: dict[str, Any]) -> None:
         """Record a decision about a permission, with the rule that asked for it."""

@@ -23,6 +23,7 @@ from agent_channels.core.runtime.status import message_counts
 from agent_channels.core.settings.config import renamed_settings
 from agent_channels.core.settings.network import Route, shown_url
 from agent_channels.core.settings.paths import env_value
+from agent_channels.core.settings.policy import policy_problems
 from agent_channels.core.settings.state_folder import is_empty, is_trusted
 from agent_channels.core.tracing import exporter_wanted
 
@@ -77,10 +78,24 @@ def settings(setup: Setup) -> Finding:
             joined(renamed),
             sentence("rename them in {path}", path=path),
         )
+    if problems := _policy_problems(setup):
+        return note(
+            "all settings are valid, but some rules of the policy do not do what they seem to",
+            joined(problems),
+            sentence("change them in {path}", path=path),
+        )
     return fine(
         "all settings are valid",
         str(path) if path.is_file() else "no config.yaml: all settings are defaults",
     )
+
+
+def _policy_problems(setup: Setup) -> list[str]:
+    rules = setup.settings.policy if setup.settings else ()
+    if not rules:
+        return []
+    approvers = sum(bool(person["approver"]) for person in setup.facts.get("paired", ()))
+    return policy_problems(rules, approvers)
 
 
 def extras(setup: Setup) -> Finding:

@@ -318,6 +318,10 @@ TEXTS: dict[str, str] = {
     "card_permission_foot": (
         "Project {project}. Request {request_id}: tap a button, or type yes {request_id} or no {request_id}."
     ),
+    "card_policy": "Asked by {rule} of the policy.",
+    "card_policy_several": "{count} different approvers have to allow it.",
+    "approval_counted": "Counted: {count} of {needed}. Another approver has to allow it too.",
+    "approval_once": "You have allowed it already; another approver has to.",
     "card_question_head": "❓ {header}",
     "card_question_foot": "Project {project}.",
     "card_secrets_head": "🔑 The agent wants to send {count} secrets to {chat}. Here they are masked:",

@@ -20,6 +20,14 @@ TEXTS: dict[str, str] = {
         "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把它存到別處："
         "能寫入資料庫的人可以寫出新的鏈，但寫不出這個雜湊值"
     ),
+    # The policy.
+    "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",
+    "{rule} never matches, because {earlier} comes before it": "{rule} 永遠不會符合，因為 {earlier} 在它前面",
+    "{rule} cannot be allowed by anybody: there are {count}": "{rule} 沒有人能夠允許：核准者只有 {count} 位",
+    "all settings are valid, but some rules of the policy do not do what they seem to": (
+        "設定都有效，但政策裡有些規則的作用和看起來不同"
+    ),
+    "change them in {path}": "請在 {path} 裡修改",
     # Set-up.
     "Which channel?": "要設定哪個頻道？",
     "[{choices}; Return: {default}] ": "[{choices}；按 Enter：{default}] ",

@@ -200,7 +200,7 @@ class _Server:
     async def _relay(self, request: PermissionRequest) -> None:
         try:
             runtime = await self.current.get()
-            PermissionRelay(runtime.context).ask(request)
+            await PermissionRelay(runtime.context).ask(request)
         except ChannelError as error:
             # The host has its own dialog.
             logger.warning("a permission request is not relayed: %s", error)

@@ -10,13 +10,17 @@ from pydantic import BaseModel, ConfigDict
 
 from agent_channels.core.buttons.card_content import permission_spec, preview_input
 from agent_channels.core.buttons.file_changes import READ_MAX
+from agent_channels.core.buttons.policy import Asked, decide
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.process import host_keys
 from agent_channels.core.host.protocol import VERDICT
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.log import redact
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.settings.policy import PolicyRule
+from agent_channels.core.text.sanitize import label
 
 __all__ = ["PermissionRelay", "PermissionRequest"]
 
@@ -46,15 +50,23 @@ class PermissionRelay:
         self._context, self._prompts, self._wakeups = context, context.services.prompts, context.wakeups
         self._session, self._host = context.link.session, host_keys(context.env.environ)
 
-    def ask(self, request: PermissionRequest) -> None:
-        """Ask the approvers; without any, say nothing. Raises `StoreError`."""
+    async def ask(self, request: PermissionRequest) -> None:
+        """Decide by the policy, or ask the approvers; without any, say nothing. Raises `StoreError`."""
         context = self._context
-        if not context.settings.permission_relay or not context.services.access.approvers():
+        if not context.settings.permission_relay:
+            return
+        tool_input = preview_input(request.input_preview)
+        rule = self._rule(request.tool_name, tool_input)
+        if rule is not None and rule.then != "ask":
+            await self._decide(request, rule)
+            return
+        if not context.services.access.approvers():
             return
         spec = permission_spec(
             request.tool_name,
-            preview_input(request.input_preview),
+            tool_input,
             project=project_dir(context.env.environ),
+            policy=rule,
             request_id=request.request_id,
             read=partial(context.files.read_text, limit=READ_MAX),
             description=request.description,
@@ -65,7 +77,7 @@ class PermissionRelay:
                 "permission",
                 spec,
                 session=self._session,
-                timeout_s=TIMEOUT_S,
+                timeout_s=min(TIMEOUT_S, rule.ttl_s or TIMEOUT_S) if rule else TIMEOUT_S,
                 lease_s=LEASE_S,
                 request_id=request.request_id,
                 host=self._host,
@@ -73,6 +85,24 @@ class PermissionRelay:
         self._wakeups.relayed.set()
         self._wakeups.card_due.set()
         self._wakeups.outcome_due.set()
+
+    def _rule(self, tool: str, tool_input: object) -> PolicyRule | None:
+        context = self._context
+        turn = context.services.turns.current(self._session)
+        asked = Asked(
+            tool,
+            tool_input,
+            project_dir(context.env.environ),
+            [place.chat_id for place in turn.places] if turn else [],
+            context.env.state_dir,
+        )
+        return decide(context.settings.policy, asked)
+
+    async def _decide(self, request: PermissionRequest, rule: PolicyRule) -> None:
+        """Record what a rule decides without anybody being asked, and tell the host."""
+        subject = label(f"{request.tool_name}: {redact(request.input_preview)}", 300)
+        self._context.services.audit.add(f"policy {rule.then}", self._session, f"{subject}; {rule.describe()}")
+        await self._context.link.push(VERDICT, {"request_id": request.request_id, "behavior": rule.then})
 
     async def run(self) -> None:
         """Pass verdicts on to the host until cancelled; begin with what an earlier process left open."""

@@ -33,6 +33,7 @@ from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.hook_settings import HookSettings
 from agent_channels.core.settings.network import check_host, is_loopback
 from agent_channels.core.settings.paths import env_value, state_dir
+from agent_channels.core.settings.policy import PolicyRule
 from agent_channels.core.settings.start_command import checked_start
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import explain_problem
@@ -123,6 +124,7 @@ class Settings(BaseModel):
         le=100_000,
         description="most characters of one tool result; unset: what the agent host is known to take",
     )
+    policy: tuple[PolicyRule, ...] = _of_hooks("policy")
     permission_relay: bool = Field(
         True,  # noqa: FBT003
         description="ask approvers in chat when the host asks for a permission",

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.settings.policy import LinedList
 from agent_channels.core.settings.validation import shorten_value
 
 __all__ = ["parse_config"]
@@ -68,4 +69,20 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
                 value=shorten_value(values),
             )
         )
-    return {str(key): value for key, value in values.items()}
+    lines = _lines(yaml.compose(text)) if any(isinstance(value, list) for value in values.values()) else {}
+    return {
+        str(key): _lined(value, lines[str(key)]) if isinstance(value, list) and str(key) in lines else value
+        for key, value in values.items()
+    }
+
+
+def _lines(root: Any) -> dict[str, tuple[int, ...]]:
+    """Return, for each list on top of a file, the line that each of its values begins in."""
+    lists = ((key.value, node) for key, node in root.value if node.id == "sequence")
+    return {str(key): tuple(item.start_mark.line + 1 for item in node.value) for key, node in lists}
+
+
+def _lined(values: list[Any], lines: tuple[int, ...]) -> LinedList:
+    found = LinedList(values)
+    found.lines = lines
+    return found

@@ -15,6 +15,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.messages import LANGUAGES
 from agent_channels.core.settings.config_file import parse_config
+from agent_channels.core.settings.policy import PolicyRule, parse_policy
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import invalid_value
 
@@ -55,6 +56,7 @@ class HookSettings:
     escalate_after_s: float = _declare(15, _number(1), "seconds without an answer after which the next mode is tried")
     hook_bound_s: float = _declare(300, _number(1, 3600), "longest time a permission or question hook waits")
     stop_wait_s: float = _declare(0, _number(0, 3600), "seconds the Stop hook waits for the next message")
+    policy: tuple[PolicyRule, ...] = _declare((), parse_policy, "rules for permissions: allow, deny or ask, in order")
     stop_cap: int = _declare(8, _number(0, 100, whole=True), "most turns in a row that the Stop hook lets go on")
 
 

@@ -280,7 +280,10 @@ _CHAIN: tuple[str, ...] = (
     "ALTER TABLE audit ADD COLUMN hash TEXT",
 )
 
+# allowed_by: the ids of the people who have allowed what several have to, as JSON.
+_POLICY: tuple[str, ...] = ("ALTER TABLE prompts ADD COLUMN allowed_by TEXT NOT NULL DEFAULT '[]'",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN, _POLICY,
 )  # fmt: skip

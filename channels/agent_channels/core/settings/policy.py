@@ -1,0 +1,167 @@
+"""The setting `policy`: ordered rules for what the host asks to be allowed, and what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.text.nearest import nearest
+
+__all__ = ["LinedList", "PolicyRule", "parse_policy", "policy_problems"]
+
+Verdict = Literal["allow", "deny", "ask"]
+_KEYS = ("tool", "match", "chat", "project", "then", "approvers", "ttl_s")
+_VERDICTS = ("allow", "deny", "ask")
+_WILD = frozenset("*?[")
+APPROVERS_MAX, TTL_MIN_S, TTL_MAX_S = 10, 10.0, 86_400.0
+
+
+class LinedList(list[Any]):
+    """A list from a file, with the line that each of its values begins in."""
+
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """One rule. `tool`, `match` and `project` are patterns in which `*` stands for anything; empty: any.
+
+    `match` is compared with what the tool works on: a command, a path, an address. `chat` is the id of a chat that the
+    running turn works for. `number` counts from 1, and `approvers` and `ttl_s` say how many people have to allow it,
+    and for how long they are asked; 0 seconds: as long as the host waits.
+    """
+
+    number: int
+    tool: str
+    then: Verdict
+    match: str = "*"
+    chat: str = ""
+    project: str = ""
+    approvers: int = 1
+    ttl_s: float = 0.0
+
+    def describe(self) -> str:
+        """Return the rule in a few words, for cards and records."""
+        what = self.tool if self.match == "*" else f"{self.tool} {self.match}"
+        where = "".join(
+            f", {name} {value}" for name, value in (("chat", self.chat), ("project", self.project)) if value
+        )
+        many = f" {self.approvers} approvers" if self.approvers > 1 else ""
+        return f"rule {self.number} ({what}{where}: {self.then}{many})"
+
+
+def parse_policy(value: object) -> tuple[PolicyRule, ...]:
+    """Return the rules of the setting. Raises ValueError, naming the line and what would be right."""
+    if not isinstance(value, list | tuple):
+        # Pydantic takes no other error.
+        raise ValueError("it must be a list of rules, such as - {tool: Bash, then: ask}")  # noqa: TRY004
+    lines = value.lines if isinstance(value, LinedList) else ()
+    rules = []
+    for number, given in enumerate(value, 1):
+        if isinstance(given, PolicyRule):
+            rules.append(given)
+            continue
+        try:
+            rules.append(_parse_rule(number, given))
+        except ValueError as error:
+            place = f"line {lines[number - 1]}: " if number <= len(lines) else ""
+            raise ValueError(f"{place}rule {number}: {error}") from None
+    return tuple(rules)
+
+
+def _parse_rule(number: int, given: object) -> PolicyRule:
+    if not isinstance(given, dict):
+        raise ValueError(f"it is {given!r}, not names with values, such as {{tool: Bash, then: ask}}")  # noqa: TRY004
+    for key in given:
+        if key not in _KEYS:
+            near = nearest(str(key), _KEYS)
+            raise ValueError(
+                f"it has no {key!r}" + (f"; did you mean {near!r}?" if near else f"; it has {', '.join(_KEYS)}")
+            )
+    then = given.get("then")
+    if then not in _VERDICTS:
+        raise ValueError(f"then is {then!r}; it must be allow, deny or ask")
+    if then != "ask" and (extra := [key for key in ("approvers", "ttl_s") if key in given]):
+        raise ValueError(f"{extra[0]} is for then: ask, and it has then: {then}")
+    return PolicyRule(
+        number,
+        _text(given, "tool", required=True),
+        then,
+        _text(given, "match") or "*",
+        _text(given, "chat"),
+        _text(given, "project"),
+        int(_number(given, "approvers", 1, 1, APPROVERS_MAX, whole=True)),
+        _number(given, "ttl_s", 0.0, TTL_MIN_S, TTL_MAX_S),
+    )
+
+
+def _text(given: dict[Any, Any], key: str, *, required: bool = False) -> str:
+    value = given.get(key)
+    if key == "chat" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None and not required and key not in given:
+        return ""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{key} is {value!r}; it must be a text that is not empty")
+    return value
+
+
+def _number(
+    given: dict[Any, Any], key: str, default: float, least: float, most: float, *, whole: bool = False
+) -> float:
+    value = given.get(key, default)
+    if key not in given:
+        return default
+    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not right or not least <= value <= most or (whole and value != int(value)):
+        raise ValueError(
+            f"{key} is {value!r}; it must be a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+        )
+    return float(value)
+
+
+def policy_problems(rules: tuple[PolicyRule, ...], approvers: int) -> list[str]:
+    """Return a sentence for each rule that allows too much, never matches, or cannot be fulfilled by the approvers."""
+    problems: list[str] = []
+    for index, rule in enumerate(rules):
+        if rule.then == "allow" and (not _has_text(rule.tool) or not _has_text(rule.match)):
+            problems.append(sentence("{rule} allows too much: name a tool and what it may do", rule=rule.describe()))
+        if (earlier := next((one for one in rules[:index] if _covers_rule(one, rule)), None)) is not None:
+            problems.append(
+                sentence(
+                    "{rule} never matches, because {earlier} comes before it",
+                    rule=rule.describe(),
+                    earlier=earlier.describe(),
+                )
+            )
+        if rule.approvers > approvers:
+            problems.append(
+                sentence(
+                    "{rule} cannot be allowed by anybody: there are {count}", rule=rule.describe(), count=approvers
+                )
+            )
+    return problems
+
+
+def _has_text(pattern: str) -> bool:
+    return any(letter not in _WILD for letter in pattern)
+
+
+def _covers_rule(one: PolicyRule, other: PolicyRule) -> bool:
+    """Return whether a rule matches everything that another one does."""
+    return (
+        _covers(one.tool, other.tool)
+        and _covers(one.match, other.match)
+        and one.chat in {"", other.chat}
+        and (not one.project or _covers(one.project, other.project or "*"))
+    )
+
+
+def _covers(one: str, other: str) -> bool:
+    """Return whether a pattern surely matches all that another matches; patterns that are hard to compare do not."""
+    if one in {"*", other}:
+        return True
+    prefix = one.removesuffix("*")
+    return one.endswith("*") and not (_WILD & set(prefix)) and other.startswith(prefix)

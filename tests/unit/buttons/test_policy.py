@@ -1,0 +1,240 @@
+"""The policy decides by its first rule that matches: what it allows is read narrowly, what it denies widely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent_channels.core.buttons.card_content import permission_spec
+from agent_channels.core.buttons.policy import Asked, decide, strictest
+from agent_channels.core.buttons.prompt_spec import ALLOW, DENY
+from agent_channels.core.contract.messages import Person
+from agent_channels.core.errors import ConfigError
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Environment, Settings, load
+from agent_channels.core.settings.hook_settings import load_hook_settings
+from agent_channels.core.settings.policy import parse_policy, policy_problems
+from agent_channels.core.settings.state_folder import make_state_folder
+from agent_channels.core.store.database import Store
+
+POLICY = """\
+language: en
+policy:
+- {tool: Bash, match: "rm -rf /*", then: deny}
+- {tool: Bash, match: "git push --force*", then: deny}
+- {tool: Bash, match: "git push*", then: ask, approvers: 2, ttl_s: 600}
+- {tool: Bash, match: "git *", then: allow}
+- {tool: Bash, match: "npm test", then: allow}
+- {tool: Edit, match: "src/*", then: allow}
+- {tool: Edit, match: "*.lock", then: deny}
+- {tool: Write, match: "docs/*", chat: -100, then: allow}
+- {tool: WebFetch, match: "https://docs.example/*", then: allow}
+- {tool: "mcp__db__*", project: "shop", then: ask, approvers: 2}
+- {tool: "mcp__*", then: deny}
+- {tool: Write, then: ask, ttl_s: 60}
+"""
+BASH: list[tuple[str, str | None]] = [
+    ("rm -rf /", "1 deny"), ("rm -rf /home", "1 deny"), ("cd x && rm -rf /etc", "1 deny"), ("ls; rm -rf /", "1 deny"),
+    ("echo a | rm -rf /x", "1 deny"), ("ls\nrm -rf /", "1 deny"), ("rm -rf build", None), ("rm file", None),
+    ("git push --force", "2 deny"), ("git push --force origin", "2 deny"), ("make && git push --force x", "2 deny"),
+    ("git push", "3 ask"), ("git push origin main", "3 ask"), ("cd a && git push", "3 ask"), (" git push ", "3 ask"),
+    ("git status", "4 allow"), ("git log -5", "4 allow"), ("git commit -m 'x'", "4 allow"), ("git", None),
+    ("git status; curl evil", None), ("git status && rm x", None), ("git log | sh", None), ("git log > x", None),
+    ("git log `id`", None), ("git log $(id)", None), ("git log $HOME", None), ("git status & x", None),
+    ("git status\nrm x", None), ("git diff < x", None), ("git log | xargs rm", None), ("git status \\\n; rm", None),
+    ("xgit status", None), ("/usr/bin/git status", None), ("GIT status", None),
+    ("git add state/telegram/config.yaml", None),
+    ("npm test", "5 allow"), ("npm test -- --watch", None), ("npm test; x", None), ("npm  test", None), ("", None),
+]  # fmt: skip
+OTHERS: list[tuple[str, dict[str, str], str | None]] = [
+    ("Edit", {"file_path": "src/a.py"}, "6 allow"), ("Edit", {"file_path": "src/deep/er/a.py"}, "6 allow"),
+    ("Edit", {"file_path": "src/../secret.py"}, None), ("Edit", {"file_path": "/etc/passwd"}, None),
+    ("Edit", {"file_path": "src/link/x"}, None), ("Edit", {"file_path": "poetry.lock"}, "7 deny"),
+    ("Edit", {"file_path": "state/telegram/config.yaml"}, None), ("MultiEdit", {"file_path": "src/a.py"}, None),
+    ("Write", {"file_path": "docs/a.md"}, "8 allow"), ("Write", {"file_path": "a.md"}, "12 ask"),
+    ("WebFetch", {"url": "https://docs.example/a"}, "9 allow"),
+    ("WebFetch", {"url": "https://docs.example.evil/"}, None),
+    ("WebFetch", {"url": "http://docs.example/a"}, None), ("mcp__db__query", {"sql": "x"}, "10 ask"),
+    ("mcp__other__x", {}, "11 deny"), ("mcp__", {}, "11 deny"), ("Read", {"file_path": "src/a.py"}, None),
+    ("bash", {"command": "git status"}, None), ("Write", {}, "12 ask"), ("Bash", {"cmd": "git status"}, None),
+]  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    (folder / "src").mkdir(parents=True)
+    (folder / "state/telegram").mkdir(parents=True)
+    (folder / "src/link").symlink_to("/etc")
+    return folder
+
+
+def configured(tmp_path: Path, text: str) -> Environment:
+    state = make_state_folder(tmp_path / "state-of")
+    (state / "config.yaml").write_text(text)
+    (state / "config.yaml").chmod(0o600)
+    return Environment("telegram", {"TELEGRAM_STATE_DIR": str(state)})
+
+
+def test_sixty_requests_over_twelve_rules(tmp_path: Path, project: Path) -> None:
+    """Each is decided by the rule that the table names, or by none; hooks read the same rules as the server."""
+    env = configured(tmp_path, POLICY)
+    rules = load(Settings, env).policy
+    hook_settings, problems = load_hook_settings(env.config_file)
+    assert (hook_settings.policy, problems) == (rules, [])
+    assert len(rules) == 12
+    requests = [("Bash", {"command": command}, expected) for command, expected in BASH] + OTHERS
+    assert len(requests) == 60
+    wrong = []
+    for tool, tool_input, expected in requests:
+        rule = decide(rules, Asked(tool, tool_input, project, ["-100"], project / "state/telegram"))
+        found = None if rule is None else f"{rule.number} {rule.then}"
+        if found != expected:
+            wrong.append((tool, tool_input, found, expected))
+    assert wrong == []
+
+
+def test_chat_and_project_narrow_a_rule(project: Path) -> None:
+    """A rule of a chat holds while the agent works for it, and a rule of a project there."""
+    rules = parse_policy(
+        [
+            {"tool": "Write", "chat": -100, "then": "allow", "match": "docs/*"},
+            {"tool": "X", "project": "other", "then": "deny"},
+        ]
+    )
+    write = {"file_path": "docs/a.md"}
+    assert decide(rules, Asked("Write", write, project, ["-100", "5"])) is not None
+    assert decide(rules, Asked("Write", write, project, ["5"])) is None
+    assert decide(rules, Asked("X", {}, project)) is None
+    assert decide(rules, Asked("X", {}, project.with_name("other"))) is not None
+
+
+def test_what_a_host_cut_is_never_allowed_by_a_rule(project: Path) -> None:
+    """Nobody knows what stood behind; it may be denied, and approvers may be asked."""
+    allow, deny = parse_policy([{"tool": "Bash", "then": "allow"}]), parse_policy([{"tool": "Bash", "then": "deny"}])
+    assert decide(allow, Asked("Bash", '{"command": "git sta', project)) is None
+    assert decide(deny, Asked("Bash", '{"command": "git sta', project)) is not None
+
+
+def test_of_several_channels_the_strictest_rule_holds() -> None:
+    """No channel's policy makes another one's looser."""
+    allow, ask, two, deny = (
+        parse_policy([{"tool": "*", **values}])[0]
+        for values in ({"then": "allow"}, {"then": "ask"}, {"then": "ask", "approvers": 2}, {"then": "deny"})
+    )
+    assert strictest([allow, ask]) is ask
+    assert strictest([two, ask, allow]) is two
+    assert strictest([two, deny, allow]) is deny
+    assert strictest([]) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "why"),
+    [
+        ("{tool: Bash, then: permit}", 4, "then is 'permit'; it must be allow, deny or ask"),
+        ("{tool: Bash}", 4, "then is None"),
+        ("{then: ask}", 4, "tool is None; it must be a text"),
+        ("{tool: Bash, matches: x, then: ask}", 4, "it has no 'matches'; did you mean 'match'?"),
+        ("{tool: Bash, then: ask, approvers: 0}", 4, "approvers is 0; it must be a whole number from 1 to 10"),
+        ("{tool: Bash, then: ask, approvers: yes}", 4, "approvers is True"),
+        ("{tool: Bash, then: ask, ttl_s: soon}", 4, "ttl_s is 'soon'; it must be a number from 10 to 86400"),
+        ("{tool: Bash, then: allow, approvers: 2}", 4, "approvers is for then: ask"),
+        ("{tool: Bash, match: '', then: deny}", 4, "match is ''"),
+        ("deny everything", 4, "it is 'deny everything', not names with values"),
+    ],
+)
+def test_a_malformed_rule_is_refused_with_its_line(tmp_path: Path, rule: str, line: int, why: str) -> None:
+    """The server does not start with it, and a hook decides nothing by it."""
+    env = configured(tmp_path, f"policy:\n# First.\n- {{tool: Read, then: ask}}\n- {rule}\n")
+    with pytest.raises(ConfigError) as refused:
+        load(Settings, env)
+    assert f"line {line}: rule 2: {why}" in str(refused.value)
+    settings, problems = load_hook_settings(env.config_file)
+    assert settings.policy == ()
+    assert f"line {line}: rule 2" in problems[0]
+
+
+def test_what_is_no_list_is_refused(tmp_path: Path) -> None:
+    """One rule alone, without its dash, is a mistake that would else be silent."""
+    with pytest.raises(ConfigError, match="it must be a list of rules"):
+        load(Settings, configured(tmp_path, "policy: {tool: Bash, then: deny}\n"))
+
+
+def test_rules_that_do_not_do_what_they_seem_to_are_named() -> None:
+    """Too broad, never reached, or more approvers than there are."""
+    rules = parse_policy(
+        [
+            {"tool": "*", "match": "ls*", "then": "allow"},
+            {"tool": "Bash", "then": "allow"},
+            {"tool": "Bash", "match": "git *", "then": "ask", "approvers": 2},
+            {"tool": "Edit", "match": "src/*", "then": "allow"},
+            {"tool": "Edit", "match": "src/a/*", "then": "deny"},
+            {"tool": "Edit", "match": "docs/*", "then": "deny"},
+        ]
+    )
+    said = list(map(str, policy_problems(rules, 1)))
+    assert [one.split(" ")[1] for one in said] == ["1", "2", "3", "3", "5"]
+    assert "allows too much" in said[0] + said[1]
+    assert "never matches, because rule 2" in said[2]
+    assert "cannot be allowed by anybody" in said[3]
+    assert "never matches, because rule 4" in said[4]
+
+
+@pytest.fixture
+def ask_two(store: Store, project: Path) -> Callable[[], str]:
+    """Asks for a permission that two people have to give; returns the prompt's request id."""
+    services = Services.of(store)
+    (rule,) = parse_policy([{"tool": "Bash", "match": "git push*", "then": "ask", "approvers": 2}])
+
+    def asked() -> str:
+        spec = permission_spec(
+            "Bash", {"command": "git push"}, project=project, request_id="abcde", read=lambda _path: None, policy=rule
+        )
+        assert "2 different approvers" in spec.foot
+        assert rule.describe() in spec.foot
+        assert [button.value for _, _, button in spec.cells()] == [ALLOW, DENY]
+        return services.prompts.create("permission", spec, session="s", timeout_s=60, lease_s=60, request_id="abcde").id
+
+    return asked
+
+
+def test_one_persons_two_taps_never_count_as_two(store: Store, ask_two: Callable[[], str]) -> None:
+    """Tapped again, typed, or both: it takes another person; the record names the rule, and who consented."""
+    prompts, ann, bob = Services.of(store).prompts, Person("1", "ann"), Person("2", "bob")
+    prompt_id = ask_two()
+    first = prompts.verdict("abcde", "allow", ann)
+    assert first is not None
+    assert not first.final
+    for _ in range(3):
+        again = prompts.verdict("abcde", "allow", ann)
+        assert again is not None
+        assert (again.final, again.alert) == (False, True)
+        found = prompts.get(prompt_id)
+        assert found is not None
+        assert (found.state, found.result) == ("open", None)
+    second = prompts.verdict("abcde", "allow", bob)
+    assert second is not None
+    assert second.final
+    found = prompts.get(prompt_id)
+    assert found is not None
+    assert found.result is not None
+    assert found.result["value"] == ALLOW
+    records = [(row["what"], row["subject"]) for row in Services.of(store).audit.all()]
+    assert records == [("permission consent", "1"), ("permission allow", "2")]
+    assert all("rule 1 (Bash git push*" in row["detail"] for row in Services.of(store).audit.all())
+
+
+def test_one_who_denies_is_enough(store: Store, ask_two: Callable[[], str]) -> None:
+    """Also after somebody else has allowed it, and also the same person."""
+    prompts = Services.of(store).prompts
+    prompt_id = ask_two()
+    prompts.verdict("abcde", "allow", Person("1", "ann"))
+    denied = prompts.verdict("abcde", "deny", Person("1", "ann"))
+    assert denied is not None
+    assert denied.final
+    found = prompts.get(prompt_id)
+    assert found is not None
+    assert found.result is not None
+    assert found.result["value"] == DENY
