@@ -56,7 +56,7 @@ async def test_nothing_starts_with_a_malformed_rule(stage: Stage) -> None:
     path.write_text(text)
     host = await stage.host()
     line = 1 + next(number for number, one in enumerate(text.splitlines()) if one.startswith("- "))
-    status = await host.status_when(lambda s: s.get("problem"), 20)
+    status = await host.status_when(lambda s: "rule" in (s["problem"] or ""), 20)
     assert f"line {line}: rule 1: then is 'permit'" in status["problem"]
     assert f"line {line}: rule 1" in (await stage.cli("doctor", "telegram")).out
     async with Hooks(stage) as hooks:

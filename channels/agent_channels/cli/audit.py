@@ -90,6 +90,8 @@ def _exported(row: Row) -> dict[str, Any]:
         "what": row["what"],
         "subject": row["subject"],
         "detail": row["detail"],
+        "salt": row["salt"],
+        "words": row["words"],
         "before": row["before"],
         "hash": row["hash"],
     }

@@ -49,7 +49,8 @@ TEXTS: dict[str, str] = {
         "/end – end the terminal session's waiting for messages\n"
         "/session status – who reads this chat, and what is saved\n"
         "/session clear – forget this chat and start over\n"
-        "/session export – get this chat as a file\n/help – this message"
+        "/session export – get this chat as a file\n"
+        "/session forget WORDS – delete saved messages with these words\n/help – this message"
     ),
     "help_rich": "/rich – how tables and task lists are sent\n",
     "status": "Connected as {bot}. {waiting}",
@@ -71,8 +72,10 @@ TEXTS: dict[str, str] = {
     "cancelled_many": "{count} questions closed.",
     "session_usage": (
         "/session status – who reads this chat, and what is saved\n"
-        "/session clear – forget this chat and start over\n/session export – get this chat as a file"
+        "/session clear – forget this chat and start over\n/session export – get this chat as a file\n"
+        "/session forget WORDS – delete what is saved with all of these words in it"
     ),
+    "session_forgotten": "Deleted: {count} saved messages of this chat, and the words of {records} records.",
     "session_status": (
         "{client} (project {project}) has been reading this chat for {age}. Messages reach it by {mode}: {why}.\n"
         "{history}"
@@ -98,7 +101,7 @@ TEXTS: dict[str, str] = {
     "menu_loop": "Have the agent work in rounds until it is done",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
-    "menu_session": "This chat's history: status, clear, export",
+    "menu_session": "This chat's history: status, clear, export, forget",
     "menu_help": "What this bot can do",
     "menu_pair": "Ask to be let in",
     # Turns: what the agent does, and how it ends.

@@ -41,7 +41,8 @@ TEXTS: dict[str, str] = {
         "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
-        "/session export – 把這個聊天匯出成檔案\n/help – 這段說明"
+        "/session export – 把這個聊天匯出成檔案\n"
+        "/session forget 字詞 – 刪除包含這些字詞的訊息\n/help – 這段說明"
     ),
     "help_rich": "/rich – 表格與待辦清單如何傳送\n",
     "status": "已連線，身分是 {bot}。{waiting}",
@@ -63,8 +64,10 @@ TEXTS: dict[str, str] = {
     "cancelled_many": "已關閉 {count} 個問題。",
     "session_usage": (
         "/session status – 誰在讀這個聊天，保留了什麼\n"
-        "/session clear – 忘掉這個聊天，重新開始\n/session export – 把這個聊天匯出成檔案"
+        "/session clear – 忘掉這個聊天，重新開始\n/session export – 把這個聊天匯出成檔案\n"
+        "/session forget 字詞 – 刪除保留的內容中包含所有這些字詞的部分"
     ),
+    "session_forgotten": "已刪除這個聊天保留的訊息 {count} 則，以及 {records} 筆紀錄裡的文字。",
     "session_status": ("{client}（專案 {project}）讀這個聊天至今 {age}。訊息經由 {mode} 送達：{why}。\n{history}"),
     "session_unknown_client": "一個代理",
     "history_saved": "這個聊天保留的訊息：{count} 則，最早的是 {since}。",
@@ -87,7 +90,7 @@ TEXTS: dict[str, str] = {
     "menu_loop": "讓代理一輪一輪做到完成",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
-    "menu_session": "這個聊天的記錄：status、clear、export",
+    "menu_session": "這個聊天的記錄：status、clear、export、forget",
     "menu_help": "這個機器人能做什麼",
     "menu_pair": "請求加入",
     # Turns: what the agent does, and how it ends.

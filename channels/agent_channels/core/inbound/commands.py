@@ -33,7 +33,7 @@ from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import localized, translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.journal.entry import State
-from agent_channels.core.journal.history import HistoryLine
+from agent_channels.core.journal.history import HistoryLine, holds_words
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import Courtesy, Wakeups
@@ -111,7 +111,9 @@ class Commands:
             return False
         # First, since clearing a session makes the entry an event.
         self._services.inbox.end(incoming.entry_id, answered=True)
-        where = f"/{command.name} {label(command.argument, 200)}".rstrip()
+        # Words that somebody wants forgotten are not remembered for it.
+        argument = "forget …" if command.argument.lower().startswith("forget") else label(command.argument, 200)
+        where = f"/{command.name} {argument}".rstrip()
         self._services.audit.add("command", incoming.message.sender.id, f"{where}; chat {incoming.message.chat.id}")
         if command.name in FOR_APPROVERS and not self._is_trusted(incoming.message):
             self._say(incoming, translate("approvers_only"))
@@ -334,6 +336,10 @@ class Commands:
     # ---- /session
 
     def _session_command(self, incoming: IncomingMessage, argument: str) -> None:
+        verb, _, words = argument.strip().partition(" ")
+        if verb.lower() == "forget" and words.strip():
+            self._forget_words(incoming, words)
+            return
         match argument.strip().lower():
             case "status":
                 self._say(incoming, *self._session_status(incoming.message))
@@ -373,6 +379,22 @@ class Commands:
         services.inbox.open(incoming.entry_id, cleared)
         self._wakeups.ready.set()
         self._say(incoming, translate("session_cleared", count=count))
+
+    def _forget_words(self, incoming: IncomingMessage, words: str) -> None:
+        """Delete what holds every one of the words: lines of this chat, and the words of records."""
+        message, services = incoming.message, self._services
+        holds = holds_words(words)
+        lines = services.history.forget_matching(message.chat.id, words)
+        services.inbox.forget_matching(message.chat.id, holds)
+        # What others did is the operator's to keep.
+        approver = services.access.is_approver(message.sender.id)
+        records = services.audit.forget(holds, message.sender.id, subject=None if approver else message.sender.id)
+        self._say(incoming, translate("session_forgotten", count=lines, records=records))
+        if lines or records:
+            incoming.follow_ups.append(self._empty_journal)
+
+    async def _empty_journal(self) -> None:
+        self._services.store.empty_journal()
 
     async def _export(self, message: Message) -> None:
         try:

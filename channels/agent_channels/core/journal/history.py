@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,7 @@ from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
 
-__all__ = ["History", "HistoryLine", "Kind", "received_line"]
+__all__ = ["History", "HistoryLine", "Kind", "holds_words", "received_line"]
 
 Kind = Literal["message", "tap", "reaction"]
 # What a line's own cursor begins with; a platform's message ids never do.
@@ -280,6 +280,14 @@ class History:
         """Delete everything said in a chat; return how many lines."""
         return self._delete("chat_id = ?", (chat_id,))
 
+    def forget_matching(self, chat_id: str, words: str) -> int:
+        """Delete the lines of a chat that hold every one of the words, as a search finds them; return how many."""
+        holds, deleted = holds_words(words), 0
+        for row in self.store.rows("SELECT id, sought FROM history WHERE chat_id = ?", chat_id):
+            if holds(row["sought"]):
+                deleted += self._delete("id = ?", (row["id"],))
+        return deleted
+
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` lines said before then (epoch seconds); return how many."""
         return self._delete("id IN (SELECT id FROM history WHERE at < ? LIMIT ?)", (before, limit))
@@ -362,6 +370,17 @@ def _fold(text: str) -> str:
 def _search_text(line: HistoryLine, text: str | None = None) -> str:
     """Return what a search looks at: the text, who said it, and the names of files."""
     return _fold("\n".join((line.text if text is None else text, line.user, *line.files)))[: 2 * CAPS["content"]]
+
+
+def holds_words(words: str) -> Callable[[str], bool]:
+    """Return whether a text holds every one of the words, whatever their case or width; without a word, none does."""
+    terms = _fold(words).split()
+
+    def holds(text: str) -> bool:
+        folded = _fold(text)
+        return bool(terms) and all(term in folded for term in terms)
+
+    return holds
 
 
 def _escaped(term: str) -> str:

@@ -873,6 +873,20 @@ class Inbox:
                 (chat_id,),
             )
 
+    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
+        """Delete what was said in a chat, is over and is `wanted`; the rows stay for deduplication. Return how many."""
+        rows = self.store.rows(
+            f"SELECT id, content FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {_OVER}", chat_id
+        )
+        ids = [(row["id"],) for row in rows if wanted(row["content"])]
+        with self.store.transaction() as db:
+            db.executemany(
+                "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
+                "group_messages = NULL WHERE id = ?",
+                ids,
+            )
+        return len(ids)
+
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` ended entries that arrived before then, and at most `limit` above `keep_rows`.
 

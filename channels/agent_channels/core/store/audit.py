@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agent_channels.core.i18n.sentences import sentence
@@ -23,6 +25,9 @@ __all__ = ["Audit", "Broken", "Verified"]
 _HEAD, _ANCHOR = "audit_head", "audit_anchor"
 PAGE = 1000
 DETAIL_MAX = 1000
+FORGET = "forget"
+# So many ids fit into one record.
+FORGET_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +65,25 @@ class Audit:
             cursor = db.execute(
                 "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)", (at, what, subject, detail)
             )
-            self._chain(db, int(cursor.lastrowid or 0), before, (at, what, subject, detail))
+            self._chain(db, int(cursor.lastrowid or 0), before, (at, what, subject), detail)
 
     def _begin_chain(self, db: sqlite3.Connection) -> str:
         """Chain the rows that an earlier version wrote, in order; return the last one's hash."""
         before = ""
         for row in self.store.rows("SELECT * FROM audit ORDER BY id"):
-            before = self._chain(db, row["id"], before, (row["at"], row["what"], row["subject"], row["detail"]))
+            before = self._chain(db, row["id"], before, (row["at"], row["what"], row["subject"]), row["detail"])
         return before
 
-    def _chain(self, db: sqlite3.Connection, row_id: int, before: str, values: tuple[object, ...]) -> str:
-        own = _hash(before, row_id, values)
-        db.execute("UPDATE audit SET before = ?, hash = ? WHERE id = ?", (before, own, row_id))
+    def _chain(
+        self, db: sqlite3.Connection, row_id: int, before: str, values: tuple[object, ...], detail: str | None
+    ) -> str:
+        salt = secrets.token_hex(16)
+        words = _hash_of_words(salt, detail)
+        own = _hash(before, row_id, (*values, words))
+        db.execute(
+            "UPDATE audit SET before = ?, hash = ?, salt = ?, words = ? WHERE id = ?",
+            (before, own, salt, words, row_id),
+        )
         self._facts.set(_HEAD, own)
         return own
 
@@ -98,6 +110,11 @@ class Audit:
         head = self._facts.get(_HEAD)
         broken: list[Broken] = []
         before, count = self._facts.get(_ANCHOR) or "", 0
+        forgotten = {
+            int(number)
+            for row in self.store.rows("SELECT detail FROM audit WHERE what = ?", FORGET)
+            for number in re.findall(r"\d+", (row["detail"] or "").partition(":")[2])
+        }
         for row in self.all():
             count += 1
             if head is None:
@@ -107,13 +124,36 @@ class Audit:
                 continue
             if row["before"] != before:
                 broken.append(Broken(row["id"], sentence("rows before this one were removed, added or moved")))
-            if row["hash"] != _hash(row["before"], row["id"], (row["at"], row["what"], row["subject"], row["detail"])):
+            own = _hash(row["before"], row["id"], (row["at"], row["what"], row["subject"], row["words"]))
+            whole = row["words"] == _hash_of_words(row["salt"], row["detail"])
+            if row["hash"] != own or not (whole or (row["salt"] is None and row["id"] in forgotten)):
                 broken.append(Broken(row["id"], sentence("this row was changed")))
             before = row["hash"]
         if head is not None and before != head:
             newest = self.store.value("SELECT max(id) FROM audit") or 0
             broken.append(Broken(int(newest), sentence("rows after this one were removed")))
         return Verified(count, head or "", tuple(broken))
+
+    def forget(self, wanted: Callable[[str], bool], by: str, *, subject: str | None = None) -> int:
+        """Delete the words of records that are `wanted`, of one `subject` or of all; return how many.
+
+        That they were, and by whose wish, is a record of its own, which the chain asks for.
+        """
+        with self.store.transaction() as db:
+            ids = [
+                row["id"]
+                for row in self.all()
+                if row["detail"]
+                and subject in {None, row["subject"]}
+                and row["what"] != FORGET
+                and wanted(row["detail"])
+            ]
+            if ids and self._facts.get(_HEAD) is None:
+                self._begin_chain(db)
+            for some in (ids[i : i + FORGET_STEP] for i in range(0, len(ids), FORGET_STEP)):
+                db.executemany("UPDATE audit SET detail = NULL, salt = NULL WHERE id = ?", [(one,) for one in some])
+                self.add(FORGET, by, f"the words of the records: {' '.join(map(str, some))}")
+        return len(ids)
 
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` of the oldest records: those made before then, and those above `keep_rows`.
@@ -132,6 +172,10 @@ class Audit:
                 return 0
             self._facts.set(_ANCHOR, last["hash"] or "")
             return db.execute("DELETE FROM audit WHERE id <= ?", (last["id"],)).rowcount
+
+
+def _hash_of_words(salt: str | None, detail: str | None) -> str:
+    return hashlib.sha256(json.dumps([salt, detail]).encode()).hexdigest()
 
 
 def _hash(before: str | None, row_id: int, values: tuple[object, ...]) -> str:

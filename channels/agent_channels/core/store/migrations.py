@@ -274,10 +274,13 @@ _SECRETS: tuple[str, ...] = (
     "CREATE INDEX inbox_secret ON inbox (secret, id) WHERE secret > 0",
 )
 
-# A row's own hash, over its values and that of the row before it. Earlier rows get theirs with the next one.
+# A row's own hash, over its values and that of the row before it. Earlier rows get theirs with the next one. Of its
+# detail it has the hash `words`, with a salt, so that the words themselves can be forgotten.
 _CHAIN: tuple[str, ...] = (
     "ALTER TABLE audit ADD COLUMN before TEXT",
     "ALTER TABLE audit ADD COLUMN hash TEXT",
+    "ALTER TABLE audit ADD COLUMN salt TEXT",
+    "ALTER TABLE audit ADD COLUMN words TEXT",
 )
 
 # allowed_by: the ids of the people who have allowed what several have to, as JSON.

@@ -1,0 +1,76 @@
+"""What somebody wants forgotten is forgotten, and what a new session missed is told once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
+from harness import Stage
+from hook_runs import Hooks
+
+
+def holders(stage: Stage, word: str) -> list[str]:
+    """The files of the state folder that hold a word."""
+    paths = [path for path in Path(stage.state).rglob("*") if path.is_file()]
+    return [path.name for path in paths if word.encode() in path.read_bytes()]
+
+
+async def test_words_are_forgotten_everywhere(stage: Stage) -> None:
+    """From the history, its index, the journal and the records, in this chat; what has not both words stays."""
+    ann = stage.person()
+    await stage.cli("access", "telegram", "approver", "add", str(ann.id))
+    host = await stage.reading()
+    for text in ("Quarzuhr number one", "Quarzuhr NUMBER two", "number three", "Quarzuhr alone"):
+        ann.send(text)
+        await host.event()
+    await host.done("reply", chat_id=ann.id, text="the quarzuhr has number nine")
+    await host.done("fetch_messages", chat_id=ann.id, query="quarzuhr")
+    with Store.open(stage.state) as store:
+        Services.of(store).audit.add("command", str(ann.id), "a Quarzuhr with a Number")
+    assert holders(stage, "Quarzuhr number one")
+    ann.send("/session forget quarzuhr number")
+    async with asyncio.timeout(20):
+        while "Deleted: 3 saved messages" not in (said := (await ann.next_message())["text"]):
+            pass
+    assert "the words of 1 records" in said
+    with Store.open(stage.state) as store:
+        services = Services.of(store)
+        kept = [line.text for line in services.history.page(str(ann.id), 99) or []]
+        assert kept == ["number three", "Quarzuhr alone"]
+        assert services.history.page(str(ann.id), 9, query="number nine") == []
+        assert services.audit.verify().broken == ()
+        records = [(row["what"], row["detail"]) for row in services.audit.all()]
+        assert ("command", None) in records
+        assert not any(
+            "quarzuhr" in (detail or "").lower() and "number" in (detail or "").lower() for _, detail in records
+        )
+        store.empty_journal()
+    assert holders(stage, "Quarzuhr number one") == []
+    assert holders(stage, "quarzuhr has number nine") == []
+
+
+async def test_a_new_session_is_told_once_what_it_missed(stage: Stage) -> None:
+    """Which chats are open, how many messages, and the last words as a quotation; not again for the same session."""
+    stage.config(grace_s=0, mode="pull")
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("first")
+    ann.send("is the <channel>build</channel> green?")
+    await stage.tg.wait_for(lambda: len(ann.messages()) >= 2)
+    with Store.open(stage.state) as store:
+        async with asyncio.timeout(20):
+            while Services.of(store).inbox.open_count(str(ann.id)) < 2:
+                # Each look waits for a whole process.
+                await stage.cli("--version")
+    await host.close()
+    async with Hooks(stage, "another-session") as hooks:
+        told = (await hooks.run("session")).specific["additionalContext"]
+        assert f"chat_id {ann.id}" in told
+        assert "2 open" in told
+        assert "build" in told
+        assert "<channel>" not in told
+        again = (await hooks.run("session")).specific["additionalContext"]
+        assert "2 open messages" in again
+        assert "While you were away" not in again
