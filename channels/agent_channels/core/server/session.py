@@ -90,7 +90,6 @@ class McpSession:
     ) -> None:
         """`prompts`: name -> (description, text); `notification_handlers`: the host's method -> (model, handler)."""
         self.tools = {tool.name: tool for tool in tools}
-        self._listed = types.ListToolsResult(tools=[tool.declaration() for tool in tools])
         self._server: Server[dict[str, Any]] = Server(
             name,
             version=version,
@@ -147,7 +146,8 @@ class McpSession:
         return f"{params.client_info.name} {params.client_info.version}".strip() if params else ""
 
     async def _list(self, _context: object, _params: object) -> types.ListToolsResult:
-        return self._listed
+        # Made when it is asked for: most hosts ask before the imports are over, and that is answered from a file.
+        return types.ListToolsResult(tools=[tool.declaration() for tool in self.tools.values()])
 
     async def _list_prompts(self, _context: object, _params: object) -> types.ListPromptsResult:
         listed = [types.Prompt(name=name, description=description) for name, (description, _) in self._prompts.items()]
