@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN, Stage
@@ -22,8 +24,12 @@ SOCKET_TOKEN = "a-session-token-of-the-host"
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The host itself, from its package."""
-    found = npm_package(tmp_path_factory.mktemp("host"), PACKAGE) / "claude"
+    """The host itself, from its package; one for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "host"
+    with FileLock(f"{folder}.lock"):
+        done = folder / "node_modules" / ".bin"
+        found = (done if done.exists() else npm_package(folder, PACKAGE)) / "claude"
     if not found.exists():
         pytest.skip(f"{PACKAGE} was installed without its program for this system")
     return found

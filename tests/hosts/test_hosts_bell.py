@@ -18,12 +18,11 @@ from hook_runs import Hooks, hooked
 from inbox_socket import blocks_in
 from wire_host import eventually
 
-pytestmark = pytest.mark.cold
-
 Note = Callable[[str, str], None]
 BELL_MB = 25.0
 
 
+@pytest.mark.cold
 async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, note: Note) -> None:
     """It waits in under 25 MB, then exits with 2 and a line on stderr; the tool named there returns the message."""
     ann = stage.person()

@@ -182,15 +182,23 @@ async def done(process: Process) -> tuple[str, str]:
 
 
 async def test_it_installs_itself_once(small: Path, tmp_path: Path) -> None:
-    """Two servers that start together create one environment; the next start creates none; new source another one."""
-    data = tmp_path / "data"
+    """Two servers that start together create one environment; the next start creates none; new source another one.
+
+    It is created by any command: the one that a session is told for the token can be copied as it is.
+    """
+    data = tmp_path / "the data"
     both = [await begin(small, data, "serve", name) for name in ("telegram", "discord")]
     assert [(await done(one))[0] for one in both] == ["ran serve telegram\n", "ran serve discord\n"]
     assert (data / "install.log").read_text().count("Successfully installed") == 1
     assert await done(await begin(small, data, "serve", "telegram")) == ("ran serve telegram\n", "")
 
-    (small / "channels" / "__init__.py").write_text("def main(): print('newer')\n")
-    assert (await done(await begin(small, data, "status", "telegram")))[0] == "newer\n"
+    (small / "channels" / "__init__.py").write_text("import sys\ndef main(): print('newer', *sys.argv[1:])\n")
+    said = await told(small, data)
+    assert "in a terminal of your own and never here" in said
+    words = shlex.split(said.partition("never here: ")[2])
+    assert words[-1] == "setup"
+    ran = await asyncio.create_subprocess_exec(*words, env={"PATH": os.environ["PATH"]}, stdout=PIPE, stderr=PIPE)
+    assert (await done(ran))[0] == "newer setup\n"
     assert len(list(data.glob("env-*"))) == 2
 
 
@@ -214,17 +222,6 @@ async def test_hooks_never_install(small: Path, tmp_path: Path) -> None:
         assert await done(await begin(small, data, "hook", name)) == ("", "")
     assert "Reconnect" in await told(small, data)
     assert not data.exists()
-
-
-async def test_a_session_is_told_where_the_token_goes(small: Path, tmp_path: Path) -> None:
-    """The command can be copied as it is, and is the one that asks for the token once the program is there."""
-    data = tmp_path / "the data"
-    said = await told(small, data)
-    assert "in a terminal of your own and never here" in said
-    words = shlex.split(said.partition("never here: ")[2])
-    assert words[-1] == "setup"
-    ran = await asyncio.create_subprocess_exec(*words, env={"PATH": os.environ["PATH"]}, stdout=PIPE, stderr=PIPE)
-    assert (await done(ran))[0] == "ran setup\n"
 
 
 # A Python that says it is 3.9, as that of an older system: the rest of it is this one.

@@ -171,12 +171,11 @@ async def test_a_session_without_a_screen_is_a_phone_session(
     assert [message["text"] for message in ann.inbox[:2]] == ["Which colour?\n\n✅ Blue · ann", "Blue it is"]
 
 
-@pytest.mark.parametrize("decision", ["Allow once", "Deny", "nothing"])
-async def test_a_bash_permission_is_decided_from_the_phone(
-    stage: Stage, model: ScriptedModel, program: Path, decision: str, note: Note
+async def test_a_permission_that_nobody_decides_is_not_given(
+    stage: Stage, model: ScriptedModel, program: Path, note: Note
 ) -> None:
-    """A command needs permission: allowed it runs, denied it does not and the model reads who said so, nor without."""
-    stage.config(grace_s=0, hook_bound_s=60 if decision != "nothing" else 3)
+    """-p: a command needs permission and nobody taps: it does not run, and its card is closed."""
+    stage.config(grace_s=0, hook_bound_s=3)
     ann = await approver(stage)
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
@@ -190,23 +189,19 @@ async def test_a_bash_permission_is_decided_from_the_phone(
         card = await ann.next_message(40)
         assert "touch made.txt" in card["text"]
         began = time.perf_counter()
-        if decision != "nothing":
-            ann.tap(card["message_id"], label=decision)
         out, err = await ended(process)
-        note(TABLE, f"-p, permission, {decision}: to the end of the session {time.perf_counter() - began:.2f} s")
+        note(TABLE, f"-p, permission, nothing: to the end of the session {time.perf_counter() - began:.2f} s")
         assert process.returncode == 0, err + out
-    assert (stage.project / "made.txt").exists() is (decision == "Allow once")
-    if decision == "Deny":
-        assert "Denied from the phone by ann" in model.asked[-1].latest
+    assert not (stage.project / "made.txt").exists()
     # The session may be over before its card is cleaned up; then the next one does it.
     await stage.reading(CHANNELS_CLAIM="always")
+    await stage.tg.wait_for(lambda: is_decided(ann, card, "Closed without an answer"), 10)
 
-    def closed() -> bool:
-        shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
-        said = "Closed without an answer" if decision == "nothing" else f"{decision} · ann"
-        return is_closed(shown) and said in shown["text"]
 
-    await stage.tg.wait_for(closed, 10)
+def is_decided(ann: TelegramPerson, card: dict[str, Any], said: str) -> bool:
+    """Whether a card has no buttons any more, and says what became of it."""
+    shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
+    return is_closed(shown) and said in shown["text"]
 
 
 async def test_what_is_allowed_for_the_session_is_not_asked_again(
@@ -214,7 +209,8 @@ async def test_what_is_allowed_for_the_session_is_not_asked_again(
 ) -> None:
     """The same command runs a second time, and the same file is changed again, without a card; others ask again.
 
-    The commands and files are such that a rule which is only a little wider would let them through as well.
+    The commands and files are such that a rule which is only a little wider would let them through as well. What is
+    allowed once runs; what is denied does not, the model reads who said so, and each card says who decided what.
     """
     stage.config(grace_s=0, hook_bound_s=60)
     ann = await approver(stage)
@@ -235,6 +231,7 @@ async def test_what_is_allowed_for_the_session_is_not_asked_again(
         return [steps.pop(0)] if steps else [say("done")]
 
     model.script = working
+    cards: list[tuple[dict[str, Any], str]] = []
     async with RealHost(stage, model, program).printing("Work.") as process:
         for shown, label in (
             ("touch made.txt\n\n“Allow for this session” allows Bash(touch made.txt), and nothing", "session"),
@@ -243,6 +240,7 @@ async def test_what_is_allowed_for_the_session_is_not_asked_again(
             ("b.txt (new file)", "Deny"),
         ):
             card = await ann.next_message(40)
+            cards.append((card, label))
             assert shown in card["text"]
             keys = [key["text"] for row in card["reply_markup"]["inline_keyboard"] for key in row]
             assert keys == ["Allow once", "Deny", "Allow for this session"]
@@ -250,10 +248,15 @@ async def test_what_is_allowed_for_the_session_is_not_asked_again(
         out, err = await ended(process)
         assert process.returncode == 0, err + out
     assert sum("asks for permission" in message.get("text", "") for message in ann.messages()) == 4
+    assert any("Denied from the phone by ann" in asked.latest for asked in model.asked)
     assert (stage.project / "too.txt").exists()
     assert (stage.project / "a.txt").read_text() == "1\n2\n"
     assert not (stage.project / "b.txt").exists()
     assert not list(stage.project.glob(".claude/*")), "a rule for the session is not written to the project"
+    # The session may be over before its last card is cleaned up; then the next one does it.
+    await stage.reading(CHANNELS_CLAIM="always")
+    for card, label in cards:
+        await stage.tg.wait_for(lambda card=card, label=label: is_decided(ann, card, f"{label} · ann"), 10)
 
 
 @pytest.mark.usefixtures("tmux")

@@ -11,8 +11,6 @@ from faults_harness import inbox_states
 from harness import Stage
 from hook_runs import Hooks, hooked, kept
 
-pytestmark = pytest.mark.cold
-
 ALL = ("session", "prompt", "stop", "bell", "permission", "question", "end")
 
 
@@ -52,6 +50,7 @@ async def test_garbage_on_stdin_is_transparent(stage: Stage, hooks: Hooks) -> No
     await kept(stage)
     deep = "[" * 100_000
     for name in ALL:
+        assert (await hooks.run(name, stdin=deep, cold=True)).silent, name
         for text in ("", "{", "null", "[1]", '"text"', deep, "\x00\xff", '{"session_id": 7}', '{"tool_input": []}'):
             assert (await hooks.run(name, stdin=text)).silent, (name, text[:20])
     assert inbox_states(stage.state)["ready"] == 1

@@ -122,12 +122,18 @@ class Hooks:
         return json.dumps(values)
 
     async def start(
-        self, name: str, *, stdin: str | None = None, env: dict[str, str] | None = None, **changes: Any
+        self,
+        name: str,
+        *,
+        stdin: str | None = None,
+        env: dict[str, str] | None = None,
+        cold: bool = False,
+        **changes: Any,
     ) -> HookRun:
-        """Start a hook; `stdin` replaces its input, `changes` replace single fields of it."""
+        """Start a hook; `stdin` replaces its input, `changes` single fields of it; `cold`: see `World.start`."""
         environ = self.stage._env({"CLAUDE_CODE_SESSION_ID": None, "CHANNELS_CLAIM": None, **(env or {})})
         began = time.perf_counter()
-        process = await self.stage.spawn([*COMMAND, "hook", name], environ)
+        process = await self.stage.spawn([*COMMAND, "hook", name], environ, cold=cold)
         assert process.stdin is not None
         process.stdin.write((self.text(name, **changes) if stdin is None else stdin).encode())
         process.stdin.close()
