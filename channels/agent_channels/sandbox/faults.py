@@ -42,14 +42,14 @@ class Fault:
 
     kind: FaultKind
     method: str = "*"
-    chat: int | None = None
+    chat: int | str | None = None
     times: int | None = None
     status: int = 500
     body: Mapping[str, Any] | str | None = None
     retry_after: int = 1
     seconds: float = 0.0
 
-    def matches(self, method: str, chat: int | None) -> bool:
+    def matches(self, method: str, chat: int | str | None) -> bool:
         """Return True if the rule is not used up and applies to this call; the method is a glob and ignores case."""
         if self.times == 0 or (self.chat is not None and self.chat != chat):
             return False
@@ -83,7 +83,7 @@ class Faults:
         kind: FaultKind,
         *,
         method: str = "*",
-        chat: int | None = None,
+        chat: int | str | None = None,
         times: int | None = None,
         status: int = 500,
         body: Mapping[str, Any] | str | None = None,
@@ -118,7 +118,7 @@ class Faults:
         self._cleared.set()
         self._cleared = asyncio.Event()
 
-    def take(self, method: str, chat: int | None) -> Fault | None:
+    def take(self, method: str, chat: int | str | None) -> Fault | None:
         """Return the rule for this call and count it as used; None when nothing should fail."""
         for fault in self.rules:
             if fault.matches(method, chat):

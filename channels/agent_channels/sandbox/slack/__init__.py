@@ -1,0 +1,1 @@
+"""A Slack on loopback that refuses what Slack refuses."""
