@@ -78,7 +78,7 @@ def checked_blocks(values: Any, *, error: str = "invalid_blocks") -> list[dict[s
     """Return a message's blocks with ids for those that have none. Raises SlackError."""
     if not isinstance(values, list):
         raise SlackError("invalid_blocks_format")
-    checker = _Checker(message=True)
+    checker = _BlockChecker(message=True)
     made = checker.blocks(values, "/blocks", MESSAGE_BLOCKS)
     checker.errors.check(error)
     if checker.tables > 1:
@@ -94,7 +94,7 @@ def checked_attachments(values: Any) -> list[dict[str, Any]]:
         raise SlackError("invalid_attachments")
     if len(values) > 100:
         raise SlackError("too_many_attachments")
-    checker = _Checker(message=True)
+    checker = _BlockChecker(message=True)
     made = []
     for at, one in enumerate(values):
         blocks = {"blocks": checker.blocks(one["blocks"], f"/attachments/{at}/blocks", 50)} if "blocks" in one else {}
@@ -107,7 +107,7 @@ def checked_attachments(values: Any) -> list[dict[str, Any]]:
 
 def checked_view(value: Any) -> dict[str, Any]:
     """Return a modal's view with ids for the blocks that have none. Raises SlackError."""
-    checker = _Checker(message=False)
+    checker = _BlockChecker(message=False)
     errors = checker.errors
     if not isinstance(value, dict):
         raise SlackError("invalid_arguments", response_metadata={"messages": ["[ERROR] must be a valid view"]})
@@ -129,7 +129,7 @@ def checked_view(value: Any) -> dict[str, Any]:
     return {**value, "blocks": blocks}
 
 
-class _Checker:
+class _BlockChecker:
     """Checks one set of blocks. `length` counts the characters of all texts, `tables` the tables."""
 
     def __init__(self, *, message: bool) -> None:
@@ -431,7 +431,7 @@ class _Checker:
         """Check a text object of one of these kinds, with 1 to `most` characters."""
         if value is None:
             return
-        inner = _Checker(message=self._message)
+        inner = _BlockChecker(message=self._message)
         if not isinstance(value, dict):
             inner.errors.add(pointer, "must be an object")
         elif value.get("type") not in kinds:

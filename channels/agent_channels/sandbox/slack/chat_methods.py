@@ -8,8 +8,8 @@ from agent_channels.sandbox.slack.blocks import checked_attachments, checked_blo
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.mrkdwn import normalized
 from agent_channels.sandbox.slack.records import CHANNEL, Conversation, Message, ts_key
-from agent_channels.sandbox.slack.request import Methods, Request
-from agent_channels.sandbox.slack.state import Ephemeral
+from agent_channels.sandbox.slack.request import MethodCall, Methods
+from agent_channels.sandbox.slack.state import SlackEphemeral
 
 __all__ = ["message_fields", "method", "thread_of"]
 
@@ -19,7 +19,7 @@ method = Methods()
 TEXT_LIMIT, UPDATE_LIMIT = 40_000, 4_000
 
 
-def target(request: Request) -> Conversation:
+def target(request: MethodCall) -> Conversation:
     """Return the conversation to write to: by id, by a public channel's name, or by a person's id.
 
     Raises SlackError.
@@ -35,7 +35,7 @@ def target(request: Request) -> Conversation:
     return writable(request, state.conversation(name))
 
 
-def writable(request: Request, conversation: Conversation) -> Conversation:
+def writable(request: MethodCall, conversation: Conversation) -> Conversation:
     """Return a conversation that the bot may write to. Raises SlackError."""
     state = request.state
     if conversation.archived:
@@ -51,7 +51,7 @@ def writable(request: Request, conversation: Conversation) -> Conversation:
     return conversation
 
 
-def message_fields(request: Request, limit: int | None = None) -> Message:
+def message_fields(request: MethodCall, limit: int | None = None) -> Message:
     """Return text, blocks and attachments of a call, those that it has. Raises SlackError.
 
     `limit`: texts longer than this are refused; None: texts longer than 40,000 are cut.
@@ -74,7 +74,7 @@ def message_fields(request: Request, limit: int | None = None) -> Message:
     return fields
 
 
-def thread_of(request: Request, conversation: Conversation) -> Message:
+def thread_of(request: MethodCall, conversation: Conversation) -> Message:
     """Return the fields of a reply in the thread `thread_ts`. Raises SlackError."""
     thread_ts = request.text("thread_ts")
     if not thread_ts:
@@ -96,7 +96,7 @@ def thread_of(request: Request, conversation: Conversation) -> Message:
     return made
 
 
-def _own(request: Request, conversation: Conversation, error: str) -> Message:
+def _own(request: MethodCall, conversation: Conversation, error: str) -> Message:
     found = conversation.find(request.required("ts"))
     if found is None or found.get("subtype") == "tombstone":
         raise SlackError("message_not_found")
@@ -106,7 +106,7 @@ def _own(request: Request, conversation: Conversation, error: str) -> Message:
 
 
 @method("chat.postMessage", "chat:write")
-def post_message(request: Request) -> dict[str, Any]:
+def post_message(request: MethodCall) -> dict[str, Any]:
     """Send a message."""
     state, conversation = request.state, target(request)
     fields = message_fields(request)
@@ -121,7 +121,7 @@ def post_message(request: Request) -> dict[str, Any]:
 
 
 @method("chat.update", "chat:write")
-def update(request: Request) -> dict[str, Any]:
+def update(request: MethodCall) -> dict[str, Any]:
     """Change a message of the bot; blocks and attachments that are not given stay."""
     state = request.state
     conversation = state.conversation(request.required("channel"))
@@ -139,7 +139,7 @@ def update(request: Request) -> dict[str, Any]:
 
 
 @method("chat.delete", "chat:write")
-def delete(request: Request) -> dict[str, Any]:
+def delete(request: MethodCall) -> dict[str, Any]:
     """Delete a message of the bot."""
     state = request.state
     conversation = state.conversation(request.required("channel"))
@@ -149,7 +149,7 @@ def delete(request: Request) -> dict[str, Any]:
 
 
 @method("chat.postEphemeral", "chat:write")
-def post_ephemeral(request: Request) -> dict[str, Any]:
+def post_ephemeral(request: MethodCall) -> dict[str, Any]:
     """Send a message that one person sees."""
     state, conversation = request.state, target(request)
     user_id = request.required("user")
@@ -159,13 +159,13 @@ def post_ephemeral(request: Request) -> dict[str, Any]:
     if not any(fields.values()):
         raise SlackError("no_text")
     message = state.draft(state.bot, {**fields, **thread_of(request, conversation), "is_ephemeral": True})
-    state.ephemerals[ts_key(message["ts"])] = Ephemeral(message, conversation, user_id)
+    state.ephemerals[ts_key(message["ts"])] = SlackEphemeral(message, conversation, user_id)
     state.changed()
     return {"message_ts": message["ts"]}
 
 
 @method("chat.getPermalink", takes_json=False)
-def get_permalink(request: Request) -> dict[str, Any]:
+def get_permalink(request: MethodCall) -> dict[str, Any]:
     """Return a message's address."""
     conversation, ts = request.conversation(), request.required("message_ts")
     if conversation.find(ts) is None:
@@ -175,7 +175,7 @@ def get_permalink(request: Request) -> dict[str, Any]:
 
 
 @method("assistant.threads.setStatus")
-def set_status(request: Request) -> dict[str, Any]:
+def set_status(request: MethodCall) -> dict[str, Any]:
     """Show in a thread what the app is doing, until it writes there; an empty text ends it."""
     state = request.state
     if "chat:write" not in state.app.bot_scopes:

@@ -12,7 +12,7 @@ from agent_channels.sandbox.slack.channels import SlackChannel
 from agent_channels.sandbox.slack.directory import SlackDirectory
 from agent_channels.sandbox.slack.faults import SlackFaults
 from agent_channels.sandbox.slack.people import MessageOrTs, SlackPerson
-from agent_channels.sandbox.slack.rate_limits import RateLimits
+from agent_channels.sandbox.slack.rate_limits import MethodLimits
 from agent_channels.sandbox.slack.socket_mode import SocketMode
 from agent_channels.sandbox.slack.state import SlackState
 from agent_channels.sandbox.slack.taps import SlackTap
@@ -27,7 +27,7 @@ class SlackControl(ControlInterface):
     state: SlackState
 
     def __init__(
-        self, directory: SlackDirectory, faults: SlackFaults, limits: RateLimits, socket: SocketMode, secret: str
+        self, directory: SlackDirectory, faults: SlackFaults, limits: MethodLimits, socket: SocketMode, secret: str
     ) -> None:
         super().__init__(directory.state, faults, limits.flood.set_rate, secret)
         self.directory = directory
@@ -43,7 +43,7 @@ class SlackControl(ControlInterface):
             "hold": lambda _: socket.hold(),
             "release": lambda _: socket.release(),
         }
-        # Interactions by id, for `submit`.
+        # AppInteractions by id, for `submit`.
         self._taps: dict[str, SlackTap] = {}
         self.actions = {
             "person": (self.person, '{"as": "ann", "name": "Ann"}'),

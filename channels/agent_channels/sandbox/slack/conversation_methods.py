@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.records import CHANNEL, IM, MPIM, PRIVATE, Conversation, Message, ts_key
-from agent_channels.sandbox.slack.request import Methods, Request
+from agent_channels.sandbox.slack.request import MethodCall, Methods
 
 __all__ = ["conversation_object", "method"]
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 KINDS = (CHANNEL, PRIVATE, MPIM, IM)
 
 
-def conversation_object(request: Request, conversation: Conversation) -> dict[str, Any]:
+def conversation_object(request: MethodCall, conversation: Conversation) -> dict[str, Any]:
     """Return a conversation as the bot sees it."""
     state, one = request.state, conversation
     made: dict[str, Any] = {"id": one.id, "created": int(one.created), "is_archived": one.archived}
@@ -33,7 +33,7 @@ def conversation_object(request: Request, conversation: Conversation) -> dict[st
     return {**made, "topic": topic, "purpose": {"value": "", "creator": "", "last_set": 0}}
 
 
-def _page(request: Request, items: Sequence[T], limit: int) -> tuple[list[T], str]:
+def _page(request: MethodCall, items: Sequence[T], limit: int) -> tuple[list[T], str]:
     """Return the items of a page and the cursor of the next one, "" after the last. Raises SlackError."""
     start = 0
     if cursor := request.text("cursor"):
@@ -48,7 +48,7 @@ def _page(request: Request, items: Sequence[T], limit: int) -> tuple[list[T], st
     return list(items[start:end]), base64.b64encode(f"next:{end}".encode()).decode() if end < len(items) else ""
 
 
-def _of_types(request: Request) -> list[Conversation]:
+def _of_types(request: MethodCall) -> list[Conversation]:
     """Return the conversations of the kinds asked for that the bot may know of, each of which needs its scope."""
     state = request.state
     kinds = [one.strip() for one in request.text("types", CHANNEL).split(",")]
@@ -64,13 +64,13 @@ def _of_types(request: Request) -> list[Conversation]:
 
 
 @method("conversations.list", takes_json=False)
-def conversations_list(request: Request) -> dict[str, Any]:
+def conversations_list(request: MethodCall) -> dict[str, Any]:
     """List conversations."""
     return _listed(request, _of_types(request))
 
 
 @method("users.conversations", takes_json=False)
-def users_conversations(request: Request) -> dict[str, Any]:
+def users_conversations(request: MethodCall) -> dict[str, Any]:
     """List the conversations that a user is in, the bot if none is named."""
     user_id = request.text("user") or request.state.bot.id
     if user_id not in request.state.users:
@@ -78,14 +78,14 @@ def users_conversations(request: Request) -> dict[str, Any]:
     return _listed(request, [one for one in _of_types(request) if user_id in one.members])
 
 
-def _listed(request: Request, found: list[Conversation]) -> dict[str, Any]:
+def _listed(request: MethodCall, found: list[Conversation]) -> dict[str, Any]:
     page, cursor = _page(request, found, request.limit(100, 999))
     channels = [conversation_object(request, one) for one in page]
     return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
 
 
 @method("conversations.info", takes_json=False)
-def conversations_info(request: Request) -> dict[str, Any]:
+def conversations_info(request: MethodCall) -> dict[str, Any]:
     """Return one conversation."""
     conversation = request.conversation("read")
     made = conversation_object(request, conversation)
@@ -95,7 +95,7 @@ def conversations_info(request: Request) -> dict[str, Any]:
 
 
 @method("conversations.members", takes_json=False)
-def conversations_members(request: Request) -> dict[str, Any]:
+def conversations_members(request: MethodCall) -> dict[str, Any]:
     """List the ids of a conversation's members."""
     conversation = request.conversation("read")
     page, cursor = _page(request, conversation.members, request.limit(100, 1000))
@@ -103,7 +103,7 @@ def conversations_members(request: Request) -> dict[str, Any]:
 
 
 @method("conversations.open")
-def conversations_open(request: Request) -> dict[str, Any]:
+def conversations_open(request: MethodCall) -> dict[str, Any]:
     """Open the direct chat with one person, or with several."""
     state = request.state
     if name := request.text("channel"):
@@ -133,7 +133,7 @@ def conversations_open(request: Request) -> dict[str, Any]:
     return {"channel": made, "no_op": already, "already_open": already}
 
 
-def _group(request: Request, ids: list[str]) -> tuple[Conversation, bool]:
+def _group(request: MethodCall, ids: list[str]) -> tuple[Conversation, bool]:
     state = request.state
     state.require("mpim:write")
     members = sorted([*ids, state.bot.id])
@@ -147,7 +147,7 @@ def _group(request: Request, ids: list[str]) -> tuple[Conversation, bool]:
 
 
 @method("conversations.join", "channels:join")
-def conversations_join(request: Request) -> dict[str, Any]:
+def conversations_join(request: MethodCall) -> dict[str, Any]:
     """Join a public channel."""
     state, conversation = request.state, request.conversation()
     if conversation.kind != CHANNEL:
@@ -164,14 +164,14 @@ def conversations_join(request: Request) -> dict[str, Any]:
 # --- what was said
 
 
-def _readable(request: Request) -> Conversation:
+def _readable(request: MethodCall) -> Conversation:
     conversation = request.conversation("history")
     if not request.state.is_in(conversation):
         raise SlackError("not_in_channel")
     return conversation
 
 
-def _between(request: Request, messages: list[Message]) -> list[Message]:
+def _between(request: MethodCall, messages: list[Message]) -> list[Message]:
     """Return the messages between `oldest` and `latest`, which themselves count only if `inclusive`."""
     oldest, latest = request.ts("oldest", "invalid_ts_oldest"), request.ts("latest", "invalid_ts_latest")
     inclusive = request.flag("inclusive")
@@ -192,7 +192,7 @@ def _is_in_channel(message: Message) -> bool:
 
 
 @method("conversations.history")
-def conversations_history(request: Request) -> dict[str, Any]:
+def conversations_history(request: MethodCall) -> dict[str, Any]:
     """Return messages, newest first, without replies in threads."""
     conversation = _readable(request)
     limit = request.limit(100, 999)
@@ -207,7 +207,7 @@ def conversations_history(request: Request) -> dict[str, Any]:
 
 
 @method("conversations.replies", takes_json=False)
-def conversations_replies(request: Request) -> dict[str, Any]:
+def conversations_replies(request: MethodCall) -> dict[str, Any]:
     """Return a thread: its first message, and replies, oldest first."""
     conversation = _readable(request)
     ts = request.required("ts")

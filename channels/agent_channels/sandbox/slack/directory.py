@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_channels.sandbox.slack.channels import SlackChannel
-from agent_channels.sandbox.slack.interactions import Interactions
+from agent_channels.sandbox.slack.interactions import AppInteractions
 from agent_channels.sandbox.slack.people import SlackPerson
 from agent_channels.sandbox.slack.records import CHANNEL, PRIVATE, Conversation, new_id
 
@@ -15,7 +15,7 @@ __all__ = ["SlackDirectory"]
 class SlackDirectory:
     """All people by handle and all channels by id."""
 
-    def __init__(self, interactions: Interactions) -> None:
+    def __init__(self, interactions: AppInteractions) -> None:
         self.interactions = interactions
         self.state = interactions.state
         self.people: dict[str, SlackPerson] = {}

@@ -8,10 +8,10 @@ from typing import Any
 from agent_channels.sandbox.slack.blocks import checked_blocks
 from agent_channels.sandbox.slack.chat_methods import thread_of, writable
 from agent_channels.sandbox.slack.errors import SlackError, invalid_arguments
-from agent_channels.sandbox.slack.files import StoredFile
+from agent_channels.sandbox.slack.files import SlackFile
 from agent_channels.sandbox.slack.mrkdwn import normalized
 from agent_channels.sandbox.slack.records import CHANNEL, Conversation, Message
-from agent_channels.sandbox.slack.request import Methods, Request
+from agent_channels.sandbox.slack.request import MethodCall, Methods
 from agent_channels.sandbox.slack.state import SlackState
 
 __all__ = ["MAX_FILE", "method", "share"]
@@ -24,7 +24,7 @@ SHARED_AFTER_S = 0.02
 
 
 @method("files.getUploadURLExternal", "files:write", takes_json=False)
-def get_upload_url(request: Request) -> dict[str, Any]:
+def get_upload_url(request: MethodCall) -> dict[str, Any]:
     """Return an address that takes the content of a new file."""
     name, length = request.required("filename"), request.required("length")
     if not length.isascii() or not length.isdecimal():
@@ -38,7 +38,7 @@ def get_upload_url(request: Request) -> dict[str, Any]:
 
 
 @method("files.completeUploadExternal", "files:write")
-def complete_upload(request: Request) -> dict[str, Any]:
+def complete_upload(request: MethodCall) -> dict[str, Any]:
     """Complete uploads, and share the files in the conversations that are named, in one message."""
     state = request.state
     files = [_uploaded(state, one) for one in _listed(request)]
@@ -60,7 +60,7 @@ def complete_upload(request: Request) -> dict[str, Any]:
     return {"files": [{"id": file.id, "title": file.title} for file, _ in files]}
 
 
-def share(state: SlackState, conversation: Conversation, files: list[StoredFile], fields: Message) -> Message:
+def share(state: SlackState, conversation: Conversation, files: list[SlackFile], fields: Message) -> Message:
     """Put files into a conversation, in one message of the bot."""
     held = {"files": [file.id for file in files], "upload": False, "subtype": "file_share"}
     message = state.post(conversation, state.bot, {**fields, **held})
@@ -70,14 +70,14 @@ def share(state: SlackState, conversation: Conversation, files: list[StoredFile]
     return message
 
 
-def _listed(request: Request) -> list[Any]:
+def _listed(request: MethodCall) -> list[Any]:
     files = request.json("files", "invalid_arguments")
     if not isinstance(files, list) or not files:
         raise invalid_arguments("missing required field: files")
     return files
 
 
-def _uploaded(state: SlackState, value: Any) -> tuple[StoredFile, str]:
+def _uploaded(state: SlackState, value: Any) -> tuple[SlackFile, str]:
     file = state.files.by_id.get(str(value.get("id"))) if isinstance(value, dict) else None
     if file is None or file.data is None or file.completed:
         raise SlackError("file_not_found")
@@ -92,7 +92,7 @@ def _known(state: SlackState, channel: str) -> Conversation:
 
 
 @method("files.info", "files:read", takes_json=False)
-def info(request: Request) -> dict[str, Any]:
+def info(request: MethodCall) -> dict[str, Any]:
     """Return a file, and where it is shared."""
     file = request.state.files.by_id.get(request.text("file"))
     if file is None or not file.completed:

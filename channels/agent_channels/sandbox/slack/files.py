@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from agent_channels.sandbox.slack.records import new_id
 
-__all__ = ["FileStore", "StoredFile"]
+__all__ = ["FileStore", "SlackFile"]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # `filetype` where it is not the ending of the name.
@@ -20,7 +20,7 @@ TYPES = {"txt": "text", "md": "markdown", "py": "python", "js": "javascript", "j
 
 
 @dataclass
-class StoredFile:
+class SlackFile:
     """One file; `data` is None until it is uploaded.
 
     `length` is how long its uploader said it would be. `shares` maps the ids of conversations to the kind of each
@@ -44,31 +44,31 @@ class FileStore:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self.by_id: dict[str, StoredFile] = {}
+        self.by_id: dict[str, SlackFile] = {}
         self.root = ""
         self.team_id = ""
 
-    def begin(self, name: str, length: int, user: str) -> StoredFile:
+    def begin(self, name: str, length: int, user: str) -> SlackFile:
         """Return a new file without content."""
-        file = StoredFile(new_id("F"), name, length, user, self._now(), secrets.token_urlsafe(24))
+        file = SlackFile(new_id("F"), name, length, user, self._now(), secrets.token_urlsafe(24))
         self.by_id[file.id] = file
         return file
 
-    def add(self, name: str, data: bytes, user: str) -> StoredFile:
+    def add(self, name: str, data: bytes, user: str) -> SlackFile:
         """Return a new file with its content, which is not in any conversation yet."""
         file = self.begin(name, len(data), user)
         file.data, file.completed, file.title = data, True, name
         return file
 
-    def upload_url(self, file: StoredFile) -> str:
+    def upload_url(self, file: SlackFile) -> str:
         """Return the address that takes a file's content."""
         return f"{self.root}/upload/v1/{file.ticket}"
 
-    def of_ticket(self, ticket: str) -> StoredFile | None:
+    def of_ticket(self, ticket: str) -> SlackFile | None:
         """Return the file whose content an upload address takes."""
         return next((file for file in self.by_id.values() if secrets.compare_digest(file.ticket, ticket)), None)
 
-    def share(self, file: StoredFile, conversation_id: str, *, public: bool, ts: str) -> None:
+    def share(self, file: SlackFile, conversation_id: str, *, public: bool, ts: str) -> None:
         """Record that a message in a conversation holds a file."""
         _, times = file.shares.setdefault(conversation_id, ("public" if public else "private", []))
         times.append(ts)
@@ -106,7 +106,7 @@ class FileStore:
             made[{"C": "channels", "D": "ims"}.get(conversation_id[0], "groups")].append(conversation_id)
         return {**self.file_object(file_id), "shares": shares, **made}
 
-    def find(self, path: str) -> StoredFile | None:
+    def find(self, path: str) -> SlackFile | None:
         """Return the file of a private address."""
         parts = path.split("/")
         file = self.by_id.get(parts[2].rpartition("-")[2]) if len(parts) > 3 else None

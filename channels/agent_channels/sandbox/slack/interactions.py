@@ -16,10 +16,10 @@ from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.mrkdwn import normalized
 from agent_channels.sandbox.slack.records import Conversation, Message, SlackUser, new_id, ts_key
 from agent_channels.sandbox.slack.socket_mode import SocketMode
-from agent_channels.sandbox.slack.state import Ephemeral, SlackState
+from agent_channels.sandbox.slack.state import SlackEphemeral, SlackState
 from agent_channels.sandbox.slack.views import Views
 
-__all__ = ["COMMAND", "COMPONENT", "SUBMIT", "Interaction", "Interactions"]
+__all__ = ["COMMAND", "COMPONENT", "SUBMIT", "AppInteraction", "AppInteractions"]
 
 COMPONENT, COMMAND, SUBMIT, CLOSED = "block_actions", "slash_commands", "view_submission", "view_closed"
 ANSWER_WITHIN_S, TRIGGER_VALID_S = 3.0, 3.0
@@ -27,7 +27,7 @@ RESPONSE_VALID_S, RESPONSES = 30 * 60.0, 5
 
 
 @dataclass(eq=False)
-class Interaction:
+class AppInteraction:
     """One interaction. `at` is on the sandbox's clock.
 
     `answered` is when the envelope was answered, with `answer`. `sent` lists the keys of the messages that came over
@@ -57,13 +57,13 @@ class Interaction:
         return str((self.message or {}).get("thread_ts", ""))
 
 
-class Interactions:
+class AppInteractions:
     """All interactions of one app, oldest first."""
 
     def __init__(self, state: SlackState, socket: SocketMode) -> None:
         self.state = state
         self.socket = socket
-        self.all: dict[str, Interaction] = {}
+        self.all: dict[str, AppInteraction] = {}
         self.root = ""
         self.views = Views(state, self.use_trigger)
 
@@ -74,7 +74,9 @@ class Interactions:
 
     # --- made by people
 
-    def act(self, user: SlackUser, conversation: Conversation, message: Message, action: dict[str, Any]) -> Interaction:
+    def act(
+        self, user: SlackUser, conversation: Conversation, message: Message, action: dict[str, Any]
+    ) -> AppInteraction:
         """Tap a button or choose in a menu of a message."""
         if not self.state.app.interactivity:
             raise ValueError("the app has no interactivity: nothing of it can be tapped")
@@ -91,7 +93,7 @@ class Interactions:
         payload["actions"] = [{**action, "action_ts": self.state.ts()}]
         return self._start(COMPONENT, user, conversation, message, payload, with_response=True)
 
-    def command(self, user: SlackUser, conversation: Conversation, name: str, text: str) -> Interaction:
+    def command(self, user: SlackUser, conversation: Conversation, name: str, text: str) -> AppInteraction:
         """Send a slash command. Raises LookupError for one that the app does not have."""
         if name not in self.state.app.commands or "commands" not in self.state.app.bot_scopes:
             raise LookupError(f"{name} is not a valid command; the app has {sorted(self.state.app.commands)}")
@@ -102,7 +104,7 @@ class Interactions:
         payload |= {"api_app_id": self.state.app.id, "is_enterprise_install": "false"}
         return self._start(COMMAND, user, conversation, None, payload, with_response=True)
 
-    def submit(self, user: SlackUser, view: dict[str, Any], values: dict[str, Any]) -> Interaction:
+    def submit(self, user: SlackUser, view: dict[str, Any], values: dict[str, Any]) -> AppInteraction:
         """Submit a modal with its values by block and action."""
         filled = {**view, "state": {"values": values}}
         payload = {**self._common(SUBMIT, user), "view": filled, "response_urls": []}
@@ -110,7 +112,7 @@ class Interactions:
         interaction.views.append(view["id"])
         return interaction
 
-    def close(self, user: SlackUser, view: dict[str, Any]) -> Interaction | None:
+    def close(self, user: SlackUser, view: dict[str, Any]) -> AppInteraction | None:
         """Close a modal without submitting it, which the app hears if it asked for that."""
         self.views.close(view["id"])
         if not view.get("notify_on_close"):
@@ -118,7 +120,7 @@ class Interactions:
         payload = {**self._common(CLOSED, user), "view": view, "is_cleared": False}
         return self._start(CLOSED, user, None, None, payload)
 
-    def failed(self, interaction: Interaction) -> bool:
+    def failed(self, interaction: AppInteraction) -> bool:
         """Return True if the person sees a warning: there was no answer in time, or nobody to give one."""
         late = self.state.now() - interaction.at > ANSWER_WITHIN_S
         return interaction.answered is None and (late or not interaction.delivered)
@@ -138,13 +140,15 @@ class Interactions:
         payload: dict[str, Any],
         *,
         with_response: bool = False,
-    ) -> Interaction:
+    ) -> AppInteraction:
         trigger_id = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         token = secrets.token_urlsafe(24)
         payload["trigger_id"] = trigger_id
         if with_response:
             payload["response_url"] = f"{self.root}/response/{token}"
-        made = Interaction(new_id("I"), kind, user, conversation, message, payload, self.state.now(), trigger_id, token)
+        made = AppInteraction(
+            new_id("I"), kind, user, conversation, message, payload, self.state.now(), trigger_id, token
+        )
         self.all[made.id] = made
         envelope = "slash_commands" if kind == COMMAND else "interactive"
         sent = self.socket.send(
@@ -174,7 +178,7 @@ class Interactions:
         """Record that an interaction opened a modal."""
         self.all[interaction_id].views.append(view_id)
 
-    def _on_answer(self, interaction: Interaction, answer: Any) -> None:
+    def _on_answer(self, interaction: AppInteraction, answer: Any) -> None:
         if self.failed(interaction):
             return
         interaction.answered = self.state.now()
@@ -201,7 +205,7 @@ class Interactions:
         self.state.changed()
         return 200, {"ok": True}
 
-    def _send(self, interaction: Interaction, body: dict[str, Any]) -> None:
+    def _send(self, interaction: AppInteraction, body: dict[str, Any]) -> None:
         """Send, replace or delete a message. Raises SlackError."""
         conversation = interaction.conversation
         assert conversation is not None  # noqa: S101 - commands and taps have one
@@ -226,7 +230,7 @@ class Interactions:
             message = self.state.post(conversation, self.state.bot, fields)
         else:
             message = self.state.draft(self.state.bot, {**fields, "is_ephemeral": True})
-            ephemeral = Ephemeral(message, conversation, interaction.user.id)
+            ephemeral = SlackEphemeral(message, conversation, interaction.user.id)
             self.state.ephemerals[ts_key(message["ts"])] = ephemeral
         interaction.sent.append(ts_key(message["ts"]))
 

@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeAlias
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.slack.blocks import label_of, tappable_button, usable_menu
 from agent_channels.sandbox.slack.emoji import BY_CHARACTER, is_emoji_name
-from agent_channels.sandbox.slack.interactions import Interactions
+from agent_channels.sandbox.slack.interactions import AppInteractions
 from agent_channels.sandbox.slack.mrkdwn import rich_text, typed
 from agent_channels.sandbox.slack.records import CHANNEL, Conversation, Message, SlackUser, new_id
 from agent_channels.sandbox.slack.taps import SlackTap
 
-__all__ = ["HasRecord", "MessageOrTs", "SlackPerson", "ts_of"]
+__all__ = ["HasConversation", "MessageOrTs", "SlackPerson", "ts_of"]
 
 MessageOrTs: TypeAlias = Message | str
 # A file to send: (name, bytes), or bytes alone.
@@ -24,7 +24,7 @@ FileToSend: TypeAlias = tuple[str, bytes] | bytes
 TYPED_LIMIT = 12_000
 
 
-class HasRecord(Protocol):
+class HasConversation(Protocol):
     """Anything with a conversation's record: a SlackChannel."""
 
     @property
@@ -44,7 +44,7 @@ class SlackPerson:
     All methods raise LookupError or ValueError with the reason when Slack would not allow the action.
     """
 
-    def __init__(self, interactions: Interactions, user: SlackUser, handle: str) -> None:
+    def __init__(self, interactions: AppInteractions, user: SlackUser, handle: str) -> None:
         self.interactions = interactions
         self.state = interactions.state
         self.user = user
@@ -66,7 +66,7 @@ class SlackPerson:
         self,
         text: str = "",
         *,
-        channel: HasRecord | None = None,
+        channel: HasConversation | None = None,
         thread: MessageOrTs | None = None,
         broadcast: bool = False,
         attachments: Sequence[FileToSend] = (),
@@ -95,12 +95,12 @@ class SlackPerson:
             self.state.dispatch("file_shared", record, shared)
         return self._received(record, message)
 
-    def send_me(self, text: str, *, channel: HasRecord | None = None) -> Message:
+    def send_me(self, text: str, *, channel: HasConversation | None = None) -> Message:
         """Send what follows /me."""
         record = self._channel(channel)
         return self._received(record, self.state.post(record, self.user, {"subtype": "me_message", "text": text}))
 
-    def send_content(self, fields: Message, *, channel: HasRecord | None = None) -> Message:
+    def send_content(self, fields: Message, *, channel: HasConversation | None = None) -> Message:
         """Send what no other method sends, given as a message's fields: a shared message, a canvas, a huddle."""
         record = self._channel(channel)
         return self._received(record, self.state.post(record, self.user, dict(fields)))
@@ -167,7 +167,7 @@ class SlackPerson:
         kept = ("type", "action_id", "block_id", "placeholder")
         return self._act(record, found, action | {name: menu[name] for name in kept if name in menu})
 
-    def command(self, name: str, text: str = "", *, channel: HasRecord | None = None) -> SlackTap:
+    def command(self, name: str, text: str = "", *, channel: HasConversation | None = None) -> SlackTap:
         """Send one of the app's slash commands, with or without its slash; threads take none."""
         record = self._channel(channel)
         made = self.interactions.command(self.user, record, f"/{name.removeprefix('/')}", text)
@@ -238,7 +238,7 @@ class SlackPerson:
             made["parent_user_id"] = root["user"]
         return {**made, "subtype": "thread_broadcast", "root": self.state.render(root)} if broadcast else made
 
-    def _channel(self, channel: HasRecord | None) -> Conversation:
+    def _channel(self, channel: HasConversation | None) -> Conversation:
         if channel is None:
             if not self.state.app.messages_tab:
                 raise ValueError("sending messages to this app has been turned off")

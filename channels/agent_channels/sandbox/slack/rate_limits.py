@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from agent_channels.sandbox.slack.errors import RateLimitedError
 from agent_channels.sandbox.token_buckets import TokenBuckets
 
-__all__ = ["RateLimits"]
+__all__ = ["MethodLimits"]
 
 
 @dataclass
-class _Window:
+class _CallWindow:
     """`used` calls since the window began; `ends` on the sandbox's clock."""
 
     ends: float = 0.0
     used: int = 0
 
 
-class RateLimits:
+class MethodLimits:
     """Counts calls. `now` is the sandbox's clock in seconds; `flood` is the limit of each conversation.
 
     There are no limits unless a test asks for some, so that clients which wait are not slowed down.
@@ -29,7 +29,7 @@ class RateLimits:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._rules: list[tuple[str, int, float]] = []
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, _CallWindow] = {}
         self.flood = TokenBuckets(now)
 
     def set_rule(self, method: str, limit: int, per_s: float) -> None:
@@ -46,7 +46,7 @@ class RateLimits:
         """Count a call. Raises RateLimitedError."""
         for rule, limit, per_s in self._rules:
             if fnmatch.fnmatchcase(method.lower(), rule.lower()):
-                window = self._windows.setdefault(method, _Window())
+                window = self._windows.setdefault(method, _CallWindow())
                 if window.ends <= self._now():
                     window.ends, window.used = self._now() + per_s, 0
                 window.used += 1

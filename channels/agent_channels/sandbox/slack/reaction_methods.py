@@ -7,7 +7,7 @@ from typing import Any
 from agent_channels.sandbox.slack.emoji import is_emoji_name
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.records import Conversation, Message
-from agent_channels.sandbox.slack.request import Methods, Request
+from agent_channels.sandbox.slack.request import MethodCall, Methods
 
 __all__ = ["method"]
 
@@ -17,7 +17,7 @@ method = Methods()
 MOST_EMOJI = 50
 
 
-def _message(request: Request) -> tuple[Conversation, Message]:
+def _message(request: MethodCall) -> tuple[Conversation, Message]:
     state = request.state
     if not request.text("channel") or not request.text("timestamp"):
         raise SlackError("no_item_specified")
@@ -31,7 +31,7 @@ def _message(request: Request) -> tuple[Conversation, Message]:
     return conversation, message
 
 
-def _name(request: Request) -> str:
+def _name(request: MethodCall) -> str:
     name = request.required("name")
     if not is_emoji_name(name, request.state.emoji):
         raise SlackError("invalid_name")
@@ -39,7 +39,7 @@ def _name(request: Request) -> str:
 
 
 @method("reactions.add", "reactions:write")
-def add(request: Request) -> dict[str, Any]:
+def add(request: MethodCall) -> dict[str, Any]:
     """Add a reaction of the bot."""
     name = _name(request)
     conversation, message = _message(request)
@@ -54,7 +54,7 @@ def add(request: Request) -> dict[str, Any]:
 
 
 @method("reactions.remove", "reactions:write")
-def remove(request: Request) -> dict[str, Any]:
+def remove(request: MethodCall) -> dict[str, Any]:
     """Remove a reaction of the bot."""
     name = _name(request)
     conversation, message = _message(request)
@@ -64,7 +64,7 @@ def remove(request: Request) -> dict[str, Any]:
 
 
 @method("reactions.get", "reactions:read", takes_json=False)
-def get(request: Request) -> dict[str, Any]:
+def get(request: MethodCall) -> dict[str, Any]:
     """Return a message with its reactions."""
     conversation, message = _message(request)
     return {"type": "message", "channel": conversation.id, "message": request.state.render(message)}

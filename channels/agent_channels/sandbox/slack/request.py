@@ -14,16 +14,16 @@ from agent_channels.sandbox.slack.errors import SlackError, invalid_arguments
 from agent_channels.sandbox.slack.records import Conversation, ts_key
 from agent_channels.sandbox.slack.state import SlackState
 
-__all__ = ["Handler", "Method", "Methods", "Request", "read_request"]
+__all__ = ["Handler", "Method", "MethodCall", "Methods", "read_request"]
 
 MAX_BODY = 4 << 20
 
-Handler: TypeAlias = Callable[["Request"], Any]
+Handler: TypeAlias = Callable[["MethodCall"], Any]
 H = TypeVar("H", bound=Handler)
 
 
 @dataclass
-class Request:
+class MethodCall:
     """The arguments of a call; forms carry all of them as texts, JSON in these too."""
 
     state: SlackState
@@ -115,9 +115,9 @@ class Methods:
         return enter
 
 
-async def read_request(state: SlackState, request: web.Request, *, takes_json: bool) -> Request:
+async def read_request(state: SlackState, request: web.Request, *, takes_json: bool) -> MethodCall:
     """Read the call. Raises SlackError for a body that is too large or is no JSON object."""
-    read = Request(state, dict(request.query))
+    read = MethodCall(state, dict(request.query))
     if request.method == "GET" or not request.can_read_body:
         return read
     if request.content_type == "application/json":

@@ -17,9 +17,9 @@ from agent_channels.sandbox.slack.channels import SlackChannel
 from agent_channels.sandbox.slack.control import SlackControl
 from agent_channels.sandbox.slack.directory import SlackDirectory
 from agent_channels.sandbox.slack.faults import SlackFaults
-from agent_channels.sandbox.slack.interactions import Interactions
+from agent_channels.sandbox.slack.interactions import AppInteractions
 from agent_channels.sandbox.slack.people import MessageOrTs, SlackPerson, ts_of
-from agent_channels.sandbox.slack.rate_limits import RateLimits
+from agent_channels.sandbox.slack.rate_limits import MethodLimits
 from agent_channels.sandbox.slack.records import Conversation, Message
 from agent_channels.sandbox.slack.socket_mode import SocketMode
 from agent_channels.sandbox.slack.state import SlackState
@@ -60,9 +60,9 @@ class SlackSandbox(Sandbox):
         self.socket = SocketMode(state)
         self.tokens = Tokens(token, app_token)
         super().__init__(state, SlackFaults(self.socket, rate_limited), host, port, secret)
-        self.interactions = Interactions(state, self.socket)
+        self.interactions = AppInteractions(state, self.socket)
         self.interactions.views.on_open = self.interactions.opened
-        self.limits = RateLimits(state.now)
+        self.limits = MethodLimits(state.now)
         self._web_api = WebApi(state, self.faults, self.socket, self.interactions, self.limits, self.tokens)
         self.directory = SlackDirectory(self.interactions)
         self.person, self.people = self.directory.person, self.directory.people

@@ -23,14 +23,14 @@ from agent_channels.sandbox.slack.records import (
     ts_key,
 )
 
-__all__ = ["Ephemeral", "SlackState"]
+__all__ = ["SlackEphemeral", "SlackState"]
 
 # The subscription that brings each kind of conversation's messages.
 MESSAGES_OF = {"channels": "message.channels", "groups": "message.groups", "im": "message.im", "mpim": "message.mpim"}
 
 
 @dataclass
-class Ephemeral:
+class SlackEphemeral:
     """A message that only one person sees, until their client is closed."""
 
     message: Message
@@ -52,7 +52,7 @@ class SlackState(SandboxState):
         self.bot = SlackUser(new_id("U"), bot_name, bot_name, self.team_id, new_id("B"), self.app.id)
         self.users: dict[str, SlackUser] = {self.bot.id: self.bot}
         self.conversations: dict[str, Conversation] = {}
-        self.ephemerals: dict[int, Ephemeral] = {}
+        self.ephemerals: dict[int, SlackEphemeral] = {}
         self.emoji: dict[str, str] = {}
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.ts = TsGenerator(self.now)

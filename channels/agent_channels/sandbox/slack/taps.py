@@ -7,14 +7,14 @@ from typing import Any
 
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
 from agent_channels.sandbox.slack.blocks import inputs
-from agent_channels.sandbox.slack.interactions import SUBMIT, Interaction, Interactions
+from agent_channels.sandbox.slack.interactions import SUBMIT, AppInteraction, AppInteractions
 from agent_channels.sandbox.slack.records import Message
 
-__all__ = ["InteractionAnswer", "SlackTap"]
+__all__ = ["AppAnswer", "SlackTap"]
 
 
 @dataclass(frozen=True)
-class InteractionAnswer:
+class AppAnswer:
     """The app's answer to an interaction, and what the person sees of it.
 
     `text` is that of the first message that came with it or over the response URL, `ephemeral`: they alone see it.
@@ -32,8 +32,8 @@ class InteractionAnswer:
 class SlackTap:
     """An interaction that the app has or has not answered yet."""
 
-    interactions: Interactions
-    interaction: Interaction
+    interactions: AppInteractions
+    interaction: AppInteraction
     _read: set[str] = field(default_factory=set)
 
     @property
@@ -42,7 +42,7 @@ class SlackTap:
         return self.interaction.id
 
     @property
-    def answer(self) -> InteractionAnswer | None:
+    def answer(self) -> AppAnswer | None:
         """The app's answer, None while its envelope is not answered."""
         if self.interaction.answered is None:
             return None
@@ -50,7 +50,7 @@ class SlackTap:
         ephemeral = bool(first and first.get("is_ephemeral"))
         submitted = self.interaction.views[0] if self.interaction.kind == SUBMIT else ""
         errors = self.interactions.views.errors.get(submitted, {})
-        return InteractionAnswer(str(first["text"]) if first else "", ephemeral, first, self.modal, errors)
+        return AppAnswer(str(first["text"]) if first else "", ephemeral, first, self.modal, errors)
 
     @property
     def modal(self) -> dict[str, Any] | None:
@@ -88,7 +88,7 @@ class SlackTap:
                 own.append((key, ephemeral.message))
         return [state.render(message) for _, message in sorted(own, key=lambda one: one[0])]
 
-    async def answered(self, timeout: float = DEFAULT_TIMEOUT_S) -> InteractionAnswer:
+    async def answered(self, timeout: float = DEFAULT_TIMEOUT_S) -> AppAnswer:
         """Wait for the answer to the envelope. Raises TimeoutError."""
         return await self.interactions.state.wait_for(lambda: self.answer, timeout)
 

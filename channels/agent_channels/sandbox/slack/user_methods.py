@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_channels.sandbox.slack.errors import SlackError
-from agent_channels.sandbox.slack.request import Methods, Request
+from agent_channels.sandbox.slack.request import MethodCall, Methods
 
 __all__ = ["method"]
 
@@ -13,7 +13,7 @@ method = Methods()
 
 
 @method("auth.test")
-def auth_test(request: Request) -> dict[str, Any]:
+def auth_test(request: MethodCall) -> dict[str, Any]:
     """Say whose token it is."""
     state = request.state
     about = {"url": f"https://{state.domain}.slack.com/", "team": state.team_name, "user": state.bot.name}
@@ -22,7 +22,7 @@ def auth_test(request: Request) -> dict[str, Any]:
 
 
 @method("bots.info", "users:read", takes_json=False)
-def bots_info(request: Request) -> dict[str, Any]:
+def bots_info(request: MethodCall) -> dict[str, Any]:
     """Return a bot."""
     bot_id = request.text("bot")
     found = next((one for one in request.state.users.values() if one.bot_id == bot_id), None)
@@ -32,7 +32,7 @@ def bots_info(request: Request) -> dict[str, Any]:
 
 
 @method("users.info", "users:read", takes_json=False)
-def users_info(request: Request) -> dict[str, Any]:
+def users_info(request: MethodCall) -> dict[str, Any]:
     """Return a user."""
     found = request.state.users.get(request.text("user"))
     if found is None:
@@ -41,20 +41,20 @@ def users_info(request: Request) -> dict[str, Any]:
 
 
 @method("team.info", "team:read", takes_json=False)
-def team_info(request: Request) -> dict[str, Any]:
+def team_info(request: MethodCall) -> dict[str, Any]:
     """Return the workspace."""
     state = request.state
     return {"team": {"id": state.team_id, "name": state.team_name, "domain": state.domain, "icon": {}}}
 
 
 @method("emoji.list", "emoji:read", takes_json=False)
-def emoji_list(request: Request) -> dict[str, Any]:
+def emoji_list(request: MethodCall) -> dict[str, Any]:
     """Return the workspace's own emoji."""
     return {"emoji": dict(request.state.emoji), "cache_ts": request.state.ts()}
 
 
 @method("api.test")
-def api_test(request: Request) -> dict[str, Any]:
+def api_test(request: MethodCall) -> dict[str, Any]:
     """Return the arguments."""
     if error := request.text("error"):
         raise SlackError(error, args=request.values)

@@ -9,7 +9,7 @@ from typing import Any
 from agent_channels.sandbox.slack.blocks import checked_view
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.records import SlackUser, new_id
-from agent_channels.sandbox.slack.request import Methods, Request
+from agent_channels.sandbox.slack.request import MethodCall, Methods
 from agent_channels.sandbox.slack.state import SlackState
 
 __all__ = ["Views"]
@@ -51,15 +51,15 @@ class Views:
 
     # --- methods
 
-    def open_view(self, request: Request) -> dict[str, Any]:
+    def open_view(self, request: MethodCall) -> dict[str, Any]:
         """Open a modal."""
         return self._show(request, push=False)
 
-    def push_view(self, request: Request) -> dict[str, Any]:
+    def push_view(self, request: MethodCall) -> dict[str, Any]:
         """Put a modal on top of the person's one."""
         return self._show(request, push=True)
 
-    def update_view(self, request: Request) -> dict[str, Any]:
+    def update_view(self, request: MethodCall) -> dict[str, Any]:
         """Change a modal."""
         wanted = request.text("view_id")
         external_id = request.text("external_id")
@@ -94,7 +94,7 @@ class Views:
 
     # --- inside
 
-    def _show(self, request: Request, *, push: bool) -> dict[str, Any]:
+    def _show(self, request: MethodCall, *, push: bool) -> dict[str, Any]:
         view = self._checked(request)
         user, interaction_id = self._use_trigger(request.required("trigger_id"))
         stack = self.open.setdefault(user.id, [])
@@ -109,7 +109,7 @@ class Views:
         self.state.changed()
         return {"view": dict(self.by_id[view_id])}
 
-    def _checked(self, request: Request, except_id: str = "") -> dict[str, Any]:
+    def _checked(self, request: MethodCall, except_id: str = "") -> dict[str, Any]:
         value = request.json("view", "invalid_arguments")
         if value is None:
             raise SlackError(

@@ -22,9 +22,9 @@ from agent_channels.sandbox.slack import (
 )
 from agent_channels.sandbox.slack.errors import RateLimitedError, SlackError, missing_scope
 from agent_channels.sandbox.slack.faults import SlackFaults
-from agent_channels.sandbox.slack.interactions import Interactions
-from agent_channels.sandbox.slack.rate_limits import RateLimits
-from agent_channels.sandbox.slack.request import Method, Request, read_request
+from agent_channels.sandbox.slack.interactions import AppInteractions
+from agent_channels.sandbox.slack.rate_limits import MethodLimits
+from agent_channels.sandbox.slack.request import Method, MethodCall, read_request
 from agent_channels.sandbox.slack.socket_mode import SocketMode
 from agent_channels.sandbox.slack.state import SlackState
 
@@ -61,8 +61,8 @@ class WebApi:
         state: SlackState,
         faults: SlackFaults,
         socket: SocketMode,
-        interactions: Interactions,
-        limits: RateLimits,
+        interactions: AppInteractions,
+        limits: MethodLimits,
         tokens: Tokens,
     ) -> None:
         self.state = state
@@ -90,7 +90,7 @@ class WebApi:
         app.router.add_post("/response/{token}", self._on_response_url)
         app.router.add_get("/link/", self._on_socket)
 
-    def _open_connection(self, _request: Request) -> dict[str, Any]:
+    def _open_connection(self, _request: MethodCall) -> dict[str, Any]:
         return {"url": self.socket.open_url()}
 
     # --- calls
@@ -104,7 +104,7 @@ class WebApi:
         return self._table[name]
 
     async def _respond(self, request: web.Request, name: str) -> web.StreamResponse:
-        at, code, read = time.monotonic(), 0, Request(self.state)
+        at, code, read = time.monotonic(), 0, MethodCall(self.state)
         try:
             method = self._method(name)
             read = await read_request(self.state, request, takes_json=method.takes_json)
@@ -125,7 +125,7 @@ class WebApi:
             self.state.record(Call(name, dict(read.values), at, code))
         return response
 
-    def _execute(self, name: str, method: Method, given: str, read: Request) -> web.StreamResponse:
+    def _execute(self, name: str, method: Method, given: str, read: MethodCall) -> web.StreamResponse:
         headers = {"x-slack-req-id": secrets.token_hex(16)}
         try:
             self.tokens.check(given, method)
@@ -224,7 +224,7 @@ def rate_limited(seconds: int) -> web.Response:
     return web.Response(status=429, body=body, headers=headers)
 
 
-def _answer(body: dict[str, Any], read: Request, headers: dict[str, str]) -> web.Response:
+def _answer(body: dict[str, Any], read: MethodCall, headers: dict[str, str]) -> web.Response:
     if read.warnings:
         metadata = {**body.get("response_metadata", {}), "warnings": read.warnings}
         body = {**body, "warning": ",".join(read.warnings), "response_metadata": metadata}
