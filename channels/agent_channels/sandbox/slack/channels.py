@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agent_channels.sandbox.slack.people import SlackPerson
 from agent_channels.sandbox.slack.records import CHANNEL, Conversation, Message, SlackUser, new_id, ts_key
 from agent_channels.sandbox.slack.state import SlackState
@@ -42,30 +44,28 @@ class SlackChannel:
     def remove_bot(self) -> None:
         """Remove the bot, which then gets no events from here."""
         if self.state.bot.id in self.record.members:
+            self._happened("left", channel=self.id, actor_id=self.record.creator)
             self._left(self.state.bot)
 
     def archive(self) -> None:
         """Archive the channel: nobody can write there."""
-        event = {"type": "channel_archive", "channel": self.id, "user": self.record.creator}
         self.record.archived = True
-        self.state.dispatch("channel_archive", self.record, {**event, "event_ts": self.state.ts()})
+        self._happened("archive", channel=self.id, user=self.record.creator)
 
     def unarchive(self) -> None:
         """Take the channel out of the archive."""
         self.record.archived = False
-        self.state.changed()
+        self._happened("unarchive", channel=self.id, user=self.record.creator)
 
     def rename(self, name: str) -> None:
         """Rename the channel."""
         self.record.name = name
-        about = {"id": self.id, "name": name, "created": int(self.record.created)}
-        event = {"type": "channel_rename", "channel": about, "event_ts": self.state.ts()}
-        self.state.dispatch("channel_rename", self.record, event)
+        self._happened("rename", channel={"id": self.id, "name": name, "created": int(self.record.created)})
 
     def delete(self) -> None:
         """Delete the channel with all that was said in it."""
-        self.state.conversations.pop(self.id, None)
-        self.state.changed()
+        if self.state.conversations.pop(self.id, None) is not None:
+            self._happened("deleted", channel=self.id)
 
     def post_as_bot(self, text: str, username: str = "CI", thread_ts: str = "") -> Message:
         """Let another integration write, whose messages have no user."""
@@ -76,6 +76,10 @@ class SlackChannel:
     def messages(self) -> list[Message]:
         """Return the channel as people see it now, oldest first, replies in threads among the rest."""
         return self.state.current_messages(self.record)
+
+    def _happened(self, what: str, **event: Any) -> None:
+        name = f"{'channel' if self.record.kind == CHANNEL else 'group'}_{what}"
+        self.state.dispatch(name, self.record, {"type": name, **event, "event_ts": self.state.ts()})
 
     def _join(self, user: SlackUser) -> None:
         if user.id in self.record.members:

@@ -115,17 +115,17 @@ class Methods:
         return enter
 
 
-async def read_request(state: SlackState, request: web.Request, *, takes_json: bool) -> MethodCall:
-    """Read the call. Raises SlackError for a body that is too large or is no JSON object."""
-    read = MethodCall(state, dict(request.query))
+async def read_request(read: MethodCall, request: web.Request, *, takes_json: bool) -> None:
+    """Read the arguments into a call. Raises SlackError for a body that is of another type, or is no JSON object."""
+    read.values |= request.query
     if request.method == "GET" or not request.can_read_body:
-        return read
+        return
     if request.content_type == "application/json":
         body = await request.read()
         if request.charset is None:
             read.warnings.append("missing_charset")
         if not takes_json:
-            return read
+            return
         try:
             decoded = json.loads(body or b"{}")
         except (ValueError, RecursionError):
@@ -143,4 +143,3 @@ async def read_request(state: SlackState, request: web.Request, *, takes_json: b
         read.values |= {name: str(value) for name, value in (await request.post()).items()}
     else:
         raise SlackError("invalid_post_type")
-    return read

@@ -107,7 +107,7 @@ class WebApi:
         at, code, read = time.monotonic(), 0, MethodCall(self.state)
         try:
             method = self._method(name)
-            read = await read_request(self.state, request, takes_json=method.takes_json)
+            await read_request(read, request, takes_json=method.takes_json)
             # "passing it as a POST parameter will result in an error"
             given = bearer(request) or ("no" if method.app_token and read.text("token") else read.text("token"))
             read.values.pop("token", None)
