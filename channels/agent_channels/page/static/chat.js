@@ -112,8 +112,8 @@ function drawMessage(place, message, who, hands, life, follows, under) {
   } else if (message.text) {
     body.append(element("div", { class: "text", dir: "auto" }, drawText(place.platform, message)));
   }
-  // Discord shows the time beside the name, if there is one; Telegram in the last line.
-  const besideName = place.platform === "discord" && !follows;
+  // Telegram shows the time in the last line, the others beside the name, if there is one.
+  const besideName = place.platform !== "telegram" && !follows;
   const foot = drawFoot(message, life);
   if (!besideName) (body.querySelector(".text") ?? body).append(foot);
   // Nobody answers or marks a message that only one person has.

@@ -117,8 +117,8 @@ function telegramBody(text, file) {
 }
 
 function discordBody(text, file, place) {
-  // As the real client does: a typed name becomes a mention.
-  const body = { text: text.replaceAll(`@${place.bot}`, `<@${place.botId}>`) };
+  // As the real client of Discord does: a typed name becomes a mention.
+  const body = { text: place.botId ? text.replaceAll(`@${place.bot}`, `<@${place.botId}>`) : text };
   return file ? { ...body, file_name: file.name, base64: file.base64 } : body;
 }
 

@@ -16,7 +16,7 @@ export function element(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-export const PLATFORMS = { telegram: "Telegram", discord: "Discord" };
+export const PLATFORMS = { telegram: "Telegram", discord: "Discord", slack: "Slack" };
 // The command that serves this page.
 export const PROGRAM = document.documentElement.dataset.program;
 

@@ -8,7 +8,7 @@ import { isIn } from "./topics.js";
 import { say } from "./words.js";
 
 const EMOJI = ["👍", "❤", "🔥", "🎉", "👀", "🤔"];
-// Discord: an interaction must be answered within three seconds.
+// Discord and Slack: an interaction must be answered within three seconds.
 const ANSWER_WAIT_S = 4;
 
 // --- what the bot is still writing
@@ -97,7 +97,7 @@ function drawMenu(place, message, menu, who) {
     event.preventDefault();
     const label = select.selectedOptions[0].textContent;
     const body = { place: place.key, as: who, message_id: message.id, values: [select.value], what: label, wait: ANSWER_WAIT_S };
-    showOutcome(place, await post("act/discord/select", body), who);
+    showOutcome(place, await post(`act/${place.platform}/select`, body), who);
   });
   return form;
 }
@@ -106,12 +106,12 @@ function drawMenu(place, message, menu, who) {
 function showOutcome(place, result, who) {
   if (!result.ok || !result.here) return;
   const answer = result.answer;
-  if (!answer) toast(say(place.platform === "discord" ? "This interaction failed" : "No answer yet: the button keeps spinning"), true);
+  if (!answer) toast(say(place.platform === "telegram" ? "No answer yet: the button keeps spinning" : "This interaction failed"), true);
   else if (answer.modal) openForm(place, result.interaction, answer.modal, who);
   else if (answer.text && place.platform === "telegram") toast(answer.text, answer.show_alert);
 }
 
-// Opens the form of a Discord modal.
+// Opens the form of a modal.
 function openForm(place, interaction, modal, who) {
   const dialog = byId("modal");
   const fields = modal.components.flatMap((outer) => outer.components ?? (outer.component ? [{ label: outer.label, ...outer.component }] : []));
@@ -129,7 +129,7 @@ function openForm(place, interaction, modal, who) {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(form));
     dialog.close();
-    showOutcome(place, await post("act/discord/submit", { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
+    showOutcome(place, await post(`act/${place.platform}/submit`, { place: place.key, as: who, interaction, values, wait: ANSWER_WAIT_S }), who);
   });
   dialog.replaceChildren(form);
   dialog.showModal();

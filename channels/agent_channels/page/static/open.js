@@ -17,6 +17,7 @@ function draw() {
   const chat = parts[`chat:${place.key}`] ?? EMPTY;
   setOpenChat(place.key);
   document.body.dataset.platform = place.platform;
+  document.body.classList.toggle("flat", !["", "telegram"].includes(place.platform));
   const folder = parts.setting.project;
   byId("project").textContent = folder.split(/[\\/]/).filter(Boolean).at(-1) ?? folder;
   byId("project").title = folder;

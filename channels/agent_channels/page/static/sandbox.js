@@ -20,6 +20,7 @@ function draw() {
   setPlace(place, draw);
   setOpenChat(`${place.key} ${who()}`);
   document.body.dataset.platform = place.platform;
+  document.body.classList.toggle("flat", !["", "telegram"].includes(place.platform));
   document.body.classList.toggle("attached", !parts.setting.scripted);
   drawChats(place);
   drawHead(place);

@@ -13,6 +13,7 @@ from agent_channels.sandbox.agent.processes import clean_environ, run_program
 from agent_channels.sandbox.control import ControlError, required
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles, PageAction
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
+from agent_channels.sandbox.page.slack_view import form
 
 __all__ = ["PageActions"]
 
@@ -21,9 +22,12 @@ PAIRING_CODE = re.compile(r"[A-Z0-9]{8}")
 ALLOWED = {
     "telegram": ("send", "tap", "react", "topic", "stop_draft"),
     "discord": ("send", "tap", "select", "submit", "react", "thread"),
+    "slack": ("send", "tap", "select", "submit", "react"),
 }
 # Of these the bot's server gets no message whose life could be shown.
 WITHOUT_LIFE = ("topic", "stop_draft", "thread")
+# How long an app on Slack may take to open a form after it has answered a tap.
+SETTLE_S = 0.5
 
 
 class PageActions:
@@ -35,13 +39,15 @@ class PageActions:
 
     def __init__(self, scene: Scene, lifecycles: MessageLifecycles) -> None:
         self._scene, self._lifecycles = scene, lifecycles
-        controls = {"telegram": scene.tg.control, "discord": scene.dc.control}
+        controls = {"telegram": scene.tg.control, "discord": scene.dc.control, "slack": scene.slack.control}
         self._actions: dict[str, Action] = {
             f"{platform}/{name}": controls[platform].actions[name][0]
             for platform, names in ALLOWED.items()
             for name in names
         }
         self._actions["telegram/send"] = self._send
+        for name in ("tap", "select", "submit"):
+            self._actions[f"slack/{name}"] = self._with_form(self._actions[f"slack/{name}"])
 
     def names(self) -> list[str]:
         """Return every action's name."""
@@ -58,18 +64,14 @@ class PageActions:
             raise ControlError(f"{who} is not in {chat.title}", f"act as {', '.join(chat.actors)}")
         before = self._scene.tg.state.updates.latest
         at = time.time()
-        action = asyncio.ensure_future(self._actions[name]({**body, "chat": self._place(chat, body)}))
+        action = asyncio.ensure_future(self._actions[name]({**body, **self._where(chat, body)}))
         # The action itself happens in the first step of the coroutine; the rest only waits for the bot's answer.
         await asyncio.sleep(0)
         answer = action.result() if action.done() else {}
         message_id = _message_id(answer, body)
-        if platform == "telegram":
-            latest = self._scene.tg.state.updates.latest
-            event_id = str(latest) if latest > before else None
-        else:
-            event_id = f"m{message_id}" if verb == "send" else f"i{self._scene.dc.interactions.latest}"
-        # A Discord reaction has no id by which to find it in the journal; it appears when it is journalled.
-        if not (platform == "discord" and verb == "react") and verb not in WITHOUT_LIFE:
+        event_id = self._event_id(chat, verb, message_id, before)
+        # A reaction of these has no id by which to find it in the journal; it appears when it is journalled.
+        if not (platform != "telegram" and verb == "react") and verb not in WITHOUT_LIFE:
             self._lifecycles.record(PageAction(event_id, chat, who, _describe(verb, body), message_id, at))
         answer = await action
         if (answer.get("answer") or {}).get("modal"):
@@ -87,9 +89,45 @@ class PageActions:
             return await self._scene.tg.control.send(body)
         return {"message": self._scene.tg.people[str(body["as"])].send_ephemeral(str(body["text"]), chat=group)}
 
-    def _place(self, chat: SceneChat, body: Body) -> str:
-        """Return where to act: a thread of Discord is a channel of its own. Raises LookupError for one of elsewhere."""
+    def _event_id(self, chat: SceneChat, verb: str, message_id: str, before: int) -> str | None:
+        """Return the id by which the journal has what has just been done; None if the bot is not told.
+
+        `before` is the newest Telegram update of before.
+        """
+        match chat.platform:
+            case "telegram":
+                latest = self._scene.tg.state.updates.latest
+                return str(latest) if latest > before else None
+            case "slack":
+                if verb == "send" and message_id:
+                    return f"m{chat.chat_id}.{message_id}"
+                latest_of = self._scene.slack.interactions.all[self._scene.slack.interactions.latest]
+                return f"{'c' if verb == 'send' else 'i'}{latest_of.trigger_id}"
+        return f"m{message_id}" if verb == "send" else f"i{self._scene.dc.interactions.latest}"
+
+    def _with_form(self, act: Action) -> Action:
+        """Return an action on Slack whose answer holds its modal as the page draws forms."""
+
+        async def acts(body: Body) -> Body:
+            answer = await act({**body, "settle": SETTLE_S})
+            if (told := answer["answer"]) and told["modal"]:
+                told["modal"] = form(told["modal"], told["errors"])
+            return answer
+
+        return acts
+
+    def _where(self, chat: SceneChat, body: Body) -> Body:
+        """Return where to act: a thread of Discord is a channel of its own, one of Slack a message that others answer.
+
+        Raises LookupError for a thread of elsewhere.
+        """
         thread_id = str(body.get("thread_id") or "")
+        if chat.platform == "slack":
+            # A reply to a message begins its thread.
+            return {"chat": chat.chat, "thread_ts": thread_id or body.get("reply_to")}
+        return {"chat": self._place(chat, thread_id)}
+
+    def _place(self, chat: SceneChat, thread_id: str) -> str:
         if chat.platform != "discord" or not thread_id:
             return chat.chat
         thread = self._scene.dc.state.channels.get(int(thread_id)) if thread_id.isdecimal() else None
@@ -112,7 +150,8 @@ class PageActions:
 
 def _message_id(answer: Body, body: Body) -> str:
     message: dict[str, Any] = answer.get("message") or {}
-    return str(message.get("message_id") or message.get("id") or body.get("message_id") or "")
+    found = message.get("message_id") or message.get("id") or message.get("ts") or body.get("message_id")
+    return str(found or "")
 
 
 def _describe(verb: str, body: Body) -> str:

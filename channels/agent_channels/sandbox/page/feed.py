@@ -10,7 +10,7 @@ from typing import Any
 
 from agent_channels.core.errors import StoreError
 from agent_channels.page.feed import PageFeed
-from agent_channels.sandbox.page import discord_view, telegram_view
+from agent_channels.sandbox.page import discord_view, slack_view, telegram_view
 from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
@@ -46,7 +46,7 @@ class SceneFeed(PageFeed):
     def refresh(self) -> None:
         """Look at the platforms and the stores."""
         servers = {key: self._server(key, server) for key, server in self._servers.items()}
-        platforms = (self._scene.tg.state.changes, self._scene.dc.state.changes)
+        platforms = tuple(one.state.changes for one in (self._scene.tg, self._scene.dc, self._scene.slack))
         versions = (platforms, servers, self._lifecycles.version(), self._lifecycles.recorded)
         if versions == self._versions and time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
             return
@@ -66,7 +66,8 @@ class SceneFeed(PageFeed):
         return {**shown, "works": self._lifecycles.works(key)} if server.project else shown
 
     def _setting(self) -> dict[str, Any]:
-        bots = {"telegram": self._scene.tg.username, "discord": self._scene.dc.username}
+        scene = self._scene
+        bots = {"telegram": scene.tg.username, "discord": scene.dc.username, "slack": scene.slack.username}
         paired = {channel: self._lifecycles.paired(channel) for channel in CHANNELS}
         chats = [
             {
@@ -78,16 +79,19 @@ class SceneFeed(PageFeed):
                 "group": chat.group,
                 "topics": "messages" if chat.platform == "telegram" else "threads",
                 "bot": bots[chat.platform],
-                "botId": str(self._scene.dc.bot_id),
+                # Its clients send a name that somebody types as the id.
+                "botId": str(scene.dc.bot_id) if chat.platform == "discord" else "",
             }
-            for chat in self._scene.chats
+            for chat in scene.chats
         ]
-        projects = [server.project for server in self._scene.servers if server.project]
+        projects = [server.project for server in scene.servers if server.project]
         return {"chats": chats, "scripted": bool(self._servers), "projects": projects}
 
     def _chat(self, chat: SceneChat) -> dict[str, Any]:
         if chat.platform == "discord":
             return discord_view.chat_view(self._scene.dc, chat)
+        if chat.platform == "slack":
+            return slack_view.chat_view(self._scene.slack, chat)
         view = telegram_view.chat_view(self._scene.tg, chat)
         if chat.stranger and chat.chat_id not in self._lifecycles.paired("telegram"):
             codes = [message["code"] for message in view["messages"] if message.get("code")]

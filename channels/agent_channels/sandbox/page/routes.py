@@ -10,7 +10,7 @@ from agent_channels.core.errors import ChannelError
 from agent_channels.page.guard import WebHandler
 from agent_channels.page.json_api import Action, Body, json_body, json_handler
 from agent_channels.sandbox.control import EXAMPLES, ControlError, required
-from agent_channels.sandbox.page import discord_view, telegram_view
+from agent_channels.sandbox.page import discord_view, slack_view, telegram_view
 from agent_channels.sandbox.page.actions import PageActions
 from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.scene import Scene
@@ -63,6 +63,8 @@ class ScenePaths:
             data = telegram_view.file_data(self._scene.tg, file_id)
         elif platform == "discord":
             data = discord_view.file_data(self._scene.dc, file_id)
+        elif platform == "slack":
+            data = slack_view.file_data(self._scene.slack, file_id)
         if data is None:
             raise web.HTTPNotFound(text="no such file\n")
         image_type = next((kind for begin, kind in IMAGE_TYPES.items() if data.startswith(begin)), None)

@@ -1,4 +1,4 @@
-"""`channels sandbox`: both platforms on loopback, the channel servers, a scripted agent, and the chat page."""
+"""`channels sandbox`: the platforms on loopback, the channel servers, a scripted agent, and the chat page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agent_channels.sandbox.page.channel_server import ChannelServer
 from agent_channels.sandbox.page.feed import SceneFeed
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles
 from agent_channels.sandbox.page.routes import ScenePaths
-from agent_channels.sandbox.page.scene import Scene
+from agent_channels.sandbox.page.scene import CHANNELS, Scene
 
 __all__ = ["BOT_API", "Page", "open_page", "run"]
 
@@ -131,7 +131,7 @@ def _say_addresses(page: Page) -> None:
     else:
         say("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
         say(json.dumps(_mcp_servers(page.scene), indent=2))
-        say("claude --dangerously-load-development-channels server:telegram server:discord")
+        say("claude --dangerously-load-development-channels " + " ".join(f"server:{one}" for one in CHANNELS))
     say("Ctrl-C ends all of it.")
 
 

@@ -1,4 +1,4 @@
-"""The scene of the chat page: two platforms, their people and groups, and who of them is paired."""
+"""The scene of the chat page: the platforms, their people and groups, and who of them is paired."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.state_folder import adopt
 from agent_channels.core.store.database import Store
 from agent_channels.page.guard import new_secret
+from agent_channels.registry import CHANNELS as PLATFORMS
+from agent_channels.registry import channel as channel_of
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.sandbox import random_token as random_discord_token
+from agent_channels.sandbox.slack.people import SlackPerson
+from agent_channels.sandbox.slack.sandbox import SlackSandbox, random_app_token
+from agent_channels.sandbox.slack.sandbox import random_token as random_slack_token
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.sandbox.telegram.sandbox import random_token as random_telegram_token
 
 __all__ = ["CHANNELS", "PROJECTS", "Scene", "SceneChat", "SceneServer"]
 
-CHANNELS = ("telegram", "discord")
+# Those that have a channel.
+CHANNELS = tuple(PLATFORMS)
 # Handles and first names.
 PAIRED = {"ann": "Ann", "ben": "Ben"}
 STRANGERS = {"sam": "Sam"}
@@ -71,15 +77,15 @@ class SceneServer:
 
 
 class Scene:
-    """Both sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove.
+    """All sandboxes with everybody in them. `folder` holds the channels' state; it is the caller's to remove.
 
-    `secret` is asked for by the page and by both control interfaces.
+    `secret` is asked for by the page and by every control interface.
     """
 
     def __init__(self, folder: Path, bot_api: str, projects: int = 1) -> None:
         """`bot_api`: the version of the Bot API that the Telegram server speaks.
 
-        `projects`: if there are several, they share one Telegram bot, and there is no Discord.
+        `projects`: if there are several, they share one Telegram bot, and nothing else is there.
         """
         self.folder = folder
         self.is_shared = projects > 1
@@ -91,20 +97,27 @@ class Scene:
         # Random bots, so that two sandboxes never wait for each other's lock.
         self.tg = TelegramSandbox(random_telegram_token(), username="sandbox_bot", secret=self.secret, version=bot_api)
         self.dc = DiscordSandbox(random_discord_token(), username="sandbox-bot", secret=self.secret)
+        self.slack = SlackSandbox(random_slack_token(), random_app_token(), secret=self.secret)
         self.tg.state.bot.first_name = "Your agent"
         self.chats: list[SceneChat] = []
 
     async def start(self) -> None:
-        """Start both platforms and create people and groups."""
+        """Start the platforms and create people and groups."""
         await self.tg.start()
         await self.dc.start()
+        await self.slack.start()
         (self.folder / "run").mkdir(mode=0o700, exist_ok=True)
-        self.chats = [*self._create_shared()] if self.is_shared else [*self._create_telegram(), *self._create_discord()]
+        if self.is_shared:
+            self.chats = [*self._create_shared()]
+            return
+        create = {"telegram": self._create_telegram, "discord": self._create_discord, "slack": self._create_slack}
+        self.chats = [chat for channel in CHANNELS for chat in create[channel]()]
 
     async def aclose(self) -> None:
-        """Stop both platforms."""
+        """Stop the platforms."""
         await self.tg.aclose()
         await self.dc.aclose()
+        await self.slack.aclose()
 
     def server(self, channel: str) -> SceneServer:
         """Return the only server of a channel, or the first one of several."""
@@ -120,6 +133,9 @@ class Scene:
         }
         if server.channel == "telegram":
             return {"TELEGRAM_API_ROOT": self.tg.root, "TELEGRAM_BOT_TOKEN": self.tg.token, **shared}
+        if server.channel == "slack":
+            tokens = {"SLACK_BOT_TOKEN": self.slack.token, "SLACK_APP_TOKEN": self.slack.app_token}
+            return {"SLACK_API_ROOT": self.slack.root, **tokens, **shared}
         return {
             "DISCORD_API_ROOT": self.dc.root,
             "DISCORD_GATEWAY_URL": self.dc.gateway_url,
@@ -198,8 +214,25 @@ class Scene:
         about, actors = "a channel; in this sandbox the bot hears all of it", tuple(PAIRED)
         yield SceneChat("discord", str(channel.id), str(channel.id), f"#{channel.name}", about, actors, group=True)
 
+    def _create_slack(self) -> Iterator[SceneChat]:
+        # The manifest from which people make their app.
+        if manifest := getattr(channel_of("slack"), "preparation", None):
+            self.slack.install(manifest())
+        people = {handle: self.slack.person(handle, name) for handle, name in PAIRED.items()}
+        channel = self.slack.channel("general", members=list(people.values()))
+        with self._store(self.server("slack")) as store:
+            services = Services.of(store)
+            for person in people.values():
+                _pair(services, person, person.dm.id)
+            services.access.set_approver(people[APPROVER].id, approver=True)
+            services.access.add_group(channel.id, require_mention=False, senders=None)
+        for handle, person in people.items():
+            yield SceneChat("slack", handle, person.dm.id, person.user.real_name, _about(handle), (handle,))
+        about, actors = "a channel; in this sandbox the bot hears all of it", tuple(PAIRED)
+        yield SceneChat("slack", channel.id, channel.id, f"#{channel.name}", about, actors, group=True)
 
-def _pair(services: Services, person: TelegramPerson | DiscordPerson, chat_id: str) -> None:
+
+def _pair(services: Services, person: TelegramPerson | DiscordPerson | SlackPerson, chat_id: str) -> None:
     name, user_id = PAIRED[person.handle], str(person.id)
     services.access.allow(user_id, by="sandbox", name=name, username=person.handle)
     services.chats.record(Chat(chat_id, "direct"), Person(user_id, name, person.handle))

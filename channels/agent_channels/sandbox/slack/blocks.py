@@ -17,8 +17,10 @@ __all__ = [
     "checked_attachments",
     "checked_blocks",
     "checked_view",
+    "element_rows",
     "inputs",
     "label_of",
+    "options_of",
     "tappable_button",
     "usable_menu",
 ]
@@ -351,7 +353,7 @@ class _BlockChecker:
                 self.text_object(group.get("label"), f"{place}/label", PLAIN, 75)
                 self._options(group.get("options"), f"{place}/options", 100)
         initial = value.get("initial_option")
-        if initial is not None and initial not in _options(value):
+        if initial is not None and initial not in options_of(value):
             self.errors.add(f"{pointer}/initial_option", "must match an option in options")
 
     def _options(self, values: Any, pointer: str, most: int) -> None:
@@ -452,12 +454,13 @@ class _BlockChecker:
 # --- what people find in a message
 
 
-def _options(menu: dict[str, Any]) -> list[dict[str, Any]]:
+def options_of(menu: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the options of a menu, those of its groups too."""
     groups = [group["options"] for group in menu.get("option_groups") or () if isinstance(group, dict)]
     return [*(menu.get("options") or ()), *(one for group in groups for one in group)]
 
 
-def _rows(message: Message) -> list[list[dict[str, Any]]]:
+def element_rows(message: Message) -> list[list[dict[str, Any]]]:
     """Return the elements of each block that has some to tap or to choose from."""
     rows = []
     for block in message.get("blocks") or ():
@@ -478,27 +481,27 @@ def tappable_button(message: Message, row: int, col: int, label: str | None, act
 
     Raises LookupError when there is no such button.
     """
-    rows = [[one for one in line if one["type"] == "button"] for line in _rows(message)]
+    rows = [[one for one in line if one["type"] == "button"] for line in element_rows(message)]
     if action_id is not None:
         for button in (one for line in rows for one in line):
             if button["action_id"] == action_id:
                 return button
         text = {"type": "plain_text", "text": label or "gone", "emoji": True}
         return {"type": "button", "action_id": action_id, "block_id": "gone", "text": text, "value": ""}
-    labelled = [[{**one, "label": label_of(one)} for one in line] for line in rows if line]
+    labelled = [[{**one, "label": label_of(one)} for one in line] for line in rows]
     found = find_button(message["ts"], labelled, row, col, label=label, label_field="label")
     return {name: value for name, value in found.items() if name != "label"}
 
 
 def usable_menu(message: Message, wanted: str, action_id: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the first menu that has an option with this value or label, and the option. Raises LookupError."""
-    menus = [one for line in _rows(message) for one in line if one["type"] in {"static_select", "overflow"}]
+    menus = [one for line in element_rows(message) for one in line if one["type"] in {"static_select", "overflow"}]
     menus = [menu for menu in menus if action_id in {None, menu["action_id"]}]
     for menu in menus:
-        for option in _options(menu):
+        for option in options_of(menu):
             if wanted in {option.get("value"), label_of(option)}:
                 return menu, option
-    found = [[label_of(one) for one in _options(menu)] for menu in menus]
+    found = [[label_of(one) for one in options_of(menu)] for menu in menus]
     raise LookupError(f"message {message['ts']} has no menu with {wanted!r}; its menus: {found}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,8 @@ from agent_channels.sandbox.slack.state import SlackState
 from agent_channels.sandbox.slack.taps import SlackTap
 
 __all__ = ["SlackControl"]
+
+MAX_SETTLE_S = 3.0
 
 
 class SlackControl(ControlInterface):
@@ -92,7 +95,10 @@ class SlackControl(ControlInterface):
         return {"message": sent}
 
     async def tap(self, body: Body) -> Body:
-        """Tap a button of `message_id`, or of the last message with buttons; wait `wait` seconds for the answer."""
+        """Tap a button of `message_id`, or of the last message with buttons; wait `wait` seconds for the answer.
+
+        After an answer without a modal, `settle` seconds are waited for one, since an app may open it later.
+        """
         person = self._sender(body)
         button = {name: body[name] for name in ("row", "col", "label", "action_id") if name in body}
         return await self._outcome(person.tap(self._message_with_elements(body, person), **button), body)
@@ -119,6 +125,14 @@ class SlackControl(ControlInterface):
     async def _outcome(self, tap: SlackTap, body: Body) -> Body:
         self._taps[tap.id] = tap
         answer = await wait_for_answer(tap, body)
+        if (
+            answer is not None
+            and answer.modal is None
+            and (settle_s := min(float(body.get("settle") or 0), MAX_SETTLE_S))
+        ):
+            with contextlib.suppress(TimeoutError):
+                await tap.opened(settle_s)
+            answer = tap.answer
         return {
             "interaction": tap.id,
             "answer": asdict(answer) if answer else None,
@@ -174,7 +188,7 @@ class SlackControl(ControlInterface):
         """Configure the app: its slash commands, scopes and events."""
         app = self.state.app
         if "commands" in body:
-            app.commands = {f"/{name.removeprefix('/')}" for name in body["commands"]}
+            app.commands = {f"/{name.removeprefix('/')}": False for name in body["commands"]}
         if "scopes" in body:
             app.bot_scopes = list(body["scopes"])
         if "events" in body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["BY_CHARACTER", "is_emoji_name"]
+__all__ = ["BY_CHARACTER", "CHARACTERS", "is_emoji_name"]
 
 # The common ones whose name is not their Unicode name, and those that the sandbox's people use.
 NAMES = {
@@ -86,6 +86,8 @@ ALIASES = frozenset(
 NAME = re.compile(r"([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?")
 
 BY_CHARACTER = {character: name for name, character in NAMES.items()}
+# The characters of the names that are known here.
+CHARACTERS = NAMES | {"thumbsup": "👍", "thumbsdown": "👎"}
 
 
 def is_emoji_name(name: str, custom: dict[str, str]) -> bool:

@@ -170,7 +170,10 @@ class SlackPerson:
     def command(self, name: str, text: str = "", *, channel: HasConversation | None = None) -> SlackTap:
         """Send one of the app's slash commands, with or without its slash; threads take none."""
         record = self._channel(channel)
-        made = self.interactions.command(self.user, record, f"/{name.removeprefix('/')}", text)
+        command = f"/{name.removeprefix('/')}"
+        if self.state.app.commands.get(command):
+            text = self._typed_text(text, full=True)
+        made = self.interactions.command(self.user, record, command, text)
         return SlackTap(self.interactions, made)
 
     def submit(self, tap: SlackTap, **values: str | list[str]) -> SlackTap:
@@ -222,11 +225,15 @@ class SlackPerson:
             raise ValueError(f"a message has at most {TYPED_LIMIT} characters, not {len(text)}")
         if not text:
             return {"text": ""}
-        users = {user.name: user.id for user in self.state.users.values()}
-        channels = {one.name: one.id for one in self.state.conversations.values() if one.kind == CHANNEL}
-        made = typed(text, users, channels)
+        made = self._typed_text(text)
         fields: Message = {"text": made, "client_msg_id": str(uuid.uuid4())}
         return {**fields, "blocks": [rich_text(made, new_id("")[:5])]}
+
+    def _typed_text(self, text: str, *, full: bool = False) -> str:
+        """Return what the client sends for a text; `full`: mentions of people carry their names, as in commands."""
+        users = {user.name: f"{user.id}|{user.name}" if full else user.id for user in self.state.users.values()}
+        channels = {one.name: one.id for one in self.state.conversations.values() if one.kind == CHANNEL}
+        return typed(text, users, channels)
 
     def _in_thread(self, record: Conversation, thread: MessageOrTs, *, broadcast: bool) -> Message:
         found = self._find(thread)[1]

@@ -97,14 +97,15 @@ def ts_key(ts: str) -> int:
 class SlackApp:
     """The app and how it is configured on api.slack.com.
 
-    `commands` are its slash commands, "/" included. `messages_tab`: people can write to it in a direct chat.
+    `commands` are its slash commands, "/" included, each with whether names in its text become ids. `messages_tab`:
+    people can write to it in a direct chat.
     """
 
     id: str
     bot_scopes: list[str] = field(default_factory=lambda: list(BOT_SCOPES))
     app_scopes: list[str] = field(default_factory=lambda: ["connections:write"])
     events: set[str] = field(default_factory=lambda: set(EVENTS))
-    commands: set[str] = field(default_factory=set)
+    commands: dict[str, bool] = field(default_factory=dict)
     socket_mode: bool = True
     interactivity: bool = True
     messages_tab: bool = True

@@ -18,6 +18,7 @@ from agent_channels.sandbox.slack.control import SlackControl
 from agent_channels.sandbox.slack.directory import SlackDirectory
 from agent_channels.sandbox.slack.faults import SlackFaults
 from agent_channels.sandbox.slack.interactions import AppInteractions
+from agent_channels.sandbox.slack.manifest import configure
 from agent_channels.sandbox.slack.people import MessageOrTs, SlackPerson, ts_of
 from agent_channels.sandbox.slack.rate_limits import MethodLimits
 from agent_channels.sandbox.slack.records import Conversation, Message
@@ -164,7 +165,12 @@ class SlackSandbox(Sandbox):
 
     def set_commands(self, *names: str) -> None:
         """Give the app these slash commands, with or without their slash."""
-        self.state.app.commands = {f"/{name.removeprefix('/')}" for name in names}
+        self.state.app.commands = {f"/{name.removeprefix('/')}": False for name in names}
+
+    def install(self, manifest: str) -> None:
+        """Configure the app as its manifest says. Raises ValueError for one that Slack would refuse."""
+        configure(self.state.app, manifest)
+        self.state.changed()
 
     def set_flood(self, per_channel_per_s: float | None = 1.0, burst: int = 1) -> None:
         """Answer 429 to an app that writes faster than this into one conversation; None switches the rule off."""
