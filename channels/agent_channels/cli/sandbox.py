@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
-from agent_channels.cli.arguments import WrongUsage, add_json, port
-from agent_channels.core.i18n.sentences import sentence
+from agent_channels.cli.arguments import WrongUsage, add_json, channel_name, port
+from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.registry import CHANNELS
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -17,9 +18,11 @@ PORT = 8765
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the page's and the transcript's options."""
     parser.epilog = (
-        "Examples: `channels sandbox` opens both chats in a browser; `channels sandbox --projects 3` plays three "
+        "Examples: `channels sandbox` opens every chat in a browser; `channels sandbox --projects 3` plays three "
         "projects on one bot, one of which can die and return; `channels sandbox --transcript` stays in the terminal."
     )
+    played = sentence("play this one alone; any of {names} (default: all)", names=joined(CHANNELS, ", "))
+    parser.add_argument("channels", metavar="CHANNEL", nargs="*", type=channel_name, help=played)
     parser.add_argument(
         "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
     )
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json and (args.transcript or args.keep):
         raise WrongUsage(sentence("a transcript is for people; leave --json out, or --transcript and --keep"))
+    if args.channels and (args.transcript or args.keep or args.projects):
+        raise WrongUsage(sentence("a transcript and --projects play on Telegram; leave the channels out"))
     if args.projects and (args.transcript or args.keep or args.agent == "none"):
         raise WrongUsage(
             sentence("--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out")
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
         projects=args.projects or 1,
+        channels=args.channels or tuple(CHANNELS),
         as_json=args.json,
     )
 

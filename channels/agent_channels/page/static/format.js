@@ -1,5 +1,5 @@
-// A message's text as its platform draws it; Telegram's formatting is entities, whose offsets count UTF-16 units as
-// JavaScript does.
+// A message's text as its platform draws it: Discord's is Markdown, formatting of others is entities, whose offsets
+// count UTF-16 units as JavaScript does.
 
 import { codeBlock, element, foldedQuote, link, moment, spoiler } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -7,7 +7,7 @@ import { drawRich } from "./rich.js";
 
 // `plain`: what is known of the text is how it reads, and nothing of its formatting.
 export const drawText = (platform, { text, entities: list = [], names = {}, plain = false }) =>
-  plain || platform === "telegram" ? entities(text, list) : markdown(text, names);
+  plain || platform !== "discord" ? entities(text, list) : markdown(text, names);
 
 // As much of a message as is ever shown in one line.
 const ONE_LINE = 400;

@@ -12,7 +12,7 @@ from agent_channels.sandbox.agent.host import StepFailed
 from agent_channels.sandbox.agent.processes import clean_environ, run_program
 from agent_channels.sandbox.control import ControlError, required
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles, PageAction
-from agent_channels.sandbox.page.scene import CHANNELS, Scene, SceneChat
+from agent_channels.sandbox.page.scene import Scene, SceneChat
 from agent_channels.sandbox.page.slack_view import form
 
 __all__ = ["PageActions"]
@@ -138,9 +138,10 @@ class PageActions:
     async def approve(self, body: Body) -> Body:
         """Pair the person with this pairing code as the operator does it, over the command line."""
         channel, code = str(required(body, "channel")), str(required(body, "code")).upper()
-        if channel not in CHANNELS or not PAIRING_CODE.fullmatch(code):
+        if not PAIRING_CODE.fullmatch(code):
             raise ControlError(f"{code[:20]!r} is not a pairing code of {channel[:20]}", "take the 8 characters shown")
-        environ = {**clean_environ(self._scene.folder), **self._scene.settings(self._scene.server(channel))}
+        settings = self._scene.settings(self._scene.server(channel))
+        environ = {**clean_environ(self._scene.folder), **settings}
         try:
             output = await run_program(("access", channel, "pair", code), environ, self._scene.folder)
         except StepFailed as error:

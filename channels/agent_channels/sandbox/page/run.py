@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,17 +49,19 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def open_page(port: int, *, scripted: bool, bot_api: str = BOT_API, projects: int = 1) -> AsyncIterator[Page]:
+async def open_page(
+    port: int, *, scripted: bool, bot_api: str = BOT_API, projects: int = 1, channels: Sequence[str] = CHANNELS
+) -> AsyncIterator[Page]:
     """Run the page, with channel servers and the agent if `scripted`; leaving the block ends and removes everything.
 
     `bot_api`: the version of the Bot API that the Telegram server speaks, such as "10.0". `projects`: how many of
-    them share the bot, each with a server and an agent of its own.
+    them share the bot, each with a server and an agent of its own. `channels`: those that are played.
 
     Raises `ChannelError` when the port is taken or a channel server does not start.
     """
     async with contextlib.AsyncExitStack() as stack:
         temp = stack.enter_context(tempfile.TemporaryDirectory(prefix="channels-sandbox-", ignore_cleanup_errors=True))
-        scene = Scene(Path(temp), bot_api, projects)
+        scene = Scene(Path(temp), bot_api, projects, channels)
         stack.push_async_callback(scene.aclose)
         await scene.start()
         servers: dict[str, ChannelServer] = {}
@@ -93,13 +95,22 @@ async def _until_joined(lifecycles: MessageLifecycles) -> None:
     raise ChannelError(f"the projects did not join their hub within {JOIN_WITHIN_S:.0f} s")
 
 
-def run(*, port: int, browser: bool, scripted: bool, bot_api: str, projects: int = 1, as_json: bool = False) -> int:
+def run(
+    *,
+    port: int,
+    browser: bool,
+    scripted: bool,
+    bot_api: str,
+    projects: int = 1,
+    channels: Sequence[str] = CHANNELS,
+    as_json: bool = False,
+) -> int:
     """Keep the page up until it is interrupted; return exit code 0. Raises `ChannelError` when it cannot start.
 
     `as_json`: all that is printed is one object with the addresses, once they can be used.
     """
     try:
-        opened = open_page(port, scripted=scripted, bot_api=bot_api, projects=projects)
+        opened = open_page(port, scripted=scripted, bot_api=bot_api, projects=projects, channels=channels)
         asyncio.run(_run(opened, browser=browser, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if not as_json:
@@ -131,7 +142,10 @@ def _say_addresses(page: Page) -> None:
     else:
         say("Attach your agent host: put this into its .mcp.json, then start it as a channel.")
         say(json.dumps(_mcp_servers(page.scene), indent=2))
-        say("claude --dangerously-load-development-channels " + " ".join(f"server:{one}" for one in CHANNELS))
+        say(
+            "claude --dangerously-load-development-channels "
+            + " ".join(f"server:{one.channel}" for one in page.scene.servers)
+        )
     say("Ctrl-C ends all of it.")
 
 

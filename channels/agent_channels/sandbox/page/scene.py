@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,14 +82,14 @@ class Scene:
     `secret` is asked for by the page and by every control interface.
     """
 
-    def __init__(self, folder: Path, bot_api: str, projects: int = 1) -> None:
-        """`bot_api`: the version of the Bot API that the Telegram server speaks.
+    def __init__(self, folder: Path, bot_api: str, projects: int = 1, channels: Sequence[str] = CHANNELS) -> None:
+        """`bot_api`: the version of the Bot API that the Telegram server speaks. `channels`: those that are played.
 
         `projects`: if there are several, they share one Telegram bot, and nothing else is there.
         """
         self.folder = folder
         self.is_shared = projects > 1
-        self.servers = tuple(SceneServer(channel, channel, folder) for channel in CHANNELS)
+        self.servers = tuple(SceneServer(channel, channel, folder) for channel in channels)
         if self.is_shared:
             names = PROJECTS[:projects]
             self.servers = tuple(SceneServer(name, "telegram", folder / name, name) for name in names)
@@ -111,7 +111,7 @@ class Scene:
             self.chats = [*self._create_shared()]
             return
         create = {"telegram": self._create_telegram, "discord": self._create_discord, "slack": self._create_slack}
-        self.chats = [chat for channel in CHANNELS for chat in create[channel]()]
+        self.chats = [chat for server in self.servers for chat in create[server.channel]()]
 
     async def aclose(self) -> None:
         """Stop the platforms."""
@@ -120,8 +120,11 @@ class Scene:
         await self.slack.aclose()
 
     def server(self, channel: str) -> SceneServer:
-        """Return the only server of a channel, or the first one of several."""
-        return next(server for server in self.servers if server.channel == channel)
+        """Return the only server of a channel, or the first one of several. Raises LookupError."""
+        found = next((server for server in self.servers if server.channel == channel), None)
+        if found is None:
+            raise LookupError(f"no channel {channel[:20]!r} is played here")
+        return found
 
     def settings(self, server: SceneServer) -> dict[str, str]:
         """Return the `env` of an `.mcp.json` entry that makes a channel server use this sandbox."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from agent_channels.sandbox.slack.emoji import CHARACTERS
+from agent_channels.sandbox.telegram.utf16 import utf16
 
-__all__ = ["Names", "plain_text", "rich_blocks", "rich_mrkdwn"]
+__all__ = ["Names", "as_entities", "plain_text", "rich_blocks", "rich_mrkdwn"]
 
 Node: TypeAlias = dict[str, Any]
 # What mentions are called, by the id of a person or channel.
@@ -23,6 +24,9 @@ INLINE = re.compile(
     r"|(?<![\w_])_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_(?![\w_])"
     r"|(?<![\w~])~(?P<strike>[^\s~](?:[^~\n]*[^\s~])?)~(?![\w~])"
 )
+# What an entity is called where it is not named as in a tree, and what else it holds.
+ENTITIES = {"url": "text_link"}
+KEPT = ("url", "unix_time", "date_time_format")
 MARKS = {"bold": "bold", "italic": "italic", "strike": "strikethrough"}
 STYLES = {"bold": "bold", "italic": "italic", "strike": "strikethrough", "underline": "underline", "code": "code"}
 
@@ -41,6 +45,31 @@ def rich_mrkdwn(text: str, names: Names) -> list[Node]:
 def rich_blocks(blocks: list[Node], names: Names) -> list[Node]:
     """Return a message's blocks as the page's, without buttons and menus."""
     return [made for block in blocks for made in _of_block(block, names)]
+
+
+def as_entities(pieces: Any) -> tuple[str, list[Node]]:
+    """Return the words of a paragraph, and its marks as entities of the whole text."""
+    words = ""
+    entities: list[Node] = []
+
+    def add(value: Any) -> None:
+        nonlocal words
+        if isinstance(value, list):
+            for one in value:
+                add(one)
+        elif isinstance(value, dict):
+            begin = utf16(words)
+            add(value["text"])
+            kind, more = (
+                ENTITIES.get(value["type"], value["type"]),
+                {name: value[name] for name in KEPT if name in value},
+            )
+            entities.append({"type": kind, "offset": begin, "length": utf16(words) - begin, **more})
+        else:
+            words += str(value)
+
+    add(pieces)
+    return words, entities
 
 
 def plain_text(text: str, names: Names) -> str:

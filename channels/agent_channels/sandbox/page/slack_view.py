@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_channels.sandbox.page.scene import SceneChat
-from agent_channels.sandbox.page.slack_text import Names, plain_text, rich_blocks, rich_mrkdwn
+from agent_channels.sandbox.page.slack_text import Names, as_entities, plain_text, rich_blocks, rich_mrkdwn
 from agent_channels.sandbox.slack.blocks import element_rows, inputs, label_of, options_of
 from agent_channels.sandbox.slack.emoji import CHARACTERS
 from agent_channels.sandbox.slack.records import Conversation, Message, SlackUser
@@ -103,7 +103,9 @@ def _message(slack: SlackSandbox, message: Message, names: Names) -> dict[str, A
         "reactions": [_emoji(one["name"]) for one in message.get("reactions", ()) for _ in range(one["count"])],
         "service": _service(slack, message, author),
     }
-    if drawn:
+    if [one["type"] for one in drawn] == ["paragraph"]:
+        made["text"], made["entities"] = as_entities(drawn[0]["text"])
+    elif drawn:
         made["rich"] = {"blocks": drawn}
     if made["bot"]:
         # A pairing code, where there is one, is what the bot formats as code.

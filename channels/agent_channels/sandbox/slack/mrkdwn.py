@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agent_channels.sandbox.slack.emoji import BY_CHARACTER
+from agent_channels.sandbox.slack.emoji import BY_CHARACTER, CHARACTERS
 
 __all__ = ["escaped", "mentions", "normalized", "rich_text", "typed"]
 
@@ -14,7 +14,11 @@ TOKEN = re.compile(r"<(?:[@#!][^<>\n]+|(?:https?|mailto|tel|slack):[^<>\n]+)>")
 ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 URL = re.compile(r"https?://[^\s<>|]*[^\s<>|.,;:!?'\")\]]")
 MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
-PARTS = re.compile(r"<@(?P<user>[UW][A-Z0-9]+)>|<#(?P<channel>C[A-Z0-9]+)(?:\|[^>]*)?>|<(?P<url>[^@#!][^>]*)>")
+PARTS = re.compile(
+    r"<@(?P<user>[UW][A-Z0-9]+)>|<#(?P<channel>C[A-Z0-9]+)(?:\|[^>]*)?>|<(?P<url>[^@#!][^>]*)>|:(?P<emoji>[a-z0-9_+-]+):"
+    r"|`(?P<code>[^`\n]+)`|(?<!\w)\*(?P<bold>\S(?:[^*\n]*\S)?)\*(?!\w)|(?<!\w)_(?P<italic>\S(?:[^_\n]*\S)?)_(?!\w)"
+    r"|(?<!\w)~(?P<strike>\S(?:[^~\n]*\S)?)~(?!\w)"
+)
 
 
 def escaped(text: str) -> str:
@@ -52,24 +56,33 @@ def mentions(text: str) -> list[str]:
 
 
 def rich_text(text: str, block_id: str) -> dict[str, Any]:
-    """Return the block in which the client sends a person's text beside the text itself."""
+    """Return the block in which the client sends a person's text beside the text itself.
+
+    What was typed between marks is a text with that style.
+    """
     elements: list[dict[str, Any]] = []
     end = 0
     for part in PARTS.finditer(text):
         elements += _text_element(text[end : part.start()])
-        if part["user"]:
-            elements.append({"type": "user", "user_id": part["user"]})
-        elif part["channel"]:
-            elements.append({"type": "channel", "channel_id": part["channel"]})
-        else:
-            elements.append({"type": "link", "url": part["url"].partition("|")[0]})
+        elements += _element(str(part.lastgroup), part[str(part.lastgroup)])
         end = part.end()
     elements += _text_element(text[end:])
-    return {
-        "type": "rich_text",
-        "block_id": block_id,
-        "elements": [{"type": "rich_text_section", "elements": elements}],
-    }
+    section = {"type": "rich_text_section", "elements": elements}
+    return {"type": "rich_text", "block_id": block_id, "elements": [section]}
+
+
+def _element(kind: str, value: str) -> list[dict[str, Any]]:
+    match kind:
+        case "user":
+            return [{"type": "user", "user_id": value}]
+        case "channel":
+            return [{"type": "channel", "channel_id": value}]
+        case "url":
+            return [{"type": "link", "url": value.partition("|")[0]}]
+        case "emoji":
+            code = "-".join(f"{ord(char):x}" for char in CHARACTERS.get(value, ""))
+            return [{"type": "emoji", "name": value, **({"unicode": code} if code else {})}]
+    return [{**one, "style": {kind: True}} for one in _text_element(value)]
 
 
 def _text_element(text: str) -> list[dict[str, Any]]:
