@@ -41,8 +41,8 @@ def forking(request: pytest.FixtureRequest, warm: Warm) -> Iterator[None]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(forking: None) -> AsyncIterator[Page]:
-    """The sandbox with its channel servers."""
-    async with open_page(0, scripted=True) as up:
+    """The sandbox with the channel servers that most tests need."""
+    async with open_page(0, scripted=True, channels=("telegram", "discord")) as up:
         yield up
 
 

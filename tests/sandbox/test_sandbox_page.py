@@ -19,6 +19,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from agent_channels.page.server import FILES, HEADERS
+from agent_channels.registry import CHANNELS
 from agent_channels.sandbox.agent.host import ChannelEvent, ScriptedHost, ToolCall
 from agent_channels.sandbox.agent.processes import program
 from agent_channels.sandbox.page.run import Page, open_page
@@ -276,7 +277,7 @@ async def test_agent_none_attaches_a_host_to_both_platforms(tmp_path: Path) -> N
             block = re.search(r"^\{\n.*?^\}$", printed, re.MULTILINE | re.DOTALL)
             assert block
             entries = json.loads(block[0])["mcpServers"]
-            assert set(entries) == {"telegram", "discord"}
+            assert set(entries) == set(CHANNELS)
             assert all("/../" not in entry["command"] for entry in entries.values())
             assert psutil.Process(process.pid).children() == []
             url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", printed)

@@ -86,7 +86,7 @@ def test_what_the_sandbox_says_of_its_chats_is_known() -> None:
     """The descriptions of chats, and the lines of what happened in them, come with their values."""
     sources = "\n".join(
         (PACKAGE / "sandbox" / "page" / name).read_text(encoding="utf-8")
-        for name in ("scene.py", "telegram_view.py", "discord_view.py")
+        for name in ("scene.py", "telegram_view.py", "discord_view.py", "slack_view.py")
     )
     told = re.compile(
         r"""return f"(\{.+\} [^"\n]+|\{name\}[^"\n]+)"|"service": f?"([^"\n]+?)"|about(?:, actors)? = f?"([^"\n]+?)"|"""
