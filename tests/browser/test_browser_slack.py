@@ -53,7 +53,7 @@ async def test_slack_is_played_like_the_others(show) -> None:  # type: ignore[no
     await screen.sees("It is called Cassiopeia.")
     await screen.say("/agent-status")
     told = await screen.sees("Only you can see this")
-    await expect(told).to_have_class("message bot private")
+    await expect(told).to_contain_text("Every message has been answered")
     await screen.go("#general", "slack")
     await screen.say("hello")
     await screen.sees("scripted agent")

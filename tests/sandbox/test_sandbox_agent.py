@@ -113,7 +113,7 @@ async def page_of(monkeypatch: pytest.MonkeyPatch, step_s: float) -> AsyncIterat
         return made(host, session, step_s=step_s)
 
     monkeypatch.setattr(channel_server, "ScriptedAgent", agent)
-    async with open_page(0, scripted=True, channels=("telegram", "discord")) as up:
+    async with open_page(0, scripted=True, channels=("telegram",)) as up:
         yield up
 
 
