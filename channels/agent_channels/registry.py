@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["CHANNELS", "channel"]
 
 # A new platform adds one entry.
-CHANNELS = {"telegram": "agent_channels.telegram.channel", "discord": "agent_channels.discord.channel"}
+CHANNELS = {
+    "telegram": "agent_channels.telegram.channel",
+    "discord": "agent_channels.discord.channel",
+    "slack": "agent_channels.slack.channel",
+}
 
 
 def channel(name: str) -> Channel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from agent_channels.cli.arguments import (
     WrongUsage,
     add_command,
     add_json,
-    numeric_id,
+    platform_id,
 )
 from agent_channels.cli.dialogue import listed_person, person_line
 from agent_channels.cli.language import column, shown
@@ -166,12 +167,14 @@ def _invite(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _allow(args: argparse.Namespace, services: Services) -> Result:
-    user_id = numeric_id(args.id)
-    if int(user_id) <= 0:
+    user_id = platform_id(args.id, args.channel)
+    if not re.fullmatch(channel(args.channel).person_ids, user_id):
         raise WrongUsage(
             sentence(
                 "{user_id} is not a person's id; people's ids are above zero (groups: `group add`)", user_id=user_id
             )
+            if user_id.lstrip("-").isdigit()
+            else sentence("{user_id} is not a person's id, but a chat's (groups: `group add`)", user_id=user_id)
         )
     if services.access.member(user_id):
         return {"allowed": user_id, "changed": False}, sentence("{user_id} could write already.", user_id=user_id)
@@ -186,7 +189,7 @@ def _allow(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _remove(args: argparse.Namespace, services: Services) -> Result:
-    if not services.access.remove(numeric_id(args.id)):
+    if not services.access.remove(platform_id(args.id, args.channel)):
         raise Refused(
             sentence(
                 "nobody with the id {user_id} is on a list; `channels access {channel}` shows who is",
@@ -205,7 +208,7 @@ def _policy(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _approver(args: argparse.Namespace, services: Services) -> Result:
-    user_id = numeric_id(args.id)
+    user_id = platform_id(args.id, args.channel)
     if not services.access.set_approver(user_id, approver=args.add) and not args.add:
         raise Refused(
             sentence(
@@ -227,10 +230,10 @@ def _approver(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _enable_group(args: argparse.Namespace, services: Services) -> Result:
-    group_id = numeric_id(args.id)
+    group_id = platform_id(args.id, args.channel)
     senders = None
     if args.allow is not None:
-        senders = frozenset(numeric_id(part.strip()) for part in args.allow.split(",") if part.strip())
+        senders = frozenset(platform_id(part.strip(), args.channel) for part in args.allow.split(",") if part.strip())
         if not senders:
             raise WrongUsage(
                 sentence("--allow names nobody; give comma-separated ids, or leave it out for every member")
@@ -259,7 +262,7 @@ def _enable_group(args: argparse.Namespace, services: Services) -> Result:
 
 
 def _disable_group(args: argparse.Namespace, services: Services) -> Result:
-    group_id = numeric_id(args.id)
+    group_id = platform_id(args.id, args.channel)
     if not services.access.remove_group(group_id):
         raise Refused(
             sentence(

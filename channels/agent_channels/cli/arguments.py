@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.i18n.sentences import Sentence, joined, sentence
 from agent_channels.core.text.nearest import nearest
-from agent_channels.registry import CHANNELS
+from agent_channels.registry import CHANNELS, channel
 
 if TYPE_CHECKING:
     from agent_channels.core.host.agents.agent_host import AgentHost
@@ -32,7 +32,7 @@ __all__ = [
     "channel_name",
     "did_you_mean",
     "moment",
-    "numeric_id",
+    "platform_id",
     "port",
     "set_up_channels",
     "the_channel",
@@ -66,16 +66,23 @@ def channel_name(text: str) -> str:
     return text
 
 
-def numeric_id(text: str) -> str:
-    """Return the id of a chat or a person as the store has it. Raises `WrongUsage`."""
-    if not _ID.fullmatch(text):
+def platform_id(text: str, channel_name: str | None = None) -> str:
+    """Return the id of a chat, a thread or a person as the store has it; None: on any platform. Raises `WrongUsage`."""
+    names = [channel_name] if channel_name else list(CHANNELS)
+    if any(re.fullmatch(channel(name).ids, text) for name in names):
+        return str(int(text)) if _ID.fullmatch(text) else text
+    if channel_name and not re.fullmatch(channel(channel_name).ids, "1"):
         raise WrongUsage(
             sentence(
-                "{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)",
-                text=text,
+                "{text!r} is not an id as events carry them (names can change hands, so they never decide)", text=text
             )
         )
-    return str(int(text))
+    raise WrongUsage(
+        sentence(
+            "{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)",
+            text=text,
+        )
+    )
 
 
 def port(text: str) -> int:

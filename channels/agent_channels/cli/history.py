@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_command, add_json, moment, numeric_id
+from agent_channels.cli.arguments import add_channel, add_command, add_json, moment, platform_id
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     export = add_command(actions, "export", "print it as JSON lines, oldest first")
     add_channel(export, may_miss=True)
-    export.add_argument("--chat", metavar="ID", type=numeric_id, help="only this chat; negative ids as they are")
+    export.add_argument("--chat", metavar="ID", type=platform_id, help="only this chat; negative ids as they are")
     since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
     export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
     add_json(export, help="print one JSON object with all of them")

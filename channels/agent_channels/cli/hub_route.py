@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from agent_channels.cli.arguments import Subparsers, WrongUsage, add_channel, add_command, add_json, numeric_id
+from agent_channels.cli.arguments import Subparsers, WrongUsage, add_channel, add_command, add_json, platform_id
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
@@ -40,12 +40,12 @@ def add_route_actions(actions: Subparsers[argparse.ArgumentParser]) -> None:
     for way in (shown, added, removed):
         add_channel(way)
     for way in (added, removed):
-        way.add_argument("--chat", metavar="ID", type=numeric_id, help="a chat: of a person, a group or a channel")
+        way.add_argument("--chat", metavar="ID", type=platform_id, help="a chat: of a person, a group or a channel")
         way.add_argument(
-            "--thread", metavar="ID", type=numeric_id, help="a thread of --chat, or one that is a chat of its own"
+            "--thread", metavar="ID", type=platform_id, help="a thread of --chat, or one that is a chat of its own"
         )
         way.add_argument(
-            "--person", metavar="ID", type=numeric_id, help="what this person says where nothing else fits"
+            "--person", metavar="ID", type=platform_id, help="what this person says where nothing else fits"
         )
         way.add_argument("--default", action="store_true", help="strangers, who then pair there, and what fits several")
     added.add_argument("project", metavar="NAME", help="the project that gets it")

@@ -147,7 +147,9 @@ def enter(row: Channel, other: OtherProject, dialogue: Dialogue) -> None:
 def _shared_values(row: Channel, other: OtherProject) -> dict[str, str]:
     """Return the variables that the two projects have in common: the token, and how the hub is reached."""
     reach = {key: value for key, value in other.env.dotenv.items() if key in VARIABLES and value is not None}
-    return {**reach, f"{row.name.upper()}_BOT_TOKEN": other.token, VARIABLE: other.hub or LOCAL}
+    upper = row.name.upper()
+    secrets = {f"{upper}_{one.name}": value for one in row.secrets if (value := other.env.own(one.name))}
+    return {**reach, **secrets, f"{upper}_BOT_TOKEN": other.token, VARIABLE: other.hub or LOCAL}
 
 
 # ---- the same people

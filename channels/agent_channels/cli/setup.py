@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
+from pydantic import SecretStr
 
 from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_agent_host, add_json
 from agent_channels.cli.dialogue import Dialogue
@@ -33,7 +34,7 @@ from agent_channels.cli.language import choose_language, language, shown
 from agent_channels.cli.other_projects import OtherProject, other_projects
 from agent_channels.cli.setup_steps import Steps
 from agent_channels.cli.turn_hooks import turn_hook_servers
-from agent_channels.core.contract.channel import Channel
+from agent_channels.core.contract.channel import Channel, Secret
 from agent_channels.core.contract.checks import Finding
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.doctor import local as doctor_local
@@ -64,7 +65,7 @@ from agent_channels.core.settings.state_folder import (
     is_empty,
     make_state_folder,
     require_own_file,
-    set_dotenv_value,
+    set_dotenv_values,
     write_new,
 )
 from agent_channels.core.store.database import Store
@@ -122,6 +123,8 @@ class _Token:
     bot: _Bot
     is_new: bool
     other: OtherProject | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """What belongs to it, by the end of its variable: the platform's further secrets."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -172,7 +175,7 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         )
         dialogue.data = {"ok": True, "bot": {"id": me.id, "username": me.username}}
         if found.other is None:
-            _store_token(row, env, found.text, dialogue, is_new=found.is_new)
+            _store_token(row, env, found, dialogue)
         else:
             _join(row, env, settings, found, found.other, dialogue)
     _write_config(row, env, dialogue)
@@ -283,8 +286,9 @@ def _obtain_token(
     Raises `ConfigError` if there is none, or it could not be tried out.
     """
     if args.token_stdin:
-        return _tried(row, env, settings, _given(sys.stdin.readline().strip()), is_new=True)
-    known = _known_token(env)
+        token = _given(sys.stdin.readline().strip())
+        return _tried(row, env, _with_secrets(row, token, settings, lambda _: sys.stdin.readline()), token, is_new=True)
+    known = _known_token(env) if all(_own_secret(settings, secret) for secret in row.secrets) else None
     if known and args.join is None and (not dialogue.interactive or _keeps(env, dialogue)):
         try:
             return _tried(row, env, settings, known, is_new=False)
@@ -293,19 +297,53 @@ def _obtain_token(
                 raise
             dialogue.say("✗ {error}", error=_sentence(error))
     if (other := offer(args.join, row, projects, dialogue)) is not None:
-        return replace(_tried(row, env, settings, other.token, is_new=True), other=other)
+        theirs = _with_secrets(row, other.token, settings, lambda secret: other.env.own(secret.name) or "")
+        return replace(_tried(row, env, theirs, other.token, is_new=True), other=other)
     if not dialogue.interactive:
         raise ConfigError("there is no terminal to ask for the token; pipe it in with --token-stdin")
+    return _ask_token(row, env, settings, dialogue)
+
+
+def _ask_token(row: Channel, env: Environment, settings: Settings, dialogue: Dialogue) -> _Token:
+    """Say how to get a token, and ask for it until one works. Raises `ConfigError` after a few tries."""
+    if row.preparation:
+        dialogue.say("\n{manifest}", manifest=row.preparation())
     dialogue.say("\n{steps}\n", steps=row.steps)
     for tries_left in reversed(range(TOKEN_TRIES)):
         token = _given(dialogue.ask_hidden(sentence("{title} bot token (not shown): ", title=row.title)))
         try:
-            return _tried(row, env, settings, token, is_new=True)
+            return _tried(
+                row, env, _with_secrets(row, token, settings, partial(_ask_secret, dialogue)), token, is_new=True
+            )
         except _WrongTokenError as error:
             if not tries_left:
                 raise
             dialogue.say("✗ {error}. Try again, or stop with Ctrl-C.", error=_sentence(error))
     raise AssertionError("the last try returns or raises")
+
+
+def _ask_secret(dialogue: Dialogue, secret: Secret) -> str:
+    return dialogue.ask_hidden(sentence("{title} (not shown): ", title=secret.title))
+
+
+def _own_secret(settings: Settings, secret: Secret) -> str | None:
+    held: SecretStr | None = getattr(settings, secret.name.lower())
+    return held.get_secret_value() if held else None
+
+
+def _with_secrets(row: Channel, token: str, settings: Settings, take: Callable[[Secret], str]) -> Settings:
+    """Return the settings with the platform's further secrets, each from `take`.
+
+    Raises `ConfigError` if one, or the token that they belong to, is missing or malformed.
+    """
+    _require_shape(row, token)
+    for secret in row.secrets:
+        given = _given(take(secret).strip())
+        register_secret(given)
+        if problem := secret.problem(given):
+            raise _WrongTokenError(problem)
+        settings = settings.model_copy(update={secret.name.lower(): SecretStr(given)})
+    return settings
 
 
 def _known_token(env: Environment) -> str | None:
@@ -346,16 +384,26 @@ def _is_unfinished(env: Environment) -> bool:
 
 
 def _tried(row: Channel, env: Environment, settings: Settings, token: str, *, is_new: bool) -> _Token:
+    _require_shape(row, token)
+    try:
+        bot = anyio.run(_verify, row, env, settings, token)
+    except PlatformError as error:
+        why = _not_verified(error, is_new=is_new)
+        raise _WrongTokenError(words_of(why)) if isinstance(error, Unauthorized) else why from error
+    for secret in row.secrets:
+        finding = bot.findings[secret.check]
+        if finding.state == "wrong":
+            raise _WrongTokenError(joined([finding.found, finding.next]))
+    secrets = {secret.name: value for secret in row.secrets if (value := _own_secret(settings, secret))}
+    return _Token(token, bot, is_new, secrets=secrets)
+
+
+def _require_shape(row: Channel, token: str) -> None:
     register_secret(token)
     try:
         row.bot_id(token)
     except ConfigError as error:
         raise _WrongTokenError(words_of(error)) from error
-    try:
-        return _Token(token, anyio.run(_verify, row, env, settings, token), is_new)
-    except PlatformError as error:
-        why = _not_verified(error, is_new=is_new)
-        raise _WrongTokenError(words_of(why)) if isinstance(error, Unauthorized) else why from error
 
 
 def _sentence(error: ConfigError) -> str:
@@ -372,18 +420,21 @@ async def _verify(row: Channel, env: Environment, settings: Settings, token: str
         return _Bot(identity, adapter.capabilities.invite_link, findings)
 
 
-def _store_token(row: Channel, env: Environment, token: str, dialogue: Dialogue, *, is_new: bool) -> None:
-    name = f"{row.name.upper()}_BOT_TOKEN"
-    path = env.state_dir / ".env"
-    if is_new:
-        set_dotenv_value(env.state_dir, name, token)
+def _store_token(row: Channel, env: Environment, found: _Token, dialogue: Dialogue) -> None:
+    upper = row.name.upper()
+    name, path = f"{upper}_BOT_TOKEN", env.state_dir / ".env"
+    values = {name: found.text, **{f"{upper}_{end}": value for end, value in found.secrets.items()}}
+    if found.is_new:
+        set_dotenv_values(env.state_dir, values)
         dialogue.say("✓ It is stored in {path}, readable by you only.", path=path)
     else:
         dialogue.say("✓ It stays where it is: {source}.", source=env.token_source())
-    dialogue.data["stored"] = str(path) if is_new or env.dotenv.get(name) == token else None
-    shadowing = env_value(name, env.environ)
-    if shadowing and shadowing != token:
-        dialogue.warn("The shell variable {name} holds another token and wins over this file; unset it.", name=name)
+    dialogue.data["stored"] = str(path) if found.is_new or env.dotenv.get(name) == found.text else None
+    for variable, value in values.items():
+        if (env_value(variable, env.environ) or value) != value:
+            dialogue.warn(
+                "The shell variable {name} holds another token and wins over this file; unset it.", name=variable
+            )
 
 
 def _join(

@@ -13,7 +13,21 @@ from agent_channels.core.settings.certificates import certificate_sources, refus
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "Secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A second secret that a platform asks for, besides the bot's token."""
+
+    name: str
+    """The end of the variable that holds it, such as APP_TOKEN; in lower case it is a setting."""
+    title: str
+    """What people call it."""
+    problem: Callable[[str], str]
+    """Return why a text is not one, in a sentence that does not show it; empty if it is one."""
+    check: str
+    """The check of the set-up, one of `Channel.checks`, that says whether it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,14 @@ class Channel:
     """How to get a bot and its token there, as numbered lines."""
     to_hear_all: str = ""
     """How the operator lets the bot hear messages of a group that do not name it; empty if it hears them anyway."""
+    preparation: Callable[[], str] | None = None
+    """Return what set-up prints above the steps, to be pasted on the way."""
+    secrets: tuple[Secret, ...] = ()
+    """What the settings hold besides the token that nobody may see, each a `SecretStr`."""
+    ids: str = r"-?[0-9]{1,20}"
+    """The pattern of the ids of people, chats and threads."""
+    person_ids: str = r"(?!0*$)[0-9]{1,20}"
+    """The pattern of the ids of people."""
     join_link: Callable[[str], str] | None = None
     """Return, for a bot's id, the page on which somebody adds the bot to a group; None when there is no such page."""
 

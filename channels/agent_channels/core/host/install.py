@@ -101,7 +101,10 @@ def add_server(row: Channel, env: Environment) -> str:
 
 def _server_entry(row: Channel, env: Environment) -> JSON:
     upper = row.name.upper()
-    names = [f"{upper}_{end}" for end in ("STATE_DIR", "BOT_TOKEN", "API_ROOT", "PROXY")]
+    names = [
+        f"{upper}_{end}"
+        for end in ("STATE_DIR", "BOT_TOKEN", *(secret.name for secret in row.secrets), "API_ROOT", "PROXY")
+    ]
     values = {name: f"${{{name}:-}}" for name in (*names, "CHANNELS_MODE", "CHANNELS_CLAIM")}
     if env_value(names[0], env.environ):
         # The shell that starts the host may not set it.

@@ -52,7 +52,9 @@ class LocalProject:
 def of_no_project(environ: Mapping[str, str], channels: Sequence[Channel]) -> dict[str, str]:
     """Return an environment without the variables that decide for one project, whichever that was."""
     steering = {"CLAUDE_PROJECT_DIR", "CHANNELS_HUB", "CHANNELS_MODE", "CHANNELS_CLAIM"}
-    steering |= {f"{channel.name.upper()}_{what}" for channel in channels for what in ("STATE_DIR", "BOT_TOKEN")}
+    for channel in channels:
+        names = ("STATE_DIR", "BOT_TOKEN", *(secret.name for secret in channel.secrets))
+        steering |= {f"{channel.name.upper()}_{name}" for name in names}
     return {name: value for name, value in environ.items() if name not in steering}
 
 

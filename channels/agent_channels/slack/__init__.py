@@ -1,0 +1,1 @@
+"""The Slack channel: the only package that imports slack_sdk."""

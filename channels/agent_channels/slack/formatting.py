@@ -1,0 +1,139 @@
+"""Formatted texts as Slack's rich text: sections of styled pieces, quotations, and code.
+
+Unlike Slack's own marks in a text, these show every text as it stands, in every script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span, outermost
+from agent_channels.core.text.markdown import parse
+from agent_channels.core.text.split import split_formatted
+from agent_channels.slack.markup import LIMITS, check_format
+
+__all__ = ["draw", "render"]
+
+DIALECT = Dialect()
+# Pieces of one message; Slack says no number, and a message of thousands takes its clients long.
+ELEMENTS_MAX = 1000
+# The longest address of a link.
+URL_MAX = 2000
+
+_STYLES = {"bold": "bold", "heading": "bold", "summary": "bold", "italic": "italic", "strike": "strike", "code": "code"}
+_MOMENTS = {"t": "{time}", "D": "{date_num}"}
+
+Json = dict[str, Any]
+
+
+def render(text: str, format_: str) -> list[RenderedPart]:
+    """Return the parts of a text, in order; none when nothing in it is visible.
+
+    Raises `Refused` for an unknown format.
+    """
+    check_format(format_)
+    formatted = parse(text, DIALECT) if format_ == "markdown" else FormattedText(text)
+    if format_ == "text" and len(text) <= LIMITS.text:
+        return [RenderedPart(text, format_, text)]
+    parts = split_formatted(formatted, _fill, LIMITS.text)
+    return [RenderedPart(part.text, format_, part.text, part.spans) for part in parts]
+
+
+def _fill(formatted: FormattedText) -> float:
+    return max(len(formatted.text) / LIMITS.text, len(formatted.spans) / ELEMENTS_MAX)
+
+
+def draw(formatted: FormattedText) -> list[Json]:
+    """Return a text as blocks: one of rich text, or none for a text in which nothing is visible."""
+    elements = list(_sections(formatted.text, 0, len(formatted.text), formatted.spans))
+    return [{"type": "rich_text", "elements": elements}] if elements else []
+
+
+def _sections(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Json]:
+    """Yield the elements of a rich text: code and quotations, and sections of what is between them."""
+    at = start
+    held: list[Span] = []
+    for span, inner in outermost(spans):
+        if span.kind in {"pre", "quote"}:
+            yield from _section(text, at, span.start, held)
+            drawn = _preformatted(text, span) if span.kind == "pre" else _quote(text, span, inner)
+            yield from drawn
+            at, held = span.end, []
+        else:
+            held += [span, *inner]
+    yield from _section(text, at, end, held)
+
+
+def _section(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Json]:
+    # Code and quotations stand on lines of their own anyway.
+    if start > 0:
+        start += len(text[start:end]) - len(text[start:end].lstrip("\n"))
+    if end < len(text):
+        end = start + len(text[start:end].rstrip("\n"))
+    if elements := _inline(text, start, end, spans):
+        yield {"type": "rich_text_section", "elements": elements}
+
+
+def _preformatted(text: str, span: Span) -> Iterator[Json]:
+    if covered := text[span.start : span.end]:
+        yield {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": covered}]}
+
+
+def _quote(text: str, span: Span, inner: Sequence[Span]) -> Iterator[Json]:
+    if elements := _inline(text, span.start, span.end, inner):
+        yield {"type": "rich_text_quote", "elements": elements}
+
+
+def _inline(text: str, start: int, end: int, spans: Sequence[Span]) -> list[Json]:
+    """Return a range as pieces, each with the styles of all spans over it."""
+    cuts = {start, end}
+    for span in spans:
+        cuts |= {min(max(at, start), end) for at in (span.start, span.end)}
+    edges = sorted(cuts)
+    pieces: list[Json] = []
+    # The spans are sorted by their start, and nest: those that are open are few.
+    opened: list[Span] = []
+    following = iter(spans)
+    upcoming = next(following, None)
+    for first, last in pairwise(edges):
+        opened = [span for span in opened if span.end > first]
+        while upcoming is not None and upcoming.start <= first:
+            if upcoming.end > first:
+                opened.append(upcoming)
+            upcoming = next(following, None)
+        _add(pieces, _piece(text[first:last], opened))
+    return pieces
+
+
+def _add(pieces: list[Json], piece: Json) -> None:
+    """Append a piece, or join it to the one before when it looks the same."""
+    before = pieces[-1] if pieces else None
+    if before and before["type"] == piece["type"] == "text" and before.get("style") == piece.get("style"):
+        before["text"] += piece["text"]
+    else:
+        pieces.append(piece)
+
+
+def _piece(words: str, spans: Sequence[Span]) -> Json:
+    styles = {_STYLES[span.kind]: True for span in spans if span.kind in _STYLES}
+    if any(span.kind == "pre" for span in spans):
+        styles["code"] = True
+    styled: Json = {"style": styles} if styles else {}
+    for span in spans:
+        if span.kind == "time" and (moment := _moment(words, span)):
+            return moment | styled
+        if span.kind == "link" and len(span.value) <= URL_MAX:
+            return {"type": "link", "url": span.value, "text": words} | styled
+        if span.kind == "address" and words.startswith(("http://", "https://")) and len(words) <= URL_MAX:
+            return {"type": "link", "url": words} | styled
+    return {"type": "text", "text": words} | styled
+
+
+def _moment(words: str, span: Span) -> Json | None:
+    seconds, _, style = span.value.partition(":")
+    if not seconds.lstrip("-").isdigit():
+        return None
+    format_ = _MOMENTS.get(style, "{date_num} {time}")
+    return {"type": "date", "timestamp": int(seconds), "format": format_, "fallback": words}

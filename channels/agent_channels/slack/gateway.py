@@ -1,0 +1,492 @@
+"""Reads Slack: a Socket Mode connection, and missed messages fetched from the history of each chat.
+
+Slack keeps nothing for an app that is away, and gives each event to one of the app's connections. An envelope is
+acknowledged once its event is journalled; an event that was not acknowledged comes again. How far we have read is kept
+as cursors, which move in the transaction that journals the events: `last:<chat>` and `last:<chat>:<thread>` are the
+newest message of each, and `sync` says whether what was missed before this connection has been fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import anyio
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
+
+from agent_channels.core.contract.adapter import EventSink
+from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.errors import Ambiguous, Forbidden, PlatformError, RateLimited, Unauthorized, Unavailable
+from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.scheduling import Backoff
+from agent_channels.slack import outbound
+from agent_channels.slack.chats import Json, NameCache, is_direct
+from agent_channels.slack.content import mentioned_users
+from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, as_unavailable, error_code
+from agent_channels.slack.http import SlackConnections, call
+from agent_channels.slack.message_context import is_addressed
+
+__all__ = ["SocketReader", "app_connection", "is_behind"]
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 6
+_QUEUE_MAX = 1000
+_BATCH_MAX = 500
+_CONNECT_S = 30.0
+_LEAVE_S = 0.3
+# After a connection shorter than this, we wait before the next one.
+_SHORT_S = 5.0
+# Both sides ask whether the other one is there; a socket that does not answer two times is closed.
+PING_S = 10.0
+# Slack wants each envelope acknowledged within three seconds, and sends it again after that.
+ACK_S = 3.0
+# How long of these an event waits so that older ones, which are being fetched, come before it; and for names.
+_HOLD_S, _NAMES_S = 1.5, 1.0
+# How long the earlier socket stays open once the next one is: what Slack gave to it before it knew.
+_LINGER_S = 5.0
+# Before a gap something may have been given to a socket that was about to break; fetched again, it is known by its id.
+_OVERLAP_S = 300.0
+# A thread that was quiet for so long is found by its beginning alone.
+_THREAD_S = 14 * 86_400.0
+# What comes of reading an event that is not what Slack promises.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
+_ENDS = frozenset(getattr(aiohttp.WSMsgType, name) for name in ("CLOSE", "CLOSING", "CLOSED", "ERROR"))
+_MESSAGES = frozenset({"message", "app_mention"})
+
+
+async def app_connection(connections: SlackConnections, app_token: str | None) -> str:
+    """Return the address of a new socket. Raises `PlatformError`, with what the app's settings lack."""
+    if not app_token:
+        raise Unauthorized(APP_TOKEN_MISSING)
+    try:
+        return str((await call(connections.client.apps_connections_open(app_token=app_token)))["url"])
+    except PlatformError as error:
+        code = error_code(error.__cause__)
+        if code in {"socket_mode_not_enabled", "not_allowed"}:
+            raise Forbidden(SOCKET_OFF) from error
+        raise
+
+
+@dataclass(eq=False)
+class _Socket:
+    """One connection, and why it should be left; the reason is set once."""
+
+    ws: aiohttp.ClientWebSocketResponse
+    opened: float = field(default_factory=time.monotonic)
+    reason: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answered: bool = True
+    task: asyncio.Task[None] | None = None
+
+    def leave(self, reason: str) -> None:
+        if not self.reason.done():
+            self.reason.set_result(reason)
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    socket: _Socket
+    request: SocketModeRequest
+    received: float
+
+
+class SocketReader:
+    """One run of `listen`: connect, fetch missed messages, read until something fails."""
+
+    def __init__(
+        self,
+        connections: SlackConnections,
+        app_token: str | None,
+        own_user: str,
+        sink: EventSink,
+        names: NameCache,
+        begin: Callable[[Json], bool],
+        arrived: Callable[[Json], None],
+    ) -> None:
+        """`begin` gets every interaction and returns whether to journal it; `arrived` gets every new message."""
+        self._connections, self._app_token, self._own_user, self._sink = connections, app_token, own_user, sink
+        self._names, self._begin, self._arrived = names, begin, arrived
+        self._queue: asyncio.Queue[_Envelope] = asyncio.Queue(_QUEUE_MAX)
+        self._sockets: list[_Socket] = []
+        self._storing = asyncio.Lock()
+        self._synced = asyncio.Event()
+        self._sync: asyncio.Task[None] | None = None
+        # How far the sockets have been read since the last sync began, as cursors; stored once it is done.
+        self._reached: dict[str, str] = {}
+        self._wanted: Mapping[str, float] = {}
+        self._noted = False
+
+    async def run(self) -> None:
+        """Read until something fails. Raises `PlatformError` or `StoreError`."""
+        writing, reading = asyncio.create_task(self._write()), asyncio.create_task(self._read())
+        pinging = asyncio.create_task(self._ping())
+        tasks = {writing, reading, pinging}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
+                tasks |= {socket.task for socket in self._sockets if socket.task is not None}
+                if self._sync is not None:
+                    tasks.add(self._sync)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*(socket.ws.close() for socket in self._sockets), return_exceptions=True)
+
+    # ---- the sockets
+
+    async def _read(self) -> None:
+        pauses = Backoff(first_s=0.1, cap_s=30.0)
+        current = await self._connect()
+        while True:
+            reason = await self._left(current)
+            if reason == "link_disabled":
+                raise Forbidden(SOCKET_OFF)
+            # A socket that Slack is about to close is read until then: the next one is there before.
+            refresh = reason in {"refresh_requested", "warning"}
+            if not refresh:
+                await self._close(current)
+            if time.monotonic() - current.opened < _SHORT_S:
+                await asyncio.sleep(pauses.next())
+            earlier, current = current, await self._connect()
+            if refresh:
+                self._close_later(earlier)
+
+    async def _left(self, socket: _Socket) -> str:
+        """Return why a socket should be left; raise what fetching missed messages failed with."""
+        waiting: set[asyncio.Future[Any]] = {socket.reason}
+        while True:
+            if self._sync is not None:
+                waiting.add(self._sync)
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if self._sync is not None and self._sync in done:
+                sync, self._sync = self._sync, None
+                await sync
+            if socket.reason.done():
+                return socket.reason.result()
+
+    async def _connect(self) -> _Socket:
+        """Open a socket and wait for its greeting."""
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                url = await app_connection(self._connections, self._app_token)
+                socket = _Socket(await self._connections.open_socket(url))
+                self._sockets.append(socket)
+                hello = await self._greeting(socket)
+        except TimeoutError as error:
+            raise Unavailable(sentence("Slack's socket sends no greeting")) from error
+        except PlatformError as error:
+            raise as_unavailable(error) from error
+        self._sink.mark_alive()
+        self._count(hello)
+        self._begin_sync()
+        socket.task = asyncio.create_task(self._receive(socket))
+        return socket
+
+    async def _greeting(self, socket: _Socket) -> Json:
+        while True:
+            frame = await self._frame(socket)
+            if frame is None:
+                raise Unavailable(sentence("Slack closed the socket (code {code})", code=socket.ws.close_code))
+            if frame.get("type") == "hello":
+                return frame
+            if frame.get("type") == "disconnect":
+                if frame.get("reason") == "link_disabled":
+                    raise Forbidden(SOCKET_OFF)
+                raise Unavailable(sentence("Slack closed the socket ({reason})", reason=frame.get("reason")))
+
+    def _count(self, hello: Json) -> None:
+        """Tell the operator if other programs are connected to the app: each event reaches only one of them."""
+        count = hello.get("num_connections")
+        ours = sum(not socket.ws.closed for socket in self._sockets)
+        if isinstance(count, int) and count > ours and not self._noted:
+            self._noted = True
+            self._sink.add_note(
+                f"{count} connections of this Slack app are open and {ours} of them ours: Slack gives each event to "
+                "one of them, so the others take taps and messages away; end the other programs, or give this project "
+                "an app of its own"
+            )
+
+    async def _receive(self, socket: _Socket) -> None:
+        try:
+            while (frame := await self._frame(socket)) is not None:
+                self._sink.mark_alive()
+                if frame.get("type") == "disconnect":
+                    socket.leave(str(frame.get("reason") or "closed"))
+                    continue
+                request = SocketModeRequest.from_dict(frame)
+                if request is not None:
+                    # Bounded: no further events are read until those in the queue are stored.
+                    self._open_form(request)
+                    await self._queue.put(_Envelope(socket, request, time.monotonic()))
+        finally:
+            socket.leave("closed")
+
+    async def _frame(self, socket: _Socket) -> Json | None:
+        """Return the next object from a socket; None when it is closed."""
+        while True:
+            try:
+                message = await socket.ws.receive()
+            except (aiohttp.ClientError, OSError):
+                return None
+            if message.type is aiohttp.WSMsgType.TEXT:
+                with suppress(*_MALFORMED, RecursionError):
+                    found = json.loads(message.data)
+                    if isinstance(found, dict):
+                        return found
+                logger.warning("the socket sent what cannot be read")
+            elif message.type is aiohttp.WSMsgType.PING:
+                with suppress(aiohttp.ClientError, OSError):
+                    await socket.ws.pong(message.data)
+            elif message.type is aiohttp.WSMsgType.PONG:
+                socket.answered = True
+                self._sink.mark_alive()
+            elif message.type in _ENDS:
+                return None
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(PING_S)
+            for socket in list(self._sockets):
+                if not socket.answered:
+                    socket.leave("silent")
+                socket.answered = False
+                with suppress(aiohttp.ClientError, OSError):
+                    await socket.ws.ping()
+
+    async def _close(self, socket: _Socket) -> None:
+        with anyio.move_on_after(_LEAVE_S), suppress(aiohttp.ClientError, OSError, RuntimeError):
+            await socket.ws.close()
+        if socket.task is not None:
+            socket.task.cancel()
+        if socket in self._sockets:
+            self._sockets.remove(socket)
+
+    def _close_later(self, socket: _Socket) -> None:
+        """Read a socket on until Slack closes it, or some seconds have passed."""
+        reading = socket.task
+
+        async def linger() -> None:
+            if reading is not None:
+                await asyncio.wait({reading}, timeout=_LINGER_S)
+            # What was read from it is acknowledged over it.
+            await self._queue.join()
+            await self._close(socket)
+
+        socket.task = asyncio.create_task(linger())
+
+    # ---- events
+
+    def _open_form(self, request: SocketModeRequest) -> None:
+        # At once: a form can be opened for three seconds only.
+        if request.type == "interactive":
+            with suppress(*_MALFORMED):
+                request.payload["journal"] = self._begin(request.payload)
+
+    async def _write(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            held = batch[0].received + _HOLD_S - time.monotonic()
+            if not self._synced.is_set() and held > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._synced.wait(), held)
+            while len(batch) < _BATCH_MAX and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await self._store(batch)
+            for envelope in batch:
+                await self._acknowledge(envelope)
+                self._queue.task_done()
+
+    async def _acknowledge(self, envelope: _Envelope) -> None:
+        # One whose socket is gone comes again, and is known by its id.
+        with suppress(aiohttp.ClientError, OSError, RuntimeError):
+            answer = SocketModeResponse(envelope.request.envelope_id)
+            await envelope.socket.ws.send_str(json.dumps(answer.to_dict()))
+
+    async def _store(self, batch: list[_Envelope]) -> None:
+        """Journal a batch, and how far it was read, in one transaction."""
+        self._wanted = self._sink.enabled_since()
+        events: list[RawEvent] = []
+        reached: dict[str, str] = {}
+        deadline = time.monotonic() + _NAMES_S
+        for envelope in batch:
+            try:
+                event = await self._journal_event(envelope.request, deadline, reached)
+            except _MALFORMED:
+                # Kept for inspection, without holding up the events after it.
+                payload = {"t": "unreadable", "d": envelope.request.payload}
+                event = RawEvent(f"u{envelope.request.envelope_id}", json.dumps(payload))
+            if event is not None:
+                events.append(event)
+        async with self._storing:
+            reached = _latest(self._reached, reached)
+            # While older messages are being fetched, a cursor must not pass them.
+            moved, later = (self._newer(reached), {}) if self._synced.is_set() else ({}, reached)
+            await self._sink.put(events, moved)
+            self._reached = later
+
+    def _newer(self, reached: Mapping[str, str]) -> dict[str, str | None]:
+        known = self._sink.cursors()
+        return {name: ts for name, ts in reached.items() if float(ts) > float(known.get(name) or 0)}
+
+    async def _journal_event(
+        self, request: SocketModeRequest, deadline: float, reached: dict[str, str]
+    ) -> RawEvent | None:
+        """Return the event for the journal; None for one that concerns nobody.
+
+        Names are asked for until `deadline`; `reached` gets the cursors that a message moves.
+        """
+        payload = request.payload
+        if request.type == "slash_commands":
+            return RawEvent(f"c{payload['trigger_id']}", json.dumps({"t": "command", "d": payload, "at": time.time()}))
+        if request.type == "interactive":
+            if payload.pop("journal", True) is False:
+                return None
+            key = payload.get("trigger_id") or request.envelope_id
+            return RawEvent(f"i{key}", json.dumps({"t": "interactive", "d": payload, "at": time.time()}))
+        if request.type != "events_api":
+            return None
+        event = payload["event"]
+        if event["type"] in _MESSAGES:
+            return await self._journal_message(event, deadline, reached)
+        if event["type"] == "reaction_added":
+            return await self._journal_reaction(event, deadline)
+        return RawEvent(f"x{payload['event_id']}", json.dumps({"t": event["type"], "d": event}))
+
+    async def _journal_message(self, event: Json, deadline: float, reached: dict[str, str]) -> RawEvent | None:
+        changed = event.get("subtype") == "message_changed"
+        message = event["message"] | {"channel": event["channel"]} if changed else event
+        if event.get("channel_type") and "channel_type" not in message:
+            message["channel_type"] = event["channel_type"]
+        if event.get("subtype") in {"message_deleted", "message_replied"} or self._is_own(message):
+            return None
+        channel, ts = str(event["channel"]), str(message["ts"])
+        if not self._is_wanted(message) and not is_addressed(message, self._own_user):
+            # Messages in a busy workspace's channels that nobody enabled are not even journalled.
+            return None
+        names = await self._names_of(message, deadline)
+        if changed:
+            # Previews that unfold are changes too; only an edit has a time.
+            edited = (message.get("edited") or {}).get("ts")
+            payload = json.dumps({"t": "edited", "d": message, "names": names})
+            return RawEvent(f"e{channel}.{ts}.{edited}", payload) if edited else None
+        self._arrived(message)
+        self._reach(message, reached)
+        return RawEvent(f"m{channel}.{ts}", json.dumps({"t": "message", "d": message, "names": names}))
+
+    async def _journal_reaction(self, event: Json, deadline: float) -> RawEvent | None:
+        item = event["item"]
+        if item.get("type") != "message" or str(event["user"]) == self._own_user:
+            return None
+        channel = str(item["channel"])
+        ours = str(event.get("item_user")) == self._own_user
+        if not (self._is_wanted({"channel": channel, "user": event["user"]}) or ours):
+            return None
+        names = await self._names_of({"channel": channel, "user": event["user"]}, deadline)
+        key = f"r{channel}.{item['ts']}.{event['user']}.{event['reaction']}.{event['event_ts']}"
+        return RawEvent(key, json.dumps({"t": "reaction", "d": event, "names": names}))
+
+    def _is_own(self, message: Json) -> bool:
+        return str(message.get("user") or "") == self._own_user
+
+    def _is_wanted(self, message: Json) -> bool:
+        """Return whether a message is from a chat that the agent reads, or a direct one, from which strangers pair."""
+        return str(message["channel"]) in self._wanted or is_direct(message)
+
+    def _reach(self, message: Json, reached: dict[str, str]) -> None:
+        """Move the cursors of a message's chat and thread, unless the agent reads neither."""
+        channel, ts = str(message["channel"]), str(message["ts"])
+        if channel not in self._wanted and str(message.get("user")) not in self._wanted:
+            return
+        thread = message.get("thread_ts")
+        names = [f"last:{channel}", *([f"last:{channel}:{thread}"] if thread else [])]
+        reached |= _latest(reached, dict.fromkeys(names, ts))
+
+    async def _names_of(self, message: Json, deadline: float) -> Json:
+        users = [str(user) for user in (message.get("user"), *mentioned_users(message)) if user]
+        channels = [] if is_direct(message) else [str(message["channel"])]
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                return await self._names.names_for(self._connections.client, users, channels)
+        except TimeoutError:
+            return self._names.known_names(users, channels)
+
+    # ---- missed messages
+
+    def _begin_sync(self) -> None:
+        """Fetch what was missed before this connection; what the sockets bring waits a moment for it."""
+        if self._sync is not None:
+            self._sync.cancel()
+        self._synced.clear()
+        self._sync = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Fetch missed messages, and try again a few times at faults that pass."""
+        pauses = Backoff(first_s=0.25, cap_s=10.0)
+        await self._put([], {"sync": "behind"})
+        for left in reversed(range(_TRIES)):
+            try:
+                await self._fetch_missed()
+                break
+            except (Unavailable, Ambiguous, RateLimited) as error:
+                if not left:
+                    raise as_unavailable(error) from error
+                await asyncio.sleep(max(pauses.next(), error.retry_after if isinstance(error, RateLimited) else 0))
+        self._sink.mark_alive()
+
+    async def _put(self, events: list[RawEvent], cursors: dict[str, str | None]) -> None:
+        async with self._storing:
+            await self._sink.put(events, cursors)
+
+    async def _fetch_missed(self) -> None:
+        """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
+        self._wanted, cursors = self._sink.enabled_since(), self._sink.cursors()
+        found: dict[str, Json] = {}
+        fetched: dict[str, str] = {}
+        quiet: dict[str, str | None] = {}
+        for chat, since in self._wanted.items():
+            channel = await outbound.find_chat(self._connections.client, chat)
+            if channel is None:
+                continue
+            last = f"last:{channel}"
+            after = max(since, float(cursors.get(last) or 0) - _OVERLAP_S)
+            threads = {name.rpartition(":")[2]: ts for name, ts in cursors.items() if name.startswith(f"{last}:")}
+            async for message in outbound.messages_after(self._connections.client, channel, after, threads):
+                found[f"{channel}.{message['ts']}"] = message | {"channel": channel}
+                self._reach(message | {"channel": channel}, fetched)
+            old = time.time() - _THREAD_S
+            quiet |= {f"{last}:{thread}": None for thread, ts in threads.items() if float(ts) < old}
+        events = [await self._missed(message) for message in sorted(found.values(), key=lambda one: float(one["ts"]))]
+        async with self._storing:
+            moved = quiet | self._newer(_latest(self._reached, fetched)) | {"sync": "done"}
+            await self._sink.put([event for event in events if event is not None], moved)
+            self._reached = {}
+            self._synced.set()
+
+    async def _missed(self, message: Json) -> RawEvent | None:
+        if self._is_own(message):
+            return None
+        self._arrived(message)
+        names = await self._names_of(message, time.monotonic() + _CONNECT_S)
+        payload = json.dumps({"t": "message", "d": message, "names": names})
+        return RawEvent(f"m{message['channel']}.{message['ts']}", payload)
+
+
+def _latest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+    """Return both sets of cursors, of each the later one."""
+    return {name: max(first.get(name) or "0", second.get(name) or "0", key=float) for name in {*first, *second}}
+
+
+def is_behind(cursors: Mapping[str, str]) -> bool:
+    """Return whether what was missed before the connection has yet to be fetched."""
+    return cursors.get("sync") != "done"
