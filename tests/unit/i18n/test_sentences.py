@@ -34,10 +34,11 @@ from agent_channels.core.journal.entry import State
 from agent_channels.core.log import register_secret
 from agent_channels.discord import zh_tw as zh_tw_discord
 from agent_channels.registry import CHANNELS, channel
+from agent_channels.slack import zh_tw as zh_tw_slack
 from agent_channels.telegram import zh_tw as zh_tw_telegram
 
 SOURCE = Path(agent_channels.__file__).parent
-OPERATOR = [zh_tw_operator.TEXTS, zh_tw_help.TEXTS, zh_tw_telegram.TEXTS, zh_tw_discord.TEXTS]
+OPERATOR = [zh_tw_operator.TEXTS, zh_tw_help.TEXTS, zh_tw_telegram.TEXTS, zh_tw_discord.TEXTS, zh_tw_slack.TEXTS]
 TEXTS = {english: text for table in OPERATOR for english, text in table.items()}
 # Whose texts are sentences: what a check found, and what a verb says to a person and asks of them.
 FINDINGS = {"fine", "note", "skipped", "wrong", "Finding"}
@@ -62,8 +63,10 @@ FOR_THE_OPERATOR = (
     "core/store/inspect.py",
     "telegram/checks.py",
     "discord/checks.py",
+    "slack/checks.py",
     "telegram/errors.py",
     "discord/errors.py",
+    "slack/errors.py",
     "core/contract/clock.py",
     "core/contract/connection_errors.py",
 )
