@@ -15,8 +15,13 @@ from agent_channels.core.contract.messages import Place
 from agent_channels.discord.outbound import TRIES
 from agent_channels.sandbox.discord.guilds import DiscordChannel
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.slack.emoji import BY_CHARACTER as SLACK_EMOJI
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+
+import discord_reading
+import slack_reading
 
 __all__ = ["PLATFORMS", "Platform"]
 
@@ -69,11 +74,17 @@ class Platform(Protocol):
     def reactions(self, message_id: str) -> list[str]:
         """The bot's reactions to a message."""
 
+    def reads(self, message_id: str) -> str:
+        """A message's text as people read it, without marks."""
+
     def typing(self) -> int:
         """How often the bot showed that it writes."""
 
-    def menu(self) -> list[str]:
-        """The commands that people are offered."""
+    def thread_of(self, message_id: str) -> str | None:
+        """The thread in which the bot shows that it writes, after this message; None where it needs none."""
+
+    def menu(self) -> list[str] | None:
+        """The commands that people are offered; None where the operator declares them, and no bot changes that."""
 
     def block(self) -> None:
         """The person blocks the bot."""
@@ -178,10 +189,17 @@ class TelegramPlatform:
     def reactions(self, message_id: str) -> list[str]:
         return self.tg.reactions(self.ann, int(message_id))
 
+    def reads(self, message_id: str) -> str:
+        return str(self.shown(message_id)["text"])
+
     def typing(self) -> int:
         return len(self.tg.typing(self.ann))
 
-    def menu(self) -> list[str]:
+    def thread_of(self, message_id: str) -> str | None:
+        del message_id
+        return None
+
+    def menu(self) -> list[str] | None:
         return [one["command"] for one in self.tg.state.commands["default", ""]]
 
     def block(self) -> None:
@@ -316,10 +334,17 @@ class DiscordPlatform:
     def reactions(self, message_id: str) -> list[str]:
         return self.dc.reactions(message_id)
 
+    def reads(self, message_id: str) -> str:
+        return discord_reading.read(next(str(m["content"]) for m in self.ann.messages() if m["id"] == message_id))
+
     def typing(self) -> int:
         return len(self.dc.typing(self.ann))
 
-    def menu(self) -> list[str]:
+    def thread_of(self, message_id: str) -> str | None:
+        del message_id
+        return None
+
+    def menu(self) -> list[str] | None:
         return [one["name"] for one in self.dc.interactions.commands.commands]
 
     def block(self) -> None:
@@ -381,7 +406,166 @@ async def discord(token: str) -> AsyncIterator[Platform]:
         yield DiscordPlatform(dc)
 
 
+class SlackPlatform:
+    """Slack, with Ann."""
+
+    unknown_chat = "C0UNKNOWN01"
+    formatted = ("markdown", "a **bold 🦄 word** and\nmore <3", "a bold 🦄 word and\nmore <3")
+    wrong_markup = False
+    # An option of a menu holds less than a button.
+    data_bytes = 75
+
+    def __init__(self, slack: SlackSandbox) -> None:
+        self.slack = slack
+        self.ann = slack.person("ann", "Ann")
+        self.token = slack.token
+        self.environ = {
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_ROOT": slack.root,
+        }
+        self.bot_id, self.bot_name = "-".join(slack.token.split("-")[1:3]), slack.username
+        self.chat_id, self.user_id = self.ann.dm.id, self.ann.id
+        self.marks: dict[str, str] = {}
+        self.heard = {self.chat_id: 0.0}
+        self.said: list[str] = []
+
+    def say(self, text: str) -> str:
+        return self._said(self.ann.send(text))
+
+    def send_file(self, kind: str, data: bytes, name: str) -> str:
+        del kind
+        return self._said(self.ann.send(attachments=[(name, data)]))
+
+    def _said(self, message: dict[str, Any]) -> str:
+        self.said.append(str(message["ts"]))
+        return self.said[-1]
+
+    def tap(self, message_id: str, label: str) -> Callable[[], tuple[str, bool] | None]:
+        before = {one["ts"] for one in self.ann.ephemerals}
+
+        async def tap() -> None:
+            # Nobody can tap for an app that is away: Slack says so at once.
+            await self.slack.wait_for(lambda: self.slack.connected)
+            self.ann.tap(message_id, label=label)
+
+        self.tapping = asyncio.create_task(tap())
+
+        def shown() -> tuple[str, bool] | None:
+            new = [one for one in self.ann.ephemerals if one["ts"] not in before]
+            # Slack knows no alerts: what one person alone sees is as loud as it gets.
+            return (slack_reading.read(new[0]), True) if new else None
+
+        return shown
+
+    def react(self, message_id: str, emoji: str) -> None:
+        self.ann.react(message_id, emoji)
+
+    def grow_old(self) -> None:
+        self.slack.advance(3600)
+
+    def unread(self) -> int:
+        """Slack keeps nothing; what counts is how far the reader's own mark has come."""
+        last = float(self.marks.get(f"last:{self.chat_id}", "0"))
+        return sum(float(ts) > last for ts in self.said)
+
+    def _message(self, message_id: str) -> dict[str, Any]:
+        return next(m for m in self.ann.messages() if m["ts"] == message_id)
+
+    def shown(self, message_id: str) -> dict[str, Any]:
+        message = self._message(message_id)
+        rows = [
+            [str(one["text"]["text"]) for element in row for one in element.get("options", [element])]
+            for row in slack_reading.actions(message)
+        ]
+        thread = message.get("thread_ts", "")
+        return {
+            "text": slack_reading.read(message),
+            "bold": slack_reading.bold_words(message),
+            "labels": rows,
+            "reply_to": thread if thread != message["ts"] else "",
+            "file": next((file["name"] for file in message.get("files") or ()), None),
+        }
+
+    def texts(self) -> list[str]:
+        return [slack_reading.read(message) for message in self.ann.messages()]
+
+    def reads(self, message_id: str) -> str:
+        return slack_reading.read(self._message(message_id))
+
+    def reactions(self, message_id: str) -> list[str]:
+        characters = {name: character for character, name in SLACK_EMOJI.items()}
+        return [characters[name] for name in self.slack.reactions(message_id)]
+
+    def typing(self) -> int:
+        return len(self.slack.typing(self.ann))
+
+    def thread_of(self, message_id: str) -> str | None:
+        """Slack shows in threads alone that somebody writes."""
+        return message_id
+
+    def menu(self) -> list[str] | None:
+        """The operator declares the commands, where a bot has no say."""
+        return None
+
+    def block(self) -> None:
+        self.ann.block()
+
+    def revoke(self) -> None:
+        self.slack.revoke_token()
+        self.slack.revoke_app_token()
+
+    def fail(self, kind: str, *, reading: bool = False, **options: Any) -> None:
+        self.slack.faults.add(kind, method="apps.connections.open" if reading else "chat.postMessage", times=1, **options)  # type: ignore[arg-type]
+
+    def fail_download(self, kind: str) -> None:
+        # A GET that was cut on a kept connection is asked again by the HTTP library itself, once.
+        self.slack.faults.add(kind, method="download", times=2)  # type: ignore[arg-type]
+
+    def room_for_threads(self, *, allowed: bool = True) -> str:
+        self.room = self.slack.channel("work", members=[self.ann], bot=allowed)
+        return self.room.id
+
+    def _thread(self, place: Place) -> list[dict[str, Any]]:
+        found = [m for m in self.room.messages() if place.thread_id in {m["ts"], m.get("thread_ts")}]
+        return sorted(found, key=lambda message: float(message["ts"]))
+
+    def thread_name(self, place: Place) -> str:
+        return slack_reading.read(self._thread(place)[0])
+
+    def said_in(self, place: Place) -> list[str]:
+        said = [m for m in self._thread(place)[1:] if m.get("user") == self.slack.bot_id]
+        return [slack_reading.read(message) for message in said]
+
+    def delete_thread(self, place: Place) -> None:
+        record, found = self.slack.state.find(str(place.thread_id))
+        self.slack.state.delete(record, found)
+
+    def close_thread(self, place: Place) -> None:
+        self.slack.lock_thread(str(place.thread_id))
+
+    async def stop(self) -> None:
+        await self.slack.aclose()
+
+    async def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        return await self.slack.wait_for(predicate)
+
+    def heal(self) -> None:
+        self.slack.faults.clear()
+
+    def poke(self) -> None:
+        self.slack.state.changed()
+
+
+@asynccontextmanager
+async def slack(token: str) -> AsyncIterator[Platform]:
+    del token
+    async with SlackSandbox() as sandbox:
+        yield SlackPlatform(sandbox)
+
+
 PLATFORMS: dict[str, Callable[[str], AbstractAsyncContextManager[Platform]]] = {
     "telegram": telegram,
     "discord": discord,
+    "slack": slack,
 }

@@ -25,7 +25,7 @@ from agent_channels.core.contract.messages import (
     RawEvent,
 )
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
-from agent_channels.core.errors import PlatformError, Rejected, Unsupported
+from agent_channels.core.errors import Ambiguous, PlatformError, Rejected, Unsupported
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
 from agent_channels.slack import formatting, markup, outbound, threads
@@ -120,7 +120,11 @@ class SlackAdapter:
 
     async def identify(self) -> Identity:
         """Ask auth.test. The id is the one in the token: that of a bot among people is not in it."""
-        me = await call(self._connections.client.auth_test())
+        try:
+            me = await call(self._connections.client.auth_test())
+        except Ambiguous as error:
+            # Asking twice is harmless.
+            raise as_unavailable(error) from error
         with translated():
             self._user = str(me["user_id"])
             self._me = Identity(self._id, str(me["user"]), str(me["user"]))

@@ -14,7 +14,7 @@ from agent_channels.core.text.markdown import parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.slack.markup import LIMITS, check_format
 
-__all__ = ["draw", "render"]
+__all__ = ["draw", "formatted_text", "render"]
 
 DIALECT = Dialect()
 # Pieces of one message; Slack says no number, and a message of thousands takes its clients long.
@@ -38,7 +38,13 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     if format_ == "text" and len(text) <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
     parts = split_formatted(formatted, _fill, LIMITS.text)
-    return [RenderedPart(part.text, format_, part.text, part.spans) for part in parts]
+    return [RenderedPart(part.text, "text", part.text, part.spans) for part in parts]
+
+
+def formatted_text(text: str, format_: str, spans: Sequence[Span]) -> FormattedText:
+    """Return what a message says in one of the formats. Raises `Refused` for an unknown one."""
+    check_format(format_)
+    return parse(text, DIALECT) if format_ == "markdown" else FormattedText(text, tuple(spans))
 
 
 def _fill(formatted: FormattedText) -> float:

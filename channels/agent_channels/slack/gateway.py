@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +55,8 @@ _HOLD_S, _NAMES_S = 1.5, 1.0
 _LINGER_S = 5.0
 # Before a gap something may have been given to a socket that was about to break; fetched again, it is known by its id.
 _OVERLAP_S = 300.0
+# Reactions that were missed are found on messages that are not older than this before the last one that was seen.
+_REACTED_S = 86_400.0
 # A thread that was quiet for so long is found by its beginning alone.
 _THREAD_S = 14 * 86_400.0
 # What comes of reading an event that is not what Slack promises.
@@ -393,8 +395,7 @@ class SocketReader:
         if not (self._is_wanted({"channel": channel, "user": event["user"]}) or ours):
             return None
         names = await self._names_of({"channel": channel, "user": event["user"]}, deadline)
-        key = f"r{channel}.{item['ts']}.{event['user']}.{event['reaction']}.{event['event_ts']}"
-        return RawEvent(key, json.dumps({"t": "reaction", "d": event, "names": names}))
+        return _reaction(event, names)
 
     def _is_own(self, message: Json) -> bool:
         return str(message.get("user") or "") == self._own_user
@@ -451,7 +452,8 @@ class SocketReader:
     async def _fetch_missed(self) -> None:
         """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
         self._wanted, cursors = self._sink.enabled_since(), self._sink.cursors()
-        found: dict[str, Json] = {}
+        found: dict[tuple[str, str], Json] = {}
+        reactions: list[Json] = []
         fetched: dict[str, str] = {}
         quiet: dict[str, str | None] = {}
         for chat, since in self._wanted.items():
@@ -462,11 +464,18 @@ class SocketReader:
             after = max(since, float(cursors.get(last) or 0) - _OVERLAP_S)
             threads = {name.rpartition(":")[2]: ts for name, ts in cursors.items() if name.startswith(f"{last}:")}
             async for message in outbound.messages_after(self._connections.client, channel, after, threads):
-                found[f"{channel}.{message['ts']}"] = message | {"channel": channel}
-                self._reach(message | {"channel": channel}, fetched)
+                message["channel"] = channel
+                if float(message["ts"]) > after:
+                    found[message["ts"], channel] = message
+                    self._reach(message, fetched)
+                if float(message["ts"]) > max(since, after - _REACTED_S):
+                    reactions += list(self._missed_reactions(message))
             old = time.time() - _THREAD_S
             quiet |= {f"{last}:{thread}": None for thread, ts in threads.items() if float(ts) < old}
         events = [await self._missed(message) for message in sorted(found.values(), key=lambda one: float(one["ts"]))]
+        for reaction in reactions:
+            person = {"channel": reaction["item"]["channel"], "user": reaction["user"]}
+            events.append(_reaction(reaction, await self._names_of(person, time.monotonic() + _CONNECT_S)))
         async with self._storing:
             moved = quiet | self._newer(_latest(self._reached, fetched)) | {"sync": "done"}
             await self._sink.put([event for event in events if event is not None], moved)
@@ -480,6 +489,22 @@ class SocketReader:
         names = await self._names_of(message, time.monotonic() + _CONNECT_S)
         payload = json.dumps({"t": "message", "d": message, "names": names})
         return RawEvent(f"m{message['channel']}.{message['ts']}", payload)
+
+
+    def _missed_reactions(self, message: Json) -> Iterator[Json]:
+        """Yield the reactions to a message of the history, each as the event that it was; only its time is unknown."""
+        item = {"type": "message", "channel": message["channel"], "ts": message["ts"]}
+        for one in message.get("reactions") or ():
+            for user in one.get("users") or ():
+                if user != self._own_user:
+                    event = {"type": "reaction_added", "user": user, "reaction": one["name"], "item": item}
+                    yield event | {"item_user": message.get("user"), "event_ts": f"{time.time():.6f}"}
+
+
+def _reaction(event: Json, names: Json) -> RawEvent:
+    item = event["item"]
+    key = f"r{item['channel']}.{item['ts']}.{event['user']}.{event['reaction']}"
+    return RawEvent(key, json.dumps({"t": "reaction", "d": event, "names": names}))
 
 
 def _latest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,7 @@ FORMATS = ("markdown", "text")
 LIMITS = Limits(
     text=4000,
     unit="codepoint",
-    buttons=200,
+    buttons=100,
     row=5,
     rows=5,
     label=75,
@@ -60,8 +60,8 @@ KEPT = "kept."
 # What a link's button is called, which sends nothing that matters.
 _LINK = "link."
 _STYLES: dict[Style | None, str] = {"primary": "primary", "success": "primary", "danger": "danger"}
-# Above as many buttons they are drawn as menus, of which one has so many options.
-_BUTTONS_MAX, _PER_MENU = 25, 100
+# Above as many buttons they are drawn as menus, each of as many options: a longer list is hard to read on a phone.
+_BUTTONS_MAX, _PER_MENU = 25, 25
 # "chat.update": the text that stands for the blocks where these are not shown.
 _FALLBACK_MAX = 4000
 
@@ -75,10 +75,8 @@ def action_blocks(keyboard: Keyboard | None) -> list[dict[str, Any]]:
         numbers = iter(range(len(keys)))
         return [{"type": "actions", "elements": [_button(key, next(numbers)) for key in row]} for row in rows]
     menus = [keys[at : at + _PER_MENU] for at in range(0, len(keys), _PER_MENU)]
-    return [
-        {"type": "actions", "elements": [_menu(number, menu, 1 + number * _PER_MENU)]}
-        for number, menu in enumerate(menus)
-    ]
+    drawn = [_menu(number, menu, 1 + number * _PER_MENU) for number, menu in enumerate(menus)]
+    return [{"type": "actions", "elements": drawn}]
 
 
 def _button(key: KeyboardButton, number: int) -> dict[str, Any]:

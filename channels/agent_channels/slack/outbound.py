@@ -26,16 +26,15 @@ from agent_channels.core.errors import (
 )
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.i18n.sentences import sentence, words_of
-from agent_channels.core.text.formatted_text import FormattedText, RenderedPart
+from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.slack.chats import Json, checked_chat, checked_ts
 from agent_channels.slack.emoji import name_of
 from agent_channels.slack.errors import error_code, translated
-from agent_channels.slack.formatting import draw
+from agent_channels.slack.formatting import draw, formatted_text
 from agent_channels.slack.http import SlackConnections, call
 from agent_channels.slack.markup import (
     LIMITS,
     action_blocks,
-    check_format,
     closed_blocks,
     fallback,
     snapshot,
@@ -131,8 +130,7 @@ def _into(outgoing: Outgoing) -> Iterator[None]:
 
 
 def _blocks(outgoing: Outgoing) -> list[Json]:
-    check_format(outgoing.format)
-    return draw(FormattedText(outgoing.text, outgoing.spans))
+    return draw(formatted_text(outgoing.text, outgoing.format, outgoing.spans))
 
 
 def _snapshot_of(outgoing: Outgoing, blocks: list[Json]) -> str | None:
@@ -200,8 +198,7 @@ async def edit(
     client: AsyncWebClient, chat_id: str, message_id: str, part: RenderedPart, keys: Keyboard | None
 ) -> Sent:
     """Replace a message's text and buttons."""
-    check_format(part.format)
-    blocks = draw(FormattedText(part.text, part.spans))
+    blocks = draw(formatted_text(part.text, part.format, part.spans))
     await _update(client, chat_id, message_id, fallback(part.plain), blocks + action_blocks(keys))
     return Sent(message_id, json.dumps({"blocks": blocks, "text": fallback(part.plain)}))
 
@@ -332,6 +329,7 @@ async def messages_after(
 ) -> AsyncIterator[Json]:
     """Yield the messages of a chat that are newer than a time (epoch seconds), in its threads too; in no order.
 
+    Of its last messages older ones are among them, for their reactions.
     `threads` are those that are known, each with its last message. Threads whose first message is older are found as
     long as it is among the last ones of the chat.
     """
@@ -340,8 +338,7 @@ async def messages_after(
         async for page in _pages(client.conversations_history, channel=channel):
             begun |= {str(one["ts"]): float(one["latest_reply"]) for one in page if one.get("latest_reply")}
             for one in page:
-                if float(one["ts"]) > after:
-                    yield one
+                yield one
             if page and min(float(one["ts"]) for one in page) <= after:
                 break
         told = [thread for thread, latest in begun.items() if latest > after]

@@ -88,6 +88,8 @@ def thread_of(request: MethodCall, conversation: Conversation) -> Message:
         raise SlackError("thread_not_found")
     if root.get("thread_ts", thread_ts) != thread_ts:
         raise SlackError("cannot_reply_to_message")
+    if thread_ts in conversation.locked:
+        raise SlackError("restricted_action_thread_locked")
     made: Message = {"thread_ts": thread_ts}
     if "user" in root:
         made["parent_user_id"] = root["user"]

@@ -145,7 +145,7 @@ class Conversation:
     `messages` has thread replies too, by `ts_key`. `bot_message_ids` lists the keys of the bot's messages,
     `next_unread` counts those already returned by `next_message`. `partner` is the person of a direct chat. `blocked`:
     a preference of the workspace keeps the app from writing there. `statuses` lists what assistant.threads.setStatus
-    showed, as (time, thread_ts, text).
+    showed, as (time, thread_ts, text). `locked` are the threads, by thread_ts, in which nobody may write.
     """
 
     id: str
@@ -162,6 +162,7 @@ class Conversation:
     bot_message_ids: list[int] = field(default_factory=list)
     next_unread: int = 0
     statuses: list[tuple[float, str, str]] = field(default_factory=list)
+    locked: set[str] = field(default_factory=set)
 
     @property
     def is_direct(self) -> bool:

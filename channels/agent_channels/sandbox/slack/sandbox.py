@@ -150,6 +150,11 @@ class SlackSandbox(Sandbox):
 
     # --- how Slack behaves
 
+    def lock_thread(self, message: MessageOrTs) -> None:
+        """Let nobody write any more in the thread that this message begins."""
+        record, found = self.state.find(ts_of(message))
+        record.locked.add(str(found["ts"]))
+
     def set_scopes(self, *scopes: str) -> None:
         """Reinstall the app with these bot scopes."""
         self.state.app.bot_scopes = list(scopes)
