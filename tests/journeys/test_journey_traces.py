@@ -86,8 +86,10 @@ async def test_one_trace_from_the_message_to_the_answer_across_a_kill(play: Play
         assert failed.trace != received.trace
         assert refused not in repr(failed)
 
-        sending = {"telegram": "sendMessage", "discord": "POST /channels/*/messages"}
-        play.sandbox.faults.add("error", method=sending[system], status=403, times=1)
+        sending = {"telegram": "sendMessage", "discord": "POST /channels/*/messages", "slack": "chat.postMessage"}
+        # Slack says in words what it refuses.
+        body = {"slack": {"ok": False, "error": "restricted_action"}}.get(system)
+        play.sandbox.faults.add("error", method=sending[system], status=403, times=1, body=body)
         await second.refused("reply", chat_id=ann.chat_id, text="y")
         failed = next(span for span in await collector.named(f"send {system}", 2) if span.failed)
         assert failed.attributes["error.type"] == "Forbidden"

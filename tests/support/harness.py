@@ -23,12 +23,15 @@ from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.slack.people import SlackPerson
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
+from agent_channels.slack.markup import KEPT
 from warm import Warm
 from wire_host import PATIENCE_S, Event, Host, Result
 
-__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "Stage", "World", "is_closed"]
+__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "SlackStage", "Stage", "World", "is_closed"]
 
 COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"
@@ -114,7 +117,7 @@ class World:
         self.state.mkdir(mode=0o700, exist_ok=True)
         (self.state / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
-    def allow(self, user_id: int, name: str) -> None:
+    def allow(self, user_id: int | str, name: str) -> None:
         """Lets somebody in."""
         with Store.open(self.state) as store:
             Services.of(store).access.allow(str(user_id), by="test", name=name)
@@ -233,13 +236,42 @@ class DiscordStage(World):
         return host
 
 
+class SlackStage(World):
+    """A world with a sandbox Slack."""
+
+    channel = "slack"
+
+    def __init__(self, slack: SlackSandbox, folder: Path) -> None:
+        self.slack = slack
+        tokens = {"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token}
+        super().__init__(folder, {"SLACK_API_ROOT": slack.root, **tokens})
+
+    def person(self, handle: str = "ann", *, met: bool = True) -> SlackPerson:
+        """Somebody who may write to the bot; `met`: they did so before."""
+        person = self.slack.person(handle)
+        self.allow(person.id, handle)
+        if met:
+            with Store.open(self.state) as store:
+                Services.of(store).chats.record(types.Chat(person.dm.id, "direct"), types.Person(person.id, handle))
+        return person
+
+    async def reading(self, **env: str | None) -> Host:
+        """As `host`, once the server is connected to a socket."""
+        host = await self.host(**env)
+        await self.slack.wait_for(lambda: self.slack.connected, PATIENCE_S)
+        return host
+
+
 def is_closed(message: dict[str, Any]) -> bool:
     """Whether a message has no button that one could tap; the one that was chosen may be left, disabled."""
     telegram = message.get("reply_markup", {}).get("inline_keyboard", [])
     discord = [row["components"] for row in message.get("components") or ()]
+    slack = [block["elements"] for block in message.get("blocks") or () if block["type"] == "actions"]
     return not any(
-        "callback_data" in key or (key.get("custom_id") and not key.get("disabled"))
-        for row in (*telegram, *discord)
+        "callback_data" in key
+        or (key.get("custom_id") and not key.get("disabled"))
+        or not key.get("action_id", KEPT).startswith(KEPT)
+        for row in (*telegram, *discord, *slack)
         for key in row
     )
 

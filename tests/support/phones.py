@@ -15,9 +15,14 @@ from typing import Any, Protocol
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.taps import ComponentTap
+from agent_channels.sandbox.slack.people import SlackPerson
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
+from agent_channels.sandbox.slack.taps import SlackTap
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
-from harness import TOKEN, DiscordStage, Host, Stage, World
+from agent_channels.slack.markup import KEPT
+from harness import TOKEN, DiscordStage, Host, SlackStage, Stage, World
+from slack_reading import actions, read
 
 __all__ = ["STAGES", "Phone", "Play", "Said"]
 
@@ -165,11 +170,62 @@ class DiscordPhone:
         return Said(message["id"], re.sub(r"\\(?=\W)|\*\*", "", str(message["content"])), labels, kept)
 
 
+class SlackPhone:
+    """A person in Slack."""
+
+    def __init__(self, person: SlackPerson) -> None:
+        self.person = person
+        self.user_id, self.chat_id = person.id, person.dm.id
+        self.name = person.handle
+        self._first: dict[str, dict[str, Any]] = {}
+
+    def say(self, text: str, *, reply_to: str | None = None) -> str:
+        # A slash command that is typed goes to the app that has it; as a message it begins with something else.
+        if text.startswith("/"):
+            text = f"@{self.person.state.bot.name} {text}"
+        return str(self.person.send(text, thread=reply_to, broadcast=bool(reply_to))["ts"])
+
+    async def hear(self) -> Said:
+        return self._said(await self.person.next_message())
+
+    def tap(self, message_id: str, label: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap(message_id, label=label))
+
+    def tap_again(self, message_id: str) -> Callable[[], Awaitable[str]]:
+        return self._told(self.person.tap_gone(message_id, self._first[message_id]))
+
+    async def copy(self, message: Said, label: str) -> str:
+        # Slack has no such buttons: the text comes as a code block, which only that person sees.
+        return await self.tap(message.id, label)()
+
+    @staticmethod
+    def _told(tap: SlackTap) -> Callable[[], Awaitable[str]]:
+        async def told() -> str:
+            return read(await tap.next_message())
+
+        return told
+
+    def shown(self, message_id: str) -> Said:
+        return self._said(next(m for m in self.person.messages() if m["ts"] == message_id))
+
+    def is_there(self, message_id: str) -> bool:
+        return any(message["ts"] == message_id for message in self.person.messages())
+
+    def _said(self, message: dict[str, Any]) -> Said:
+        rows = [[key for key in row if not key["action_id"].startswith(KEPT)] for row in actions(message)]
+        rows = [row for row in rows if row]
+        kept = [key for row in actions(message) for key in row if key["action_id"].startswith(KEPT)]
+        if rows and "value" in rows[0][0]:
+            self._first.setdefault(message["ts"], rows[0][0])
+        labels = [[str(one["text"]["text"]) for key in row for one in key.get("options", [key])] for row in rows]
+        return Said(message["ts"], read(message), labels, tuple(str(key["text"]["text"]) for key in kept))
+
+
 class Play(Protocol):
     """A world on one platform, and its people."""
 
     stage: World
-    sandbox: TelegramSandbox | DiscordSandbox
+    sandbox: TelegramSandbox | DiscordSandbox | SlackSandbox
 
     def stranger(self, name: str) -> Phone:
         """Somebody nobody knows."""
@@ -199,7 +255,7 @@ class TelegramPlay:
     def __init__(self, stage: Stage) -> None:
         self.stage: World = stage
         self._stage = stage
-        self.sandbox: TelegramSandbox | DiscordSandbox = stage.tg
+        self.sandbox: TelegramSandbox | DiscordSandbox | SlackSandbox = stage.tg
         self.reading = stage.reading
         self.wait_for = stage.tg.wait_for
 
@@ -239,7 +295,7 @@ class DiscordPlay:
     def __init__(self, stage: DiscordStage) -> None:
         self.stage: World = stage
         self._stage = stage
-        self.sandbox: TelegramSandbox | DiscordSandbox = stage.dc
+        self.sandbox: TelegramSandbox | DiscordSandbox | SlackSandbox = stage.dc
         self.reading = stage.reading
         self.wait_for = stage.dc.wait_for
 
@@ -270,6 +326,41 @@ class DiscordPlay:
         return next(m for m in phone.person.messages() if m["id"] == message.id)
 
 
+class SlackPlay:
+    """A play in Slack."""
+
+    def __init__(self, stage: SlackStage) -> None:
+        self.stage: World = stage
+        self._stage = stage
+        self.sandbox: TelegramSandbox | DiscordSandbox | SlackSandbox = stage.slack
+        self.reading = stage.reading
+        self.wait_for = stage.slack.wait_for
+
+    async def being_read(self) -> None:
+        await self.wait_for(lambda: self._stage.slack.connected)
+
+    def stranger(self, name: str) -> Phone:
+        return SlackPhone(self._stage.slack.person(name))
+
+    def friend(self, name: str) -> Phone:
+        return SlackPhone(self._stage.person(name, met=False))
+
+    def drawn_as_diff(self, phone: Phone, message: Said, **_: bool) -> str:
+        blocks = self._message(phone, message)["blocks"]
+        parts = [part for block in blocks if block["type"] == "rich_text" for part in block["elements"]]
+        (code,) = [part["elements"] for part in parts if part["type"] == "rich_text_preformatted"]
+        return "".join(piece["text"] for piece in code)
+
+    def file(self, phone: Phone, message: Said) -> tuple[str, bytes]:
+        (file,) = self._message(phone, message)["files"]
+        return str(file["name"]), self._stage.slack.state.files.by_id[file["id"]].data
+
+    @staticmethod
+    def _message(phone: Phone, message: Said) -> dict[str, Any]:
+        assert isinstance(phone, SlackPhone)
+        return next(m for m in phone.person.messages() if m["ts"] == message.id)
+
+
 @asynccontextmanager
 async def _telegram(folder: Path) -> AsyncIterator[Play]:
     async with TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
@@ -286,4 +377,17 @@ async def _discord(folder: Path) -> AsyncIterator[Play]:
         assert dc.token not in stage.everything_said()
 
 
-STAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Play]]] = {"telegram": _telegram, "discord": _discord}
+@asynccontextmanager
+async def _slack(folder: Path) -> AsyncIterator[Play]:
+    async with SlackSandbox() as slack, SlackStage(slack, folder) as stage:
+        yield SlackPlay(stage)
+        assert stage.impure() == []
+        for token in (slack.token, slack.app_token):
+            assert token not in stage.everything_said()
+
+
+STAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Play]]] = {
+    "telegram": _telegram,
+    "discord": _discord,
+    "slack": _slack,
+}

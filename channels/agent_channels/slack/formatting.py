@@ -23,6 +23,7 @@ ELEMENTS_MAX = 1000
 URL_MAX = 2000
 
 _STYLES = {"bold": "bold", "heading": "bold", "summary": "bold", "italic": "italic", "strike": "strike", "code": "code"}
+_DRAWN = frozenset({*_STYLES, "pre", "quote", "link", "address", "time"})
 _MOMENTS = {"t": "{time}", "D": "{date_num}"}
 
 Json = dict[str, Any]
@@ -53,7 +54,9 @@ def _fill(formatted: FormattedText) -> float:
 
 def draw(formatted: FormattedText) -> list[Json]:
     """Return a text as blocks: one of rich text, or none for a text in which nothing is visible."""
-    elements = list(_sections(formatted.text, 0, len(formatted.text), formatted.spans))
+    # Others, such as what could be folded, are drawn as the text they cover.
+    spans = [span for span in formatted.spans if span.kind in _DRAWN]
+    elements = list(_sections(formatted.text, 0, len(formatted.text), spans))
     return [{"type": "rich_text", "elements": elements}] if elements else []
 
 

@@ -20,6 +20,8 @@ MessageOrTs: TypeAlias = Message | str
 # A file to send: (name, bytes), or bytes alone.
 FileToSend: TypeAlias = tuple[str, bytes] | bytes
 
+# What an interaction says of the button that was tapped.
+_TAPPED = ("type", "action_id", "block_id", "text", "value", "style")
 # What a person can type into one message.
 TYPED_LIMIT = 12_000
 
@@ -156,8 +158,11 @@ class SlackPerson:
         button = tappable_button(found, row, col, label, action_id)
         if "url" in button and not button.get("value"):
             raise ValueError(f"button {label_of(button)!r} opens {button['url']}")
-        kept = ("type", "action_id", "block_id", "text", "value", "style")
-        return self._act(record, found, {name: button[name] for name in kept if name in button})
+        return self._act(record, found, {name: button[name] for name in _TAPPED if name in button})
+
+    def tap_gone(self, message: MessageOrTs, button: dict[str, Any]) -> SlackTap:
+        """Tap a button as the message had it earlier, which a client that was slow still shows."""
+        return self._act(*self._find(message), {name: button[name] for name in _TAPPED if name in button})
 
     def select(self, message: MessageOrTs, value: str, *, action_id: str | None = None) -> SlackTap:
         """Choose a value or label in a menu: the one with this action_id, or the first that has it."""
