@@ -144,7 +144,9 @@ async def test_a_message_that_cannot_be_deleted_becomes_the_line(play: Play, hoo
     refused = {"ok": False, "error_code": 400, "description": "Bad Request: message can't be deleted"}
     play.sandbox.faults.add("error", method="deleteMessage", status=400, body=refused)
     play.sandbox.faults.add("error", method="DELETE *", status=403, body={"code": 50013, "message": "Missing"})
-    play.sandbox.faults.add("error", method="chat.delete", body={"ok": False, "error": "cant_delete_message"}, status=200)
+    play.sandbox.faults.add(
+        "error", method="chat.delete", body={"ok": False, "error": "cant_delete_message"}, status=200
+    )
     await host.done("reply", chat_id=ann.chat_id, text="built")
     assert (await hooks.run("stop")).silent
     assert (await shows(play, ann, message, "Done in")).labels == []

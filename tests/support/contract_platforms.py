@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+import discord_reading
+import slack_reading
 from agent_channels.core.contract.messages import Place
 from agent_channels.discord.outbound import TRIES
 from agent_channels.sandbox.discord.guilds import DiscordChannel
@@ -19,9 +21,6 @@ from agent_channels.sandbox.slack.emoji import BY_CHARACTER as SLACK_EMOJI
 from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
-
-import discord_reading
-import slack_reading
 
 __all__ = ["PLATFORMS", "Platform"]
 
@@ -516,7 +515,9 @@ class SlackPlatform:
         self.slack.revoke_app_token()
 
     def fail(self, kind: str, *, reading: bool = False, **options: Any) -> None:
-        self.slack.faults.add(kind, method="apps.connections.open" if reading else "chat.postMessage", times=1, **options)  # type: ignore[arg-type]
+        self.slack.faults.add(
+            kind, method="apps.connections.open" if reading else "chat.postMessage", times=1, **options
+        )  # type: ignore[arg-type]
 
     def fail_download(self, kind: str) -> None:
         # A GET that was cut on a kept connection is asked again by the HTTP library itself, once.

@@ -31,7 +31,19 @@ from agent_channels.slack.markup import KEPT
 from warm import Warm
 from wire_host import PATIENCE_S, Event, Host, Result
 
-__all__ = ["COMMAND", "TOKEN", "DiscordStage", "Event", "Host", "Ran", "Result", "SlackStage", "Stage", "World", "is_closed"]
+__all__ = [
+    "COMMAND",
+    "TOKEN",
+    "DiscordStage",
+    "Event",
+    "Host",
+    "Ran",
+    "Result",
+    "SlackStage",
+    "Stage",
+    "World",
+    "is_closed",
+]
 
 COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "channels")]
 TOKEN = "7123456789:" + "AAHk3vQz0sW8yB5nJ2mTfR7cXpLdGu1oEiA"

@@ -191,6 +191,9 @@ FIXED = {
     "claim: never",
     "ipv4: true",
     "sendRichMessage: 404 Not Found: method not found",
+    "apps.connections.open",
+    "conversations.info",
+    "https://api.slack.com/apps",
 }
 
 

@@ -49,6 +49,7 @@ TEXTS: dict[str, str] = {
     "Going on where the last run stopped, with the token from {source}.": "從上次停下的地方繼續，token 取自 {source}。",
     "Keep the token from {source}?": "要沿用 {source} 裡的 token 嗎？",
     "{title} bot token (not shown): ": "{title} 機器人的 token（不會顯示）：",
+    "{title} (not shown): ": "{title}（不會顯示）：",
     "✗ {error}. Try again, or stop with Ctrl-C.": "✗ {error}。請再試一次，或按 Ctrl-C 停止。",
     "no token was given; nothing was changed": "沒有輸入 token；沒有任何變更",
     "there is no terminal to ask for the token; pipe it in with --token-stdin": (
@@ -1227,6 +1228,9 @@ TEXTS: dict[str, str] = {
     "{text!r} is not an id: a number of at most 20 digits (names can change hands, so they never decide)": (
         "{text!r} 不是 id：id 是最多 20 位的數字（名稱可能換人使用，所以不能作為依據）"
     ),
+    "{text!r} is not an id as events carry them (names can change hands, so they never decide)": (
+        "{text!r} 不是事件裡的那種 id（名稱可能換人使用，所以不能作為依據）"
+    ),
     "{text!r} is not a port; it must be a number from 0 to 65535": "{text!r} 不是連接埠；必須是 0 到 65535 的數字",
     "{text!r} is not a time; give how long ago (30m, 12h, 7d, 2w), a date (2026-01-31) or an ISO time": (
         "{text!r} 不是時間；請寫多久以前（30m、12h、7d、2w）、日期（2026-01-31）或 ISO 時間"
@@ -1322,6 +1326,9 @@ TEXTS: dict[str, str] = {
     ),
     "{user_id} is not a person's id; people's ids are above zero (groups: `group add`)": (
         "{user_id} 不是個人的 id；個人的 id 大於零（群組請用 `group add`）"
+    ),
+    "{user_id} is not a person's id, but a chat's (groups: `group add`)": (
+        "{user_id} 不是個人的 id，而是聊天的 id（群組請用 `group add`）"
     ),
     "{user_id} could write already.": "{user_id} 本來就可以傳訊息。",
     "{user_id} may write to the bot now.": "{user_id} 現在可以傳訊息給機器人。",
