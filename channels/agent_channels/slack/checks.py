@@ -60,12 +60,12 @@ async def socket(adapter: SlackAdapter, _setup: Setup) -> Finding:
 
 async def connections(_adapter: SlackAdapter, setup: Setup) -> Finding:
     """Whether other programs are connected to the app, as the reader was told at its last greeting."""
-    told = [text for text in setup.facts.get("notes") or () if "connections of this Slack app" in text]
-    if not told:
+    told = str((setup.facts.get("reader") or {}).get("note") or "")
+    if "connections of this Slack app" not in told:
         return fine("no other program is known to be connected to this app")
     return wrong(
         "other programs are connected to this Slack app and take messages away",
-        told[-1],
+        told,
         "end the other programs, or give this project an app of its own",
     )
 
