@@ -13,9 +13,11 @@ from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.journal.events import message_event
 from agent_channels.discord.inbound import history_message
 from agent_channels.discord.inbound import to_inbound as from_discord
+from agent_channels.slack.inbound import history_message as slack_history
+from agent_channels.slack.inbound import to_inbound as from_slack
 from agent_channels.telegram.content import SERVICE as SERVICE_KINDS
 from agent_channels.telegram.inbound import to_inbound as from_telegram
-from inbound_kinds import DISCORD, SERVICE, TELEGRAM, Kind
+from inbound_kinds import DISCORD, SERVICE, SLACK, TELEGRAM, Kind
 from updates import ME, message, update
 
 AGENT = Identity("100000000000000001", "agent", "Agent")
@@ -70,6 +72,18 @@ def test_what_is_sent_on_discord(kind: Kind, event: str) -> None:
     check(kind, history_message(body, {"type": 0}, AGENT))
 
 
+@pytest.mark.parametrize("kind", SLACK, ids=named)
+@pytest.mark.parametrize("event", ["message", "edited"])
+def test_what_is_sent_on_slack(kind: Kind, event: str) -> None:
+    """As a message and an edit, and in a channel's history."""
+    author = {} if "bot_id" in kind.body else {"user": "U0BOB00001"}
+    body = {"type": "message", "ts": "1765202700.000100", "channel": "C0GENERAL1", "text": "", **author, **kind.body}
+    names = {"users": {"U0ANN00001": {"name": "Ann", "handle": "ann"}}}
+    payload = json.dumps({"t": event, "d": body, "names": names})
+    check(kind, from_slack(RawEvent("1", payload), AGENT, "U0AGENT001"))
+    check(kind, slack_history(body, names, AGENT, "U0AGENT001"))
+
+
 @pytest.mark.parametrize("kind", SERVICE, ids=named)
 def test_what_telegram_says_itself(kind: Kind) -> None:
     """Nobody wrote it, so it is no event; a reply to it says what it is."""
@@ -112,5 +126,5 @@ def test_the_words_follow_the_language() -> None:
 
 def test_the_tables_are_long() -> None:
     """Sixty kinds and more, each once."""
-    names = [(platform, kind.name) for platform, kinds in enumerate((TELEGRAM, DISCORD, SERVICE)) for kind in kinds]
+    names = [(platform, kind.name) for platform, kinds in enumerate((TELEGRAM, DISCORD, SLACK, SERVICE)) for kind in kinds]
     assert len(names) == len(set(names)) >= 60

@@ -38,7 +38,8 @@ __all__ = [
     "the_channel",
 ]
 
-CHANNEL_NAMES = joined(CHANNELS, " or ")
+*_FIRST, _LAST = CHANNELS
+CHANNEL_NAMES = joined([joined(_FIRST, ", "), _LAST], " or ")
 # The host that is meant without --host.
 CLAUDE = "claude"
 _ID = re.compile(r"-?[0-9]{1,20}")

@@ -43,7 +43,7 @@ def words_of(message: Json, names: Json, me: Identity, own_user: str) -> str:
     """Return everything that a message says: text, blocks, attachments. Empty for files alone."""
     text = readable_text(str(message.get("text") or ""), names, me, own_user)
     added = readable_text(rich_words(message, has_text=bool(text)), names, me, own_user)
-    lost = f"({translate('kind_unknown', kind='file')})" if lost_files(message) else ""
+    lost = translate("kind_unknown", kind="file") if lost_files(message) else ""
     return "\n".join(filter(None, (text, added, lost)))
 
 
