@@ -305,7 +305,10 @@ _APP_BLOCKS = [
     {"type": "divider"},
     {"type": "context", "elements": [{"type": "plain_text", "text": "main"}, {"type": "mrkdwn", "text": "a1b2c3"}]},
     {"type": "image", "image_url": "https://a.b/c.png", "alt_text": "the chart"},
-    {"type": "actions", "elements": [{"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "Open"}}]},
+    {
+        "type": "actions",
+        "elements": [{"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "Open"}}],
+    },
 ]  # fmt: skip
 _TABLE_BLOCK = {
     "type": "table",
@@ -318,8 +321,11 @@ SLACK = (
     Kind("text", {"text": "hello *bold* &lt;b&gt; &amp; more"}, "hello *bold* <b> & more"),
     Kind("text with a mention of the bot", {"text": "<@U0AGENT001> go"}, "@agent go"),
     Kind("text with a mention of somebody", {"text": "ask <@U0ANN00001>"}, "ask @ann"),
-    Kind("text with a mention of a group, and of everybody",
-         {"text": "<!subteam^S012AB3CD|@ops> and <!here>"}, "@ops and @here"),
+    Kind(
+        "text with a mention of a group, and of everybody",
+        {"text": "<!subteam^S012AB3CD|@ops> and <!here>"},
+        "@ops and @here",
+    ),
     Kind("text with a channel", {"text": "see <#C0GENERAL1|general>"}, "see #general"),
     Kind("text with an address", {"text": "<https://a.b/c>"}, "https://a.b/c"),
     Kind("text with a link under words", {"text": "see <https://a.b|here>"}, "see here (https://a.b)"),
@@ -329,34 +335,87 @@ SLACK = (
     Kind("file", {**_file("application/pdf", "a.pdf"), "text": "look"}, "look", "document"),
     Kind("video", _file("video/mp4", "a.mp4"), "(video)", "video"),
     Kind("voice message", _file("audio/webm", "audio.m4a", subtype="slack_audio"), "(voice)", "voice"),
-    Kind("file that was deleted", {"files": [{"id": "F1", "mode": "tombstone"}]},
-         "(a kind this version cannot read: file)"),
+    Kind(
+        "file that was deleted",
+        {"files": [{"id": "F1", "mode": "tombstone"}]},
+        "(a kind this version cannot read: file)",
+    ),
     Kind("shared message", {"text": "this?", "attachments": [_SHARED]}, "this?\nBob\nship it"),
-    Kind("link with a preview",
-         {"text": "<https://a.b/7>", "attachments": [{"original_url": "https://a.b/7", "title": "Seven", "text": "7"}]},
-         "https://a.b/7"),
-    Kind("attachment of a program",
-         {"text": "", "bot_id": "B0CI000001", "username": "CI",
-          "attachments": [{"pretext": "Done", "title": "Build 7", "title_link": "https://ci/7", "text": "green",
-                           "fields": [{"title": "branch", "value": "main"}], "footer": "ci"}]},
-         "Done\nBuild 7 (https://ci/7)\ngreen\nbranch: main\nci"),
-    Kind("blocks of a program", {"text": "", "bot_id": "B0CI000001", "username": "CI", "blocks": _APP_BLOCKS},
-         "Build 7\npassed in *3 min*\nby @ann\nmain a1b2c3\n(photo: the chart)\n[Open]"),
-    Kind("rich text of a program",
-         {"text": "", "bot_id": "B0CI000001", "blocks": [{"type": "rich_text", "elements": [
-             _section({"type": "text", "text": "see "}, {"type": "link", "url": "https://a.b", "text": "this"}),
-             {"type": "rich_text_list", "style": "ordered",
-              "elements": [_section({"type": "text", "text": "one"}), _section({"type": "emoji", "name": "fire"})]},
-             _section({"type": "text", "text": "x = 1"}, kind="rich_text_preformatted")]}]},
-         "see this (https://a.b)\n1. one\n2. :fire:\nx = 1"),
+    Kind(
+        "link with a preview",
+        {"text": "<https://a.b/7>", "attachments": [{"original_url": "https://a.b/7", "title": "Seven", "text": "7"}]},
+        "https://a.b/7",
+    ),
+    Kind(
+        "attachment of a program",
+        {
+            "text": "",
+            "bot_id": "B0CI000001",
+            "username": "CI",
+            "attachments": [
+                {
+                    "pretext": "Done",
+                    "title": "Build 7",
+                    "title_link": "https://ci/7",
+                    "text": "green",
+                    "fields": [{"title": "branch", "value": "main"}],
+                    "footer": "ci",
+                }
+            ],
+        },
+        "Done\nBuild 7 (https://ci/7)\ngreen\nbranch: main\nci",
+    ),
+    Kind(
+        "blocks of a program",
+        {"text": "", "bot_id": "B0CI000001", "username": "CI", "blocks": _APP_BLOCKS},
+        "Build 7\npassed in *3 min*\nby @ann\nmain a1b2c3\n(photo: the chart)\n[Open]",
+    ),
+    Kind(
+        "rich text of a program",
+        {
+            "text": "",
+            "bot_id": "B0CI000001",
+            "blocks": [
+                {
+                    "type": "rich_text",
+                    "elements": [
+                        _section(
+                            {"type": "text", "text": "see "}, {"type": "link", "url": "https://a.b", "text": "this"}
+                        ),
+                        {
+                            "type": "rich_text_list",
+                            "style": "ordered",
+                            "elements": [
+                                _section({"type": "text", "text": "one"}),
+                                _section({"type": "emoji", "name": "fire"}),
+                            ],
+                        },
+                        _section({"type": "text", "text": "x = 1"}, kind="rich_text_preformatted"),
+                    ],
+                }
+            ],
+        },
+        "see this (https://a.b)\n1. one\n2. :fire:\nx = 1",
+    ),
     Kind("table", {"text": "", "bot_id": "B0CI000001", "blocks": [_TABLE_BLOCK]}, "ms | n\n12 | 3"),
     Kind("a block of a later version", {"text": "", "blocks": [{"type": "hologram", "title": "Bob"}]}, "Bob"),
-    Kind("a block of a later version without words", {"text": "", "blocks": [{"type": "hologram"}]},
-         "(a kind this version cannot read: block hologram)"),
-    Kind("a kind of a later version", {"text": "", "subtype": "hologram"},
-         "(a kind this version cannot read: hologram)"),
-    Kind("reply in a thread",
-         {"text": "why?", "thread_ts": "1765000000.000100", "parent_user_id": "U0ANN00001",
-          "root": {"text": "ship it?"}},
-         "why?", replied="ship it?"),
+    Kind(
+        "a block of a later version without words",
+        {"text": "", "blocks": [{"type": "hologram"}]},
+        "(a kind this version cannot read: block hologram)",
+    ),
+    Kind(
+        "a kind of a later version", {"text": "", "subtype": "hologram"}, "(a kind this version cannot read: hologram)"
+    ),
+    Kind(
+        "reply in a thread",
+        {
+            "text": "why?",
+            "thread_ts": "1765000000.000100",
+            "parent_user_id": "U0ANN00001",
+            "root": {"text": "ship it?"},
+        },
+        "why?",
+        replied="ship it?",
+    ),
 )

@@ -126,5 +126,7 @@ def test_the_words_follow_the_language() -> None:
 
 def test_the_tables_are_long() -> None:
     """Sixty kinds and more, each once."""
-    names = [(platform, kind.name) for platform, kinds in enumerate((TELEGRAM, DISCORD, SLACK, SERVICE)) for kind in kinds]
+    names = [
+        (platform, kind.name) for platform, kinds in enumerate((TELEGRAM, DISCORD, SLACK, SERVICE)) for kind in kinds
+    ]
     assert len(names) == len(set(names)) >= 60
