@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
+import pytest
 
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
@@ -215,6 +217,57 @@ async def test_a_thousand_secrets_leave_by_no_way(stage: Stage) -> None:
     (stage.project / "notes.txt").write_text("x")
     assert len(left) < 100
     assert holders(stage, cores) == []
+
+
+@pytest.mark.parametrize(
+    ("label", "received", "told"),
+    [
+        ("Send it masked", "the key is {masked}", "masked: 1 secret (a GitHub token)"),
+        ("Send it as it is", "the key is {secret}", "sent with 1 secret (a GitHub token) in it"),
+        ("Don't send it", None, "an approver decided not to send it"),
+    ],
+)
+async def test_an_approver_decides_about_a_secret(stage: Stage, label: str, received: str | None, told: str) -> None:
+    """With `secrets: ask` a card shows the text masked; what is decided is done, and the record never has the value."""
+    stage.config(grace_s=0, secrets="ask")
+    ann, bob = stage.person(), stage.person("bob")
+    await stage.cli("access", "telegram", "approver", "add", str(ann.id))
+    host = await stage.reading()
+    secret = KINDS["github"](Planted(4))
+    masked = f"{secret[:4]}[secret]"
+    sending = asyncio.create_task(host.ask("tools/call", {
+        "name": "reply", "arguments": {"chat_id": str(bob.id), "text": f"the key is {secret}"},
+    }))  # fmt: skip
+    card = await ann.next_message()
+    assert f"the key is {masked}" in card["text"]
+    assert secret not in card["text"]
+    ann.tap(card["message_id"], label=label)
+    result = (await sending)["result"]
+    assert told in result["content"][0]["text"]
+    assert result["isError"] is (received is None)
+    if received is not None:
+        assert (await bob.next_message())["text"] == received.format(secret=secret, masked=masked)
+    with Store.open(stage.state) as store:
+        kept = [*Services.of(store).audit.all(), *store.rows("SELECT text FROM history")]
+        assert not any(secret[-16:] in str(tuple(row)) for row in kept)
+
+
+async def test_secrets_are_blocked_or_left_where_that_is_set(stage: Stage) -> None:
+    """With `secrets: block` nothing with one is sent; with `off` only the tokens of bots are masked."""
+    stage.config(grace_s=0, secrets="block")
+    ann = stage.person()
+    host = await stage.reading()
+    secret = KINDS["github"](Planted(5))
+    (stage.project / "notes.txt").write_text(f"x {secret}")
+    assert "secrets: block" in await host.refused("reply", chat_id=ann.id, text=f"a {secret}")
+    assert "secrets: block" in await host.refused("reply", chat_id=ann.id, text="x", buttons=[[secret]])
+    assert "holds a secret" in await host.refused("reply", chat_id=ann.id, text="x", files=["notes.txt"])
+    assert ann.messages() == []
+    await host.close()
+    stage.config(grace_s=0, secrets="off")
+    host = await stage.reading()
+    await host.done("reply", chat_id=ann.id, text=f"a {secret} and {stage.tg.token}")
+    assert (await ann.next_message())["text"] == f"a {secret} and [token]"
 
 
 async def test_what_people_send_reaches_the_agent_and_is_kept_masked(stage: Stage) -> None:

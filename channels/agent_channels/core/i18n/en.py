@@ -327,9 +327,10 @@ TEXTS: dict[str, str] = {
     "approval_once": "You have allowed it already; another approver has to.",
     "card_question_head": "❓ {header}",
     "card_question_foot": "Project {project}.",
-    "card_secrets_head": "🔑 The agent wants to send {count} secrets to {chat}. Here they are masked:",
+    "card_secrets_head": "🔑 The agent wants to send passwords or keys ({count}) to {chat}. Masked, it reads:",
     "button_send_masked": "Send it masked",
     "button_send_as_it_is": "Send it as it is",
+    "button_send_nothing": "Don't send it",
     "secret_received": (
         "🔑 Your message seems to hold a password or key. The agent gets it as it is; what is saved of it here is "
         "masked. Delete the message from this chat?"

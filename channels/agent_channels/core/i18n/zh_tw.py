@@ -298,6 +298,7 @@ TEXTS: dict[str, str] = {
     "card_secrets_head": "🔑 代理想把 {count} 個密碼或金鑰傳到 {chat}。這裡已經遮住：",
     "button_send_masked": "遮住後傳送",
     "button_send_as_it_is": "原樣傳送",
+    "button_send_nothing": "不要傳送",
     "secret_received": (
         "🔑 你的訊息裡好像有密碼或金鑰。代理會收到原文；這裡保存的內容已經遮住。要從這個聊天刪除那則訊息嗎？"
     ),

@@ -93,7 +93,7 @@ class OutgoingSecrets:
                 (Button(translate("button_send_masked"), MASKED, "primary"),),
                 (
                     Button(translate("button_send_as_it_is"), AS_IT_IS, "danger"),
-                    Button(translate("button_dont_send"), NOT),
+                    Button(translate("button_send_nothing"), NOT),
                 ),
             ),
             head=translate("card_secrets_head", count=count, chat=label(chat)),
