@@ -118,6 +118,21 @@ def test_what_a_host_cut_is_never_allowed_by_a_rule(project: Path) -> None:
     assert decide(deny, Asked("Bash", '{"command": "git sta', project)) is not None
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cp evil.yaml state/telegram/config.yaml", "cp -r evil/telegram state", "cp -r evil/. state/telegram/",
+        "cp a src/../state/telegram/x", "tee --output=state/telegram/x", "mv x './state'", "sed -i s/a/b/ config.yaml",
+    ],
+)  # fmt: skip
+def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> None:
+    """What may write into the state folder, or over it, is asked about, whatever a rule allows."""
+    rules = parse_policy([{"tool": "Bash", "match": "*", "then": "allow"}])
+    state = project / "state/telegram"
+    assert decide(rules, Asked("Bash", {"command": command}, project, (), state)) is None
+    assert decide(rules, Asked("Bash", {"command": "git add . src"}, project, (), state)) is not None
+
+
 def test_of_several_channels_the_strictest_rule_holds() -> None:
     """No channel's policy makes another one's looser."""
     allow, ask, two, deny = (

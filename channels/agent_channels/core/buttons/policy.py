@@ -21,6 +21,7 @@ __all__ = ["Asked", "decide", "strictest"]
 # What begins another command in a shell; and what runs, reads or writes something besides, whatever it is.
 _NEXT = re.compile(r"&&|\|\||[;|&\n]")
 _BESIDES = re.compile(r"[;|&<>`\n\r\\]|\$[({]|\$\w|\bxargs\b")
+_WORDS = re.compile(r"[\s'\"=:,]+")
 _PATHS = ("file_path", "path", "notebook_path")
 _OTHERS = ("url", "pattern", "query")
 
@@ -71,13 +72,20 @@ class Asked:
     def _touches(self, folder: Path) -> bool:
         """Return whether the state folder, and with it the policy itself, may be changed by it."""
         text = json.dumps(self.tool_input, ensure_ascii=False)
-        subject = Path(os.path.realpath(self.project)) / self.subject()
-        return (
-            subject.is_relative_to(os.path.realpath(folder))
-            or folder.name in text.split("/")
-            or str(folder) in text
-            or ("config.yaml" in text)
-        )
+        root, state = Path(os.path.realpath(self.project)), Path(os.path.realpath(folder))
+        if "config.yaml" in text or str(state) in text:
+            return True
+        for word in _WORDS.split(self.subject()):
+            try:
+                path = Path(os.path.realpath(root / word))
+            except (OSError, ValueError):
+                return True
+            # The folder, what lies in it, or a folder of the project in which it lies.
+            if path.is_relative_to(state) or (
+                state.is_relative_to(path) and path.is_relative_to(root) and path != root
+            ):
+                return True
+        return False
 
     def parts(self) -> Iterator[str]:
         """Yield the subject, and each command that a shell would run."""
