@@ -76,16 +76,19 @@ FILES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
 
 
 @cache
+def parsed(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+@cache
 def imports(module: str) -> frozenset[str]:
     """Every module that a module imports or names, wherever in its text."""
-    source = FILES[module].read_text(encoding="utf-8")
-    found = imports_in(source, may_choose=module.removeprefix(f"{PACKAGE}.") in MAY_CHOOSE)
+    found = imports_in(parsed(module), may_choose=module.removeprefix(f"{PACKAGE}.") in MAY_CHOOSE)
     return found - MAY_START.get(module, set())
 
 
-def imports_in(source: str, *, may_choose: bool = False) -> frozenset[str]:
+def imports_in(tree: ast.Module, *, may_choose: bool = False) -> frozenset[str]:
     found: set[str] = set()
-    tree = ast.parse(source)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -169,7 +172,7 @@ def test_rooms_outside_core_import_what_they_may() -> None:
 )
 def test_every_way_to_name_a_module_counts(source: str) -> None:
     """An import that a rule forbids is not hidden by a string."""
-    assert "agent_channels.core.server.app" in imports_in(source, may_choose=True)
+    assert "agent_channels.core.server.app" in imports_in(ast.parse(source), may_choose=True)
 
 
 @pytest.mark.parametrize(
@@ -178,13 +181,13 @@ def test_every_way_to_name_a_module_counts(source: str) -> None:
 def test_a_module_is_chosen_in_few_places(source: str) -> None:
     """Elsewhere the module is written out, so that it can be found and checked."""
     with pytest.raises(AssertionError, match="import"):
-        imports_in(source)
+        imports_in(ast.parse(source))
 
 
 def test_prose_is_not_an_import() -> None:
     """A docstring may mention any module."""
     source = '"""See agent_channels.core.server.app."""\nx = 1\n"agent_channels.core.server.app"'
-    assert imports_in(source) == frozenset()
+    assert imports_in(ast.parse(source)) == frozenset()
 
 
 def test_a_platforms_library_stays_in_its_folder() -> None:
@@ -230,7 +233,7 @@ def test_packages_hold_a_docstring_and_nothing_else() -> None:
     """Entering a room must not import all of it: start-up is a budget. The package itself also says its version."""
     for module, path in FILES.items():
         if path.name == "__init__.py":
-            body = ast.parse(path.read_text(encoding="utf-8")).body
+            body = parsed(module).body
             assert isinstance(body[0], ast.Expr), module
             assert len(body) == (2 if module == PACKAGE else 1), module
 
@@ -248,8 +251,8 @@ def test_platforms_are_built_alike() -> None:
 def test_no_two_classes_have_one_name() -> None:
     """One word, one meaning."""
     homes: dict[str, list[str]] = {}
-    for module, path in FILES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for module in FILES:
+        for node in ast.walk(parsed(module)):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(module)
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}

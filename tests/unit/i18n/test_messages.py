@@ -44,16 +44,16 @@ def english() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-@pytest.mark.parametrize("key", sorted(en.TEXTS))
-def test_every_sentence_can_be_translated(language: str, key: str, english: None) -> None:
+def test_every_sentence_can_be_translated(language: str, english: None) -> None:
     """Each takes exactly the values it names, and what a person wrote is not read as a format."""
     messages.set_language(language)
-    names = placeholders(en.TEXTS[key])
-    sentence = translate(key, **dict.fromkeys(names, "{x} %s 7"))
-    assert sentence
-    assert sentence.count("{x} %s 7") >= len(names)
-    with pytest.raises(KeyError):
-        translate(f"{key} does not exist")
+    for key, text in en.TEXTS.items():
+        names = placeholders(text)
+        sentence = translate(key, **dict.fromkeys(names, "{x} %s 7"))
+        assert sentence, key
+        assert sentence.count("{x} %s 7") >= len(names), key
+        with pytest.raises(KeyError):
+            translate(f"{key} does not exist")
 
 
 def test_the_code_uses_keys_and_values_that_exist() -> None:
