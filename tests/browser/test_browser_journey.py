@@ -34,6 +34,40 @@ async def test_a_message_and_a_tap_are_answered_with_their_stages_beside_them(sh
     await screen.answered("tap: Approve")
 
 
+async def test_questions_a_permission_and_a_command(show) -> None:  # type: ignore[no-untyped-def]
+    """The agent waits for two answers: one of five buttons in a row, and a choice that can be skipped.
+
+    The host's permission prompt is a card for the approver; the verdict reaches the agent. No agent answers a command,
+    so the list of its stages ends with who did.
+    """
+    screen: Screen = await show()
+    await screen.say("rate")
+    await screen.tap("4")
+    await screen.sees("★★★★ Thank you.")
+    await screen.say("plan")
+    await screen.tap("Skip")
+    await screen.sees("Skipped: nothing changes.")
+    await screen.say("permission")
+    card = await screen.sees("git push origin v4.2")
+    await expect(card.get_by_role("button", name="Deny")).to_be_visible()
+    await screen.tap("Allow")
+    await screen.sees("Allowed: the tag is pushed.")
+    await expect(screen.life("tap: Allow")).to_contain_text("handled by the server")
+    await screen.say("permission")
+    await expect(screen.tab.locator("#log .message", has_text="git push origin v4.2")).to_have_count(2)
+    await screen.tap("Deny")
+    await expect(screen.life("tap: Deny")).to_contain_text("handled by the server")
+    await screen.say("/start")
+    await screen.sees("You're paired")
+    await handled(screen, "/start")
+
+
+async def handled(screen: Screen, command: str) -> None:
+    """Wait until the page shows that the server itself has answered."""
+    await expect(screen.life(command)).to_have_attribute("data-life", "handled")
+    await expect(screen.life(command)).to_contain_text("handled by the server")
+
+
 async def test_messages_to_a_killed_server_are_delivered_by_the_next_one(show) -> None:  # type: ignore[no-untyped-def]
     """A server killed during its work loses nothing: waiting messages are delivered, unanswered ones redelivered."""
     screen: Screen = await show()
@@ -115,46 +149,12 @@ async def test_a_menu_and_a_form_on_discord(show) -> None:  # type: ignore[no-un
     await expect(opened).to_contain_text("handled by the server")
 
 
-async def test_a_rating_and_a_plan_that_is_skipped(show) -> None:  # type: ignore[no-untyped-def]
-    """The agent waits for two answers: one of five buttons in a row, and a choice that can be skipped."""
-    screen: Screen = await show()
-    await screen.say("rate")
-    await screen.tap("4")
-    await screen.sees("★★★★ Thank you.")
-    await screen.say("plan")
-    await screen.tap("Skip")
-    await screen.sees("Skipped: nothing changes.")
-
-
-async def test_a_permission_is_given_on_the_card(show) -> None:  # type: ignore[no-untyped-def]
-    """The host's permission prompt is a card for the approver; the verdict reaches the agent."""
-    screen: Screen = await show()
-    await screen.say("permission")
-    card = await screen.sees("git push origin v4.2")
-    await expect(card.get_by_role("button", name="Deny")).to_be_visible()
-    await screen.tap("Allow")
-    await screen.sees("Allowed: the tag is pushed.")
-    await expect(screen.life("tap: Allow")).to_contain_text("handled by the server")
-    await screen.say("permission")
-    await expect(screen.tab.locator("#log .message", has_text="git push origin v4.2")).to_have_count(2)
-    await screen.tap("Deny")
-    await expect(screen.life("tap: Deny")).to_contain_text("handled by the server")
-
-
-@pytest.mark.parametrize("chat", ["telegram/ann", "telegram/sam"])
-async def test_a_command_is_handled_by_the_server(show, chat: str) -> None:  # type: ignore[no-untyped-def]
-    """No agent answers it, so the list of its stages ends with who did; a stranger's is answered with a code."""
-    screen: Screen = await show(chat)
-    await screen.say("/start")
-    await screen.sees("Your pairing code" if chat == "telegram/sam" else "You're paired")
-    life = screen.life("/start")
-    await expect(life).to_have_attribute("data-life", "handled")
-    await expect(life).to_contain_text("handled by the server")
-
-
 async def test_a_stranger_is_paired_from_the_page(show) -> None:  # type: ignore[no-untyped-def]
-    """A stranger gets a code; the button pairs them by the command line, and their first message is answered."""
+    """A stranger gets a code, for a command too; the button pairs them by the command line, and they are answered."""
     screen: Screen = await show("telegram/sam")
+    await screen.say("/start")
+    await screen.sees("Your pairing code")
+    await handled(screen, "/start")
     await screen.say("May I come in?")
     code = await (await screen.sees("Your pairing code")).locator("code").first.inner_text()
     await expect(screen.life("May I come in?")).to_have_attribute("data-life", "held")

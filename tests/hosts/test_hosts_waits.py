@@ -17,6 +17,12 @@ from wire_host import Host
 REQUEST = "notifications/claude/channel/permission_request"
 VERDICT = "notifications/claude/channel/permission"
 CLOCKS = [7200.0, pytest.param(-7200.0, marks=pytest.mark.long)]
+# No platform knows of deadlines.
+ON_ONE = pytest.mark.parametrize(
+    "play",
+    [pytest.param(name, marks=() if name == "telegram" else pytest.mark.long) for name in sorted(STAGES)],
+    indirect=True,
+)
 # Found by every interpreter that starts with its folder on PYTHONPATH: the clock says what a file adds to it.
 CLOCK = """
 import os, time
@@ -189,6 +195,7 @@ async def test_wait_for_messages_goes_on_when_a_setting_changes(play: Play) -> N
 # ---- a clock that is set
 
 
+@ON_ONE
 @pytest.mark.parametrize("ahead_s", CLOCKS)
 async def test_ask_outlives_a_clock_that_is_set(play: Play, clock: HandSetClock, ahead_s: float) -> None:
     """The clock is set two hours ahead or back while a question is open: it stays open, and its tap is the result."""
@@ -201,6 +208,7 @@ async def test_ask_outlives_a_clock_that_is_set(play: Play, clock: HandSetClock,
     assert (await result(host, call))["label"] == "Blue"
 
 
+@ON_ONE
 @pytest.mark.parametrize("ahead_s", CLOCKS)
 async def test_a_card_outlives_a_clock_that_is_set(play: Play, clock: HandSetClock, ahead_s: float) -> None:
     """The same for a hook's permission card, and for a hook that starts after the clock was set."""
@@ -218,6 +226,7 @@ async def test_a_card_outlives_a_clock_that_is_set(play: Play, clock: HandSetClo
             assert (await run.ran()).specific["decision"]["behavior"] == label.lower()
 
 
+@ON_ONE
 @pytest.mark.parametrize("ahead_s", CLOCKS)
 async def test_a_question_outlives_its_server_and_a_clock_that_is_set(
     play: Play, clock: HandSetClock, ahead_s: float
