@@ -253,12 +253,57 @@ async def test_what_is_allowed_for_the_session_is_not_asked_again(
 
 
 @pytest.mark.usefixtures("tmux")
-@pytest.mark.parametrize("decision", ["Allow once", "nothing"])
-async def test_a_permission_in_a_terminal(
-    stage: Stage, model: ScriptedModel, program: Path, decision: str, note: Note
+async def test_prompts_in_a_terminal_are_answered_by_a_tap(
+    stage: Stage, model: ScriptedModel, program: Path, note: Note
 ) -> None:
-    """Beside the terminal's dialog: a tap decides and the dialog goes; without one the dialog stands."""
-    stage.config(grace_s=0, hook_bound_s=60 if decision == "Allow once" else 2)
+    """Beside the terminal's dialog: a tap decides on a permission, or is the answer to a question, and the dialog goes.
+
+    AskUserQuestion's options are on the phone.
+    """
+    stage.config(grace_s=0, hook_bound_s=60)
+    ann = await approver(stage)
+    options = [{"label": "Red", "description": "like a rose"}, {"label": "Blue", "description": "like the sea"}]
+    question = {"question": "Which colour?", "header": "Colour", "multiSelect": False, "options": options}
+
+    async def working(asked: Asked) -> list[dict[str, Any]]:
+        if "make the file" in asked.latest:
+            return [use("Bash", command="touch made.txt", description="Makes a file")]
+        if "let me choose" in asked.latest:
+            return [use("AskUserQuestion", questions=[question])]
+        return [say("done")]
+
+    model.script = working
+    async with RealHost(stage, model, program).screen() as screen:
+        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
+        await screen.type("make the file")
+        card = await ann.next_message(30)
+        began = time.perf_counter()
+        ann.tap(card["message_id"], label="Allow once")
+        await model.wait_for(lambda: len(model.asked) > 1)
+        note(TABLE, f"terminal, permission, Allow: tap to model {model.asked[1].at - began:.2f} s")
+        assert (stage.project / "made.txt").exists()
+        await screen.shows("done")
+        await screen.type("let me choose")
+        card = await asks(ann, "Which colour?")
+        began = time.perf_counter()
+        ann.tap(card["message_id"], label="Blue")
+        await model.wait_for(lambda: "Blue" in model.asked[-1].latest and "let me" not in model.asked[-1].latest)
+        note(TABLE, f"AskUserQuestion: tap to model {model.asked[-1].at - began:.2f} s")
+
+
+async def asks(ann: TelegramPerson, text: str) -> dict[str, Any]:
+    """The next message with a text, past what else is told meanwhile."""
+    while text not in (message := await ann.next_message(30)).get("text", ""):
+        pass
+    return message
+
+
+@pytest.mark.usefixtures("tmux")
+async def test_a_permission_that_nobody_taps_stays_at_the_terminal(
+    stage: Stage, model: ScriptedModel, program: Path
+) -> None:
+    """The card is closed after its time, and the terminal's dialog still stands and decides."""
+    stage.config(grace_s=0, hook_bound_s=2)
     ann = await approver(stage)
 
     async def working(asked: Asked) -> list[dict[str, Any]]:
@@ -271,46 +316,11 @@ async def test_a_permission_in_a_terminal(
         await stage.tg.wait_for(lambda: stage.tg.polling, 30)
         await screen.type("make the file")
         card = await ann.next_message(30)
-        began = time.perf_counter()
-        if decision == "Allow once":
-            ann.tap(card["message_id"], label="Allow once")
-            await model.wait_for(lambda: len(model.asked) > 1)
-            note(TABLE, f"terminal, permission, Allow: tap to model {model.asked[1].at - began:.2f} s")
-            assert (stage.project / "made.txt").exists()
-        else:
-
-            def closed() -> bool:
-                shown = next(m for m in ann.messages() if m["message_id"] == card["message_id"])
-                return is_closed(shown)
-
-            await stage.tg.wait_for(closed, 10)
-            await screen.shows("Do you want to proceed?")
-            await screen.press("Enter")
-            await model.wait_for(lambda: len(model.asked) > 1)
-            assert (stage.project / "made.txt").exists()
-
-
-@pytest.mark.usefixtures("tmux")
-async def test_a_multiple_choice_is_answered_by_a_tap(
-    stage: Stage, model: ScriptedModel, program: Path, note: Note
-) -> None:
-    """AskUserQuestion in a terminal session: the options are on the phone, the tap is the tool's answer."""
-    ann = await approver(stage)
-    options = [{"label": "Red", "description": "like a rose"}, {"label": "Blue", "description": "like the sea"}]
-    question = {"question": "Which colour?", "header": "Colour", "multiSelect": False, "options": options}
-
-    async def choosing(asked: Asked) -> list[dict[str, Any]]:
-        return [use("AskUserQuestion", questions=[question])] if "let me choose" in asked.latest else [say("done")]
-
-    model.script = choosing
-    async with RealHost(stage, model, program).screen() as screen:
-        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
-        await screen.type("let me choose")
-        card = await ann.next_message(30)
-        began = time.perf_counter()
-        ann.tap(card["message_id"], label="Blue")
-        await model.wait_for(lambda: "Blue" in model.asked[-1].latest and "let me" not in model.asked[-1].latest)
-        note(TABLE, f"AskUserQuestion: tap to model {model.asked[-1].at - began:.2f} s")
+        await stage.tg.wait_for(lambda: is_decided(ann, card, ""), 10)
+        await screen.shows("Do you want to proceed?")
+        await screen.press("Enter")
+        await model.wait_for(lambda: len(model.asked) > 1)
+        assert (stage.project / "made.txt").exists()
 
 
 @pytest.mark.usefixtures("tmux")

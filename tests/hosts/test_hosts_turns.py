@@ -152,11 +152,21 @@ async def after(_asked: Asked) -> list[dict[str, Any]]:
 async def test_a_message_that_wakes_a_session_begins_a_turn_for_its_chat(
     stage: Stage, model: ScriptedModel, program: Path, tmux: None
 ) -> None:
-    """The inbox socket wakes an idle session: what it says at the terminal only goes to the chat, marked, once."""
+    """The inbox socket wakes an idle session: what it says at the terminal only goes to the chat, marked, once.
+
+    Somebody types at the terminal while the agent works for a chat: its turn goes on, and its answer is sent.
+    """
     ann = stage.person()
+    typed = asyncio.Event()
 
     async def talking(asked: Asked) -> list[dict[str, Any]]:
-        return [say("It is **42**.")] if "how many" in asked.latest else [say("done")]
+        if "how many" in asked.latest:
+            return [say("It is **42**.")]
+        if "how much" not in asked.text or len(ran(stage)) == 3:
+            return [say("It is **43**.")]
+        if ran(stage):
+            await typed.wait()
+        return step(len(ran(stage)))
 
     model.script = talking
     async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
@@ -164,37 +174,18 @@ async def test_a_message_that_wakes_a_session_begins_a_turn_for_its_chat(
         ann.send("how many?")
         assert (await ann.next_message(30))["text"] == "💻 Said at the terminal:\n\nIt is 42."
         await screen.shows("It is 42")
-    assert inbox_states(stage.state) == {"answered": 1}
-
-
-async def test_what_is_typed_meanwhile_leaves_the_chat_its_answer(
-    stage: Stage, model: ScriptedModel, program: Path, tmux: None
-) -> None:
-    """Somebody types at the terminal while the agent works for a chat: its turn goes on, and its answer is sent."""
-    ann = stage.person()
-    typed = asyncio.Event()
-
-    async def working(asked: Asked) -> list[dict[str, Any]]:
-        if "how many" not in asked.text or len(ran(stage)) == 3:
-            return [say("It is **42**.")]
-        if ran(stage):
-            await typed.wait()
-        return step(len(ran(stage)))
-
-    model.script = working
-    async with RealHost(stage, model, program, turns=["telegram"], allowed=ALLOWED).screen() as screen:
-        await stage.tg.wait_for(lambda: stage.tg.polling, 30)
-        ann.send("how many?")
-        await model.wait_for(lambda: len(ran(stage)) == 1 and len(model.asked) > 1)
+        await eventually(lambda: inbox_states(stage.state) == {"answered": 1}, "the mark")
+        asked = len(model.asked)
+        ann.send("how much?")
+        await model.wait_for(lambda: len(ran(stage)) == 1 and len(model.asked) > asked + 1)
         await screen.type("and what is b?")
         await screen.shows("and what is b?")
         typed.set()
-        await stage.tg.wait_for(lambda: any("It is 42." in message["text"] for message in ann.messages()), 30)
+        await stage.tg.wait_for(lambda: any("It is 43." in message["text"] for message in ann.messages()), 30)
         # The host's end would end the server between the sending and its mark.
-        await eventually(lambda: inbox_states(stage.state) == {"answered": 1}, "the mark")
+        await eventually(lambda: inbox_states(stage.state) == {"answered": 2}, "the mark")
     with Store.open(stage.state) as store:
-        assert [turn.ending for turn in Services.of(store).turns.newest(9)] == ["done"]
-    assert inbox_states(stage.state) == {"answered": 1}
+        assert [turn.ending for turn in Services.of(store).turns.newest(9)] == ["done", "done"]
 
 
 async def test_only_the_session_that_works_for_the_chat_is_stopped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -144,8 +145,8 @@ async def test_a_file_system_without_locks_is_named(stage: Stage, tmp_path: Path
     verbs = [["status", "telegram"], ["doctor", "telegram", "--json"]]
     if not only_flock:
         verbs.append(["inbox", "telegram"])
-    for words in verbs:
-        ran = await stage.run("env", *COMMAND, *words, **env)
+    # Each waits for a lock as long as it may.
+    for ran in await asyncio.gather(*(stage.run("env", *COMMAND, *words, **env) for words in verbs)):
         assert ran.code == 1
         assert "Traceback" not in ran.err
         assert "another process" not in ran.out + ran.err
