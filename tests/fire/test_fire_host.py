@@ -10,8 +10,6 @@ from agent_channels.core.store.database import Store
 from faults_harness import Account, Note, inbox_states, resident_mb
 from harness import Stage
 
-pytestmark = pytest.mark.cold
-
 GROWTH_MB = 20.0
 
 
@@ -58,6 +56,7 @@ async def test_a_host_that_does_not_read_holds_nothing_up_and_loses_nothing(stag
     assert host.events == [] or host.events[0].content == first
 
 
+@pytest.mark.cold
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("many", [3_000, pytest.param(10_000, marks=pytest.mark.long)])
 async def test_memory_stays_flat_while_a_host_reads_slowly(stage: Stage, note: Note, many: int) -> None:

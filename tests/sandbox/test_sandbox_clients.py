@@ -229,3 +229,20 @@ async def test_two_bots_at_one_address(tg):
         assert (await second.get_webhook_info()).pending_update_count == 1
     assert [message["text"] for message in again.messages()] == ["from the second", "to the second"]
     assert ann.messages() == []
+
+
+async def test_clients_raise_their_own_conflict(tg, bot, aio):
+    """PTB and aiogram both raise their own Conflict."""
+    import aiogram
+
+    older = asyncio.create_task(bot.get_updates(timeout=50))
+    await tg.wait_for(lambda: tg.polling)
+    newer = asyncio.create_task(aio.get_updates(timeout=50))
+    with pytest.raises(telegram.error.Conflict):
+        await older
+    await tg.wait_for(lambda: tg.polling)
+    third = asyncio.create_task(bot.get_updates(timeout=50))
+    with pytest.raises(aiogram.exceptions.TelegramConflictError):
+        await newer
+    tg.person("ann").send("hi")
+    assert len(await third) == 1

@@ -89,23 +89,6 @@ async def test_older_of_two_pollers_gets_conflict(tg, raw):
     assert len(await newer) == 1
 
 
-async def test_clients_raise_their_own_conflict(tg, bot, aio):
-    """PTB and aiogram both raise their own Conflict."""
-    import aiogram
-
-    older = asyncio.create_task(bot.get_updates(timeout=50))
-    await tg.wait_for(lambda: tg.polling)
-    newer = asyncio.create_task(aio.get_updates(timeout=50))
-    with pytest.raises(telegram.error.Conflict):
-        await older
-    await tg.wait_for(lambda: tg.polling)
-    third = asyncio.create_task(bot.get_updates(timeout=50))
-    with pytest.raises(aiogram.exceptions.TelegramConflictError):
-        await newer
-    tg.person("ann").send("hi")
-    assert len(await third) == 1
-
-
 async def test_dead_pollers_slot_is_free_at_once_or_held(tg, raw):
     """A poll whose client disconnected frees its slot, or keeps it for the configured time."""
     dead = asyncio.create_task(raw("getUpdates", timeout=50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -33,26 +34,54 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_explains_and_does_nothing(command: str) -> None:
+# Each command in a process of its own, forked from one that has imported what most of them need: the product.
+EACH = """
+import json, os, runpy, sys
+import agent_channels.core.services, agent_channels.sandbox.discord.sandbox, agent_channels.sandbox.telegram.sandbox
+sys.path[0] = os.getcwd()
+for line, out, err in json.loads(sys.argv[1]):
+    pid = os.fork()
+    if pid == 0:
+        for number, name in ((1, out), (2, err)):
+            os.dup2(os.open(name, os.O_CREAT | os.O_WRONLY), number)
+        sys.argv = line
+        runpy.run_module(line[0], run_name="__main__", alter_sys=True)
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+def run_each(lines: list[list[str]], folder: Path) -> list[tuple[int, str, str]]:
+    """Runs `python -m` with each line; (exit code, output, errors)."""
+    files = [(folder / f"{number}.out", folder / f"{number}.err") for number in range(len(lines))]
+    asked = [(line, str(out), str(err)) for line, (out, err) in zip(lines, files, strict=True)]
+    ran = run(sys.executable, "-c", EACH, json.dumps(asked))
+    assert ran.stderr == ""
+    codes = map(int, ran.stdout.split())
+    return [(code, out.read_text(), err.read_text()) for code, (out, err) in zip(codes, files, strict=True)]
+
+
+def test_help_explains_and_does_nothing(tmp_path: Path) -> None:
     """--help prints a usage and ends; it runs no check, no measurement, and writes nothing."""
-    ran = run(sys.executable, "-m", command, "--help")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith(f"usage: python -m {command} ")
-    assert "$ " not in ran.stdout
+    for command, (code, out, err) in zip(
+        COMMANDS, run_each([[command, "--help"] for command in COMMANDS], tmp_path), strict=True
+    ):
+        assert (code, err) == (0, ""), command
+        assert out.startswith(f"usage: python -m {command} ")
+        assert "$ " not in out
 
 
-@pytest.mark.parametrize(("command", "words"), [
-    ("tests.bench", ["many"]), ("tests.bench", ["0"]), ("tests.bench", ["1", "nochat"]), ("tests.soak", ["long"]),
-    ("tests.bench.costs", ["0"]), ("tests.bench.trip", ["python"]), ("tests.support.reference", ["docs"]),
-    ("tests.support.pictures", ["nothing"]), ("tests.soak.hub", ["mysql"]),
-    ("tests.support.first_steps", ["nothing"]),
-])  # fmt: skip
-def test_wrong_words_are_refused(command: str, words: list[str]) -> None:
+WRONG = [
+    ["tests.bench", "many"], ["tests.bench", "0"], ["tests.bench", "1", "nochat"], ["tests.soak", "long"],
+    ["tests.bench.costs", "0"], ["tests.bench.trip", "python"], ["tests.support.reference", "docs"],
+    ["tests.support.pictures", "nothing"], ["tests.soak.hub", "mysql"], ["tests.support.first_steps", "nothing"],
+]  # fmt: skip
+
+
+def test_wrong_words_are_refused(tmp_path: Path) -> None:
     """Exit code 2 and a usage, no traceback."""
-    ran = run(sys.executable, "-m", command, *words)
-    assert ran.returncode == 2
-    assert ran.stderr.startswith("usage: ")
+    for line, (code, _, err) in zip(WRONG, run_each(WRONG, tmp_path), strict=True):
+        assert (line, code, err[:7]) == (line, 2, "usage: ")
 
 
 @pytest.mark.skipif(not JUST.exists(), reason="just is not installed beside this Python")
