@@ -51,6 +51,8 @@ async def test_a_tap_brings_all_an_app_needs(slack, api, connect, room, eve, pos
         eve.select(posted["ts"], "Two")
         chosen = (await socket.next("interactive"))["payload"]["actions"][0]
         assert (chosen["type"], chosen["selected_option"]) == ("static_select", MENU["options"][1])
+        held = {"m": {"type": "static_select", "selected_option": None}}
+        assert payload["state"]["values"] == {action["block_id"]: held}
         eve.tap(posted["ts"], action_id="gone")
         assert (await socket.next("interactive"))["payload"]["actions"][0]["action_id"] == "gone"
     with pytest.raises(LookupError, match="no button labelled 'Maybe'"):

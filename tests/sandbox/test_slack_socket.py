@@ -162,8 +162,10 @@ async def test_the_server_pings(slack, connect):
 
 
 async def test_silent_sockets_say_nothing_until_the_faults_are_cleared(slack, connect):
-    """A socket that hears nothing looks open, and is cut at the end."""
+    """A socket that hears nothing looks open, and is cut at the end; before that it can hear nonsense."""
     async with connect() as socket:
+        slack.faults.garble_sockets('{"type": "events_api"}')
+        assert await socket.next() == {"type": "events_api"}
         slack.faults.silence_sockets()
         slack.person("ann").send("x")
         slack.faults.clear()

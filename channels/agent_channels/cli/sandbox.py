@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
-from agent_channels.cli.arguments import WrongUsage, add_json, channel_name, port
-from agent_channels.core.i18n.sentences import joined, sentence
-from agent_channels.registry import CHANNELS
+from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_json, channel_name, port
+from agent_channels.core.i18n.sentences import sentence
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Examples: `channels sandbox` opens every chat in a browser; `channels sandbox --projects 3` plays three "
         "projects on one bot, one of which can die and return; `channels sandbox --transcript` stays in the terminal."
     )
-    played = sentence("play this one alone; any of {names} (default: all)", names=joined(CHANNELS, ", "))
+    played = sentence("play this one alone, {names}, or several (default: all)", names=CHANNEL_NAMES)
     parser.add_argument("channels", metavar="CHANNEL", nargs="*", type=channel_name, help=played)
     parser.add_argument(
         "--agent", choices=("scripted", "none"), default="scripted", help="who answers; none: attach your own host"
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and (args.transcript or args.keep):
         raise WrongUsage(sentence("a transcript is for people; leave --json out, or --transcript and --keep"))
     if args.channels and (args.transcript or args.keep or args.projects):
-        raise WrongUsage(sentence("a transcript and --projects play on Telegram; leave the channels out"))
+        raise WrongUsage(sentence("a transcript and --projects choose their channel themselves; leave it out"))
     if args.projects and (args.transcript or args.keep or args.agent == "none"):
         raise WrongUsage(
             sentence("--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out")
@@ -71,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         scripted=args.agent == "scripted",
         bot_api=args.bot_api or page.BOT_API,
         projects=args.projects or 1,
-        channels=args.channels or tuple(CHANNELS),
+        channels=args.channels,
         as_json=args.json,
     )
 

@@ -162,7 +162,7 @@ TEXTS: dict[str, str] = {
     "{step} (default: ask; without a terminal: no)": "{step}（預設：詢問；沒有終端機：no）",
     "{names}; default: ask": "{names}；預設：詢問",
     "enable the groups of the project whose bot is shared here too": "也在這裡啟用那個專案的群組",
-    "play this one alone; any of {names} (default: all)": "只播放這個；可用 {names}（預設：全部）",
+    "play this one alone, {names}, or several (default: all)": "只播放這個（{names}），可以有好幾個（預設：全部）",
     "Examples: `channels sandbox` opens every chat in a browser; `channels sandbox --projects 3` plays three "
     "projects on one bot, one of which can die and return; `channels sandbox --transcript` stays in the terminal.": (
         "範例：`channels sandbox` 在瀏覽器打開所有聊天；`channels sandbox --projects 3` 在一個機器人上播放三個專案，"

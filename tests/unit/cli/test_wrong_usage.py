@@ -19,6 +19,8 @@ WRONG = [
     ("inbox telegram --limit many", "'many' is not a number of messages"),
     ("sandbox --port 70000", "'70000' is not a port"),
     ("sandbox --projects 6", "'6' is not a number of projects; it must be from 2 to 5"),
+    ("sandbox --projects 3 discord", "choose their channel themselves"),
+    ("sandbox telegramm", "there is no channel 'telegramm'; did you mean 'telegram'?"),
     ("sandbox --projects 3 --agent none", "--projects plays on the page, with an agent each"),
     ("setup telegram --join api --token-stdin", "give either --join, which brings a token, or --token-stdin"),
     ("launch nochat", "there is no channel 'nochat'"),

@@ -1722,8 +1722,8 @@ TEXTS: dict[str, str] = {
     "--projects plays on the page, with an agent each; leave --agent, --transcript and --keep out": (
         "--projects 在頁面上播放，各有一個代理；請拿掉 --agent、--transcript 和 --keep"
     ),
-    "a transcript and --projects play on Telegram; leave the channels out": (
-        "逐字紀錄和 --projects 都在 Telegram 上播放；請拿掉頻道"
+    "a transcript and --projects choose their channel themselves; leave it out": (
+        "逐字紀錄和 --projects 會自己選擇頻道；請拿掉頻道"
     ),
     "{text!r} is not a number of projects; it must be from 2 to 5": "{text!r} 不是專案的數目；必須是 2 到 5",
     "the hub {address} was moved or replaced while it was in use": "hub {address} 在使用中被移走或換掉",

@@ -102,15 +102,16 @@ def run(
     scripted: bool,
     bot_api: str,
     projects: int = 1,
-    channels: Sequence[str] = CHANNELS,
+    channels: Sequence[str] = (),
     as_json: bool = False,
 ) -> int:
     """Keep the page up until it is interrupted; return exit code 0. Raises `ChannelError` when it cannot start.
 
-    `as_json`: all that is printed is one object with the addresses, once they can be used.
+    `channels`: those that are played, all if it is empty. `as_json`: all that is printed is one object with the
+    addresses, once they can be used.
     """
     try:
-        opened = open_page(port, scripted=scripted, bot_api=bot_api, projects=projects, channels=channels)
+        opened = open_page(port, scripted=scripted, bot_api=bot_api, projects=projects, channels=channels or CHANNELS)
         asyncio.run(_run(opened, browser=browser, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if not as_json:

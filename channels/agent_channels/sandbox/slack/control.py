@@ -38,6 +38,7 @@ class SlackControl(ControlInterface):
         self._socket_faults: dict[str, Callable[[Body], None]] = {
             "drop": lambda _: faults.drop_sockets(),
             "close": lambda body: faults.close_sockets(int(body.get("code", 1000))),
+            "garble": lambda body: faults.garble_sockets(str(body.get("text", "{"))),
             "silence": lambda _: faults.silence_sockets(),
             "warn": lambda _: faults.warn_sockets(),
             "refresh": lambda _: faults.refresh_sockets(),

@@ -33,6 +33,11 @@ class SlackFaults(Faults):
         for connection in list(self._socket.connections):
             connection.close(code)
 
+    def garble_sockets(self, text: str) -> None:
+        """Send a text that is no envelope over every socket."""
+        for connection in list(self._socket.connections):
+            connection.push(text)
+
     def warn_sockets(self) -> None:
         """Announce to every socket that it will be closed soon."""
         for connection in list(self._socket.connections):

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_channels.sandbox.slack.blocks import checked_attachments, checked_blocks
+from agent_channels.sandbox.slack.blocks import checked_attachments, checked_blocks, element_rows
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.mrkdwn import normalized
 from agent_channels.sandbox.slack.records import Conversation, Message, SlackUser, new_id, ts_key
@@ -87,7 +87,7 @@ class AppInteractions:
             container["thread_ts"] = message["thread_ts"]
         name = "directmessage" if conversation.is_direct else conversation.name
         payload = {**self._common(COMPONENT, user), "container": container}
-        payload |= {"channel": {"id": conversation.id, "name": name}, "state": {"values": {}}}
+        payload |= {"channel": {"id": conversation.id, "name": name}, "state": {"values": _state(message, action)}}
         if not ephemeral:
             payload["message"] = self.state.render(message)
         payload["actions"] = [{**action, "action_ts": self.state.ts()}]
@@ -233,6 +233,20 @@ class AppInteractions:
             ephemeral = SlackEphemeral(message, conversation, interaction.user.id)
             self.state.ephemerals[ts_key(message["ts"])] = ephemeral
         interaction.sent.append(ts_key(message["ts"]))
+
+
+def _state(message: Message, action: dict[str, Any]) -> dict[str, Any]:
+    """Return what is chosen in each menu of a message, by block and action."""
+    values: dict[str, Any] = {}
+    for row in element_rows(message):
+        for element in row:
+            if element["type"] != "static_select":
+                continue
+            acted = (element["block_id"], element["action_id"]) == (action["block_id"], action["action_id"])
+            chosen = action.get("selected_option") if acted else element.get("initial_option")
+            held = {"type": element["type"], "selected_option": chosen}
+            values.setdefault(element["block_id"], {})[element["action_id"]] = held
+    return values
 
 
 def _fields(body: dict[str, Any]) -> Message:
