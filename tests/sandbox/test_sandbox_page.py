@@ -83,14 +83,19 @@ CONTROL = [
     ("GET", "/control/"),
     ("PUT", "/control/x"),
 ]
-BOT_SIDE = {"telegram": "/bot{token}/getMe", "discord": "/gateway?v=10&encoding=json"}
+BOT_SIDE = {
+    "telegram": "/bot{token}/getMe",
+    "discord": "/gateway?v=10&encoding=json",
+    "slack": "/api/auth.test?token={token}",
+}
 OTHER_SITES = [headers for headers in FOREIGN if headers != {"Host": "127.0.0.1:1"}]
 
 
 @pytest.mark.parametrize("headers", OTHER_SITES, ids=[f"{k} {v}" for one in OTHER_SITES for k, v in one.items()])
 async def test_the_platforms_refuse_other_sites_too(page: Page, headers: dict[str, str]) -> None:
     """A page of another site cannot act, read, call the API as the bot or open the gateway, even with the secrets."""
-    for channel, platform in (("telegram", page.scene.tg), ("discord", page.scene.dc)):
+    platforms = {"telegram": page.scene.tg, "discord": page.scene.dc, "slack": page.scene.slack}
+    for channel, platform in platforms.items():
         bot_side = ("GET", BOT_SIDE[channel].format(token=platform.token))
         for method, path in (*CONTROL, bot_side):
             asked_by = {**platform.authorization, **headers}
@@ -103,6 +108,7 @@ async def test_the_platforms_refuse_other_sites_too(page: Page, headers: dict[st
                 assert "another site" in await answer.text()
     assert page.scene.tg.people["ann"].messages() == page.scene.dc.people["ann"].messages() == []
     assert page.scene.dc.gateway.connections == set()
+    assert page.scene.slack.calls == []
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,18 @@ async def test_what_people_do_has_its_own_subtype(slack, api, connect, eve):
         slack.person("ben").send("x", channel=room)
 
 
+async def test_clips_and_forwarded_messages(slack, room, eve):
+    """A recorded clip is a file of its own kind; what is forwarded comes as an attachment with its author and place."""
+    clip = eve.send_voice(b"abc", channel=room)
+    assert (clip["text"], clip["files"][0]["subtype"]) == ("", "slack_audio")
+    first = eve.send("*hello*", channel=room)
+    second = eve.forward(first, text="see")
+    shared = second["attachments"][0]
+    assert (second["channel_type"], second["text"]) == ("im", "see")
+    assert (shared["text"], shared["author_id"], shared["channel_id"]) == ("*hello*", eve.id, room.id)
+    assert shared["message_blocks"][0]["message"]["blocks"] == first["blocks"]
+
+
 async def test_uploads(slack, api, eve):
     """An upload has the length it announced, is completed once, and is shared where the bot may write."""
     assert await api.refused("files.getUploadURLExternal", filename="a.txt", length="0") == "invalid_arguments"

@@ -37,6 +37,7 @@ class SlackFile:
     data: bytes | None = None
     completed: bool = False
     shares: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    is_voice: bool = False
 
 
 class FileStore:
@@ -91,6 +92,14 @@ class FileStore:
         made["url_private_download"] = f"{self.root}/files-pri/{path}/download/{name}"
         made["permalink"] = f"{self.root}/files/{file.user}/{file.id}/{name}"
         made |= {"media_display_type": "unknown", "file_access": "visible"}
+        if file.is_voice:
+            made |= {
+                "subtype": "slack_audio",
+                "media_display_type": "audio",
+                "duration_ms": 3000,
+                "mimetype": "audio/mp4",
+            }
+            made |= {"transcription": {"status": "processing"}, "aac": made["url_private"]}
         if data.startswith(PNG):
             made["original_w"] = int.from_bytes(data[16:20], "big")
             made["original_h"] = int.from_bytes(data[20:24], "big")

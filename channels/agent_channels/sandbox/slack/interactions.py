@@ -85,9 +85,11 @@ class AppInteractions:
         container["is_ephemeral"] = ephemeral
         if "thread_ts" in message:
             container["thread_ts"] = message["thread_ts"]
-        name = "directmessage" if conversation.is_direct else conversation.name
         payload = {**self._common(COMPONENT, user), "container": container}
-        payload |= {"channel": {"id": conversation.id, "name": name}, "state": {"values": _state(message, action)}}
+        payload |= {
+            "channel": {"id": conversation.id, "name": conversation.shown_name},
+            "state": {"values": _state(message, action)},
+        }
         if not ephemeral:
             payload["message"] = self.state.render(message)
         payload["actions"] = [{**action, "action_ts": self.state.ts()}]
@@ -97,9 +99,12 @@ class AppInteractions:
         """Send a slash command. Raises LookupError for one that the app does not have."""
         if name not in self.state.app.commands or "commands" not in self.state.app.bot_scopes:
             raise LookupError(f"{name} is not a valid command; the app has {sorted(self.state.app.commands)}")
-        place = "directmessage" if conversation.is_direct else conversation.name
         payload = {"token": self.state.app.verification_token, "team_id": self.state.team_id}
-        payload |= {"team_domain": self.state.domain, "channel_id": conversation.id, "channel_name": place}
+        payload |= {
+            "team_domain": self.state.domain,
+            "channel_id": conversation.id,
+            "channel_name": conversation.shown_name,
+        }
         payload |= {"user_id": user.id, "user_name": user.name, "command": name, "text": text}
         payload |= {"api_app_id": self.state.app.id, "is_enterprise_install": "false"}
         return self._start(COMMAND, user, conversation, None, payload, with_response=True)

@@ -83,19 +83,68 @@ class SlackPerson:
         if text.startswith("/"):
             raise ValueError(f"Slack takes {text.split(maxsplit=1)[0]!r} for a command: use command()")
         fields = self._typed(text.strip())
+        if attachments:
+            return self._send_files(fields, [self._store(file) for file in attachments], record, thread)
         if thread is not None:
             fields |= self._in_thread(record, thread, broadcast=broadcast)
-        if attachments:
-            files = [self._store(file) for file in attachments]
-            fields |= {"files": files, "upload": False, "display_as_bot": False, "subtype": "file_share"}
+        return self._received(record, self.state.post(record, self.user, fields))
+
+    def _send_files(
+        self, fields: Message, files: list[str], record: Conversation, thread: MessageOrTs | None
+    ) -> Message:
+        fields |= self._in_thread(record, thread) if thread is not None else {}
+        fields |= {"files": files, "upload": False, "display_as_bot": False, "subtype": "file_share"}
         message = self.state.post(record, self.user, fields)
-        for file_id in fields.get("files", ()):
+        for file_id in files:
             file = self.state.files.by_id[file_id]
             self.state.files.share(file, record.id, public=record.kind == CHANNEL, ts=message["ts"])
-            shared = {"type": "file_shared", "channel_id": record.id, "file_id": file_id, "user_id": self.id}
+            shared: dict[str, Any] = {
+                "type": "file_shared",
+                "channel_id": record.id,
+                "file_id": file_id,
+                "user_id": self.id,
+            }
             shared |= {"file": {"id": file_id}, "event_ts": self.state.ts()}
             self.state.dispatch("file_shared", record, shared)
         return self._received(record, message)
+
+    def send_voice(
+        self, data: bytes = b"ftypM4A ", *, channel: HasConversation | None = None, thread: MessageOrTs | None = None
+    ) -> Message:
+        """Send a recorded audio clip, which has no text."""
+        file_id = self._store(("audio_message.m4a", data))
+        self.state.files.by_id[file_id].is_voice = True
+        return self._send_files({"text": ""}, [file_id], self._channel(channel), thread)
+
+    def forward(self, message: MessageOrTs, *, channel: HasConversation | None = None, text: str = "") -> Message:
+        """Forward a message, with words of one's own or without: it comes as an attachment."""
+        source, original = self._find(message)
+        record = self._channel(channel)
+        author = self.state.users.get(str(original.get("user")))
+        link = f"https://{self.state.domain}.slack.com/archives/{source.id}/p{original['ts'].replace('.', '')}"
+        name = author.real_name if author else str(original.get("username", ""))
+        shared: dict[str, Any] = {
+            "id": 1,
+            "ts": original["ts"],
+            "channel_id": source.id,
+            "text": original["text"],
+            "from_url": link,
+        }
+        shared |= {"author_name": name, "fallback": f"[no time] {name}: {original['text']}", "is_share": True}
+        shared |= {"author_id": original.get("user", ""), "is_msg_unfurl": True, "mrkdwn_in": ["text"]}
+        if blocks := original.get("blocks"):
+            inner = {
+                "team": self.state.team_id,
+                "channel": source.id,
+                "ts": original["ts"],
+                "message": {"blocks": blocks},
+            }
+            shared["message_blocks"] = [inner]
+        if files := original.get("files"):
+            shared["files"] = [self.state.files.file_object(file_id) for file_id in files]
+        return self._received(
+            record, self.state.post(record, self.user, {**self._typed(text), "attachments": [shared]})
+        )
 
     def send_me(self, text: str, *, channel: HasConversation | None = None) -> Message:
         """Send what follows /me."""
@@ -240,7 +289,7 @@ class SlackPerson:
         channels = {one.name: one.id for one in self.state.conversations.values() if one.kind == CHANNEL}
         return typed(text, users, channels)
 
-    def _in_thread(self, record: Conversation, thread: MessageOrTs, *, broadcast: bool) -> Message:
+    def _in_thread(self, record: Conversation, thread: MessageOrTs, *, broadcast: bool = False) -> Message:
         found = self._find(thread)[1]
         root = record.find(str(found.get("thread_ts", found["ts"])))
         if root is None:

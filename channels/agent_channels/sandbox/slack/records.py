@@ -170,6 +170,11 @@ class Conversation:
         return self.kind == IM
 
     @property
+    def shown_name(self) -> str:
+        """Its name in interactions, which tell those of public channels alone."""
+        return {IM: "directmessage", PRIVATE: "privategroup"}.get(self.kind, self.name)
+
+    @property
     def scope(self) -> str:
         """The first part of its scopes, such as "channels"."""
         return SCOPE_PREFIX[self.kind]
