@@ -16,7 +16,6 @@ __all__ = ["chat_view", "file_data", "form"]
 NEWEST = 160
 TYPING_S = 10.0
 QUOTED, THREAD_NAME = 120, 40
-JOINED = {"channel_join": "joined", "channel_leave": "left"}
 
 
 def chat_view(slack: SlackSandbox, chat: SceneChat) -> dict[str, Any]:
@@ -114,10 +113,15 @@ def _message(slack: SlackSandbox, message: Message, names: Names) -> dict[str, A
 
 
 def _service(slack: SlackSandbox, message: Message, author: SlackUser | None) -> str:
-    subtype = message.get("subtype", "")
-    if subtype in JOINED and author is not None:
-        return f"{_name(slack, author)} {JOINED[subtype]}"
-    return "This message was deleted." if subtype == "tombstone" else ""
+    name = _name(slack, author) if author else ""
+    match message.get("subtype"):
+        case "channel_join":
+            return f"{name} joined"
+        case "channel_leave":
+            return f"{name} left"
+        case "tombstone":
+            return "The message of this thread is gone."
+    return ""
 
 
 def _names(slack: SlackSandbox) -> dict[str, str]:
