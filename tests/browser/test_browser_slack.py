@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from agent_channels.registry import CHANNELS
 from agent_channels.sandbox.page.run import Page, open_page
 from browser_page import CONTRAST, CONTRAST_MIN, WIDE, Screen
 
@@ -16,7 +15,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.cold,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif("slack" not in CHANNELS, reason="there is no Slack channel to play"),
 ]
 
 

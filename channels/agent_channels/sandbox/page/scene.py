@@ -219,7 +219,7 @@ class Scene:
 
     def _create_slack(self) -> Iterator[SceneChat]:
         # The manifest from which people make their app.
-        if manifest := getattr(channel_of("slack"), "preparation", None):
+        if (manifest := channel_of("slack").preparation) is not None:
             self.slack.install(manifest())
         people = {handle: self.slack.person(handle, name) for handle, name in PAIRED.items()}
         channel = self.slack.channel("general", members=list(people.values()))
