@@ -49,6 +49,8 @@ ROWS = {
 REFERENCE = {
     "telegram": ("107", "", "1.45", "1.24", "1.85", "0.29-0.31", "54-64", "76", "0.0", "", "", ""),
     "discord": ("182", "", "1.20", "1.39", "2.25", "0.07", "69-80", "83", "0.13", "", "", ""),
+    # There is none with buttons.
+    "slack": ("",) * len(ROWS),
 }
 
 
@@ -248,7 +250,7 @@ def main() -> None:
     """Measure the channels that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Print the speed and size tables.")
     parser.add_argument("runs", metavar="RUNS", nargs="?", type=int, default=7, help="fresh processes (default 7)")
-    parser.add_argument("channel", metavar="CHANNEL", nargs="?", choices=PLACES, help=f"{' or '.join(PLACES)}; or both")
+    parser.add_argument("channel", metavar="CHANNEL", nargs="?", choices=PLACES, help=f"{' or '.join(PLACES)}; or all")
     given = parser.parse_args()
     if given.runs < 1:
         parser.error(f"RUNS is {given.runs}; give 1 or more")

@@ -11,6 +11,7 @@ from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 
 __all__ = ["PLACES", "Place"]
@@ -90,4 +91,38 @@ async def _discord() -> AsyncIterator[Place]:
         )
 
 
-PLACES: dict[str, Callable[[], AbstractAsyncContextManager[Place]]] = {"telegram": _telegram, "discord": _discord}
+@asynccontextmanager
+async def _slack() -> AsyncIterator[Place]:
+    async with SlackSandbox() as slack:
+        ann = slack.person("ann")
+
+        def allow(state: Path) -> None:
+            with Store.open(state) as store:
+                Services.of(store).access.allow(ann.id, by="bench")
+                Services.of(store).chats.record(Chat(ann.dm.id, "direct"), Person(ann.id, "ann"))
+
+        async def connected() -> object:
+            return await slack.wait_for(lambda: slack.connected or None, timeout=30)
+
+        async def settled() -> object:
+            return await slack.wait_for(lambda: not slack.socket.unanswered or None, timeout=30)
+
+        yield Place(
+            "slack",
+            {"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token, "SLACK_API_ROOT": slack.root},
+            allow,
+            ann.send,
+            connected,
+            lambda: [call.at for call in slack.calls_of("chat.postMessage")],
+            slack.hold_events,
+            slack.release,
+            settled,
+            connected,
+        )
+
+
+PLACES: dict[str, Callable[[], AbstractAsyncContextManager[Place]]] = {
+    "telegram": _telegram,
+    "discord": _discord,
+    "slack": _slack,
+}

@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, example, given, settings
 from agent_channels.core.text.formatted_text import Dialect, RenderedPart
 from agent_channels.core.text.markdown import parse
 from agent_channels.discord import formatting as discord
+from agent_channels.sandbox.slack.blocks import checked_blocks
 from agent_channels.sandbox.telegram.entities import TEXT_LIMIT, format_text
+from agent_channels.slack import formatting as slack
 from agent_channels.telegram import formatting as telegram
 from discord_reading import fences, read
 from markdown_texts import ANYTHING, DOCUMENTS
+from slack_reading import read_blocks
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = "# Title\n\n" + "A sentence with **bold words** in it. " * 300 + "\n\n```py\n" + "x = 1\n" * 900 + "```\n"
@@ -90,7 +93,25 @@ def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
     whole([part.plain for part in parts], source, discord.DIALECT)
 
 
-@pytest.mark.parametrize("platform", [telegram, discord], ids=["telegram", "discord"])
+@SETTINGS
+@given(DOCUMENTS | ANYTHING)
+@example(LONG)
+@example("```\n" * 40)
+@example("**a** " * 3000)
+@example("[a](https://x.com/" + "y" * 2700 + ") " * 3)
+@example("> a\n> ```\n> b\n> ```\n> c")
+@example("**粗**體`碼`字\n\n---\n> 引")
+def test_slack_takes_every_part_and_shows_what_was_meant(source: str) -> None:
+    """Each part has at most 4,000 characters and valid blocks; what people read of them is the text."""
+    parts = slack.render(source, "markdown")
+    for part in parts:
+        assert len(part.text) <= 4000
+        blocks = slack.draw(slack.formatted_text(part.text, part.format, part.spans))
+        assert solid(read_blocks(checked_blocks(blocks))) == solid(part.plain)
+    whole([part.plain for part in parts], source, slack.DIALECT)
+
+
+@pytest.mark.parametrize("platform", [telegram, discord, slack], ids=["telegram", "discord", "slack"])
 @pytest.mark.parametrize(
     "source",
     [
@@ -102,9 +123,9 @@ def test_discord_takes_every_part_and_shows_what_was_meant(source: str) -> None:
 )  # fmt: skip
 def test_fifty_thousand_of_anything_are_drawn(source: str, platform: object) -> None:
     """However odd the text, it is drawn in parts that fit, within the test's patience."""
-    module = telegram if platform is telegram else discord
-    parts = module.render(source, "markdown")
-    limit = 4096 if platform is telegram else 2000
+    limits: dict[object, int] = {telegram: 4096, discord: 2000, slack: 8000}
+    parts = platform.render(source, "markdown")  # type: ignore[attr-defined]
+    limit = limits[platform]
     assert parts
     assert all(units(part.text) <= limit for part in parts)
 
@@ -115,7 +136,7 @@ def test_a_cut_code_block_keeps_its_language_and_a_cut_table_its_head() -> None:
     assert len(code) > 2
     assert all(part.text.startswith("```python\n") and part.text.endswith("\n```") for part in code)
     table = "| Name | Size |\n|---|--:|\n" + "\n".join(f"| file {n} | {n} |" for n in range(400))
-    for module in (telegram, discord):
+    for module in (telegram, discord, slack):
         parts = module.render(table, "markdown")
         assert len(parts) > 1
         assert all(re.match(r"Name +Size\n-+ +-+\nfile", part.plain) for part in parts)

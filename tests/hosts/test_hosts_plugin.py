@@ -27,7 +27,9 @@ from scripted_model import Asked, ScriptedModel, say, use
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / ".claude-plugin" / "run.py"
 PARTS = (".claude-plugin", "skills", "hooks", "channels", ".mcp.json", "pyproject.toml", "constraints.txt", "README.md")
-SKILLS = {f"agent-channels:{name}-{verb}" for name in ("telegram", "discord") for verb in ("access", "configure")}
+SKILLS = {
+    f"agent-channels:{name}-{verb}" for name in ("telegram", "discord", "slack") for verb in ("access", "configure")
+}
 
 
 @pytest.fixture

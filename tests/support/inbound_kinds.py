@@ -305,10 +305,8 @@ _APP_BLOCKS = [
     {"type": "divider"},
     {"type": "context", "elements": [{"type": "plain_text", "text": "main"}, {"type": "mrkdwn", "text": "a1b2c3"}]},
     {"type": "image", "image_url": "https://a.b/c.png", "alt_text": "the chart"},
-    {
-        "type": "actions",
-        "elements": [{"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "Open"}}],
-    },
+    {"type": "actions",
+     "elements": [{"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "Open"}}]},
 ]  # fmt: skip
 _TABLE_BLOCK = {
     "type": "table",

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from agent_channels.page.server import HEADERS
+from agent_channels.registry import CHANNELS
 from harness import Stage
 from real_page import RealPage, pairing_code, real_page
 
@@ -150,7 +151,7 @@ async def test_without_a_state_it_creates_none(stage: Stage, tmp_path: Path) -> 
         found = await parts(page)
         assert found["setting"]["chats"] == []
         assert "no token is set" in found["channels"]["telegram"]["problem"]["en"]
-        assert set(found["channels"]) == {"telegram", "discord"}
+        assert set(found["channels"]) == set(CHANNELS)
     assert not empty.exists()
     assert not (stage.project / "state").exists()
 

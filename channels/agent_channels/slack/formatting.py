@@ -14,11 +14,13 @@ from agent_channels.core.text.markdown import parse
 from agent_channels.core.text.split import split_formatted
 from agent_channels.slack.markup import LIMITS, check_format
 
-__all__ = ["draw", "formatted_text", "render"]
+__all__ = ["BLOCKS_MAX", "draw", "formatted_text", "render"]
 
 DIALECT = Dialect()
-# Pieces of one message; Slack says no number, and a message of thousands takes its clients long.
-ELEMENTS_MAX = 1000
+# Spans of one message, each of which makes up to two pieces; Slack says no number, and thousands take its clients long.
+SPANS_MAX = 450
+# Characters in the blocks of one message, addresses included, with room for an outcome.
+BLOCKS_MAX = 12_000
 # The longest address of a link.
 URL_MAX = 2000
 
@@ -49,7 +51,8 @@ def formatted_text(text: str, format_: str, spans: Sequence[Span]) -> FormattedT
 
 
 def _fill(formatted: FormattedText) -> float:
-    return max(len(formatted.text) / LIMITS.text, len(formatted.spans) / ELEMENTS_MAX)
+    written = len(formatted.text) + sum(len(span.value) for span in formatted.spans if span.kind == "link")
+    return max(len(formatted.text) / LIMITS.text, len(formatted.spans) / SPANS_MAX, written / BLOCKS_MAX)
 
 
 def draw(formatted: FormattedText) -> list[Json]:

@@ -30,7 +30,7 @@ from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.slack.chats import Json, checked_chat, checked_ts
 from agent_channels.slack.emoji import name_of
 from agent_channels.slack.errors import error_code, translated
-from agent_channels.slack.formatting import draw, formatted_text
+from agent_channels.slack.formatting import BLOCKS_MAX, draw, formatted_text
 from agent_channels.slack.http import SlackConnections, call
 from agent_channels.slack.markup import (
     LIMITS,
@@ -90,12 +90,18 @@ async def send(connections: SlackConnections, outgoing: Outgoing, root: str | No
         others = (first.message_id, *first.others)
         if not outgoing.text:
             outgoing = replace(outgoing, text=", ".join(upload_name(file.name) for file in files), format="text")
-    blocks = _blocks(outgoing)
+    blocks, keys = _blocks(outgoing), action_blocks(outgoing.keyboard)
+    if keys and _length(blocks) + _length(keys) > BLOCKS_MAX:
+        # A hundred long labels leave no room for a long text in the same message.
+        first = await send(connections, replace(outgoing, keyboard=None), root, previews=previews)
+        grid = replace(outgoing, text="👇", format="text", spans=(), plain=None, file=None, album=())
+        below = await send(connections, grid, root, previews=previews)
+        return replace(below, others=(*others, first.message_id))
     with _into(outgoing):
         posted = await call(
             connections.client.chat_postMessage(
                 text=fallback(outgoing.plain or outgoing.text),
-                blocks=blocks + action_blocks(outgoing.keyboard),
+                blocks=blocks + keys,
                 unfurl_links=previews,
                 unfurl_media=previews,
                 **place,
@@ -260,8 +266,8 @@ async def close_panel(
 def _length(blocks: Any) -> int:
     """Return how many characters of text blocks hold."""
     if isinstance(blocks, dict):
-        own = blocks.get("text")
-        return (len(own) if isinstance(own, str) else 0) + sum(map(_length, blocks.values()))
+        own = sum(len(value) for key in ("text", "url", "value") if isinstance(value := blocks.get(key), str))
+        return own + sum(map(_length, blocks.values()))
     return sum(map(_length, blocks)) if isinstance(blocks, list) else 0
 
 

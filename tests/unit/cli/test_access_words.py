@@ -11,7 +11,8 @@ from agent_channels.registry import CHANNELS
 @pytest.mark.parametrize("rule", [("--no-mention",), ("--pattern", "bot"), ()])
 def test_a_platforms_own_switch_is_named_only_there(channels, name, rule) -> None:
     """Where a bot has to be allowed to hear a whole group, enabling one says how; elsewhere nothing is said of it."""
-    said = channels("access", name, "group", "add", "123", *rule)
+    group = "C0GENERAL1" if name == "slack" else "123"
+    said = channels("access", name, "group", "add", group, *rule)
     assert said.code == 0
     assert ("/setprivacy" in said.out) is (name == "telegram" and bool(rule))
 

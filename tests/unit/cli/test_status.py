@@ -16,6 +16,7 @@ from agent_channels.core.runtime.runtime import STAND_BACK_S
 from agent_channels.core.services import Services
 from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
+from agent_channels.registry import CHANNELS
 
 TOKEN = "8123456780:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGoQ"
 
@@ -51,8 +52,8 @@ def test_a_bot_that_is_handed_over_to_nobody(channels, tmp_path: Path, monkeypat
 def test_an_empty_log_is_that_of_what_is_set_up(channels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`logs` names the files that could hold something: of channels that are set up, else of all."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    telegram, discord = (str(tmp_path / "state" / name / "channel.log") for name in ("telegram", "discord"))
-    assert f"nothing is logged in {telegram}, {discord}\n" in channels("logs").err
+    telegram, discord, *others = (str(tmp_path / "state" / name / "channel.log") for name in CHANNELS)
+    assert f"nothing is logged in {', '.join([telegram, discord, *others])}\n" in channels("logs").err
     Store.open(make_state_folder(tmp_path / "state" / "discord")).close()
     assert f"nothing is logged in {discord}\n" in channels("logs").err
     assert f"nothing is logged in {telegram}\n" in channels("logs", "telegram").err

@@ -120,3 +120,15 @@ async def test_slash_commands_are_answered_without_the_agent(stage: SlackStage) 
     assert read(await ann.command("agent-help", channel=room).next_message()) != read(told)
     assert [m for m in room.messages() if m.get("user") == stage.slack.bot_id] == []
     assert host.events == []
+
+
+async def test_a_long_text_and_a_hundred_long_labels(stage: SlackStage) -> None:
+    """Together they are more than a message holds: the grid comes right below, and its tap is the answer."""
+    ann = stage.person()
+    host = await stage.reading()
+    labels = [f"{number:03}" + "標" * 72 for number in range(100)]
+    grid = await sent(host, ann, [labels[at : at + 5] for at in range(0, 100, 5)], text="字" * 3900)
+    assert [read(message) for message in ann.inbox] == ["字" * 3900, "👇"]
+    ann.select(grid, labels[63])
+    assert (await host.event()).content == labels[63]
+    await stage.slack.wait_for(lambda: is_closed(now(ann, grid)))
