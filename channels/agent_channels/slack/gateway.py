@@ -119,6 +119,7 @@ class SocketReader:
         self._names, self._begin, self._arrived = names, begin, arrived
         self._queue: asyncio.Queue[_Envelope] = asyncio.Queue(_QUEUE_MAX)
         self._sockets: list[_Socket] = []
+        self._lingering: set[asyncio.Task[None]] = set()
         self._storing = asyncio.Lock()
         self._synced = asyncio.Event()
         self._sync: asyncio.Task[None] | None = None
@@ -138,7 +139,7 @@ class SocketReader:
                 await task
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
-                tasks |= {socket.task for socket in self._sockets if socket.task is not None}
+                tasks |= self._lingering | {socket.task for socket in self._sockets if socket.task is not None}
                 if self._sync is not None:
                     tasks.add(self._sync)
                 for task in tasks:
@@ -277,16 +278,17 @@ class SocketReader:
 
     def _close_later(self, socket: _Socket) -> None:
         """Read a socket on until Slack closes it, or some seconds have passed."""
-        reading = socket.task
 
         async def linger() -> None:
-            if reading is not None:
-                await asyncio.wait({reading}, timeout=_LINGER_S)
+            if socket.task is not None:
+                await asyncio.wait({socket.task}, timeout=_LINGER_S)
             # What was read from it is acknowledged over it.
             await self._queue.join()
             await self._close(socket)
 
-        socket.task = asyncio.create_task(linger())
+        task = asyncio.create_task(linger())
+        self._lingering.add(task)
+        task.add_done_callback(self._lingering.discard)
 
     # ---- events
 

@@ -27,7 +27,8 @@ __all__ = ["HOST"]
 
 NAME = "codex"
 # Codex starts a server with few variables of its own; these are passed on if they are set.
-PASSED_ON = ("CODEX_HOME", "BOT_TOKEN", "API_ROOT", "PROXY", "CHANNELS_MODE", "CHANNELS_CLAIM")
+CHANNELS_OWN = ("BOT_TOKEN", "APP_TOKEN", "API_ROOT", "PROXY")
+PASSED_ON = ("CODEX_HOME", *CHANNELS_OWN, "CHANNELS_MODE", "CHANNELS_CLAIM")
 # Our commands by event of Codex's, each with its bound in seconds.
 COMMANDS = {"SessionStart": ("session", 10), "PermissionRequest": ("permission", 310), "Stop": ("stop", 3660)}
 
@@ -43,7 +44,7 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
 
 def _entry(env: Environment) -> dict[str, Any]:
     prefix = env.channel.upper()
-    named = [f"{prefix}_{name}" if name in {"BOT_TOKEN", "API_ROOT", "PROXY"} else name for name in PASSED_ON]
+    named = [f"{prefix}_{name}" if name in CHANNELS_OWN else name for name in PASSED_ON]
     return {**server_entry(env), "env_vars": named, "tool_timeout_sec": 300, "default_tools_approval_mode": "approve"}
 
 
