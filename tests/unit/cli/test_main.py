@@ -120,7 +120,7 @@ def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:
     words = (
         [verb] if verb in {"doctor", "trust"} else [verb, "--dry-run"] if verb == "uninstall" else [verb, "telegram"]
     )
-    words = ["hub", "status", "telegram"] if verb == "hub" else words
+    words = {"hub": ["hub", "status", "telegram"], "audit": ["audit", "show", "telegram"]}.get(verb, words)
     ran = channels(*words, *(["--json"] if machine else []))
     assert ran.project == str(Path(os.environ["CLAUDE_PROJECT_DIR"]))
     assert list(Path(ran.project).iterdir()) == []
