@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import yaml
 
 from agent_channels.core.services import Services
@@ -45,6 +47,25 @@ async def test_rules_answer_the_host_and_are_recorded(stage: Stage) -> None:
         "policy allow", "policy deny", "permission consent", "permission allow",
     ]  # fmt: skip
     assert {"tap", "session start", "approver add"} <= set(found)
+
+
+async def test_the_record_is_shown_checked_and_exported(stage: Stage) -> None:
+    """By one verb; checking ends with 1 and names the record as soon as one word was changed."""
+    ann = stage.person()
+    await stage.cli("access", "telegram", "approver", "add", str(ann.id))
+    shown = await stage.cli("audit")
+    assert shown.code == 0
+    assert f"approver add  {ann.id}" in shown.out
+    whole = await stage.cli("audit", "verify", "telegram")
+    assert (whole.code, "2 records are whole" in whole.out) == (0, True)
+    exported = [json.loads(line) for line in (await stage.cli("audit", "export")).out.splitlines()]
+    assert [one["what"] for one in exported] == ["allow", "approver add"]
+    assert exported[-1]["hash"] in whole.out
+    with Store.open(stage.state) as store, store.transaction() as db:
+        db.execute("UPDATE audit SET subject = '1' WHERE id = 1")
+    changed = await stage.cli("audit", "verify", "--json")
+    assert changed.code == 1
+    assert json.loads(changed.out)["broken"] == [{"id": 1, "why": "this row was changed"}]
 
 
 async def test_nothing_starts_with_a_malformed_rule(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.images import sample_png
 from harness import COMMAND, Stage, is_closed
+from hook_runs import bound
 from hooked_turns import HookedTurn
 from planted_secrets import KINDS, Planted, core_of, planted
 
@@ -284,6 +285,33 @@ async def test_what_people_send_reaches_the_agent_and_is_kept_masked(stage: Stag
     sent = next(message for message in ann.messages() if secret in message.get("text", ""))
     ann.tap(offer["message_id"], label="🗑 Delete it")
     await stage.tg.wait_for(lambda: sent["message_id"] not in {message["message_id"] for message in ann.messages()})
+    await host.close()
+    with Store.open(stage.state) as store:
+        Services.of(store).inbox.mask_answered()
+        store.empty_journal()
+    assert [name for name in holders(stage, [secret[-16:]]) if str(stage.state) in name] == []
+
+
+async def test_a_secret_typed_as_an_answer_is_told_and_kept_masked(stage: Stage) -> None:
+    """The agent that asked gets it as it was typed; the message's outcome and what is kept show none of it."""
+    stage.config(grace_s=0, mode="pull")
+    ann = stage.person()
+    host = await stage.reading()
+    secret = KINDS["github"](Planted(6))
+    arguments = {"chat_id": str(ann.id), "text": "Which key?", "buttons": [["None"]], "other": True}
+    asking = asyncio.create_task(host.ask("tools/call", {"name": "ask", "arguments": arguments}))
+    question = await ann.next_message()
+    await bound(stage, question)
+    ann.send(secret, reply_to=question["message_id"])
+    assert secret in (await asking)["result"]["content"][0]["text"]
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[0]))
+    assert secret not in str(ann.messages()[0])
+    await host.done("reply", chat_id=ann.id, text="thanks")
+    with Store.open(stage.state) as store:
+        async with asyncio.timeout(20):
+            while store.value("SELECT 1 FROM prompts WHERE state != 'taken'"):
+                # Each look waits for a whole process.
+                await stage.cli("--version")
     await host.close()
     with Store.open(stage.state) as store:
         Services.of(store).inbox.mask_answered()

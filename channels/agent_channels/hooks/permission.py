@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_channels.core.buttons.card_content import masked, permission_spec
 from agent_channels.core.buttons.file_changes import READ_MAX
-from agent_channels.core.buttons.policy import Asked, decide, strictest
+from agent_channels.core.buttons.policy import HostRequest, decide, strictest
 from agent_channels.core.buttons.prompt_spec import LETTERS, SESSION
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.session_rules import Rule, permission_update, session_rules
@@ -82,7 +82,7 @@ def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: Hoo
         if rules := channel.settings().policy:
             turn = channel.turns.current(channel.session)
             chats = [place.chat_id for place in turn.places] if turn else []
-            asked = Asked(tool, tool_input, event.project, chats, channel.folder)
+            asked = HostRequest(tool, tool_input, event.project, chats, channel.folder)
             if (rule := decide(rules, asked)) is not None:
                 found.append((rule, channel))
     strict = strictest([rule for rule, _ in found])

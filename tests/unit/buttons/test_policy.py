@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.buttons.card_content import permission_spec
-from agent_channels.core.buttons.policy import Asked, decide, strictest
+from agent_channels.core.buttons.policy import HostRequest, decide, strictest
 from agent_channels.core.buttons.prompt_spec import ALLOW, DENY
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.errors import ConfigError
@@ -89,7 +89,7 @@ def test_sixty_requests_over_twelve_rules(tmp_path: Path, project: Path) -> None
     assert len(requests) == 60
     wrong = []
     for tool, tool_input, expected in requests:
-        rule = decide(rules, Asked(tool, tool_input, project, ["-100"], project / "state/telegram"))
+        rule = decide(rules, HostRequest(tool, tool_input, project, ["-100"], project / "state/telegram"))
         found = None if rule is None else f"{rule.number} {rule.then}"
         if found != expected:
             wrong.append((tool, tool_input, found, expected))
@@ -105,17 +105,17 @@ def test_chat_and_project_narrow_a_rule(project: Path) -> None:
         ]
     )
     write = {"file_path": "docs/a.md"}
-    assert decide(rules, Asked("Write", write, project, ["-100", "5"])) is not None
-    assert decide(rules, Asked("Write", write, project, ["5"])) is None
-    assert decide(rules, Asked("X", {}, project)) is None
-    assert decide(rules, Asked("X", {}, project.with_name("other"))) is not None
+    assert decide(rules, HostRequest("Write", write, project, ["-100", "5"])) is not None
+    assert decide(rules, HostRequest("Write", write, project, ["5"])) is None
+    assert decide(rules, HostRequest("X", {}, project)) is None
+    assert decide(rules, HostRequest("X", {}, project.with_name("other"))) is not None
 
 
 def test_what_a_host_cut_is_never_allowed_by_a_rule(project: Path) -> None:
     """Nobody knows what stood behind; it may be denied, and approvers may be asked."""
     allow, deny = parse_policy([{"tool": "Bash", "then": "allow"}]), parse_policy([{"tool": "Bash", "then": "deny"}])
-    assert decide(allow, Asked("Bash", '{"command": "git sta', project)) is None
-    assert decide(deny, Asked("Bash", '{"command": "git sta', project)) is not None
+    assert decide(allow, HostRequest("Bash", '{"command": "git sta', project)) is None
+    assert decide(deny, HostRequest("Bash", '{"command": "git sta', project)) is not None
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
     """What may write into the state folder, or over it, is asked about, whatever a rule allows."""
     rules = parse_policy([{"tool": "Bash", "match": "*", "then": "allow"}])
     state = project / "state/telegram"
-    assert decide(rules, Asked("Bash", {"command": command}, project, (), state)) is None
-    assert decide(rules, Asked("Bash", {"command": "git add . src"}, project, (), state)) is not None
+    assert decide(rules, HostRequest("Bash", {"command": command}, project, (), state)) is None
+    assert decide(rules, HostRequest("Bash", {"command": "git add . src"}, project, (), state)) is not None
 
 
 def test_of_several_channels_the_strictest_rule_holds() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent_channels.core.settings.policy import PolicyRule
 
-__all__ = ["Asked", "decide", "strictest"]
+__all__ = ["HostRequest", "decide", "strictest"]
 
 # What begins another command in a shell; and what runs, reads or writes something besides, whatever it is.
 _NEXT = re.compile(r"&&|\|\||[;|&\n]")
@@ -27,8 +27,8 @@ _OTHERS = ("url", "pattern", "query")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a host asks for: a tool with its input, in a project, while the agent works for some chats.
+class HostRequest:
+    """What a host wants allowed: a tool with its input, in a project, while the agent works for some chats.
 
     `tool_input` is an object, or a text if the host cut it. `state_dir`: where nothing is allowed by a rule.
     """
@@ -95,7 +95,7 @@ class Asked:
             yield from (part.strip() for part in _NEXT.split(subject))
 
 
-def decide(rules: Sequence[PolicyRule], asked: Asked) -> PolicyRule | None:
+def decide(rules: Sequence[PolicyRule], asked: HostRequest) -> PolicyRule | None:
     """Return the first rule that matches; None if none does, and the approvers are asked as without a policy."""
     return next((rule for rule in rules if _matches(rule, asked)), None)
 
@@ -106,7 +106,7 @@ def strictest(rules: Sequence[PolicyRule]) -> PolicyRule | None:
     return max(rules, key=lambda rule: (strictness[rule.then], rule.approvers), default=None)
 
 
-def _matches(rule: PolicyRule, asked: Asked) -> bool:
+def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
     if not fnmatchcase(asked.tool, rule.tool) or (rule.chat and rule.chat not in asked.chats):
         return False
     if rule.project and not any(fnmatchcase(name, rule.project) for name in (asked.project.name, str(asked.project))):

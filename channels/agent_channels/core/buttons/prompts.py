@@ -31,6 +31,8 @@ from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.log import redact
+from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.audit import Audit
 from agent_channels.core.text.sanitize import label
 
@@ -234,7 +236,8 @@ class Prompts:
             return waiting
         self._record(prompt, person, result)
         self._set(prompt.id, state="taken" if gone else "answered", result=json.dumps(result))
-        answer = text if text is not None else ", ".join(labels)
+        # What the message shows at its end is kept; the result is the asker's until it has it.
+        answer = redact(text) if text is not None else ", ".join(labels)
         # An `ask` reaches the agent in any case; of a card nothing is claimed until the asker has taken the answer.
         key = "outcome_answered" if prompt.kind == "ask" else "outcome_chosen"
         sentence = _outcome("outcome_as_message" if gone else key, result)
@@ -335,6 +338,14 @@ class Prompts:
             db.executemany(
                 "UPDATE prompts SET state = 'taken' WHERE id = ? AND state = 'answered'", [(i,) for i in prompt_ids]
             )
+            for prompt_id in prompt_ids:
+                self._mask_result(prompt_id)
+
+    def _mask_result(self, prompt_id: str) -> None:
+        """Mask the credentials in an answer that its asker has."""
+        prompt = self.get(prompt_id)
+        if prompt is not None and prompt.result is not None and find_secrets(str(prompt.result.get("text", ""))):
+            self._set(prompt_id, result=json.dumps({**prompt.result, "text": redact(prompt.result["text"])}))
 
     def abandon(self, prompt_id: str) -> None:
         """Record that nobody waits for the answer to an `ask` any more: given or still to come, it becomes an event."""
@@ -404,7 +415,7 @@ def _value(button: Button) -> str:
 
 
 def _chosen(result: dict[str, Any]) -> str:
-    return str(result.get("text") or result.get("label") or ", ".join(result.get("labels", ())))
+    return redact(str(result.get("text") or result.get("label") or ", ".join(result.get("labels", ()))))
 
 
 def _outcome(key: str, result: dict[str, Any] | None) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agent_channels.core.buttons.card_content import permission_spec, preview_input
 from agent_channels.core.buttons.file_changes import READ_MAX
-from agent_channels.core.buttons.policy import Asked, decide
+from agent_channels.core.buttons.policy import HostRequest, decide
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.process import host_keys
@@ -89,7 +89,7 @@ class PermissionRelay:
     def _rule(self, tool: str, tool_input: object) -> PolicyRule | None:
         context = self._context
         turn = context.services.turns.current(self._session)
-        asked = Asked(
+        asked = HostRequest(
             tool,
             tool_input,
             project_dir(context.env.environ),
