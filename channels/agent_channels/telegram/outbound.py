@@ -13,6 +13,7 @@ from typing import Any
 from telegram import (
     Bot,
     InputFile,
+    InputMediaDocument,
     InputMediaPhoto,
     InputMediaVideo,
     LinkPreviewOptions,
@@ -47,8 +48,13 @@ RICH_UNKNOWN = "the Bot API server is older than 10.1 and knows no rich messages
 # What the same text in another form would be refused for, too.
 _NOT_THE_FORM = ("thread", "topic", "repl", "rights", "chat not found", "message to edit", "can't be edited", "chat_")
 
-# sendMediaGroup: the kinds that may be together in an album, and how many files.
-_VISUAL: dict[str, type[InputMediaPhoto | InputMediaVideo]] = {"photo": InputMediaPhoto, "video": InputMediaVideo}
+# sendMediaGroup: the kinds that may be in an album, which of them together, and how many files.
+_IN_ALBUMS: dict[str, type[InputMediaPhoto | InputMediaVideo | InputMediaDocument]] = {
+    "photo": InputMediaPhoto,
+    "video": InputMediaVideo,
+    "document": InputMediaDocument,
+}
+_TOGETHER = ({"photo", "video"}, {"document"})
 ALBUM_MAX = 10
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 # Bot API, sendPhoto and sendVoice: the files that these methods take; every other file goes unchanged, as a document.
@@ -160,15 +166,27 @@ def _thread(thread_id: str | None) -> int | None:
 
 
 def group_files(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
-    """Group pictures and videos into albums, at the place of the first of them; every other file stays alone."""
-    visual = [file for file in files if _kind(file) in _VISUAL]
+    """Group pictures with videos, and documents, into albums at the place of the first; any other file stays alone."""
     groups: list[tuple[OpenFile, ...]] = []
     for file in files:
-        if file not in visual:
+        together = next((kinds for kinds in _TOGETHER if _kind(file) in kinds), None)
+        if together is None:
             groups.append((file,))
         elif not any(file in group for group in groups):
-            groups += [tuple(visual[at : at + ALBUM_MAX]) for at in range(0, len(visual), ALBUM_MAX)]
+            groups += _albums([one for one in files if _kind(one) in together])
     return groups
+
+
+def _albums(files: Sequence[OpenFile]) -> list[tuple[OpenFile, ...]]:
+    """Return files as albums of what one request takes."""
+    albums: list[tuple[OpenFile, ...]] = []
+    for file in files:
+        last = albums[-1] if albums else ()
+        if last and len(last) < ALBUM_MAX and sum(one.size for one in (*last, file)) <= LIMITS.upload:
+            albums[-1] = (*last, file)
+        else:
+            albums.append((file,))
+    return albums
 
 
 def _kind(file: OpenFile) -> str:
@@ -194,7 +212,7 @@ async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> S
     captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
     with translated(), ExitStack() as opened:
         media = [
-            _VISUAL[_kind(file)](_stream(file, opened, attach=True), **caption)
+            _IN_ALBUMS[_kind(file)](_stream(file, opened, attach=True), **caption)
             for file, caption in zip(outgoing.album, captions, strict=True)
         ]
         first, *others = await bot.send_media_group(media=media, **common)
