@@ -13,7 +13,7 @@ __all__ = ["DISTRIBUTION", "EXTRAS", "dependencies", "licence_of", "licences"]
 
 DISTRIBUTION = "agent-channels"
 # Which of our extras are for users. The tests run without the first, whose model library is large.
-EXTRAS = ("voice", "otel")
+EXTRAS = ("voice", "yt2pdf", "yt2pdf-s3", "otel")
 NOT_HERE = "see its page; it is not part of the tested set"
 # What packages write that came before SPDX expressions.
 _SPDX = {

@@ -16,6 +16,7 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh-TW.md", ROOT / "CONTRIBUTING.md",
 # What stands for a value, and a value.
 PLACEHOLDERS = {
     "CHANNEL": "telegram", "CODE": "ABCDEFGH", "DIR": "folder", "ID": "5000001", "ID,ID": "1,2", "N": "8765",
+    "LINK": "https://youtu.be/dQw4w9WgXcQ",
     "REGEX": "deploy", "NAME": "claude", "ARGUMENTS": "",
 }  # fmt: skip
 # Not typed: what a host starts, what stands for several verbs, and a whole usage.

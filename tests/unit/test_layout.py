@@ -35,6 +35,8 @@ MAY_USE = {
     "cli.main": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.hooks"],
     "cli.open": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.page"],
     "cli.sandbox": [f"{CORE}.i18n", f"{PACKAGE}.cli", f"{PACKAGE}.sandbox"],
+    "cli.yt2pdf": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.cli", f"{PACKAGE}.recipes"],
+    "recipes": [CORE],
     "page": [CORE],
     "sandbox": [CORE, f"{PACKAGE}.registry", f"{PACKAGE}.page", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],
 }
@@ -60,11 +62,14 @@ MAY_CHOOSE = {
     "core.i18n.messages",
     "core.i18n.sentences",
     "core.server.slim_imports",
+    "core.settings.extras",
 }
 # What a module names in order to start it as a process of its own, which imports nothing.
 MAY_START = {f"{PACKAGE}.sandbox.agent.processes": {f"{PACKAGE}.cli.main"}}
-# Libraries that belong to one platform's folder.
-LIBRARIES = {"telegram": "telegram", "discord": "discord", "aiogram": "tests", "slack_sdk": "slack"}
+# Libraries that belong to one platform's folder, or to the recipes'.
+LIBRARIES = {"telegram": "telegram", "discord": "discord", "aiogram": "tests", "slack_sdk": "slack"} | dict.fromkeys(
+    ("boto3", "nh3", "opencc", "weasyprint", "youtube_transcript_api", "yt_dlp"), "recipes"
+)
 
 
 def module_of(path: Path) -> str:

@@ -87,7 +87,7 @@ async def test_setup_writes_what_is_asked_for_and_nothing_twice(empty: Stage) ->
     assert all(COMMAND[1] in command for command in commands)
     assert hooks["PreToolUse"][0]["matcher"] == "AskUserQuestion"
     skills = {path.name for path in (empty.project / ".claude" / "skills").iterdir()}
-    assert skills == {"telegram-access", "telegram-configure", "loop"}
+    assert skills == {"telegram-access", "telegram-configure", "loop", "yt2pdf"}
     assert {h["server"] for h in entries if h["type"] == "mcp_tool"} == {"telegram"}
     assert not (empty.project / ".claude" / "settings.json").exists()
 

@@ -56,10 +56,11 @@ ASKED = {
     "uninstall": "uninstall --dry-run",
     "hub uninstall": "hub uninstall",
 }
-# One object a line, since they go on; and one that stays up after it.
+# One object a line, since they go on; one that stays up after it; and those that are asked elsewhere.
 APART = {
     "logs", "sandbox", "open", "hub keep", "hub log", "hub install", "hub join", "hub leave",
     "hub status", "hub route list", "hub route add", "hub route rm",
+    "yt2pdf metadata", "yt2pdf transcript", "yt2pdf check", "yt2pdf pdf", "yt2pdf run", "yt2pdf delete",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 

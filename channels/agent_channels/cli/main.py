@@ -48,6 +48,7 @@ VERBS = {
     "audit": "agent_channels.cli.audit",
     "access": "agent_channels.cli.access",
     "loop": "agent_channels.cli.loop",
+    "yt2pdf": "agent_channels.cli.yt2pdf",
     "hub": "agent_channels.cli.hub",
     "trust": "agent_channels.cli.trust",
     "backup": "agent_channels.cli.backup",
@@ -76,8 +77,11 @@ OF_A_PROJECT = {
     "hub",
     "trust",
     "uninstall",
+    "yt2pdf",
 }
-FOR_MACHINES = {"launch", "history", "audit"}
+FOR_MACHINES = {"launch", "history", "audit", "yt2pdf"}
+# These print JSON whether or not it is asked for.
+ALWAYS_JSON = {"yt2pdf"}
 # These hand on what people said or what programs read, in which no command is ours to reword, and no line to break.
 VERBATIM = {"serve", "history", "audit", "hook", "completion"}
 # A host starts these, and keeps what they say in its log, which stays English.
@@ -139,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         # Exit code 2 of a hook tells the host to block; a misspelt hook entry must not do that.
         wrong_usage = isinstance(error, WrongUsage) and words[:1] != ["hook"]
         usage = getattr(error, "usage", "")
-        code = _fail(words_of(error), 2 if wrong_usage else 1, as_json="--json" in words, usage=usage)
+        code = _fail(words_of(error), 2 if wrong_usage else 1, as_json=_prints_json(words), usage=usage)
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
@@ -149,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if not (fault := system_fault(error)):
             raise
-        code = _fail(fault, as_json="--json" in words)
+        code = _fail(fault, as_json=_prints_json(words))
     sys.exit(_flushed(code))
 
 
@@ -184,6 +188,10 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         if not _adopted_now(error):
             raise
         return run(args)
+
+
+def _prints_json(words: Sequence[str]) -> bool:
+    return "--json" in words or not ALWAYS_JSON.isdisjoint(words[:1])
 
 
 def _names_channel(words: Sequence[str]) -> bool:
@@ -225,7 +233,7 @@ def _guard_output(words: Sequence[str]) -> None:
 
     Unless a program reads it, the commands in what is printed begin with the words that start this program here.
     """
-    verb, as_json = words[0] if words else "", "--json" in words
+    verb, as_json = words[0] if words else "", _prints_json(words)
     explains = not {"-h", "--help"}.isdisjoint(words)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -237,7 +245,10 @@ def _guard_output(words: Sequence[str]) -> None:
         if stream is not None and verb != "sandbox":
             hints = is_error or not (as_json or verb in VERBATIM)
             broken = verb not in BY_A_HOST if is_error else not (as_json or (verb in UNBROKEN and not explains))
-            setattr(sys, name, _RedactedOutput(stream, hints=hints, broken=broken, may_fail=is_error))
+            # The agent hands on the signed links in it, which would lead nowhere with a part masked.
+            tokens_only = verb in ALWAYS_JSON and not is_error
+            made = _RedactedOutput(stream, hints=hints, broken=broken, may_fail=is_error, tokens_only=tokens_only)
+            setattr(sys, name, made)
 
 
 def _has_working_folder() -> bool:
@@ -346,11 +357,20 @@ def _split_host_arguments(words: list[str]) -> tuple[list[str], list[str]]:
 class _RedactedOutput:
     """An output in which tokens are masked: what people wrote is listed, exported and handed to hosts through it."""
 
-    def __init__(self, stream: TextIO, *, hints: bool, broken: bool = False, may_fail: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        hints: bool,
+        broken: bool = False,
+        may_fail: bool = False,
+        tokens_only: bool = False,
+    ) -> None:
         """`hints`: commands are reworded; `broken`: lines are broken where the terminal ends.
 
-        `may_fail`: what cannot be written is left out.
+        `may_fail`: what cannot be written is left out. `tokens_only`: other credentials than bots' tokens stay.
         """
+        self._tokens_only = tokens_only
         self._stream, self._hints, self._may_fail = stream, hints, may_fail
         self._wrapper = LineWrapper(stream) if broken else None
         # What stands above the first that is written.
@@ -363,13 +383,13 @@ class _RedactedOutput:
             # With PYTHONVERBOSE an import writes here itself, also once the modules are being taken down.
             self._imports = True
             try:
-                from agent_channels.core.log import redact
+                from agent_channels.core.log import redact, redact_tokens
             except ImportError:
                 # Nothing more is written, since it could not be redacted.
                 self._stream.write(GONE)
                 self._redact = lambda _text: ""
                 return len(text)
-            self._redact, self._imports = redact, False
+            self._redact, self._imports = redact_tokens if self._tokens_only else redact, False
         text, self.head = self.head + text, ""
         printed = self._redact(text) if self._redact else text
         if self._hints and "channels " in printed:

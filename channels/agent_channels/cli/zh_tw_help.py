@@ -214,4 +214,31 @@ TEXTS: dict[str, str] = {
     "what becomes of this project's state folders, with token, people and messages (default: ask; without a "
     "terminal: keep)": ("這個專案的狀態資料夾（包括 token、成員和訊息）要如何處理（預設：詢問；沒有終端機：keep）"),
     "do it without asking; needed where nobody can be asked": "不詢問就執行；沒有人可以詢問時必須加上",
+    # Summaries of videos.
+    "make PDFs of a YouTube video's summary, step by step, for the agent that writes it": (
+        "把 YouTube 影片的摘要一步一步做成 PDF，供撰寫摘要的代理使用"
+    ),
+    "look up title, channel, length and chapters": "查詢標題、頻道、長度和章節",
+    "get what is said, with times: captions, else the sound written down": (
+        "取得帶時間的內容：字幕，沒有字幕時把語音轉成文字"
+    ),
+    "find what is wrong with a summary: length, time links, tags, language": (
+        "找出摘要的問題：長度、時間連結、標籤、語言"
+    ),
+    "make a PDF of a summary": "把一份摘要做成 PDF",
+    "first get the transcript; with both summaries, check them and make the PDFs": (
+        "先取得逐字稿；提供兩份摘要時，檢查並做成 PDF"
+    ),
+    "delete everything of a video, uploads too": "刪除一部影片的所有檔案，包括已上傳的",
+    "the summary in English, in Markdown": "英文摘要，Markdown 格式",
+    "the summary in Traditional Chinese, in Markdown": "繁體中文摘要，Markdown 格式",
+    "make the PDFs whatever the check finds": "不論檢查結果如何都製作 PDF",
+    "a link to it, or its id": "影片的連結或 ID",
+    "it prints JSON anyway": "本來就會輸出 JSON",
+    "of the captions, such as en; default: what is spoken": "字幕的語言，例如 en；預設：影片所說的語言",
+    "the summary in Markdown": "Markdown 格式的摘要",
+    "the language of the summary": "摘要的語言",
+    "whose folder keeps the files: {names}; default: the one that is set up here": (
+        "檔案放在哪個頻道的資料夾：{names}；預設：這裡唯一設定好的頻道"
+    ),
 }

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["DISTRIBUTION", "Installation", "called", "in_hints", "installation", "is_on_path", "own_script"]
+__all__ = [
+    "DISTRIBUTION",
+    "Installation",
+    "called",
+    "in_hints",
+    "install_command",
+    "installation",
+    "is_on_path",
+    "own_script",
+]
 
 DISTRIBUTION = "agent-channels"
 Kind = Literal["uv tool", "uvx", "pipx", "pipx run", "clone", "plugin", "pip"]
@@ -99,6 +108,22 @@ def _source() -> tuple[str | None, bool]:
         return unquote(parts.path), editable
     vcs = (found.get("vcs_info") or {}).get("vcs")
     return (f"{vcs}+{url}" if vcs else url) or None, editable
+
+
+def install_command(*extras: str) -> str:
+    """Return the command that installs this program with extras, in place of the one that runs now."""
+    here = installation()
+    wanted = f"[{','.join(extras)}]"
+    if here.source is None:
+        wanted = DISTRIBUTION + wanted
+    else:
+        wanted = f"{DISTRIBUTION}{wanted} @ {here.source}" if "://" in here.source else here.source + wanted
+    quoted = shlex.quote(wanted)
+    if here.kind in {"uv tool", "uvx"}:
+        return f"uv tool install {quoted}"
+    if here.kind in {"pipx", "pipx run"}:
+        return f"pipx install --force {quoted}"
+    return f"{shlex.quote(str(here.python))} -m pip install {'-e ' if here.kind == 'clone' else ''}{quoted}"
 
 
 def own_script() -> Path:

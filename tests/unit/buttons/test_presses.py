@@ -9,7 +9,7 @@ import pytest
 
 from agent_channels.core.buttons.layout import callback
 from agent_channels.core.buttons.panels import TYPED_WITHIN_S, Panels, Press
-from agent_channels.core.contract.messages import Person
+from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.store.database import Store
 from clock import Clock
@@ -254,3 +254,22 @@ def test_a_link_is_never_pressed(panels: Panels) -> None:
     panel_id = sent(panels, ((Button("Docs", url="https://x.example"), Button("Yes")),))
     assert pressed(panels, panel_id, 0).refused == "unknown"
     assert pressed(panels, panel_id, 1).refused is None
+
+
+def test_an_offer_is_answered_by_a_tap_alone(panels: Panels, clock: Clock) -> None:
+    """Nobody asked what it offers: a typed word or number goes to the question before it, and no turn waits for it."""
+    offer = panels.create("7", ((Button("Make it", "/x"),),), ttl_s=HOUR, offer=True)
+    panels.bind(offer, "101", None)
+    asked_at = clock()
+    assert not panels.is_asked(Place("7", None), asked_at)
+    for text, reply_to in (("1", None), ("make it", None), ("make it", "101")):
+        assert panels.type("7", None, text, ANN, reply_to) is None
+    question = sent(panels)
+    later = panels.create("7", ((Button("Make it", "/x"),),), ttl_s=HOUR, offer=True)
+    panels.bind(later, "102", None)
+    typed = panels.type("7", None, "1", ANN, None)
+    assert typed is not None
+    assert typed.panel is not None
+    assert (typed.panel.id, typed.button) == (question, Button("Yes", value="y"))
+    assert pressed(panels, later, message="102").button == Button("Make it", "/x")
+    assert pressed(panels, later, message="102").refused == "answered"

@@ -17,5 +17,6 @@ def test_arguments_that_name_files_are_known() -> None:
     """Files and folders are completed where the verbs take them."""
     found = {place.path: takes for place in EVERY for takes in place.arguments if takes.files or takes.folders}
     assert {path: "folders" if takes.folders else "files" for path, takes in found.items()} == {
-        "import": "folders", "backup": "files", "restore": "files", "trust": "folders",
+        "import": "folders", "backup": "files", "restore": "files", "trust": "folders", "yt2pdf check": "files",
+        "yt2pdf pdf": "files",
     }  # fmt: skip

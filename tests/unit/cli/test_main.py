@@ -120,7 +120,12 @@ def test_the_project_is_named_first(verb: str, machine: bool, channels) -> None:
     words = (
         [verb] if verb in {"doctor", "trust"} else [verb, "--dry-run"] if verb == "uninstall" else [verb, "telegram"]
     )
-    words = {"hub": ["hub", "status", "telegram"], "audit": ["audit", "show", "telegram"]}.get(verb, words)
+    named = {
+        "hub": ["hub", "status", "telegram"],
+        "audit": ["audit", "show", "telegram"],
+        "yt2pdf": ["yt2pdf", "metadata", "dQw4w9WgXcQ", "--channel", "telegram"],
+    }
+    words = named.get(verb, words)
     ran = channels(*words, *(["--json"] if machine else []))
     assert ran.project == str(Path(os.environ["CLAUDE_PROJECT_DIR"]))
     assert list(Path(ran.project).iterdir()) == []

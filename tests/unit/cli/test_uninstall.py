@@ -48,7 +48,7 @@ def test_a_dry_run_changes_nothing(project: Path, channels) -> None:
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
     ran = channels("uninstall", "--dry-run")
     assert ran.code == 0
-    assert [line.partition(" ")[0] for line in ran.out.splitlines()] == ["-"] * 8
+    assert [line.partition(" ")[0] for line in ran.out.splitlines()] == ["-"] * 10
     ran = channels("uninstall")
     assert (ran.code, "--yes" in ran.err) == (1, True)
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before

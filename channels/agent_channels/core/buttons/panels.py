@@ -32,6 +32,7 @@ class Panel:
 
     `message_id` is None until the platform's answer is known. `sentence` is what its message shows at the end instead
     of the default outcome; `prompt_id` names the prompt that it shows, `turn_id` the turn that its buttons are about.
+    `offer`: it is no question.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Panel:
     prompt_id: str | None
     sentence: str | None
     turn_id: str | None = None
+    offer: bool = False
 
     def cells(self) -> list[tuple[int, int, Button]]:
         """Return every button with its row and column, in reading order."""
@@ -100,16 +102,20 @@ class Panels:
         prompt_id: str | None = None,
         turn_id: str | None = None,
         trace: str | None = None,
+        offer: bool = False,
     ) -> str:
-        """Store a grid before it is sent; return its id. `trace`: the `traceparent` that its answers go on with."""
+        """Store a grid before it is sent; return its id.
+
+        `trace`: the `traceparent` that its answers go on with. `offer`: it is no question, and answered by taps alone.
+        """
         panel_id, now = self.owner + secrets.token_urlsafe(16)[len(self.owner) :], self._clock()
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
-                "prompt_id, turn_id, trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "prompt_id, turn_id, trace, offer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     panel_id, chat_id, thread_id, _dump(grid), None if tappers is None else json.dumps(sorted(tappers)),
-                    single_use, now, now + ttl_s, prompt_id, turn_id, trace,
+                    single_use, now, now + ttl_s, prompt_id, turn_id, trace, offer,
                 ),
             )  # fmt: skip
         return panel_id
@@ -186,17 +192,18 @@ class Panels:
     def answerable(self, chat_id: str, thread_id: str | None, reply_to: str | None) -> Panel | None:
         """Return the open panel that a typed text may answer: the one it replies to, else the newest.
 
-        Permissions are never answered by a bare word, and buttons about a turn by no word at all.
+        Permissions are never answered by a bare word, and offers and buttons about a turn by no word at all.
         """
         if reply_to and self._has_panel(chat_id, reply_to):
             # It answers this question and no other, even if it is closed.
             panel = self.open_on(chat_id, reply_to)
-            return None if panel is not None and panel.turn_id else panel
+            return None if panel is not None and (panel.turn_id or panel.offer) else panel
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "
-            "AND expires_at > ? AND created_at > ? AND turn_id IS NULL AND coalesce(prompt_id, '') NOT IN "
-            "(SELECT id FROM prompts WHERE kind = 'permission') ORDER BY created_at DESC, rowid DESC LIMIT 1",
+            "AND expires_at > ? AND created_at > ? AND turn_id IS NULL AND offer = 0 "
+            "AND coalesce(prompt_id, '') NOT IN (SELECT id FROM prompts WHERE kind = 'permission') "
+            "ORDER BY created_at DESC, rowid DESC LIMIT 1",
             chat_id, thread_id, now, now - TYPED_WITHIN_S,
         )  # fmt: skip
         return None if row is None else _panel(row)
@@ -204,8 +211,8 @@ class Panels:
     def is_asked(self, place: Place, since: float) -> bool:
         """Return whether a question that was put since then (epoch seconds) waits for an answer in a place."""
         sql = (
-            "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND turn_id IS NULL AND chat_id = ? "
-            "AND thread_id IS ? AND created_at >= ? AND expires_at > ? LIMIT 1"
+            "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND turn_id IS NULL AND offer = 0 "
+            "AND chat_id = ? AND thread_id IS ? AND created_at >= ? AND expires_at > ? LIMIT 1"
         )
         return self.store.value(sql, *place, since, self._clock()) is not None
 
@@ -406,4 +413,5 @@ def _panel(row: Row) -> Panel:
         prompt_id=row["prompt_id"],
         sentence=row["sentence"],
         turn_id=row["turn_id"],
+        offer=bool(row["offer"]),
     )

@@ -21,6 +21,7 @@ from agent_channels.core.contract.channel import Channel
 from agent_channels.core.contract.checks import EnabledGroup, Finding, Setup, fine, skipped, wrong
 from agent_channels.core.doctor import host, local, network
 from agent_channels.core.doctor.agent_hosts import checks_of
+from agent_channels.core.doctor.fonts import pdf_fonts
 from agent_channels.core.doctor.hub import gather_hub, hub_findings
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
 from agent_channels.core.host.agents.agent_host import AgentHost
@@ -60,6 +61,8 @@ STORE_CHECKS: dict[str, LocalCheck] = {
     "messages": local.messages,
     "reader": local.reader,
 }
+# Only where its setting is on; it starts a program.
+PDF_CHECKS: dict[str, LocalCheck] = {"fonts": pdf_fonts}
 HOST_CHECKS: dict[str, LocalCheck] = {
     "entry": host.entry,
     "hooks": host.hooks,
@@ -111,6 +114,8 @@ async def examine(
         setup = replace(setup, hub_reader=known["reader"] if (known["reader"] or {}).get("left_s", 0) > 0 else None)
     host_checks = HOST_CHECKS if agent_host is None else checks_of(agent_host) | {"mode": host.mode}
     settings, store, of_host = (_run(checks, setup) for checks in (SETTINGS_CHECKS, STORE_CHECKS, host_checks))
+    if setup.settings is not None and setup.settings.yt2pdf:
+        settings |= _run(PDF_CHECKS, setup)
     remote = await _remote_findings(channel, setup)
     shared = hub_findings(setup, known)
     return Report(channel.name, _without_consequences(machine | settings | remote | shared | store | of_host))

@@ -21,6 +21,7 @@ from agent_channels.core.i18n.sentences import counted, joined, sentence, words_
 from agent_channels.core.limits import file_size_limit, limits_in_force, remedy
 from agent_channels.core.runtime.status import message_counts
 from agent_channels.core.settings.config import renamed_settings
+from agent_channels.core.settings.extras import S3, YT2PDF, is_installed
 from agent_channels.core.settings.network import Route, shown_url
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.settings.policy import policy_problems
@@ -107,6 +108,10 @@ def extras(setup: Setup) -> Finding:
         and find_spec("faster_whisper") is None
     ):
         missing.append(("transcribe is local, but its library is missing", "voice notes come without text", "voice"))
+    if setup.settings and setup.settings.yt2pdf and not is_installed(YT2PDF):
+        missing.append(("yt2pdf is on, but its libraries are missing", "summaries of videos are not offered", YT2PDF))
+    if setup.settings and setup.settings.yt2pdf_s3 and not is_installed(S3):
+        missing.append(("yt2pdf_s3 is set, but its library is missing", "PDFs are sent as files", S3))
     if exporter_wanted(setup.env.environ) and not _can_trace():
         missing.append(("OpenTelemetry's variables are set, but its library is missing", "nothing is traced", "otel"))
     if not missing:

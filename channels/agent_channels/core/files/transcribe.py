@@ -28,9 +28,11 @@ __all__ = ["Transcriber"]
 # The setting `local`, or `local:MODEL`, stands for the optional extra [voice].
 LOCAL = "local"
 DEFAULT_MODEL = "base"
-# Bytes of output; an hour of speech has about 60,000 characters.
-OUTPUT_MAX = 256 * 1024
+# An hour of speech has about 60,000 characters, each of at most four bytes.
 TRANSCRIPT_MAX = 60_000
+BYTES_EACH, OUTPUT_MORE = 4, 16 * 1024
+# What makes the local model say when each of its sentences begins.
+TIMES = "times"
 REASON_MAX = 150
 _WITHHELD = re.compile(
     r".*_(?:BOT|APP)_TOKEN$|(CLAUDE|ANTHROPIC|CHANNELS|CODEX|GEMINI)_|PYTHON(PATH|HOME|STARTUP|USERBASE)$"
@@ -40,13 +42,24 @@ _WITHHELD = re.compile(
 class Transcriber:
     """Transcribes audio files, one at a time, because a model uses every processor core."""
 
-    def __init__(self, setting: str | None, timeout_s: float, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        setting: str | None,
+        timeout_s: float,
+        environ: Mapping[str, str],
+        *,
+        characters_max: int = TRANSCRIPT_MAX,
+        times: bool = False,
+    ) -> None:
         """`setting` is the command with `{path}`, or `local[:MODEL]`; None switches transcription off.
 
         `timeout_s` limits the time for one file; `environ` is passed to the command, without the bots' and the host's
-        secrets, and without what would make a Python load modules of the project.
+        secrets, and without what would make a Python load modules of the project. Of a transcript, `characters_max`
+        are kept. `times`: the local model puts a mark such as `[01:02:03]` before each sentence; any other command
+        prints what it prints.
         """
-        self._command = _command(setting) if setting else []
+        self._command = _command(setting, times=times) if setting else []
+        self._characters_max = characters_max
         self._timeout_s = timeout_s
         self._environ = {name: value for name, value in environ.items() if not _WITHHELD.match(name)}
         self._lock = anyio.Lock()
@@ -85,7 +98,7 @@ class Transcriber:
             async with process:
                 try:
                     with anyio.fail_after(self._timeout_s):
-                        stdout, stderr = await _read_output(process)
+                        stdout, stderr = await _read_output(process, BYTES_EACH * self._characters_max + OUTPUT_MORE)
                         exit_code = await process.wait()
                 except BaseException as error:
                     _kill(process)
@@ -94,30 +107,30 @@ class Transcriber:
                     raise Unavailable(
                         sentence("it was not finished within {seconds:.0f} s (transcribe_s)", seconds=self._timeout_s)
                     ) from error
-        return _transcript(exit_code, stdout, stderr)
+        return _transcript(exit_code, stdout, stderr, self._characters_max)
 
 
-def _command(setting: str) -> list[str]:
+def _command(setting: str, *, times: bool) -> list[str]:
     name, _, model = setting.partition(":")
     if name == LOCAL:
         module = "agent_channels.core.files.local_transcriber"
-        return [sys.executable, "-I", "-m", module, model or DEFAULT_MODEL, "{path}"]
+        return [sys.executable, "-I", "-m", module, model or DEFAULT_MODEL, "{path}", *([TIMES] if times else [])]
     return shlex.split(setting)
 
 
-def _transcript(exit_code: int, stdout: bytes, stderr: bytes) -> str:
+def _transcript(exit_code: int, stdout: bytes, stderr: bytes, characters_max: int) -> str:
     if exit_code != 0:
         last_line = (stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
         ended, said = sentence("the command ended with code {code}", code=exit_code), scrub(last_line)[:REASON_MAX]
         raise Refused(joined([ended, said], ": ") if said else ended)
-    transcript = " ".join(scrub(stdout.decode(errors="replace")).split())[:TRANSCRIPT_MAX]
+    transcript = " ".join(scrub(stdout.decode(errors="replace")).split())[:characters_max]
     if not transcript:
         raise Refused(sentence("no words were recognised in it"))
     return transcript
 
 
-async def _read_output(process: Process) -> tuple[bytes, bytes]:
-    """Return stdout and stderr, at most `OUTPUT_MAX` bytes of each."""
+async def _read_output(process: Process, most: int) -> tuple[bytes, bytes]:
+    """Return stdout and stderr, at most `most` bytes of each."""
     output: dict[str, bytes] = {}
 
     async def read(name: str, stream: ByteReceiveStream | None) -> None:
@@ -125,7 +138,7 @@ async def _read_output(process: Process) -> tuple[bytes, bytes]:
         with suppress(anyio.EndOfStream):
             while stream is not None:
                 # Read to the end even beyond the limit, because a full pipe would block the command.
-                output[name] = (output[name] + await stream.receive())[:OUTPUT_MAX]
+                output[name] = (output[name] + await stream.receive())[:most]
 
     async with anyio.create_task_group() as group:
         group.start_soon(read, "stdout", process.stdout)

@@ -24,7 +24,7 @@ from agent_channels.core.settings.private_files import write_atomically
 __all__ = ["Scope", "add_skills", "copies", "shipped_skills", "skills_folder"]
 
 Scope = Literal["project", "user"]
-COMMON = ("loop",)
+COMMON = ("loop", "yt2pdf")
 MAX_BYTES = 256 * 1024
 _MARK = re.compile(
     r"\n<!-- A copy by `channels setup`; `channels uninstall` removes it\. sha256 ([0-9a-f]{64}) -->\n\Z"

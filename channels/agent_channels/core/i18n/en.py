@@ -43,7 +43,7 @@ TEXTS: dict[str, str] = {
         "Anything you send here goes to the agent: text, pictures, files, voice notes.\n"
         "When it shows buttons, tap one, or type its label or number.\n\n"
         "/status – is the bot connected?\n/stop – stop what the agent is doing\n"
-        "/progress – what you see while it works\n{rich}{hub}"
+        "/progress – what you see while it works\n{rich}{hub}{videos}"
         "/loop – have the agent work in rounds until it is done (approvers)\n"
         "/inbox – messages waiting for the agent\n/cancel – close open questions\n"
         "/end – end the terminal session's waiting for messages\n"
@@ -53,6 +53,7 @@ TEXTS: dict[str, str] = {
         "/session forget WORDS – delete saved messages with these words\n/help – this message"
     ),
     "help_rich": "/rich – how tables and task lists are sent\n",
+    "help_yt2pdf": "/yt2pdf – a summary of a YouTube video as PDFs\n",
     "status": "Connected as {bot}. {waiting}",
     "status_agent": "Agent: {client}, project {project}; messages reach it by {mode}: {why}.",
     "status_all_answered": "Every message has been answered.",
@@ -99,6 +100,7 @@ TEXTS: dict[str, str] = {
     "menu_progress": "What this chat sees while the agent works",
     "menu_rich": "How this chat gets tables and task lists",
     "menu_loop": "Have the agent work in rounds until it is done",
+    "menu_yt2pdf": "A summary of a YouTube video as PDFs",
     "menu_inbox": "Messages in this chat that wait for the agent",
     "menu_cancel": "Close the open questions in this chat",
     "menu_session": "This chat's history: status, clear, export, forget",
@@ -339,6 +341,17 @@ TEXTS: dict[str, str] = {
     "button_keep_message": "Keep it",
     "secret_deleted": "Deleted.",
     "secret_not_deleted": "I may not delete it here; please delete it yourself.",
+    # Summaries of videos.
+    "yt2pdf_usage": "Write the video's link behind it: /yt2pdf https://youtu.be/…",
+    "yt2pdf_offer": "A summary of this video as PDFs?",
+    "button_yt2pdf": "📄 Make it",
+    "button_notes": "Notes (.md)",
+    "button_transcript": "Transcript",
+    "button_delete": "Delete",
+    "button_pdf": "PDF ({language})",
+    "yt2pdf_links_work": "The links work for {days} days.",
+    "yt2pdf_links_work_one": "The links work for 1 day.",
+    "yt2pdf_not_uploaded": "The PDFs could not be uploaded, so here they are.",
     # Notices about waiting messages.
     "your_message": "Your message is",
     "your_messages": "Your {count} messages are",

@@ -37,7 +37,7 @@ TEXTS: dict[str, str] = {
         "你在這裡傳的內容都會送到代理：文字、圖片、檔案、語音訊息。\n"
         "它顯示按鈕時，請點一個，或輸入按鈕上的文字或編號。\n\n"
         "/status – 機器人連線了嗎？\n/stop – 停止代理正在做的事\n"
-        "/progress – 代理工作時你看到什麼\n{rich}{hub}/loop – 讓代理一輪一輪做到完成（核准者）\n"
+        "/progress – 代理工作時你看到什麼\n{rich}{hub}{videos}/loop – 讓代理一輪一輪做到完成（核准者）\n"
         "/inbox – 等代理處理的訊息\n/cancel – 關閉未答的問題\n"
         "/end – 讓終端機裡的工作階段不再等候訊息\n"
         "/session status – 誰在讀這個聊天，保留了什麼\n/session clear – 忘掉這個聊天，重新開始\n"
@@ -45,6 +45,7 @@ TEXTS: dict[str, str] = {
         "/session forget 字詞 – 刪除包含這些字詞的訊息\n/help – 這段說明"
     ),
     "help_rich": "/rich – 表格與待辦清單如何傳送\n",
+    "help_yt2pdf": "/yt2pdf – 把 YouTube 影片的摘要做成 PDF\n",
     "status": "已連線，身分是 {bot}。{waiting}",
     "status_agent": "代理：{client}，專案 {project}；訊息經由 {mode} 送達：{why}。",
     "status_all_answered": "每則訊息都已得到回覆。",
@@ -88,6 +89,7 @@ TEXTS: dict[str, str] = {
     "menu_progress": "代理工作時這個聊天看到什麼",
     "menu_rich": "這個聊天如何收到表格與待辦清單",
     "menu_loop": "讓代理一輪一輪做到完成",
+    "menu_yt2pdf": "把 YouTube 影片的摘要做成 PDF",
     "menu_inbox": "這個聊天裡等代理處理的訊息",
     "menu_cancel": "關閉這個聊天裡未答的問題",
     "menu_session": "這個聊天的記錄：status、clear、export、forget",
@@ -306,6 +308,17 @@ TEXTS: dict[str, str] = {
     "button_keep_message": "保留",
     "secret_deleted": "已刪除。",
     "secret_not_deleted": "我在這裡沒有刪除的權限；請你自己刪除。",
+    # Summaries of videos.
+    "yt2pdf_usage": "請在後面加上影片連結：/yt2pdf https://youtu.be/…",
+    "yt2pdf_offer": "要把這部影片的摘要做成 PDF 嗎？",
+    "button_yt2pdf": "📄 製作",
+    "button_notes": "筆記（.md）",
+    "button_transcript": "逐字稿",
+    "button_delete": "刪除",
+    "button_pdf": "PDF（{language}）",
+    "yt2pdf_links_work": "連結在 {days} 天內有效。",
+    "yt2pdf_links_work_one": "連結在 1 天內有效。",
+    "yt2pdf_not_uploaded": "PDF 無法上傳，所以直接傳在這裡。",
     # Notices about waiting messages.
     "your_message": "你的訊息",
     "your_messages": "你的 {count} 則訊息",

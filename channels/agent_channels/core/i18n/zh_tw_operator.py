@@ -1806,4 +1806,82 @@ TEXTS: dict[str, str] = {
         "Kimi Code 要先信任這個資料夾，才會啟動專案的伺服器"
     ),
     'start kimi in the project, and choose "Trust this folder"': "請在專案裡啟動 kimi，選擇「Trust this folder」",
+    # Summaries of videos.
+    "Chinese, Japanese and Korean": "中文、日文和韓文",
+    "Arabic": "阿拉伯文",
+    "Hebrew": "希伯來文",
+    "emoji in colour": "彩色表情符號",
+    "Getting what is said ...": "正在取得影片內容 ...",
+    "Looking up {video} ...": "正在查詢 {video} ...",
+    "Making the PDF ({language}) ...": "正在製作 PDF（{language}）...",
+    "Uploading ...": "正在上傳 ...",
+    "PDFs cannot be drawn, or lack letters": "無法繪製 PDF，或缺少字形",
+    "PDFs have a font for every script": "PDF 的每種文字都有字型",
+    "Pango; CJK, Arabic, Hebrew, emoji": "Pango；中日韓文、阿拉伯文、希伯來文、表情符號",
+    "missing: {what}": "缺少：{what}",
+    "run `{command}`": "執行 `{command}`",
+    "The upload failed ({error}); the PDFs are sent as files.": "上傳失敗（{error}）；PDF 會以檔案傳送。",
+    "yt2pdf is on, but its libraries are missing": "已開啟 yt2pdf，但缺少它的函式庫",
+    "summaries of videos are not offered": "不會提供影片摘要",
+    "yt2pdf_s3 is set, but its library is missing": "已設定 yt2pdf_s3，但缺少它的函式庫",
+    "PDFs are sent as files": "PDF 會以檔案傳送",
+    "YouTube answered in a way that this version does not understand": "YouTube 的回應是這個版本看不懂的",
+    "YouTube asks this machine to prove that it is no bot": "YouTube 要求這台電腦證明自己不是機器人",
+    "YouTube cannot be reached": "無法連線到 YouTube",
+    "ask again some hours after it has ended": "請在直播結束幾小時後再試",
+    "ask for a shorter one": "請改用較短的影片",
+    "ask its owner to share it, or have the operator name the cookies.txt of somebody who may see it": (
+        "請影片擁有者分享，或請操作者指定有權觀看者的 cookies.txt"
+    ),
+    "bring newer versions: `pip install -U yt-dlp youtube-transcript-api`": (
+        "請更新版本：`pip install -U yt-dlp youtube-transcript-api`"
+    ),
+    "check the link": "請檢查連結",
+    "check this machine's connection and its proxy (HTTPS_PROXY), and try again": (
+        "請檢查這台電腦的網路連線和代理伺服器（HTTPS_PROXY），然後再試一次"
+    ),
+    "give both summaries: --en FILE --zh FILE": "請提供兩份摘要：--en 檔案 --zh 檔案",
+    "have the operator name a browser's cookies.txt as yt2pdf_cookies in config.yaml": (
+        "請操作者在 config.yaml 以 yt2pdf_cookies 指定瀏覽器的 cookies.txt"
+    ),
+    "have the operator name the cookies.txt of a member's browser as yt2pdf_cookies in config.yaml": (
+        "請操作者在 config.yaml 以 yt2pdf_cookies 指定頻道會員瀏覽器的 cookies.txt"
+    ),
+    "have the operator set transcribe in config.yaml, for example to local": (
+        "請操作者在 config.yaml 設定 transcribe，例如 local"
+    ),
+    "it said: {words}": "它說：{words}",
+    "the file {path} (yt2pdf_cookies in config.yaml) cannot be read; name another": (
+        "無法讀取檔案 {path}（config.yaml 的 yt2pdf_cookies）；請指定另一個"
+    ),
+    "the renderer of PDFs lacks a library of the system ({error}); install it with `{command}`": (
+        "PDF 產生器缺少系統函式庫（{error}）；請執行 `{command}` 安裝"
+    ),
+    "the video has no captions and is too long to write down what is said in it": (
+        "影片沒有字幕，而且太長，無法把語音轉成文字"
+    ),
+    "the video has no captions, and what is said in it cannot be written down here": (
+        "影片沒有字幕，這裡也無法把語音轉成文字"
+    ),
+    "the video has not begun, or is still live": "影片尚未開始，或仍在直播",
+    "the video is for members of its channel": "這部影片只給頻道會員觀看",
+    "the video is not shown in this machine's country": "這部影片不在這台電腦所在的國家播放",
+    "the video is private": "這部影片是私人影片",
+    "the video is shown only to those who signed in and are old enough": "這部影片只給已登入且達到年齡限制的人觀看",
+    "there is no such video any more": "這部影片已經不存在",
+    "this needs the extra [{extra}] ({modules}: not installed); install it with `{command}`": (
+        "這需要額外套件 [{extra}]（{modules}：未安裝）；請執行 `{command}` 安裝"
+    ),
+    "use a proxy in a country where it is shown (HTTPS_PROXY)": "請使用可播放國家的代理伺服器（HTTPS_PROXY）",
+    "wait an hour and try again, or use another network or proxy (HTTPS_PROXY); if that does not help, have the "
+    "operator name a browser's cookies.txt as yt2pdf_cookies in config.yaml": (
+        "請等一小時再試，或改用其他網路或代理伺服器（HTTPS_PROXY）；若仍不行，請操作者在 config.yaml 以 "
+        "yt2pdf_cookies 指定瀏覽器的 cookies.txt"
+    ),
+    "{folder} is not set up; run `channels setup {channel}`": "{folder} 尚未設定；請執行 `channels setup {channel}`",
+    "{path} cannot be read ({error}); name a text file in UTF-8": "無法讀取 {path}（{error}）；請指定 UTF-8 文字檔",
+    "{path} is empty, or too large for a summary": "{path} 是空的，或對摘要來說太大",
+    "{text!r} is not a link to a YouTube video; write it as https://youtu.be/ID": (
+        "{text!r} 不是 YouTube 影片的連結；請寫成 https://youtu.be/ID"
+    ),
 }

@@ -14,6 +14,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, StoreError, Unavailable
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.inbound.video_requests import COMMAND as YT2PDF
 from agent_channels.core.log import redact
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.settings.config import Progress, Rich
@@ -26,10 +27,11 @@ logger = logging.getLogger(__name__)
 FIRST_AFTER_S = 1.0
 
 
-def command_menu(*, rich: bool, hub: bool = False) -> list[MenuEntry]:
+def command_menu(*, rich: bool, hub: bool = False, videos: bool = False) -> list[MenuEntry]:
     """Return the commands that people can choose from, in the language in force.
 
-    `rich`: the platform has a rich form of messages to choose. `hub`: several projects share the bot.
+    `rich`: the platform has a rich form of messages to choose. `hub`: several projects share the bot. `videos`:
+    summaries of videos can be asked for.
     """
     return [
         MenuEntry("status", translate("menu_status")),
@@ -37,6 +39,7 @@ def command_menu(*, rich: bool, hub: bool = False) -> list[MenuEntry]:
         MenuEntry("progress", translate("menu_progress"), get_args(Progress)),
         *([MenuEntry("rich", translate("menu_rich"), get_args(Rich))] if rich else []),
         MenuEntry("loop", translate("menu_loop"), free=True),
+        *([MenuEntry(YT2PDF, translate("menu_yt2pdf"), free=True)] if videos else []),
         MenuEntry("inbox", translate("menu_inbox")),
         *(
             [
@@ -54,9 +57,11 @@ def command_menu(*, rich: bool, hub: bool = False) -> list[MenuEntry]:
     ]
 
 
-async def publish_command_menu(adapter: Adapter, key_values: KeyValue, bot_id: str, *, hub: bool = False) -> None:
+async def publish_command_menu(
+    adapter: Adapter, key_values: KeyValue, bot_id: str, *, hub: bool = False, videos: bool = False
+) -> None:
     """Send the menu unless the platform has exactly this one. A refusal is logged: the chat works without a menu."""
-    entries = command_menu(rich=adapter.capabilities.rich, hub=hub)
+    entries = command_menu(rich=adapter.capabilities.rich, hub=hub, videos=videos)
     key = f"menu:{bot_id}"
     digest = hashlib.sha256(json.dumps([asdict(entry) for entry in entries]).encode()).hexdigest()
     pauses = Backoff(first_s=2.0, cap_s=300.0)

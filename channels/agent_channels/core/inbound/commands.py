@@ -32,6 +32,8 @@ from agent_channels.core.host.turn_text import working_line
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import localized, translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
+from agent_channels.core.inbound.video_requests import COMMAND as YT2PDF
+from agent_channels.core.inbound.video_requests import VideoRequests
 from agent_channels.core.journal.entry import State
 from agent_channels.core.journal.history import HistoryLine, holds_words
 from agent_channels.core.log import redact
@@ -80,12 +82,13 @@ class Commands:
         rich: RichForms,
         *,
         shared: bool = False,
+        videos: VideoRequests | None = None,
     ) -> None:
         """`session()` says who reads the bot, `progress` what chats see of a turn that chose nothing else.
 
-        `shared`: other projects have the same bot.
+        `shared`: other projects have the same bot. `videos`: summaries of videos can be asked for.
         """
-        self._shared = shared
+        self._shared, self._videos = shared, videos
         self._adapter, self._services, self._files, self._rich_forms = adapter, services, files, rich
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
@@ -101,6 +104,7 @@ class Commands:
             "progress": self._progress,
             "loop": self._loop,
             **({"rich": self._rich} if adapter.capabilities.rich else {}),
+            **({YT2PDF: videos.run} if videos else {}),
             PAIR: self._pair,
         }
 
@@ -136,7 +140,8 @@ class Commands:
     def _help(self, incoming: IncomingMessage, _argument: str) -> None:
         rich = translate("help_rich") if self._adapter.capabilities.rich else ""
         hub = translate("help_hub") if self._shared else ""
-        self._say(incoming, translate("help", rich=rich, hub=hub))
+        videos = translate("help_yt2pdf") if self._videos else ""
+        self._say(incoming, translate("help", rich=rich, hub=hub, videos=videos))
 
     def _pair(self, incoming: IncomingMessage, _argument: str) -> None:
         """Answer somebody who may speak already; strangers never come here."""

@@ -43,6 +43,7 @@ from agent_channels.core.inbound.grouping import MessageGrouping
 from agent_channels.core.inbound.incoming import IncomingMessage, Stage, answer_with
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.strangers import Strangers
+from agent_channels.core.inbound.video_requests import VideoRequests
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.traces import ReceivedTrace
 from agent_channels.core.log import redact
@@ -90,8 +91,13 @@ class InboundPipeline:
         *,
         context_count: int = 0,
         transcribe: bool = False,
+        videos: VideoRequests | None = None,
     ) -> None:
-        """`context_count`: how many messages to others are shown with one to the bot; `transcribe`: voice notes are."""
+        """`context_count`: how many messages to others are shown with one to the bot; `transcribe`: voice notes are.
+
+        `videos`: summaries of videos can be asked for.
+        """
+        self._videos = videos
         self._adapter, self._services, self._commands, self._delivery = adapter, services, commands, delivery
         self._receipts, self._wakeups, self._transcribe = receipts, wakeups, transcribe
         self.follow_ups = FollowUps()
@@ -429,6 +435,8 @@ class InboundPipeline:
         self._grouping.open(incoming)
         incoming.opened = True
         self._look_for_secrets(incoming)
+        if self._videos is not None:
+            self._videos.offer(incoming)
         return True
 
     def _look_for_secrets(self, incoming: IncomingMessage) -> None:

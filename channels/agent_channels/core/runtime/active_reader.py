@@ -22,6 +22,7 @@ from agent_channels.core.inbound.commands import Commands, ListeningSession
 from agent_channels.core.inbound.pipeline import InboundPipeline
 from agent_channels.core.inbound.reader import Reader
 from agent_channels.core.inbound.receipts import Receipts
+from agent_channels.core.inbound.video_requests import VideoRequests
 from agent_channels.core.inbound.wait_notices import WaitNotices
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.outbound.outcomes import Outcomes
@@ -32,6 +33,7 @@ from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.hub.tasks import HubTasks
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.runtime.turn_tracker import TurnTracker
+from agent_channels.core.settings.extras import YT2PDF, is_installed
 
 __all__ = ["ActiveReader"]
 
@@ -81,6 +83,8 @@ class ActiveReader:
         )
         transcriber = Transcriber(settings.transcribe, settings.transcribe_s, os.environ)
         self._downloads = Downloads(adapter, services.inbox, context.files, wakeups, transcriber)
+        self._offers_videos = settings.yt2pdf and is_installed(YT2PDF)
+        videos = VideoRequests(adapter, services, wakeups) if self._offers_videos else None
         self._pipeline = InboundPipeline(
             adapter,
             services,
@@ -93,6 +97,7 @@ class ActiveReader:
                 settings.progress,
                 sender.rich,
                 shared=hub is not None,
+                videos=videos,
             ),
             self.delivery,
             self._receipts,
@@ -100,6 +105,7 @@ class ActiveReader:
             context.files,
             context_count=settings.group_context,
             transcribe=transcriber.enabled,
+            videos=videos,
         )
         self._reader = Reader(
             adapter,
@@ -156,7 +162,11 @@ class ActiveReader:
     async def _publish_menu(self) -> None:
         context = self._context
         await publish_command_menu(
-            context.adapter, context.services.key_values, context.bot_id, hub=self._hub is not None
+            context.adapter,
+            context.services.key_values,
+            context.bot_id,
+            hub=self._hub is not None,
+            videos=self._offers_videos,
         )
 
     def _retry_failed(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,7 @@ StartMode = Literal["default", "acceptEdits", "plan", "dontAsk"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._-]+)*/?")
 _HOOK_FIELDS = {declared.name: declared for declared in dataclasses.fields(HookSettings)}
 
 
@@ -163,6 +165,18 @@ class Settings(BaseModel):
     start_mode: StartMode = Field(
         "default", description="permission mode of a claude that is started so: default, acceptEdits, plan, dontAsk"
     )
+    yt2pdf: bool = Field(
+        False,  # noqa: FBT003
+        description="offer /yt2pdf, and a button under links to videos; it takes the extra [yt2pdf]",
+    )
+    yt2pdf_cookies: Path | None = Field(
+        None, description="a browser's cookies.txt, for videos that are shown to those who signed in only"
+    )
+    yt2pdf_s3: str | None = Field(
+        None, description="s3://bucket or s3://bucket/folder: PDFs go there, and people get links; extra [yt2pdf-s3]"
+    )
+    yt2pdf_s3_endpoint: Root | None = Field(None, description="address of an S3 service other than Amazon's")
+    yt2pdf_s3_days: float = Field(7, gt=0, le=7, description="days that the links to PDFs work")
     files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest are deleted")
 
     @field_validator(*_HOOK_FIELDS, mode="before")
@@ -189,6 +203,13 @@ class Settings(BaseModel):
     @classmethod
     def _a_host(cls, setting: object) -> tuple[str, ...] | None:
         return checked_start(setting)
+
+    @field_validator("yt2pdf_s3")
+    @classmethod
+    def _a_bucket(cls, setting: str | None) -> str | None:
+        if setting and not _BUCKET.fullmatch(setting):
+            raise ValueError("it must be s3://bucket or s3://bucket/folder")
+        return setting
 
     @field_validator("transcribe")
     @classmethod

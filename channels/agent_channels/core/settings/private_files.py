@@ -64,7 +64,7 @@ def _is_read_only(path: Path) -> bool:
     return read_only
 
 
-def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> None:
+def write_atomically(path: Path, text: str | bytes, mode: int | None = OWNER_ONLY) -> None:
     """Replace `path` in one step: a reader, or a crash, finds the old file or the new one, never half of one.
 
     With `mode` None the file keeps its permissions; a new file gets the default ones of the process.
@@ -73,8 +73,8 @@ def write_atomically(path: Path, text: str, mode: int | None = OWNER_ONLY) -> No
     draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         if mode is None and path.exists():

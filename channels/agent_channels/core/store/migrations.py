@@ -286,7 +286,10 @@ _CHAIN: tuple[str, ...] = (
 # allowed_by: the ids of the people who have allowed what several have to, as JSON.
 _POLICY: tuple[str, ...] = ("ALTER TABLE prompts ADD COLUMN allowed_by TEXT NOT NULL DEFAULT '[]'",)
 
+# offer: nobody asked what the panel's buttons do, so no word that is typed is an answer to it.
+_OFFERS: tuple[str, ...] = ("ALTER TABLE panels ADD COLUMN offer INTEGER NOT NULL DEFAULT 0",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
-    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN, _POLICY,
+    _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN, _POLICY, _OFFERS,
 )  # fmt: skip
