@@ -243,12 +243,14 @@ async def test_what_the_platform_keeps_is_handed_out_oldest_first(bench: Bench) 
 
 
 async def test_the_menu_of_commands_is_taken_and_replaced(bench: Bench) -> None:
-    """Names, descriptions and choices are accepted; a later menu takes the place of the earlier one."""
-    declared = bench.platform.menu() is None
+    """Names, descriptions and choices are accepted; a later menu takes the place of the earlier one.
+
+    None where the operator declares them.
+    """
     await bench.adapter.set_commands([MenuEntry("status", "How it stands"), MenuEntry("go", "Goes", ("left", "right"))])
-    assert declared or bench.platform.menu() == ["status", "go"]
+    assert bench.platform.menu() in (["status", "go"], None)
     await bench.adapter.set_commands([MenuEntry("help", "Helps")])
-    assert declared or bench.platform.menu() == ["help"]
+    assert bench.platform.menu() in (["help"], None)
     with pytest.raises(Rejected):
         await bench.adapter.set_commands([MenuEntry("no good!", "x")])
-    assert declared or bench.platform.menu() == ["help"]
+    assert bench.platform.menu() in (["help"], None)

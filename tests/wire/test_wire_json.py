@@ -179,7 +179,7 @@ async def test_the_sandbox_says_where_it_is(stage: Stage) -> None:
     found = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))
     assert found["ok"] is True
     assert found["url"].startswith("http://127.0.0.1:")
-    assert set(found["mcpServers"]) == {"telegram", "discord"}
+    assert set(found["mcpServers"]) == {"telegram", "discord", "slack"}
     process.send_signal(signal.SIGINT)
     rest, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert (process.returncode, rest, err) == (0, b"", b"")
