@@ -61,6 +61,7 @@ def run_each(lines: list[list[str]], folder: Path) -> list[tuple[int, str, str]]
     return [(code, out.read_text(), err.read_text()) for code, (out, err) in zip(codes, files, strict=True)]
 
 
+@pytest.mark.timeout(300)
 def test_help_explains_and_does_nothing(tmp_path: Path) -> None:
     """--help prints a usage and ends; it runs no check, no measurement, and writes nothing."""
     for command, (code, out, err) in zip(
@@ -78,6 +79,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(300)
 def test_wrong_words_are_refused(tmp_path: Path) -> None:
     """Exit code 2 and a usage, no traceback."""
     for line, (code, _, err) in zip(WRONG, run_each(WRONG, tmp_path), strict=True):
