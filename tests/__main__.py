@@ -25,6 +25,8 @@ STATIC = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 # Reads every file of tests once, before each worker does: what it stores of them spares the workers three quarters of
 # that. The type checker meanwhile uses one processor.
 READ_ONCE = ("pytest", "--collect-only", "-qq")
+# As many files as workers may read for themselves.
+FEW = 20
 
 
 def quick(arguments: list[str]) -> list[tuple[str, ...]]:
@@ -49,6 +51,17 @@ def complete(arguments: list[str]) -> list[tuple[str, ...]]:
     ]
 
 
+def unread() -> list[Path]:
+    """Return the files of tests that were changed since pytest last stored what it made of them."""
+    files = [path for name in ("test_*.py", "conftest.py") for path in (ROOT / "tests").rglob(name)]
+
+    def stored_s(path: Path) -> float:
+        stored = (path.parent / "__pycache__").glob(f"{path.stem}.*-pytest-*.pyc")
+        return max((found.stat().st_mtime for found in stored), default=0.0)
+
+    return [path for path in files if stored_s(path) < path.stat().st_mtime]
+
+
 def main(arguments: list[str]) -> int:
     """Run every step, stop at the first that fails, and return its exit code."""
     parser = argparse.ArgumentParser(
@@ -64,17 +77,20 @@ def main(arguments: list[str]) -> int:
     steps = usual(arguments) if chosen is None else chosen(arguments[1:])
     # Also where compiled files are not wanted: every worker would compile every file of tests for itself.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    with subprocess.Popen([sys.executable, "-m", *READ_ONCE], cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as reading:
-        for step in steps:
-            if "pytest" in step:
-                # What it has to say against a file, the workers say too.
-                reading.wait()
-            print(f"$ {' '.join(step)}", flush=True)
-            code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=env, check=False).returncode
-            if code:
+    reading = None
+    if len(unread()) > FEW:
+        reading = subprocess.Popen([sys.executable, "-m", *READ_ONCE], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    for step in steps:
+        if reading and "pytest" in step:
+            # What it has to say against a file, the workers say too.
+            reading.wait()
+        print(f"$ {' '.join(step)}", flush=True)
+        code = subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=env, check=False).returncode
+        if code:
+            if reading:
                 reading.terminate()
-                print(f"failed: {' '.join(step)}", flush=True)
-                return code
+            print(f"failed: {' '.join(step)}", flush=True)
+            return code
     return 0
 
 
