@@ -24,6 +24,7 @@ WITHOUT = {
     "serve": "speaks MCP on stdout",
     "hook": "answers the host in the host's own form",
     "completion": "prints a script",
+    "audit": "is short for its first action, which has it",
 }
 # How each is asked in a project that is set up. {file} and {folder} are not there before.
 ASKED = {
