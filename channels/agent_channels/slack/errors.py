@@ -148,7 +148,7 @@ def _rejected(code: str, data: Mapping[str, Any]) -> PlatformError:
     kind: type[Rejected] = Rejected
     if code in _GONE:
         kind = ThreadGone
-    elif code in {"invalid_blocks", "invalid_blocks_format"}:
+    elif code in {"invalid_blocks", "invalid_blocks_format", "invalid_attachments"}:
         kind = ParseFailed
     elif code == "message_unchanged":
         kind = NotModified

@@ -16,13 +16,15 @@ from agent_channels.slack.markup import LIMITS, check_format
 
 __all__ = ["BLOCKS_MAX", "draw", "formatted_text", "render"]
 
-DIALECT = Dialect()
+DIALECT = Dialect(structure=True)
 # Spans of one message, each of which makes up to two pieces; Slack says no number, and thousands take its clients long.
 SPANS_MAX = 450
 # Characters in the blocks of one message, addresses included, with room for an outcome.
 BLOCKS_MAX = 12_000
 # The longest address of a link.
 URL_MAX = 2000
+# "Table block": one in a message, of so many rows and columns.
+ROWS_MAX, COLUMNS_MAX = 100, 20
 
 _STYLES = {"bold": "bold", "heading": "bold", "summary": "bold", "italic": "italic", "strike": "strike", "code": "code"}
 _DRAWN = frozenset({*_STYLES, "pre", "quote", "link", "address", "time"})
@@ -41,7 +43,7 @@ def render(text: str, format_: str) -> list[RenderedPart]:
     if format_ == "text" and len(text) <= LIMITS.text:
         return [RenderedPart(text, format_, text)]
     parts = split_formatted(formatted, _fill, LIMITS.text)
-    return [RenderedPart(part.text, "text", part.text, part.spans) for part in parts]
+    return [RenderedPart(part.text, "text", part.text, part.spans, _with_table(part)) for part in parts]
 
 
 def formatted_text(text: str, format_: str, spans: Sequence[Span]) -> FormattedText:
@@ -52,15 +54,76 @@ def formatted_text(text: str, format_: str, spans: Sequence[Span]) -> FormattedT
 
 def _fill(formatted: FormattedText) -> float:
     written = len(formatted.text) + sum(len(span.value) for span in formatted.spans if span.kind == "link")
-    return max(len(formatted.text) / LIMITS.text, len(formatted.spans) / SPANS_MAX, written / BLOCKS_MAX)
+    drawn = sum(span.kind in _DRAWN for span in formatted.spans)
+    return max(len(formatted.text) / LIMITS.text, drawn / SPANS_MAX, written / BLOCKS_MAX)
 
 
 def draw(formatted: FormattedText) -> list[Json]:
     """Return a text as blocks: one of rich text, or none for a text in which nothing is visible."""
+    return _drawn(formatted, 0, len(formatted.text))
+
+
+def _drawn(formatted: FormattedText, start: int, end: int) -> list[Json]:
     # Others, such as what could be folded, are drawn as the text they cover.
-    spans = [span for span in formatted.spans if span.kind in _DRAWN]
-    elements = list(_sections(formatted.text, 0, len(formatted.text), spans))
+    spans = [span for span in formatted.spans if span.kind in _DRAWN and start <= span.start and span.end <= end]
+    elements = list(_sections(formatted.text, start, end, spans))
     return [{"type": "rich_text", "elements": elements}] if elements else []
+
+
+# ---- tables
+
+
+def _with_table(part: FormattedText) -> list[Json] | None:
+    """Return a part as blocks with its table drawn as one; None if it has none, or Slack would not take it.
+
+    A table that fits aligned into a line of code on a phone stays one: a phone shows a table block's columns narrower.
+    """
+    tables = [span for span in part.spans if span.kind == "table"]
+    if len(tables) != 1 or any(
+        span.kind in {"pre", "quote"} and span.start < tables[0].start < span.end for span in part.spans
+    ):
+        return None
+    span = tables[0]
+    table = part.tables[int(span.value)]
+    rows = list(_rows(part, span))
+    if not 2 <= len(table.alignments) <= COLUMNS_MAX or len(rows) > ROWS_MAX:
+        return None
+    settings = [{"align": alignment or "left", "is_wrapped": True} for alignment in table.alignments]
+    block = {"type": "table", "rows": rows, "column_settings": settings}
+    return [*_drawn(part, 0, span.start), block, *_drawn(part, span.end, len(part.text))]
+
+
+def _rows(part: FormattedText, span: Span) -> Iterator[list[Json]]:
+    """Yield the cells of each row, the header's first."""
+    table = part.tables[int(span.value)]
+    if any(cell.text.strip() for cell in table.header):
+        yield [
+            _cell(cell.text, 0, len(cell.text), [Span("bold", 0, len(cell.text)), *cell.spans]) for cell in table.header
+        ]
+    row: list[Json] = []
+    within = [one for one in part.spans if span.start <= one.start and one.end <= span.end]
+    for one in within:
+        if one.kind == "row":
+            if row:
+                yield row
+            row = [_cell("", 0, 0, ()) for _ in table.alignments]
+        elif one.kind == "cell":
+            inside = [other for other in within if one.start <= other.start and other.end <= one.end]
+            row[int(one.value)] = _cell(part.text, one.start, one.end, inside)
+    if row:
+        yield row
+
+
+def _cell(text: str, start: int, end: int, spans: Sequence[Span]) -> Json:
+    drawn = [span for span in spans if span.kind in _DRAWN]
+    # A cell may not be empty.
+    if not drawn or not text[start:end].strip():
+        return {"type": "raw_text", "text": text[start:end].strip() or " "}
+    section = {"type": "rich_text_section", "elements": _inline(text, start, end, drawn)}
+    return {"type": "rich_text", "elements": [section]}
+
+
+# ---- rich text
 
 
 def _sections(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Json]:

@@ -86,7 +86,7 @@ async def send(connections: SlackConnections, outgoing: Outgoing, root: str | No
     others: tuple[str, ...] = ()
     if files:
         # A message with files takes no buttons: those come under the text, right below.
-        first = await _send_files(connections, replace(outgoing, text="", spans=()), files, place)
+        first = await _send_files(connections, replace(outgoing, text="", spans=(), rich=None), files, place)
         others = (first.message_id, *first.others)
         if not outgoing.text:
             outgoing = replace(outgoing, text=", ".join(upload_name(file.name) for file in files), format="text")
@@ -94,7 +94,7 @@ async def send(connections: SlackConnections, outgoing: Outgoing, root: str | No
     if keys and _length(blocks) + _length(keys) > BLOCKS_MAX:
         # A hundred long labels leave no room for a long text in the same message.
         first = await send(connections, replace(outgoing, keyboard=None), root, previews=previews)
-        grid = replace(outgoing, text="👇", format="text", spans=(), plain=None, file=None, album=())
+        grid = replace(outgoing, text="👇", format="text", spans=(), plain=None, rich=None, file=None, album=())
         below = await send(connections, grid, root, previews=previews)
         return replace(below, others=(*others, first.message_id))
     with _into(outgoing):
@@ -136,7 +136,7 @@ def _into(outgoing: Outgoing) -> Iterator[None]:
 
 
 def _blocks(outgoing: Outgoing) -> list[Json]:
-    return draw(formatted_text(outgoing.text, outgoing.format, outgoing.spans))
+    return outgoing.rich or draw(formatted_text(outgoing.text, outgoing.format, outgoing.spans))
 
 
 def _snapshot_of(outgoing: Outgoing, blocks: list[Json]) -> str | None:
@@ -204,7 +204,7 @@ async def edit(
     client: AsyncWebClient, chat_id: str, message_id: str, part: RenderedPart, keys: Keyboard | None
 ) -> Sent:
     """Replace a message's text and buttons."""
-    blocks = draw(formatted_text(part.text, part.format, part.spans))
+    blocks = part.rich or draw(formatted_text(part.text, part.format, part.spans))
     await _update(client, chat_id, message_id, fallback(part.plain), blocks + action_blocks(keys))
     return Sent(message_id, json.dumps({"blocks": blocks, "text": fallback(part.plain)}))
 
