@@ -31,9 +31,12 @@ async def play(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield made
 
 
+EDITING = {"telegram": "editMessageText", "discord": "PATCH */messages/*", "slack": "chat.update"}
+
+
 def edits(play: Play) -> list[Call]:
     """Every edit of a message, a frame or the last line."""
-    return [*play.sandbox.calls_of("editMessageText"), *play.sandbox.calls_of("PATCH */messages/*")]
+    return list(play.sandbox.calls_of(EDITING[play.stage.channel]))
 
 
 async def test_two_hundred_steps_in_a_minute(play: Play, note: Note) -> None:
@@ -80,7 +83,7 @@ async def test_a_rate_limit_drops_frames_and_the_last_line_still_comes(play: Pla
     turn = HookedTurn(host)
     await turn.prompt()
     message = await ann.hear()
-    method = "editMessageText" if play.stage.channel == "telegram" else "PATCH */messages/*"
+    method = EDITING[play.stage.channel]
     play.sandbox.faults.add("flood", method=method, retry_after=4, times=1)
     play.sandbox.faults.add("error", method=method, status=502, times=1)
     await turn.step()
