@@ -31,7 +31,22 @@ EXAMPLES = [
     "PM" + "AK-" + "a1" * 12 + "-" + "a1" * 17,
     "sb" + "p_" + "a1" * 20,
 ]
-FRAMES = ["{}", "the key is {}.", "export X={}\n", '{{"x": "{}"}}', "<b>{}</b>", "`{}`", "a,{},b", "密碼是{}。"]
+FRAMES = [
+    r"a\n{}",
+    r"a\u003d{}\n",
+    "x%20{}",
+    "x%3D{}",
+    "\x1b[32m{}",
+    "\x1b[1;31m{}",
+    "{}",
+    "the key is {}.",
+    "export X={}\n",
+    '{{"x": "{}"}}',
+    "<b>{}</b>",
+    "`{}`",
+    "a,{},b",
+    "密碼是{}。",
+]
 
 
 @pytest.mark.parametrize("frame", FRAMES)

@@ -23,8 +23,12 @@ __all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "find_secrets"
 SECRET = "[secret]"  # noqa: S105
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-# A secret that begins behind a letter or digit is a part of something longer.
-_START = r"(?<![A-Za-z0-9])"
+# A secret that begins behind a letter or digit is a part of something longer, unless that ends an escape: \n and
+# \u003d of JSON, %20 of a URL, the colour of a terminal.
+_START = (
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2})"
+    r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)|(?<=;[0-9]m)|(?<=;[0-9]{2}m))"
+)
 
 
 class Shape(NamedTuple):

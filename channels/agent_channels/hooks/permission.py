@@ -82,7 +82,7 @@ def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: Hoo
         if rules := channel.settings().policy:
             turn = channel.turns.current(channel.session)
             chats = [place.chat_id for place in turn.places] if turn else []
-            asked = HostRequest(tool, tool_input, event.project, chats, channel.folder)
+            asked = HostRequest(tool, tool_input, event.project, chats, channel.folder, event.cwd)
             if (rule := decide(rules, asked)) is not None:
                 found.append((rule, channel))
     strict = strictest([rule for rule, _ in found])

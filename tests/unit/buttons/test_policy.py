@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,8 +106,10 @@ def test_chat_and_project_narrow_a_rule(project: Path) -> None:
         ]
     )
     write = {"file_path": "docs/a.md"}
-    assert decide(rules, HostRequest("Write", write, project, ["-100", "5"])) is not None
+    assert decide(rules, HostRequest("Write", write, project, ["-100"])) is not None
     assert decide(rules, HostRequest("Write", write, project, ["5"])) is None
+    # While the agent works for another chat too, nobody knows who wanted it.
+    assert decide(rules, HostRequest("Write", write, project, ["-100", "5"])) is None
     assert decide(rules, HostRequest("X", {}, project)) is None
     assert decide(rules, HostRequest("X", {}, project.with_name("other"))) is not None
 
@@ -123,6 +126,8 @@ def test_what_a_host_cut_is_never_allowed_by_a_rule(project: Path) -> None:
     [
         "cp evil.yaml state/telegram/config.yaml", "cp -r evil/telegram state", "cp -r evil/. state/telegram/",
         "cp a src/../state/telegram/x", "tee --output=state/telegram/x", "mv x './state'", "sed -i s/a/b/ config.yaml",
+        "cp e st'a'te/telegram/.env", "cp e sta?e/telegram/.env", "cp e {state,x}/telegram/.env", "cp e ~+/state/x",
+        "cp -tstate/telegram e", "cp e state/discord/.env", "cp e state/discord/channel.db",
     ],
 )  # fmt: skip
 def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> None:
@@ -131,6 +136,41 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
     state = project / "state/telegram"
     assert decide(rules, HostRequest("Bash", {"command": command}, project, (), state)) is None
     assert decide(rules, HostRequest("Bash", {"command": "git add . src"}, project, (), state)) is not None
+    there = HostRequest("Bash", {"command": "cp /tmp/evil .env"}, project, (), state, state)
+    assert decide(rules, there) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git  push", "git 'push'", 'g"i"t push', "(git push)", "echo $(git push)", "sudo git push", "x=1 git push",
+        "/usr/bin/git push", "\\git push", "git\\\n push", "bash -c 'git push'", "{ git push; }", "! git push",
+        "if true; then git push; fi", "`git push`", "time git push -f",
+    ],
+)  # fmt: skip
+def test_what_denies_is_read_widely(project: Path, command: str) -> None:
+    """However a shell is told to run it, also in a text that the host cut; the rule behind it allows nothing of it."""
+    rules = parse_policy(
+        [{"tool": "Bash", "match": "git push*", "then": "deny"}, {"tool": "Bash", "match": "*", "then": "allow"}]
+    )
+    for tool_input in ({"command": command}, json.dumps({"command": f"{command} # {'y' * 4000}"})[:3500]):
+        rule = decide(rules, HostRequest("Bash", tool_input, project))
+        assert rule is not None
+        assert rule.then == "deny"
+
+
+def test_every_text_of_a_tool_counts(project: Path) -> None:
+    """A rule that denies looks at each, and one that allows has to match each that may be what a server works on."""
+    rules = parse_policy(
+        [{"tool": "mcp__fs__*", "match": "*.ssh*", "then": "deny"}, {"tool": "*", "match": "src/*", "then": "allow"}]
+    )
+    both = {"path": "src/a", "destination": "/root/.ssh/authorized_keys"}
+    assert [rule.then for rule in [decide(rules, HostRequest("mcp__fs__move", both, project))] if rule] == ["deny"]
+    elsewhere = {"path": "src/a", "destination": "/root/x"}
+    assert decide(rules, HostRequest("mcp__fs__move", elsewhere, project)) is None
+    assert decide(rules, HostRequest("Edit", {"command": "src/x", "file_path": "/etc/passwd"}, project)) is None
+    within = {"path": "src/a", "destination": "src/b"}
+    assert decide(rules, HostRequest("mcp__fs__move", within, project)) is not None
 
 
 def test_of_several_channels_the_strictest_rule_holds() -> None:

@@ -122,6 +122,16 @@ async def test_an_event_for_several_projects_comes_to_each(made_hub: Hub) -> Non
         assert numbers(await claim(hub, API)) == [1]
 
 
+@pytest.mark.parametrize("before", [48, 49, 50, 120])
+async def test_an_event_for_several_projects_in_a_long_batch(made_hub: Hub, before: int) -> None:
+    """Each of them gets it, wherever in the batch it is."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        both = RoutedEvent(RawEvent("both", "{}"), (WEB, API))
+        assert await hub.events.put([*(event(n) for n in range(before)), both, event(999)], {}, lease) == {WEB, API}
+        assert await hub.events.waiting() == {WEB: before + 2, API: 1}
+
+
 async def test_a_reader_that_lost_the_lease_stores_nothing(made_hub: Hub) -> None:
     """Neither events nor how far it read: the next one reads them."""
     async with made_hub.open(WEB) as hub, made_hub.open(API) as other:

@@ -18,12 +18,18 @@ from agent_channels.core.settings.policy import PolicyRule
 
 __all__ = ["HostRequest", "decide", "strictest"]
 
-# What begins another command in a shell; and what runs, reads or writes something besides, whatever it is.
-_NEXT = re.compile(r"&&|\|\||[;|&\n]")
-_BESIDES = re.compile(r"[;|&<>`\n\r\\]|\$[({]|\$\w|\bxargs\b")
-_WORDS = re.compile(r"[\s'\"=:,]+")
+# What runs, reads or writes something besides, or stands for other words than are written, whatever it is.
+_BESIDES = re.compile(r"""[;|&<>`\n\r\\*?~(){}\[\]#]|\$|\bxargs\b""")
+# What a shell takes out of words, and what may stand before a command.
+_QUOTES = re.compile(r"""['"\\]""")
+_BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
+_WORDS = re.compile(r"[\s=:,]+")
+_OPTION = re.compile(r"^-[A-Za-z]")
 _PATHS = ("file_path", "path", "notebook_path")
 _OTHERS = ("url", "pattern", "query")
+_CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
+# How much of a command is looked at for what it denies; no host's is longer.
+COMMAND_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class HostRequest:
     project: Path
     chats: Collection[str] = ()
     state_dir: Path | None = None
+    cwd: Path | None = None
+    """Where a shell would run, if that is known."""
 
     def subject(self) -> str:
         """Return what the tool works on, as rules compare it: a path is the real one, relative inside the project."""
@@ -67,7 +75,16 @@ class HostRequest:
         if self.state_dir is not None and self._touches(self.state_dir):
             return False
         command = self.tool_input.get("command")
-        return not isinstance(command, str) or _BESIDES.search(command.strip()) is None
+        if isinstance(command, str):
+            # Which of them the tool works on is not known.
+            return not any(name in self.tool_input for name in _PATHS) and _BESIDES.search(command.strip()) is None
+        return True
+
+    def others(self) -> Iterator[str]:
+        """Yield the texts of a server's tool beside its subject: which of them it works on is not known."""
+        if self.tool.startswith("mcp__") and isinstance(self.tool_input, dict):
+            subject = self.subject()
+            yield from (text for text in _texts(self.tool_input) if text != subject and self._real(text) != subject)
 
     def _touches(self, folder: Path) -> bool:
         """Return whether the state folder, and with it the policy itself, may be changed by it."""
@@ -75,24 +92,53 @@ class HostRequest:
         root, state = Path(os.path.realpath(self.project)), Path(os.path.realpath(folder))
         if "config.yaml" in text or str(state) in text:
             return True
-        for word in _WORDS.split(self.subject()):
+        # Quotes are no part of what a shell makes of a word, and a short option may stand before a path in one.
+        words = [
+            found for word in _WORDS.split(_QUOTES.sub("", self.subject())) for found in (word, _OPTION.sub("", word))
+        ]
+        # With the folders of other channels beside it.
+        beside = state.parent if state.parent != root and state.is_relative_to(root) else state
+        here = Path(os.path.realpath(self.cwd or root))
+        if here.is_relative_to(beside):
+            return True
+        for word in words:
             try:
-                path = Path(os.path.realpath(root / word))
+                paths = [Path(os.path.realpath(folder / word)) for folder in {root, here}]
             except (OSError, ValueError):
                 return True
-            # The folder, what lies in it, or a folder of the project in which it lies.
-            if path.is_relative_to(state) or (
-                state.is_relative_to(path) and path.is_relative_to(root) and path != root
-            ):
-                return True
+            for path in paths:
+                # The folder, what lies in it, or a folder of the project in which it lies.
+                above = state.is_relative_to(path) and path.is_relative_to(root) and path != root
+                if path.is_relative_to(beside) or above:
+                    return True
         return False
 
     def parts(self) -> Iterator[str]:
-        """Yield the subject, and each command that a shell would run."""
+        """Yield the subject, every text of the input, and what begins at each word of a command, also of a cut one."""
         subject = self.subject()
         yield subject
-        if isinstance(self.tool_input, dict) and isinstance(self.tool_input.get("command"), str):
-            yield from (part.strip() for part in _NEXT.split(subject))
+        if isinstance(self.tool_input, dict):
+            yield from _texts(self.tool_input)
+        command = self._command()
+        if command is not None:
+            # As a shell makes its words.
+            command = " ".join(_QUOTES.sub("", command[:COMMAND_MAX].replace("\\\n", "")).split())
+            yield from (command[match.start() :] for match in _BEGINS.finditer(command))
+            # One of several ends where the next begins.
+            yield from (part.strip() for part in re.split(r"&&|[;|&(){}`]", command))
+
+    def _command(self) -> str | None:
+        """Return the command of a shell, as much of it as there is; None for another tool's input."""
+        if isinstance(self.tool_input, dict):
+            command = self.tool_input.get("command")
+            return command if isinstance(command, str) else None
+        if not isinstance(self.tool_input, str):
+            return None
+        cut = _CUT_COMMAND.search(self.tool_input)
+        try:
+            return str(json.loads(f'"{cut[1]}"')) if cut else self.tool_input
+        except ValueError:
+            return self.tool_input
 
 
 def decide(rules: Sequence[PolicyRule], asked: HostRequest) -> PolicyRule | None:
@@ -106,11 +152,24 @@ def strictest(rules: Sequence[PolicyRule]) -> PolicyRule | None:
     return max(rules, key=lambda rule: (strictness[rule.then], rule.approvers), default=None)
 
 
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a tool's input."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
 def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
     if not fnmatchcase(asked.tool, rule.tool) or (rule.chat and rule.chat not in asked.chats):
+        return False
+    # What several chats wanted is not what one of them may.
+    if rule.chat and rule.then == "allow" and len(set(asked.chats)) > 1:
         return False
     if rule.project and not any(fnmatchcase(name, rule.project) for name in (asked.project.name, str(asked.project))):
         return False
     if rule.then == "allow":
-        return asked.is_simple() and fnmatchcase(asked.subject(), rule.match)
+        allowed = asked.is_simple() and fnmatchcase(asked.subject(), rule.match)
+        return allowed and all(fnmatchcase(other, rule.match) for other in asked.others())
     return any(fnmatchcase(part, rule.match) for part in asked.parts())

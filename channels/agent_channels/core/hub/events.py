@@ -115,10 +115,9 @@ class Events:
         """
         own = self._wakeups.project
         # What nobody gets is kept a while, done as it is: the doctor says how much there was.
-        rows = [(routed, project) for routed in events for project in (routed.projects or (None,))]
         guard, guarding = lease.guard
         statements: list[Statement] = []
-        for chunk in _chunks(rows, _CHUNK):
+        for chunk in _whole_events(events):
             values: list[object] = []
             for routed, project in chunk:
                 values += (
@@ -353,6 +352,21 @@ class Events:
                 "done_at < {now} - ?) OR (state = 'nobody' AND received_at < {now} - ?)) LIMIT ?)",
                 self._bot, hours * 3600, hours * 3600, limit,
             )  # fmt: skip
+
+
+def _whole_events(events: Sequence[RoutedEvent]) -> Iterator[list[tuple[RoutedEvent, str | None]]]:
+    """Yield the rows of events, about `_CHUNK` at a time; those of one event are never apart.
+
+    A later statement would find the event there already.
+    """
+    rows: list[tuple[RoutedEvent, str | None]] = []
+    for routed in events:
+        rows += [(routed, project) for project in (routed.projects or (None,))]
+        if len(rows) >= _CHUNK:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
 
 
 def _waiting(row: Row) -> Waiting:
