@@ -175,7 +175,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape("an Atlassian token", "ATATT3", r"(?P<shown>ATATT3)[A-Za-z0-9_=-]{60,}"),
     _shape("a Postman key", "PMAK-", r"(?P<shown>PMAK-)[a-f0-9]{24}-[a-f0-9]{34}"),
     _shape("a Supabase token", "sbp_", r"(?P<shown>sbp_)[a-f0-9]{40}"),
-    _shape("a signed token", "eyJ", r"(?P<shown>)eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}",
+    _shape("a signed token", "eyJ", r"(?P<shown>)eyJ[A-Za-z0-9_-]{10,1024}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{16,}",
            _is_jwt),
     _shape("a password in an address", "://", r"(?P<shown>://[^\s/:@\"'<>]{0,256}:)"
            r"(?P<secret>[^\s/@:\"'<>(),;]{6,256})(?=@[\w.\[-])", _is_password, begin="", anywhere=True),

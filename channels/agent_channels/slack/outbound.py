@@ -15,9 +15,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import (
+    Ambiguous,
     Forbidden,
     NotModified,
     PlatformError,
+    RateLimited,
     Rejected,
     ReplyRefused,
     ThreadGone,
@@ -65,6 +67,8 @@ FILES_MAX = 10
 PAGE = 200
 # A message with files appears a moment after they were handed over: how often, and how long apart, we look for it.
 _LOOKS, _LOOK_S = 12, 0.25
+# How often what belongs under a message is tried where Slack asks to wait, and the longest such wait, in seconds.
+_BELOW_TRIES, _BELOW_WAIT_S = 5, 30.0
 # What Slack says of a message to a thread whose first message is gone, or takes no replies.
 _NO_THREAD = frozenset({"cannot_reply_to_message", "invalid_thread_ts", "message_not_found", "thread_not_found"})
 
@@ -83,20 +87,18 @@ async def send(connections: SlackConnections, outgoing: Outgoing, root: str | No
     files = outgoing.album or tuple(filter(None, [outgoing.file]))
     if files and outgoing.keyboard is None:
         return await _send_files(connections, outgoing, files, place)
-    others: tuple[str, ...] = ()
     if files:
         # A message with files takes no buttons: those come under the text, right below.
         first = await _send_files(connections, replace(outgoing, text="", spans=(), rich=None), files, place)
-        others = (first.message_id, *first.others)
-        if not outgoing.text:
-            outgoing = replace(outgoing, text=", ".join(upload_name(file.name) for file in files), format="text")
+        text = outgoing.text or ", ".join(upload_name(file.name) for file in files)
+        below = replace(outgoing, text=text, format=outgoing.format if outgoing.text else "text", file=None, album=())
+        return await _send_below(first, lambda: send(connections, below, root, previews=previews))
     blocks, keys = _blocks(outgoing), action_blocks(outgoing.keyboard)
     if keys and _length(blocks) + _length(keys) > BLOCKS_MAX:
         # A hundred long labels leave no room for a long text in the same message.
         first = await send(connections, replace(outgoing, keyboard=None), root, previews=previews)
-        grid = replace(outgoing, text="👇", format="text", spans=(), plain=None, rich=None, file=None, album=())
-        below = await send(connections, grid, root, previews=previews)
-        return replace(below, others=(*others, first.message_id))
+        grid = replace(outgoing, text="👇", format="text", spans=(), plain=None, rich=None)
+        return await _send_below(first, lambda: send(connections, grid, root, previews=previews))
     with _into(outgoing):
         posted = await call(
             connections.client.chat_postMessage(
@@ -107,7 +109,34 @@ async def send(connections: SlackConnections, outgoing: Outgoing, root: str | No
                 **place,
             )
         )
-    return Sent(str(posted["ts"]), _snapshot_of(outgoing, blocks), others)
+    return Sent(str(posted["ts"]), _snapshot_of(outgoing, blocks))
+
+
+async def _send_below(first: Sent, send_rest: Callable[[], Awaitable[Sent]]) -> Sent:
+    """Send what belongs under a message that was sent, and so may not be sent again with it.
+
+    Raises `Ambiguous` if the rest cannot be sent: what is repeated after any other error would repeat the first too.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            rest = await send_rest()
+            return replace(rest, others=(first.message_id, *first.others, *rest.others))
+        except RateLimited as error:
+            if tries >= _BELOW_TRIES or error.retry_after > _BELOW_WAIT_S:
+                raise _half_sent(error) from error
+            await asyncio.sleep(error.retry_after)
+        except Ambiguous:
+            raise
+        except PlatformError as error:
+            raise _half_sent(error) from error
+
+
+def _half_sent(error: PlatformError) -> Ambiguous:
+    return Ambiguous(
+        sentence("its first half was sent, and not what belongs under it: {reason}", reason=words_of(error))
+    )
 
 
 def _place(outgoing: Outgoing, root: str | None) -> Json:

@@ -91,4 +91,7 @@ TEXTS: dict[str, str] = {
         "3. 在 OAuth & Permissions 複製 Bot User OAuth Token：以 xoxb- 開頭。\n"
         "4. 在 Basic Information 的 App-Level Tokens 產生一個有 connections:write 的 token：以 xapp- 開頭。"
     ),
+    "its first half was sent, and not what belongs under it: {reason}": (
+        "前半部分已送出，但屬於它下面的部分沒有送出：{reason}"
+    ),
 }

@@ -233,7 +233,7 @@ def test_rules_that_do_not_do_what_they_seem_to_are_named() -> None:
     assert [one.split(" ")[1] for one in said] == ["1", "2", "3", "3", "5"]
     assert "allows too much" in said[0] + said[1]
     assert "never matches, because rule 2" in said[2]
-    assert "cannot be allowed by anybody" in said[3]
+    assert "cannot be allowed: it takes" in said[3]
     assert "never matches, because rule 4" in said[4]
 
 

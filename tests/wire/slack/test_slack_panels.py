@@ -130,3 +130,31 @@ async def test_a_long_text_and_a_hundred_long_labels(stage: SlackStage) -> None:
     ann.select(grid, labels[63])
     assert (await host.event()).content == labels[63]
     await stage.slack.wait_for(lambda: is_closed(now(ann, grid)))
+
+
+async def test_two_halves_of_a_message_are_sent_once_each(stage: SlackStage) -> None:
+    """A file and the buttons below it, a long text and its hundred buttons: also at one message a second."""
+    ann = stage.person()
+    (stage.project / "a.txt").write_text("hello")
+    host = await stage.reading()
+    stage.slack.set_flood()
+    await host.done("reply", chat_id=ann.dm.id, text="first")
+    await host.done("reply", chat_id=ann.dm.id, text="Take it?", files=["a.txt"], buttons=[["Good", "Bad"]])
+    labels = [f"{number:03}" + "標" * 72 for number in range(100)]
+    rows = [labels[at : at + 5] for at in range(0, 100, 5)]
+    await host.done("reply", chat_id=ann.dm.id, text="字" * 3900, buttons=rows)
+    messages = ann.messages()
+    assert [len(message.get("files") or ()) for message in messages] == [0, 1, 0, 0, 0]
+    assert [bool(actions(message)) for message in messages] == [False, False, True, False, True]
+
+
+async def test_a_half_that_cannot_be_sent_is_told(stage: SlackStage) -> None:
+    """The file is there once; the agent learns that the buttons are not sure to be, and does not send it again."""
+    ann = stage.person()
+    (stage.project / "a.txt").write_text("hello")
+    host = await stage.reading()
+    refused = {"ok": False, "error": "restricted_action"}
+    stage.slack.faults.add("error", method="chat.postMessage", status=200, body=refused)
+    why = await host.refused("reply", chat_id=ann.dm.id, text="Take it?", files=["a.txt"], buttons=[["Good"]])
+    assert "first half was sent" in why
+    assert [len(message.get("files") or ()) for message in ann.messages()] == [1]

@@ -23,7 +23,9 @@ TEXTS: dict[str, str] = {
     # The policy.
     "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",
     "{rule} never matches, because {earlier} comes before it": "{rule} 永遠不會符合，因為 {earlier} 在它前面",
-    "{rule} cannot be allowed by anybody: there are {count}": "{rule} 沒有人能夠允許：核准者只有 {count} 位",
+    "{rule} cannot be allowed: it takes {needed} approvers, and there are {count}": (
+        "{rule} 無法被允許：需要 {needed} 位核准者，而現在有 {count} 位"
+    ),
     "all settings are valid, but some rules of the policy do not do what they seem to": (
         "設定都有效，但政策裡有些規則的作用和看起來不同"
     ),

@@ -136,10 +136,13 @@ def policy_problems(rules: tuple[PolicyRule, ...], approvers: int) -> list[str]:
                     earlier=earlier.describe(),
                 )
             )
-        if rule.approvers > approvers:
+        if rule.then == "ask" and rule.approvers > approvers:
             problems.append(
                 sentence(
-                    "{rule} cannot be allowed by anybody: there are {count}", rule=rule.describe(), count=approvers
+                    "{rule} cannot be allowed: it takes {needed} approvers, and there are {count}",
+                    rule=rule.describe(),
+                    needed=rule.approvers,
+                    count=approvers,
                 )
             )
     return problems
