@@ -122,6 +122,22 @@ def test_what_a_host_cut_is_never_allowed_by_a_rule(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("policy:\n- {tool: X, then: deny}\npolicy:\n- {tool: X, then: allow}\n", 3),
+        ("policy:\n- {tool: X, then: deny, then: allow}\n", 2),
+        ("policy:\n- tool: X\n  match: a\n  then: allow\n  match: b\n", 5),
+    ],
+)
+def test_what_is_there_twice_is_refused(tmp_path: Path, text: str, line: int) -> None:
+    """YAML would take the last one, and what the first one denies would be gone."""
+    env = configured(tmp_path, text)
+    with pytest.raises(ConfigError, match=rf"line {line}: .* a second time"):
+        load(Settings, env)
+    assert load_hook_settings(env.config_file)[1]
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "cp evil.yaml state/telegram/config.yaml", "cp -r evil/telegram state", "cp -r evil/. state/telegram/",

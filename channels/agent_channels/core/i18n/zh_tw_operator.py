@@ -23,6 +23,9 @@ TEXTS: dict[str, str] = {
     # The policy.
     "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",
     "{rule} never matches, because {earlier} comes before it": "{rule} 永遠不會符合，因為 {earlier} 在它前面",
+    "{path} cannot be read: line {line}: {key} is there a second time; keep one of them": (
+        "無法讀取 {path}：第 {line} 行的 {key} 出現第二次；請只留一個"
+    ),
     "{rule} cannot be allowed: it takes {needed} approvers, and there are {count}": (
         "{rule} 無法被允許：需要 {needed} 位核准者，而現在有 {count} 位"
     ),

@@ -69,11 +69,42 @@ def parse_config(text: str, path: Path) -> dict[str, Any]:
                 value=shorten_value(values),
             )
         )
-    lines = _lines(yaml.compose(text)) if any(isinstance(value, list) for value in values.values()) else {}
+    return _with_lines(values, text, path)
+
+
+def _with_lines(values: dict[Any, Any], text: str, path: Path) -> dict[str, Any]:
+    """Return the settings in a text; its lists know the lines of their values."""
+    import yaml
+
+    lines: dict[str, tuple[int, ...]] = {}
+    if any(isinstance(value, list) for value in values.values()):
+        root = yaml.compose(text)
+        _require_once(root, path)
+        lines = _lines(root)
     return {
         str(key): _lined(value, lines[str(key)]) if isinstance(value, list) and str(key) in lines else value
         for key, value in values.items()
     }
+
+
+def _require_once(root: Any, path: Path) -> None:
+    """Raise `ConfigError` for a name that is there twice, of the settings or in a rule of the policy.
+
+    YAML takes the last one without a word, and what the first one denies would be gone.
+    """
+    rules = [item for key, node in root.value if key.value == "policy" and node.id == "sequence" for item in node.value]
+    for mapping in (root, *(rule for rule in rules if rule.id == "mapping")) if rules else ():
+        names = [key for key, _ in mapping.value if key.id == "scalar"]
+        for key in names:
+            if any(key.value == other.value for other in names[: names.index(key)]):
+                raise ConfigError(
+                    sentence(
+                        "{path} cannot be read: line {line}: {key} is there a second time; keep one of them",
+                        path=path,
+                        line=key.start_mark.line + 1,
+                        key=shorten_value(key.value),
+                    )
+                )
 
 
 def _lines(root: Any) -> dict[str, tuple[int, ...]]:
