@@ -44,6 +44,19 @@ def test_a_token_in_any_text_is_masked(before: str, token: str, delimiter: str, 
     assert "[token]" in redact(text)
 
 
+@pytest.mark.parametrize("first", ["a" * 40 + " and ", "https-//" + "b" * 27 + "/", "9" * 30 + "\n"])
+@given(token=st.one_of(COLON_TOKENS, DOTTED_TOKENS))
+def test_a_token_behind_another_long_word_is_masked(first: str, token: str) -> None:
+    """A text that begins with a hash, an id or a long name hides no token after it."""
+    assert redact_tokens(first + token) == first + "[token]"
+
+
+@pytest.mark.parametrize("size", [27, 28])
+def test_a_token_whose_first_part_is_long_is_masked(size: int) -> None:
+    """Also where the text begins with it."""
+    assert redact_tokens(f"{'aB3d' * 7}"[:size] + ".aB3dE6." + "aB3d" * 10) == "[token]"
+
+
 @given(COLON_TOKENS)
 def test_a_token_in_a_url_is_masked(token: str) -> None:
     """There it follows a word without a break, and its colon may be percent-encoded."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import string
 import sys
 
-from agent_channels.core.secret_shapes import mask_shapes
+from agent_channels.core.secret_shapes import find_runs, mask_shapes
 
 __all__ = ["MASK", "configure", "holds_registered", "may_contain_secret", "redact", "redact_tokens", "register_secret"]
 
@@ -19,10 +18,7 @@ _TOKEN = re.compile(
 )
 # Every one of these shapes contains such a run.
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
-_RUN = b"x" * 27
-_MARKS = bytes(
-    ord("x") if chr(code) in string.ascii_letters + string.digits + "_-" else ord(" ") for code in range(256)
-)
+_RUN_MIN, _RUN_SIGNS = 27, "_-"
 _JSON_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
 # Longest first, because one secret may be a prefix of another.
 _secrets: list[str] = []
@@ -53,14 +49,8 @@ def redact_tokens(text: str) -> str:
 
 def _may_hold_token(text: str) -> bool:
     """Return False only if the pattern, which costs far more, would find no token."""
-    marks = text.encode("latin-1", "replace").translate(_MARKS)
-    at = marks.find(_RUN)
-    while at > 0:
-        if text[at - 1] in ":.%":
-            return True
-        end = marks.find(b" ", at)
-        at = marks.find(_RUN, end) if end > 0 else -1
-    return False
+    runs = find_runs(text, _RUN_MIN, _RUN_SIGNS)
+    return any(start and text[start - 1] in ":.%" for start, _, _ in runs)
 
 
 def holds_registered(data: bytes) -> bool:

@@ -15,10 +15,11 @@ import string
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "find_secrets", "mask_shapes"]
+__all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "find_runs", "find_secrets", "mask_shapes"]
 
 SECRET = "[secret]"  # noqa: S105
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -201,7 +202,7 @@ _CHANGES_MIN, _BITS_MIN = 4, 3.2
 def _looks_random(value: str) -> bool:
     """Return whether a value is neither words, nor a name with dots, a path, a version or an id."""
     longest = max(_PARTS.split(value.rstrip("=")), key=len)
-    if len(longest) < len(_RUN) or _UUID.fullmatch(value) or not _is_mixed(longest):
+    if len(longest) < _RUN_MIN or _UUID.fullmatch(value) or not _is_mixed(longest):
         return False
     # In names, digits stand together; in what is random they are strewn among the letters.
     changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(longest))
@@ -231,10 +232,7 @@ def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
 
 # Nearly every credential has a run of so many of these characters, which ordinary text seldom has. Looking for runs
 # first costs a tenth of looking for each shape.
-_RUN = b"x" * 16
-_MARKS = bytes(
-    ord("x") if chr(code) in string.ascii_letters + string.digits + "_+/-" else ord(" ") for code in range(256)
-)
+_RUN_MIN, _RUN_SIGNS = 16, "_+/-"
 _HEX, _DIGITS = b"0123456789abcdef-", b"0123456789"
 # How far before a run the anchor of a shape may begin.
 _BEFORE = 32
@@ -249,7 +247,7 @@ def find_secrets(text: str, *, by_name: bool = True) -> list[FoundSecret]:
     """
     found = [one for anchor, shape in _ANYWHERE if anchor in text for one in _find(shape, text)]
     near: list[str] = []
-    for start, end, run in _runs(text):
+    for start, end, run in find_runs(text, _RUN_MIN, _RUN_SIGNS):
         digits = len(run.translate(None, _DIGITS)) < len(run)
         # Neither names in code, nor hashes and ids, of which there may be thousands.
         if (digits or not (run.islower() or run.isupper())) and run.strip(_HEX):
@@ -265,16 +263,24 @@ def find_secrets(text: str, *, by_name: bool = True) -> list[FoundSecret]:
     return _apart(found) if len(found) > 1 else found
 
 
-def _runs(text: str) -> Iterator[tuple[int, int, bytes]]:
-    """Yield where each long run of letters, digits, `_`, `+` and `-` begins and ends, with its characters."""
+@cache
+def _marks(signs: str) -> bytes:
+    """Return what turns letters, digits and `signs` into x, and everything else into blanks."""
+    return bytes(
+        ord("x") if chr(code) in string.ascii_letters + string.digits + signs else ord(" ") for code in range(256)
+    )
+
+
+def find_runs(text: str, least: int, signs: str) -> Iterator[tuple[int, int, bytes]]:
+    """Yield where each run of at least so many letters, digits and `signs` begins and ends, with its characters."""
     data = text.encode("latin-1", "replace")
-    marks = data.translate(_MARKS)
-    at = marks.find(_RUN)
+    marks, run = data.translate(_marks(signs)), b"x" * least
+    at = marks.find(run)
     while at >= 0:
         end = marks.find(b" ", at)
         end = len(marks) if end < 0 else end
         yield at, end, data[at:end]
-        at = marks.find(_RUN, end)
+        at = marks.find(run, end)
 
 
 def _find(shape: Shape, text: str) -> Iterator[FoundSecret]:
