@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import anyio
 
@@ -34,6 +34,7 @@ __all__ = [
     "HubTransaction",
     "Row",
     "Statement",
+    "chunks",
     "connect",
     "explained",
     "local_path",
@@ -43,6 +44,7 @@ __all__ = [
 Row = Mapping[str, Any]
 Statement = tuple[str, Sequence[Any]]
 """A statement and the values of its question marks."""
+T = TypeVar("T")
 Migrations = Sequence[Sequence[str]]
 
 # How long a transaction may take before the database counts as unreachable: the lease outlives it.
@@ -123,6 +125,12 @@ class HubDatabase(Protocol):
     async def close(self) -> None:
         """Close it; what was committed stays."""
         ...
+
+
+def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield values in order, at most `size` at a time: a statement takes only so many."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def open_database(address: HubAddress, bot: str, *, migrations: Migrations = MIGRATIONS) -> HubDatabase:

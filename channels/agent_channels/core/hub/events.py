@@ -6,17 +6,15 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.hub.database import HubDatabase, Row, Statement
+from agent_channels.core.hub.database import HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.lease import Lease
-from agent_channels.core.hub.sent import OwnedMessage, record_messages
+from agent_channels.core.hub.sent import OwnedMessage, record_messages, record_statements
 from agent_channels.core.hub.wakeups import HubWakeups
 
 __all__ = ["NOTHING_TO_TELL", "TOLD", "UNDECIDED", "ClaimedEvent", "Events", "RoutedEvent", "Waiting"]
 
-T = TypeVar("T")
 UNDECIDED = ""
 """The project of an event about which a person is asked."""
 # How long a project may take to journal what it claimed, before another process of the same project may.
@@ -142,24 +140,17 @@ class Events:
 
     def _records(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:
         """Return what records the messages in events as their project's, unless the event was another's before."""
-        alone = [one for one in events if one.message_id and len(one.projects) == 1 and one.projects[0] != UNDECIDED]
-        messages = list({(one.chat_id, one.message_id): one for one in alone}.values())
+        messages = [
+            OwnedMessage(one.chat_id, one.message_id, one.projects[0], one.event.event_id)
+            for one in events
+            if one.message_id and len(one.projects) == 1 and one.projects[0] != UNDECIDED
+        ]
         guard, guarding = lease.guard
-        statements: list[Statement] = []
-        for chunk in _chunks(messages, _CHUNK):
-            values = [
-                part for one in chunk for part in (one.event.event_id, one.chat_id, one.message_id, *one.projects)
-            ]
-            places = ", ".join(["(?, ?, ?, ?)"] * len(chunk))
-            sql = (
-                f"WITH new (event_id, chat_id, message_id, project) AS (VALUES {places}) "
-                "INSERT INTO sent (bot, chat_id, message_id, project, at) "
-                f"SELECT ?, chat_id, message_id, project, {{now}} FROM new WHERE {guard} AND EXISTS (SELECT 1 FROM "
-                "events AS e WHERE e.bot = ? AND e.event_id = new.event_id AND e.project = new.project) "
-                "ON CONFLICT (bot, chat_id, message_id) DO UPDATE SET project = excluded.project, at = excluded.at"
-            )
-            statements.append((sql, (*values, self._bot, *guarding, self._bot)))
-        return statements
+        condition = (
+            f"{guard} AND EXISTS (SELECT 1 FROM events AS e WHERE e.bot = ? AND e.event_id = new.event_id "
+            "AND e.project = new.project)"
+        )
+        return record_statements(self._bot, messages, condition=(condition, (*guarding, self._bot)))
 
     def _moves(self, cursors: Mapping[str, str | None], lease: Lease) -> list[Statement]:
         """Return what moves cursors."""
@@ -236,7 +227,7 @@ class Events:
         await self._db.at_once(
             *(
                 (f"{done} ({_marks(chunk)})", (self._bot, project, *chunk))
-                for chunk in _chunks([event.event_id for event in events], _CHUNK * 10)
+                for chunk in chunks([event.event_id for event in events], _CHUNK * 10)
             )
         )
 
@@ -283,7 +274,7 @@ class Events:
         decided = 0
         async with self._db.transaction() as tx:
             await record_messages(tx, self._bot, messages)
-            for chunk in _chunks(list(ids), _CHUNK * 10):
+            for chunk in chunks(list(ids), _CHUNK * 10):
                 decided += await tx.execute(
                     f"UPDATE events SET project = ? WHERE project = '' AND state = 'waiting' AND bot = ? "
                     f"AND id IN ({_marks(chunk)})",
@@ -308,7 +299,7 @@ class Events:
     async def drop(self, ids: Collection[int]) -> None:
         """Record of undecided events that no project is there for. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            for chunk in _chunks(list(ids), _CHUNK * 10):
+            for chunk in chunks(list(ids), _CHUNK * 10):
                 await tx.execute(
                     "UPDATE events SET state = 'nobody' WHERE project = '' AND state = 'waiting' AND bot = ? "
                     f"AND id IN ({_marks(chunk)})",
@@ -333,7 +324,7 @@ class Events:
     async def tell(self, ids: Collection[int], told: int) -> None:
         """Record whether people were told that events wait: `TOLD` or `NOTHING_TO_TELL`. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            for chunk in _chunks(list(ids), _CHUNK * 10):
+            for chunk in chunks(list(ids), _CHUNK * 10):
                 await tx.execute(f"UPDATE events SET told = ? WHERE id IN ({_marks(chunk)})", told, *chunk)
 
     async def nobody_count(self) -> int:
@@ -382,8 +373,3 @@ def _event(row: Row) -> RawEvent:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

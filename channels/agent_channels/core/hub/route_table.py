@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from agent_channels.core.hub.database import HubDatabase, Row, Statement
+from agent_channels.core.hub.database import HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 
@@ -57,7 +57,7 @@ class RouteTable:
                 f"{query} IN (VALUES {', '.join(['(?, ?)'] * len(chunk))})",
                 (self._bot, *(value for pair in chunk for value in pair)),
             )
-            for chunk in (left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK))
+            for chunk in chunks(left, _CHUNK)
         ]
 
     async def set(self, kind: RouteKind, key: str, project: str, made_by: str) -> None:

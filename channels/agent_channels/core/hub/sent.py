@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agent_channels.core.hub.database import HubDatabase, HubTransaction
+from agent_channels.core.hub.database import HubDatabase, HubTransaction, Statement, chunks
 
-__all__ = ["OwnedMessage", "SentLog", "SentMessage", "record_messages"]
+__all__ = ["OwnedMessage", "SentLog", "SentMessage", "record_messages", "record_statements"]
 
 _CHUNK = 100
 
@@ -25,22 +25,38 @@ class OwnedMessage(NamedTuple):
     chat_id: str
     message_id: str
     project: str
+    event_id: str = ""
+    """Of the event that it came in."""
+
+
+def record_statements(
+    bot: str, messages: Sequence[OwnedMessage], *, replace: bool = True, condition: Statement = ("TRUE", ())
+) -> list[Statement]:
+    """Return what records whose messages are; with `replace` False a record that is there stays.
+
+    `condition` has to hold for each; what is known of it are the columns of `new`.
+    """
+    ending = "DO UPDATE SET project = excluded.project, at = excluded.at" if replace else "DO NOTHING"
+    unique = list({message[:2]: message for message in messages}.values())
+    where, values = condition
+    statements: list[Statement] = []
+    for chunk in chunks(unique, _CHUNK):
+        places = ", ".join(["(?, ?, ?, ?)"] * len(chunk))
+        sql = (
+            f"WITH new (chat_id, message_id, project, event_id) AS (VALUES {places}) "
+            "INSERT INTO sent (bot, chat_id, message_id, project, at) SELECT ?, chat_id, message_id, project, {now} "
+            f"FROM new WHERE {where} ON CONFLICT (bot, chat_id, message_id) {ending}"
+        )
+        statements.append((sql, (*(part for message in chunk for part in message), bot, *values)))
+    return statements
 
 
 async def record_messages(
     tx: HubTransaction, bot: str, messages: Sequence[OwnedMessage], *, replace: bool = True
 ) -> None:
-    """Record whose messages are; with `replace` False a record that is there stays."""
-    ending = "DO UPDATE SET project = excluded.project, at = excluded.at" if replace else "DO NOTHING"
-    unique = list({message[:2]: message for message in messages}.values())
-    for start in range(0, len(unique), _CHUNK):
-        chunk = unique[start : start + _CHUNK]
-        await tx.execute(
-            "INSERT INTO sent (bot, chat_id, message_id, project, at) VALUES "
-            + ", ".join(["(?, ?, ?, ?, {now})"] * len(chunk))
-            + f" ON CONFLICT (bot, chat_id, message_id) {ending}",
-            *(part for message in chunk for part in (bot, *message)),
-        )
+    """Record whose messages are, within a transaction; with `replace` False a record that is there stays."""
+    for sql, values in record_statements(bot, messages, replace=replace):
+        await tx.execute(sql, *values)
 
 
 class SentLog:

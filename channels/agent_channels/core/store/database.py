@@ -194,12 +194,8 @@ class Store:
 
         What was overwritten or deleted is then in neither.
         """
-        with explained(self.path):
-            self._db.execute("PRAGMA busy_timeout = 0")
-            try:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        with explained(self.path), self.waiting_at_most(0):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def read_only(self) -> Self:
         """Refuse every change through this connection from now on; return it."""
