@@ -40,8 +40,7 @@ def _adapter(settings: Settings, token: str, proxy: str | None, ipv4: bool) -> A
 
 def _route(env: Environment, settings: Settings) -> Route:
     ours = cast("SlackSettings", settings)
-    named_by = env.origin("proxy") if ours.proxy else ""
-    return route((("api_root", ours.api_root),), ours.proxy, named_by, env.environ, PROXY_SCHEMES, NO_SOCKS)
+    return route((("api_root", ours.api_root),), ours.proxy, env.origin, env.environ, PROXY_SCHEMES, NO_SOCKS)
 
 
 def _checks(adapter: Adapter, setup: Setup) -> Mapping[str, Check]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -40,19 +40,19 @@ class Route:
 def route(
     endpoints: tuple[tuple[str, str], ...],
     proxy: str | None,
-    named_by: str,
+    origin: Callable[[str], str],
     environ: Mapping[str, str],
     schemes: tuple[str, ...],
     refusal: str,
 ) -> Route:
     """Return the route to the first of `endpoints`, with the proxy of the settings or else of the environment.
 
-    `named_by` sets the one of the settings: a variable, or a file.
+    `origin` returns what sets a setting, by its name: a variable, or a file.
     A proxy of the environment is left unused, with the reason, if `proxy_url` refuses it.
     """
     url = endpoints[0][1]
     if proxy is not None:
-        return Route(url, proxy, endpoints=endpoints, source=named_by)
+        return Route(url, proxy, endpoints=endpoints, source=origin("proxy"))
     variable = _proxy_variable(url, environ)
     if variable is None:
         return Route(url, endpoints=endpoints)
