@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from agent_channels.core.contract.messages import (
     RawEvent,
 )
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.contract.own_reactions import OwnReactions
 from agent_channels.core.errors import PlatformError, Unsupported
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
@@ -39,8 +38,6 @@ from agent_channels.discord.interactions import Interactions, command_menu
 from agent_channels.discord.settings import DiscordSettings
 
 __all__ = ["DiscordAdapter"]
-
-_KEPT = 2000
 
 
 class DiscordAdapter:
@@ -63,9 +60,7 @@ class DiscordAdapter:
         self._connections = Connections(token, proxy, ipv4=ipv4 and proxy is None)
         self._me: Identity | None = None
         self._channels = ChannelCache()
-        # Our one reaction to each message, as far as it is known: a message that just came has none.
-        self._reactions: OrderedDict[str, str | None] = OrderedDict()
-        self._reacting = asyncio.Lock()
+        self._reactions = OwnReactions()
         self._interactions = Interactions(self._http, lambda: self._connections.application_id)
 
     async def __aenter__(self) -> Self:
@@ -116,7 +111,13 @@ class DiscordAdapter:
         except PlatformError as error:
             raise as_unavailable(error) from error
         reader = GatewayReader(
-            client, me.id, self._settings.gateway_url, sink, self._channels, self._interactions.begin, self._arrived
+            client,
+            me.id,
+            self._settings.gateway_url,
+            sink,
+            self._channels,
+            self._interactions.begin,
+            self._reactions.arrived,
         )
         await reader.run()
 
@@ -207,23 +208,9 @@ class DiscordAdapter:
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """PUT and DELETE of the bot's reactions."""
         http = await self._http()
-        # One after the other: a receipt of ours may still be on its way when the agent reacts.
-        async with self._reacting:
-            if message_id not in self._reactions:
-                self._remember(message_id, await outbound.own_reaction(http, chat_id, message_id))
-            await outbound.react(http, chat_id, message_id, emoji, before=self._reactions[message_id])
-            self._remember(message_id, emoji or None)
-
-    def _arrived(self, message_id: str) -> None:
-        # A message that is read a second time may have our reaction already.
-        if message_id not in self._reactions:
-            self._remember(message_id, None)
-
-    def _remember(self, message_id: str, emoji: str | None) -> None:
-        self._reactions[message_id] = emoji
-        self._reactions.move_to_end(message_id)
-        while len(self._reactions) > _KEPT:
-            self._reactions.popitem(last=False)
+        ask = partial(outbound.own_reaction, http, chat_id, message_id)
+        async with self._reactions.changed(message_id, emoji or None, ask) as before:
+            await outbound.react(http, chat_id, message_id, emoji, before=before)
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """POST /channels/{id}/typing."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from discord.http import HTTPClient
 
 from agent_channels.core.contract.messages import Chat, Person
+from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import Forbidden, Rejected
 from agent_channels.discord import outbound
 
@@ -53,7 +53,7 @@ class ChannelCache:
     """Channels, people and bots' roles: those that gateway events described; over REST those that they only named."""
 
     def __init__(self) -> None:
-        self._cached: OrderedDict[str, Json] = OrderedDict()
+        self._cached: Recent[str, Json] = Recent(_KEPT)
 
     def learn(self, name: str, data: Json) -> None:
         """Cache the channels and people that a gateway event describes."""
@@ -140,8 +140,6 @@ class ChannelCache:
 
     def _put(self, key: str, value: Json) -> Json:
         self._cached[key] = value
-        while len(self._cached) > _KEPT:
-            self._cached.popitem(last=False)
         return value
 
 

@@ -8,7 +8,6 @@ The id that the core hands back is `ID:TOKEN` for a tap and `/ID:TOKEN` for a co
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import quote
 from discord.http import HTTPClient
 
 from agent_channels.core.contract.messages import MenuEntry
+from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import PlatformError, TooOld
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.scheduling import Budget
@@ -41,7 +41,7 @@ class Interactions:
     def __init__(self, http: Callable[[], Awaitable[HTTPClient]], application: Callable[[], str]) -> None:
         """`application` returns the id under which later answers are sent."""
         self._http, self._application = http, application
-        self._acks: OrderedDict[str, asyncio.Task[bool]] = OrderedDict()
+        self._acks: Recent[str, asyncio.Task[bool]] = Recent(_KEPT)
         self._budget = Budget(ALL_MAX, EACH_MAX)
 
     def close(self) -> None:
@@ -68,8 +68,6 @@ class Interactions:
             body = {"type": _DEFER, "data": {"flags": _EPHEMERAL}}
         callback = f"/interactions/{raw['id']}/{raw['token']}/callback"
         self._acks[str(raw["id"])] = asyncio.create_task(self._acknowledge(callback, body))
-        while len(self._acks) > _KEPT:
-            self._acks.popitem(last=False)
         return not opens
 
     async def _acknowledge(self, callback: str, body: dict[str, Any]) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
 
@@ -25,6 +23,8 @@ from agent_channels.core.contract.messages import (
     RawEvent,
 )
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
+from agent_channels.core.contract.own_reactions import OwnReactions
+from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import Ambiguous, PlatformError, Rejected, Unsupported
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
@@ -65,11 +65,9 @@ class SlackAdapter:
         self._user = ""
         self._scopes: frozenset[str] | None = None
         self._names = NameCache()
-        # Our one reaction to each message, as far as it is known: a message that just came has none.
-        self._reactions: OrderedDict[str, str | None] = OrderedDict()
-        self._reacting = asyncio.Lock()
+        self._reactions = OwnReactions()
         # The thread of each message that was read lately, by chat and message; None for one that is in none.
-        self._threads: OrderedDict[tuple[str, str], str | None] = OrderedDict()
+        self._threads: Recent[tuple[str, str], str | None] = Recent(_KEPT)
         self._interactions = SlackInteractions(self._connections, settings.api_root)
 
     async def __aenter__(self) -> Self:
@@ -207,7 +205,7 @@ class SlackAdapter:
         key = outgoing.chat_id, str(outgoing.reply_to)
         if key not in self._threads:
             try:
-                self._remember_thread(*key, await outbound.message(self._connections.client, *key))
+                self._threads[key] = thread_of(await outbound.message(self._connections.client, *key))
             except Rejected:
                 # Gone; the refusal of the message itself says so.
                 return None
@@ -251,25 +249,14 @@ class SlackAdapter:
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """Add and remove the bot's reactions."""
         client, key, name = self._connections.client, f"{chat_id}.{message_id}", outbound.emoji_name(emoji)
-        # One after the other: a receipt of ours may still be on its way when the agent reacts.
-        async with self._reacting:
-            if key not in self._reactions:
-                self._remember(key, await outbound.own_reaction(client, chat_id, message_id, self._user))
-            await outbound.react(client, chat_id, message_id, name, before=self._reactions[key])
-            self._remember(key, name or None)
+        ask = partial(outbound.own_reaction, client, chat_id, message_id, self._user)
+        async with self._reactions.changed(key, name or None, ask) as before:
+            await outbound.react(client, chat_id, message_id, name, before=before)
 
     def _arrived(self, message: Json) -> None:
         channel, ts = str(message["channel"]), str(message["ts"])
-        self._remember_thread(channel, ts, message)
-        # A message that is read a second time may have our reaction already.
-        if f"{channel}.{ts}" not in self._reactions:
-            self._remember(f"{channel}.{ts}", None)
-
-    def _remember(self, key: str, name: str | None) -> None:
-        _keep(self._reactions, key, name)
-
-    def _remember_thread(self, channel: str, ts: str, message: Json) -> None:
-        _keep(self._threads, (channel, ts), thread_of(message))
+        self._threads[channel, ts] = thread_of(message)
+        self._reactions.arrived(f"{channel}.{ts}")
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """Show a status, which Slack has in threads alone."""
@@ -300,13 +287,6 @@ class SlackAdapter:
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """Slack's commands are declared in the app's manifest, which `channels setup` prints."""
         check_menu(entries)
-
-
-def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)
 
 
 _: type[Adapter] = SlackAdapter

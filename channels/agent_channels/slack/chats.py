@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent_channels.core.contract.messages import Chat, Identity, Person
+from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import Forbidden, PlatformError, Refused, Rejected
 from agent_channels.slack.http import call
 
@@ -100,23 +100,21 @@ class NameCache:
     """The names of people and channels by id, fetched when they are met for the first time."""
 
     def __init__(self) -> None:
-        self._cached: OrderedDict[str, Any] = OrderedDict()
+        # None for one that has none.
+        self._cached: Recent[str, Any] = Recent(_KEPT)
 
-    async def names_for(self, client: AsyncWebClient, users: Iterable[str], channels: Iterable[str]) -> Json:
+    async def names_for(self, client: AsyncWebClient, users: Collection[str], channels: Collection[str]) -> Json:
         """Return `users` and `channels` with what is known of them, by id; names that cannot be had are left out.
 
         A user has `name`, `handle` and `bot`.
         """
-        found: Json = {"users": {}, "channels": {}}
         for user in dict.fromkeys(users):
-            if (known := await self._get(client, user, self._user)) is not None:
-                found["users"][user] = known
+            await self._learn(client, user, self._user)
         for channel in dict.fromkeys(channels):
-            if (title := await self._get(client, channel, self._channel)) is not None:
-                found["channels"][channel] = title
-        return {kind: known for kind, known in found.items() if known}
+            await self._learn(client, channel, self._channel)
+        return self.known_names(users, channels)
 
-    def known_names(self, users: Iterable[str], channels: Iterable[str]) -> Json:
+    def known_names(self, users: Collection[str], channels: Collection[str]) -> Json:
         """As `names_for`, without asking anybody."""
         found = {
             "users": {user: self._cached[user] for user in users if self._cached.get(user) is not None},
@@ -124,26 +122,17 @@ class NameCache:
         }
         return {kind: known for kind, known in found.items() if known}
 
-    def keep(self, key: str, value: Any) -> Any:
-        """Cache a name."""
-        self._cached[key] = value
-        self._cached.move_to_end(key)
-        while len(self._cached) > _KEPT:
-            self._cached.popitem(last=False)
-        return value
-
-    async def _get(self, client: AsyncWebClient, key: str, fetch: Any) -> Any:
+    async def _learn(self, client: AsyncWebClient, key: str, fetch: Any) -> None:
         if key in self._cached:
-            return self._cached[key]
+            return
         try:
-            return self.keep(key, await fetch(client, key))
+            self._cached[key] = await fetch(client, key)
         except (Forbidden, Rejected) as error:
             # Without the scope, or a person of another workspace: not asked again.
             logger.info("%s has no name: %s", key, error)
-            return self.keep(key, None)
+            self._cached[key] = None
         except PlatformError as error:
             logger.info("%s has no name for now: %s", key, error)
-            return None
 
     @staticmethod
     async def _user(client: AsyncWebClient, user: str) -> Json:
