@@ -12,6 +12,7 @@ import anyio
 from discord.http import HTTPClient, Route
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
+from agent_channels.core.contract.catching_up import as_unavailable
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import (
     Attachment,
@@ -30,7 +31,7 @@ from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
 from agent_channels.discord import formatting, markup, outbound, threads
 from agent_channels.discord.chats import ChannelCache
-from agent_channels.discord.errors import as_unavailable, translated
+from agent_channels.discord.errors import translated
 from agent_channels.discord.gateway import GatewayReader, is_behind
 from agent_channels.discord.http import Connections
 from agent_channels.discord.inbound import history_message, to_inbound

@@ -29,10 +29,10 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from agent_channels.core.i18n.sentences import joined, sentence, words_of
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import redact
 
-__all__ = ["answered", "as_unavailable", "closed", "tracing", "translated"]
+__all__ = ["answered", "closed", "tracing", "translated"]
 
 # "JSON Error Codes" in Discord's documentation.
 _UNKNOWN_CHANNEL = 10003
@@ -169,8 +169,3 @@ def _limited(seconds: float) -> RateLimited:
     return RateLimited(
         sentence("Discord's rate limit: too many requests, retry after {seconds:.0f} s", seconds=seconds), seconds
     )
-
-
-def as_unavailable(error: PlatformError) -> PlatformError:
-    """Return `Unavailable` for an ambiguous or odd answer while reading, which is harmless to repeat."""
-    return Unavailable(words_of(error)) if isinstance(error, Ambiguous | Rejected) else error

@@ -23,12 +23,13 @@ import yarl
 from discord.gateway import ReconnectWebSocket
 
 from agent_channels.core.contract.adapter import EventSink
+from agent_channels.core.contract.catching_up import as_unavailable, catch_up
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.errors import Ambiguous, PlatformError, RateLimited, Unavailable
+from agent_channels.core.errors import PlatformError, Unavailable
 from agent_channels.core.scheduling import Backoff
 from agent_channels.discord import outbound
 from agent_channels.discord.chats import DIRECT, ChannelCache, Json
-from agent_channels.discord.errors import as_unavailable, translated
+from agent_channels.discord.errors import translated
 from agent_channels.discord.http import GatewaySocket, RawParsers, check_identify
 from agent_channels.discord.message_context import is_addressed
 
@@ -36,7 +37,6 @@ __all__ = ["GatewayReader", "is_behind"]
 
 logger = logging.getLogger(__name__)
 
-_TRIES = 6
 _QUEUE_MAX = 1000
 _BATCH_MAX = 500
 # A close code that leaves the session to be resumed; 1000 would end it.
@@ -216,7 +216,8 @@ class GatewayReader:
             elif self._session:
                 self._session["seq"] = seq
             if name in {"READY", "RESUMED"} and self._session.get("behind"):
-                await self._catch_up()
+                # Faults are retried within the session, since a new connection would cost an IDENTIFY.
+                await catch_up(self._fetch_missed)
                 del self._session["behind"]
             try:
                 self._channels.learn(name, data)
@@ -270,7 +271,7 @@ class GatewayReader:
         data |= {"at": time.time()}
         if not data.get("guild_id"):
             data["user"] = await self._channels.person(self._http, author)
-        # A reaction has no id of its own; its place in the session has, and is the same when it is replayed.
+        # A reaction has no id, so its position in the session is its id: a replay keeps it.
         return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(payload))
 
     async def _add_own_roles(self, message: Json, guild_id: str) -> None:
@@ -279,18 +280,6 @@ class GatewayReader:
             message["own_roles"] = await self._channels.own_roles(self._http, guild_id, self._me)
 
     # ---- missed messages
-
-    async def _catch_up(self) -> None:
-        """Fetch missed messages; faults are retried here, since a new connection would cost an IDENTIFY."""
-        pauses = Backoff(first_s=0.25, cap_s=10.0)
-        for left in reversed(range(_TRIES)):
-            try:
-                await self._fetch_missed()
-                break
-            except (Unavailable, Ambiguous, RateLimited) as error:
-                if not left:
-                    raise as_unavailable(error) from error
-                await asyncio.sleep(max(pauses.next(), error.retry_after if isinstance(error, RateLimited) else 0))
 
     async def _fetch_missed(self) -> None:
         """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""

@@ -11,6 +11,7 @@ from typing import Self
 import anyio
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
+from agent_channels.core.contract.catching_up import as_unavailable
 from agent_channels.core.contract.limits import Capabilities
 from agent_channels.core.contract.messages import (
     Attachment,
@@ -31,7 +32,7 @@ from agent_channels.core.text.formatted_text import FormattedText, RenderedPart,
 from agent_channels.slack import formatting, markup, outbound, threads
 from agent_channels.slack.chats import Json, NameCache, checked_chat
 from agent_channels.slack.content import mentioned_users
-from agent_channels.slack.errors import as_unavailable, translated
+from agent_channels.slack.errors import translated
 from agent_channels.slack.gateway import SocketReader, app_connection, is_behind
 from agent_channels.slack.http import TIMEOUT, Answer, SlackConnections, call
 from agent_channels.slack.inbound import history_message, to_inbound

@@ -28,10 +28,10 @@ from agent_channels.core.errors import (
     Unavailable,
     Unsupported,
 )
-from agent_channels.core.i18n.sentences import joined, sentence, words_of
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import redact
 
-__all__ = ["APP_TOKEN_MISSING", "SOCKET_OFF", "answered", "as_unavailable", "error_code", "translated"]
+__all__ = ["APP_TOKEN_MISSING", "SOCKET_OFF", "answered", "error_code", "translated"]
 
 _TOKEN_WRONG = frozenset({
     "account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked", "not_allowed_token_type",
@@ -162,8 +162,3 @@ def _limited(after: str | None) -> RateLimited:
     return RateLimited(
         sentence("Slack's rate limit: too many requests, retry after {seconds:.0f} s", seconds=seconds), seconds
     )
-
-
-def as_unavailable(error: PlatformError) -> PlatformError:
-    """Return `Unavailable` for an ambiguous or odd answer while reading, which is harmless to repeat."""
-    return Unavailable(words_of(error)) if isinstance(error, Ambiguous | Rejected) else error

@@ -24,14 +24,15 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from agent_channels.core.contract.adapter import EventSink
+from agent_channels.core.contract.catching_up import as_unavailable, catch_up
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.errors import Ambiguous, Forbidden, PlatformError, RateLimited, Unauthorized, Unavailable
+from agent_channels.core.errors import Forbidden, PlatformError, Unauthorized, Unavailable
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.scheduling import Backoff
 from agent_channels.slack import outbound
 from agent_channels.slack.chats import Json, NameCache, is_direct
 from agent_channels.slack.content import mentioned_users
-from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, as_unavailable, error_code
+from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, error_code
 from agent_channels.slack.http import SlackConnections, call
 from agent_channels.slack.message_context import is_addressed
 
@@ -39,7 +40,6 @@ __all__ = ["SocketReader", "app_connection", "is_behind"]
 
 logger = logging.getLogger(__name__)
 
-_TRIES = 6
 _QUEUE_MAX = 1000
 _BATCH_MAX = 500
 _CONNECT_S = 30.0
@@ -435,22 +435,10 @@ class SocketReader:
         self._sync = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Fetch missed messages, and try again a few times at faults that pass."""
-        pauses = Backoff(first_s=0.25, cap_s=10.0)
-        await self._put([], {"sync": "behind"})
-        for left in reversed(range(_TRIES)):
-            try:
-                await self._fetch_missed()
-                break
-            except (Unavailable, Ambiguous, RateLimited) as error:
-                if not left:
-                    raise as_unavailable(error) from error
-                await asyncio.sleep(max(pauses.next(), error.retry_after if isinstance(error, RateLimited) else 0))
-        self._sink.mark_alive()
-
-    async def _put(self, events: list[RawEvent], cursors: dict[str, str | None]) -> None:
         async with self._storing:
-            await self._sink.put(events, cursors)
+            await self._sink.put([], {"sync": "behind"})
+        await catch_up(self._fetch_missed)
+        self._sink.mark_alive()
 
     async def _fetch_missed(self) -> None:
         """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
