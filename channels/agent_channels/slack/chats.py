@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Collection
@@ -21,6 +22,7 @@ __all__ = [
     "chat_of",
     "checked_chat",
     "checked_ts",
+    "event_id",
     "is_direct",
     "person_of",
     "ts_seconds",
@@ -57,6 +59,14 @@ def ts_seconds(ts: str) -> float:
     if not _TS.fullmatch(ts):
         raise ValueError(f"{ts[:40]!r} is not a message's id")
     return float(ts)
+
+
+def event_id(kind: str, *parts: Any) -> str:
+    """Return the id of an event of which Slack's own names a chat or a person, which no trace should.
+
+    `kind` is `m` for a message, `e` for an edit, `r` for a reaction.
+    """
+    return kind + hashlib.blake2s(".".join(map(str, parts)).encode(), digest_size=10).hexdigest()
 
 
 def chat_id_of(value: Any) -> str:

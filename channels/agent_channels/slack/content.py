@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
 
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.times import epoch_iso
-from agent_channels.slack.attachments import files_of, lost_files
+from agent_channels.slack.attachments import lost_files
 from agent_channels.slack.chats import Json
 from agent_channels.slack.rich_content import rich_words
 
@@ -62,7 +61,7 @@ def readable_text(text: str, names: Json, me: Identity, own_user: str) -> str:
         if target.startswith("!"):
             return _special(target[1:], label)
         address = target.removeprefix("mailto:").removeprefix("tel:")
-        return label if label in {"", address, target} and label else f"{label} ({address})" if label else address
+        return f"{label} ({address})" if label not in {"", address, target} else label or address
 
     return html.unescape(_REFERENCE.sub(shown, text)).strip()
 
@@ -77,10 +76,7 @@ def _special(word: str, label: str) -> str:
 
 
 def describe(message: Json) -> str:
-    """Describe the content of a message without a text, so that nothing is dropped silently."""
-    if files := files_of(message):
-        return f"({', '.join(f'{file.kind}: {file.name}' if file.name else file.kind for file in files)})"
-    kind: Any = message.get("subtype")
-    if kind:
+    """Describe the content of a message without a text or files, so that nothing is dropped silently."""
+    if kind := message.get("subtype"):
         return translate("kind_unknown", kind=str(kind).replace("_", " "))
     return f"({translate('kind_empty')})"

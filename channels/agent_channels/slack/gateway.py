@@ -9,7 +9,6 @@ newest message of each, and `sync` says whether what was missed before this conn
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import time
@@ -30,7 +29,7 @@ from agent_channels.core.errors import Forbidden, PlatformError, Unauthorized, U
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.scheduling import Backoff
 from agent_channels.slack import outbound
-from agent_channels.slack.chats import Json, NameCache, is_direct
+from agent_channels.slack.chats import Json, NameCache, event_id, is_direct
 from agent_channels.slack.content import mentioned_users
 from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, error_code
 from agent_channels.slack.http import SlackConnections, call
@@ -99,6 +98,8 @@ class _Envelope:
     socket: _Socket
     request: SocketModeRequest
     received: float
+    journal: bool
+    """Whether its event is journalled; in any case it is acknowledged."""
 
 
 class SocketReader:
@@ -231,8 +232,8 @@ class SocketReader:
                 request = SocketModeRequest.from_dict(frame)
                 if request is not None:
                     # Bounded: no further events are read until those in the queue are stored.
-                    self._open_form(request)
-                    await self._queue.put(_Envelope(socket, request, time.monotonic()))
+                    envelope = _Envelope(socket, request, time.monotonic(), self._begun(request))
+                    await self._queue.put(envelope)
         finally:
             socket.leave("closed")
 
@@ -292,11 +293,12 @@ class SocketReader:
 
     # ---- events
 
-    def _open_form(self, request: SocketModeRequest) -> None:
-        # At once: a form can be opened for three seconds only.
+    def _begun(self, request: SocketModeRequest) -> bool:
+        """Return whether to journal a request. A form is opened at once: that can be done for three seconds only."""
         if request.type == "interactive":
             with suppress(*_MALFORMED):
-                request.payload["journal"] = self._begin(request.payload)
+                return self._begin(request.payload)
+        return True
 
     async def _write(self) -> None:
         while True:
@@ -325,6 +327,8 @@ class SocketReader:
         reached: dict[str, str] = {}
         deadline = time.monotonic() + _NAMES_S
         for envelope in batch:
+            if not envelope.journal:
+                continue
             try:
                 event = await self._journal_event(envelope.request, deadline, reached)
             except _MALFORMED:
@@ -355,8 +359,6 @@ class SocketReader:
         if request.type == "slash_commands":
             return RawEvent(f"c{payload['trigger_id']}", json.dumps({"t": "command", "d": payload, "at": time.time()}))
         if request.type == "interactive":
-            if payload.pop("journal", True) is False:
-                return None
             key = payload.get("trigger_id") or request.envelope_id
             return RawEvent(f"i{key}", json.dumps({"t": "interactive", "d": payload, "at": time.time()}))
         if request.type != "events_api":
@@ -384,10 +386,10 @@ class SocketReader:
             # Previews that unfold are changes too; only an edit has a time.
             edited = (message.get("edited") or {}).get("ts")
             payload = json.dumps({"t": "edited", "d": message, "names": names})
-            return RawEvent(_key("e", channel, ts, edited), payload) if edited else None
+            return RawEvent(event_id("e", channel, ts, edited), payload) if edited else None
         self._arrived(message)
         self._reach(message, reached)
-        return RawEvent(_key("m", channel, ts), json.dumps({"t": "message", "d": message, "names": names}))
+        return _message(message, names)
 
     async def _journal_reaction(self, event: Json, deadline: float) -> RawEvent | None:
         item = event["item"]
@@ -478,8 +480,7 @@ class SocketReader:
             return None
         self._arrived(message)
         names = await self._names_of(message, time.monotonic() + _CONNECT_S)
-        payload = json.dumps({"t": "message", "d": message, "names": names})
-        return RawEvent(_key("m", message["channel"], message["ts"]), payload)
+        return _message(message, names)
 
     def _missed_reactions(self, message: Json) -> Iterator[Json]:
         """Yield the reactions to a message of the history, each as the event that it was; only its time is unknown."""
@@ -491,15 +492,15 @@ class SocketReader:
                     yield event | {"item_user": message.get("user"), "event_ts": f"{time.time():.6f}"}
 
 
+def _message(message: Json, names: Json) -> RawEvent:
+    key = event_id("m", message["channel"], message["ts"])
+    return RawEvent(key, json.dumps({"t": "message", "d": message, "names": names}))
+
+
 def _reaction(event: Json, names: Json) -> RawEvent:
     item = event["item"]
-    key = _key("r", item["channel"], item["ts"], event["user"], event["reaction"])
+    key = event_id("r", item["channel"], item["ts"], event["user"], event["reaction"])
     return RawEvent(key, json.dumps({"t": "reaction", "d": event, "names": names}))
-
-
-def _key(kind: str, *parts: Any) -> str:
-    """Return the id of an event of which Slack's own names a chat or a person, which no trace should."""
-    return kind + hashlib.blake2s(".".join(map(str, parts)).encode(), digest_size=10).hexdigest()
 
 
 def _latest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:

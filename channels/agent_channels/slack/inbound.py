@@ -91,21 +91,21 @@ def _whole(message: Json, names: Json, me: Identity, own_user: str, *, edited: b
     images = [file for file in files if file.kind == "photo"]
     only_image = len(files) == 1 and images
     chat, ts = chat_of(message, names), str(message["ts"])
-    bare = readable_text(without_mention(str(message.get("text") or ""), own_user), names, me, own_user)
+    addressed = is_addressed(message, own_user)
     return Message(
         chat=chat,
         message_id=ts,
         sender=person_of(message, names, me, own_user),
         ts=datetime.fromtimestamp(ts_seconds(ts), UTC),
         text=words_of(message, names, me, own_user) or ("" if files else describe(message)),
-        addressed=is_addressed(message, own_user),
+        addressed=addressed,
         thread_id=thread_of(message),
         attachments=() if only_image else tuple(files),
         image=images[0] if images else None,
         reply=reply_context(message, names, me, own_user),
         forward_from=forwarded_from(message),
         edited=edited,
-        command=_command(bare) if is_addressed(message, own_user) else None,
+        command=_command(message, names, me, own_user) if addressed else None,
     )
 
 
@@ -126,8 +126,9 @@ def _reaction(raw: Json, me: Identity, own_user: str) -> Inbound:
     )
 
 
-def _command(text: str) -> Command | None:
-    match = _COMMAND.fullmatch(text)
+def _command(message: Json, names: Json, me: Identity, own_user: str) -> Command | None:
+    bare = without_mention(str(message.get("text") or ""), own_user)
+    match = _COMMAND.fullmatch(readable_text(bare, names, me, own_user))
     name = command_of(f"/{match[1]}") if match else ""
     return Command(name, (match[2] or "").strip()) if match and name else None
 

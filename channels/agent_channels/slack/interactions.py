@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -63,7 +63,7 @@ def typed_text(payload: Mapping[str, Any]) -> str:
     return next(_typed(payload["view"]["state"]["values"]), "")
 
 
-def _typed(values: Mapping[str, Any]) -> Any:
+def _typed(values: Mapping[str, Any]) -> Iterator[str]:
     for block in values.values():
         for field in block.values():
             if field.get("type") == "plain_text_input":

@@ -181,22 +181,24 @@ async def _send_files(
     connections: SlackConnections, outgoing: Outgoing, files: Sequence[OpenFile], place: Json
 ) -> Sent:
     """Upload files and hand them over as one message."""
-    uploaded = [await _upload(connections, file) for file in files]
+    ids = [await _upload(connections, file) for file in files]
     blocks = _blocks(outgoing)
     said: Json = {"blocks": json.dumps(blocks)} if blocks else {}
     with _into(outgoing):
         await call(
             connections.client.files_completeUploadExternal(
-                files=[{"id": file_id, "title": upload_name(file.name)} for file_id, file in uploaded],
+                files=[
+                    {"id": file_id, "title": upload_name(file.name)} for file_id, file in zip(ids, files, strict=True)
+                ],
                 channel_id=place["channel"],
                 thread_ts=place.get("thread_ts"),
                 **said,
             )
         )
-    return Sent(await _shared_as(connections.client, uploaded[0][0], place["channel"]), _snapshot_of(outgoing, blocks))
+    return Sent(await _shared_as(connections.client, ids[0], place["channel"]), _snapshot_of(outgoing, blocks))
 
 
-async def _upload(connections: SlackConnections, file: OpenFile) -> tuple[str, OpenFile]:
+async def _upload(connections: SlackConnections, file: OpenFile) -> str:
     """Upload a file, which nobody sees yet; return its id."""
     name = upload_name(file.name)
     asked = await call(connections.client.files_getUploadURLExternal(filename=name, length=file.size))
@@ -210,7 +212,7 @@ async def _upload(connections: SlackConnections, file: OpenFile) -> tuple[str, O
                 raise Unavailable(sentence("Slack has a fault (HTTP {status})", status=response.status))
             if response.status != 200:
                 raise Rejected(sentence("Slack does not take the file (HTTP {status})", status=response.status))
-    return str(asked["file_id"]), file
+    return str(asked["file_id"])
 
 
 async def _shared_as(client: AsyncWebClient, file_id: str, channel: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from slack_sdk.web.async_client import AsyncWebClient
 
 from agent_channels.core.contract.messages import Place
-from agent_channels.core.errors import Forbidden, Rejected, ThreadGone
+from agent_channels.core.errors import Forbidden, NotModified, Rejected, ThreadGone
 from agent_channels.core.i18n.sentences import words_of
 from agent_channels.core.text.formatted_text import FormattedText, Span
 from agent_channels.slack.chats import checked_chat, checked_ts
@@ -36,11 +36,12 @@ async def rename(client: AsyncWebClient, place: Place, name: str) -> None:
     try:
         with _naming_what_is_missing():
             await call(client.chat_update(channel=channel, ts=ts, text=fallback(name), blocks=_named(name)))
+    except NotModified:
+        pass
     except Rejected as error:
-        if error_code(error.__cause__) in {"message_not_found", "thread_not_found"}:
+        if error_code(error.__cause__) == "message_not_found":
             raise ThreadGone(words_of(error)) from error
-        if error_code(error.__cause__) != "message_unchanged":
-            raise
+        raise
 
 
 def _named(name: str) -> list[dict[str, object]]:
