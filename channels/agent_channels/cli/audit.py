@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_command, add_json, moment
+from agent_channels.cli.arguments import add_channel, add_command, add_json
+from agent_channels.cli.export import add_export_options, print_records
 from agent_channels.cli.language import shown
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.paths import state_dir
@@ -30,11 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = add_command(actions, "export", "print every record as JSON lines, oldest first")
     for action in (show, verify, export):
         add_channel(action, may_miss=True)
-    since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
-    export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
     for action in (show, verify):
         add_json(action)
-    add_json(export, help="print one JSON object with all of them")
+    add_export_options(export)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,19 +42,12 @@ def run(args: argparse.Namespace) -> int:
         audit = Audit(store)
         if args.action == "verify":
             return _verify(audit, args)
-        if args.action == "show":
-            rows = [_exported(row) for row in reversed(audit.latest(LISTED))]
-            if args.json:
-                print(json.dumps({"ok": True, "channel": args.channel, "records": rows}, ensure_ascii=False))
-            else:
-                print("\n".join(map(_line, rows)) or shown(sentence("nothing is recorded yet")))
-            return 0
-        records = map(_exported, audit.all(args.since))
-        if args.json:
-            print(json.dumps({"ok": True, "channel": args.channel, "records": list(records)}, ensure_ascii=False))
-            return 0
-        for record in records:
-            print(json.dumps(record, ensure_ascii=False))
+        rows = audit.all(args.since) if args.action == "export" else reversed(audit.latest(LISTED))
+        records = map(_exported, rows)
+        if args.action == "export" or args.json:
+            print_records(args, "records", records)
+        else:
+            print("\n".join(map(_line, records)) or shown(sentence("nothing is recorded yet")))
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from agent_channels.cli.arguments import add_channel, add_command, add_json, moment, platform_id
+from agent_channels.cli.arguments import add_channel, add_command, platform_id
+from agent_channels.cli.export import add_export_options, print_records
 from agent_channels.core.journal.history import History, HistoryLine
 from agent_channels.core.settings.paths import state_dir
 from agent_channels.core.store.database import Store
@@ -23,20 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = add_command(actions, "export", "print it as JSON lines, oldest first")
     add_channel(export, may_miss=True)
     export.add_argument("--chat", metavar="ID", type=platform_id, help="only this chat; negative ids as they are")
-    since = "only from then on: 30m, 12h, 7d, 2w, a date or an ISO time"
-    export.add_argument("--since", metavar="WHEN", type=moment, default=0.0, help=since)
-    add_json(export, help="print one JSON object with all of them")
+    add_export_options(export)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print each message of a chat, or of all chats, as one JSON object per line, or all in one object."""
     with Store.open_existing(state_dir(args.channel)) as store:
-        lines = map(_exported, History(store).lines(args.chat, args.since))
-        if args.json:
-            print(json.dumps({"ok": True, "channel": args.channel, "messages": list(lines)}, ensure_ascii=False))
-            return 0
-        for line in lines:
-            print(json.dumps(line, ensure_ascii=False))
+        print_records(args, "messages", map(_exported, History(store).lines(args.chat, args.since)))
     return 0
 
 
