@@ -59,10 +59,11 @@ class VideoTranscript:
     def to_markdown(self, video: Video) -> str:
         """Return it for people and the agent to read, each paragraph behind a link to its moment."""
         head = f"# {video.title}\n\n{video.channel} · {video.length} · {video.link} · {self.language}, {self.source}\n"
-        marks = (
-            f"[{clock(p.start_s)}]({link_to(video.id, p.start_s)}) " if self.timed else "" for p in self.paragraphs()
-        )
-        return head + "".join(f"\n{mark}{p.text}\n" for mark, p in zip(marks, self.paragraphs(), strict=True))
+        parts = [head]
+        for start_s, text in self.paragraphs():
+            mark = f"[{clock(start_s)}]({link_to(video.id, start_s)}) " if self.timed else ""
+            parts.append(f"\n{mark}{text}\n")
+        return "".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the cache."""
