@@ -16,7 +16,6 @@ from agent_channels.core.settings.config import Settings
 from agent_channels.recipes.yt2pdf.captions import SOUND_MAX_S, get_transcript
 from agent_channels.recipes.yt2pdf.failures import VideoFailure, failure_of
 from agent_channels.recipes.yt2pdf.library import VideoLibrary
-from agent_channels.recipes.yt2pdf.network import quiet
 from agent_channels.recipes.yt2pdf.transcript import Line, VideoTranscript, from_marks
 from agent_channels.recipes.yt2pdf.video import Chapter, Video, look_up
 from video_site import BOT_CHECK, Captions, SiteVideo, VideoSite
@@ -26,6 +25,10 @@ WRITTEN = Captions("en", [(0.0, "Flour & water."), (2.5, "Then <wait>.")])
 HEARD = Captions("en", [(0.0, "flour and water"), (2.4, "then wait")], automatic=True)
 GERMAN = Captions("de", [(0.0, "Mehl und Wasser.")])
 BLOCKED = ("LOGIN_REQUIRED", BOT_CHECK)
+
+
+def quiet(_text: str) -> None:
+    """Tell nobody."""
 
 
 def got(language: str | None = None, **settings: Any) -> VideoTranscript:

@@ -52,7 +52,7 @@ class VideoLibrary:
     def keep_transcript(self, video: Video, language: str | None, transcript: VideoTranscript) -> Path:
         """Keep a transcript; return the path of the one that people read."""
         self._write(_transcript_name(video.id, language), _dump(transcript.to_json()))
-        return self._write(self.path(video, "transcript.md").name, transcript.to_markdown(video).encode())
+        return self.keep(video, "transcript.md", transcript.to_markdown(video).encode())
 
     def picture(self, video_id: str) -> bytes | None:
         """Return the video's picture."""
@@ -74,14 +74,9 @@ class VideoLibrary:
 
     def keep(self, video: Video, kind: str, data: bytes) -> Path:
         """Keep such a file; return its path."""
-        return self._write(self.path(video, kind).name, data)
-
-    def notes(self, video: Video, language: str) -> str | None:
-        """Return the summary that the agent wrote in a language, as it was kept."""
-        try:
-            return self._touched(self.path(video, f"{language}.md").name).read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            return None
+        path = self.path(video, kind)
+        write_atomically(path, data)
+        return path
 
     def uploads(self, video_id: str) -> list[str]:
         """Return the names under which the video's PDFs were uploaded."""
@@ -116,10 +111,8 @@ class VideoLibrary:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _write(self, name: str, data: bytes) -> Path:
-        path = self._files.path_of(name)
-        write_atomically(path, data)
-        return path
+    def _write(self, name: str, data: bytes) -> None:
+        write_atomically(self._files.path_of(name), data)
 
 
 def _dump(found: Mapping[str, Any]) -> bytes:

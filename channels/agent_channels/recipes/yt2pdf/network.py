@@ -18,16 +18,12 @@ from agent_channels.core.settings.extras import YT2PDF, missing_modules
 from agent_channels.core.settings.paths import expand_home
 from agent_channels.recipes.yt2pdf.failures import failure_of
 
-__all__ = ["LibraryLog", "Say", "called", "downloader", "http_session", "quiet", "require_extra"]
+__all__ = ["LibraryLog", "Say", "called", "downloader", "http_session", "require_extra"]
 
 TIMEOUT_S = 20.0
 RETRIES = 2
 # Told what is being done, for people.
 Say = Callable[[str], None]
-
-
-def quiet(_text: str) -> None:
-    """Tell nobody."""
 
 
 def require_extra(extra: str = YT2PDF) -> None:
