@@ -46,9 +46,8 @@ def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
 @pytest.fixture
 def settings(server: str, env: Environment) -> Settings:
     found = Settings(yt2pdf_s3="s3://talks-of-ours/pdfs", yt2pdf_s3_endpoint=server, yt2pdf_s3_days=2)
-    client, _ = module._client(env, found)
-    client.create_bucket(Bucket="talks-of-ours")
-    client.close()
+    with module._client(env, found) as client:
+        client.create_bucket(Bucket="talks-of-ours")
     return found
 
 

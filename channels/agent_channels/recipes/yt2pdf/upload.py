@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,8 +29,7 @@ def upload(env: Environment, settings: Settings, video_id: str, paths: Sequence[
     """Upload files; return their names in the store and the links to them. Raises `UploadFailed`, or `Refused`."""
     bucket, folder = _place(settings)
     keys = ["/".join(filter(None, (folder, video_id, path.name))) for path in paths]
-    client, faults = _client(env, settings)
-    try:
+    with _client(env, settings) as client:
         for key, path in zip(keys, paths, strict=True):
             with path.open("rb") as file:
                 client.put_object(
@@ -44,19 +44,15 @@ def upload(env: Environment, settings: Settings, video_id: str, paths: Sequence[
             client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds)
             for key in keys
         ]
-    except faults as error:
-        raise UploadFailed(redact(str(error))) from error
     return keys, links
 
 
 def delete_uploads(env: Environment, settings: Settings, keys: Sequence[str]) -> None:
     """Delete what was uploaded. Raises `UploadFailed`, or `Refused`."""
-    client, faults = _client(env, settings)
-    try:
+    bucket, _ = _place(settings)
+    with _client(env, settings) as client:
         for key in keys:
-            client.delete_object(Bucket=_place(settings)[0], Key=key)
-    except faults as error:
-        raise UploadFailed(redact(str(error))) from error
+            client.delete_object(Bucket=bucket, Key=key)
 
 
 def _place(settings: Settings) -> tuple[str, str]:
@@ -64,8 +60,12 @@ def _place(settings: Settings) -> tuple[str, str]:
     return bucket, folder.strip("/")
 
 
-def _client(env: Environment, settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return a client, and what it raises. Keys are those of the environment or of .env, else boto3 finds its own."""
+@contextmanager
+def _client(env: Environment, settings: Settings) -> Iterator[Any]:
+    """Yield a client; what it raises becomes `UploadFailed`.
+
+    Keys are those of the environment or of .env, else boto3 finds its own.
+    """
     require_extra(S3)
     boto3 = importlib.import_module("boto3")
     config = importlib.import_module("botocore.config").Config(
@@ -82,7 +82,6 @@ def _client(env: Environment, settings: Settings) -> tuple[Any, tuple[type[Excep
     if secret:
         register_secret(secret)
     exceptions = importlib.import_module("botocore.exceptions")
-    faults = (exceptions.BotoCoreError, exceptions.ClientError, OSError, ValueError)
     try:
         client = boto3.client(
             "s3",
@@ -93,6 +92,7 @@ def _client(env: Environment, settings: Settings) -> tuple[Any, tuple[type[Excep
             aws_session_token=env.get("AWS_SESSION_TOKEN"),
             config=config,
         )
-    except faults as error:
+        with closing(client):
+            yield client
+    except (exceptions.BotoCoreError, exceptions.ClientError, OSError, ValueError) as error:
         raise UploadFailed(redact(str(error))) from error
-    return client, faults
