@@ -102,11 +102,8 @@ def _policy_problems(setup: Setup) -> list[str]:
 def extras(setup: Setup) -> Finding:
     """Check that what the settings and the environment ask for is installed."""
     missing = []
-    if (
-        setup.settings
-        and (setup.settings.transcribe or "").partition(":")[0] == LOCAL
-        and find_spec("faster_whisper") is None
-    ):
+    transcriber = setup.settings.transcribe if setup.settings else None
+    if (transcriber or "").partition(":")[0] == LOCAL and not is_installed("voice"):
         missing.append(("transcribe is local, but its library is missing", "voice notes come without text", "voice"))
     if setup.settings and setup.settings.yt2pdf and not is_installed(YT2PDF):
         missing.append(("yt2pdf is on, but its libraries are missing", "summaries of videos are not offered", YT2PDF))
