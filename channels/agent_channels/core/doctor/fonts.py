@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agent_channels.core.contract.checks import Finding, Setup, fine, wrong
 from agent_channels.core.i18n.sentences import Sentence, joined, sentence
 
-__all__ = ["SCRIPTS", "pdf_fonts"]
+__all__ = ["LIBRARIES", "SCRIPTS", "pdf_fonts"]
 
 TIMEOUT_S = 10.0
 
@@ -70,7 +70,7 @@ def _loads(library: str) -> bool:
 def _has_font(pattern: str) -> bool:
     try:
         ran = subprocess.run(  # noqa: S603
-            ["fc-list", pattern, "family"],  # noqa: S607 - as on the PATH of whoever asks
+            ["fc-list", pattern, "family"],  # noqa: S607 - whichever is on the operator's PATH
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TIMEOUT_S,

@@ -17,6 +17,7 @@ from typing import Any
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from agent_channels.core.doctor.fonts import LIBRARIES
 from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.text.markdown_parser import parser
@@ -89,7 +90,7 @@ def render_pdf(video: Video, language: str, markdown: str, picture: bytes | None
             sentence(
                 "the renderer of PDFs lacks a library of the system ({error}); install it with `{command}`",
                 error=str(error).splitlines()[0],
-                command="apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
+                command=f"apt-get install {' '.join(LIBRARIES.values())}",
             )
         ) from error
     document = weasyprint.HTML(
