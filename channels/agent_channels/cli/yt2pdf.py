@@ -120,18 +120,17 @@ class _Desk:
         set_language(self._settings.language)
         self._files = Files(self._env.state_dir, quota_mb=self._settings.files_quota_mb)
         self._library = VideoLibrary(self._files)
-        self._info: Mapping[str, Any] = {}
 
     @cached_property
     def video(self) -> Video:
         """The video: as it was looked up before, or now."""
-        return self._library.video(self._args.video) or self._looked_up()
+        return self._library.video(self._args.video) or self._look_up()[0]
 
-    def _looked_up(self) -> Video:
+    def _look_up(self) -> tuple[Video, Mapping[str, Any]]:
         _say(sentence("Looking up {video} ...", video=self._args.video))
-        video, self._info = look_up(self._args.video, self._settings.yt2pdf_cookies)
+        video, info = look_up(self._args.video, self._settings.yt2pdf_cookies)
         self._library.keep_video(video)
-        return video
+        return video, info
 
     def kept(self) -> dict[str, Any]:
         """Return the files of the video that people may want."""
@@ -155,17 +154,21 @@ class _Desk:
 
     def _transcript(self) -> VideoTranscript:
         language = self._args.language
-        if (kept := self._library.transcript(self.video.id, language)) is not None:
+        if (kept := self._library.transcript(self._args.video, language)) is not None:
             return kept
-        # What it has captions in is not kept, since its addresses hold for some hours only.
-        video = self.video if self._info else self._looked_up()
+        # Looked up even if the video is kept: the addresses of its captions are not, since they hold for hours only.
+        video, info = self._look_up()
         _say(sentence("Getting what is said ..."))
-        return get_transcript(video, self._info, self._settings, language, _progress)
+        return get_transcript(video, info, self._settings, language, _progress)
 
     def check(self, language: str, markdown: str) -> Checked:
         """Return what is wrong with a summary."""
-        transcript = self._library.transcript(self.video.id, None)
-        return check_summary(self.video, language, markdown, timed=transcript is None or transcript.timed)
+        return check_summary(self.video, language, markdown, timed=self._timed)
+
+    @cached_property
+    def _timed(self) -> bool:
+        transcript = self._library.transcript(self._args.video, None)
+        return transcript is None or transcript.timed
 
     def pdf(self, language: str, markdown: str) -> tuple[Path, dict[str, Any]]:
         """Make a PDF, and keep the summary beside it; return its path, and the facts about it."""
@@ -174,12 +177,13 @@ class _Desk:
 
         video, began = self.video, time.monotonic()
         _say(sentence("Making the PDF ({language}) ...", language=language))
-        made = render_pdf(video, language, markdown, self._picture())
+        made = render_pdf(video, language, markdown, self._picture)
         self._library.keep(video, f"{language}.md", markdown.encode())
         path = self._library.keep(video, f"{language}.pdf", made.data)
         facts = {"path": str(path), "pages": made.pages, "bytes": len(made.data)}
         return path, facts | {"seconds": round(time.monotonic() - began, 2)}
 
+    @cached_property
     def _picture(self) -> bytes | None:
         if (kept := self._library.picture(self.video.id)) is not None:
             return kept
