@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sqlite3
 import sys
 import threading
@@ -62,7 +63,8 @@ def main() -> None:
     folder, package, entry, *arguments = sys.argv[1:]
     trace = Trace(Path(folder), package)
     sqlite3.connect = trace.connect  # type: ignore[assignment]
-    threading.Thread(target=trace.watch, daemon=True).start()
+    # The server is a process that the program forks; a thread does not live on in it.
+    os.register_at_fork(after_in_child=lambda: threading.Thread(target=trace.watch, daemon=True).start())
     threading.setprofile(trace.profile)
     sys.setprofile(trace.profile)
     sys.argv = ["channels", *arguments]

@@ -54,6 +54,8 @@ class Modes:
         self._published = ""
         self._cached: HostSession | None = None
         self._cached_at = 0.0
+        # What follows from it: asked several times a message, and built from sentences.
+        self._found: tuple[str, str] | None = None
         self._revision = 0
 
     def current(self) -> tuple[str, str]:
@@ -61,6 +63,11 @@ class Modes:
         if self._fixed:
             return self._fixed, sentence("set by the operator")
         known = self._cached_session()
+        if self._found is None:
+            self._found = self._find(known)
+        return self._found
+
+    def _find(self, known: HostSession | None) -> tuple[str, str]:
         proven = known.proven if known else frozenset()
         failed = [sentence("{mode} {why}", mode=mode, why=why) for mode, why in self._failed.items()]
         works = [(mode, why) for mode, why in self._ladder() if mode not in self._failed]
@@ -77,6 +84,7 @@ class Modes:
         now = time.monotonic()
         if self._cached is None or now - self._cached_at > REFRESH_S:
             self._cached, self._cached_at = self._sessions.get(self._session), now
+            self._found = None
         return self._cached
 
     def refresh(self) -> None:
@@ -122,7 +130,8 @@ class Modes:
         """Prove the modes that carried what the agent has or answers of a chat; called before an answer is counted."""
         changed = False
         for mode in self._inbox.offered_modes(chat_id, self._session):
-            changed |= self._failed.pop(mode, None) is not None
+            if self._failed.pop(mode, None) is not None:
+                self._found, changed = None, True
             known = self._cached_session()
             if known is None or mode not in known.proven:
                 self._sessions.prove(self._session, mode)
@@ -136,6 +145,7 @@ class Modes:
     def fail(self, mode: str, why: str) -> None:
         """Give a mode up for this session."""
         self._failed[mode] = why
+        self._found = None
 
     def unproven(self) -> list[str]:
         """Return the modes that we carry in which nothing was ever answered."""
