@@ -203,18 +203,10 @@ def test_a_platforms_library_stays_in_its_folder() -> None:
             assert owner is None or module.split(".")[1] == owner, (module, name)
 
 
-# Whose credentials are never sent: services, whether they are platforms here or not.
-NAMES_SERVICES = {f"{CORE}.files.secret_names", f"{CORE}.secret_shapes"}
-
-
 def test_core_names_no_platform() -> None:
     """Not even in a comment: what differs between platforms is data."""
     words = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(PLATFORMS)})(?![A-Za-z])", re.IGNORECASE)
-    core = {
-        module: path.read_text(encoding="utf-8")
-        for module, path in FILES.items()
-        if within(module, CORE) and module not in NAMES_SERVICES
-    }
+    core = {module: path.read_text(encoding="utf-8") for module, path in FILES.items() if within(module, CORE)}
     assert {module: found for module, text in core.items() if (found := words.findall(text))} == {}
 
 

@@ -21,6 +21,7 @@ EXAMPLES = [
     "gl" + "rt-" + "a1B2c3D4e5F6g7H8i9J0",
     "r" + "8_" + "a1B2c3D4e" * 4 + "x",
     "https://discord.example/api/v10/web" + "hooks/123456789012345678/" + "a1B2c3D4e" * 7 + "xyzab",
+    "https://hooks.an-organisation-with-a-long-name.example.com/work" + "flows/T01234567/" + "a1B2c3D4e" * 4,
     "ruby" + "gems_" + "a1" * 24,
     "gl" + "sa_" + "a1B2" * 8 + "_12ab34cd",
     "sn" + "trys_" + "a1B2" * 12,

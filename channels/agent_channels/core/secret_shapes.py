@@ -151,10 +151,10 @@ SHAPES: tuple[Shape, ...] = (
     _shape("an AWS key", "ecretAccessKey ecret_access_key ECRET_ACCESS_KEY",
            r"(?P<shown>[Ss](?:ecretAccessKey|ecret_access_key|ECRET_ACCESS_KEY)[\"'\s:=]{1,8})[A-Za-z0-9/+]{40}"
            r"(?![A-Za-z0-9/+])", begin=""),
-    _shape("a Slack token", "xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp-",
+    _shape("a workspace token", "xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp-",
            r"(?P<shown>xox[abeprs]-|xapp-)[0-9]{1,20}-[A-Za-z0-9-]{20,}"),
-    _shape("a webhook", "hooks.slack.com", r"(?P<shown>hooks\.slack\.com/(?:services|workflows|triggers)/)"
-           r"[A-Za-z0-9/]{30,}"),
+    _shape("a webhook", "/services/ /workflows/ /triggers/",
+           r"(?P<shown>hooks\.[\w.-]{1,64}/(?:services|workflows|triggers)/)[A-Za-z0-9/]{30,}"),
     _shape("a webhook", "/webhooks/", r"(?P<shown>/api/(?:v\d+/)?webhooks/\d{16,20}/)[A-Za-z0-9_-]{60,80}", begin=""),
     _shape("a Stripe key", "k_live_ k_test_ whsec_",
            r"(?P<shown>[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{24,}", _is_mixed),
