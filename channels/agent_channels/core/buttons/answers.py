@@ -103,7 +103,7 @@ class ButtonAnswers:
             self._tap_prompt(entry_id, tap, *located, follow_ups)
             return True
         if located and is_secret_offer(located[0]):
-            return self._tap_secret_offer(entry_id, tap, located[0], follow_ups)
+            return self._tap_secret_offer(entry_id, tap, follow_ups)
         if located and located[0].turn_id:
             return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
@@ -113,14 +113,17 @@ class ButtonAnswers:
         if located is not None:
             button = located[0].cells()[located[1]][2]
             self._audit.add("tap", tap.sender.id, f"{button.label[:200]}; panel {located[0].id}, chat {tap.chat.id}")
-        elif self._audit.count("tap without a panel", since=time.time() - 3600) < UNKNOWN_TAPS_MAX:
-            self._audit.add("tap without a panel", tap.sender.id, f"chat {tap.chat.id}")
+        else:
+            self._record_invalid("tap without a panel", tap)
+
+    def _record_invalid(self, what: str, tap: Tap) -> None:
+        if self._audit.count(what, since=time.time() - 3600) < UNKNOWN_TAPS_MAX:
+            self._audit.add(what, tap.sender.id, f"chat {tap.chat.id}")
 
     def refuse_tap(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> None:
         """Tell somebody the gate does not let through that they may not answer."""
         self._inbox.end(entry_id)
-        if self._audit.count("tap refused", since=time.time() - 3600) < UNKNOWN_TAPS_MAX:
-            self._audit.add("tap refused", tap.sender.id, f"chat {tap.chat.id}")
+        self._record_invalid("tap refused", tap)
         # A stranger's direct chat has nothing that they could still answer.
         details = Details(translate("tap_not_allowed_id", user_id=tap.sender.id), tap.sender.id)
         in_group = tap.chat.kind == "group"
@@ -139,19 +142,7 @@ class ButtonAnswers:
             self._tell(tap, feedback, follow_ups, counted=True)
             return True
         self._inbox.end(entry_id)
-        if press.refused == "answered":
-            self._tell(tap, translate("tap_answered", label=label(press.outcome or "", OUTCOME_MAX)), follow_ups)
-            return False
-        text = translate(f"tap_{press.refused}")
-        if press.refused == "foreign" and press.panel is not None:
-            text = self._foreign(press.panel)
-        self._tell(tap, text, follow_ups, alert=True)
-        # Never the keyboard of a question that is still open, whatever data somebody forged.
-        if press.refused != "foreign" and self._panels.open_on(tap.chat.id, tap.message_id) is None:
-            close = partial(
-                self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "", thread_id=tap.thread_id
-            )
-            follow_ups.append(Courtesy(close, tap.sender.id))
+        self._refuse(tap, press, follow_ups)
         return False
 
     def _tap_turn(self, entry_id: int, tap: Tap, panel: Panel, turn_id: str, follow_ups: list[FollowUp]) -> bool:
@@ -168,30 +159,39 @@ class ButtonAnswers:
             return True
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is not None or press.button is None:
-            text = translate(f"tap_{press.refused}", label=label(press.outcome or "", OUTCOME_MAX))
-            self._tell(tap, text, follow_ups, alert=True)
+            self._refuse(tap, press, follow_ups)
             return False
         self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), press.button.value or "")
         self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
         return True
 
-    def _tap_secret_offer(self, entry_id: int, tap: Tap, panel: Panel, follow_ups: list[FollowUp]) -> bool:
+    def _tap_secret_offer(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
         """Delete the message in which somebody sent a credential, or leave it; the agent is not told of it."""
         self._inbox.end(entry_id)
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is not None or press.button is None:
-            text = (
-                self._foreign(panel)
-                if press.refused == "foreign"
-                else translate(f"tap_{press.refused}", label=label(press.outcome or "", OUTCOME_MAX))
-            )
-            self._tell(tap, text, follow_ups, alert=True)
+            self._refuse(tap, press, follow_ups)
             return False
         if press.button.value in {None, KEEP}:
             self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
         else:
             follow_ups.append(partial(self._delete, tap, press.button.value))
         return True
+
+    def _refuse(self, tap: Tap, press: Press, follow_ups: list[FollowUp]) -> None:
+        """Tell somebody why their tap does not count, and take away the buttons of what is over."""
+        if press.refused == "foreign" and press.panel is not None:
+            text = self._foreign(press.panel)
+        else:
+            text = translate(f"tap_{press.refused}", label=label(press.outcome or "", OUTCOME_MAX))
+        self._tell(tap, text, follow_ups, alert=press.refused != "answered")
+        # Not those of a question that is still open, whatever data somebody forged; an outcome is drawn anyway.
+        over = press.refused not in {"foreign", "answered"}
+        if over and self._panels.open_on(tap.chat.id, tap.message_id) is None:
+            close = partial(
+                self._adapter.close_panel, tap.chat.id, tap.message_id, tap.snapshot, "", thread_id=tap.thread_id
+            )
+            follow_ups.append(Courtesy(close, tap.sender.id))
 
     async def _delete(self, tap: Tap, message_id: str) -> None:
         try:

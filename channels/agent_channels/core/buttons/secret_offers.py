@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from agent_channels.core.buttons.layout import lay_out
+from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.buttons.panels import Panel, Panels
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Button, Outgoing
-from agent_channels.core.errors import PlatformError
 from agent_channels.core.i18n.messages import translate
 
 __all__ = ["KEEP", "is_secret_offer", "offer_deletion"]
 
-# What stands where other panels have the id of their turn; no turn has such a one.
-_OFFER = "·secret·"
+# The last button's value; no other offer has such a one.
 KEEP = "·keep·"
 # As long as platforms let a bot delete a message.
 TTL_S = 48 * 3600.0
@@ -21,27 +19,18 @@ TTL_S = 48 * 3600.0
 
 def is_secret_offer(panel: Panel) -> bool:
     """Return whether a panel is such an offer: its first button's value is the id of the message."""
-    return panel.turn_id == _OFFER
+    return panel.offer and panel.grid[0][-1].value == KEEP
 
 
 async def offer_deletion(adapter: Adapter, panels: Panels, message: Message) -> None:
     """Tell who sent a message that what is kept of it is masked, and offer to delete it. Raises what `send` does."""
     delete = Button(translate("button_delete_message"), message.message_id, "danger")
-    grid = ((delete, Button(translate("button_keep_message"), KEEP)),)
-    panel_id = panels.create(
-        message.chat.id, grid, ttl_s=TTL_S, thread_id=message.thread_id, tappers=[message.sender.id], turn_id=_OFFER
-    )
     outgoing = Outgoing(
         message.chat.id,
         translate("secret_received"),
         reply_to=message.message_id,
         thread_id=message.thread_id,
         silent=True,
-        keyboard=lay_out(panel_id, grid, adapter.limits),
     )
-    try:
-        sent = await adapter.send(outgoing)
-    except PlatformError:
-        panels.discard(panel_id)
-        raise
-    panels.bind(panel_id, sent.message_id, sent.snapshot)
+    grid = ((delete, Button(translate("button_keep_message"), KEEP)),)
+    await send_offer(adapter.send, panels, adapter.limits, outgoing, grid, ttl_s=TTL_S, tappers=[message.sender.id])

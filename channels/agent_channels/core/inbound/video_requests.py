@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent_channels.core.buttons.layout import lay_out
+from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Button, Outgoing
-from agent_channels.core.errors import Ambiguous, PlatformError
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.scheduling import Courtesy, Wakeups
@@ -55,25 +54,16 @@ class VideoRequests:
             incoming.follow_ups.append(Courtesy(lambda: self._send_offer(message, video_id), message.sender.id))
 
     async def _send_offer(self, message: Message, video_id: str) -> None:
-        chat_id, thread_id, panels = message.chat.id, message.thread_id, self._services.panels
+        adapter, panels = self._adapter, self._services.panels
+        outgoing = Outgoing(
+            message.chat.id,
+            translate("yt2pdf_offer"),
+            reply_to=message.message_id,
+            thread_id=message.thread_id,
+            silent=True,
+        )
         grid = ((Button(translate("button_yt2pdf"), _request(video_id), "primary"),),)
-        panel_id = panels.create(chat_id, grid, ttl_s=OFFER_TTL_S, thread_id=thread_id, offer=True)
-        try:
-            sent = await self._adapter.send(
-                Outgoing(
-                    chat_id,
-                    translate("yt2pdf_offer"),
-                    reply_to=message.message_id,
-                    thread_id=thread_id,
-                    silent=True,
-                    keyboard=lay_out(panel_id, grid, self._adapter.limits),
-                )
-            )
-        except PlatformError as error:
-            if not isinstance(error, Ambiguous):
-                panels.discard(panel_id)
-            raise
-        panels.bind(panel_id, sent.message_id, sent.snapshot)
+        await send_offer(adapter.send, panels, adapter.limits, outgoing, grid, ttl_s=OFFER_TTL_S)
 
 
 def _named(argument: str) -> str | None:

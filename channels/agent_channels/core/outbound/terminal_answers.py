@@ -7,7 +7,7 @@ import re
 
 import anyio
 
-from agent_channels.core.buttons.layout import lay_out
+from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.buttons.turn_buttons import offer_grid
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.outgoing import Outgoing
@@ -112,15 +112,13 @@ class TerminalAnswers:
         self._services.final_answers.set_state(answer.id, "sent")
 
     async def _offer(self, answer: FinalAnswer) -> None:
-        chat_id, thread_id = answer.place
-        panels, grid = self._services.panels, offer_grid()
-        panel_id = panels.create(chat_id, grid, ttl_s=OFFER_TTL_S, thread_id=thread_id, turn_id=answer.turn_id)
-        keyboard = lay_out(panel_id, grid, self._adapter.limits)
-        outgoing = Outgoing(chat_id, translate("answer_offer"), thread_id=thread_id, keyboard=keyboard)
-        try:
-            sent = await self._sender.threads.send(outgoing)
-        except PlatformError as error:
-            if not isinstance(error, Ambiguous):
-                panels.discard(panel_id)
-            raise
-        panels.bind(panel_id, sent.message_id, sent.snapshot)
+        outgoing = Outgoing(answer.place.chat_id, translate("answer_offer"), thread_id=answer.place.thread_id)
+        await send_offer(
+            self._sender.threads.send,
+            self._services.panels,
+            self._adapter.limits,
+            outgoing,
+            offer_grid(),
+            ttl_s=OFFER_TTL_S,
+            turn_id=answer.turn_id,
+        )

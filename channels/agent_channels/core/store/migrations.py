@@ -289,7 +289,11 @@ _POLICY: tuple[str, ...] = ("ALTER TABLE prompts ADD COLUMN allowed_by TEXT NOT 
 # offer: nobody asked what the panel's buttons do, so no word that is typed is an answer to it.
 _OFFERS: tuple[str, ...] = ("ALTER TABLE panels ADD COLUMN offer INTEGER NOT NULL DEFAULT 0",)
 
+# Offers to delete a message with a secret, which had no column of their own before.
+_SECRET_OFFERS: tuple[str, ...] = ("UPDATE panels SET offer = 1, turn_id = NULL WHERE turn_id = '·secret·'",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST, _WAITING, _SESSIONS, _READING, _JOINING, _HISTORY, _INVITES, _GROUPS, _FOUND, _NAMES, _JOINS,
     _LASTING_WAITS, _TURNS, _PROGRESS, _LOOPS, _TRACES, _LATE, _HOSTS, _SECRETS, _CHAIN, _POLICY, _OFFERS,
+    _SECRET_OFFERS,
 )  # fmt: skip
