@@ -112,7 +112,7 @@ class HookChannel:
         notices = self._turn_notices()
         with self.store.transaction():
             if self.turns.end(turn.id, "stopped"):
-                for chat_id in {place.chat_id for place in turn.places}:
+                for chat_id in turn.chats:
                     self.inbox.answer(chat_id, self.session)
                 notices.tell_stopped(turn)
 

@@ -81,7 +81,7 @@ def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: Hoo
     for channel in channels:
         if rules := channel.settings().policy:
             turn = channel.turns.current(channel.session)
-            chats = [place.chat_id for place in turn.places] if turn else []
+            chats = turn.chats if turn else ()
             asked = HostRequest(tool, tool_input, event.project, chats, channel.folder, event.cwd)
             if (rule := decide(rules, asked)) is not None:
                 found.append((rule, channel))

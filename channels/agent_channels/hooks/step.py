@@ -6,8 +6,6 @@ It shows people what the agent does, ends a turn that they stopped, and hands ov
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from agent_channels.core.host.turns import Step, Turn
 from agent_channels.hooks.channel import HookChannel, open_hook_channels
@@ -17,8 +15,6 @@ __all__ = ["run"]
 
 BEFORE, AFTER = "PreToolUse", "PostToolBatch"
 WAIT_TOOL = "wait_for_messages"
-# What a tool does is told by the first of these that its input has; these are all that is read of it.
-SUBJECTS = ("command", "file_path", "absolute_path", "notebook_path", "path", "url", "query", "skill", "pattern")
 FILE_MAX = 300
 
 
@@ -57,12 +53,10 @@ def _begin(channel: HookChannel, event: HookEvent) -> Turn | None:
             channel.turns.end(turn.id, "done")
         return None
     # What masks secrets takes longer to import than all else, and the host waits.
-    from agent_channels.core.host.tool_words import describe_tool, is_writing, masked_line
+    from agent_channels.core.host.tool_words import describe_tool, is_writing, main_argument, masked_line
 
     turn = turn or channel.turn_at_work()
-    given = event.values.get("tool_input")
-    values: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    subject = next((text for name in SUBJECTS if isinstance(text := values.get(name), str) and text), "")
+    _, subject = main_argument(event.values.get("tool_input"))
     file = masked_line(subject, FILE_MAX) if is_writing(tool) else ""
     call, agent = (str(event.values.get(name) or "") for name in ("tool_use_id", "agent_id"))
     turn.detail.begin_step(Step(call, describe_tool(tool, subject, event.project), time.time(), agent), file=file)

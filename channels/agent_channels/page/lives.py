@@ -106,7 +106,7 @@ def turns_with_steps(turns: Iterable[Turn], rows: list[Row]) -> Iterator[tuple[T
     `rows` are the entries of the inbox that may have been handed over in its middle.
     """
     for turn in turns:
-        for chat_id in {place.chat_id for place in turn.places} if turn.detail.steps else ():
+        for chat_id in turn.chats if turn.detail.steps else ():
             steered = [
                 {"name": "steered", "at": row["offered_at"], "by": row["content"] or ""}
                 for row in rows

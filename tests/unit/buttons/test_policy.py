@@ -97,6 +97,22 @@ def test_sixty_requests_over_twelve_rules(tmp_path: Path, project: Path) -> None
     assert wrong == []
 
 
+def test_a_path_counts_by_whatever_name(tmp_path: Path, project: Path) -> None:
+    """Hosts call a file's argument differently; beside a command it is unclear which of the two is meant."""
+    rules = load(Settings, configured(tmp_path, POLICY)).policy
+
+    def decided(tool: str, **tool_input: str) -> int | None:
+        rule = decide(rules, HostRequest(tool, tool_input, project))
+        return None if rule is None else rule.number
+
+    for name in ("file_path", "absolute_path", "notebook_path", "path"):
+        assert decided("Edit", **{name: "src/a.py"}) == 6
+        assert decided("Edit", **{name: "src/../secret.py"}) is None
+        assert decided("Edit", **{name: str(project / "poetry.lock")}) == 7
+        assert decided("Bash", command="git status", **{name: "src/a.py"}) is None
+    assert decided("Bash", command="git status") == 4
+
+
 def test_chat_and_project_narrow_a_rule(project: Path) -> None:
     """A rule of a chat holds while the agent works for it, and a rule of a project there."""
     rules = parse_policy(

@@ -12,6 +12,7 @@ from agent_channels.core.buttons.file_changes import FileChange, Reader, file_ch
 from agent_channels.core.buttons.prompt_spec import ALLOW, DENY, SESSION, PromptSpec
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.host.session_rules import EDIT_TOOLS, Rule
+from agent_channels.core.host.tool_words import main_argument
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.settings.policy import PolicyRule
@@ -84,16 +85,10 @@ def permission_spec(
         language=language,
         file=file if code else "",
         below=scrub(below),
-        subject=label(f"{tool}: {_main_argument(values) or _text(tool_input)}", SUBJECT_MAX),
+        subject=label(f"{tool}: {main_argument(values)[1] or _text(tool_input)}", SUBJECT_MAX),
         rule=by_rule,
         approvers=approvers,
     )
-
-
-def _main_argument(values: dict[str, Any]) -> str:
-    """Return what a tool works on: its command, path or address."""
-    found = (values.get(name) for name in ("command", "file_path", "path", "notebook_path", "url", "pattern"))
-    return next((one for one in found if isinstance(one, str)), "")
 
 
 def preview_input(preview: str) -> object:

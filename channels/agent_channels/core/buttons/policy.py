@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
 from agent_channels.core.settings.policy import PolicyRule
 
 __all__ = ["HostRequest", "decide", "strictest"]
@@ -25,8 +26,6 @@ _QUOTES = re.compile(r"""['"\\]""")
 _BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
 _WORDS = re.compile(r"[\s=:,]+")
 _OPTION = re.compile(r"^-[A-Za-z]")
-_PATHS = ("file_path", "path", "notebook_path")
-_OTHERS = ("url", "pattern", "query")
 _CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
 # How much of a command is looked at for what it denies; no host's is longer.
 COMMAND_MAX = 20_000
@@ -49,15 +48,11 @@ class HostRequest:
 
     def subject(self) -> str:
         """Return what the tool works on, as rules compare it: a path is the real one, relative inside the project."""
-        values = self.tool_input if isinstance(self.tool_input, dict) else {}
-        if isinstance(command := values.get("command"), str):
-            return command.strip()
-        for name in _PATHS:
-            if isinstance(path := values.get(name), str):
-                return self._real(path)
-        for name in _OTHERS:
-            if isinstance(found := values.get(name), str):
-                return found
+        name, text = main_argument(self.tool_input)
+        if name in PATH_ARGUMENTS:
+            return self._real(text)
+        if name:
+            return text.strip() if name == "command" else text
         return self.tool_input if isinstance(self.tool_input, str) else json.dumps(self.tool_input, ensure_ascii=False)
 
     def _real(self, path: str) -> str:
@@ -77,7 +72,7 @@ class HostRequest:
         command = self.tool_input.get("command")
         if isinstance(command, str):
             # Which of them the tool works on is not known.
-            return not any(name in self.tool_input for name in _PATHS) and _BESIDES.search(command.strip()) is None
+            return self.tool_input.keys().isdisjoint(PATH_ARGUMENTS) and _BESIDES.search(command.strip()) is None
         return True
 
     def others(self) -> Iterator[str]:

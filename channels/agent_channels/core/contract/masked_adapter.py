@@ -95,9 +95,9 @@ class _Masked:
     def _safe(self, written: Written) -> Written:
         """Return a message without credentials; one that was rendered before it was masked loses its formatting."""
         shown = written.plain or written.text
-        if self._masked(written.text) == written.text and self._masked(shown) == shown:
-            return written
         masked = self._masked(shown)
+        if masked == shown and (written.text == shown or self._masked(written.text) == written.text):
+            return written
         return replace(written, text=masked, plain=masked, format="text", spans=(), rich=None)
 
     def _safe_keys(self, keyboard: Keyboard) -> Keyboard:

@@ -1,26 +1,36 @@
-"""What a tool does, in a line for people: its name and the command or path, never the contents of a file."""
+"""What a tool does: the argument that says it, and a line for people, never with the contents of a file."""
 
 from __future__ import annotations
 
 import os
 from pathlib import PurePath
 
+from agent_channels.core.host.session_rules import EDIT_TOOLS
 from agent_channels.core.log import redact
 from agent_channels.core.text.sanitize import label, scrub
 from agent_channels.core.text.secret_values import mask_secrets
 
-__all__ = ["WORDS_MAX", "describe_tool", "is_writing", "masked_line"]
+__all__ = ["PATH_ARGUMENTS", "WORDS_MAX", "describe_tool", "is_writing", "main_argument", "masked_line"]
 
 # As much of a command or path as a chat is shown, in characters: a line or two of a phone.
 WORDS_MAX = 80
 # Masking takes some milliseconds for this many characters, while the host waits.
 READ_MAX = 4_000
-_WRITING = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
+# The arguments by which hosts' tools name a file or folder, and all that say what a tool works on, the first one found.
+PATH_ARGUMENTS = ("file_path", "absolute_path", "notebook_path", "path")
+_ARGUMENTS = ("command", *PATH_ARGUMENTS, "url", "query", "skill", "pattern")
 
 
 def is_writing(tool: str) -> bool:
     """Return whether a tool changes the file that it names."""
-    return tool in _WRITING
+    return tool in EDIT_TOOLS
+
+
+def main_argument(tool_input: object) -> tuple[str, str]:
+    """Return the name and the text of the argument that a tool works on; two empty texts if it has none."""
+    values = tool_input if isinstance(tool_input, dict) else {}
+    found = ((name, text) for name in _ARGUMENTS if isinstance(text := values.get(name), str) and text)
+    return next(found, ("", ""))
 
 
 def describe_tool(tool: str, subject: str, project: PurePath | None = None) -> str:

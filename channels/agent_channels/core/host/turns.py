@@ -113,6 +113,11 @@ class Turn:
     ended_at: float | None = None
     ending: Ending | None = None
 
+    @property
+    def chats(self) -> set[str]:
+        """The chats that it works for, in whichever thread."""
+        return {place.chat_id for place in self.places}
+
 
 class Turns:
     """The turns table."""

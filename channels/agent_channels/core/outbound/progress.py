@@ -232,12 +232,11 @@ class TurnProgress:
     def _levels(self, turn: Turn) -> dict[Place, Progress]:
         """Return where a turn is shown, and how much of it: where it works, and where everything is wanted."""
         levels = {place: self._level_in(place.chat_id) for place in turn.places}
-        chats = {place.chat_id for place in turn.places}
         services = self._services
         watching = [chat_id for _, chat_id in services.access.approver_chats() if chat_id]
         watching += services.chats.groups_with_progress("verbose")
         for chat_id in watching:
-            if chat_id not in chats and self._level_in(chat_id) == "verbose":
+            if chat_id not in turn.chats and self._level_in(chat_id) == "verbose":
                 levels[Place(chat_id, None)] = "verbose"
         return {
             place: level

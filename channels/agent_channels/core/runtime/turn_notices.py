@@ -66,7 +66,7 @@ class TurnNotices:
         if key == self._dialog:
             return
         self._dialog = key
-        works_for = {place.chat_id for place in turn.places} if turn else set()
+        works_for = turn.chats if turn else set()
         approvers = [chat_id for _, chat_id in self._services.access.approver_chats() if chat_id]
         # Where it works for a thread of their chat, they are told there.
         direct = [Place(chat_id, None) for chat_id in approvers if chat_id not in works_for]

@@ -388,7 +388,7 @@ class TurnTracker:
         """Record that a turn was stopped, and with it what it was asked to do; tell its chats."""
         with self._services.store.transaction():
             if self._end(turn, "stopped"):
-                for chat_id in {place.chat_id for place in turn.places}:
+                for chat_id in turn.chats:
                     self._services.inbox.answer(chat_id, self._session)
                 self._notices.tell_stopped(turn)
 

@@ -93,7 +93,7 @@ class PermissionRelay:
             tool,
             tool_input,
             project_dir(context.env.environ),
-            [place.chat_id for place in turn.places] if turn else [],
+            turn.chats if turn else (),
             context.env.state_dir,
         )
         return decide(context.settings.policy, asked)
