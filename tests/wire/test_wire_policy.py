@@ -57,7 +57,7 @@ async def test_the_record_is_shown_checked_and_exported(stage: Stage) -> None:
     assert shown.code == 0
     assert f"approver add  {ann.id}" in shown.out
     whole = await stage.cli("audit", "verify", "telegram")
-    assert (whole.code, "2 records are whole" in whole.out) == (0, True)
+    assert (whole.code, "2 records are intact" in whole.out) == (0, True)
     exported = [json.loads(line) for line in (await stage.cli("audit", "export")).out.splitlines()]
     assert [one["what"] for one in exported] == ["allow", "approver add"]
     assert exported[-1]["hash"] in whole.out

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, check or export the record; return 1 if it is not whole."""
+    """Show, verify or export the records; return 1 if they are not intact."""
     with Store.open_existing(state_dir(args.channel)) as store:
         audit = Audit(store)
         if args.action == "verify":
@@ -64,8 +64,8 @@ def _verify(audit: Audit, args: argparse.Namespace) -> int:
         print(
             shown(
                 sentence(
-                    "{count} records are whole; the newest has the hash {head}. Keep it elsewhere: whoever can write "
-                    "the database can write a new chain, but not this hash",
+                    "{count} records are intact; the newest has the hash {head}. Keep that hash somewhere else: anyone "
+                    "who can write to the database can forge a new chain, but not one that ends in this hash",
                     count=f"{found.rows:,}",
                     head=found.head or "-",
                 )

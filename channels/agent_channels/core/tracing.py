@@ -217,7 +217,7 @@ def offer_place(message: SpanPlace, delivery_id: str, offers: int) -> SpanPlace:
 
 
 def _id(digest: bytes) -> int:
-    # Zero is no id.
+    # An id of zero is invalid.
     return int.from_bytes(digest, "big") or 1
 
 

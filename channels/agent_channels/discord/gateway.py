@@ -265,13 +265,13 @@ class GatewayReader:
             self._arrived(str(data["id"]))
             return RawEvent(f"m{data['id']}", json.dumps(payload))
         if name == "MESSAGE_UPDATE":
-            # Previews that unfold and pins are updates too; only an edit has a time.
+            # Link previews and pins arrive as updates too, but only an edit has a timestamp.
             edited = data.get("edited_timestamp")
             return RawEvent(f"e{data['id']}.{edited}", json.dumps(payload)) if edited else None
         data |= {"at": time.time()}
         if not data.get("guild_id"):
             data["user"] = await self._channels.person(self._http, author)
-        # A reaction has no id, so its position in the session is its id: a replay keeps it.
+        # Reactions have no id. The sequence number within the session serves as one: it is the same in a replay.
         return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(payload))
 
     async def _add_own_roles(self, message: Json, guild_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether this machine can draw the pages of a PDF: the library that lays text out, and a font for every script."""
+"""Whether this machine can render PDFs: the libraries that lay out text, and a font for every script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 10.0
 
 
 class Script(NamedTuple):
-    """A script, what asks fontconfig for a font that has it, and the package that brings one."""
+    """A script, a fontconfig pattern that matches fonts with it, and a package that brings one."""
 
     name: Sentence
     pattern: str
@@ -30,7 +30,7 @@ SCRIPTS = (
     Script(sentence("Hebrew"), ":charset=5d0 5dd", "fonts-dejavu-core"),
     Script(sentence("emoji in colour"), ":charset=1f680 1f35e:color=true", "fonts-noto-color-emoji"),
 )
-# What the renderer loads, and the package of each.
+# The shared libraries that the renderer loads, and the package that brings each.
 LIBRARIES = {
     "libpango-1.0.so.0": "libpango-1.0-0",
     "libpangoft2-1.0.so.0": "libpangoft2-1.0-0",
@@ -39,7 +39,7 @@ LIBRARIES = {
 
 
 def pdf_fonts(_setup: Setup) -> Finding:
-    """Check what the PDFs of /yt2pdf are drawn with."""
+    """Check for the libraries and fonts that render the PDFs of /yt2pdf."""
     missing: dict[str, list[str]] = {}
     for name, package in LIBRARIES.items() if sys.platform == "linux" else ():
         if not _loads(name):
@@ -53,7 +53,7 @@ def pdf_fonts(_setup: Setup) -> Finding:
     if not missing:
         return fine("PDFs have a font for every script", "Pango; CJK, Arabic, Hebrew, emoji")
     return wrong(
-        "PDFs cannot be drawn, or lack letters",
+        "PDFs cannot be rendered, or some characters would be missing",
         sentence("missing: {what}", what=joined((one for found in missing.values() for one in found), ", ")),
         sentence("run `{command}`", command=f"apt-get install {' '.join(missing)}"),
     )

@@ -15,10 +15,10 @@ TEXTS: dict[str, str] = {
     "rows before this one were removed, added or moved": "這一列之前有紀錄被移除、加入或移動",
     "this row was changed": "這一列被更改過",
     "rows after this one were removed": "這一列之後有紀錄被移除",
-    "{count} records are whole; the newest has the hash {head}. Keep it elsewhere: whoever can write "
-    "the database can write a new chain, but not this hash": (
-        "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把它存到別處："
-        "能寫入資料庫的人可以寫出新的鏈，但寫不出這個雜湊值"
+    "{count} records are intact; the newest has the hash {head}. Keep that hash somewhere else: anyone "
+    "who can write to the database can forge a new chain, but not one that ends in this hash": (
+        "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把這個雜湊值存到別處："
+        "能寫入資料庫的人可以偽造一條新的鏈，但無法讓它以這個雜湊值結尾"
     ),
     # The policy.
     "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",
@@ -1820,7 +1820,7 @@ TEXTS: dict[str, str] = {
     "Looking up {video} ...": "正在查詢 {video} ...",
     "Making the PDF ({language}) ...": "正在製作 PDF（{language}）...",
     "Uploading ...": "正在上傳 ...",
-    "PDFs cannot be drawn, or lack letters": "無法繪製 PDF，或缺少字形",
+    "PDFs cannot be rendered, or some characters would be missing": "無法產生 PDF，或會缺少部分字元",
     "PDFs have a font for every script": "PDF 的每種文字都有字型",
     "Pango; CJK, Arabic, Hebrew, emoji": "Pango；中日韓文、阿拉伯文、希伯來文、表情符號",
     "missing: {what}": "缺少：{what}",

@@ -282,14 +282,15 @@ class _Supervisor:
             self._finish(moved=moved)
 
     def _watch_all(self, worker: _Worker | None) -> None:
-        # A host that does not read is read all the same, since it may say that it ends; only what has to be answered
-        # here, while there is no worker, would pile up.
+        # Keep reading from a host that does not read from us, or the end of its input would go unnoticed. While there
+        # is no worker, requests are answered here: stop before too many answers pile up.
         accepts = self._queued < BEHIND_MAX if self._ready else len(self._to_host) < WAITING_MAX
         self._watch(0, select.POLLIN if accepts and not self._host_ended else None)
         self._watch(1, (select.POLLOUT if self._to_host else 0) if self._host.waitable else None)
         self._watch(self._woken, select.POLLIN)
         if worker is not None:
-            # Not before the host took what came last: what is on its way may be lost with the host, and is shown again.
+            # Read on only once the host has taken everything: what we still hold when the host dies is lost, and would
+            # have to be delivered again.
             takes = worker.output_open and not self._to_host
             self._watch(worker.output, select.POLLIN if takes else None)
             self._watch(worker.input, select.POLLOUT if self._behind else None)

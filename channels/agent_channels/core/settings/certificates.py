@@ -110,7 +110,7 @@ def _load_folders(context: ssl.SSLContext, value: str) -> None:
         except OSError as error:
             problem = error
     if not any(_HASHED.fullmatch(name) for name in names):
-        raise problem or ValueError("no file in it is named by its hash; `openssl rehash` does that")
+        raise problem or ValueError("none of its files is named after its hash; run `openssl rehash` on it")
     context.load_verify_locations(capath=value)
 
 

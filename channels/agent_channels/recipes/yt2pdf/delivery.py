@@ -1,4 +1,4 @@
-"""How the PDFs come into the chat: the arguments of the agent's `reply`, ready to be passed on."""
+"""How the PDFs get into the chat: the arguments for the agent's `reply`, ready to be passed on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_channels.recipes.yt2pdf.video import Video
 
 __all__ = ["NAMES", "reply_arguments"]
 
-# How each language calls itself.
+# The name of each language in that language.
 NAMES = {"en": "English", "zh-TW": "繁體中文"}
 LEAD_MAX = 600
 
@@ -27,10 +27,11 @@ def reply_arguments(
     *,
     upload_failed: bool = False,
 ) -> dict[str, Any]:
-    """Return text, files and buttons, in the language that chats are spoken to in.
+    """Return the text, files and buttons of the message, in the language of the chats.
 
-    `lead` are the two sentences. With `links`, by language, they stand on buttons and no file is sent; they work for
-    `days`. `upload_failed`: there was to be a link, so a sentence says why there are files.
+    `lead`: the two sentences that introduce the summary. `links`: the PDFs' addresses by language; if there are any,
+    they become buttons instead of files and expire after `days`. `upload_failed`: say that files are attached because
+    there are no links.
     """
     lines = [f"**{escape(video.title)}** ({video.length})", escape(attribute(lead, LEAD_MAX))]
     if links:

@@ -1,7 +1,7 @@
-"""A summary as a PDF: Markdown to sanitised HTML to pages, without fetching anything.
+"""Render a summary as a PDF: Markdown to sanitised HTML to pages, without fetching anything.
 
-Titles and captions are strangers' texts, and the agent wrote the summary after reading them. So the HTML keeps a few
-tags and no attribute but a link's address, and the renderer may open nothing: no address, no file.
+Titles and captions are written by strangers, and the agent reads them before it writes the summary. So the HTML is
+reduced to a few tags and the addresses of links, and the renderer cannot open any URL or file.
 """
 
 from __future__ import annotations

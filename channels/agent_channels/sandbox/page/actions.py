@@ -70,7 +70,7 @@ class PageActions:
         answer = action.result() if action.done() else {}
         message_id = _message_id(answer, body)
         event_id = self._event_id(chat, verb, message_id, before)
-        # A reaction of these has no id by which to find it in the journal; it appears when it is journalled.
+        # Outside Telegram, reactions have no id to look them up by; they appear once they are in the journal.
         if not (platform != "telegram" and verb == "react") and verb not in WITHOUT_LIFE:
             self._lifecycles.record(PageAction(event_id, chat, who, _describe(verb, body), message_id, at))
         answer = await action

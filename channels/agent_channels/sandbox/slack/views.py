@@ -38,12 +38,12 @@ class Views:
         self.method("views.update")(self.update_view)
 
     def top(self, user_id: str) -> dict[str, Any] | None:
-        """Return the modal that a person sees."""
+        """Return the topmost modal that a person has open."""
         stack = self.open.get(user_id)
         return self.by_id[stack[-1]] if stack else None
 
     def close(self, view_id: str) -> None:
-        """Take a modal away, whoever sees it."""
+        """Close a modal for everyone who has it open."""
         for stack in self.open.values():
             if view_id in stack:
                 stack.remove(view_id)
