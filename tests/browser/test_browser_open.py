@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 from playwright.async_api import Page as Tab
 
 from agent_channels.core.services import Services
@@ -163,10 +163,19 @@ async def test_what_the_operator_does_is_done(story: Story, look: Look) -> None:
         await dialog.get_by_role("button", name="Let in").click()
         await expect(toast).to_contain_text("no pending pairing has the code")
         assert (await story.stage.access("--json")).json["pending"] != []
+
+        async def answer_late(route: Route) -> None:
+            response = await route.fetch()
+            # The page has heard of it before: her chat is now the first, and the one that is open stays open.
+            await expect(tab.locator("#chats button").first).to_contain_text("Eve")
+            await route.fulfill(response=response)
+
+        await tab.route("**/act/pair", answer_late)
         await dialog.get_by_label("Code").fill(story.code.lower())
         await dialog.get_by_role("button", name="Let in").click()
         await expect(toast).to_contain_text("The running server will tell them.")
         await expect(pending).to_have_count(0)
+        await expect(tab.locator("#title")).to_have_text("Ann")
         assert (await story.host.event()).content == "May I come in?"
         assert "Paired" in (await story.eve.next_message())["text"]
         # Again.

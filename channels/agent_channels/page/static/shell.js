@@ -74,6 +74,9 @@ function connect(draw) {
   own.addEventListener("message", (event) => {
     Object.assign(parts, JSON.parse(event.data));
     byId("link").textContent = "";
+    // The chat that is shown stays, with its dialog and its notice, when somebody writes in another one.
+    currentKey = currentPlace()?.key ?? currentKey;
+    follow();
     draw();
     document.body.dataset.ready = "yes";
   });
