@@ -6,7 +6,7 @@ from typing import Any
 
 from agent_channels.sandbox.page.scene import SceneChat
 from agent_channels.sandbox.page.slack_text import Names, as_entities, plain_text, rich_blocks, rich_mrkdwn
-from agent_channels.sandbox.slack.blocks import element_rows, inputs, label_of, options_of
+from agent_channels.sandbox.slack.elements import element_rows, inputs, label_of, options_of
 from agent_channels.sandbox.slack.emoji import CHARACTERS
 from agent_channels.sandbox.slack.records import Conversation, Message, SlackUser
 from agent_channels.sandbox.slack.sandbox import SlackSandbox

@@ -11,7 +11,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_channels.sandbox.slack.blocks import checked_attachments, checked_blocks, element_rows
+from agent_channels.sandbox.slack.blocks import checked_attachments, checked_blocks
+from agent_channels.sandbox.slack.elements import element_rows
 from agent_channels.sandbox.slack.errors import SlackError
 from agent_channels.sandbox.slack.mrkdwn import normalized
 from agent_channels.sandbox.slack.records import Conversation, Message, SlackUser, new_id, ts_key

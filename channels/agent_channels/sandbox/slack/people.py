@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
-from agent_channels.sandbox.slack.blocks import label_of, tappable_button, usable_menu
+from agent_channels.sandbox.slack.elements import label_of, tappable_button, usable_menu
 from agent_channels.sandbox.slack.emoji import BY_CHARACTER, is_emoji_name
 from agent_channels.sandbox.slack.interactions import AppInteractions
 from agent_channels.sandbox.slack.mrkdwn import rich_text, typed

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_channels.sandbox.server import DEFAULT_TIMEOUT_S
-from agent_channels.sandbox.slack.blocks import inputs
+from agent_channels.sandbox.slack.elements import inputs
 from agent_channels.sandbox.slack.interactions import SUBMIT, AppInteraction, AppInteractions
 from agent_channels.sandbox.slack.records import Message
 
