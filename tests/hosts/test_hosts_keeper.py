@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from agent_channels.core.services import Services
-from agent_channels.core.settings.state_folder import set_dotenv_value
+from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.store.database import Store
 from broken import healthy
 from harness import COMMAND, Stage

@@ -17,8 +17,8 @@ import aiohttp
 
 from agent_channels.core.host.install import add_hooks, add_server
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.settings.paths import KEY_FILE
-from agent_channels.core.settings.state_folder import set_dotenv_value
 from agent_channels.telegram.channel import CHANNEL
 from harness import Stage
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from agent_channels.core.services import Services
-from agent_channels.core.settings.state_folder import make_state_folder, set_dotenv_value
+from agent_channels.core.settings.env_file import set_dotenv_value
+from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.sandbox import random_token as discord_token

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from agent_channels.core.services import Services
-from agent_channels.core.settings.state_folder import set_dotenv_value
+from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import Account

@@ -10,7 +10,7 @@ import pytest
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.services import Services
-from agent_channels.core.settings.state_folder import set_dotenv_value
+from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox

@@ -27,8 +27,9 @@ from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import config_values
+from agent_channels.core.settings.env_file import remove_dotenv_value, set_dotenv_value
 from agent_channels.core.settings.paths import env_value, project_dir
-from agent_channels.core.settings.state_folder import note_project, remove_dotenv_value, set_dotenv_value
+from agent_channels.core.settings.state_folder import note_project
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time

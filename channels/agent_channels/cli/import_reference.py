@@ -19,8 +19,9 @@ from agent_channels.core.people.reference_plugin import apply, read
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, config_values
 from agent_channels.core.settings.config_template import config_template
+from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.settings.paths import expand_home
-from agent_channels.core.settings.state_folder import set_dotenv_value, write_new
+from agent_channels.core.settings.state_folder import write_new
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 

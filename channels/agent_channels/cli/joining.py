@@ -19,8 +19,9 @@ from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.people.access import Member
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load
+from agent_channels.core.settings.env_file import set_dotenv_value, set_dotenv_values
 from agent_channels.core.settings.paths import env_value, project_dir
-from agent_channels.core.settings.state_folder import note_project, set_dotenv_value, set_dotenv_values
+from agent_channels.core.settings.state_folder import note_project
 from agent_channels.core.text.sanitize import label
 
 __all__ = [

@@ -12,6 +12,7 @@ import pytest
 
 from agent_channels.core.errors import ConfigError, StoreError, UntrustedState
 from agent_channels.core.settings import private_files
+from agent_channels.core.settings.env_file import set_dotenv_value, set_dotenv_values
 from agent_channels.core.settings.paths import KEY_FILE, data_dir, find_project
 from agent_channels.core.settings.state_folder import (
     TEXT_MAX,
@@ -21,8 +22,6 @@ from agent_channels.core.settings.state_folder import (
     is_trusted,
     make_state_folder,
     read_state_file,
-    set_dotenv_value,
-    set_dotenv_values,
     write_new,
 )
 from agent_channels.core.store.database import Store

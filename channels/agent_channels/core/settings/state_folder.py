@@ -17,7 +17,7 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,8 @@ __all__ = [
     "make_state_folder",
     "note_project",
     "read_state_file",
-    "remove_dotenv_value",
+    "replace_file",
     "require_own_file",
-    "set_dotenv_value",
-    "set_dotenv_values",
     "write_new",
 ]
 
@@ -205,7 +203,7 @@ class StateFolder:
             named = {} if project is None else {"project": str(project)}
             others = {name: value for name, value in entry.items() if name != "project"}
             if others | named != entry:
-                _write(path, json.dumps(others | named))
+                replace_file(path, json.dumps(others | named))
 
     def register(self, data: Path) -> None:
         """Enter this folder into the registry in a user's data folder, with a new key. Raises `ConfigError`."""
@@ -386,6 +384,21 @@ def read_state_file(path: Path) -> str:
         return ""
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Replace a file with a text, for its owner only. Raises `ConfigError`; nothing changed then."""
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ConfigError(
+            sentence(
+                "{path} cannot be written ({error}), so nothing was changed; {remedy}",
+                path=path,
+                error=error.strerror or error,
+                remedy=remedy(error),
+            )
+        ) from error
+
+
 def make_state_folder(path: Path) -> Path:
     """Create the folder for its owner only, or check that the one there is trusted; return it.
 
@@ -510,51 +523,8 @@ def write_new(path: Path, text: str) -> bool:
     make_state_folder(path.parent)
     if read_state_file(path):
         return False
-    _write(path, text)
+    replace_file(path, text)
     return True
-
-
-def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
-    """Set `name` in the state folder's .env; every other line stays. Raises `ConfigError`; nothing changed then."""
-    set_dotenv_values(state_dir, {name: value})
-
-
-def set_dotenv_values(state_dir: Path, values: Mapping[str, str]) -> None:
-    """As `set_dotenv_value`, for several at once: all of them are set, or none."""
-    path = make_state_folder(state_dir) / ".env"
-    lines = [f"{name}={value}" for name, value in values.items()]
-    before = read_state_file(path).splitlines()
-    others = [old for old in before if _dotenv_name(old) not in values]
-    if any(line not in before for line in lines) or len(others) != len(before) - len(lines):
-        _write(path, "\n".join([*others, *lines]) + "\n")
-
-
-def remove_dotenv_value(state_dir: Path, name: str) -> bool:
-    """Remove `name` from the state folder's .env; return False if it was not there. Raises `ConfigError`."""
-    path = make_state_folder(state_dir) / ".env"
-    before = read_state_file(path).splitlines()
-    others = [old for old in before if _dotenv_name(old) != name]
-    if len(others) != len(before):
-        _write(path, "".join(f"{line}\n" for line in others))
-    return len(others) != len(before)
-
-
-def _dotenv_name(line: str) -> str:
-    return line.removeprefix("export ").split("=")[0].strip()
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise ConfigError(
-            sentence(
-                "{path} cannot be written ({error}), so nothing was changed; {remedy}",
-                path=path,
-                error=error.strerror or error,
-                remedy=remedy(error),
-            )
-        ) from error
 
 
 def _create(path: Path) -> bool:
