@@ -50,7 +50,7 @@ async def test_a_tap_after_a_cancelled_call_is_in_the_next(seat: Seat) -> None:
         arguments = {"chat_id": str(journey.ann.id), "text": "Up or down?", "buttons": [["Up", "Down"]]}
         asking = asyncio.create_task(agent.call("ask", **arguments))
         grid = await journey.ann.next_message()
-        agent.cancel()
+        assert await agent.interrupt()
         assert await asking == "cancelled"
         journey.ann.tap(grid["message_id"], label="Down")
         await journey.read("Down")

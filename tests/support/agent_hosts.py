@@ -65,6 +65,19 @@ class Room:
     servers: Mapping[str, Mapping[str, Any]]
     model: ScriptedModel
     prompt: str
+    # After how many seconds the host is to give up a tool call; None: as it does by itself.
+    call_s: float | None = None
+
+    @property
+    def call_ms(self) -> int | None:
+        """The same in milliseconds, as most hosts have it."""
+        return None if self.call_s is None else int(self.call_s * 1000)
+
+    def call_bound(self, name: str, *, in_seconds: bool = False) -> dict[str, Any]:
+        """The setting by which a host is told so; {} where it is not told."""
+        if self.call_s is None:
+            return {}
+        return {name: int(self.call_s) if in_seconds else self.call_ms}
 
     @property
     def env(self) -> dict[str, str]:
@@ -130,7 +143,9 @@ def mcp_servers(room: Room, **more: Any) -> dict[str, Any]:
 
 def _copilot(room: Room) -> Launch:
     if room.servers:
-        room.write(".copilot/mcp-config.json", mcp_servers(room, type="local", tools=["*"]))
+        room.write(
+            ".copilot/mcp-config.json", mcp_servers(room, type="local", tools=["*"], **room.call_bound("timeout"))
+        )
     room.write(".copilot/config.json", {"trusted_folders": [str(room.project)]})
     model = {"BASE_URL": _base_url(room), "TYPE": "openai", "API_KEY": KEY}
     env = {
@@ -146,7 +161,10 @@ def _copilot(room: Room) -> Launch:
 def _cline(room: Room) -> Launch:
     data = room.home / ".cline" / "data"
     if room.servers:
-        room.write(data / "settings" / "cline_mcp_settings.json", mcp_servers(room))
+        room.write(
+            data / "settings" / "cline_mcp_settings.json",
+            mcp_servers(room, **room.call_bound("timeout", in_seconds=True)),
+        )
     provider = "openai-compatible"
     settings = {"provider": provider, "apiKey": KEY, "model": MODEL, "baseUrl": _base_url(room)}
     # As `cline auth` writes it.
@@ -174,7 +192,7 @@ def _continue(room: Room) -> Launch:
 
 def _kimi(room: Room) -> Launch:
     folder = room.home / ".kimi-code"
-    room.write(folder / "mcp.json", mcp_servers(room))
+    room.write(folder / "mcp.json", mcp_servers(room, **room.call_bound("toolTimeoutMs")))
     model = {"NAME": MODEL, "API_KEY": KEY, "PROVIDER_TYPE": "openai", "BASE_URL": _base_url(room)}
     env = {
         **room.env,
@@ -186,7 +204,8 @@ def _kimi(room: Room) -> Launch:
 
 
 def _qwen(room: Room) -> Launch:
-    room.write(".qwen/settings.json", {**mcp_servers(room, trust=True), "privacy": {"usageStatisticsEnabled": False}})
+    servers = mcp_servers(room, trust=True, **room.call_bound("timeout"))
+    room.write(".qwen/settings.json", {**servers, "privacy": {"usageStatisticsEnabled": False}})
     env = {**room.env, "OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": _base_url(room), "OPENAI_MODEL": MODEL}
     return Launch([str(room.program), "--auth-type", "openai", "--yolo", "-p", room.prompt], env)
 
@@ -198,7 +217,7 @@ def _opencode(room: Room) -> Launch:
         "model": f"tests/{MODEL}",
         "autoupdate": False,
         "share": "disabled",
-        "mcp": {name: _opencode_server(entry) for name, entry in room.servers.items()},
+        "mcp": {name: _opencode_server(room, entry) for name, entry in room.servers.items()},
     }
     path = room.write("opencode.json", config)
     named = {f"{product}_CONFIG": str(path) for product in ("OPENCODE", "KILO")}
@@ -210,9 +229,10 @@ def _opencode(room: Room) -> Launch:
     return Launch([str(room.program), "run", room.prompt], {**room.env, **named, **off})
 
 
-def _opencode_server(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _opencode_server(room: Room, entry: Mapping[str, Any]) -> dict[str, Any]:
     command = [entry["command"], *entry["args"]]
-    return {"type": "local", "command": command, "environment": entry["env"], "enabled": True}
+    server = {"type": "local", "command": command, "environment": entry["env"], "enabled": True}
+    return {**server, **room.call_bound("timeout")}
 
 
 def _codex(room: Room) -> Launch:
@@ -239,7 +259,7 @@ def _codex(room: Room) -> Launch:
     ]
     for name, entry in room.servers.items():
         lines += [f"[mcp_servers.{name}]", f"command = {text(entry['command'])}", f"args = {text(entry['args'])}"]
-        lines += ["required = true", "tool_timeout_sec = 600"]
+        lines += ["required = true", f"tool_timeout_sec = {room.call_s or 600}"]
         lines += [f"[mcp_servers.{name}.env]", *(f"{key} = {text(value)}" for key, value in entry["env"].items())]
     room.write(".codex/config.toml", "\n".join(lines))
     command = [str(room.program), "exec", "--skip-git-repo-check", room.prompt]
@@ -248,7 +268,7 @@ def _codex(room: Room) -> Launch:
 
 def _gemini(room: Room) -> Launch:
     settings = {
-        **mcp_servers(room, trust=True),
+        **mcp_servers(room, trust=True, **room.call_bound("timeout")),
         "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
         "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
         "privacy": {"usageStatisticsEnabled": False},
@@ -270,6 +290,8 @@ def _claude(room: Room) -> Launch:
     allowed = ",".join(f"mcp__{name}" for name in room.servers)
     wired = ["--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", allowed]
     env = {**room.env, "ANTHROPIC_BASE_URL": room.model.root, "ANTHROPIC_API_KEY": KEY, "DISABLE_AUTOUPDATER": "1"}
+    if room.call_s is not None:
+        env["MCP_TOOL_TIMEOUT"] = str(room.call_ms)
     return Launch([str(room.program), *wired, "-p", room.prompt], env)
 
 
@@ -288,6 +310,6 @@ _ALL: Sequence[CodingHost] = (
     CodingHost("kimi", "@moonshot-ai/kimi-code@2.1.0", "kimi", OpenAIModel, _kimi, NODE),
     CodingHost("qwen", "@qwen-code/qwen-code@0.24.4", "qwen", OpenAIModel, _qwen),
     CodingHost("opencode", "opencode-ai@1.18.33", "opencode", OpenAIModel, _opencode),
-    CodingHost("kilo", "@kilocode/cli@7.8.1", "kilo", OpenAIModel, _opencode),
+    CodingHost("kilo", "@kilocode/cli@7.7.7", "kilo", OpenAIModel, _opencode),
 )
 HOSTS = {host.name: host for host in _ALL}

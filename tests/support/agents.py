@@ -17,11 +17,13 @@ import psutil
 
 from scripted_model import Asked, Block, say, use
 
-__all__ = ["Agent", "ClientAgent", "HostedAgent", "NoAnswer", "running"]
+__all__ = ["Agent", "ClientAgent", "HostedAgent", "NoAnswer", "interrupted", "kill_all", "running"]
 
 # How long a host may take from one request of its model to the next, besides what a tool itself takes.
 HOST_S = 90.0
 LINE_LIMIT = 1 << 24
+# How long a program may take to end once it was interrupted.
+ENDS_S = 20.0
 # How a host that defers tools lets its model call one of them.
 CALL_DEFERRED = "tool_call"
 SEARCH = re.compile(r"tool_?search|select_tools|search_tools", re.IGNORECASE)
@@ -39,6 +41,9 @@ class Agent(Protocol):
 
     async def call(self, tool: str, *, within: float = HOST_S, **arguments: Any) -> str:
         """Calls a tool, and returns what the agent reads of its result. Raises `NoAnswer`."""
+
+    async def interrupt(self) -> bool:
+        """Interrupts the call that runs, as a person does; returns whether the same session goes on."""
 
 
 class HostedAgent:
@@ -81,6 +86,12 @@ class HostedAgent:
             found = await self._use(search, {"query": server, "max_results": 20}, HOST_S)
             self._deferred = re.findall(rf'"name": ?"(\w*{server}\w*)"', found)
 
+    async def interrupt(self) -> bool:
+        """Sends what Ctrl-C sends; a host without a screen ends."""
+        assert self.process is not None
+        await interrupted(self.process)
+        return False
+
     async def finish(self, text: str = "done") -> None:
         """Ends the turn."""
         await self._request(HOST_S)
@@ -121,8 +132,9 @@ def named(tool: str, offered: Sequence[str], server: str) -> str | None:
 class ClientAgent:
     """A client library, driven by a program of ours: one JSON line for a call, one for its result."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
+    def __init__(self, process: Process, *, cancels: bool = False) -> None:
+        """`cancels`: the library can cancel a call; else the program is interrupted."""
+        self.process, self._cancels = process, cancels
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = 0
         self._reading = asyncio.create_task(self._read())
@@ -135,9 +147,13 @@ class ClientAgent:
         """Calls a tool through the client."""
         return str((await self._ask({"do": "call", "tool": tool, "arguments": arguments}, within))["text"])
 
-    def cancel(self) -> None:
+    async def interrupt(self) -> bool:
         """Cancels the latest call as the library does it."""
-        self._send({"do": "cancel", "id": self._ids})
+        if self._cancels:
+            self._send({"do": "cancel", "id": self._ids})
+        else:
+            await interrupted(self.process)
+        return self._cancels
 
     def close(self) -> None:
         """Reads no more."""
@@ -198,6 +214,14 @@ async def running(
     finally:
         kill_all(process)
         await process.wait()
+
+
+async def interrupted(process: Process) -> None:
+    """SIGINT for a program and all that shares its terminal, as Ctrl-C; returns once it ended, or does not."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), ENDS_S)
 
 
 def kill_all(process: Process) -> None:

@@ -48,9 +48,9 @@ Session = Callable[[], AbstractAsyncContextManager[Agent]]
 class Journey:
     """The agent of one host, or of one client, and a person with a phone."""
 
-    def __init__(self, session: Session, ann: TelegramPerson) -> None:
-        """`session` starts the host, or the client, with our server."""
-        self._session = session
+    def __init__(self, session: Session, ann: TelegramPerson, hasty: Session | None = None) -> None:
+        """`session` starts the host, or the client, with our server; `hasty`: so that it gives up calls soon."""
+        self._session, self._hasty = session, hasty
         self._open: AbstractAsyncContextManager[Agent] | None = None
         self._agent: Agent | None = None
         self._after: int | None = None
@@ -124,7 +124,8 @@ class Journey:
 
     async def tap_after_return(self) -> None:
         """A tap that comes once `ask` came back without an answer is in what the agent is told next."""
-        agent, began = await self.agent(), time.monotonic()
+        await self.agent()
+        began = time.monotonic()
         asking = asyncio.create_task(self._ask("Now or never?", "Now", "Never", within=CALL_S))
         grid = await self.ann.next_message(PERSON_S)
         said = await asking
@@ -132,10 +133,7 @@ class Journey:
         if "the question is closed" in said:
             # The host let the call last as long as the question: nobody can tap any more.
             return
-        self.ann.tap(grid["message_id"], label="Never")
-        await self.read("Never")
-        await agent.call("reply", chat_id=str(self.ann.id), text="Never, then.")
-        await self.ann.next_message(PERSON_S)
+        await self._tapped(grid, "Never")
 
     async def tap_after_exit(self) -> None:
         """A tap that comes once the host, killed while it asked, is gone is in what the next session is told."""
@@ -144,12 +142,43 @@ class Journey:
         await self.leave()
         with contextlib.suppress(NoAnswer):
             await asking
-        self.ann.tap(grid["message_id"], label="Right")
-        await self.read("Right")
-        await (await self.agent()).call("reply", chat_id=str(self.ann.id), text="Right.")
-        await self.ann.next_message(PERSON_S)
+        await self._tapped(grid, "Right")
+
+    async def tap_after_cancel(self) -> None:
+        """A tap that comes once somebody interrupted the agent's call is in what it is told next."""
+        agent = await self.agent()
+        asking = asyncio.create_task(self._ask("In or out?", "In", "Out"))
+        grid = await self.ann.next_message(PERSON_S)
+        goes_on = await agent.interrupt()
+        with contextlib.suppress(NoAnswer):
+            said = await asking
+            assert "nobody has answered yet" not in said, f"the call was not interrupted: {said[:100]}"
+        if not goes_on:
+            await self.leave()
+        await self._tapped(grid, "Out")
+
+    async def tap_after_timeout(self) -> None:
+        """A tap that comes once the host gave up the call, which went on here, is in what the agent is told next."""
+        assert self._hasty is not None
+        await self.leave()
+        before, self._session = self._session, self._hasty
+        try:
+            asking = asyncio.create_task(self._ask("Up or down?", "Up", "Down", within=CALL_S))
+            grid = await self.ann.next_message(PERSON_S)
+            said = await asking
+            assert "nobody has answered yet" not in said, f"the host did not give up: {said[:100]}"
+            await self._tapped(grid, "Down")
+        finally:
+            self._session = before
+            await self.leave()
 
     # ---- what the steps share
+
+    async def _tapped(self, grid: Mapping[str, Any], label: str) -> None:
+        self.ann.tap(grid["message_id"], label=label)
+        await self.read(label)
+        await (await self.agent()).call("reply", chat_id=str(self.ann.id), text=f"{label}, then.")
+        await self.ann.next_message(PERSON_S)
 
     async def _ask(self, text: str, *labels: str, within: float = PERSON_S) -> str:
         agent = await self.agent()

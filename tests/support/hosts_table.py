@@ -31,6 +31,8 @@ STEPS = {
     "waits": "a message after 24 empty waits",
     "reads_all": "20 messages of 3,500 characters whole",
     "tap_after_return": "a tap once `ask` came back",
+    "tap_after_cancel": "a tap once the call was interrupted",
+    "tap_after_timeout": "a tap once the host gave up the call",
     "tap_after_exit": "a tap once the host was killed",
 }
 # The host that all of this was made for first; its tests are those of tests/hosts without another's name.

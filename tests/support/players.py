@@ -8,10 +8,11 @@ import json
 import os
 import shlex
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.program import own_script
 from agent_channels.core.settings.config import Environment
 from agent_hosts import HOSTS, CodingHost, Room, cache_folder, npm_program
-from agents import HOST_S, LINE_LIMIT, Agent, ClientAgent, HostedAgent, NoAnswer, kill_all, running
+from agents import HOST_S, LINE_LIMIT, Agent, ClientAgent, HostedAgent, NoAnswer, interrupted, kill_all, running
 from harness import COMMAND, World
 from openai_model import OpenAIModel
 from scratch_installs import venv_with
@@ -30,7 +31,9 @@ HERE = Path(__file__).parent
 CLIENTS = HERE.parent / "hosts" / "matrix" / "clients"
 TAP, LIMITS = HERE / "wire_tap.py", HERE / "limits_server.py"
 SERVE = ("serve", "CHANNEL")
+TS = "@modelcontextprotocol/client@2.4.0"
 PROMPT = "Listen for messages."
+HASTY_S, PATIENT_S = 12.0, 200.0
 
 
 @dataclass
@@ -38,6 +41,13 @@ class Seat:
     """Where a player plays: the project with its people, and what is kept of what was said."""
 
     world: World
+    # After how many seconds the player gives up a call, where it can be told; None: as long as it does by itself.
+    call_s: float | None = None
+
+    def hasty(self) -> Seat:
+        """The same seat for a player that gives up calls soon, while our server would go on with them."""
+        self.world.config(call_s=PATIENT_S)
+        return replace(self, call_s=HASTY_S)
 
     @property
     def folder(self) -> Path:
@@ -107,8 +117,6 @@ class Player:
     version: str
     kind: str
     start: Start
-    # Whether a call can be cancelled from outside, as a person does who interrupts.
-    cancels: bool = False
 
 
 # ---- hosts
@@ -124,7 +132,8 @@ def _hosted(host: CodingHost) -> Start:
         home.mkdir(exist_ok=True)
         async with host.model(agent.script) as model:
             servers = {seat.world.channel: server} if server else {}
-            launch = host.started(Room(host.program(), home, seat.world.project, servers, model, PROMPT))
+            room = Room(host.program(), home, seat.world.project, servers, model, PROMPT, seat.call_s)
+            launch = host.started(room)
             if not server:
                 seat.set_up(host.name, Path(launch.env["HOME"]))
             async with running(launch.command, launch.env, seat.world.project, seat.log) as process:
@@ -138,7 +147,10 @@ def _hosted(host: CodingHost) -> Start:
 # ---- clients
 
 
-def _python(script: str, *packages: str) -> Callable[[], list[str]]:
+Command = Callable[[], list[str]]
+
+
+def _python(script: str, *packages: str) -> Command:
     """The command line of a driver in a virtual environment with these packages; without any, in our own."""
 
     def command() -> list[str]:
@@ -156,13 +168,25 @@ def _python(script: str, *packages: str) -> Callable[[], list[str]]:
     return command
 
 
-def _driven(command: Callable[[], list[str]]) -> Start:
+def _node(script: str, package: str, *arguments: str) -> Command:
+    """The command line of a driver in Node.js with a package."""
+
+    def command() -> list[str]:
+        modules = npm_program(package, "").parents[0]
+        return ["node", str(CLIENTS / script), str(modules), *arguments]
+
+    return command
+
+
+def _driven(command: Command, *, cancels: bool = True) -> Start:
+    """A library that a driver of ours calls tools by; `cancels`: it can cancel a call."""
+
     @contextlib.asynccontextmanager
     async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
         words = [*command(), server["command"], *server["args"]]
-        env = {**seat.world.env, **server["env"]}
+        env = {**seat.world.env, **server["env"], **_told(seat)}
         async with running(words, env, seat.world.project, seat.log, driven=True) as process:
-            agent = ClientAgent(process)
+            agent = ClientAgent(process, cancels=cancels)
             try:
                 yield agent
             finally:
@@ -171,7 +195,14 @@ def _driven(command: Callable[[], list[str]]) -> Start:
     return start
 
 
-def _modelled(command: Callable[[], list[str]]) -> Start:
+_uncancelled = partial(_driven, cancels=False)
+
+
+def _told(seat: Seat) -> dict[str, str]:
+    return {} if seat.call_s is None else {"CALL_S": f"{seat.call_s:.0f}"}
+
+
+def _modelled(command: Command) -> Start:
     """An agent library whose model is ours."""
 
     @contextlib.asynccontextmanager
@@ -179,7 +210,8 @@ def _modelled(command: Callable[[], list[str]]) -> Start:
         agent = HostedAgent()
         words = [*command(), server["command"], *server["args"]]
         async with OpenAIModel(agent.script) as model:
-            env = {**seat.world.env, **server["env"], "OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "made-up"}
+            own = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "made-up"}
+            env = {**seat.world.env, **server["env"], **own, **_told(seat)}
             async with running(words, env, seat.world.project, seat.log) as process:
                 agent.process = process
                 await agent.begin(seat.world.channel)
@@ -194,6 +226,7 @@ class InspectorAgent:
     def __init__(self, program: Path, seat: Seat, server: dict[str, Any]) -> None:
         self._base = [str(program), "--cli", server["command"], *server["args"], "--method"]
         self._seat, self._env = seat, {**seat.world.env, **server["env"]}
+        self._running: set[Process] = set()
 
     async def tools(self) -> list[str]:
         """What `tools/list` prints."""
@@ -205,6 +238,17 @@ class InspectorAgent:
         words = [word for name, value in texts.items() for word in ("--tool-arg", f"{name}={value}")]
         found = await self._run("tools/call", "--tool-name", tool, *words, within=within)
         return "\n".join(part.get("text", "") for part in found["content"])
+
+    async def interrupt(self) -> bool:
+        """Sends what Ctrl-C sends to the process of the call; the next call is one of its own as ever."""
+        for process in self._running:
+            await interrupted(process)
+        return True
+
+    def close(self) -> None:
+        """Kills what runs."""
+        for process in self._running:
+            kill_all(process)
 
     async def _run(self, *words: str, within: float) -> dict[str, Any]:
         process = await asyncio.create_subprocess_exec(
@@ -218,11 +262,13 @@ class InspectorAgent:
             limit=LINE_LIMIT,
             start_new_session=True,
         )
+        self._running.add(process)
         try:
             out, err = await asyncio.wait_for(process.communicate(), within)
         except TimeoutError:
             raise NoAnswer(f"the client answered nothing within {within:.0f} s") from None
         finally:
+            self._running.discard(process)
             kill_all(process)
         try:
             return dict(json.loads(out))
@@ -233,7 +279,11 @@ class InspectorAgent:
 def _inspector(package: str) -> Start:
     @contextlib.asynccontextmanager
     async def start(seat: Seat, server: dict[str, Any]) -> AsyncIterator[Agent]:
-        yield InspectorAgent(npm_program(package, "mcp-inspector"), seat, server)
+        agent = InspectorAgent(npm_program(package, "mcp-inspector"), seat, server)
+        try:
+            yield agent
+        finally:
+            agent.close()
 
     return start
 
@@ -250,15 +300,29 @@ def _players() -> Sequence[Player]:
     ]
     inspector = "@modelcontextprotocol/inspector@2.12.0"
     clients = [
-        Player("sdk", "MCP SDK for Python", "2.3.0", "client", _driven(_python("sdk.py")), cancels=True),
+        Player("sdk", "MCP SDK for Python", "2.3.0", "client", _driven(_python("sdk.py"))),
+        Player("ts-sdk", "MCP SDK for TypeScript", TS.rpartition("@")[2], "client", _driven(_node("ts_sdk.mjs", TS))),
+        Player(
+            "ts-sdk-stateless",
+            "MCP SDK for TypeScript, a process for each call",
+            TS.rpartition("@")[2],
+            "client",
+            _driven(_node("ts_sdk.mjs", TS, "stateless")),
+        ),
         Player("inspector", "MCP Inspector CLI", "2.12.0", "client", _inspector(inspector)),
     ]
     for name, title, way, script, package, *more in (
         ("fastmcp", "FastMCP", _driven, "fastmcp_client.py", "fastmcp==4.2.3"),
-        ("langchain", "LangChain", _driven, "langchain_tools.py", "langchain-mcp-adapters==0.3.2"),
+        (
+            "langchain",
+            "LangChain, a process for each call",
+            _driven,
+            "langchain_tools.py",
+            "langchain-mcp-adapters==0.3.2",
+        ),
         ("mcp-agent", "mcp-agent", _driven, "mcp_agent_client.py", "mcp-agent==0.2.6", "mcp<2"),
         ("fast-agent", "fast-agent", _driven, "fast_agent_client.py", "fast-agent-mcp==0.2.36"),
-        ("smolagents", "smolagents", _driven, "smolagents_tools.py", "smolagents[mcp]==1.26.0"),
+        ("smolagents", "smolagents", _uncancelled, "smolagents_tools.py", "smolagents[mcp]==1.26.0", "mcp<2"),
         ("openai-agents", "OpenAI Agents SDK", _modelled, "openai_agents.py", "openai-agents==0.24.0"),
         ("pydantic-ai", "Pydantic AI", _modelled, "pydantic_ai_agent.py", "pydantic-ai-slim[mcp,openai]==2.68.0"),
     ):

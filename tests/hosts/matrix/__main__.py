@@ -41,7 +41,9 @@ async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]
     async with TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
         del stage.env["CHANNELS_CLAIM"]
         seat, ann = Seat(stage), stage.person()
-        journey = Journey(lambda: player.start(seat, seat.server()), ann)
+        journey = Journey(
+            lambda: player.start(seat, seat.server()), ann, hasty=lambda: player.start(seat.hasty(), seat.server())
+        )
         cells = await journey.play(
             journey.connects,
             journey.talks,
@@ -49,6 +51,8 @@ async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]
             journey.reads_all,
             journey.tap_after_exit,
             journey.tap_after_return,
+            journey.tap_after_cancel,
+            journey.tap_after_timeout,
         )
         known = heard(seat.tap)
         methods = known.pop("methods")

@@ -15,6 +15,8 @@ from typing import Any
 
 COMMAND, ARGUMENTS = sys.argv[1], sys.argv[2:]
 ENV = dict(os.environ)
+# After how many seconds the library is to give up a call; None: as it does by itself.
+CALL_S = float(ENV["CALL_S"]) if "CALL_S" in ENV else None
 # Our lines, whatever the library prints.
 _out = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)

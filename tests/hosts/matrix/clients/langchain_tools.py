@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
-from driver import ARGUMENTS, COMMAND, ENV, drive
+from driver import ARGUMENTS, CALL_S, COMMAND, ENV, drive
 from langchain_mcp_adapters.client import MultiServerMCPClient
 
 
 async def main() -> None:
     """A process for each call."""
-    server = {"transport": "stdio", "command": COMMAND, "args": ARGUMENTS, "env": ENV}
+    bound = {"session_kwargs": {"read_timeout_seconds": timedelta(seconds=CALL_S)}} if CALL_S else {}
+    server = {"transport": "stdio", "command": COMMAND, "args": ARGUMENTS, "env": ENV, **bound}
     found = {tool.name: tool for tool in await MultiServerMCPClient({"telegram": server}).get_tools()}
 
     async def tools() -> list[str]:

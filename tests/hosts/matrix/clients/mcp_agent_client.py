@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from driver import ARGUMENTS, COMMAND, ENV, drive, text_of
+from driver import ARGUMENTS, CALL_S, COMMAND, ENV, drive, text_of
 from mcp_agent.app import MCPApp
 from mcp_agent.config import LoggerSettings, MCPServerSettings, MCPSettings, Settings
 from mcp_agent.mcp.mcp_aggregator import MCPAggregator
@@ -12,7 +12,8 @@ from mcp_agent.mcp.mcp_aggregator import MCPAggregator
 
 async def main() -> None:
     """One session for all calls."""
-    server = MCPServerSettings(transport="stdio", command=COMMAND, args=ARGUMENTS, env=ENV)
+    bound = int(CALL_S) if CALL_S else None
+    server = MCPServerSettings(transport="stdio", command=COMMAND, args=ARGUMENTS, env=ENV, read_timeout_seconds=bound)
     settings = Settings(mcp=MCPSettings(servers={"telegram": server}), logger=LoggerSettings(type="none"))
     app = MCPApp(name="tests", settings=settings)
     async with (

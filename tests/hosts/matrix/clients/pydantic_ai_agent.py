@@ -15,7 +15,9 @@ from pydantic_ai.usage import UsageLimits
 
 async def main() -> None:
     """One run, as long as the model goes on."""
-    server = MCPToolset(StdioTransport(command=sys.argv[1], args=sys.argv[2:], env=dict(os.environ)))
+    transport = StdioTransport(command=sys.argv[1], args=sys.argv[2:], env=dict(os.environ))
+    bound = {"read_timeout": float(os.environ["CALL_S"])} if "CALL_S" in os.environ else {}
+    server = MCPToolset(transport, **bound)
     agent = Agent(OpenAIChatModel("scripted"), toolsets=[server])
     async with agent:
         await agent.run("Begin.", usage_limits=UsageLimits(request_limit=None))

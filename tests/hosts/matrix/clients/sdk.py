@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from driver import ARGUMENTS, COMMAND, ENV, drive, text_of
+from driver import ARGUMENTS, CALL_S, COMMAND, ENV, drive, text_of
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -12,7 +12,7 @@ from mcp.client.stdio import stdio_client
 async def main() -> None:
     """One session for all calls."""
     server = StdioServerParameters(command=COMMAND, args=ARGUMENTS, env=ENV)
-    async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+    async with stdio_client(server) as (read, write), ClientSession(read, write, CALL_S) as session:
         await session.initialize()
 
         async def tools() -> list[str]:
