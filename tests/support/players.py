@@ -224,7 +224,9 @@ class InspectorAgent:
     """MCP Inspector's command line: a process, and a server, for each call."""
 
     def __init__(self, program: Path, seat: Seat, server: dict[str, Any]) -> None:
-        self._base = [str(program), "--cli", server["command"], *server["args"], "--method"]
+        # It hands on none of its own variables.
+        given = [word for name, value in server["env"].items() for word in ("-e", f"{name}={value}")]
+        self._base = [str(program), "--cli", *given, server["command"], *server["args"], "--method"]
         self._seat, self._env = seat, {**seat.world.env, **server["env"]}
         self._running: set[Process] = set()
 
