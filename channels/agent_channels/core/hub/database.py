@@ -1,12 +1,14 @@
 """The hub's database: SQLite or PostgreSQL behind one interface, which takes the same SQL for both.
 
-Every value is bound to a `?`. `{now}` stands for the database's clock in epoch seconds and `{serial}` for a primary key
-that it numbers. What was committed is on disk, at the latest after `sync`.
+Every value is bound to a `?`. `{now}` stands for the database's clock in epoch seconds, `{serial}` for a primary key
+that it numbers, and `{digest:…}` for a text that differs where its own does. What was committed is on disk, at the
+latest after `sync`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -66,6 +68,7 @@ _AGAIN_AFTER_S = 0.02
 SQLITE_MIN = (3, 38)
 POSTGRESQL_MIN = 150_000
 _SOON_DURABLE: Statement = ("SELECT set_config('synchronous_commit', 'off', true)", ())
+_DIGEST = re.compile(r"\{digest:([^}]*)\}")
 # Any number, the same in every version: two programs that migrate wait for each other.
 _MIGRATION_LOCK = 7_215_031_947
 
@@ -206,9 +209,10 @@ class _LocalTransaction:
 
 @lru_cache(maxsize=256)
 def _for_sqlite(sql: str) -> str:
-    return sql.replace("{now}", "((julianday('now') - 2440587.5) * 86400.0)").replace(
-        "{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"
-    )
+    sql = sql.replace("{now}", "((julianday('now') - 2440587.5) * 86400.0)")
+    # It has no digests, and no wire to keep short.
+    sql = _DIGEST.sub(r"(\1)", sql)
+    return sql.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
 
 
 class _LocalDatabase:
@@ -451,6 +455,7 @@ class _PostgresTransaction:
 def _for_postgres(sql: str) -> bytes:
     sql = sql.replace("%", "%%").replace("?", "%s")
     sql = sql.replace("{now}", "extract(epoch FROM clock_timestamp())::double precision")
+    sql = _DIGEST.sub(r"encode(sha256(convert_to(\1, 'UTF8')), 'hex')", sql)
     return sql.replace("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY").encode()
 
 

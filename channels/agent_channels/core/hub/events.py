@@ -20,9 +20,19 @@ UNDECIDED = ""
 # How long a project may take to journal what it claimed, before another process of the same project may.
 CLAIM_S = 60.0
 _CHUNK = 50
+ALWAYS: Statement = ("TRUE", ())
 _WAITING = "id, event_id, payload, chat_id, thread_id, user_id, {now} - received_at AS waited_s"
 TOLD, NOTHING_TO_TELL = 1, 2
-_OPEN = "state IN ('waiting', 'claimed')"
+
+
+def _open(table: str = "events") -> str:
+    """The condition for an event that its project does not have yet, as the index of those has it."""
+    return f"{table}.state <> 'done' AND {table}.state IN ('waiting', 'claimed')"
+
+
+# SQLite takes an index of a part only where its own condition is repeated.
+_NOBODY = "state <> 'done' AND state = 'nobody'"
+_ANY_OPEN = f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_open()} LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,6 @@ class Events:
     def __init__(self, db: HubDatabase, bot: str, wakeups: HubWakeups) -> None:
         self._db, self._bot, self._wakeups = db, bot, wakeups
         self._claimer = ""
-        self._handed_over: list[RawEvent] = []
 
     # ---- the reader
 
@@ -80,62 +89,83 @@ class Events:
     async def put(
         self, events: Sequence[RoutedEvent], cursors: Mapping[str, str | None], lease: Lease
     ) -> frozenset[str]:
-        """Store events, then move the cursors; return the projects that have something new.
+        """Store events, then settle them and move the cursors; return the projects that have something new.
+
+        Raises as `store` does.
+        """
+        woken = await self.store(events, lease)
+        await self.settle(events, cursors, lease)
+        return woken
+
+    async def store(
+        self, events: Sequence[RoutedEvent], lease: Lease, *, provided: Statement = ALWAYS
+    ) -> frozenset[str]:
+        """Store events, if the condition `provided` holds; return the projects that have something new.
 
         An event that is there already stays with whom it is. Projects get what is new before it is surely on disk:
         see `HubDatabase.sync`, after which the platform may be told. Raises `LeaseLost`, with nothing written, and
         other `StoreError`s.
         """
-        unique = list({routed.event.event_id: routed for routed in events}.values())
-        inserts = self._inserts(unique, lease)
-        woken = await self._store(unique, inserts, lease) if inserts else frozenset[str]()
-        # Nobody waits for these: without, events are read again, and are there already.
-        if rest := [*self._records(unique, lease), *self._moves(cursors, lease)]:
-            fenced, *_ = await self._db.at_once(lease.fence, *rest)
-            lease.require(fenced)
-        return woken
-
-    async def _store(self, events: Sequence[RoutedEvent], inserts: Sequence[Statement], lease: Lease) -> frozenset[str]:
-        named = sorted({project for routed in events for project in routed.projects if project})
-        fenced, *results = await self._db.at_once(lease.fence, *inserts, *self._wakeups.notifications(named))
+        unique = _unique(events)
+        if not unique:
+            return frozenset()
+        named = {project for routed in unique for project in routed.projects if project}
+        hearing = {project for project in named if project != self._wakeups.project and self._wakeups.hears(project)}
+        inserts = self._inserts(unique, hearing, lease, provided)
+        fenced, *results = await self._db.at_once(
+            lease.fence, *inserts, *self._wakeups.notifications(sorted(named - hearing))
+        )
         lease.require(fenced)
         stored = {(row["event_id"], row["project"]): row["state"] for rows in results[: len(inserts)] for row in rows}
-        own = self._wakeups.project
-        self._handed_over += [one.event for one in events if stored.get((one.event.event_id, own)) == "claimed"]
         woken = frozenset(project for _, project in stored if project)
-        self._wakeups.send(woken)
+        for project in woken:
+            claimed = [one.event for one in unique if stored.get((one.event.event_id, project)) == "claimed"]
+            if not claimed or not self._wakeups.hand_over(project, claimed):
+                self._wakeups.send({project})
         return woken
 
-    def _inserts(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:
+    async def settle(self, events: Sequence[RoutedEvent], cursors: Mapping[str, str | None], lease: Lease) -> None:
+        """Record what belongs to events that are stored, and how far the bot was read. Raises as `store` does."""
+        # Nobody waits for these: without, events are read again, and are there already.
+        if rest := [*self._records(_unique(events), lease), *self._moves(cursors, lease)]:
+            fenced, *_ = await self._db.at_once(lease.fence, *rest)
+            lease.require(fenced)
+
+    def _inserts(
+        self, events: Sequence[RoutedEvent], hearing: Collection[str], lease: Lease, provided: Statement
+    ) -> list[Statement]:
         """Return what stores the events that are not there, and returns those.
 
-        What is for this process's project is claimed for it at once, unless something else still waits for it.
+        What is for a project that this machine works for, this process or one that is `hearing`, is claimed for it at
+        once, unless something else still waits for it.
         """
-        own = self._wakeups.project
-        # What nobody gets is kept a while, done as it is: the doctor says how much there was.
+        claimers = dict.fromkeys(hearing, f"{lease.domain}:handed over")
+        claimers[self._wakeups.project] = self._claimer
         guard, guarding = lease.guard
+        condition, conditioned = provided
         statements: list[Statement] = []
         for chunk in _whole_events(events):
             values: list[object] = []
             for routed, project in chunk:
+                # What nobody gets is kept a while, done as it is: the doctor says how much there was.
                 values += (
                     routed.event.event_id, project or UNDECIDED, routed.event.payload, routed.route_key,
                     routed.chat_id, routed.thread_id, routed.user_id, "nobody" if project is None else "waiting",
-                    self._claimer if project == own else "",
+                    claimers.get(project or UNDECIDED, ""),
                 )  # fmt: skip
             places = ", ".join(f"({number}, ?, ?, ?, ?, ?, ?, ?, ?, ?)" for number in range(len(chunk)))
             sql = (
                 "WITH new (n, event_id, project, payload, route_key, chat_id, thread_id, user_id, state, claimer) AS "
-                f"(VALUES {places}), sorted AS (SELECT new.*, CASE WHEN claimer <> '' AND NOT EXISTS (SELECT 1 FROM "
-                f"events AS o WHERE o.bot = ? AND o.project = ? AND o.{_OPEN}) THEN claimer ELSE '' END AS holder "
-                "FROM new) INSERT INTO events (bot, event_id, project, payload, route_key, chat_id, thread_id, "
-                "user_id, state, received_at, claimed_by, claimed_until, done_at) SELECT ?, event_id, project, "
-                "payload, route_key, chat_id, thread_id, user_id, CASE WHEN holder = '' THEN state ELSE 'claimed' END, "
-                "{now}, holder, CASE WHEN holder = '' THEN 0 ELSE {now} + ? END, 0 FROM sorted "
-                f"WHERE {guard} AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? AND "
-                "o.event_id = sorted.event_id) ORDER BY n RETURNING event_id, project, state"
+                f"(VALUES {places}), sorted AS MATERIALIZED (SELECT new.*, CASE WHEN claimer <> '' AND NOT EXISTS "
+                f"(SELECT 1 FROM events AS o WHERE o.bot = ? AND o.project = new.project AND {_open('o')}) "
+                "THEN claimer ELSE '' END AS holder FROM new) INSERT INTO events (bot, event_id, project, payload, "
+                "route_key, chat_id, thread_id, user_id, state, received_at, claimed_by, claimed_until, done_at) "
+                "SELECT ?, event_id, project, payload, route_key, chat_id, thread_id, user_id, CASE WHEN holder = '' "
+                "THEN state ELSE 'claimed' END, {now}, holder, CASE WHEN holder = '' THEN 0 ELSE {now} + ? END, 0 "
+                f"FROM sorted WHERE {guard} AND {condition} AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? "
+                "AND o.event_id = sorted.event_id) ORDER BY n RETURNING event_id, project, state"
             )
-            statements.append((sql, (*values, self._bot, own, self._bot, CLAIM_S, *guarding, self._bot)))
+            statements.append((sql, (*values, self._bot, self._bot, CLAIM_S, *guarding, *conditioned, self._bot)))
         return statements
 
     def _records(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:
@@ -169,18 +199,18 @@ class Events:
 
     @contextmanager
     def claiming(self, claimer: str) -> Iterator[None]:
-        """Hand over what this process reads for its own project without a claim, until the block's end."""
-        self._claimer, self._handed_over = claimer, []
+        """Claim what this process reads for its own project as it is stored, until the block's end."""
+        self._claimer = claimer
         try:
             yield
         finally:
+            self._claimer = ""
             # What was not taken is claimed again.
-            self._claimer, self._handed_over = "", []
+            self._wakeups.handed_over()
 
     def handed_over(self) -> list[RawEvent]:
-        """Return, once, the events of this process's project that were stored as claimed for it."""
-        handed, self._handed_over = self._handed_over, []
-        return handed
+        """Return, once, the events that were stored as claimed for this process's project, by whichever process."""
+        return self._wakeups.handed_over()
 
     async def claim(
         self, project: str, claimer: str, domain: str, limit: int, *, expected: bool = False
@@ -193,15 +223,15 @@ class Events:
         """
         own = (len(domain) + 1, f"{domain}:")
         free = (
-            "(e.state = 'waiting' OR (e.state = 'claimed' AND "
+            "e.state <> 'done' AND (e.state = 'waiting' OR (e.state = 'claimed' AND "
             "(e.claimed_until < {now} OR substr(e.claimed_by, 1, ?) = ?)))"
         )
-        taken = "o.state = 'claimed' AND o.claimed_until >= {now} AND substr(o.claimed_by, 1, ?) <> ?"
+        taken = (
+            "o.state <> 'done' AND o.state = 'claimed' AND o.claimed_until >= {now} AND substr(o.claimed_by, 1, ?) <> ?"
+        )
         if not expected:
             async with self._db.reading() as tx:
-                if not await tx.rows(
-                    f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_OPEN} LIMIT 1", self._bot, project
-                ):
+                if not await tx.rows(_ANY_OPEN, self._bot, project):
                     return []
         # Two that claim for one project take turns, or one could overtake the other.
         turn = "UPDATE members SET seen_at = {now} WHERE bot = ? AND project = ?"
@@ -221,15 +251,20 @@ class Events:
             for row in sorted(rows, key=lambda row: int(row["id"]))
         ]
 
-    async def done(self, project: str, events: Collection[RawEvent]) -> None:
-        """Record that the project has these events in its own inbox. Raises `StoreError`."""
+    async def done(self, project: str, events: Collection[RawEvent]) -> bool:
+        """Record that the project has these events in its own inbox; return whether more is there for it.
+
+        Raises `StoreError`.
+        """
         done = "UPDATE events SET state = 'done', done_at = {now} WHERE bot = ? AND project = ? AND event_id IN "
-        await self._db.at_once(
+        *_, more = await self._db.at_once(
             *(
                 (f"{done} ({_marks(chunk)})", (self._bot, project, *chunk))
                 for chunk in chunks([event.event_id for event in events], _CHUNK * 10)
-            )
+            ),
+            (_ANY_OPEN, (self._bot, project)),
         )
+        return bool(more)
 
     # ---- what waits
 
@@ -237,7 +272,7 @@ class Events:
         """Return how many events wait, by project; `UNDECIDED` is one too. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT project, count(*) AS n FROM events WHERE bot = ? AND {_OPEN} GROUP BY project",
+                f"SELECT project, count(*) AS n FROM events WHERE bot = ? AND {_open()} GROUP BY project",
                 self._bot,
             )
         return {row["project"]: int(row["n"]) for row in rows}
@@ -246,7 +281,7 @@ class Events:
         """Return the events that wait for a project, or that nobody decided yet, oldest first. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND {_OPEN} "
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND {_open()} "
                 "ORDER BY id LIMIT ?",
                 self._bot, project, limit,
             )  # fmt: skip
@@ -260,7 +295,7 @@ class Events:
         """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND {_OPEN} "
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND {_open()} "
                 "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
                 self._bot, chat_id, thread_id, user_id,
             )  # fmt: skip
@@ -313,9 +348,9 @@ class Events:
         """
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {_OPEN} AND told = 0 "
+                f"SELECT {_WAITING} FROM events AS e WHERE bot = ? AND project = ? AND {_open('e')} AND told = 0 "
                 f"AND {{now}} - received_at >= ? AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = e.bot "
-                f"AND o.project = e.project AND o.{_OPEN} AND o.told = {TOLD} AND o.chat_id = e.chat_id "
+                f"AND o.project = e.project AND {_open('o')} AND o.told = {TOLD} AND o.chat_id = e.chat_id "
                 "AND o.thread_id = e.thread_id) ORDER BY id LIMIT ?",
                 self._bot, project, waited_s, limit,
             )  # fmt: skip
@@ -330,7 +365,7 @@ class Events:
     async def nobody_count(self) -> int:
         """Return how many events of the last while no project was there for. Raises `StoreError`."""
         async with self._db.reading() as tx:
-            rows = await tx.rows("SELECT count(*) AS n FROM events WHERE bot = ? AND state = 'nobody'", self._bot)
+            rows = await tx.rows(f"SELECT count(*) AS n FROM events WHERE bot = ? AND {_NOBODY}", self._bot)
         return int(rows[0]["n"])
 
     # ---- retention
@@ -338,11 +373,15 @@ class Events:
     async def prune(self, hours: float, limit: int) -> int:
         """Delete at most `limit` events that were done so long ago; return how many. Raises `StoreError`."""
         async with self._db.transaction() as tx:
-            return await tx.execute(
-                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE bot = ? AND ((state = 'done' AND "
-                "done_at < {now} - ?) OR (state = 'nobody' AND received_at < {now} - ?)) LIMIT ?)",
-                self._bot, hours * 3600, hours * 3600, limit,
-            )  # fmt: skip
+            old = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE bot = ? AND {} < {{now}} - ? LIMIT ?)"
+            gone = 0
+            for condition in ("state = 'done' AND done_at", f"{_NOBODY} AND received_at"):
+                gone += await tx.execute(old.format(condition), self._bot, hours * 3600, limit - gone)
+            return gone
+
+
+def _unique(events: Sequence[RoutedEvent]) -> list[RoutedEvent]:
+    return list({routed.event.event_id: routed for routed in events}.values())
 
 
 def _whole_events(events: Sequence[RoutedEvent]) -> Iterator[list[tuple[RoutedEvent, str | None]]]:

@@ -70,7 +70,8 @@ class Lease:
         self, db: HubDatabase, bot: str, domain: str, lease_s: float, clock: Callable[[], float] = steady_s
     ) -> None:
         """`domain`: see `lock_domain`; the caller holds the bot's kernel lock in it while it takes the lease."""
-        self._db, self._bot, self._domain, self._lease_s, self._clock = db, bot, domain, lease_s, clock
+        self._db, self._bot, self._lease_s, self._clock = db, bot, lease_s, clock
+        self.domain = domain
         self.owner = f"{domain}:{os.getpid()}:{os.urandom(4).hex()}"
         self._epoch = 0
         self._deadline = -1.0
@@ -97,7 +98,7 @@ class Lease:
                 "ON CONFLICT (bot) DO UPDATE SET owner = excluded.owner, epoch = bots.epoch + 1, "
                 "lease_until = excluded.lease_until, reader_json = excluded.reader_json "
                 "WHERE bots.lease_until < {now} OR substr(bots.owner, 1, ?) = ? RETURNING epoch",
-                self._bot, self.owner, self._lease_s, json.dumps(reader), len(self._domain) + 1, f"{self._domain}:",
+                self._bot, self.owner, self._lease_s, json.dumps(reader), len(self.domain) + 1, f"{self.domain}:",
             )  # fmt: skip
         if not found:
             return False

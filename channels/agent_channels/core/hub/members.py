@@ -21,6 +21,7 @@ from agent_channels.core.i18n.sentences import sentence
 __all__ = [
     "AWAY_AFTER_S",
     "BEAT_EVERY_S",
+    "GATE",
     "MemberFacts",
     "MemberGroup",
     "Members",
@@ -35,6 +36,8 @@ BEAT_EVERY_S = 15.0
 # Three beats that did not come.
 AWAY_AFTER_S = 50.0
 NAME_MAX = 40
+GATE = "{digest:people || gates || waiting}"
+"""What differs once a project lets others in, or hears others: all of a member that decides about a message."""
 
 
 class MemberGroup(NamedTuple):
@@ -80,6 +83,8 @@ class ProjectMember:
     session_state: SessionState
     silent_s: float
     joined_at: float
+    gate: str = ""
+    """What people, groups and waiting are, as `GATE` has it."""
 
     @property
     def is_away(self) -> bool:
@@ -181,7 +186,9 @@ class Members:
     @property
     def query(self) -> Statement:
         """What asks for every project, to be asked together with something else."""
-        return "SELECT members.*, {now} AS now FROM members WHERE bot = ? ORDER BY name", (self._bot,)
+        return f"SELECT members.*, {GATE} AS gate, {{now}} AS now FROM members WHERE bot = ? ORDER BY name", (
+            self._bot,
+        )
 
     def known_by(self, rows: Sequence[Row]) -> list[ProjectMember]:
         """Return the projects in the rows of `query`; they are `known` from then on."""
@@ -245,6 +252,7 @@ def _member(row: Row) -> ProjectMember:
         session_state=state if state in get_args(SessionState) else "none",
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
+        gate=row["gate"],
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from agent_channels.core.hub.database import HubDatabase, Row, Statement, chunks
-from agent_channels.core.hub.members import Members
+from agent_channels.core.hub.members import GATE, Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 
 __all__ = ["HubRoute", "RouteTable"]
 
 _CHUNK = 100
+KNOWN_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class RouteTable:
 
     def __init__(self, db: HubDatabase, bot: str, members: Members) -> None:
         self._db, self._bot, self._members = db, bot, members
+        self._known: dict[tuple[str, str], str | None] = {}
 
     async def facts(self, targets: Sequence[RouteTarget]) -> RoutingFacts:
         """Return what is known that may decide about these. Raises `StoreError`."""
@@ -40,11 +42,37 @@ class RouteTable:
             members, *found = await tx.each(
                 self._members.query, *routes, *self._projects("sent", ("chat_id", "message_id"), messages)
             )
-        return RoutingFacts(
+        facts = RoutingFacts(
             self._members.known_by(members),
             _by_pair(found[: len(routes)]),
             _by_pair(found[len(routes) :]),
         )
+        if len(self._known) > KNOWN_MAX:
+            self._known.clear()
+        self._known |= {key: facts.routes.get(key) for key in keys}
+        return facts
+
+    def known(self, target: RouteTarget) -> tuple[RoutingFacts, Statement] | None:
+        """Return what was known last about a target, and the condition that it is still so; None if that is unknown.
+
+        Nothing is asked: the condition goes into the statement that acts on it.
+        """
+        members, keys = self._members.known, target.route_keys
+        if not members or target.message_ids or any(key not in self._known for key in keys):
+            return None
+        routes: dict[tuple[str, str], str] = {key: project for key in keys if (project := self._known[key]) is not None}
+        still = [
+            _counted("members", self._bot, len(members)),
+            _counted(
+                "members", self._bot, len(members), f"(project, {GATE})", [(one.project, one.gate) for one in members]
+            ),
+            _counted("routes", self._bot, len(routes), "(kind, key)", keys),
+        ]
+        if routes:
+            bound = [(*key, project) for key, project in routes.items()]
+            still.append(_counted("routes", self._bot, len(routes), "(kind, key, project)", bound))
+        condition = " AND ".join(sql for sql, _ in still)
+        return RoutingFacts(members, routes), (condition, tuple(value for _, values in still for value in values))
 
     def _projects(self, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]) -> list[Statement]:
         """Return what asks for the project in each row with one of these pairs of values."""
@@ -103,6 +131,14 @@ class RouteTable:
                         "UPDATE routes SET key = ? WHERE bot = ? AND kind = ? AND key = ?",
                         key, self._bot, row["kind"], row["key"],
                     )  # fmt: skip
+
+
+def _counted(table: str, bot: str, number: int, columns: str = "", rows: Sequence[Sequence[str]] = ()) -> Statement:
+    """Return the condition that a table has so many rows of a bot's, of those whose columns are as one of `rows`."""
+    one = f"({', '.join('?' * len(rows[0]))})" if rows else ""
+    which = f" AND {columns} IN (VALUES {', '.join([one] * len(rows))})" if rows else ""
+    values = (bot, *(value for row in rows for value in row), number)
+    return f"(SELECT count(*) FROM {table} WHERE bot = ?{which}) = ?", values
 
 
 def _by_pair(found: Iterable[Sequence[Row]]) -> dict[tuple[str, str], str]:

@@ -1,6 +1,7 @@
 """How a project hears at once that the hub has something for it: a datagram on this machine, NOTIFY in PostgreSQL.
 
-Either may be lost, so who waits also looks every few seconds.
+A datagram may hold the events themselves, which are then claimed for the project already. Either may be lost, so who
+waits also looks every few seconds.
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
 
+from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubTransaction, Statement, connect, explained
+from agent_channels.core.hub.lease import steady_s
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.settings.paths import runtime_dir
 
@@ -27,6 +31,10 @@ logger = logging.getLogger(__name__)
 # How long a lost wake-up may delay a message.
 LOOK_EVERY_S = 3.0
 _EVENTS, _MEMBERS = b"events", b"members"
+# What is handed over counts for so long, much shorter than it is claimed for: who slept since claims it.
+HANDED_FOR_S = 10.0
+# Any system takes a datagram of this size.
+HANDED_MAX_BYTES = 32_768
 
 
 class HubWakeups:
@@ -39,6 +47,7 @@ class HubWakeups:
         self.own = Wakeup()
         self.members = Wakeup()
         """Set when a project of the bot lets other people or groups in than before."""
+        self._handed: list[tuple[float, RawEvent]] = []
 
     async def wait(self) -> bool:
         """Return True when there is said to be something new for this process's project, False after a few seconds."""
@@ -46,6 +55,30 @@ class HubWakeups:
             await self.own.wait()
             return True
         return False
+
+    def hears(self, project: str) -> bool:
+        """Return whether a process on this machine listens for another project, so that events can be handed to it."""
+        with contextlib.suppress(OSError), self._sender(project):
+            return True
+        return False
+
+    def hand_over(self, project: str, events: Sequence[RawEvent]) -> bool:
+        """Hand a project events that are claimed for it; return False if its process cannot be reached so."""
+        if project == self.project:
+            self._take_in(steady_s(), events)
+            return True
+        parts = [(event.event_id, event.payload) for event in events]
+        data = json.dumps({"hub": str(self._address), "at": steady_s(), "events": parts}).encode()
+        return len(data) <= HANDED_MAX_BYTES and self._send(project, data)
+
+    def handed_over(self) -> list[RawEvent]:
+        """Return, once, what was handed to this process's project a moment ago."""
+        handed, self._handed = self._handed, []
+        return [event for at, event in handed if 0 <= steady_s() - at < HANDED_FOR_S]
+
+    def _take_in(self, at: float, events: Iterable[RawEvent]) -> None:
+        self._handed += [(at, event) for event in events]
+        self.own.set()
 
     def notifications(self, projects: Iterable[str]) -> list[Statement]:
         """Return what wakes projects once its transaction is committed, where the database can."""
@@ -58,7 +91,7 @@ class HubWakeups:
             await tx.execute(sql, *values)
 
     def send(self, projects: Iterable[str]) -> None:
-        """Wake projects after a commit: this process's own, and on a hub of this machine the others."""
+        """Wake projects after a commit: this process's own, and those that a process on this machine listens for."""
         for project in projects:
             if project == self.project:
                 self.own.set()
@@ -78,26 +111,37 @@ class HubWakeups:
             if project != self.project:
                 self._send(project, _MEMBERS)
 
-    def _send(self, project: str, what: bytes) -> None:
-        if self._address.is_local and hasattr(socket, "AF_UNIX"):
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                sender.setblocking(False)  # noqa: FBT003 - the standard library takes it so
-                sender.sendto(what, str(self._path(project)))
+    def _send(self, project: str, what: bytes) -> bool:
+        with contextlib.suppress(OSError), self._sender(project) as sender:
+            sender.send(what)
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def _sender(self, project: str) -> Iterator[socket.socket]:
+        """A socket to the process on this machine that listens for a project. Raises `OSError` if there is none."""
+        if not hasattr(socket, "AF_UNIX"):
+            raise OSError("this system has no such sockets")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+            sender.connect(str(self._path(project)))
+            yield sender
 
     async def run(self) -> None:
         """Hear what others send to this process's project, until cancelled."""
-        if not self._address.is_local:
-            await self._listen()
-        elif hasattr(socket, "AF_UNIX"):
-            await self._receive()
+        async with anyio.create_task_group() as group:
+            if hasattr(socket, "AF_UNIX"):
+                group.start_soon(self._receive)
+            if not self._address.is_local:
+                group.start_soon(self._listen)
 
     async def _receive(self) -> None:
-        path, wake = self._path(self.project), self._wake
+        path, hear = self._path(self.project), self._hear
 
         class Receiver(asyncio.DatagramProtocol):
             def datagram_received(self, data: bytes, addr: object) -> None:
                 del addr
-                wake(members=data == _MEMBERS)
+                hear(data)
 
         # The caller holds the project's lock, so a socket that is there is a dead process's.
         with contextlib.suppress(OSError):
@@ -142,6 +186,16 @@ class HubWakeups:
 
     def _notification(self, project: str) -> Statement:
         return "SELECT pg_notify(?, '')", (self._topic(project),)
+
+    def _hear(self, data: bytes) -> None:
+        """Take in what a process of this machine sent."""
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            handed = json.loads(data) if data.startswith(b"{") else {}
+            # Another hub's claims are not this one's.
+            if handed.get("hub") == str(self._address):
+                events = [RawEvent(str(event_id), str(payload)) for event_id, payload in handed["events"]]
+                return self._take_in(float(handed["at"]), events)
+        return self._wake(members=data == _MEMBERS)
 
     def _wake(self, *, members: bool) -> None:
         (self.members if members else self.own).set()

@@ -24,6 +24,7 @@ from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.inbound.listening import Listening
 from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import OpenBot
+from agent_channels.core.runtime.hub.router import Guess
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.services import Services
@@ -45,6 +46,14 @@ class HubRouter(Protocol):
 
     async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
         """Return whose each event is, in order. Raises `StoreError`; nothing is acknowledged then."""
+        ...
+
+    def guess(self, event: RawEvent) -> Guess | None:
+        """Return whose an event is by what was known last; None if that has to be looked up."""
+        ...
+
+    def confirm(self, guess: Guess) -> None:
+        """A guess was right, and its event is stored."""
         ...
 
     async def stored(self, routed: Sequence[RoutedEvent]) -> None:
@@ -252,11 +261,8 @@ class HubSink:
     async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
         """Decide whose the events are and store them; return once they are on disk. Raises `StoreError`."""
         self._require_lease()
-        routed = await self._router.route(events) if events else []
-        if events and not self._hub.members.known:
-            # It was made anew a moment ago: nobody lets anybody in before the projects have said that they are there.
-            raise HubUnavailable(sentence("the hub {address} knows no project yet", address=self._hub.address))
-        await self._hub.events.put(routed, cursors or {}, self._lease)
+        routed = await self._store(events) if events else []
+        await self._hub.events.settle(routed, cursors or {}, self._lease)
         await self._hub.db.sync()
         for name, value in (cursors or {}).items():
             if value is None:
@@ -266,6 +272,21 @@ class HubSink:
         if events:
             self._mark_alive()
             await self._router.stored(routed)
+
+    async def _store(self, events: Sequence[RawEvent]) -> Sequence[RoutedEvent]:
+        """Decide whose the events are and store them."""
+        hub = self._hub
+        # A message that comes alone is stored on the condition that nothing changed: one round trip instead of two.
+        guess = self._router.guess(events[0]) if len(events) == 1 else None
+        if guess and await hub.events.store([guess.routed], self._lease, provided=guess.condition):
+            self._router.confirm(guess)
+            return [guess.routed]
+        routed = await self._router.route(events)
+        if not hub.members.known:
+            # It was made anew a moment ago: nobody lets anybody in before the projects have said that they are there.
+            raise HubUnavailable(sentence("the hub {address} knows no project yet", address=hub.address))
+        await hub.events.store(routed, self._lease)
+        return routed
 
     def cursors(self) -> Mapping[str, str]:
         """Return how far the bot was read, from whichever machine."""

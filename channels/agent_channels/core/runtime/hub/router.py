@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent, Tap
+from agent_channels.core.hub.database import Statement
 from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import HUB, Decision, RouteTarget, RoutingFacts, choose, target_of
@@ -17,10 +18,20 @@ from agent_channels.core.runtime.hub.chat import HubChat
 from agent_channels.core.runtime.hub.questions import chosen_in
 from agent_channels.core.text.units import length
 
-__all__ = ["MessageParts", "Router"]
+__all__ = ["Guess", "MessageParts", "Router"]
 
 logger = logging.getLogger(__name__)
 PLACES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Whose an event is by what was known last, and the condition under which that is still right."""
+
+    routed: RoutedEvent
+    condition: Statement
+    message: Message
+    decision: Decision
 
 
 class Router:
@@ -44,17 +55,43 @@ class Router:
             for event, one, target in zip(events, inbound, targets, strict=True)
         ]
 
+    def guess(self, event: RawEvent) -> Guess | None:
+        """Return whose an event is by what was known last; None if that has to be looked up. See `confirm`."""
+        inbound = self._adapter.to_inbound(event)
+        target = target_of(inbound)
+        known = self._hub.routes.known(target) if isinstance(inbound, Message) and target.askable else None
+        if known is None or not isinstance(inbound, Message):
+            return None
+        facts, condition = known
+        decision = self._parts.decide(inbound, target, facts)
+        if decision.to != "project":
+            return None
+        return Guess(self._routed(event, inbound, target, decision, decision.projects), condition, inbound, decision)
+
+    def confirm(self, guess: Guess) -> None:
+        """A guess was right, and its event is stored."""
+        self._parts.remember(guess.message, guess.decision)
+
     async def stored(self, routed: Sequence[RoutedEvent]) -> None:
         """What was decided is committed."""
         if any(project in {UNDECIDED, HUB} for one in routed for project in one.projects):
             self._chat.wake()
 
     async def _route(self, event: RawEvent, inbound: Inbound, target: RouteTarget, facts: RoutingFacts) -> RoutedEvent:
-        decision = self._parts.decide(inbound, target, facts) if isinstance(inbound, Message) else choose(target, facts)
+        decision = choose(target, facts)
+        if isinstance(inbound, Message):
+            decision = self._parts.decide(inbound, target, facts)
+            self._parts.remember(inbound, decision)
+        projects = await self._projects(inbound, target, decision)
+        return self._routed(event, inbound, target, decision, projects)
+
+    def _routed(
+        self, event: RawEvent, inbound: Inbound, target: RouteTarget, decision: Decision, projects: tuple[str, ...]
+    ) -> RoutedEvent:
         logger.debug("event %s: %s %s, because of %s", event.event_id, decision.to, decision.projects, decision.rule)
         message_id = inbound.message_id if isinstance(inbound, Message) and not inbound.reaction else ""
         place = (target.chat_id, target.thread_id or "", target.user_id)
-        routed = RoutedEvent(event, await self._projects(inbound, target, decision), target.route_key, *place)
+        routed = RoutedEvent(event, projects, target.route_key, *place)
         return replace(routed, message_id=message_id) if decision.to == "project" else routed
 
     async def _projects(self, inbound: Inbound, target: RouteTarget, decision: Decision) -> tuple[str, ...]:
@@ -97,15 +134,17 @@ class MessageParts:
         self._last: dict[tuple[str, str | None, str], _Last] = {}
 
     def decide(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> Decision:
-        """Return who gets a message; to be called with each message, in order."""
-        place = (message.chat.id, message.thread_id, message.sender.id)
-        last = self._last.get(place)
-        if last is not None and self._continues(message, last):
-            decision = last.decision
-            if decision.to == "project":
-                decision = choose(target, replace(facts, continues=decision.projects[0]))
-        else:
-            decision = choose(target, facts)
+        """Return who gets a message, after those before it were remembered."""
+        last = self._last.get(_place(message))
+        if last is None or not self._continues(message, last):
+            return choose(target, facts)
+        if last.decision.to == "project":
+            return choose(target, replace(facts, continues=last.decision.projects[0]))
+        return last.decision
+
+    def remember(self, message: Message, decision: Decision) -> None:
+        """Record who gets a message; to be called with each message, in order."""
+        place = _place(message)
         if len(self._last) >= PLACES_MAX:
             self._last.clear()
         if decision.to in {"project", "ask"}:
@@ -115,7 +154,6 @@ class MessageParts:
             )
         else:
             self._last.pop(place, None)
-        return decision
 
     def _continues(self, message: Message, last: _Last) -> bool:
         if message.edited or message.reaction or abs(message.ts.timestamp() - last.said_at) > APART_S:
@@ -130,6 +168,10 @@ class MessageParts:
         near = self._limits.paste
         # A character has at most two units: most texts need not be measured.
         return near is not None and 2 * len(text) >= near and length(text, self._limits.unit) >= near
+
+
+def _place(message: Message) -> tuple[str, str | None, str]:
+    return message.chat.id, message.thread_id, message.sender.id
 
 
 def _is_plain(message: Message) -> bool:

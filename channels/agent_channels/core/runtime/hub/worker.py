@@ -30,17 +30,16 @@ class HubWorker:
         hub, expected = self._hub, False
         with hub.events.claiming(self._claimer):
             while True:
-                handed = hub.events.handed_over()
-                events = handed or await self._claimed(expected=expected)
+                events = hub.events.handed_over() or await self._claimed(expected=expected)
+                expected = False
                 if events:
                     await sink.put(events)
                     # On disk here by now. What dies in between is claimed again, and journalled once.
-                    await hub.events.done(hub.project, events)
+                    expected = await hub.events.done(hub.project, events)
                     # Somebody may have paired, or a group may have another id.
                     hub.facts_changed.set()
                 sink.mark_alive()
-                expected = False
-                if not handed and len(events) < BATCH_MAX:
+                if not expected:
                     expected = await hub.wakeups.wait()
 
     async def _claimed(self, *, expected: bool) -> list[RawEvent]:
