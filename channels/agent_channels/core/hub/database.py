@@ -1,8 +1,8 @@
 """The hub's database: SQLite or PostgreSQL behind one interface, which takes the same SQL for both.
 
 Every value is bound to a `?`. `{now}` stands for the database's clock in epoch seconds, `{serial}` for a primary key
-that it numbers, and `{digest:…}` for a text that differs where its own does. What was committed is on disk, at the
-latest after `sync`.
+that it numbers, `{digest:…}` for a text that differs where its own does, and `{locked}`, at the end of a SELECT, for
+nobody else changing the rows before the transaction ends. What was committed is on disk, at the latest after `sync`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ _BUSY_MS = 20
 _AGAIN_AFTER_S = 0.02
 SQLITE_MIN = (3, 38)
 POSTGRESQL_MIN = 150_000
-_SOON_DURABLE: Statement = ("SELECT set_config('synchronous_commit', 'off', true)", ())
+# Outside of transactions a commit is on disk a moment later. All of one string is one round trip.
+_SOON_DURABLE = b"SET synchronous_commit = off"
+_BEGIN_DURABLE = b"BEGIN; SET LOCAL synchronous_commit = on"
 _DIGEST = re.compile(r"\{digest:([^}]*)\}")
 # Any number, the same in every version: two programs that migrate wait for each other.
 _MIGRATION_LOCK = 7_215_031_947
@@ -212,6 +214,8 @@ def _for_sqlite(sql: str) -> str:
     sql = sql.replace("{now}", "((julianday('now') - 2440587.5) * 86400.0)")
     # It has no digests, and no wire to keep short.
     sql = _DIGEST.sub(r"(\1)", sql)
+    # Who may write is alone anyway.
+    sql = sql.replace("{locked}", "")
     return sql.replace("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT")
 
 
@@ -437,7 +441,8 @@ class _PostgresTransaction:
         self._connection = connection
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        return cast("list[Row]", await (await self._execute(sql, values)).fetchall())
+        cursor = await self._execute(sql, values)
+        return cast("list[Row]", await cursor.fetchall() if cursor.description else [])
 
     async def each(self, *queries: Statement) -> list[list[Row]]:
         async with self._connection.pipeline():
@@ -456,6 +461,7 @@ def _for_postgres(sql: str) -> bytes:
     sql = sql.replace("%", "%%").replace("?", "%s")
     sql = sql.replace("{now}", "extract(epoch FROM clock_timestamp())::double precision")
     sql = _DIGEST.sub(r"encode(sha256(convert_to(\1, 'UTF8')), 'hex')", sql)
+    sql = sql.replace("{locked}", "FOR UPDATE")
     return sql.replace("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY").encode()
 
 
@@ -470,8 +476,17 @@ class _PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[HubTransaction]:
-        async with self._open() as connection, connection.transaction():
-            yield _PostgresTransaction(connection)
+        import psycopg
+
+        async with self._open() as connection:
+            await connection.execute(_BEGIN_DURABLE)
+            try:
+                yield _PostgresTransaction(connection)
+            except Exception:
+                with contextlib.suppress(psycopg.Error):
+                    await connection.execute(b"ROLLBACK")
+                raise
+            await connection.execute(b"COMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[HubReading]:
@@ -479,9 +494,13 @@ class _PostgresDatabase:
             yield _PostgresTransaction(connection)
 
     async def at_once(self, *statements: Statement) -> list[list[Row]]:
-        # What is sent before an answer is waited for is one transaction.
         async with self._open() as connection:
-            return (await _PostgresTransaction(connection).each(_SOON_DURABLE, *statements))[1:]
+            tx = _PostgresTransaction(connection)
+            if len(statements) == 1:
+                ((sql, values),) = statements
+                return [await tx.rows(sql, *values)]
+            # What is sent before an answer is waited for is one transaction.
+            return await tx.each(*statements)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[psycopg.AsyncConnection[dict[str, Any]]]:
@@ -510,6 +529,7 @@ class _PostgresDatabase:
                 tx = _PostgresTransaction(connection)
                 await tx.rows("SELECT pg_advisory_xact_lock(?)", _MIGRATION_LOCK)
                 await _migrate(tx, str(self.address), self._migrations)
+            await connection.execute(_SOON_DURABLE)
         except BaseException:
             await connection.close()
             raise
@@ -524,7 +544,7 @@ class _PostgresDatabase:
     async def sync(self) -> None:
         # The log is written in order, so that a durable commit takes those before it along; it has to change something.
         async with self._open() as connection:
-            await connection.execute("UPDATE hub_schema SET version = version")
+            await connection.execute(_BEGIN_DURABLE + b"; UPDATE hub_schema SET version = version; COMMIT")
 
     async def close(self) -> None:
         async with self._turn:

@@ -104,7 +104,7 @@ class Events:
 
         An event that is there already stays with whom it is. Projects get what is new before it is surely on disk:
         see `HubDatabase.sync`, after which the platform may be told. Raises `LeaseLost`, with nothing written, and
-        other `StoreError`s.
+        other `StoreError`s. Nothing stored with a condition may also mean that the lease is lost.
         """
         unique = _unique(events)
         if not unique:
@@ -112,11 +112,11 @@ class Events:
         named = {project for routed in unique for project in routed.projects if project}
         hearing = {project for project in named if project != self._wakeups.project and self._wakeups.hears(project)}
         inserts = self._inserts(unique, hearing, lease, provided)
-        fenced, *results = await self._db.at_once(
-            lease.fence, *inserts, *self._wakeups.notifications(sorted(named - hearing))
-        )
-        lease.require(fenced)
+        results = await self._db.at_once(*inserts, *self._wakeups.notifications(sorted(named - hearing)))
         stored = {(row["event_id"], row["project"]): row["state"] for rows in results[: len(inserts)] for row in rows}
+        if not stored and provided is ALWAYS:
+            # All of it was there already, or it was not for this process to write any more.
+            lease.require(*await self._db.at_once(lease.fence))
         woken = frozenset(project for _, project in stored if project)
         for project in woken:
             claimed = [one.event for one in unique if stored.get((one.event.event_id, project)) == "claimed"]
@@ -141,7 +141,7 @@ class Events:
         """
         claimers = dict.fromkeys(hearing, f"{lease.domain}:handed over")
         claimers[self._wakeups.project] = self._claimer
-        guard, guarding = lease.guard
+        fence, fencing = lease.fence
         condition, conditioned = provided
         statements: list[Statement] = []
         for chunk in _whole_events(events):
@@ -155,17 +155,18 @@ class Events:
                 )  # fmt: skip
             places = ", ".join(f"({number}, ?, ?, ?, ?, ?, ?, ?, ?, ?)" for number in range(len(chunk)))
             sql = (
-                "WITH new (n, event_id, project, payload, route_key, chat_id, thread_id, user_id, state, claimer) AS "
-                f"(VALUES {places}), sorted AS MATERIALIZED (SELECT new.*, CASE WHEN claimer <> '' AND NOT EXISTS "
-                f"(SELECT 1 FROM events AS o WHERE o.bot = ? AND o.project = new.project AND {_open('o')}) "
+                f"WITH fence AS ({fence}), new (n, event_id, project, payload, route_key, chat_id, thread_id, user_id, "
+                f"state, claimer) AS (VALUES {places}), sorted AS MATERIALIZED (SELECT new.*, CASE WHEN claimer <> '' "
+                f"AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? AND o.project = new.project AND "
+                f"{_open('o')}) "
                 "THEN claimer ELSE '' END AS holder FROM new) INSERT INTO events (bot, event_id, project, payload, "
                 "route_key, chat_id, thread_id, user_id, state, received_at, claimed_by, claimed_until, done_at) "
                 "SELECT ?, event_id, project, payload, route_key, chat_id, thread_id, user_id, CASE WHEN holder = '' "
                 "THEN state ELSE 'claimed' END, {now}, holder, CASE WHEN holder = '' THEN 0 ELSE {now} + ? END, 0 "
-                f"FROM sorted WHERE {guard} AND {condition} AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? "
+                f"FROM sorted, fence WHERE {condition} AND NOT EXISTS (SELECT 1 FROM events AS o WHERE o.bot = ? "
                 "AND o.event_id = sorted.event_id) ORDER BY n RETURNING event_id, project, state"
             )
-            statements.append((sql, (*values, self._bot, self._bot, CLAIM_S, *guarding, *conditioned, self._bot)))
+            statements.append((sql, (*fencing, *values, self._bot, self._bot, CLAIM_S, *conditioned, self._bot)))
         return statements
 
     def _records(self, events: Sequence[RoutedEvent], lease: Lease) -> list[Statement]:

@@ -124,7 +124,7 @@ class Lease:
         It returns a row while this process holds the lease; see `require`.
         """
         return (
-            "UPDATE bots SET epoch = epoch WHERE bot = ? AND owner = ? AND epoch = ? RETURNING epoch",
+            "SELECT epoch FROM bots WHERE bot = ? AND owner = ? AND epoch = ? {locked}",
             (self._bot, self.owner, self._epoch),
         )
 

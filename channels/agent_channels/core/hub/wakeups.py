@@ -48,6 +48,7 @@ class HubWakeups:
         self.members = Wakeup()
         """Set when a project of the bot lets other people or groups in than before."""
         self._handed: list[tuple[float, RawEvent]] = []
+        self._paths: dict[str, Path] = {}
 
     async def wait(self) -> bool:
         """Return True when there is said to be something new for this process's project, False after a few seconds."""
@@ -201,7 +202,9 @@ class HubWakeups:
         (self.members if members else self.own).set()
 
     def _path(self, project: str) -> Path:
-        return (self._folder or runtime_dir()) / f"{self._topic(project)}.sock"
+        if project not in self._paths:
+            self._paths[project] = (self._folder or runtime_dir()) / f"{self._topic(project)}.sock"
+        return self._paths[project]
 
     def _topic(self, project: str) -> str:
         # A name that PostgreSQL takes unquoted, and a socket's folder may be deep.
