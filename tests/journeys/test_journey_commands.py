@@ -133,7 +133,7 @@ async def test_session_clear_forgets_this_chat_and_tells_the_agent(play: Play) -
     assert "start over" in event.content
     assert (await ann.hear()).text.startswith("Saved messages deleted: 5.")
     found = json.loads(await host.done("fetch_messages", chat_id=ann.chat_id, query="secret"))
-    assert (found["messages"], found["kept"]) == ([], 0)
+    assert (found["messages"], found["kept_since"]) == ([], None)
     assert (await host.status())["inbox"]["open"] == 2
     left = await play.stage.cli("inbox", play.stage.channel, "--json")
     assert "secret of ann" not in left.out

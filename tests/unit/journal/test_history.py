@@ -204,8 +204,8 @@ def test_forgetting_leaves_no_word(history: History) -> None:
     history.add(line(2, "another plan", chat="8"))
     assert history.page("7", 9, query="secret")
     assert history.forget("7") == 1
-    assert history.extent("7") == (0, None)
-    assert history.extent("8") == (1, 1002.0)
+    assert (history.count("7"), history.since("7")) == (0, None)
+    assert (history.count("8"), history.since("8")) == (1, 1002.0)
     assert texts(history.page("8", 9, query="plan")) == ["another plan"]
     store = history.store
     assert store.value("SELECT count(*) FROM history_index WHERE history_index MATCH '\"secret\"'") == 0

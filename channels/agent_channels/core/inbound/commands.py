@@ -359,7 +359,8 @@ class Commands:
     def _session_status(self, message: Message) -> tuple[str, Moment | None]:
         session = self._session()
         joined_after = self._services.chats.joined_after(message.chat.id, message.sender.id)
-        count, since = self._services.history.extent(message.chat.id, joined_after)
+        count = self._services.history.count(message.chat.id, joined_after)
+        since = self._services.history.since(message.chat.id, joined_after)
         oldest = None if since is None else day(since)
         history = translate("history_saved", count=count, since=oldest.words) if oldest else translate("history_empty")
         text = translate(

@@ -290,7 +290,7 @@ class InboundPipeline:
     def _process_join(self, joined: Joined) -> None:
         services = self._services
         # In a group that nobody ever enabled nothing is kept that could be read.
-        if services.access.group_of(joined.chat) is not None or services.history.extent(joined.chat.id)[0]:
+        if services.access.group_of(joined.chat) is not None or services.history.since(joined.chat.id) is not None:
             services.chats.record_join(joined.chat.id, joined.user_ids, services.history.last_id())
 
     def _process_tap(self, entry_id: int, tap: Tap, batch: Batch) -> None:

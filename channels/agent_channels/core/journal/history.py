@@ -253,12 +253,15 @@ class History:
         """Return the id of the newest line; 0 if there is none."""
         return int(self.store.value("SELECT max(id) FROM history") or 0)
 
-    def extent(self, chat_id: str, after: int = 0) -> tuple[int, float | None]:
-        """Return how many lines of a chat after a line's id are stored, and since when (epoch seconds)."""
-        row = self.store.row(
-            "SELECT count(*) AS n, min(at) AS since FROM history WHERE chat_id = ? AND id > ?", chat_id, after
-        )
-        return (0, None) if row is None else (row["n"], row["since"])
+    def count(self, chat_id: str, after: int = 0) -> int:
+        """Return how many lines of a chat after a line's id are stored."""
+        return int(self.store.value("SELECT count(*) FROM history WHERE chat_id = ? AND id > ?", chat_id, after))
+
+    def since(self, chat_id: str, after: int = 0) -> float | None:
+        """Return when the first line of a chat after a line's id was said (epoch seconds); None if there is none."""
+        query = "SELECT at FROM history WHERE chat_id = ? AND id > ? ORDER BY id LIMIT 1"
+        found: float | None = self.store.value(query, chat_id, after)
+        return found
 
     def lines(self, chat_id: str | None = None, since: float = 0.0, after: int = 0) -> Iterator[HistoryLine]:
         """Yield every line after a line's id, oldest first, of one chat or of all, said since then (epoch seconds)."""

@@ -133,8 +133,7 @@ def _to_json(runtime: ChannelRuntime, chat_id: str, page: _Page, limits: CallLim
     if len(texts) < len(page.lines):
         head["more"] = True
     if page.source == OWN:
-        kept, since = runtime.context.services.history.extent(chat_id)
-        head |= {"kept": kept, "kept_since": epoch_iso(since)}
+        head["kept_since"] = epoch_iso(runtime.context.services.history.since(chat_id))
     opening = json.dumps({**head, "messages": []}, ensure_ascii=False).removesuffix("]}")
     messages = "\n" + ",\n".join(texts[::-1]) + "\n" if texts else ""
     return f"{opening}{messages}]}}"
