@@ -18,6 +18,7 @@ from agent_channels.core.hub import wakeups
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.members import MemberGroup
 from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.routes import RouteTarget
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.runtime.hub import chat, host_starts
@@ -51,8 +52,8 @@ def group(*senders: int, hears_all: bool = False) -> MemberGroup:
 class HubReading:
     """What the reader does, and what each project got of it so far."""
 
-    def __init__(self, hub: ProjectHub, adapter: Adapter, chat: HubChat) -> None:
-        self.hub, self.adapter, self.chat = hub, adapter, chat
+    def __init__(self, hub: ProjectHub, adapter: Adapter, chat: HubChat, router: Router) -> None:
+        self.hub, self.adapter, self.chat, self.router = hub, adapter, chat, router
         self.got: dict[str, list[Inbound]] = {}
 
     async def member(
@@ -76,6 +77,15 @@ class HubReading:
         """Has a message of the bot's be a project's."""
         found = SentMessage(str(chat), str(message.get("message_id", message.get("id"))))
         await self.hub.sent.record(project, [found])
+
+    async def recorded(self, message: dict[str, Any], chat: int) -> None:
+        """Waits until the hub knows whose a person's message is."""
+        target = RouteTarget(
+            "message", str(chat), answered_message_id=str(message.get("message_id", message.get("id")))
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await self.hub.routes.facts([target])).sent:  # noqa: ASYNC110 - as in `settled`
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def take(self, project: str) -> list[Inbound]:
         """What a project got until now, which its worker has journalled then."""
@@ -153,7 +163,7 @@ async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterato
         stack.push_async_callback(_ended, task)
         if isinstance(sandbox, DiscordSandbox):
             await sandbox.wait_for(lambda: sandbox.connected, PATIENCE_S)
-        yield HubReading(hub, adapter, hub_chat)
+        yield HubReading(hub, adapter, hub_chat, router)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -18,7 +19,7 @@ from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN
 from hub_reading import HubReading, group, reading
-from hubs import Hub
+from hubs import Hub, facts_of
 
 API, DOCS, WEB = "apiapiap", "docsdocs", "webwebwe"
 
@@ -218,12 +219,37 @@ async def test_parts_of_one_message_are_not_torn_apart(desk: HubReading, ann: Te
     await desk.sent(API, {"message_id": 1}, ann.id)
     first = ann.send("hi")
     await desk.until(WEB, ["hi"])
+    await desk.recorded(first, ann.id)
     await desk.sent(API, first, ann.id)
     ann.send("x" * 4096, reply_to=first["message_id"])
     ann.send("the rest")
     await desk.until(API, ["x" * 4096, "the rest"])
     ann.send("next")
     await desk.until(WEB, ["hi", "next"])
+
+
+async def test_what_another_process_changed_counts_at_once(
+    desk: HubReading, made_hub: Hub, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader knows the way of a person who wrote before, and takes it only if nobody changed it a moment ago."""
+    looked_up = AsyncMock(side_effect=desk.router.route)
+    monkeypatch.setattr(desk.router, "route", looked_up)
+    await desk.member("web", ann.id)
+    ann.send("first")
+    await desk.until(WEB, ["first"])
+    ann.send("known")
+    await desk.until(WEB, ["first", "known"])
+    assert looked_up.await_count == 1
+    async with made_hub.open() as other:
+        await other.members.beat(facts_of(API, "api", people=frozenset({str(ann.id)})))
+        await other.routes.set("person", str(ann.id), API, "operator")
+        ann.send("moved")
+        await desk.until(API, ["moved"])
+        await other.members.beat(facts_of(API, "api", people=frozenset()))
+        ann.send("shut out there")
+        await desk.until(WEB, ["first", "known", "shut out there"])
+    assert looked_up.await_count == 3
+    assert await desk.texts(API) == ["moved"]
 
 
 async def test_a_correction_follows_its_message(desk: HubReading, ann: TelegramPerson) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,8 +20,11 @@ from hypothesis import strategies as st
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import LeaseLost
 from agent_channels.core.hub.events import UNDECIDED, ClaimedEvent, RoutedEvent
-from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.lease import Lease, steady_s
+from agent_channels.core.hub.members import MemberGroup
 from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.routes import RouteTarget
+from agent_channels.core.hub.wakeups import HANDED_FOR_S, HANDED_MAX_BYTES, HubWakeups
 from clock import Clock
 from hubs import BOT, Hub, facts_of
 
@@ -109,6 +118,146 @@ async def test_what_was_handed_over_and_not_taken_is_claimed_again(made_hub: Hub
         with hub.events.claiming("machine:1"):
             await hub.events.put([event(1)], {}, lease)
         assert handed(hub) == []
+        assert numbers(await claim(hub)) == [1]
+
+
+@asynccontextmanager
+async def listening(hub: ProjectHub) -> AsyncIterator[None]:
+    """Hears what other processes of the machine send to the project of a hub, from now on."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(hub.wakeups.run)
+        while not HubWakeups(hub.address, BOT, "somebody").hears(hub.project):  # noqa: ASYNC110 - a socket appears
+            await anyio.sleep(0.01)
+        yield
+        group.cancel_scope.cancel()
+
+
+async def next_handed(hub: ProjectHub) -> list[int]:
+    """What is handed over next, to whoever listens."""
+    found: list[int] = []
+    with anyio.fail_after(20):
+        while not (found := handed(hub)):
+            await hub.wakeups.own.wait()
+    return found
+
+
+async def test_another_process_of_the_machine_is_handed_its_events(made_hub: Hub) -> None:
+    """Without a claim, in order, claimed for it alone; what comes before they are done is claimed after them."""
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other, listening(other):
+        lease = await reading(hub)
+        with other.events.claiming("machine:2"):
+            assert await hub.events.put([event(1, API), event(2), event(3, API)], {}, lease) == {WEB, API}
+            assert await next_handed(other) == [1, 3]
+            assert await claim(hub, API, "elsewhere") == []
+            await hub.events.put([event(4, API)], {}, lease)
+            assert handed(other) == []
+            assert await other.events.done(API, [event(1, API).event, event(3, API).event])
+            assert numbers(await claim(other, API)) == [4]
+            assert not await other.events.done(API, [event(4, API).event])
+
+
+async def test_what_is_too_long_to_be_handed_over_is_claimed(made_hub: Hub) -> None:
+    """The process is woken all the same."""
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other, listening(other):
+        lease = await reading(hub)
+        long = RoutedEvent(RawEvent("1", "x" * HANDED_MAX_BYTES), (API,))
+        await hub.events.put([long], {}, lease)
+        with anyio.fail_after(20):
+            while not await other.wakeups.wait():
+                pass
+        assert handed(other) == []
+        assert [len(one.event.payload) for one in await claim(other, API)] == [HANDED_MAX_BYTES]
+
+
+async def test_only_what_its_own_hub_handed_over_a_moment_ago_counts(made_hub: Hub, runtime: Path) -> None:
+    """What another hub claimed, what lay there while the process slept, and what is no message of ours only wakes."""
+    async with made_hub.open(API) as hub, listening(hub):
+        path = socket_in(runtime)
+        events, here, now = [["1", "{}"]], str(hub.address), steady_s()
+        good = {"hub": here, "at": now, "events": events}
+        for bad in (
+            good | {"hub": "postgresql://elsewhere/"},
+            good | {"at": now - 2 * HANDED_FOR_S},
+            good | {"at": now + 3600},
+            good | {"at": None},
+            good | {"events": [["1"]]},
+            good | {"events": 5},
+            {"hub": here},
+            [],
+        ):
+            await send(path, json.dumps(bad).encode())
+            with anyio.fail_after(20):
+                await hub.wakeups.own.wait()
+            assert handed(hub) == []
+        for data in (b"{", b"\xff\xfe", b"{" + b"[" * 20_000):
+            await send(path, data)
+            with anyio.fail_after(20):
+                await hub.wakeups.own.wait()
+        await send(path, json.dumps(good).encode())
+        assert await next_handed(hub) == [1]
+
+
+def socket_in(runtime: Path) -> Path:
+    """The only socket there."""
+    (path,) = runtime.rglob("*.sock")
+    return path
+
+
+async def send(path: Path, data: bytes) -> None:
+    """Sends a datagram, as any process of the user could."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        await anyio.to_thread.run_sync(sender.sendto, data, str(path))
+
+
+async def moved(hub: ProjectHub) -> None:
+    await hub.routes.set("person", "7", API, "7")
+
+
+async def moved_away(hub: ProjectHub) -> None:
+    await hub.routes.remove("chat", "c")
+
+
+async def let_in(hub: ProjectHub) -> None:
+    await hub.members.beat(facts_of(API, people=frozenset({"7"})))
+
+
+async def shut_out(hub: ProjectHub) -> None:
+    await hub.members.beat(facts_of(WEB, people=frozenset()))
+
+
+async def joined(hub: ProjectHub) -> None:
+    await hub.members.beat(facts_of("docsdocs"))
+
+
+async def left(hub: ProjectHub) -> None:
+    await hub.members.leave(API)
+
+
+async def opened(hub: ProjectHub) -> None:
+    await hub.members.beat(facts_of(API, groups={"-5": MemberGroup()}))
+
+
+@pytest.mark.parametrize("change", [moved, moved_away, let_in, shut_out, joined, left, opened])
+async def test_an_event_is_stored_by_what_was_known_only_while_it_is_so(
+    made_hub: Hub, change: Callable[[ProjectHub], Awaitable[None]]
+) -> None:
+    """What another process changed a moment ago counts, whatever the reader knew; beats change nothing."""
+    target = RouteTarget("message", "c", user_id="7")
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other:
+        lease = await reading(hub)
+        for one in (WEB, API):
+            await other.members.beat(facts_of(one))
+        await other.routes.set("chat", "c", WEB, "7")
+        assert hub.routes.known(target) is None
+        facts = await hub.routes.facts([target])
+        await other.members.beat(facts_of(API, session_state="working", enabled={"1": 5.0}))
+        assert hub.routes.known(replace(target, answered_message_id="5")) is None
+        known = hub.routes.known(target)
+        assert known is not None
+        assert (known[0].routes, known[0].members) == (facts.routes, facts.members)
+        assert await hub.events.store([event(1)], lease, provided=known[1]) == {WEB}
+        await change(other)
+        assert await hub.events.store([event(2)], lease, provided=known[1]) == frozenset()
         assert numbers(await claim(hub)) == [1]
 
 
