@@ -114,6 +114,21 @@ async def test_a_grid_whose_fate_is_unknown_still_counts(stage: Stage) -> None:
     assert ann.messages()[-1]["text"].startswith("Ship?")
 
 
+async def test_a_grid_of_an_edit_whose_fate_is_unknown_counts(stage: Stage) -> None:
+    """When the cut came after the message was edited, a tap on its new buttons is understood all the same."""
+    ann = stage.person()
+    host = await stage.reading()
+    await host.done("reply", chat_id=ann.id, text="Wait", buttons=[["Stop"]])
+    message_id = (await ann.next_message())["message_id"]
+    stage.tg.faults.add("drop_after", method="editMessageText", times=1)
+    told = await host.call("edit_message", chat_id=ann.id, message_id=str(message_id), text="Ship?", buttons=[["Yes"]])
+    assert told.failed
+    ann.tap(message_id, label="Yes")
+    event = await host.event()
+    assert (event.meta["button_value"], event.meta["message_id"]) == ("Yes", str(message_id))
+    await stage.tg.wait_for(lambda: is_closed(ann.messages()[-1]))
+
+
 async def test_the_same_key_gives_the_same_result(stage: Stage) -> None:
     """The same key and arguments: sent once, the same ids, also after a kill; other arguments are refused."""
     ann = stage.person()

@@ -12,7 +12,7 @@ from agent_channels.core.buttons.secret_offers import KEEP, is_secret_offer
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, Forbidden, PlatformError, RateLimited, Unavailable
+from agent_channels.core.errors import Ambiguous, ChannelError, Forbidden, RateLimited, Refused, Unavailable
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 
@@ -24,7 +24,7 @@ ANN, BOB = Person("7", "Ann"), Person("8", "Bob")
 class Platform:
     """Takes messages, and fails as it is told."""
 
-    def __init__(self, error: PlatformError | None = None) -> None:
+    def __init__(self, error: ChannelError | None = None) -> None:
         self.error = error
         self.taken: list[Outgoing] = []
 
@@ -65,8 +65,10 @@ async def test_an_offer_that_may_have_arrived_is_kept(store: Store) -> None:
     assert panels.press(platform.data(), "7", "42", ANN).button == GRID[0][0]
 
 
-@pytest.mark.parametrize("error", [Unavailable("down"), RateLimited("slow down", 3), Forbidden("blocked")])
-async def test_an_offer_that_was_not_sent_leaves_nothing(store: Store, error: PlatformError) -> None:
+@pytest.mark.parametrize(
+    "error", [Unavailable("down"), RateLimited("slow down", 3), Forbidden("blocked"), Refused("no chat")], ids=repr
+)
+async def test_an_offer_that_was_not_sent_leaves_nothing(store: Store, error: ChannelError) -> None:
     """Nobody saw its buttons, so they are not kept."""
     panels, platform = Panels(store), Platform(error)
     with pytest.raises(type(error)):

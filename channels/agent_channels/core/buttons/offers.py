@@ -9,7 +9,6 @@ from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Grid, Outgoing, Sent
-from agent_channels.core.errors import Ambiguous, PlatformError
 
 __all__ = ["send_offer"]
 
@@ -29,12 +28,6 @@ async def send_offer(
     panel_id = panels.create(
         outgoing.chat_id, grid, ttl_s=ttl_s, thread_id=outgoing.thread_id, tappers=tappers, turn_id=turn_id, offer=True
     )
-    try:
+    with panels.sending(panel_id):
         sent = await send(replace(outgoing, keyboard=lay_out(panel_id, grid, limits)))
-    except Ambiguous:
-        # It may have arrived, and then its buttons have to work.
-        raise
-    except PlatformError:
-        panels.discard(panel_id)
-        raise
     panels.bind(panel_id, sent.message_id, sent.snapshot)

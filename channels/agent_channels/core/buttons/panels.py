@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from agent_channels.core.buttons.layout import parse_callback
 from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
+from agent_channels.core.errors import Ambiguous, PlatformError, Refused
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Panel", "Panels", "Press", "Refusal", "SentPanel"]
@@ -139,6 +141,18 @@ class Panels:
         """Delete a grid that was never shown to anybody."""
         with self.store.transaction() as db:
             db.execute("DELETE FROM panels WHERE id = ? AND message_id IS NULL", (panel_id,))
+
+    @contextmanager
+    def sending(self, panel_id: str) -> Iterator[None]:
+        """Send a panel's message in the block; the panel is deleted after an error that means that nobody saw it."""
+        try:
+            yield
+        except Ambiguous:
+            # The message may have arrived, and then its buttons have to work.
+            raise
+        except (PlatformError, Refused):
+            self.discard(panel_id)
+            raise
 
     # ---- reading
 

@@ -15,7 +15,7 @@ from agent_channels.core.buttons.layout import check_grid, lay_out
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.masked_adapter import sending_as_it_is
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
-from agent_channels.core.errors import ParseFailed, PlatformError, Refused, Unsupported
+from agent_channels.core.errors import ParseFailed, Refused, Unsupported
 from agent_channels.core.outbound.compose import render, sayable, with_legend
 from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets
 from agent_channels.core.outbound.retry import Retrier, SendReport
@@ -146,12 +146,8 @@ class Edits:
             keyboard = lay_out(panel_id, edit.grid, self._adapter.limits)
         elif edit.keep_grid and open_panel:
             panel_id, keyboard = open_panel.id, lay_out(open_panel.id, open_panel.grid, self._adapter.limits)
-        try:
+        with panels.sending(panel_id) if edit.grid and panel_id else nullcontext():
             sent = await self._send(edit, part, keyboard, report)
-        except PlatformError:
-            if edit.grid and panel_id:
-                panels.discard(panel_id)
-            raise
         self._services.history.edit_sent(edit.chat_id, edit.message_id, edit.text)
         if panel_id:
             panels.bind(panel_id, sent.message_id, sent.snapshot)
