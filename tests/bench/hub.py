@@ -107,6 +107,8 @@ def _statements(log: list[str]) -> Counter[str]:
     for line in log:
         if match := re.search(r"LOG:  (?:statement|execute [^:]*): (.*)", line):
             words = re.sub(r"\s+", " ", match[1])
+            # What begins with WITH is known by what it writes.
+            words = re.sub(r"^WITH .*?(?=INSERT INTO)", "", words)
             verb = re.match(r"(INSERT INTO|UPDATE|DELETE FROM|SELECT pg_notify)?\s*(\w+)", words)
             table = re.search(r"FROM (\w+)", words)
             key = verb[0] if verb and verb[1] else f"SELECT {table[1]}" if table else words.split(" ", 1)[0]

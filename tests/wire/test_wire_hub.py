@@ -88,6 +88,11 @@ async def test_names_are_given_and_told(hub: HubStage) -> None:
     assert status.code == 0
     for part in ("this project  web", "read by       nobody", "backend", "no session"):
         assert part in status.out
+    alone = hub.project("alone")
+    alone.env["CHANNELS_HUB"] = None
+    ran = await said(hub, alone, "status")
+    assert ran.code == 1
+    assert "shares no bot with another" in ran.err
 
 
 async def test_the_status_says_who_reads_and_what_waits(hub: HubStage) -> None:
@@ -96,6 +101,8 @@ async def test_the_status_says_who_reads_and_what_waits(hub: HubStage) -> None:
     ann = hub.person("ann", api)
     gone = await hub.working(api)
     await gone.kill()
+    # Its own machine knows at once that it is dead, without waiting for beats that do not come.
+    assert "not answering, its process has ended; last heard of at" in (await said(hub, api, "status")).out
     reader = await hub.reading(web)
     for number in range(3):
         ann.send(f"waits {number}")
@@ -107,8 +114,13 @@ async def test_the_status_says_who_reads_and_what_waits(hub: HubStage) -> None:
     hub.hub.execute("UPDATE members SET seen_at = seen_at - 3600 WHERE name = 'api'")
     text = (await said(hub, web, "status", "telegram")).out
     assert f"process {reader.process.pid} on" in text
-    assert "away, silent for 36" in text
+    assert "away, last heard of at" in text
     assert "3 messages wait" in text
+    of_all = (await said(hub, web, "status")).out
+    assert of_all.startswith("Telegram\nhub ")
+    assert "3 messages wait" in of_all
+    (listed,) = (await said(hub, web, "status", "--json")).json["hubs"]
+    assert (listed["channel"], listed["problem"], listed["reader"]["pid"]) == ("telegram", None, reader.process.pid)
     found = await checks(hub, web)
     assert found["hub projects"]["state"] == "note"
     assert "3 messages wait for projects without a session: api" in found["hub projects"]["found"]

@@ -10,36 +10,46 @@ from typing import Any
 
 import anyio
 
-from agent_channels.cli.arguments import WrongUsage, add_channel, add_command, add_json, can_ask
+from agent_channels.cli.arguments import (
+    CHANNEL_NAMES,
+    CHANNELS,
+    WrongUsage,
+    add_channel,
+    add_command,
+    add_json,
+    can_ask,
+    set_up_channels,
+)
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.hub_install import add_install_actions, run_install_action
 from agent_channels.cli.hub_keep import add_keep_actions, run_keep_action
 from agent_channels.cli.hub_project import VARIABLE, HubProject, enter_hub, joined_words
 from agent_channels.cli.hub_route import add_route_actions, change_routes
 from agent_channels.cli.language import choose_language, shown
-from agent_channels.core.errors import Refused, StoreError
+from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.project_hub import ProjectHub
-from agent_channels.core.i18n.sentences import counted, joined, sentence
-from agent_channels.core.runtime.hub.member import hub_facts
+from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
+from agent_channels.core.runtime.hub.member import hub_facts, state_words
+from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
-from agent_channels.core.settings.config import config_values
+from agent_channels.core.settings.config import Environment, config_values, load
 from agent_channels.core.settings.env_file import remove_dotenv_value, set_dotenv_value
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.state_folder import note_project
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
+from agent_channels.registry import channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "share one bot among several projects, on this machine or on many"
 # A server looks at its settings every second.
 SERVERS_LEAVE_WITHIN_S = 10.0
-_STATES = {"working": "works", "idle": "waits for messages", "none": "no session"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     leave = add_command(actions, "leave", "let this project read its bot for itself alone again")
     add_channel(leave)
     status = add_command(actions, "status", "show the projects of the bot, who reads it, and what waits")
-    add_channel(status)
+    status.add_argument(
+        "channel",
+        choices=CHANNELS,
+        nargs="?",
+        metavar="CHANNEL",
+        help=sentence("{names}; default: every one that has a hub here", names=CHANNEL_NAMES),
+    )
     for action in (join, leave, status):
         add_json(action)
     add_route_actions(actions)
@@ -74,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
         return run_keep_action(args)
     if args.action in {"install", "uninstall"}:
         return run_install_action(args)
+    if args.channel is None:
+        return _status_of_all(as_json=args.json)
     choose_language(args.channel)
     project = HubProject(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
@@ -210,6 +228,29 @@ def _status(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[st
     return _text(data), data
 
 
+def _status_of_all(*, as_json: bool) -> int:
+    """Print the status of every channel that has a hub in this project; return 1 if one of them cannot be asked."""
+    choose_language(*CHANNELS)
+    found: list[dict[str, Any]] = []
+    for name in set_up_channels():
+        env = Environment(name)
+        try:
+            if env.token() is None or hub_address(load(channel(name).settings, env), env) is None:
+                continue
+            text, data = _status(argparse.Namespace(), HubProject(name))
+        except (ConfigError, StoreError) as error:
+            text, data = words_of(error), {"problem": words_of(error)}
+        found.append({"channel": name, "problem": None, **data, "text": text})
+    if not found:
+        raise Refused(sentence("this project shares no bot with another; `channels hub join CHANNEL` does that"))
+    if as_json:
+        hubs = [{key: value for key, value in one.items() if key != "text"} for one in found]
+        print(json.dumps({"hubs": hubs}, ensure_ascii=False))
+    else:
+        print("\n\n".join(f"{channel(one['channel']).title}\n{shown(one['text'])}" for one in found))
+    return 1 if any(one["problem"] for one in found) else 0
+
+
 def _text(data: dict[str, Any]) -> str:
     lines = [
         _line("hub", data["address"]),
@@ -243,7 +284,7 @@ def _line(name: str, text: str) -> str:
 def _project_line(one: dict[str, Any]) -> str:
     where = sentence(
         "{state} on {machine} in {folder}",
-        state=_state(one),
+        state=state_words(one),
         machine=label(one["machine"]),
         folder=label(one["folder"]),
     )
@@ -280,9 +321,3 @@ def _keeper(data: dict[str, Any]) -> str:
         )
         for keeper in data["keepers"]
     )
-
-
-def _state(one: dict[str, Any]) -> str:
-    if one["state"] == "away":
-        return sentence("away, silent for {seconds:.0f} s", seconds=one["silent_s"])
-    return sentence(_STATES[one["state"]]) if one["state"] in _STATES else one["state"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
-from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.lease import Lease, lock_domain
 from agent_channels.core.hub.members import NAME_MAX, MemberGroup, project_name
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.hub.wakeups import HubWakeups
@@ -88,6 +91,38 @@ async def test_how_long_a_project_is_silent_is_told_by_the_database(
         made_hub.execute("UPDATE members SET seen_at = seen_at - 3600")
         (member,) = await other.members.read()
         assert (member.is_away, member.state) == (True, "away")
+
+
+def sockets_in(runtime: Path) -> list[Path]:
+    """Every socket there."""
+    return list(runtime.rglob("*.sock"))
+
+
+async def test_a_dead_process_of_this_machine_is_known_at_once(made_hub: Hub, runtime: Path) -> None:
+    """One that was killed leaves its socket behind; on another machine it may well live, and who left has left."""
+    async with made_hub.open(WEB) as hub, made_hub.open(API) as other, anyio.create_task_group() as group:
+        states = [facts_of(API, domain=lock_domain()), facts_of(WEB, domain="elsewhere")]
+
+        async def known() -> dict[str, str]:
+            for facts in states:
+                await hub.members.beat(facts)
+            return {member.project: member.state for member in await hub.members.read()}
+
+        assert await known() == {API: "idle", WEB: "idle"}
+        group.start_soon(other.wakeups.run)
+        while not hub.wakeups.hears(API):  # noqa: ASYNC110 - a socket appears
+            await anyio.sleep(0.01)
+        assert await known() == {API: "idle", WEB: "idle"}
+        sockets = sockets_in(runtime)
+        group.cancel_scope.cancel()
+    for path in sockets:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left_behind:
+            left_behind.bind(str(path))
+    async with made_hub.open(WEB) as hub:
+        assert await known() == {API: "dead", WEB: "idle"}
+        assert [member.is_unattended for member in hub.members.known] == [True, False]
+        states[0] = replace(states[0], session_state="none")
+        assert await known() == {API: "none", WEB: "idle"}
 
 
 async def test_what_the_projects_read_is_their_union(made_hub: Hub) -> None:

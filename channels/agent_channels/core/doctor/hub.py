@@ -13,7 +13,7 @@ from agent_channels.core.errors import ConfigError, HubRefused, StoreError
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key
 from agent_channels.core.i18n.sentences import counted, joined, redacted, sentence, words_of
-from agent_channels.core.runtime.hub.member import hub_facts
+from agent_channels.core.runtime.hub.member import hub_facts, state_words
 from agent_channels.core.runtime.hub.tasks import hub_address
 from agent_channels.core.runtime.hub.unit import keeper_unit
 from agent_channels.core.text.sanitize import label
@@ -155,7 +155,10 @@ def _projects(setup: Setup, known: Mapping[str, Any]) -> Finding:
     projects, own = known["projects"], known["project"]
     shown = joined(
         sentence(
-            "{name} on {machine}: {state}", name=label(one["name"]), machine=label(one["machine"]), state=_state(one)
+            "{name} on {machine}: {state}",
+            name=label(one["name"]),
+            machine=label(one["machine"]),
+            state=state_words(one),
         )
         for one in projects
     )
@@ -165,7 +168,7 @@ def _projects(setup: Setup, known: Mapping[str, Any]) -> Finding:
             shown or "no project is",
             sentence("`channels hub join {channel}`, or start its agent host", channel=setup.env.channel),
         )
-    lost = [one for one in projects if one["waiting"] and one["state"] in {"none", "away"}]
+    lost = [one for one in projects if one["waiting"] and one["state"] in {"none", "away", "dead"}]
     if lost:
         return note(
             sentence(
@@ -219,9 +222,3 @@ def _who(reader: Mapping[str, Any]) -> str:
         project=label(str(reader.get("folder"))),
         since=epoch_iso(reader.get("since")) or sentence("an unknown time"),
     )
-
-
-def _state(one: Mapping[str, Any]) -> str:
-    if one["state"] == "away":
-        return sentence("away for {seconds:.0f} s", seconds=one["silent_s"])
-    return str(one["state"])

@@ -7,7 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, get_args
 from agent_channels.core.errors import Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement
 from agent_channels.core.hub.keepers import KEEPER
+from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.i18n.sentences import sentence
 
@@ -65,6 +66,8 @@ class MemberFacts:
     groups: Mapping[str, MemberGroup]
     waiting: frozenset[str]
     session_state: SessionState
+    domain: str = ""
+    """The lock domain of the process that says so, if it works for the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class ProjectMember:
     joined_at: float
     gate: str = ""
     """What people, groups and waiting are, as `GATE` has it."""
+    is_dead: bool = False
+    """Whether its process ran on this machine and ended without a word. Known only from `Members.read`."""
 
     @property
     def is_away(self) -> bool:
@@ -94,12 +99,14 @@ class ProjectMember:
     @property
     def is_unattended(self) -> bool:
         """Whether no session works on it."""
-        return self.is_away or self.session_state == "none"
+        return self.is_away or self.is_dead or self.session_state == "none"
 
     @property
     def state(self) -> str:
-        """What its agent does; `away` if nothing was heard of it for a while."""
-        return "away" if self.is_away and self.session_state != "none" else self.session_state
+        """What its agent does; `dead` or `away` if it stopped saying so."""
+        if self.session_state == "none":
+            return "none"
+        return "dead" if self.is_dead else "away" if self.is_away else self.session_state
 
 
 def project_name(text: str) -> str:
@@ -131,13 +138,13 @@ class Members:
             name = name or await self._free_name(tx, project_name(facts.name))
             await tx.execute(
                 "INSERT INTO members (bot, project, name, folder, machine, people, approvers, enabled, gates, waiting, "
-                "session_state, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
+                "session_state, domain, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
                 "ON CONFLICT (bot, project) DO UPDATE SET folder = excluded.folder, machine = excluded.machine, "
                 "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
                 "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
-                "seen_at = excluded.seen_at",
+                "domain = excluded.domain, seen_at = excluded.seen_at",
                 self._bot, facts.project, name, facts.folder, facts.machine, *_let_in(facts, float(rows[0]["now"])),
-                facts.session_state,
+                facts.session_state, facts.domain,
             )  # fmt: skip
             if announce:
                 await self._wakeups.notify_members(tx)
@@ -181,7 +188,11 @@ class Members:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
         async with self._db.reading() as tx:
             sql, values = self.query
-            return self.known_by(await tx.rows(sql, *values))
+            rows = await tx.rows(sql, *values)
+        here = lock_domain()
+        dead = {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
+        self.known = [replace(member, is_dead=member.project in dead) for member in self.known_by(rows)]
+        return self.known
 
     @property
     def query(self) -> Statement:

@@ -70,4 +70,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             thread_id TEXT NOT NULL, asked_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (bot, project)
         )""",
     ),
+    # The lock domain in which each project's process runs: who is in it too knows at once when that one is dead.
+    ("ALTER TABLE members ADD COLUMN domain TEXT NOT NULL DEFAULT ''",),
 )

@@ -63,6 +63,10 @@ class HubWakeups:
             return True
         return False
 
+    def is_dead(self, project: str) -> bool:
+        """Return whether a project's process listened on this machine, and ended without a word."""
+        return self._path(project).exists() and not self.hears(project)
+
     def hand_over(self, project: str, events: Sequence[RawEvent]) -> bool:
         """Hand a project events that are claimed for it; return False if its process cannot be reached so."""
         if project == self.project:

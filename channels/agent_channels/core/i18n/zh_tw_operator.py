@@ -825,7 +825,6 @@ TEXTS: dict[str, str] = {
     ),
     "the bot is read for the hub": "有行程為 hub 讀取機器人",
     "{name} on {machine}: {state}": "{name}（在 {machine}）：{state}",
-    "away for {seconds:.0f} s": "離線 {seconds:.0f} 秒",
     "this project is not in the hub yet, so it gets no messages": "這個專案還沒有加入 hub，所以收不到訊息",
     "no project is": "沒有專案加入",
     "`channels hub join {channel}`, or start its agent host": (
@@ -1085,7 +1084,15 @@ TEXTS: dict[str, str] = {
     "works": "工作中",
     "waits for messages": "等候訊息",
     "no session": "沒有工作階段",
-    "away, silent for {seconds:.0f} s": "離線，已 {seconds:.0f} 秒沒有消息",
+    "away, last heard of at {time}": "離線，最後一次有消息是 {time}",
+    "not answering, its process has ended; last heard of at {time}": (
+        "沒有回應，它的程序已經結束；最後一次有消息是 {time}"
+    ),
+    "{state} (last heard of at {time})": "{state}（最後一次有消息是 {time}）",
+    "{names}; default: every one that has a hub here": "{names}；預設：這裡每個有 hub 的頻道",
+    "this project shares no bot with another; `channels hub join CHANNEL` does that": (
+        "這個專案沒有與其他專案共用機器人；`channels hub join CHANNEL` 可以設定"
+    ),
     "{name!r} cannot be a project's name; {other!r} can": "專案名稱不能是 {name!r}；可以用 {other!r}",
     "another project is called {name!r}; `channels hub status` lists them": (
         "另一個專案已經叫做 {name!r}；`channels hub status` 會列出來"

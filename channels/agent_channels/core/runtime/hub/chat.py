@@ -6,6 +6,7 @@ What it has to answer lies in the hub like any project's events, and is done in 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import anyio
 
@@ -94,6 +95,7 @@ class HubChat:
         elif isinstance(inbound, Message | Tap):
             target = target_of(inbound)
             facts = await self._hub.routes.facts([target])
+            facts = replace(facts, members=await self._hub.members.read())
             return await self._answer(claimed, inbound, target, facts)
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,37 @@ from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.lease import LeaseHolder, lease_holder
 from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, ProjectMember, SessionState
 from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.scheduling import seconds_to_tick
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.text.times import epoch_iso, local_time
 
-__all__ = ["HubMember", "differs", "hub_facts", "member_facts"]
+__all__ = ["HubMember", "differs", "hub_facts", "member_facts", "state_words"]
 
 logger = logging.getLogger(__name__)
 # How soon the others learn that somebody was let in, or that the agent began to work.
 LOOK_EVERY_S = 2.0
 LEAVE_WITHIN_S = 0.1
+# A project that is there says so more often.
+LATE_AFTER_S = BEAT_EVERY_S + 5.0
 
 
 def member_facts(
-    services: Services, settings: Settings, project: str, state: SessionState, folder: Path | None = None
+    services: Services,
+    settings: Settings,
+    project: str,
+    state: SessionState,
+    folder: Path | None = None,
+    *,
+    domain: str = "",
 ) -> MemberFacts:
-    """Return what a project says of itself; `folder` is its own, by default the one at hand. Raises `StoreError`."""
+    """Return what a project says of itself; `folder` is its own, by default the one at hand. Raises `StoreError`.
+
+    `domain`: see `lock_domain`, if this process works for the project.
+    """
     access, folder = services.access, folder or project_dir()
     is_open = access.policy() != "disabled"
     return MemberFacts(
@@ -53,6 +67,7 @@ def member_facts(
         },
         waiting=frozenset(applicant.chat_id for applicant in services.pairing.pending() if is_open),
         session_state=state,
+        domain=domain,
     )
 
 
@@ -66,8 +81,9 @@ def differs(member: ProjectMember, facts: MemberFacts) -> bool:
 class HubMember:
     """The heartbeat of a project whose host hears."""
 
-    def __init__(self, context: BotContext, hub: ProjectHub) -> None:
-        self._context, self._hub = context, hub
+    def __init__(self, context: BotContext, hub: ProjectHub, domain: str) -> None:
+        """`domain`: see `lock_domain`."""
+        self._context, self._hub, self._domain = context, hub, domain
         self._name: str | None = None
         self._sent: MemberFacts | None = None
         self._sent_at = -BEAT_EVERY_S
@@ -90,7 +106,7 @@ class HubMember:
     async def _look(self) -> None:
         context, now = self._context, time.monotonic()
         state: SessionState = "working" if context.services.turns.running() else "idle"
-        facts = member_facts(context.services, context.settings, self._hub.project, state)
+        facts = member_facts(context.services, context.settings, self._hub.project, state, domain=self._domain)
         if facts == self._sent and now - self._sent_at < BEAT_EVERY_S:
             return
         lets_in_others = self._sent is None or replace(facts, session_state=self._sent.session_state) != self._sent
@@ -157,6 +173,22 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
             for member in members
         ],
     }
+
+
+def state_words(one: Mapping[str, Any]) -> str:
+    """Return what a project does, as `hub_facts` has it, in words."""
+    heard = local_time(epoch_iso(time.time() - one["silent_s"]) or "")
+    match one["state"]:
+        case "dead":
+            return sentence("not answering, its process has ended; last heard of at {time}", time=heard)
+        case "away":
+            return sentence("away, last heard of at {time}", time=heard)
+        case "none":
+            return sentence("no session")
+        case state:
+            words = sentence("works" if state == "working" else "waits for messages")
+            late = one["silent_s"] > LATE_AFTER_S
+            return sentence("{state} (last heard of at {time})", state=words, time=heard) if late else words
 
 
 def _reader(holder: LeaseHolder | None) -> dict[str, Any] | None:

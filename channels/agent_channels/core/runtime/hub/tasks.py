@@ -68,5 +68,5 @@ class HubTasks:
         chat = HubChat(adapter, hub, threads, context.channel.name, domain, claimer)
         lock = ReaderLock(context.channel.name, context.bot_id, context.env.state_dir)
         reader = HubReader(context, hub, Router(adapter, hub, chat), domain, lock, str(project_dir()))
-        member = HubMember(context, hub)
+        member = HubMember(context, hub, domain)
         return cls(worker.listen, SILENCE_S, (hub.wakeups.run, member.run, member.show, reader.run))

@@ -132,5 +132,5 @@ def start_failed_text(project: str, reason: str, lines: Sequence[str] = ()) -> s
 def away_text(member: ProjectMember, count: int) -> str:
     """Return what people are told whose messages wait for a project that nobody works on."""
     saved = translate("your_message") if count == 1 else translate("your_messages", count=count)
-    key = "hub_waits_for_session" if member.session_state == "none" else "hub_waits_for_machine"
+    key = "hub_waits_for_machine" if member.state == "away" else "hub_waits_for_session"
     return translate(key, count=saved, project=label(member.name))
