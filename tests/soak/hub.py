@@ -1,6 +1,7 @@
 """`python -m tests.soak.hub ENGINE [SECONDS] [SEED]`: two bots, three projects and three machines under random faults.
 
-ENGINE is `local` or `postgresql`. Each project works for both bots; each machine has kernel locks of its own. People
+ENGINE is `local` or `postgresql`. Each project works for both bots; each machine has kernel locks of its own, and with
+fewer `--machines` projects of one machine hand events to each other. People
 write to one project only, choose among all three, answer and tap what a project sent, and write in topics. Servers are
 killed and paused for longer than the lease, the hub and the platform go away, projects' databases are held. Then an
 exact ledger: exit code 1 when anything was lost, shown in the wrong project, or shown twice without a mark.
@@ -72,9 +73,9 @@ class Showing:
 class Bot:
     """A shared bot: its people, and what came of what they wrote. Texts say which project they are for."""
 
-    def __init__(self, label: str, hub: HubStage) -> None:
+    def __init__(self, label: str, hub: HubStage, machines: int) -> None:
         self.label, self.hub, self.tg = label, hub, hub.tg
-        self.projects = {name: hub.project(name, f"machine-{number}") for number, name in enumerate(NAMES)}
+        self.projects = {name: hub.project(name, f"machine-{number % machines}") for number, name in enumerate(NAMES)}
         self.single = {name: hub.person(f"only{name}", self.projects[name]) for name in NAMES}
         self.chooser = hub.person("chooser", *self.projects.values())
         self.writer = hub.person("writer", *self.projects.values())
@@ -105,8 +106,8 @@ class Bot:
 class HubPlay:
     """Everything that happens, and what came of it."""
 
-    def __init__(self, bots: list[Bot], dice: random.Random, gate: Gate | None, hubs: list[Hub]) -> None:
-        self.bots, self.dice, self.gate, self.hubs = bots, dice, gate, hubs
+    def __init__(self, bots: list[Bot], dice: random.Random, gate: Gate | None, hubs: list[Hub], machines: int) -> None:
+        self.bots, self.dice, self.gate, self.hubs, self.machines = bots, dice, gate, hubs, machines
         self.servers: list[Server] = []
         self.faults: Counter[str] = Counter()
         self.said = 0
@@ -361,7 +362,7 @@ class HubPlay:
                 ]
         kinds = sum((bot.kinds for bot in self.bots), Counter[str]())
         figures: dict[str, object] = {
-            "bots / projects / machines / servers started": f"{len(self.bots)} / {len(NAMES)} / {len(NAMES)} / "
+            "bots / projects / machines / servers started": f"{len(self.bots)} / {len(NAMES)} / {self.machines} / "
             f"{sum(len(bot.hub.stage.hosts) for bot in self.bots)}",
             "sent by people": sum(len(bot.sent) for bot in self.bots),
             **{f"  of these: {kind}": count for kind, count in sorted(kinds.items())},
@@ -380,7 +381,9 @@ class HubPlay:
 
 
 @contextlib.asynccontextmanager
-async def bots(engine: str, folder: Path, cluster: Cluster | None) -> AsyncIterator[tuple[list[Bot], Gate | None]]:
+async def bots(
+    engine: str, folder: Path, cluster: Cluster | None, machines: int
+) -> AsyncIterator[tuple[list[Bot], Gate | None]]:
     """Two bots on one hub; where the hub has a wire, a gate stands before it."""
     async with contextlib.AsyncExitStack() as stack:
         gate = await stack.enter_async_context(Gate(cluster.port)) if cluster is not None else None
@@ -394,11 +397,11 @@ async def bots(engine: str, folder: Path, cluster: Cluster | None) -> AsyncItera
             (folder / label).mkdir(mode=0o700)
             stage = await stack.enter_async_context(Stage(tg, folder / label))
             stage.env |= {"CHANNELS_MODE": "push", "TELEGRAM_POLL_TIMEOUT_S": "1"}
-            made.append(Bot(label, HubStage(stage, hub, gate)))
+            made.append(Bot(label, HubStage(stage, hub, gate), machines))
         yield made, gate
 
 
-async def soak(engine: str, seconds: float, seed: int) -> int:
+async def soak(engine: str, seconds: float, seed: int, machines: int) -> int:
     """Play, print the ledger, and return the exit code."""
     # Each write to a server that was killed would be told.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
@@ -407,8 +410,9 @@ async def soak(engine: str, seconds: float, seed: int) -> int:
         os.environ["CHANNELS_DATA_DIR"] = str(folder / "data")
         cluster = stack.enter_context(running_cluster()) if engine == "postgresql" else None
         World.warm = stack.enter_context(contextlib.closing(Warm()))
-        async with bots(engine, folder, cluster) as (made, gate):
-            play = HubPlay(made, random.Random(seed), gate, [bot.hub.hub for bot in made])  # noqa: S311 - not secrecy
+        async with bots(engine, folder, cluster, machines) as (made, gate):
+            dice = random.Random(seed)  # noqa: S311 - not secrecy
+            play = HubPlay(made, dice, gate, [bot.hub.hub for bot in made], machines)
             took = await play.run(seconds)
             figures, problems = play.ledger()
     figures["seconds played, and until everything was shown"] = f"{seconds:.0f} + {took:.0f}"
@@ -428,9 +432,12 @@ def main() -> int:
     parser.add_argument("engine", choices=ENGINES, metavar="ENGINE", help=" or ".join(ENGINES))
     parser.add_argument("seconds", metavar="SECONDS", nargs="?", type=float, default=600.0, help="how long (600)")
     parser.add_argument("seed", metavar="SEED", nargs="?", type=int, help="to throw the same dice again (default: any)")
+    parser.add_argument(
+        "--machines", type=int, choices=range(1, len(NAMES) + 1), default=len(NAMES), help="on how many (3)"
+    )
     given = parser.parse_args()
     seed = random.randrange(10_000) if given.seed is None else given.seed  # noqa: S311 - as above
-    return asyncio.run(soak(given.engine, given.seconds, seed))
+    return asyncio.run(soak(given.engine, given.seconds, seed, given.machines))
 
 
 if __name__ == "__main__":
