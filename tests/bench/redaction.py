@@ -38,13 +38,13 @@ def texts() -> dict[str, str]:
     return {name: text[:SIZE] for name, text in found.items()}
 
 
-def microseconds(call: Callable[[], object]) -> float:
-    """The median of what a call takes."""
-    runs = []
+def microseconds(call: Callable[[str], object], text: str) -> float:
+    """The median of what a call takes; no text comes twice in a row, as it is with an agent's."""
+    runs, two = [], (text, text[1:] + text[:1])
     for _ in range(RUNS):
         began = time.process_time()
-        for _ in range(CALLS):
-            call()
+        for number in range(CALLS):
+            call(two[number % 2])
         runs.append((time.process_time() - began) / CALLS * 1e6)
     return statistics.median(runs)
 
@@ -53,7 +53,7 @@ def main() -> int:
     """Print the table."""
     print(f"{'text':<10} {'search':>8} {'all':>8}")
     for name, text in texts().items():
-        search, both = microseconds(lambda t=text: find_secrets(t)), microseconds(lambda t=text: redact(t))  # type: ignore[misc]
+        search, both = microseconds(find_secrets, text), microseconds(redact, text)
         print(f"{name:<10} {search:>8.1f} {both:>8.1f}")
     return 0
 

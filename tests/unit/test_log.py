@@ -51,6 +51,18 @@ def test_a_token_behind_another_long_word_is_masked(first: str, token: str) -> N
     assert redact_tokens(first + token) == first + "[token]"
 
 
+@pytest.mark.parametrize(
+    "token", ["1234567890:" + "aB3d" * 8 + "xyz", "aB3d" * 6 + "aB.aB3dE6." + "aB3d" * 9 + "xy"], ids=["colon", "dots"]
+)  # fmt: skip
+def test_two_tokens_written_together_and_split_ones_are_masked(token: str) -> None:
+    """Neither hides the other, and nothing that is not drawn hides one."""
+    assert "aB3d" not in redact_tokens(f"see {token}{token} here")
+    for unseen in ("\u200b", "\u00ad", "\r", "\x1b[0m"):
+        assert redact_tokens(f"see {token[:20]}{unseen}{token[20:]} here") == "see [token] here"
+    register_secret("some thing private")
+    assert redact_tokens("is some th\u200bing private?") == "is [token]?"
+
+
 @pytest.mark.parametrize("size", [27, 28])
 def test_a_token_whose_first_part_is_long_is_masked(size: int) -> None:
     """Also where the text begins with it."""

@@ -17,6 +17,7 @@ from planted_secrets import KINDS, Planted, core_of, planted
 
 # One example of each shape that is not among those which are planted everywhere.
 EXAMPLES = [
+    "gh" + "p_" + "a1B2c3D4e" * 5,
     "PuTTY-User" + "-Key-File-3: ssh-ed25519\nEncryption: none\nAAAAB3NzaC1yc2EAAAADAQABAAAB",
     "gl" + "rt-" + "a1B2c3D4e5F6g7H8i9J0",
     "r" + "8_" + "a1B2c3D4e" * 4 + "x",
@@ -62,10 +63,54 @@ def test_a_secret_of_a_known_shape_never_shows(kind: str, frame: str) -> None:
         assert masked.count(SECRET) == 1
 
 
+# What has a form of its own, and not only a place or a name beside it.
+TOKENS = sorted(KINDS.keys() - {"password", "by name", "private key"})
+
+
+@pytest.mark.parametrize("first", TOKENS)
+def test_two_tokens_written_together_never_show(first: str) -> None:
+    """Of whatever kinds: neither hides where the other begins or ends."""
+    shown = []
+    for second in TOKENS:
+        for seed in range(3):
+            one, two = KINDS[first](Planted(seed)), KINDS[second](Planted(seed + 50))
+            masked = mask_shapes(f"{one}{two}")
+            shown += [one + two for secret in (one, two) if core_of(secret) in masked]
+    assert shown == []
+    many = "".join(KINDS[first](Planted(seed)) for seed in range(6))
+    assert [seed for seed in range(6) if core_of(KINDS[first](Planted(seed))) in mask_shapes(many)] == []
+
+
+@pytest.mark.parametrize("frame", ["{}_", "{}_v2", "_{}_", "{}-", "{}\r", "{}\u200b", "\ufeff{}"])
+def test_what_stands_right_beside_a_token_does_not_hide_it(frame: str) -> None:
+    """An underscore, as in a file's name, or what nobody sees."""
+    assert [
+        kind for kind in KINDS if core_of(KINDS[kind](Planted(5))) in mask_shapes(frame.format(KINDS[kind](Planted(5))))
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u200b", "\u200d\u2060", "\u00ad", "\ufeff", "\ufe0f", "\r", "\0", "\u202e", "\x1b[1;31m", "\U000e0041"],
+)  # fmt: skip
+def test_unseen_characters_in_a_token_do_not_hide_it(unseen: str) -> None:
+    """One sees the whole token, and so does whoever copies it; what stands around it stays to the character."""
+    shown = []
+    for kind in KINDS:
+        secret = KINDS[kind](Planted(5))
+        for cut in (1, 3, 8, 12, 20, -5):
+            masked = mask_shapes(f"see\u200b it {secret[:cut]}{unseen}{secret[cut:]} he\u00adre")
+            assert masked.startswith("see\u200b it ")
+            # A key whose end is not recognised is masked to the end of the text.
+            assert masked.endswith(" he\u00adre") or kind == "private key"
+            shown += [(kind, cut) for _ in [0] if core_of(secret) in masked.replace(unseen, "")]
+    assert shown == []
+
+
 def test_every_shape_has_an_example() -> None:
     """A shape that is added needs a credential that it finds."""
     texts = [*EXAMPLES, *planted(10 * len(KINDS))]
-    unseen = [shape for shape in SHAPES if not any(shape.pattern.search(text) for text in texts)]
+    unseen = [shape for shape in SHAPES if not any(shape.compiled().search(text) for text in texts)]
     assert unseen == []
     for example in EXAMPLES:
         assert SECRET in mask_shapes(f"it is {example} here"), example

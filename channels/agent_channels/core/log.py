@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import logging
 import re
+import string
 import sys
 
-from agent_channels.core.secret_shapes import find_runs, mask_shapes
+from agent_channels.core.secret_shapes import classes, mask_shapes
+from agent_channels.core.unseen import seen_places
 
-__all__ = ["MASK", "configure", "holds_registered", "may_contain_secret", "redact", "redact_tokens", "register_secret"]
+__all__ = [
+    "MASK",
+    "configure",
+    "holds_registered",
+    "holds_token",
+    "may_contain_secret",
+    "redact",
+    "redact_tokens",
+    "register_secret",
+]
 
 MASK = "[token]"
 # The shapes of bot tokens, so that even an unregistered one is masked: digits, a colon and 30 or more characters (it
 # appears in API URLs, right behind a word), or three base64 runs joined by dots.
 _TOKEN = re.compile(
-    r"(?<!\d)\d{5,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}|\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}"
+    r"(?<!\d)\d{5,}(?:(?::|%3[Aa])[A-Za-z0-9_-]{30,})+|\b[A-Za-z0-9_-]{23,28}(?:\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,})+"
 )
 # Every one of these shapes contains such a run.
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
-_RUN_MIN, _RUN_SIGNS = 27, "_-"
+# Behind a colon, which may be written %3A, or a dot.
+_MARKS = classes({"x": string.ascii_letters + string.digits + "_-", ":": ":.%"})
+_RUN = b":" + b"x" * 27
 _JSON_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
 # Longest first, because one secret may be a prefix of another.
 _secrets: list[str] = []
@@ -39,8 +52,22 @@ def redact(text: str) -> str:
 def redact_tokens(text: str) -> str:
     """Return `text` with every registered secret and everything shaped like a bot's token replaced by `[token]`.
 
-    For what goes to the agent, which is told what people wrote as they wrote it, but never learns a bot's token.
+    For what goes to the agent, which is told what people wrote as they wrote it, but never learns a bot's token. Where
+    characters that nobody sees split one, they go too.
     """
+    if places := seen_places(text):
+        seen = "".join(text[place] for place in places)
+        if (masked := _mask_tokens(seen)) != seen:
+            return masked
+    return _mask_tokens(text)
+
+
+def holds_token(text: str) -> bool:
+    """Return whether a text, such as a part of a file, holds a registered secret or the token of a bot."""
+    return _mask_tokens(text) != text
+
+
+def _mask_tokens(text: str) -> str:
     for secret in _secrets:
         if secret in text:
             text = text.replace(secret, MASK)
@@ -49,8 +76,7 @@ def redact_tokens(text: str) -> str:
 
 def _may_hold_token(text: str) -> bool:
     """Return False only if the pattern, which costs far more, would find no token."""
-    runs = find_runs(text, _RUN_MIN, _RUN_SIGNS)
-    return any(start and text[start - 1] in ":.%" for start, _, _ in runs)
+    return _RUN in text.encode("latin-1", "replace").translate(_MARKS)
 
 
 def holds_registered(data: bytes) -> bool:

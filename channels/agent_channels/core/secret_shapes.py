@@ -19,7 +19,9 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "find_runs", "find_secrets", "mask_shapes"]
+from agent_channels.core.unseen import seen_places
+
+__all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "classes", "find_secrets", "mask_shapes"]
 
 SECRET = "[secret]"  # noqa: S105
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -35,15 +37,19 @@ _START = (
 class Shape(NamedTuple):
     """One kind of credential: which fixed texts it has, how it looks, and what else has to be true of it.
 
-    The group `shown` of the pattern stays when it is masked; `secret`, if there is one, is what is checked. `anywhere`:
-    it need not have a long run of letters and digits.
+    The group `shown` of the pattern stays when it is masked; `secret`, if there is one, is what is checked. `<end>` in
+    it: there it is over, or the next one begins. `anywhere`: it need not have a long run of letters and digits.
     """
 
     kind: str
     anchors: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     check: Callable[[str], bool] | None = None
     anywhere: bool = False
+
+    def compiled(self) -> re.Pattern[str]:
+        """Return the pattern, which few processes need: compiling all of them takes longer than a start may."""
+        return _compiled(self.pattern)
 
 
 class FoundSecret(NamedTuple):
@@ -58,10 +64,8 @@ class FoundSecret(NamedTuple):
 
 
 def _crc_matches(token: str) -> bool:
-    """Return whether the last 6 of 36 characters are the CRC-32 of those before them; other lengths have none."""
+    """Return whether the last 6 of 36 characters are the CRC-32 of those before them."""
     body = token.rpartition("_")[2]
-    if len(body) != 36:
-        return True
     number, digits = zlib.crc32(body[:30].encode()), ""
     while number:
         number, digit = divmod(number, 62)
@@ -122,8 +126,7 @@ def _shape(
     begin: str = _START,
     anywhere: bool = False,
 ) -> Shape:
-    pattern_ = re.compile(begin + pattern, re.DOTALL)
-    return Shape(kind, tuple(anchors.split()), pattern_, check, anywhere)
+    return Shape(kind, tuple(anchors.split()), begin + pattern, check, anywhere)
 
 
 SHAPES: tuple[Shape, ...] = (
@@ -131,9 +134,10 @@ SHAPES: tuple[Shape, ...] = (
            r".*?(?:(?=-----END (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----)|\Z)", _has_key, begin="",
            anywhere=True),
     _shape("a PuTTY key", "PuTTY-User", r"(?P<shown>PuTTY-User-Key-File-\d)(?=\W).*\Z", anywhere=True),
-    _shape("an age key", "AGE-SECRET", r"(?P<shown>AGE-SECRET-KEY-1)[A-Z0-9]{58}(?![A-Za-z0-9])", _bech32_matches),
-    _shape("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"(?P<shown>gh[pousr]_)[A-Za-z0-9]{36,255}(?![A-Za-z0-9_])",
-           _crc_matches),
+    _shape("an age key", "AGE-SECRET", r"(?P<shown>AGE-SECRET-KEY-1)[A-Z0-9]{58}", _bech32_matches),
+    _shape("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"(?P<shown>gh[pousr]_)[A-Za-z0-9]{36}", _crc_matches,
+           begin=""),
+    _shape("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"(?P<shown>gh[pousr]_)[A-Za-z0-9]{37,255}<end>"),
     _shape("a GitHub token", "github_pat_", r"(?P<shown>github_pat_)[A-Za-z0-9]{22}_[A-Za-z0-9]{40,64}"),
     _shape("a GitLab token", "glpat- glptt- gldt- glrt- glsoat- glcbt-",
            r"(?P<shown>gl(?:pat|ptt|dt|rt|soat|cbt)-)[A-Za-z0-9_-]{20,300}", _is_mixed),
@@ -142,23 +146,23 @@ SHAPES: tuple[Shape, ...] = (
            r"(?P<shown>sk-(?:proj|svcacct|admin)-)[A-Za-z0-9_-]{40,}"),
     _shape("an OpenAI key", "T3BlbkFJ", r"(?P<shown>sk-)[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"),
     _shape("an AI provider's key", "sk-or-v1- gsk_ xai- pplx-",
-           r"(?P<shown>sk-or-v1-|gsk_|xai-|pplx-)[A-Za-z0-9]{48,100}(?![A-Za-z0-9])", _is_mixed),
-    _shape("a Hugging Face token", "hf_", r"(?P<shown>hf_)[A-Za-z0-9]{34,40}(?![A-Za-z0-9_])"),
-    _shape("a Replicate token", "r8_", r"(?P<shown>r8_)[A-Za-z0-9]{37,40}(?![A-Za-z0-9_])"),
-    _shape("a Google API key", "AIza", r"(?P<shown>AIza)[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
+           r"(?P<shown>sk-or-v1-|gsk_|xai-|pplx-)[A-Za-z0-9]{48,100}<end>", _is_mixed),
+    _shape("a Hugging Face token", "hf_", r"(?P<shown>hf_)[A-Za-z0-9]{34,40}<end>"),
+    _shape("a Replicate token", "r8_", r"(?P<shown>r8_)[A-Za-z0-9]{37,40}<end>"),
+    _shape("a Google API key", "AIza", r"(?P<shown>AIza)[A-Za-z0-9_-]{35}<end>"),
     _shape("a Google token", "ya29. GOCSPX-", r"(?P<shown>ya29\.|GOCSPX-)[A-Za-z0-9_-]{28,}"),
-    _shape("an AWS key id", "AKIA ASIA", r"(?P<shown>A(?:KIA|SIA))[A-Z2-7]{16}(?![A-Za-z0-9])", _is_mixed),
+    _shape("an AWS key id", "AKIA ASIA", r"(?P<shown>A(?:KIA|SIA))[A-Z2-7]{16}<end>", _is_mixed),
     _shape("an AWS key", "ecretAccessKey ecret_access_key ECRET_ACCESS_KEY",
-           r"(?P<shown>[Ss](?:ecretAccessKey|ecret_access_key|ECRET_ACCESS_KEY)[\"'\s:=]{1,8})[A-Za-z0-9/+]{40}"
-           r"(?![A-Za-z0-9/+])", begin=""),
+           r"(?P<shown>[Ss](?:ecretAccessKey|ecret_access_key|ECRET_ACCESS_KEY)[\"'\s:=]{1,8})[A-Za-z0-9/+]{40}<end>",
+           begin=""),
     _shape("a workspace token", "xoxa- xoxb- xoxe- xoxp- xoxr- xoxs- xapp-",
            r"(?P<shown>xox[abeprs]-|xapp-)[0-9]{1,20}-[A-Za-z0-9-]{20,}"),
     _shape("a webhook", "/services/ /workflows/ /triggers/",
            r"(?P<shown>hooks\.[\w.-]{1,64}/(?:services|workflows|triggers)/)[A-Za-z0-9/]{30,}"),
     _shape("a webhook", "/webhooks/", r"(?P<shown>/api/(?:v\d+/)?webhooks/\d{16,20}/)[A-Za-z0-9_-]{60,80}", begin=""),
-    _shape("a Stripe key", "k_live_ k_test_ whsec_",
+    _shape("a Stripe key", "sk_live_ rk_live_ sk_test_ rk_test_ whsec_",
            r"(?P<shown>[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{24,}", _is_mixed),
-    _shape("an npm token", "npm_", r"(?P<shown>npm_)[A-Za-z0-9]{36}(?![A-Za-z0-9_])", _crc_matches),
+    _shape("an npm token", "npm_", r"(?P<shown>npm_)[A-Za-z0-9]{36}", _crc_matches, begin=""),
     _shape("a PyPI token", "pypi-AgE", r"(?P<shown>pypi-)AgE[A-Za-z0-9_-]{50,}"),
     _shape("a RubyGems key", "rubygems_", r"(?P<shown>rubygems_)[a-f0-9]{48}"),
     _shape("a SendGrid key", "SG.", r"(?P<shown>SG\.)[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
@@ -230,64 +234,124 @@ def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
 
 # ---- the search
 
+
+def classes(signs: dict[str, str]) -> bytes:
+    """Return a table that turns characters into the sign of their class, the last that has them, others into blanks."""
+    table = bytearray(b" " * 256)
+    for sign, characters in signs.items():
+        for character in characters:
+            table[ord(character)] = ord(sign)
+    return bytes(table)
+
+
 # Nearly every credential has a run of so many of these characters, which ordinary text seldom has. Looking for runs
 # first costs a tenth of looking for each shape.
 _RUN_MIN, _RUN_SIGNS = 16, "_+/-"
-_HEX, _DIGITS = b"0123456789abcdef-", b"0123456789"
+_RUN = b"x" * _RUN_MIN
+_UUID_LENGTH, _HYPHEN = 36, ord("-")
 # How far before a run the anchor of a shape may begin.
 _BEFORE = 32
+_MARKS = classes({"x": string.ascii_letters + string.digits + _RUN_SIGNS})
+# What of a run may be a hash or an id, and what may not.
+_KINDS = classes({"x": string.ascii_letters + _RUN_SIGNS, "0": string.digits, "a": "abcdef-"})
 _ANYWHERE = tuple((anchor, shape) for shape in SHAPES if shape.anywhere for anchor in shape.anchors)
 _IN_RUNS = tuple((anchor, shape) for shape in SHAPES if not shape.anywhere for anchor in shape.anchors)
+# How one begins; some of them before their fixed text.
+_BEGINNINGS = "|".join(
+    ["sk-", "aws_s", "https?://", r"[A-Za-z0-9]{14}\.atlasv1", *(re.escape(one) for one, _ in _ANYWHERE + _IN_RUNS)]
+)
+_END = f"(?:(?![A-Za-z0-9])|(?={_BEGINNINGS}))"
+# No credential that follows another without a sign between them is longer.
+_GLUED_MAX = 4096
 
 
-def find_secrets(text: str, *, by_name: bool = True) -> list[FoundSecret]:
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern.replace("<end>", _END), re.DOTALL)
+
+
+def find_secrets(text: str, *, by_name: bool = True, unseen: bool = True) -> list[FoundSecret]:
     """Return every credential in a text, in order; none overlaps another.
 
-    `by_name`: also random values of names such as API_KEY.
+    `by_name`: also random values of names such as API_KEY. `unseen`: also where characters that are not drawn split one.
     """
+    found = _search(text, by_name=by_name)
+    if unseen and (places := seen_places(text)):
+        seen = "".join(text[place] for place in places)
+        found += [
+            FoundSecret(places[one.start], places[one.end - 1] + 1, one.kind) for one in _search(seen, by_name=by_name)
+        ]
+    return _apart(found) if len(found) > 1 else found
+
+
+def _search(text: str, *, by_name: bool) -> list[FoundSecret]:
     found = [one for anchor, shape in _ANYWHERE if anchor in text for one in _find(shape, text)]
     near: list[str] = []
-    for start, end, run in find_runs(text, _RUN_MIN, _RUN_SIGNS):
-        digits = len(run.translate(None, _DIGITS)) < len(run)
-        # Neither names in code, nor hashes and ids, of which there may be thousands.
-        if (digits or not (run.islower() or run.isupper())) and run.strip(_HEX):
+    data = text.encode("latin-1", "replace")
+    marks, kinds = data.translate(_MARKS), data.translate(_KINDS)
+    end = 0
+    while (start := marks.find(_RUN, end)) >= 0:
+        end = marks.find(b" ", start)
+        end = len(marks) if end < 0 else end
+        is_hex = kinds.find(b"x", start, end) < 0
+        # There may be thousands of hashes and ids, and of names in code.
+        if is_hex and end - start == _UUID_LENGTH and data[start + 8] == _HYPHEN:
+            continue
+        digits = kinds.find(b"0", start, end) >= 0
+        if not is_hex and (digits or _is_mixed_case(data[start:end])):
             near.append(text[max(0, start - _BEFORE) : end])
-        # Behind anything else a run is no value; an id has the length and the hyphens of a UUID.
-        if by_name and digits and text[start - 1 : start] in _BEFORE_VALUE and not (end - start == 36 and run[8] == 45):
+        # Behind anything else a run is no value.
+        if digits and by_name and text[start - 1 : start] in _BEFORE_VALUE:
             found += _find_by_name(text, start, end)
     if near:
         joined = "\n".join(near)
         for anchor, shape in _IN_RUNS:
             if anchor in joined:
                 found += _find(shape, text)
-    return _apart(found) if len(found) > 1 else found
+        found += _find_glued(found, text)
+    return found
 
 
-@cache
-def _marks(signs: str) -> bytes:
-    """Return what turns letters, digits and `signs` into x, and everything else into blanks."""
-    return bytes(
-        ord("x") if chr(code) in string.ascii_letters + string.digits + signs else ord(" ") for code in range(256)
-    )
-
-
-def find_runs(text: str, least: int, signs: str) -> Iterator[tuple[int, int, bytes]]:
-    """Yield where each run of at least so many letters, digits and `signs` begins and ends, with its characters."""
-    data = text.encode("latin-1", "replace")
-    marks, run = data.translate(_marks(signs)), b"x" * least
-    at = marks.find(run)
-    while at >= 0:
-        end = marks.find(b" ", at)
-        end = len(marks) if end < 0 else end
-        yield at, end, data[at:end]
-        at = marks.find(run, end)
+def _is_mixed_case(run: bytes) -> bool:
+    return not (run.islower() or run.isupper())
 
 
 def _find(shape: Shape, text: str) -> Iterator[FoundSecret]:
-    for match in shape.pattern.finditer(text):
-        start = match.end("shown")
+    return _checked(shape, shape.compiled().finditer(text))
+
+
+def _checked(shape: Shape, matches: Iterable[re.Match[str]], at: int = 0) -> Iterator[FoundSecret]:
+    for match in matches:
         if shape.check is None or shape.check(match.groupdict().get("secret") or match[0]):
-            yield FoundSecret(start, match.end(), shape.kind)
+            yield FoundSecret(at + match.end("shown"), at + match.end(), shape.kind)
+
+
+def _find_glued(found: Iterable[FoundSecret], text: str) -> list[FoundSecret]:
+    """Return the credentials that begin where another one ends, or before it does, if it took their beginning too."""
+    waiting, seen, glued = list(found), set[int](), list[FoundSecret]()
+    while waiting:
+        one = waiting.pop()
+        begun = _compiled(_BEGINNINGS).finditer(text, one.start, one.end + _BEFORE)
+        starts = {match.start() for match in begun if match.start() < one.end}
+        for at in sorted((starts | {one.end}) - seen):
+            seen.add(at)
+            # Cut off there, nothing stands before it.
+            rest = text[at : at + _GLUED_MAX]
+            new = [secret for shape in _beginning(rest) for secret in _checked(shape, _first(shape, rest), at)]
+            glued += new
+            waiting += new
+    return glued
+
+
+def _beginning(text: str) -> list[Shape]:
+    """Return the shapes that a text may begin with."""
+    head = text[: 2 * _BEFORE]
+    return [shape for anchor, shape in _ANYWHERE + _IN_RUNS if anchor in head] if head[:1].isalnum() else []
+
+
+def _first(shape: Shape, text: str) -> list[re.Match[str]]:
+    match = shape.compiled().match(text)
+    return [match] if match else []
 
 
 def _apart(found: Iterable[FoundSecret]) -> list[FoundSecret]:

@@ -95,5 +95,5 @@ class Services:
             progress_messages=progress_messages,
             loops=Loops(store, notices, audit, progress_messages),
             panels=panels,
-            prompts=Prompts(panels, inbox, clock=steady),
+            prompts=Prompts(panels, inbox, access, clock=steady),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,10 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
     [
         "git  push", "git 'push'", 'g"i"t push', "(git push)", "echo $(git push)", "sudo git push", "x=1 git push",
         "/usr/bin/git push", "\\git push", "git\\\n push", "bash -c 'git push'", "{ git push; }", "! git push",
-        "if true; then git push; fi", "`git push`", "time git push -f",
+        "if true; then git push; fi", "`git push`", "time git push -f", "git -C . push", "git --no-pager push",
+        "git -C 'my folder' push", "git -C my\\ folder push", "git -c a.b=c -c d.e=f --no-pager push origin",
+        "env X=1 git push", "env -i X=1 git push", "bash -c 'git -C . push'", "/usr/bin/git -C . push", "git $'push'",
+        "git$IFS'push'", "git${IFS}push",
     ],
 )  # fmt: skip
 def test_what_denies_is_read_widely(project: Path, command: str) -> None:
@@ -191,14 +195,56 @@ def test_what_denies_is_read_widely(project: Path, command: str) -> None:
         assert rule.then == "deny"
 
 
+@pytest.mark.parametrize("match", ["git push", "git push*"])
+def test_what_denies_looks_at_each_of_several_commands(project: Path, match: str) -> None:
+    """Each may begin with other words, and ends where the next begins; a command as a list is one."""
+    rules = parse_policy([{"tool": "Bash", "match": match, "then": "deny"}])
+    for command in ("ls; sudo git push; ls", "a && git -C . push || b", ["bash", "-c", "git -C . push"]):
+        assert decide(rules, HostRequest("Bash", {"command": command}, project)) is not None
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["git stash push", "git commit -m push", "git log --grep push", "git -C . commit -m push", "git pull", "git -C ."],
+)
+def test_another_subcommand_is_not_denied(project: Path, command: str) -> None:
+    """Only what stands between a program and its first other word is passed over."""
+    rules = parse_policy([{"tool": "Bash", "match": "git push*", "then": "deny"}])
+    assert decide(rules, HostRequest("Bash", {"command": command}, project)) is None
+
+
+def test_thousands_of_options_are_looked_at_quickly(project: Path) -> None:
+    """The time grows with the command, whatever an agent writes into it; what it says is still found."""
+    rules = parse_policy([{"tool": "Bash", "match": "*evil*", "then": "deny"}])
+    command = "a -b c " * 3000
+    asked = HostRequest("Bash", {"command": command}, project)
+    assert sum(map(len, asked.parts())) < 3000 * len(command) * 8
+    assert decide(rules, HostRequest("Bash", {"command": f"{command} evil"}, project)) is not None
+
+
+def test_only_the_star_is_a_wild_card(project: Path) -> None:
+    """Paths and addresses have brackets and question marks, which stand for themselves."""
+    rules = parse_policy(
+        [
+            {"tool": "Edit", "match": "app/[id]/*", "then": "deny"},
+            {"tool": "WebFetch", "match": "https://x.example/?q=*", "then": "allow"},
+        ]
+    )
+    assert decide(rules, HostRequest("Edit", {"file_path": "app/[id]/page.tsx"}, project)) is not None
+    assert decide(rules, HostRequest("Edit", {"file_path": "app/i/page.tsx"}, project)) is None
+    assert decide(rules, HostRequest("WebFetch", {"url": "https://x.example/?q=a"}, project)) is not None
+    assert decide(rules, HostRequest("WebFetch", {"url": "https://x.example/aq=a"}, project)) is None
+    assert policy_problems(rules, 1) == []
+
+
 def test_every_text_of_a_tool_counts(project: Path) -> None:
     """A rule that denies looks at each, and one that allows has to match each that may be what a server works on."""
     rules = parse_policy(
         [{"tool": "mcp__fs__*", "match": "*.ssh*", "then": "deny"}, {"tool": "*", "match": "src/*", "then": "allow"}]
     )
-    both = {"path": "src/a", "destination": "/root/.ssh/authorized_keys"}
+    both = {"path": "src/a", "destination": "/somewhere/.ssh/authorized_keys"}
     assert [rule.then for rule in [decide(rules, HostRequest("mcp__fs__move", both, project))] if rule] == ["deny"]
-    elsewhere = {"path": "src/a", "destination": "/root/x"}
+    elsewhere = {"path": "src/a", "destination": "/somewhere/x"}
     assert decide(rules, HostRequest("mcp__fs__move", elsewhere, project)) is None
     assert decide(rules, HostRequest("Edit", {"command": "src/x", "file_path": "/etc/passwd"}, project)) is None
     within = {"path": "src/a", "destination": "src/b"}
@@ -273,6 +319,9 @@ def test_rules_that_do_not_do_what_they_seem_to_are_named() -> None:
 def ask_two(store: Store, project: Path) -> Callable[[], str]:
     """Asks for a permission that two people have to give; returns the prompt's request id."""
     services = Services.of(store)
+    for user_id, name in (("1", "ann"), ("2", "bob"), ("3", "cat")):
+        services.access.allow(user_id, by="test", name=name)
+        services.access.set_approver(user_id, approver=True)
     (rule,) = parse_policy([{"tool": "Bash", "match": "git push*", "then": "ask", "approvers": 2}])
 
     def asked() -> str:
@@ -308,9 +357,35 @@ def test_one_persons_two_taps_never_count_as_two(store: Store, ask_two: Callable
     assert found is not None
     assert found.result is not None
     assert found.result["value"] == ALLOW
-    records = [(row["what"], row["subject"]) for row in Services.of(store).audit.all()]
-    assert records == [("permission consent", "1"), ("permission allow", "2")]
-    assert all("rule 1 (Bash git push*" in row["detail"] for row in Services.of(store).audit.all())
+    records = [row for row in Services.of(store).audit.all() if row["what"].startswith("permission")]
+    assert [(row["what"], row["subject"]) for row in records] == [
+        ("permission consent", "1"),
+        ("permission allow", "2"),
+    ]
+    assert all("rule 1 (Bash git push*" in row["detail"] for row in records)
+
+
+def test_the_consent_of_who_lost_the_role_counts_no_more(store: Store, ask_two: Callable[[], str]) -> None:
+    """Of two, both have to be approvers when the second allows it; with the role back it counts once."""
+    services, (ann, bob, cat) = Services.of(store), (Person("1", "ann"), Person("2", "bob"), Person("3", "cat"))
+    prompts, prompt_id = services.prompts, ask_two()
+    for lose in (partial(services.access.set_approver, "1", approver=False), partial(services.access.remove, "2")):
+        counted = prompts.verdict("abcde", "allow", ann if services.access.is_approver("1") else bob)
+        assert counted is not None
+        assert not counted.final
+        assert lose()
+    third = prompts.verdict("abcde", "allow", cat)
+    assert third is not None
+    assert not third.final
+    assert "1 of 2" in third.feedback
+    services.access.set_approver("1", approver=True)
+    fourth = prompts.verdict("abcde", "allow", ann)
+    assert fourth is not None
+    assert fourth.final
+    found = prompts.get(prompt_id)
+    assert found is not None
+    assert found.result is not None
+    assert found.result["value"] == ALLOW
 
 
 def test_one_who_denies_is_enough(store: Store, ask_two: Callable[[], str]) -> None:

@@ -11,24 +11,28 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
-from agent_channels.core.settings.policy import PolicyRule
+from agent_channels.core.settings.policy import PolicyRule, fits
 
 __all__ = ["HostRequest", "decide", "strictest"]
 
 # What runs, reads or writes something besides, or stands for other words than are written, whatever it is.
 _BESIDES = re.compile(r"""[;|&<>`\n\r\\*?~(){}\[\]#]|\$|\bxargs\b""")
 # What a shell takes out of words, and what may stand before a command.
-_QUOTES = re.compile(r"""['"\\]""")
+_QUOTES = re.compile(r"""\$?['"]|\\""")
+_QUOTED_BLANKS = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\\s""")
+_FIELD_SEPARATOR = re.compile(r"\$(?:\{IFS[^}]*\}|IFS\b)")
+_NEXT = re.compile(r"&&|[;|&(){}`]")
 _BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
 _WORDS = re.compile(r"[\s=:,]+")
 _OPTION = re.compile(r"^-[A-Za-z]")
 _CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
 # How much of a command is looked at for what it denies; no host's is longer.
 COMMAND_MAX = 20_000
+# So many options between a program and what it is to do.
+OPTIONS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +120,22 @@ class HostRequest:
             yield from _texts(self.tool_input)
         command = self._command()
         if command is not None:
-            # As a shell makes its words.
-            command = " ".join(_QUOTES.sub("", command[:COMMAND_MAX].replace("\\\n", "")).split())
-            yield from (command[match.start() :] for match in _BEGINS.finditer(command))
-            # One of several ends where the next begins.
-            yield from (part.strip() for part in re.split(r"&&|[;|&(){}`]", command))
+            command = _FIELD_SEPARATOR.sub(" ", command[:COMMAND_MAX].replace("\\\n", ""))
+            # As a shell makes its words; what runs a quoted command makes words of that too.
+            whole = _as_words(command)
+            yield from _suffixes(whole)
+            for text in {whole, _as_words(_QUOTED_BLANKS.sub(lambda match: re.sub(r"\s", "_", match[0]), command))}:
+                # One of several ends where the next begins.
+                for begun in (one for part in _NEXT.split(text) for one in _suffixes(part.strip())):
+                    yield begun
+                    yield from _without_options(begun)
 
     def _command(self) -> str | None:
         """Return the command of a shell, as much of it as there is; None for another tool's input."""
         if isinstance(self.tool_input, dict):
             command = self.tool_input.get("command")
+            if isinstance(command, list):
+                return " ".join(map(str, command))
             return command if isinstance(command, str) else None
         if not isinstance(self.tool_input, str):
             return None
@@ -156,15 +166,40 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(one)
 
 
+def _as_words(command: str) -> str:
+    return " ".join(_QUOTES.sub("", command).split())
+
+
+def _suffixes(command: str) -> Iterator[str]:
+    """Yield what begins at each word of a command."""
+    return (command[match.start() :] for match in _BEGINS.finditer(command))
+
+
+def _without_options(command: str) -> Iterator[str]:
+    """Yield a command without the options that stand before its first other word.
+
+    Which of them take the word behind them as their value is not known, so each may or may not.
+    """
+    program, _, rest = command.partition(" ")
+    for _ in range(OPTIONS_MAX):
+        option, _, rest = rest.partition(" ")
+        if not option.startswith("-") or program.startswith("-"):
+            return
+        yield f"{program} {rest}"
+        if not rest.startswith("-"):
+            rest = rest.partition(" ")[2]
+            yield f"{program} {rest}"
+
+
 def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
-    if not fnmatchcase(asked.tool, rule.tool) or (rule.chat and rule.chat not in asked.chats):
+    if not fits(asked.tool, rule.tool) or (rule.chat and rule.chat not in asked.chats):
         return False
     # What several chats wanted is not what one of them may.
     if rule.chat and rule.then == "allow" and len(set(asked.chats)) > 1:
         return False
-    if rule.project and not any(fnmatchcase(name, rule.project) for name in (asked.project.name, str(asked.project))):
+    if rule.project and not any(fits(name, rule.project) for name in (asked.project.name, str(asked.project))):
         return False
     if rule.then == "allow":
-        allowed = asked.is_simple() and fnmatchcase(asked.subject(), rule.match)
-        return allowed and all(fnmatchcase(other, rule.match) for other in asked.others())
-    return any(fnmatchcase(part, rule.match) for part in asked.parts())
+        allowed = asked.is_simple() and fits(asked.subject(), rule.match)
+        return allowed and all(fits(other, rule.match) for other in asked.others())
+    return any(fits(part, rule.match) for part in asked.parts())

@@ -32,6 +32,7 @@ from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
+from agent_channels.core.people.access import Access
 from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.audit import Audit
 from agent_channels.core.text.sanitize import label
@@ -57,9 +58,9 @@ class AnswerResult:
 class Prompts:
     """The prompts table, and the panels that show a prompt."""
 
-    def __init__(self, panels: Panels, inbox: Inbox, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, panels: Panels, inbox: Inbox, access: Access, *, clock: Callable[[], float] = time.time) -> None:
         self.store = panels.store
-        self._panels, self._inbox, self._clock = panels, inbox, clock
+        self._panels, self._inbox, self._access, self._clock = panels, inbox, access, clock
         self._audit = Audit(panels.store)
 
     def now(self) -> float:
@@ -249,9 +250,11 @@ class Prompts:
         needed = prompt.spec.approvers
         if prompt.kind != "permission" or needed < 2 or result["value"] == DENY:
             return None
-        if person.id in prompt.allowed_by:
+        # Whoever has lost the role since has allowed nothing.
+        allowed = tuple(one for one in prompt.allowed_by if self._access.is_approver(one))
+        if person.id in allowed:
             return AnswerResult(translate("approval_once"), alert=True)
-        allowed = (*prompt.allowed_by, person.id)
+        allowed = (*allowed, person.id)
         if len(allowed) >= needed:
             return None
         self._set(prompt.id, allowed_by=json.dumps(allowed))

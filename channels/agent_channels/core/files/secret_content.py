@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import IO, Any
 
 from agent_channels.core.files.secret_names import secret_name
-from agent_channels.core.log import holds_registered, redact_tokens
+from agent_channels.core.log import holds_registered, holds_token
 from agent_channels.core.secret_shapes import find_secrets, mask_shapes
 from agent_channels.core.text.sanitize import label
 
@@ -43,9 +43,10 @@ def secret_content(data: bytes) -> str | None:
     if data.startswith(_SQLITE) and all(table in data for table in _OUR_TABLES):
         return "the database of a channel"
     for text in _readings(data):
-        if redact_tokens(text) != text:
+        if holds_token(text):
             return "the token of a bot"
-        found = next((one.kind for one in find_secrets(text, by_name=False) if one.kind not in _LET_THROUGH), None)
+        secrets = find_secrets(text, by_name=False, unseen=False)
+        found = next((one.kind for one in secrets if one.kind not in _LET_THROUGH), None)
         if found:
             return found
     return None

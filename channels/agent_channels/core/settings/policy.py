@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.text.nearest import nearest
 
-__all__ = ["LinedList", "PolicyRule", "parse_policy", "policy_problems"]
+__all__ = ["LinedList", "PolicyRule", "fits", "parse_policy", "policy_problems"]
 
 Verdict = Literal["allow", "deny", "ask"]
 _KEYS = ("tool", "match", "chat", "project", "then", "approvers", "ttl_s")
 _VERDICTS = ("allow", "deny", "ask")
-_WILD = frozenset("*?[")
+_LITERAL = re.compile(r"[\[?]")
 APPROVERS_MAX, TTL_MIN_S, TTL_MAX_S = 10, 10.0, 86_400.0
 
 
@@ -50,6 +52,14 @@ class PolicyRule:
         )
         many = f" {self.approvers} approvers" if self.approvers > 1 else ""
         return f"rule {self.number} ({what}{where}: {self.then}{many})"
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Return whether a pattern of a rule stands for a text: `*` is anything, and every other sign itself.
+
+    Commands, addresses and paths are full of `?` and brackets, so these are no wild cards.
+    """
+    return fnmatchcase(text, _LITERAL.sub(r"[\g<0>]", pattern))
 
 
 def parse_policy(value: object) -> tuple[PolicyRule, ...]:
@@ -149,7 +159,7 @@ def policy_problems(rules: tuple[PolicyRule, ...], approvers: int) -> list[str]:
 
 
 def _has_text(pattern: str) -> bool:
-    return any(letter not in _WILD for letter in pattern)
+    return any(letter != "*" for letter in pattern)
 
 
 def _covers_rule(one: PolicyRule, other: PolicyRule) -> bool:
@@ -167,4 +177,4 @@ def _covers(one: str, other: str) -> bool:
     if one in {"*", other}:
         return True
     prefix = one.removesuffix("*")
-    return one.endswith("*") and not (_WILD & set(prefix)) and other.startswith(prefix)
+    return one.endswith("*") and "*" not in prefix and other.startswith(prefix)

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from agent_channels.core.unseen import UNSEEN
+
 __all__ = [
     "CAPS",
     "attribute",
@@ -26,20 +28,12 @@ __all__ = [
 # The most code points of each kind of value.
 CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
 
-# Every character except tab and line feed that moves a cursor, reorders text, or is drawn as nothing: C0 and C1
-# controls, bidirectional marks, line and paragraph separators, joiners, fillers, variation selectors, tag characters
-# and the rest of Unicode's Default_Ignorable_Code_Point. Text can be hidden in any of them.
-_UNSEEN = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
 # The flags of England, Scotland and Wales (UTS #51): a black flag, then the region's code in tag characters. They are
 # the only ones on keyboards; any other sequence could carry text that nobody sees.
 _FLAG = "\U0001f3f4(?:{})\U000e007f".format(
     "|".join("".join(chr(0xE0000 + ord(letter)) for letter in code) for code in ("gbeng", "gbsct", "gbwls"))
 )
-_FLAG_OR_UNSEEN = re.compile(f"{_FLAG}|[{_UNSEEN}]+")
+_FLAG_OR_UNSEEN = re.compile(f"{_FLAG}|[{UNSEEN}]+")
 # Where such a character does change what is drawn, one of a kind is kept: how an emoji is drawn, which form of a
 # Chinese or Mongolian letter or of a mathematical sign is meant, whether two emoji, or two letters of a script with
 # ligatures, are joined.
