@@ -23,7 +23,8 @@ PLATFORMS = tuple(CHANNELS)
 # A room of core may use itself and the rooms before it on this line.
 LINE = (
     "errors unseen secret_shapes log tracing process program scheduling | text i18n limits | settings | "
-    "contract store | journal | hub | people files host | buttons | services outbound | inbound | runtime | doctor | server"
+    "contract store | journal | hub | people files host | buttons | services outbound | inbound | runtime | doctor | "
+    "server"
 ).replace("|", "").split()  # fmt: skip
 # What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
 FOR_PLATFORMS = ("errors", "log", "scheduling", "text", "i18n", "settings", "contract", "files")

@@ -59,6 +59,7 @@ def test_two_tokens_written_together_and_split_ones_are_masked(token: str) -> No
     assert "aB3d" not in redact_tokens(f"see {token}{token} here")
     for unseen in ("\u200b", "\u00ad", "\r", "\x1b[0m"):
         assert redact_tokens(f"see {token[:20]}{unseen}{token[20:]} here") == "see [token] here"
+        assert may_contain_secret(to_json(f"see {token[:20]}{unseen}{token[20:]}").decode())
     register_secret("some thing private")
     assert redact_tokens("is some th\u200bing private?") == "is [token]?"
 

@@ -19,6 +19,8 @@ from planted_secrets import KINDS, Planted, core_of, planted
 EXAMPLES = [
     "gh" + "p_" + "a1B2c3D4e" * 5,
     "PuTTY-User" + "-Key-File-3: ssh-ed25519\nEncryption: none\nAAAAB3NzaC1yc2EAAAADAQABAAAB",
+    "-H 'Authorization: Bearer " + "x9Kd72mQpL4vT8wZ1bN6" + "'",
+    "Authorization: Basic " + base64.b64encode(b"ann:s3cret-word").decode(),
     "gl" + "rt-" + "a1B2c3D4e5F6g7H8i9J0",
     "r" + "8_" + "a1B2c3D4e" * 4 + "x",
     "https://discord.example/api/v10/web" + "hooks/123456789012345678/" + "a1B2c3D4e" * 7 + "xyzab",
@@ -143,6 +145,10 @@ def test_a_checksum_is_checked(kind: str) -> None:
         "sk-learn-pipeline-with-feature-union-and-grid-search-2",
         "eyJub3QiOiJhIGp3dCJ9.eyJub3QiOiJhIGp3dCJ9.eyJub3QiOiJhIGp3dCJ9",
         "-----BEGIN PRIVATE KEY-----",
+        "the bearer of_this_very_long_name_without_digits",
+        "Bearer get_access_token_from_cache_2",
+        "type: basic authentication",
+        "kind: Basic YWJjZGVmZ2hpamts",
     ],
 )
 def test_what_only_looks_like_one_stays(text: str) -> None:

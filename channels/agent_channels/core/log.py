@@ -90,7 +90,8 @@ def may_contain_secret(line: str) -> bool:
     A cheap test that spares most lines from being decoded. The line itself must not be redacted: the letter of an
     escape sequence would count as part of the text behind it.
     """
-    if _TOKEN_RUN.search(line):
+    # What nobody sees may split one, and stands there itself or as JSON writes it.
+    if _TOKEN_RUN.search(line) or any(escape in line for escape in ("\\u", "\\r")) or seen_places(line):
         return True
     return any(secret in line or not secret.isascii() or _JSON_ESCAPED.search(secret) for secret in _secrets)
 

@@ -95,6 +95,14 @@ def _is_jwt(token: str) -> bool:
         return False
 
 
+def _is_login(coded: str) -> bool:
+    """Return whether Base64 holds a name and a password, as a header has them."""
+    try:
+        return re.fullmatch(rb"[^\s:]+:[^\s]{4,}", base64.b64decode(coded, validate=True)) is not None
+    except (binascii.Error, ValueError):
+        return False
+
+
 def _has_key(text: str) -> bool:
     """Return whether a key follows its first line, which alone stands in many programs."""
     return re.search(r"[A-Za-z0-9+/=]{16}", text.partition("KEY")[2]) is not None
@@ -115,6 +123,23 @@ def _is_password(value: str) -> bool:
     if value.lower().strip("_-") in _STAND_INS or value[0] in "$<{[%*.":
         return False
     return len(set(value)) > 3 and not value.isdigit()
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PARTS = re.compile(r"[._/~-]+")
+_CHANGES_MIN, _BITS_MIN = 4, 3.2
+
+
+def _looks_random(value: str) -> bool:
+    """Return whether a value is neither words, nor a name with dots, a path, a version or an id."""
+    longest = max(_PARTS.split(value.rstrip("=")), key=len)
+    if len(longest) < _RUN_MIN or _UUID.fullmatch(value) or not _is_mixed(longest):
+        return False
+    # In names, digits stand together; in what is random they are strewn among the letters.
+    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(longest))
+    counts = Counter(longest).values()
+    bits = -sum(n / len(longest) * math.log2(n / len(longest)) for n in counts)
+    return changes >= _CHANGES_MIN and bits >= _BITS_MIN
 
 
 def _shape(
@@ -182,6 +207,10 @@ SHAPES: tuple[Shape, ...] = (
     _shape("a Supabase token", "sbp_", r"(?P<shown>sbp_)[a-f0-9]{40}"),
     _shape("a signed token", "eyJ", r"(?P<shown>)eyJ[A-Za-z0-9_-]{10,1024}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{16,}",
            _is_jwt),
+    _shape("a bearer token", "earer ", r"(?P<shown>[Bb]earer )(?P<secret>[A-Za-z0-9._~+/-]{20,512}={0,2})",
+           _looks_random),
+    _shape("a password in a header", "asic ", r"(?P<shown>: ?[Bb]asic )(?P<secret>[A-Za-z0-9+/]{12,256}={0,2})",
+           _is_login, begin="", anywhere=True),
     _shape("a password in an address", "://", r"(?P<shown>://[^\s/:@\"'<>]{0,256}:)"
            r"(?P<secret>[^\s/@:\"'<>(),;]{6,256})(?=@[\w.\[-])", _is_password, begin="", anywhere=True),
 )  # fmt: skip
@@ -198,21 +227,6 @@ _WORDS = ("token", "secret", "pass", "credential", "key", "_pwd", "_auth")
 _NAME_MAX, _BEFORE_MAX = 40, 160
 _BEFORE_VALUE = frozenset("=:>\"'` \t.~")
 _ASSIGNED = re.compile(r"[=:]>?[ \t]{0,4}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PARTS = re.compile(r"[._/~-]+")
-_CHANGES_MIN, _BITS_MIN = 4, 3.2
-
-
-def _looks_random(value: str) -> bool:
-    """Return whether a value is neither words, nor a name with dots, a path, a version or an id."""
-    longest = max(_PARTS.split(value.rstrip("=")), key=len)
-    if len(longest) < _RUN_MIN or _UUID.fullmatch(value) or not _is_mixed(longest):
-        return False
-    # In names, digits stand together; in what is random they are strewn among the letters.
-    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(longest))
-    counts = Counter(longest).values()
-    bits = -sum(n / len(longest) * math.log2(n / len(longest)) for n in counts)
-    return changes >= _CHANGES_MIN and bits >= _BITS_MIN
 
 
 def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
@@ -273,7 +287,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def find_secrets(text: str, *, by_name: bool = True, unseen: bool = True) -> list[FoundSecret]:
     """Return every credential in a text, in order; none overlaps another.
 
-    `by_name`: also random values of names such as API_KEY. `unseen`: also where characters that are not drawn split one.
+    `by_name`: also random values of names such as API_KEY. `unseen`: also what is split by characters that nobody sees.
     """
     found = _search(text, by_name=by_name)
     if unseen and (places := seen_places(text)):

@@ -199,7 +199,9 @@ def test_what_denies_is_read_widely(project: Path, command: str) -> None:
 def test_what_denies_looks_at_each_of_several_commands(project: Path, match: str) -> None:
     """Each may begin with other words, and ends where the next begins; a command as a list is one."""
     rules = parse_policy([{"tool": "Bash", "match": match, "then": "deny"}])
-    for command in ("ls; sudo git push; ls", "a && git -C . push || b", ["bash", "-c", "git -C . push"]):
+    for command in (
+        "ls; sudo git push; ls", "a && git -C . push || b", "ls\ngit push\nls", ["bash", "-c", "git -C . push"],
+    ):  # fmt: skip
         assert decide(rules, HostRequest("Bash", {"command": command}, project)) is not None
 
 
@@ -211,6 +213,17 @@ def test_another_subcommand_is_not_denied(project: Path, command: str) -> None:
     """Only what stands between a program and its first other word is passed over."""
     rules = parse_policy([{"tool": "Bash", "match": "git push*", "then": "deny"}])
     assert decide(rules, HostRequest("Bash", {"command": command}, project)) is None
+
+
+def test_a_denied_folder_is_denied_by_its_name_too(project: Path) -> None:
+    """Also if it is a link to another place, however its path is written; a list as a command is never allowed."""
+    (project / "secrets").symlink_to("/somewhere")
+    rules = parse_policy([{"tool": "*", "match": "secrets/*", "then": "deny"}, {"tool": "*", "then": "allow"}])
+    for path in ("secrets/a", "./secrets/a", str(project / "secrets/a"), "src/../secrets/a"):
+        rule = decide(rules, HostRequest("Read", {"file_path": path}, project))
+        assert rule is not None
+        assert rule.then == "deny"
+    assert decide(rules, HostRequest("Bash", {"command": ["bash", "-c", "rm x; ls"]}, project)) is None
 
 
 def test_thousands_of_options_are_looked_at_quickly(project: Path) -> None:

@@ -77,7 +77,8 @@ class HostRequest:
         if isinstance(command, str):
             # Which of them the tool works on is not known.
             return self.tool_input.keys().isdisjoint(PATH_ARGUMENTS) and _BESIDES.search(command.strip()) is None
-        return True
+        # As a list of words it may be anything.
+        return command is None
 
     def others(self) -> Iterator[str]:
         """Yield the texts of a server's tool beside its subject: which of them it works on is not known."""
@@ -118,9 +119,12 @@ class HostRequest:
         yield subject
         if isinstance(self.tool_input, dict):
             yield from _texts(self.tool_input)
+            # What a path is called, wherever links on the way lead.
+            named = (text for name in PATH_ARGUMENTS if isinstance(text := self.tool_input.get(name), str))
+            yield from (os.path.relpath(os.path.join(self.project, text), self.project) for text in named)  # noqa: PTH118
         command = self._command()
         if command is not None:
-            command = _FIELD_SEPARATOR.sub(" ", command[:COMMAND_MAX].replace("\\\n", ""))
+            command = _FIELD_SEPARATOR.sub(" ", command[:COMMAND_MAX].replace("\\\n", "")).replace("\n", " ; ")
             # As a shell makes its words; what runs a quoted command makes words of that too.
             whole = _as_words(command)
             yield from _suffixes(whole)
