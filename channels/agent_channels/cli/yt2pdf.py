@@ -15,7 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from agent_channels.cli.arguments import CHANNEL_NAMES, WrongUsage, add_command, add_json, the_channel
+from agent_channels.cli.arguments import (
+    CHANNEL_NAMES,
+    WrongUsage,
+    add_command,
+    add_json,
+    set_up_channels,
+    the_channel,
+)
 from agent_channels.cli.language import shown
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.files.storage import Files
@@ -23,7 +30,7 @@ from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings, load
-from agent_channels.core.settings.state_folder import is_trusted
+from agent_channels.core.settings.state_folder import StateFolder
 from agent_channels.core.store.database import Store
 from agent_channels.core.text.video_links import is_video_id, link_video
 from agent_channels.recipes.yt2pdf.captions import get_transcript
@@ -79,8 +86,10 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"ok": False, **reason}, ensure_ascii=False))
         print(f"channels: {shown(words_of(failure))}", file=sys.stderr)
         return 1
-    print(json.dumps({"ok": True, **found}, ensure_ascii=False))
-    return 0
+    # A summary with findings is none yet, unless it is wanted anyway.
+    ok = found.get("passed") is not False or "reply" in found
+    print(json.dumps({"ok": ok, **found}, ensure_ascii=False))
+    return 0 if ok else 1
 
 
 def _step(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -107,15 +116,8 @@ class _Desk:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._env = Environment(args.channel or the_channel())
-        if not is_trusted(self._env.state_dir):
-            raise ConfigError(
-                sentence(
-                    "{folder} is not set up; run `channels setup {channel}`",
-                    folder=self._env.state_dir,
-                    channel=self._env.channel,
-                )
-            )
+        self._env = Environment(args.channel or _only_channel())
+        _require_set_up(self._env)
         self._settings: Settings = load(channel(self._env.channel).settings, self._env)
         set_language(self._settings.language)
         self._files = Files(self._env.state_dir, quota_mb=self._settings.files_quota_mb)
@@ -235,6 +237,31 @@ class _Desk:
         """Delete the oldest files above the quota, as the server does; those of unanswered messages stay."""
         with suppress(StoreError, ConfigError, OSError), Store.open_existing(self._env.state_dir) as store:
             self._files.prune(Services.of(store).inbox.open_files(), self._settings.keep_days)
+
+
+def _only_channel() -> str:
+    if not set_up_channels():
+        raise ConfigError(
+            sentence(
+                "no channel is set up in this project, and its folder keeps the files; run `channels setup CHANNEL` "
+                "first ({names})",
+                names=CHANNEL_NAMES,
+            )
+        )
+    return the_channel()
+
+
+def _require_set_up(env: Environment) -> None:
+    """Raise `ConfigError` with the next step unless a channel's folder is there and this user's own."""
+    try:
+        with StateFolder.opened(env.state_dir) as folder:
+            folder.require_known()
+    except FileNotFoundError:
+        raise ConfigError(
+            sentence(
+                "{folder} is not set up; run `channels setup {channel}`", folder=env.state_dir, channel=env.channel
+            )
+        ) from None
 
 
 def _video_id(text: str) -> str:

@@ -123,6 +123,31 @@ def test_pdfs_go_to_the_store_and_back_into_the_chat(
     assert step("delete", LINK, **settings) == {"ok": True, "deleted": [], "deleted_uploads": []}
 
 
+def test_before_set_up_the_next_step_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that leads on: to set a channel up, or to adopt a folder that is there; none sends in a circle."""
+    monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path / "data"))
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+
+    def said(*words: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            command.main(["yt2pdf", "metadata", LINK, *words])
+        assert end.value.code == 1
+        return str(json.loads(capsys.readouterr().out)["error"])
+
+    assert "no channel is set up in this project" in said()
+    assert "run `channels setup CHANNEL` first" in said()
+    assert "is not set up; run `channels setup telegram`" in said("--channel", "telegram")
+    copied = tmp_path / "state/telegram"
+    copied.mkdir(parents=True, mode=0o700)
+    (copied / "channel.db").touch(mode=0o600)
+    for words in ((), ("--channel", "telegram")):
+        assert "run `channels trust` in the project" in said(*words)
+
+
 def test_findings_can_be_overruled(step: Step, site: VideoSite, tmp_path: Path) -> None:
     """An agent that cannot repair a summary sends it in spite of them, and they are told all the same."""
     path = tmp_path / "x.md"
@@ -130,8 +155,11 @@ def test_findings_can_be_overruled(step: Step, site: VideoSite, tmp_path: Path) 
     both = ("run", LINK, "--en", str(path), "--zh", str(path))
     refused = step(*both)
     assert (refused["passed"], "reply" in refused, "pdfs" in refused) == (False, False, False)
+    # With the exit code of what did not succeed.
+    assert refused["ok"] is False
+    assert step("check", LINK, str(path), "--lang", "en")["ok"] is False
     made = step(*both, "--anyway")
-    assert (made["passed"], len(made["reply"]["files"])) == (False, 2)
+    assert (made["passed"], made["ok"], len(made["reply"]["files"])) == (False, True, 2)
     assert made["check"]["en"]["problems"]
 
 

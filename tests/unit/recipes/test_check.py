@@ -72,8 +72,30 @@ def test_the_line_is_the_one(video: Video) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [TRADITIONAL, "皇后在里長家吃麵，台灣的只有一隻", "才能、出面、准許、干擾、范先生、游泳"]
+    ("wrong", "said"),
+    [
+        ("时钟", ["時 instead of 时", "鐘 instead of 钟"]),
+        ("钟先生", ["鍾 instead of 钟"]),
+        ("這個机器", ["機 instead of 机"]),
+        ("頭发", ["髮 instead of 发"]),
+        ("云端和之后", ["雲 instead of 云", "後 instead of 后"]),
+    ],
 )
+def test_the_words_around_a_character_tell_what_is_right(video: Video, wrong: str, said: list[str]) -> None:
+    """Of one that stands for several, and of one that is right elsewhere; with the line that it stands in."""
+    text = summary("zh-TW", lead=f"第一句在這裡。\n{wrong}在第二句。")
+    (problem,) = check_summary(video, "zh-TW", text).problems
+    assert problem.text == "simplified characters; write " + ", ".join(said)
+    assert wrong in text.splitlines()[problem.line - 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TRADITIONAL, "皇后在里長家吃麵，台灣的只有一隻", "才能、出面、准許、干擾、范先生、游泳",
+        "茶几、划船、划算、太后、人云亦云、老么、干貝、不准、奧里安",
+    ],
+)  # fmt: skip
 def test_what_both_scripts_have_is_let_through(video: Video, text: str) -> None:
     """Characters that are right in Traditional Chinese too, whatever else they are elsewhere."""
     assert "simplified" not in kinds(video, "zh-TW", summary("zh-TW", lead=f"{text}。這是第二句。"))

@@ -115,6 +115,28 @@ def test_emoji_are_drawn_in_colour(video: Video) -> None:
     assert " 4 5 6." in read(made)
 
 
+def test_columns_are_aligned_as_they_are_written(video: Video) -> None:
+    """Left, in the middle, right, head and cells; no other style comes through."""
+    table = "| a | b | c |\n|:--|:-:|--:|\n| X | Y | Z |\n"
+    cells = to_html(table)
+    for name, tag in (("a", "th"), ("X", "td")):
+        assert f'<{tag} align="left">{name}</{tag}>' in cells
+    assert '<td align="center">Y</td>' in cells
+    assert '<td align="right">Z</td>' in cells
+    assert "style" not in cells
+    with pypdfium2.PdfDocument(render_pdf(video, "en", f"# x\n\nOne. Two.\n\n{table}", None).data) as document:
+        page = document[0]
+        text = page.get_textpage()
+        whole = text.get_text_range()
+        left, middle, right = (text.get_charbox(whole.rindex(cell))[0] for cell in "XYZ")
+        text.close()
+        width = page.get_width()
+        page.close()
+    assert left < width * 0.2
+    assert width * 0.45 < middle < width * 0.55
+    assert right > width * 0.8
+
+
 def links(made: Pdf) -> Iterator[str]:
     raw = pypdfium2.raw
     with pypdfium2.PdfDocument(made.data) as document:

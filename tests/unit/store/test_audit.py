@@ -59,6 +59,7 @@ UPDATE audit SET detail = (SELECT 'Yes; panel ' || CASE id WHEN 5000 THEN 5000 E
         (change(SWAP_VALUES), 5000, "was changed"),
         (change("INSERT INTO audit (at, what) VALUES (1, 'allow')"), ROWS + 1, "put in by something else"),
         (change("UPDATE audit SET subject = NULL WHERE id = 77"), 77, "was changed"),
+        (change("DELETE FROM key_values WHERE key = 'audit_head'"), ROWS, "the hash of the newest row was removed"),
     ],
     ids=[
         "a byte",
@@ -70,6 +71,7 @@ UPDATE audit SET detail = (SELECT 'Yes; panel ' || CASE id WHEN 5000 THEN 5000 E
         "values swapped",
         "added",
         "null",
+        "newest hash removed",
     ],
 )
 def test_a_change_is_found_where_it_is(
@@ -84,6 +86,20 @@ def test_a_change_is_found_where_it_is(
         found = Audit(store).verify()
     assert found.broken[0].row_id == row_id
     assert why in found.broken[0].why
+
+
+def test_no_new_chain_is_written_over_a_broken_one(store: Store) -> None:
+    """Whoever changes a record and removes the newest hash is still found once the next record is made."""
+    audit = Audit(store)
+    for number in range(9):
+        audit.add("tap", str(number))
+    with store.transaction() as db:
+        db.execute("DELETE FROM key_values WHERE key = 'audit_head'")
+        db.execute("UPDATE audit SET subject = 'changed' WHERE id = 4")
+    audit.add("tap", "next")
+    assert [one.row_id for one in audit.verify().broken] == [4, 10]
+    audit.forget(lambda _words: True, "1")
+    assert [one.row_id for one in audit.verify().broken] == [4, 10]
 
 
 def test_ten_thousand_records_are_whole(whole: Path) -> None:

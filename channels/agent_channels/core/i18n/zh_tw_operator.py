@@ -15,6 +15,11 @@ TEXTS: dict[str, str] = {
     "rows before this one were removed, added or moved": "這一列之前有紀錄被移除、加入或移動",
     "this row was changed": "這一列被更改過",
     "rows after this one were removed": "這一列之後有紀錄被移除",
+    "the hash of the newest row was removed": "最新一列的雜湊值被移除",
+    "no channel is set up in this project, and its folder keeps the files; run `channels setup CHANNEL` first "
+    "({names})": (
+        "這個專案還沒有設定任何頻道，而檔案要存放在頻道的資料夾裡；請先執行 `channels setup CHANNEL`（{names}）"
+    ),
     "{count} records are intact; the newest has the hash {head}. Keep that hash somewhere else: anyone "
     "who can write to the database can forge a new chain, but not one that ends in this hash": (
         "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把這個雜湊值存到別處："

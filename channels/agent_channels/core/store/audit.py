@@ -23,6 +23,8 @@ __all__ = ["Audit", "Broken", "Verified"]
 
 # The hash of the newest row, and of the newest one that was deleted because it was old.
 _HEAD, _ANCHOR = "audit_head", "audit_anchor"
+# What a record begins with if the newest hash was removed before it: the gap stays visible.
+_LOST = "removed"
 PAGE = 1000
 DETAIL_MAX = 1000
 FORGET = "forget"
@@ -60,12 +62,16 @@ class Audit:
         detail = None if detail is None else redact(detail)[:DETAIL_MAX]
         with self.store.transaction() as db:
             before = self._facts.get(_HEAD)
-            before = self._begin_chain(db) if before is None else before
+            if before is None:
+                before = _LOST if self._is_chained() else self._begin_chain(db)
             at = time.time()
             cursor = db.execute(
                 "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)", (at, what, subject, detail)
             )
             self._chain(db, int(cursor.lastrowid or 0), before, (at, what, subject), detail)
+
+    def _is_chained(self) -> bool:
+        return bool(self.store.value("SELECT EXISTS (SELECT 1 FROM audit WHERE hash IS NOT NULL)"))
 
     def _begin_chain(self, db: sqlite3.Connection) -> str:
         """Chain the rows that an earlier version wrote, in order; return the last one's hash."""
@@ -115,9 +121,11 @@ class Audit:
             for row in self.store.rows("SELECT detail FROM audit WHERE what = ?", FORGET)
             for number in re.findall(r"\d+", (row["detail"] or "").partition(":")[2])
         }
+        # Without one, these are records of an earlier version, which had no chain; or somebody removed it.
+        chained = head is not None or self._is_chained()
         for row in self.all():
             count += 1
-            if head is None:
+            if not chained:
                 continue
             if not row["hash"]:
                 broken.append(Broken(row["id"], sentence("this row was put in by something else")))
@@ -130,9 +138,14 @@ class Audit:
             if row["hash"] != own or not (whole or is_forgotten):
                 broken.append(Broken(row["id"], sentence("this row was changed")))
             before = row["hash"]
-        if head is not None and before != head:
+        if chained and before != head:
             newest = self.store.value("SELECT max(id) FROM audit") or 0
-            broken.append(Broken(int(newest), sentence("rows after this one were removed")))
+            why = (
+                sentence("the hash of the newest row was removed")
+                if head is None
+                else sentence("rows after this one were removed")
+            )
+            broken.append(Broken(int(newest), why))
         return Verified(count, head or "", tuple(broken))
 
     def forget(self, wanted: Callable[[str], bool], by: str, *, subject: str | None = None) -> int:
@@ -149,7 +162,7 @@ class Audit:
                 and row["what"] != FORGET
                 and wanted(row["detail"])
             ]
-            if ids and self._facts.get(_HEAD) is None:
+            if ids and self._facts.get(_HEAD) is None and not self._is_chained():
                 self._begin_chain(db)
             for some in (ids[i : i + FORGET_STEP] for i in range(0, len(ids), FORGET_STEP)):
                 db.executemany("UPDATE audit SET detail = NULL, salt = NULL WHERE id = ?", [(one,) for one in some])

@@ -27,6 +27,8 @@ HAN_A_WORD = 1.6
 TAGS = (3, 8)
 LINKS_MIN = 3
 PROBLEMS_MAX = 40
+# In Traditional Chinese too, of another meaning, and seldom; the words around them tell.
+_RARELY_RIGHT = frozenset("机后云几划")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 _LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
@@ -161,10 +163,12 @@ def _html(blocks: Sequence[_Block]) -> Iterator[Problem]:
 
 def _simplified(blocks: Sequence[_Block]) -> Iterator[Problem]:
     for block in blocks:
-        found = {character: right for character in block.text if (right := _traditional(character))}
-        if found:
+        by_line: dict[int, dict[str, str]] = {}
+        for line, wrong, right in _simplified_in(block.text):
+            by_line.setdefault(block.line + line, {})[wrong] = right
+        for line, found in by_line.items():
             listed = ", ".join(f"{right} instead of {wrong}" for wrong, right in found.items())
-            yield Problem("simplified", block.line, f"simplified characters; write {listed}")
+            yield Problem("simplified", line, f"simplified characters; write {listed}")
 
 
 def _languages(language: str, blocks: Sequence[_Block]) -> Iterator[Problem]:
@@ -247,19 +251,27 @@ def _read(words: str) -> float:
 
 
 @cache
-def _converter() -> Any:
-    return importlib.import_module("opencc").OpenCC("s2tw")
+def _converter(name: str) -> Any:
+    return importlib.import_module("opencc").OpenCC(name)
 
 
-@cache
-def _traditional(character: str) -> str:
-    """Return what is written in Taiwan for a simplified character; empty for any other."""
-    if not _HAN.match(character):
-        return ""
-    right: str = _converter().convert(character)
+def _simplified_in(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the simplified characters of a text: the line, counted from 0, the character, and what Taiwan writes.
+
+    Which of several that is, the words around it tell: the text is made simplified and Traditional again, as a whole.
+    """
+    simplified: str = _converter("t2s").convert(text)
+    for index, (wrong, in_simplified, right) in enumerate(
+        zip(text, simplified, _converter("s2tw").convert(simplified), strict=False)
+    ):
+        if wrong == in_simplified != right and (wrong in _RARELY_RIGHT or not _is_in_big5(wrong)):
+            yield text.count("\n", 0, index), wrong, right
+
+
+def _is_in_big5(character: str) -> bool:
+    """Return whether a character is a Traditional one too, perhaps of another meaning."""
     try:
-        # Some characters are simplified ones and traditional ones of another meaning.
         character.encode("big5")
     except UnicodeEncodeError:
-        return right if right != character else ""
-    return ""
+        return False
+    return True

@@ -63,6 +63,9 @@ pre { background: #f5f5f5; padding: 2.5mm; white-space: pre-wrap; overflow-wrap:
 table { border-collapse: collapse; width: 100%; }
 th, td { border: 0.2mm solid #ccc; padding: 1.2mm 2mm; vertical-align: top; text-align: left; }
 th { background: #f5f5f5; }
+[align=left] { text-align: left; }
+[align=center] { text-align: center; }
+[align=right] { text-align: right; }
 hr { border: 0; border-top: 0.3mm solid #ddd; margin: 5mm 0; }
 """
 
@@ -102,18 +105,18 @@ def render_pdf(video: Video, language: str, markdown: str, picture: bytes | None
 
 
 def to_html(markdown: str) -> str:
-    """Return Markdown as harmless HTML: a few tags, and no attribute but a link's address and a direction."""
+    """Return Markdown as harmless HTML: a few tags, and of attributes a link's address, direction and alignment."""
     nh3 = importlib.import_module("nh3")
     tokens = parser().parse(scrub(markdown))
     _mark_directions(tokens)
+    _mark_alignments(tokens)
     rendered = _Html().render(tokens, parser().options, {})
     cleaned: str = nh3.clean(
         rendered,
         tags=_TAGS,
         attributes={"a": {"href"}, "ol": {"start"}},
-        tag_attribute_values={
-            tag: {"dir": {"rtl"}} for tag in ("p", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "li")
-        },
+        tag_attribute_values={tag: {"dir": {"rtl"}} for tag in ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li")}
+        | {tag: {"dir": {"rtl"}, "align": {"left", "center", "right"}} for tag in ("td", "th")},
         url_schemes=_SCHEMES,
         link_rel=None,
     )
@@ -168,6 +171,13 @@ def _mark_directions(tokens: Sequence[Token]) -> None:
                 for block in opened:
                     block.attrSet("dir", "rtl")
             opened = []
+
+
+def _mark_alignments(tokens: Sequence[Token]) -> None:
+    """Turn the style of a table's cell, which is dropped, into an attribute that stays."""
+    for token in tokens:
+        if token.type in {"td_open", "th_open"} and (style := str(token.attrGet("style") or "")):
+            token.attrSet("align", style.removeprefix("text-align:"))
 
 
 def _is_rtl(text: str) -> bool:
